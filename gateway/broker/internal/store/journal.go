@@ -1,0 +1,101 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// MaxGroup is the most bytes that [Store.Append] takes: what NATS takes in one
+// message, less room for its headers.
+const MaxGroup = maxPayload - 4096
+
+var (
+	// ErrFenced: the JOURNAL doesn't end where the writer believed; nothing of
+	// this write is in it.
+	ErrFenced = errors.New("JOURNAL has moved on")
+	// ErrFull: the group would pass the limit of the JOURNAL; nothing is written.
+	ErrFull = errors.New("JOURNAL is full")
+	// ErrTooLarge: the group is larger than MaxGroup; nothing is written.
+	ErrTooLarge = errors.New("group is too large")
+	// ErrUnsure: no clear answer came. The group may be in the JOURNAL, or may
+	// still get there: only the next Append that succeeds, or is fenced, settles
+	// it.
+	ErrUnsure = errors.New("JOURNAL gave no clear answer")
+	// ErrGone: there is no group of this number: deleted, lost, or never written.
+	ErrGone = errors.New("no such group in JOURNAL")
+)
+
+// JetStream's codes for a write that it refused before touching the disk.
+const (
+	codeWrongLast        jetstream.ErrorCode = jetstream.JSErrCodeStreamWrongLastSequence
+	codeWrongLastCluster jetstream.ErrorCode = jetstream.JSErrCodeStreamWrongLastSequenceConstant
+	codeStoreFailed      jetstream.ErrorCode = 10077
+	// maxBytesReached is the one text under codeStoreFailed that says "full".
+	maxBytesReached = "maximum bytes exceeded"
+)
+
+// Append writes one group behind expectLast, the number of the last group ever
+// written (0 in a new JOURNAL), and returns its own number once it is on the
+// disk. Errors: [ErrFenced], [ErrFull], [ErrTooLarge], else [ErrUnsure].
+func (s *Store) Append(ctx context.Context, data []byte, expectLast uint64) (uint64, error) {
+	if len(data) > MaxGroup {
+		return 0, fmt.Errorf("append %d bytes: %w", len(data), ErrTooLarge)
+	}
+	ack, err := s.js.Publish(ctx, subject, data,
+		jetstream.WithExpectStream(streamName),
+		jetstream.WithExpectLastSequence(expectLast))
+	if err != nil {
+		return 0, fmt.Errorf("append behind %d: %w", expectLast, refusal(err))
+	}
+	if ack.Sequence != expectLast+1 || ack.Duplicate {
+		return 0, fmt.Errorf("append behind %d: acknowledged as %d: %w", expectLast, ack.Sequence, ErrUnsure)
+	}
+	return ack.Sequence, nil
+}
+
+// refusal tells the two clear refusals from everything that leaves doubt.
+func refusal(err error) error {
+	var api *jetstream.APIError
+	if errors.As(err, &api) {
+		switch {
+		case api.ErrorCode == codeWrongLast || api.ErrorCode == codeWrongLastCluster:
+			return ErrFenced
+		case api.ErrorCode == codeStoreFailed && api.Description == maxBytesReached:
+			return ErrFull
+		}
+	}
+	return fmt.Errorf("%w: %w", ErrUnsure, err)
+}
+
+// Read returns group seq, or [ErrGone].
+func (s *Store) Read(ctx context.Context, seq uint64) ([]byte, error) {
+	msg, err := s.stream.GetMsg(ctx, seq)
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return nil, fmt.Errorf("read group %d: %w", seq, ErrGone)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read group %d: %w", seq, err)
+	}
+	return msg.Data, nil
+}
+
+// Each calls do for every group from number from on, in order, stepping over
+// those that are gone, until do returns an error, which is handed back.
+func (s *Store) Each(ctx context.Context, from uint64, do func(seq uint64, data []byte) error) error {
+	for next := max(from, 1); ; {
+		msg, err := s.stream.GetMsg(ctx, next, jetstream.WithGetMsgSubject(subject))
+		if errors.Is(err, jetstream.ErrMsgNotFound) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("read the group at or after %d: %w", next, err)
+		}
+		if err := do(msg.Sequence, msg.Data); err != nil {
+			return err
+		}
+		next = msg.Sequence + 1
+	}
+}

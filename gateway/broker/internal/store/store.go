@@ -1,0 +1,128 @@
+// Package store is the broker's one door to NATS JetStream: the JOURNAL, which
+// is the commit point of everything, and the wake-ups between processes.
+//
+// The JOURNAL holds opaque groups of bytes, numbered by JetStream from 1. A
+// group is written fenced: the writer names the number that it believes to be
+// the last, and the write counts only if that is so. Two writers can therefore
+// never both believe that they are alone:
+//
+//	st, err := store.Open(ctx, store.Config{Dir: "data/nats", Log: log})
+//	last, err := st.Last(ctx)              // 41
+//	seq, err := st.Append(ctx, group, last)
+//	switch {
+//	case err == nil:                       // 42, and it is on the disk
+//	case errors.Is(err, store.ErrFenced):  // someone else wrote: read, rebuild
+//	case errors.Is(err, store.ErrFull):    // nothing written; remove groups first
+//	case errors.Is(err, store.ErrUnsure):  // written or not: read what is there
+//	}
+//
+// A group whose envelopes have all ended is removed with [Store.Delete]; the
+// numbers of the others never change and the last number never falls.
+//
+// NATS runs inside the process and listens on nothing; nobody but the broker
+// speaks to it. It syncs every write to the disk before it answers: with its
+// default, lazy sync, a power cut loses what was already acknowledged. It checks
+// what it reads, but what it finds bent it leaves out as if it had been deleted,
+// so whoever reads the groups must hold them against the records.
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// answerTimeout bounds one question to JetStream when the caller sets no bound.
+// A disk that takes longer than this for one write is in trouble.
+const answerTimeout = 10 * time.Second
+
+var (
+	// ErrLocked: another process holds the folder.
+	ErrLocked = errors.New("folder is in use by another process")
+	// ErrNoJournal: the folder has no JOURNAL, and none was to be created.
+	ErrNoJournal = errors.New("no JOURNAL in this folder")
+	// ErrForeign: the JOURNAL isn't kept as this package would keep it.
+	ErrForeign = errors.New("JOURNAL is configured otherwise")
+)
+
+// Config says where the JOURNAL lies and how large it may grow.
+type Config struct {
+	// Dir is the folder of the embedded server, 0700, held by one process.
+	Dir string
+	// Log receives what the embedded server has to say; nil discards it.
+	Log *slog.Logger
+	// MaxBytes is the limit of the JOURNAL in bytes as NATS counts them: the
+	// groups that are there, not the holes between them. 0 keeps the limit that
+	// the JOURNAL has; at creation, 0 is 40 % of the disk.
+	MaxBytes int64
+	// Create makes the JOURNAL if it is missing. Only initialisation sets it:
+	// afterwards a missing JOURNAL is a loss, never an empty start.
+	Create bool
+}
+
+// A Store is an open JOURNAL. Its methods may be called from many goroutines;
+// only the fence of [Store.Append] orders writers.
+type Store struct {
+	dir    string
+	lock   *os.File
+	server *server.Server
+	conn   *nats.Conn
+	stream jetstream.Stream
+	js     jetstream.JetStream
+}
+
+// Open takes the folder for this process, starts the embedded server and checks
+// that the JOURNAL is there and is kept as durably as it must be. Errors:
+// [ErrLocked], [ErrNoJournal], [ErrForeign], and those of disk and server.
+func Open(ctx context.Context, cfg Config) (*Store, error) {
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	s := &Store{dir: cfg.Dir}
+	if err := s.open(ctx, cfg); err != nil {
+		s.Close()
+		return nil, fmt.Errorf("open store %q: %w", cfg.Dir, err)
+	}
+	return s, nil
+}
+
+// open builds the store from the disk upwards; Close takes down as much of it as
+// stands.
+func (s *Store) open(ctx context.Context, cfg Config) (err error) {
+	if s.lock, err = lockDir(cfg.Dir); err != nil {
+		return err
+	}
+	if s.server, err = startServer(cfg.Dir, cfg.Log); err != nil {
+		return err
+	}
+	if s.conn, err = connect(s.server); err != nil {
+		return err
+	}
+	if s.js, err = jetstream.New(s.conn, jetstream.WithDefaultTimeout(answerTimeout)); err != nil {
+		return err
+	}
+	s.stream, err = openJournal(ctx, s.js, cfg)
+	return err
+}
+
+// Close stops the embedded server and gives the folder free. A process that is
+// killed instead loses nothing that Append had returned.
+func (s *Store) Close() {
+	if s.conn != nil {
+		s.conn.Close()
+	}
+	if s.server != nil {
+		s.server.Shutdown()
+		s.server.WaitForShutdown()
+	}
+	if s.lock != nil {
+		s.lock.Close()
+	}
+}

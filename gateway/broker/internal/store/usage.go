@@ -1,0 +1,64 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// Last returns the number of the last group ever written, deleted or not; 0 in a
+// new JOURNAL.
+func (s *Store) Last(ctx context.Context) (uint64, error) {
+	state, err := s.state(ctx)
+	return state.LastSeq, err
+}
+
+// First returns the number of the first group that is still there; one more than
+// [Store.Last] when there is none.
+func (s *Store) First(ctx context.Context) (uint64, error) {
+	state, err := s.state(ctx)
+	if state.Msgs == 0 {
+		return state.LastSeq + 1, err
+	}
+	return state.FirstSeq, err
+}
+
+// Usage returns the bytes of the groups that are there and the most that they may
+// be, both as NATS counts them.
+func (s *Store) Usage(ctx context.Context) (used, limit int64, err error) {
+	info, err := s.stream.Info(ctx)
+	if err != nil {
+		return 0, 0, fmt.Errorf("ask for usage of JOURNAL: %w", err)
+	}
+	return int64(info.State.Bytes), info.Config.MaxBytes, nil
+}
+
+// FreeDisk returns how many bytes are left on the disk of the folder.
+func (s *Store) FreeDisk() (int64, error) {
+	d, err := diskOf(s.dir)
+	return d.free, err
+}
+
+// Delete removes group seq; to remove what is gone already is no error. The bytes
+// leave the disk when NATS rewrites their block, not at once, and after a power
+// cut a deleted group can be back: whoever starts again deletes again.
+func (s *Store) Delete(ctx context.Context, seq uint64) error {
+	err := s.stream.DeleteMsg(ctx, seq)
+	if err == nil {
+		return nil
+	}
+	if _, gone := s.Read(ctx, seq); errors.Is(gone, ErrGone) {
+		return nil
+	}
+	return fmt.Errorf("delete group %d: %w", seq, err)
+}
+
+func (s *Store) state(ctx context.Context) (jetstream.StreamState, error) {
+	info, err := s.stream.Info(ctx)
+	if err != nil {
+		return jetstream.StreamState{}, fmt.Errorf("ask for state of JOURNAL: %w", err)
+	}
+	return info.State, nil
+}

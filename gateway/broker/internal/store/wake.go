@@ -1,0 +1,48 @@
+package store
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/nats-io/nats.go"
+)
+
+// Wake tells every broker process that something lies ready for a desk. Nothing
+// is kept: whoever doesn't hear it finds the same by its next poll.
+func (s *Store) Wake(desk string) error {
+	if !isAddress(desk) {
+		return fmt.Errorf("wake %q: not a desk's address", desk)
+	}
+	return s.conn.Publish(wakeSubject(desk), nil)
+}
+
+// Woken calls do for each desk that is woken from now on, one at a time, until
+// cancel is called; do must not block for long.
+func (s *Store) Woken(do func(desk string)) (cancel func(), err error) {
+	sub, err := s.conn.Subscribe("wake.*", func(m *nats.Msg) { do(wokenDesk(m.Subject)) })
+	if err != nil {
+		return nil, fmt.Errorf("listen for wake-ups: %w", err)
+	}
+	if err := s.conn.Flush(); err != nil {
+		return nil, fmt.Errorf("listen for wake-ups: %w", err)
+	}
+	return func() { _ = sub.Unsubscribe() }, nil
+}
+
+// An address has dots and a subject has dots; an underscore, which no address
+// has, makes the address one token.
+func wakeSubject(desk string) string { return "wake." + strings.ReplaceAll(desk, ".", "_") }
+
+func wokenDesk(subject string) string {
+	return strings.ReplaceAll(strings.TrimPrefix(subject, "wake."), "_", ".")
+}
+
+// isAddress keeps out whatever could be a wildcard or a second token; the full
+// form of an address was checked long before.
+func isAddress(desk string) bool {
+	return desk != "" && strings.IndexFunc(desk, notInAddress) < 0
+}
+
+func notInAddress(r rune) bool {
+	return !(r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '.' || r == '-')
+}

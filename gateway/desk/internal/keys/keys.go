@@ -1,0 +1,196 @@
+// Package keys holds a desk's private keys: two rings, each one file.
+//
+//	online, err := keys.OpenOnline(dir)          // at start, without a person
+//	online.Receipts                              // signs consignments, nothing else
+//	locked, err := keys.Unlock(dir, passphrase)  // when an officer unlocks the desk
+//	locked.Message                               // signs messages and statements
+//	wrapped := locked.Wrap(fileKey, textHash)    // what the database keeps
+//	fileKey, err := locked.Unwrap(wrapped, textHash)
+//
+// The online ring lies readable beside the program, because a desk that was
+// rebooted at three in the morning must still say that it holds a message. Who
+// steals it can connect and consign until it is revoked; he can read nothing
+// and hand over nothing.
+//
+// The locked ring is sealed under a passphrase. It holds the signing pair, the
+// opening keys (the newest last; older ones stay while a message may still need
+// them) and the storage key. The storage key wraps the 16-byte file key of each
+// message, so that deleting one wrapped key erases one message for good.
+//
+// A ring file is whole or absent: it is written beside its place, flushed, and
+// renamed into it before anything says that the keys exist.
+package keys
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"samband/gateway/seal"
+	"samband/gateway/signed"
+)
+
+// Names of the two ring files in a desk's key folder.
+const (
+	OnlineFile = "online.json"
+	LockedFile = "locked.age"
+)
+
+// ErrExists says that a ring is there already: keys are never overwritten.
+var ErrExists = errors.New("the ring exists already")
+
+// Online is the ring that a desk has at start.
+type Online struct {
+	Receipts []*signed.PrivateKey // use consignment
+	TLS      crypto.Signer        // the connection's key
+}
+
+// Public is what a ring shows to the world: what the party registers.
+type Public struct {
+	Message     []*signed.PublicKey
+	Consignment []*signed.PublicKey
+	Opening     string // the newest opening key
+	TLS         crypto.PublicKey
+}
+
+// onlineFile and lockedFile are the rings as they lie on disk; the locked one
+// inside seal.Protect.
+type onlineFile struct {
+	Receipts []string `json:"receipts"` // private key lines
+	TLS      []byte   `json:"tls"`      // PKCS #8
+}
+
+type lockedFile struct {
+	Message []string  `json:"message"` // private key lines
+	Opening []opening `json:"opening"` // the newest last
+	Storage []byte    `json:"storage"`
+}
+
+// Create makes both rings of a desk in dir and returns their public halves. It
+// refuses, with ErrExists, a folder that has a ring; a crash between the two
+// files leaves one, to be removed by hand, since nothing was registered yet.
+func Create(dir string, address signed.Address, passphrase []byte) (*Public, error) {
+	for _, name := range []string{OnlineFile, LockedFile} {
+		if _, err := os.Lstat(filepath.Join(dir, name)); !errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("make rings in %q: %w", dir, ErrExists)
+		}
+	}
+	locked, err := newLocked(address)
+	if err != nil {
+		return nil, err
+	}
+	online, err := newOnline(address)
+	if err != nil {
+		return nil, err
+	}
+	if err := locked.write(dir, passphrase); err != nil {
+		return nil, err
+	}
+	if err := online.write(dir); err != nil {
+		return nil, err
+	}
+	return &Public{
+		Message:     signed.PublicKeys(locked.Message),
+		Consignment: signed.PublicKeys(online.Receipts),
+		Opening:     locked.newest().Recipient,
+		TLS:         online.TLS.Public(),
+	}, nil
+}
+
+func newOnline(address signed.Address) (*Online, error) {
+	receipts, err := signed.GenerateKeys(string(address), signed.UseConsignment)
+	if err != nil {
+		return nil, err
+	}
+	tls, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, fmt.Errorf("make a TLS key: %w", err)
+	}
+	return &Online{receipts, tls}, nil
+}
+
+func (o *Online) write(dir string) error {
+	der, err := x509.MarshalPKCS8PrivateKey(o.TLS)
+	if err != nil {
+		return fmt.Errorf("encode the TLS key: %w", err)
+	}
+	b, err := json.Marshal(onlineFile{encode(o.Receipts), der})
+	if err != nil {
+		return err
+	}
+	return WriteFile(filepath.Join(dir, OnlineFile), b, 0o600)
+}
+
+// OpenOnline reads the online ring.
+func OpenOnline(dir string) (*Online, error) {
+	path := filepath.Join(dir, OnlineFile)
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read the online ring: %w", err)
+	}
+	var f onlineFile
+	if err := json.Unmarshal(b, &f); err != nil {
+		return nil, fmt.Errorf("read the online ring %q: not its form", path)
+	}
+	o := &Online{}
+	if o.Receipts, err = decode(f.Receipts); err != nil {
+		return nil, fmt.Errorf("read the online ring %q: %w", path, err)
+	}
+	key, err := x509.ParsePKCS8PrivateKey(f.TLS)
+	signer, ok := key.(crypto.Signer)
+	if err != nil || !ok {
+		return nil, fmt.Errorf("read the online ring %q: no TLS key in it", path)
+	}
+	o.TLS = signer
+	return o, nil
+}
+
+// Unlock opens the locked ring. seal.ErrPassphrase: the passphrase is wrong.
+func Unlock(dir string, passphrase []byte) (*Locked, error) {
+	path := filepath.Join(dir, LockedFile)
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read the locked ring: %w", err)
+	}
+	plain, err := seal.Unprotect(b, passphrase)
+	if err != nil {
+		return nil, fmt.Errorf("open the locked ring %q: %w", path, err)
+	}
+	defer clear(plain)
+	l, err := parseLocked(plain)
+	if err != nil {
+		return nil, fmt.Errorf("read the locked ring %q: %w", path, err)
+	}
+	return l, nil
+}
+
+func encode(keys []*signed.PrivateKey) []string {
+	var lines []string
+	for _, k := range keys {
+		lines = append(lines, k.Encode())
+	}
+	return lines
+}
+
+func decode(lines []string) ([]*signed.PrivateKey, error) {
+	var keys []*signed.PrivateKey
+	for _, line := range lines {
+		k, err := signed.DecodePrivateKey(line)
+		if err != nil {
+			return nil, err
+		}
+		keys = append(keys, k)
+	}
+	if len(keys) == 0 {
+		return nil, errors.New("it has no signing key")
+	}
+	return keys, nil
+}

@@ -1,0 +1,154 @@
+package keys
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"samband/gateway/envelope"
+	"samband/gateway/seal"
+	"samband/gateway/signed"
+)
+
+// Locked is the ring that a passphrase opens.
+type Locked struct {
+	Message []*signed.PrivateKey // use message; its Ed25519 key has use statement
+	opening []opening
+	storage [32]byte
+	aead    cipher.AEAD
+}
+
+// An opening key: the secret age identity and its public string.
+type opening struct {
+	Identity  string `json:"identity"`
+	Recipient string `json:"recipient"`
+}
+
+func newLocked(address signed.Address) (*Locked, error) {
+	message, err := signed.GenerateKeys(string(address), signed.UseMessage)
+	if err != nil {
+		return nil, err
+	}
+	l := &Locked{Message: message}
+	rand.Read(l.storage[:])
+	if err := l.addOpening(); err != nil {
+		return nil, err
+	}
+	return l, l.arm()
+}
+
+func (l *Locked) addOpening() error {
+	identity, recipient, err := seal.NewOpeningKey()
+	if err != nil {
+		return fmt.Errorf("make an opening key: %w", err)
+	}
+	l.opening = append(l.opening, opening{identity, recipient})
+	return nil
+}
+
+func (l *Locked) arm() error {
+	block, err := aes.NewCipher(l.storage[:])
+	if err != nil {
+		return err
+	}
+	l.aead, err = cipher.NewGCM(block)
+	return err
+}
+
+func (l *Locked) newest() opening { return l.opening[len(l.opening)-1] }
+
+func parseLocked(b []byte) (*Locked, error) {
+	var f lockedFile
+	if err := json.Unmarshal(b, &f); err != nil {
+		return nil, errors.New("not its form")
+	}
+	l := &Locked{opening: f.Opening}
+	var err error
+	if l.Message, err = decode(f.Message); err != nil {
+		return nil, err
+	}
+	if len(l.opening) == 0 || copy(l.storage[:], f.Storage) != len(l.storage) {
+		return nil, errors.New("it has no opening key or no storage key")
+	}
+	clear(f.Storage)
+	return l, l.arm()
+}
+
+func (l *Locked) write(dir string, passphrase []byte) error {
+	plain, err := json.Marshal(lockedFile{encode(l.Message), l.opening, l.storage[:]})
+	if err != nil {
+		return err
+	}
+	defer clear(plain)
+	b, err := seal.Protect(plain, passphrase)
+	if err != nil {
+		return fmt.Errorf("protect the locked ring: %w", err)
+	}
+	return WriteFile(filepath.Join(dir, LockedFile), b, 0o600)
+}
+
+// Rotate puts a new opening key beside the old ones and returns its public
+// string, which may be registered once Rotate has returned: by then the private
+// half is durable.
+func Rotate(dir string, passphrase []byte) (recipient string, err error) {
+	l, err := Unlock(dir, passphrase)
+	if err != nil {
+		return "", err
+	}
+	if err := l.addOpening(); err != nil {
+		return "", err
+	}
+	return l.newest().Recipient, l.write(dir, passphrase)
+}
+
+// Statement returns the keys that sign statements: the message pair's Ed25519.
+func (l *Locked) Statement() []*signed.PrivateKey {
+	for _, k := range l.Message {
+		if k.Public.Algorithm == signed.Ed25519 {
+			return []*signed.PrivateKey{k}
+		}
+	}
+	return nil
+}
+
+// Identity returns the opening key that a header names; false when this ring
+// lacks it.
+func (l *Locked) Identity(id envelope.KeyID) (string, bool) {
+	for _, o := range l.opening {
+		if envelope.KeyIDOf(o.Recipient) == id {
+			return o.Identity, true
+		}
+	}
+	return "", false
+}
+
+// Wrap seals the file key of a message under the storage key: nonce, then
+// AES-256-GCM bound to the hash of the message's text.
+func (l *Locked) Wrap(key seal.FileKey, message signed.Hash) []byte {
+	nonce := make([]byte, l.aead.NonceSize())
+	rand.Read(nonce)
+	return l.aead.Seal(nonce, nonce, key[:], message[:])
+}
+
+// Unwrap opens what Wrap made for this message.
+func (l *Locked) Unwrap(wrapped []byte, message signed.Hash) (key seal.FileKey, err error) {
+	n := l.aead.NonceSize()
+	if len(wrapped) < n {
+		return key, errors.New("a wrapped file key is too short")
+	}
+	b, err := l.aead.Open(nil, wrapped[:n], wrapped[n:], message[:])
+	if err != nil || len(b) != len(key) {
+		return key, errors.New("a wrapped file key does not open with this ring")
+	}
+	return seal.FileKey(b), nil
+}
+
+// Forget wipes the storage key and drops the rest.
+func (l *Locked) Forget() {
+	clear(l.storage[:])
+	*l = Locked{}
+}

@@ -1,0 +1,63 @@
+// Package gateway holds the rooms of Samband: the open gateway by which police
+// of different countries exchange sealed, schema-validated messages under
+// agreements in force, with a log that outsiders can verify.
+//
+// # One message
+//
+// An officer's desk composes a body by the schema of its type, asks the register
+// who may receive it, seals it to one desk, signs the header and puts it into
+// its outbox. The broker checks certificate, form, signatures and law, orders
+// it, makes it durable together with a leaf of the audit log, and answers with a
+// proof. The receiving desk checks all of that again, stores the sealed bytes,
+// says so (consigned: the legal clock starts), opens, validates, and says that
+// it is handed over. The sending desk forgets nothing before it holds the proof
+// of that end.
+//
+// # The rooms
+//
+//	samband/schema            the catalogue: one file for each message type
+//	samband/certs             the certificate profile
+//
+//	what all sides speak: public, pure
+//	  problem                 the closed list of codes
+//	  signed                  lines of text, keys with uses, notes
+//	  envelope                header, consignment, statement
+//	  seal                    frame and age; the only door to a body
+//	  auditlog                record, leaf, checkpoint, proof
+//	    tree                  tiles on disk
+//	  register                parties, desks, keys, agreements; Decide
+//	  authority               root and parties at work, on files
+//	  api                     the HTTP contract and its client
+//	  config, monitor         settings files; metrics and health
+//
+//	the broker's wing
+//	  broker                  New, Run, Close: the only wiring
+//	    internal/edge         HTTPS: certificate to desk to service
+//	    internal/router       the stages of a submission, in order
+//	    internal/sequencer    the one writer: group commit, start, repair
+//	    internal/store        NATS JetStream: the commit point
+//	    internal/records      the archive of records
+//	    internal/index        SQLite, derived
+//
+//	the desk's wing
+//	  desk                    New, Run, Close; the client for case systems
+//	    internal/keys         the two rings
+//	    internal/store        SQLite: outbox, inbox, evidence
+//
+//	gatewaytest               an exchange in one process, for tests
+//
+// # The laws of the house
+//
+// Imports point down. The pure rooms know neither wing, and the wings never
+// meet but in samband-demo, gatewaytest and tests. Siblings under one internal
+// folder never import each other. Each library has one door: age in seal,
+// ML-DSA in signed, NATS in broker/internal/store, JSON Schema in schema, tlog
+// under auditlog, SQLite in the index and in the desk's store. samband-broker
+// links neither age nor seal nor desk: it could not read a body if it wanted
+// to. samband-desk and samband-audit link no NATS. layers_test.go holds all of
+// this.
+//
+// Read on in this order: cmd/samband-demo/testdata/first_message.txtar,
+// broker/broker.go, broker/internal/router/router.go. SPEC.md says every byte,
+// DECISIONS.md why things are as they are.
+package gateway

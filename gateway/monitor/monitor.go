@@ -1,0 +1,87 @@
+// Package monitor is what an operator watches: metrics, health and the log.
+//
+// Broker and desk each open one listener for it, apart from the one that serves
+// messages:
+//
+//	/metrics   Prometheus
+//	/healthz   200 while the process answers at all
+//	/readyz    200 when every dependency is well, else 503; a line for each
+//
+// Nothing shown here names a message, a case or an officer.
+package monitor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"golang.org/x/term"
+)
+
+// A Check asks one dependency whether it is well. The error's text is shown to
+// the operator.
+type Check struct {
+	Name string
+	Run  func(context.Context) error
+}
+
+// checkTime bounds all checks of one /readyz.
+const checkTime = 5 * time.Second
+
+// Handler serves the three paths.
+func Handler(g prometheus.Gatherer, checks []Check) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(g, promhttp.HandlerOpts{EnableOpenMetrics: true}))
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintln(w, "ok")
+	})
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), checkTime)
+		defer cancel()
+		ready(ctx, w, checks)
+	})
+	return mux
+}
+
+func ready(ctx context.Context, w http.ResponseWriter, checks []Check) {
+	status := http.StatusOK
+	var lines strings.Builder
+	for _, c := range checks {
+		if err := c.Run(ctx); err != nil {
+			status = http.StatusServiceUnavailable
+			fmt.Fprintf(&lines, "%s: NOT READY: %v\n", c.Name, err)
+			continue
+		}
+		fmt.Fprintf(&lines, "%s: ok\n", c.Name)
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(status)
+	fmt.Fprint(w, lines.String())
+}
+
+// Serve answers on ln until ctx ends, then closes it.
+func Serve(ctx context.Context, ln net.Listener, h http.Handler) error {
+	s := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10}
+	stop := context.AfterFunc(ctx, func() { s.Close() })
+	defer stop()
+	if err := s.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve metrics on %s: %w", ln.Addr(), err)
+	}
+	return nil
+}
+
+// Logger writes text for a person at a terminal and JSON lines for anything else.
+func Logger(w *os.File) *slog.Logger {
+	if term.IsTerminal(int(w.Fd())) {
+		return slog.New(slog.NewTextHandler(w, nil))
+	}
+	return slog.New(slog.NewJSONHandler(w, nil))
+}

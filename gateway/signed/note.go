@@ -1,0 +1,174 @@
+package signed
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/binary"
+	"fmt"
+	"strings"
+
+	"samband/gateway/problem"
+)
+
+// Bounds of signature lines (SPEC §2.2).
+const (
+	MaxSignatures    = 16
+	MaxSignatureLine = 8 << 10
+)
+
+const sigPrefix = "— "
+
+// A Signature is one signature line, taken apart.
+type Signature struct {
+	Name string
+	Hash uint32 // the key hash: which of Name's keys
+	Sig  []byte
+}
+
+func (s Signature) line() string {
+	b := binary.BigEndian.AppendUint32(nil, s.Hash)
+	return sigPrefix + s.Name + " " + base64.StdEncoding.EncodeToString(append(b, s.Sig...)) + "\n"
+}
+
+// A Note is a text with its signatures.
+type Note struct {
+	Text       string
+	Signatures []Signature
+}
+
+// Bytes writes the whole note.
+func (n *Note) Bytes() []byte {
+	var b bytes.Buffer
+	b.WriteString(n.Text + "\n")
+	for _, s := range n.Signatures {
+		b.WriteString(s.line())
+	}
+	return b.Bytes()
+}
+
+// Sign makes a note of a text, signed by each key in the order given.
+func Sign(text string, keys ...*PrivateKey) (*Note, error) {
+	if err := CheckText(text); err != nil {
+		return nil, err
+	}
+	n := &Note{Text: text}
+	for _, k := range keys {
+		sig, err := k.Sign([]byte(text))
+		if err != nil {
+			return nil, fmt.Errorf("sign as %s: %w", k.Public.Name, err)
+		}
+		n.Signatures = append(n.Signatures, Signature{k.Public.Name, k.Public.hash, sig})
+	}
+	return n, nil
+}
+
+// ParseNote reads a note that fills b to its end.
+func ParseNote(b []byte) (*Note, error) {
+	n, rest, err := CutNote(b)
+	if err != nil {
+		return nil, err
+	}
+	if len(rest) != 0 {
+		return nil, malformed("bytes follow the last signature")
+	}
+	return n, nil
+}
+
+// CutNote reads the note that b begins with, and returns what follows it. It
+// checks form and bounds, writes the note again and compares; it verifies no
+// signature.
+func CutNote(b []byte) (*Note, []byte, error) {
+	window := b[:min(len(b), MaxText+2)]
+	end := bytes.Index(window, []byte("\n\n"))
+	if end < 0 {
+		if len(window) < len(b) {
+			return nil, nil, problem.New(problem.Oversize, "a text passes the bound of %d bytes", MaxText)
+		}
+		return nil, nil, malformed("no empty line ends the text")
+	}
+	n := &Note{Text: string(b[:end+1])}
+	if err := CheckText(n.Text); err != nil {
+		return nil, nil, err
+	}
+	rest := b[end+2:]
+	for bytes.HasPrefix(rest, []byte(sigPrefix)) {
+		if len(n.Signatures) == MaxSignatures {
+			return nil, nil, problem.New(problem.SignatureExtra, "more than %d signature lines", MaxSignatures)
+		}
+		window := rest[:min(len(rest), MaxSignatureLine)]
+		nl := bytes.IndexByte(window, '\n')
+		if nl < 0 {
+			return nil, nil, malformed("a signature line has no end or passes %d bytes", MaxSignatureLine)
+		}
+		s, err := parseSignature(string(rest[:nl+1]))
+		if err != nil {
+			return nil, nil, err
+		}
+		n.Signatures = append(n.Signatures, s)
+		rest = rest[nl+1:]
+	}
+	if len(n.Signatures) == 0 {
+		return nil, nil, problem.New(problem.SignatureMissing, "the text bears no signature")
+	}
+	return n, rest, nil
+}
+
+func parseSignature(line string) (Signature, error) {
+	name, b64, ok := strings.Cut(strings.TrimSuffix(line[len(sigPrefix):], "\n"), " ")
+	if !ok || name == "" {
+		return Signature{}, malformed("a signature line has no name and signature")
+	}
+	b, err := base64.StdEncoding.Strict().DecodeString(b64)
+	if err != nil || len(b) < 5 {
+		return Signature{}, malformed("a signature line of %q is not base64", safeName(name))
+	}
+	s := Signature{Name: name, Hash: binary.BigEndian.Uint32(b), Sig: b[4:]}
+	if s.line() != line {
+		return Signature{}, malformed("a signature line of %q is not in its canonical form", safeName(name))
+	}
+	return s, nil
+}
+
+// safeName keeps what strangers write out of error texts.
+func safeName(name string) string {
+	if len(name) > 65 || CheckText(name+"\n") != nil {
+		return "?"
+	}
+	return name
+}
+
+// Verify holds the rule of SPEC §3: n bears exactly one signature by each of
+// keys, in their order, and no other. A refusal says which way it fails.
+func Verify(n *Note, keys []*PublicKey) error {
+	if len(keys) == 0 {
+		return problem.New(problem.KeyRevoked, "the signer has no keys in force for this use")
+	}
+	if err := match(n.Signatures, keys); err != nil {
+		return err
+	}
+	for i, k := range keys {
+		if !k.verify(n.Text, n.Signatures[i].Sig) {
+			return problem.New(problem.SignatureInvalid, "the %s signature of %s does not verify", k.Algorithm, k.Name)
+		}
+	}
+	return nil
+}
+
+// match pairs signature lines with keys one by one.
+func match(sigs []Signature, keys []*PublicKey) error {
+	for i, k := range keys {
+		if i < len(sigs) && sigs[i].Name == k.Name && sigs[i].Hash == k.hash {
+			continue
+		}
+		for _, s := range sigs {
+			if s.Name == k.Name && s.Hash == k.hash {
+				return problem.New(problem.SignatureExtra, "a signature stands where that of %s (%s) belongs", k.Name, k.Algorithm)
+			}
+		}
+		return problem.New(problem.SignatureMissing, "no signature by the %s key of %s that is in force", k.Algorithm, k.Name)
+	}
+	if len(sigs) > len(keys) {
+		return problem.New(problem.SignatureExtra, "a signature line follows those that the signer's keys ask for")
+	}
+	return nil
+}
