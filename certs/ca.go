@@ -19,7 +19,7 @@ const MaxCA = 4 << 10
 // nothing in the live one.
 func NewCA(party, exchange string, now time.Time) (*x509.Certificate, *ecdsa.PrivateKey, error) {
 	return selfSign(&x509.Certificate{
-		Subject:                     pkix.Name{Organization: []string{exchange}, CommonName: party + " issuing CA"},
+		Subject:                     pkix.Name{Organization: []string{exchange}, CommonName: party},
 		PermittedDNSDomainsCritical: true,
 		PermittedURIDomains:         []string{exchange},
 	}, now)

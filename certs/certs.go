@@ -21,7 +21,7 @@
 //
 // Keys are ECDSA P-256, since tokens, TPMs and every TLS library have it, and
 // connections are TLS 1.3. Nothing here is an identity by itself: what a desk
-// says, it signs with the keys that the register names. SPEC §9 says the
+// says, it signs with the keys that the register names. SPEC §11.1 says the
 // profile line by line.
 package certs
 
@@ -52,7 +52,7 @@ const (
 
 const scheme = "samband"
 
-// URI is the one URI SAN of a desk's certificate (SPEC §9.1).
+// URI is the one URI SAN of a desk's certificate (SPEC §11.1).
 func URI(exchange string, desk signed.Address) string {
 	return scheme + "://" + exchange + "/" + string(desk)
 }

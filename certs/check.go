@@ -15,7 +15,7 @@ const maxLifetime = Lifetime + 24*time.Hour
 
 // Check tells which desk a chain speaks for. caOf returns the CA that the
 // register names for a party now, nil when there is none. Each refusal is a
-// CERTIFICATE_REFUSED that says why (SPEC §9.3):
+// CERTIFICATE_REFUSED that says why (SPEC §11.1):
 //
 //  1. The leaf says who it is in one URI SAN of this exchange and nowhere else.
 //  2. It is a client's: no CA, client authentication alone, P-256, short-lived.

@@ -1,7 +1,7 @@
 package schema
 
 import (
-	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -37,7 +37,7 @@ func (f found) step(step string) []found {
 		}
 		var items []found
 		for i, item := range v {
-			items = append(items, found{fmt.Sprintf("%s/%d", f.pointer, i), item})
+			items = append(items, found{f.pointer + "/" + strconv.Itoa(i), item})
 		}
 		return items
 	}

@@ -72,7 +72,7 @@ type statistic struct {
 // schema. A problem names places and rules and never a value of the body.
 //
 // The statistics record is lines of text, the same for the same facts in any
-// order, holding codes of closed lists and nothing else: SPEC §8.
+// order, holding codes of closed lists and nothing else: SPEC §9.
 //
 //	samband/statistics/v1
 //	type INFO_REQUEST 1.0

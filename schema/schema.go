@@ -22,6 +22,13 @@
 // A pin that doesn't match, or a $ref to a file that isn't pinned, stops the
 // catalogue from loading. So a published list never changes under a type: a new
 // edition is a new file (purpose-2.json) that a new version of the type pins.
+// Who drafts a type writes its file with "parts": {} and a sample body in
+// testdata/case, then lets the test fill in the pins:
+//
+//	go test ./schema -run TestPins -update
+//
+// Replies that the law or practice names before they are a type stand in
+// planned.json; one that is nowhere stops the catalogue from loading too.
 //
 // Facts of law carry a mark: V verified in a published text, K general
 // professional knowledge, U uncertain. Entities are inspired by the Universal
@@ -37,7 +44,7 @@ import (
 //go:embed types codes parts planned.json
 var files embed.FS
 
-// A Ref names one type on the wire: SPEC §8.
+// A Ref names one type on the wire: SPEC §9.
 type Ref struct {
 	Name    string   `json:"name"`    // INFO_REQUEST
 	Version string   `json:"version"` // 1.0

@@ -13,7 +13,7 @@ import (
 	"samband/gateway/problem"
 )
 
-// Bounds of a body, checked before its schema: SPEC §8.
+// Bounds of a body, checked before its schema: SPEC §9.
 const (
 	MaxBody    = 768 << 10 // bytes
 	maxDepth   = 32        // arrays and objects within each other
@@ -32,134 +32,176 @@ func parse(data []byte) (any, error) {
 	if !utf8.Valid(data) {
 		return nil, problem.New(problem.BodyMalformed, "not valid UTF-8")
 	}
-	if err := grammar(data); err != nil {
-		return nil, err
+	if !json.Valid(data) {
+		return nil, problem.New(problem.BodyMalformed, "not one JSON value")
 	}
-	if err := escapes(data); err != nil {
-		return nil, err
-	}
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.UseNumber()
-	return (&walker{d}).value(0)
+	return (&reader{data: data}).value(0)
 }
 
-// grammar refuses what RFC 8259 refuses, trailing data included.
-func grammar(data []byte) error {
-	if json.Valid(data) {
-		return nil
-	}
-	var raw json.RawMessage
-	var syntax *json.SyntaxError
-	at := int64(len(data))
-	if errors.As(json.Unmarshal(data, &raw), &syntax) {
-		at = syntax.Offset
-	}
-	return problem.New(problem.BodyMalformed, "byte %d: not one JSON value", at)
+// A reader builds the value of data that is known to follow RFC 8259, so that
+// it looks out for nothing but our own, narrower rules.
+type reader struct {
+	data []byte
+	pos  int
 }
 
-// escapes refuses \u escapes that stand for no character, or for NUL. In valid
-// JSON a backslash occurs only within strings, so no parsing is needed.
-func escapes(data []byte) error {
-	for i := 0; i < len(data); i++ {
-		if data[i] != '\\' {
+func (r *reader) value(depth int) (any, error) {
+	switch c := r.peek(); c {
+	case '{', '[':
+		if depth == maxDepth {
+			return nil, r.refuse(fmt.Sprintf("nested deeper than %d", maxDepth))
+		}
+		r.pos++
+		if c == '{' {
+			return r.object(depth + 1)
+		}
+		return r.array(depth + 1)
+	case '"':
+		return r.text()
+	case 't':
+		r.pos += len("true")
+		return true, nil
+	case 'f':
+		r.pos += len("false")
+		return false, nil
+	case 'n':
+		r.pos += len("null")
+		return nil, nil
+	}
+	return r.number()
+}
+
+func (r *reader) object(depth int) (any, error) {
+	obj := map[string]any{}
+	for r.more('}') {
+		r.peek()
+		name, err := r.text()
+		if err != nil {
+			return nil, err
+		}
+		if _, twice := obj[name]; twice {
+			return nil, r.refuse("a name stands twice in one object")
+		}
+		if len(obj) == maxMembers {
+			return nil, r.refuse(fmt.Sprintf("an object has more than %d members", maxMembers))
+		}
+		r.peek()
+		r.pos++ // the colon
+		if obj[name], err = r.value(depth); err != nil {
+			return nil, err
+		}
+	}
+	return obj, nil
+}
+
+func (r *reader) array(depth int) (any, error) {
+	arr := []any{}
+	for r.more(']') {
+		if len(arr) == maxMembers {
+			return nil, r.refuse(fmt.Sprintf("an array has more than %d items", maxMembers))
+		}
+		v, err := r.value(depth)
+		if err != nil {
+			return nil, err
+		}
+		arr = append(arr, v)
+	}
+	return arr, nil
+}
+
+// text reads a string. Only one with escapes costs a second look.
+func (r *reader) text() (string, error) {
+	start, escaped := r.pos, false
+	for r.pos++; r.data[r.pos] != '"'; r.pos++ {
+		if r.data[r.pos] == '\\' {
+			escaped = true
+			r.pos++
+		}
+	}
+	r.pos++
+	quoted := r.data[start:r.pos]
+	if !escaped {
+		return string(quoted[1 : len(quoted)-1]), nil
+	}
+	if !characters(quoted) {
+		return "", r.refuse("an escape stands for NUL or for half a surrogate pair")
+	}
+	var s string
+	err := json.Unmarshal(quoted, &s)
+	return s, err
+}
+
+func (r *reader) number() (any, error) {
+	start := r.pos
+	for r.pos < len(r.data) && strings.IndexByte("+-.0123456789eE", r.data[r.pos]) >= 0 {
+		r.pos++
+	}
+	num := string(r.data[start:r.pos])
+	if !plain(num) {
+		return nil, r.refuse("number is not a plain decimal within ±(2^53-1)")
+	}
+	return json.Number(num), nil
+}
+
+// peek skips space and returns the byte that begins what follows.
+func (r *reader) peek() byte {
+	for strings.IndexByte(" \t\r\n", r.data[r.pos]) >= 0 {
+		r.pos++
+	}
+	return r.data[r.pos]
+}
+
+// more skips a comma, or the end of an array or object, which it reports.
+func (r *reader) more(end byte) bool {
+	switch r.peek() {
+	case end:
+		r.pos++
+		return false
+	case ',':
+		r.pos++
+	}
+	return true
+}
+
+func (r *reader) refuse(rule string) error {
+	return problem.New(problem.BodyMalformed, "byte %d: %s", r.pos, rule)
+}
+
+// characters reports whether every \u escape stands for a character, NUL aside.
+func characters(quoted []byte) bool {
+	for i := 0; i < len(quoted); i++ {
+		if quoted[i] != '\\' {
 			continue
 		}
 		i++
-		if data[i] != 'u' {
+		if quoted[i] != 'u' {
 			continue
 		}
-		r := hex4(data[i+1:])
+		c := hex4(quoted[i+1:])
 		i += 4
 		switch {
-		case r == 0:
-			return problem.New(problem.BodyMalformed, "byte %d: NUL in a string", i)
-		case r >= 0xd800 && r < 0xdc00 && lowFollows(data[i+1:]):
+		case c == 0:
+			return false
+		case c >= 0xd800 && c < 0xdc00 && lowFollows(quoted[i+1:]):
 			i += 6
-		case r >= 0xd800 && r < 0xe000:
-			return problem.New(problem.BodyMalformed, "byte %d: half a surrogate pair", i)
+		case c >= 0xd800 && c < 0xe000:
+			return false
 		}
 	}
-	return nil
+	return true
 }
 
 func lowFollows(b []byte) bool {
 	if len(b) < 6 || b[0] != '\\' || b[1] != 'u' {
 		return false
 	}
-	r := hex4(b[2:])
-	return r >= 0xdc00 && r < 0xe000
+	c := hex4(b[2:])
+	return c >= 0xdc00 && c < 0xe000
 }
 
 func hex4(b []byte) uint64 {
-	r, _ := strconv.ParseUint(string(b[:4]), 16, 16)
-	return r
-}
-
-// A walker builds the value token by token, holding it to the bounds.
-type walker struct{ *json.Decoder }
-
-func (w *walker) value(depth int) (any, error) {
-	tok, err := w.Token()
-	if err != nil {
-		return nil, w.refuse("not one JSON value")
-	}
-	switch tok := tok.(type) {
-	case json.Delim:
-		if depth == maxDepth {
-			return nil, w.refuse(fmt.Sprintf("nested deeper than %d", maxDepth))
-		}
-		if tok == '{' {
-			return w.object(depth + 1)
-		}
-		return w.array(depth + 1)
-	case json.Number:
-		if !plain(string(tok)) {
-			return nil, w.refuse("number is not a plain decimal within ±(2^53-1)")
-		}
-	}
-	return tok, nil
-}
-
-func (w *walker) object(depth int) (any, error) {
-	obj := map[string]any{}
-	for w.More() {
-		tok, err := w.Token()
-		if err != nil {
-			return nil, w.refuse("not one JSON value")
-		}
-		name := tok.(string)
-		if _, twice := obj[name]; twice {
-			return nil, w.refuse("a name stands twice in one object")
-		}
-		if len(obj) == maxMembers {
-			return nil, w.refuse(fmt.Sprintf("an object has more than %d members", maxMembers))
-		}
-		if obj[name], err = w.value(depth); err != nil {
-			return nil, err
-		}
-	}
-	_, err := w.Token()
-	return obj, err
-}
-
-func (w *walker) array(depth int) (any, error) {
-	arr := []any{}
-	for w.More() {
-		if len(arr) == maxMembers {
-			return nil, w.refuse(fmt.Sprintf("an array has more than %d items", maxMembers))
-		}
-		v, err := w.value(depth)
-		if err != nil {
-			return nil, err
-		}
-		arr = append(arr, v)
-	}
-	_, err := w.Token()
-	return arr, err
-}
-
-func (w *walker) refuse(rule string) error {
-	return problem.New(problem.BodyMalformed, "byte %d: %s", w.InputOffset(), rule)
+	c, _ := strconv.ParseUint(string(b[:4]), 16, 16)
+	return c
 }
 
 // plain accepts -12, 0 and 59.3293, and refuses 1e9, -0 and what is too long

@@ -30,13 +30,13 @@
 // second check, against the last head that we or someone else verified, is what
 // makes one history of it.
 //
-// SPEC §8 and §9 say every byte. Package tree, beneath, writes the tiles.
+// SPEC §7 says every byte. Package tree, beneath, writes the tiles.
 package auditlog
 
-// Bounds of what is read (SPEC §8.1).
+// Bounds of what is read (SPEC §7).
 const (
 	MaxEntry      = 1<<16 - 1 // bytes of a log's entry: tlog-tiles counts them in 16 bits
-	MaxRecord     = 96 << 10  // bytes of a record's text: an entry in base64, and its lines
+	MaxRecord     = 128 << 10 // bytes of a record's text: an entry in base64, and its lines
 	MaxCheckpoint = 64 << 10  // bytes of a checkpoint with all its signatures
 	MaxProof      = 256 << 10 // bytes of a proof
 	MaxHashes     = 64        // hashes of one proof, of inclusion or consistency

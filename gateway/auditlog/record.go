@@ -84,10 +84,10 @@ func ParseRecord(text string) (*Record, error) {
 		}
 		l.read(rd, one(rd, l.Name), r)
 	}
-	if rd.Err() != nil {
-		return nil, rd.Err()
+	if err := rd.Close(text, r.Text()); err != nil {
+		return nil, err
 	}
-	return r, rd.Close(head+lastLine(entry), r.Text())
+	return r, nil
 }
 
 // cutEntry takes the entry line off the end of a text, since it alone may be

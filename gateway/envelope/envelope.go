@@ -49,16 +49,14 @@ func (e *Envelope) TextHash() signed.Hash { return signed.HashOf(e.Note.Text) }
 func (e *Envelope) Bytes() []byte { return append(e.Note.Bytes(), e.Sealed...) }
 
 // Sign closes an envelope: the header, which already names the sealed part, is
-// signed by the sender's message keys.
+// signed by the sender's message keys. It returns what Parse makes of the bytes,
+// so nobody signs what others would refuse.
 func Sign(h Header, sealed []byte, keys []*signed.PrivateKey) (*Envelope, error) {
-	if h.Sealed != SealedOf(sealed) {
-		return nil, problem.New(problem.SealedMismatch, "the header does not name these sealed bytes")
-	}
 	n, err := signed.Sign(h.Text(), keys...)
 	if err != nil {
 		return nil, err
 	}
-	return &Envelope{Header: h, Note: n, Sealed: sealed}, nil
+	return Parse(append(n.Bytes(), sealed...))
 }
 
 // Parse reads an envelope: its bounds, its header's form, and that the sealed

@@ -174,7 +174,7 @@ func closed[W ~string](r *signed.Reader, s string, words ...W) W {
 }
 
 // readKeys reads the keys that a use has in version 1, each a line of a name,
-// some fixed values, an algorithm and the key.
+// some fixed words, an algorithm and the key.
 func readKeys(r *signed.Reader, owner string, use signed.Use, line string, fixed ...string) []*signed.PublicKey {
 	var keys []*signed.PublicKey
 	for _, alg := range signed.Uses[use] {
@@ -182,19 +182,25 @@ func readKeys(r *signed.Reader, owner string, use signed.Use, line string, fixed
 		if v == nil {
 			return nil
 		}
-		want := append(slices.Clone(fixed), string(alg))
-		if !slices.Equal(v[:len(want)], want) {
-			r.Fail(errors.New("keys do not stand in the order of their use and algorithm"))
-			return nil
+		if !slices.Equal(v[:len(fixed)], fixed) {
+			r.Fail(errors.New("keys do not stand in the order of their uses"))
 		}
-		k, err := signed.ParsePublicKey(owner, string(alg), v[len(want)])
-		if err != nil {
-			r.Fail(err)
-			return nil
-		}
-		keys = append(keys, k)
+		keys = append(keys, readKey(r, owner, alg, v[len(fixed):]))
 	}
 	return keys
+}
+
+// readKey reads an algorithm, which must be this one, and a key.
+func readKey(r *signed.Reader, owner string, alg signed.Algorithm, v []string) *signed.PublicKey {
+	if v[0] != string(alg) {
+		r.Fail(errors.New("a key is not of the algorithm that its place asks for"))
+	}
+	if r.Err() != nil {
+		return nil
+	}
+	k, err := signed.ParsePublicKey(owner, v[0], v[1])
+	r.Fail(err)
+	return k
 }
 
 func writeKeys(w *signed.Writer, keys []*signed.PublicKey, line string, fixed ...string) {
@@ -213,3 +219,6 @@ func readDER(r *signed.Reader, line string, max int) []byte {
 	r.Fail(err)
 	return b
 }
+
+// LinkOf returns what every entry begins with.
+func LinkOf(e Entry) Link { return *e.link() }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"strings"
 
-	"samband/certs"
 	"samband/gateway/problem"
 	"samband/gateway/signed"
 )
@@ -21,11 +20,8 @@ type Federation struct {
 	Nonce     signed.ID // tells two exchanges of the same founders apart
 	Threshold int       // how many founders sign an entry of the root
 	Founders  []Founder // ascending
-	Audit     *signed.PublicKey
-	Register  *signed.PublicKey // the logs' keys; a key's name is its log's origin
-	Operator  *signed.PublicKey
-	BrokerCA  []byte // DER
-	Policy    string // PolicyLogged
+	Broker
+	Policy string // PolicyLogged
 }
 
 // PolicyLogged is the one policy of this version: traffic proceeds on what is
@@ -41,9 +37,6 @@ type Founder struct {
 // RootName is the name under which a founder signs for the root.
 func RootName(party string) string { return party + rootSuffix }
 
-// OperatorName is the name under which an exchange's operator signs.
-func OperatorName(exchange string) string { return exchange + "/operator" }
-
 // Hash is the exchange: the hash of the federation file's text.
 func (f *Federation) Hash() signed.Hash { return signed.HashOf(f.Text()) }
 
@@ -56,10 +49,7 @@ func (f *Federation) Text() string {
 	for _, founder := range f.Founders {
 		writeKeys(w, founder.Keys, "root", RootName(founder.Party))
 	}
-	w.Line("log", append([]string{"audit", f.Audit.Name}, f.Audit.Values()...)...)
-	w.Line("log", append([]string{"register", f.Register.Name}, f.Register.Values()...)...)
-	writeKeys(w, []*signed.PublicKey{f.Operator}, "operator")
-	w.Line("broker-ca", signed.EncodeBytes(f.BrokerCA))
+	f.Broker.write(w)
 	w.Line("policy", f.Policy)
 	return w.Text()
 }
@@ -68,7 +58,7 @@ func (f *Federation) Text() string {
 // signed it. That it is the right exchange, people settle by comparing hashes.
 func ParseFederation(note []byte) (*Federation, error) {
 	if len(note) > MaxEntry {
-		return nil, oversize()
+		return nil, oversize(MaxEntry)
 	}
 	n, err := signed.ParseNote(note)
 	if err != nil {
@@ -85,7 +75,7 @@ func ParseFederation(note []byte) (*Federation, error) {
 	if err := signed.Verify(n, keys); err != nil {
 		return nil, err
 	}
-	return f, f.check()
+	return f, f.Check()
 }
 
 // ParseFederationText reads the text of a federation file, as founders do with a
@@ -95,10 +85,7 @@ func ParseFederationText(text string) (*Federation, error) {
 	if r.Exchange() != (signed.Hash{}) {
 		r.Fail(errors.New("a federation file names an exchange: its own hash is the exchange"))
 	}
-	f := &Federation{Name: origin(r, one(r, "name"))}
-	if strings.Contains(f.Name, "/") {
-		r.Fail(errors.New("an exchange's name has a path"))
-	}
+	f := &Federation{Name: exchangeName(r, one(r, "name"))}
 	f.Nonce = r.ID(one(r, "nonce"))
 	f.Threshold = int(r.Int(one(r, "threshold")))
 	for r.Peek() == "root" {
@@ -107,11 +94,7 @@ func ParseFederationText(text string) (*Federation, error) {
 		}
 		f.Founders = append(f.Founders, readFounder(r))
 	}
-	f.Audit, f.Register = ReadLog(r, "audit"), ReadLog(r, "register")
-	if keys := readKeys(r, OperatorName(f.Name), signed.UseCheckpoint, "operator"); keys != nil {
-		f.Operator = keys[0]
-	}
-	f.BrokerCA = readDER(r, "broker-ca", certs.MaxCA)
+	f.Broker = readBroker(r, f.Name)
 	f.Policy = closed(r, one(r, "policy"), PolicyLogged)
 	if r.Err() != nil {
 		return nil, r.Err()
@@ -119,18 +102,31 @@ func ParseFederationText(text string) (*Federation, error) {
 	return f, r.Close(text, f.Text())
 }
 
-// readFounder reads the two lines of one founder; the first gives the name.
-func readFounder(r *signed.Reader) Founder {
-	name := r.PeekValue()
-	party, ok := strings.CutSuffix(name, rootSuffix)
-	if !ok {
-		r.Fail(errors.New("a founder's name is not <party>/root"))
+// readFounder reads the lines of one founder's keys; the first gives the name.
+func readFounder(r *signed.Reader) (f Founder) {
+	var name string
+	for i, alg := range signed.Uses[signed.UseEntry] {
+		v := r.Line("root", 3)
+		if v == nil {
+			return f
+		}
+		if i == 0 {
+			party, ok := strings.CutSuffix(v[0], rootSuffix)
+			if !ok {
+				r.Fail(errors.New("a founder's name is not <party>/root"))
+			}
+			name, f.Party = v[0], r.Name(party)
+		}
+		if v[0] != name {
+			r.Fail(errors.New("a founder's keys do not stand together"))
+		}
+		f.Keys = append(f.Keys, readKey(r, name, alg, v[1:]))
 	}
-	return Founder{r.Name(party), readKeys(r, name, signed.UseEntry, "root", name)}
+	return f
 }
 
-// check holds what one line can't show.
-func (f *Federation) check() error {
+// Check holds what one line of the file can't show; it verifies no signature.
+func (f *Federation) Check() error {
 	names := make([]string, len(f.Founders))
 	keys := seen{}
 	for i, founder := range f.Founders {
@@ -145,16 +141,8 @@ func (f *Federation) check() error {
 	if f.Threshold < 1 || f.Threshold > len(f.Founders) {
 		return invalid("the threshold is not from 1 to the number of founders")
 	}
-	for _, log := range []*signed.PublicKey{f.Audit, f.Register} {
-		if !strings.HasPrefix(log.Name, f.Name+"/") {
-			return invalid("the origin of a log does not begin with %q", f.Name+"/")
-		}
-	}
-	if f.Audit.Name == f.Register.Name {
-		return invalid("both logs have the same origin")
-	}
-	if _, err := certs.ParseCA(f.BrokerCA); err != nil {
-		return invalid("the broker's CA: %v", err)
+	if err := f.Broker.check(f.Name); err != nil {
+		return err
 	}
 	return keys.add(f.Audit, f.Register, f.Operator)
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"math/bits"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 
@@ -11,11 +12,12 @@ import (
 	"samband/gateway/signed"
 )
 
-// Bounds of a frame (SPEC §6.2). A frame fills at most what an envelope holds.
+// Bounds of a frame (SPEC §6.2). The largest padded frame leaves 16 KiB of an
+// envelope to header, signatures and age, which suffices for any header.
 const (
 	MaxAttachments = 32
 	maxName        = 255
-	maxFrame       = 1 << 20
+	maxFrame       = 1<<20 - 16<<10
 )
 
 const frameMagic = "samband/frame/v1\n"
@@ -156,18 +158,12 @@ func checkAttachments(as []Attachment) error {
 	return nil
 }
 
-// plainName holds for 1 to 255 bytes of printable UTF-8. A file name may hold
-// slashes on the wire; whoever writes it to a disk takes its base name alone.
+// plainName holds for 1 to 255 bytes of UTF-8 without control characters, a set
+// that no later Unicode changes; joiners and wide spaces, which Persian and
+// Japanese names need, are none. A file name may hold slashes on the wire;
+// whoever writes it to a disk takes its base name alone.
 func plainName(s string) bool {
-	if s == "" || len(s) > maxName || !utf8.ValidString(s) {
-		return false
-	}
-	for _, c := range s {
-		if !unicode.IsPrint(c) {
-			return false
-		}
-	}
-	return true
+	return s != "" && len(s) <= maxName && utf8.ValidString(s) && !strings.ContainsFunc(s, unicode.IsControl)
 }
 
 // paddedSize hides a length: 4, 16, 64 or 256 KiB, then Padmé, which leaves at

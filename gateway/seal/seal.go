@@ -37,11 +37,14 @@ import (
 // message and no other.
 type FileKey [16]byte
 
-// String keeps file keys out of logs and error texts.
-func (FileKey) String() string { return "file key" }
+// Format keeps file keys out of logs and error texts, whatever the verb.
+func (FileKey) Format(s fmt.State, _ rune) { io.WriteString(s, "file key") }
 
-// GoString keeps file keys out of %#v.
-func (FileKey) GoString() string { return "file key" }
+// MarshalText keeps file keys out of JSON and structured logs: whoever stores
+// one does so on purpose, by its bytes.
+func (FileKey) MarshalText() ([]byte, error) {
+	return nil, errors.New("a file key is not written as text")
+}
 
 // NewOpeningKey makes a desk's opening key: the secret identity, which stays in
 // the locked ring, and the recipient string that the register publishes.

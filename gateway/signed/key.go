@@ -61,9 +61,12 @@ type PublicKey struct {
 	mldsa     *mldsa.PublicKey
 }
 
-// NewPublicKey checks a key's encoding: its length, and for Ed25519 that it is
+// NewPublicKey checks a key's name and encoding: its length, and for Ed25519 that it is
 // the one spelling of a point outside the small subgroup.
 func NewPublicKey(name string, alg Algorithm, b []byte) (*PublicKey, error) {
+	if _, err := ParseOrigin(name); err != nil {
+		return nil, errors.New("a key's name is not one that a signature line can bear")
+	}
 	k := &PublicKey{Name: name, Algorithm: alg, Bytes: b}
 	switch alg {
 	case Ed25519:
@@ -146,6 +149,13 @@ func (k *PublicKey) verify(text string, sig []byte) bool { return k.Verify([]byt
 // A PrivateKey signs. Its seed is 32 bytes for either algorithm.
 type PrivateKey struct {
 	Public *PublicKey
+	secret func() secret
+}
+
+// A secret lies behind a function: fmt follows fields and pointers past String
+// where a verb or an unexported field keeps it from calling that, but it calls
+// no function.
+type secret struct {
 	seed   []byte
 	signer crypto.Signer
 }
@@ -155,24 +165,26 @@ func NewPrivateKey(name string, alg Algorithm, seed []byte) (*PrivateKey, error)
 	if len(seed) != 32 {
 		return nil, errors.New("a key's seed does not have 32 bytes")
 	}
-	k := &PrivateKey{seed: append([]byte(nil), seed...)}
+	s := secret{seed: append([]byte(nil), seed...)}
 	var public []byte
 	switch alg {
 	case Ed25519:
 		priv := ed25519.NewKeyFromSeed(seed)
-		k.signer, public = priv, priv.Public().(ed25519.PublicKey)
+		s.signer, public = priv, priv.Public().(ed25519.PublicKey)
 	case MLDSA65:
 		priv, err := mldsa.NewPrivateKey(mldsa.MLDSA65(), seed)
 		if err != nil {
 			return nil, fmt.Errorf("derive ML-DSA-65 key: %w", err)
 		}
-		k.signer, public = priv, priv.PublicKey().Bytes()
+		s.signer, public = priv, priv.PublicKey().Bytes()
 	default:
 		return nil, errors.New("a key's algorithm is unknown")
 	}
-	var err error
-	k.Public, err = NewPublicKey(name, alg, public)
-	return k, err
+	k, err := NewPublicKey(name, alg, public)
+	if err != nil {
+		return nil, err
+	}
+	return &PrivateKey{Public: k, secret: func() secret { return s }}, nil
 }
 
 // GenerateKeys makes fresh keys with the algorithms of a use.
@@ -192,7 +204,7 @@ func GenerateKeys(name string, use Use) ([]*PrivateKey, error) {
 
 // Encode writes the private key as one line for a key file: name, algorithm, seed.
 func (k *PrivateKey) Encode() string {
-	return strings.Join([]string{k.Public.Name, string(k.Public.Algorithm), EncodeBytes(k.seed)}, " ")
+	return strings.Join([]string{k.Public.Name, string(k.Public.Algorithm), EncodeBytes(k.secret().seed)}, " ")
 }
 
 // DecodePrivateKey reads what Encode writes. Its errors never quote the line.
@@ -209,10 +221,10 @@ func DecodePrivateKey(line string) (*PrivateKey, error) {
 }
 
 // String keeps private keys out of logs and error texts.
-func (k *PrivateKey) String() string { return "private key of " + k.Public.Name }
+func (k PrivateKey) String() string { return "private key of " + k.Public.Name }
 
 // GoString keeps private keys out of %#v.
-func (k *PrivateKey) GoString() string { return k.String() }
+func (k PrivateKey) GoString() string { return k.String() }
 
 // Name and KeyHash, with Sign, make a PrivateKey a note.Signer.
 func (k *PrivateKey) Name() string    { return k.Public.Name }
@@ -221,9 +233,9 @@ func (k *PrivateKey) KeyHash() uint32 { return k.Public.hash }
 // Sign signs a text.
 func (k *PrivateKey) Sign(text []byte) ([]byte, error) {
 	if k.Public.Algorithm == MLDSA65 {
-		return k.signer.Sign(rand.Reader, text, &mldsa.Options{Context: contextMLDSA65})
+		return k.secret().signer.Sign(rand.Reader, text, &mldsa.Options{Context: contextMLDSA65})
 	}
-	return k.signer.Sign(nil, text, crypto.Hash(0))
+	return k.secret().signer.Sign(nil, text, crypto.Hash(0))
 }
 
 // PublicKeys returns the public halves.

@@ -97,8 +97,11 @@ func CutNote(b []byte) (*Note, []byte, error) {
 		}
 		window := rest[:min(len(rest), MaxSignatureLine)]
 		nl := bytes.IndexByte(window, '\n')
+		if nl < 0 && len(window) < len(rest) {
+			return nil, nil, problem.New(problem.Oversize, "a signature line passes %d bytes", MaxSignatureLine)
+		}
 		if nl < 0 {
-			return nil, nil, malformed("a signature line has no end or passes %d bytes", MaxSignatureLine)
+			return nil, nil, malformed("a signature line has no end")
 		}
 		s, err := parseSignature(string(rest[:nl+1]))
 		if err != nil {
@@ -115,26 +118,18 @@ func CutNote(b []byte) (*Note, []byte, error) {
 
 func parseSignature(line string) (Signature, error) {
 	name, b64, ok := strings.Cut(strings.TrimSuffix(line[len(sigPrefix):], "\n"), " ")
-	if !ok || name == "" {
-		return Signature{}, malformed("a signature line has no name and signature")
+	if _, err := ParseOrigin(name); err != nil || !ok {
+		return Signature{}, malformed("a signature line does not begin with a signer's name")
 	}
 	b, err := base64.StdEncoding.Strict().DecodeString(b64)
 	if err != nil || len(b) < 5 {
-		return Signature{}, malformed("a signature line of %q is not base64", safeName(name))
+		return Signature{}, malformed("a signature line of %s is not base64", name)
 	}
 	s := Signature{Name: name, Hash: binary.BigEndian.Uint32(b), Sig: b[4:]}
 	if s.line() != line {
-		return Signature{}, malformed("a signature line of %q is not in its canonical form", safeName(name))
+		return Signature{}, malformed("a signature line of %s is not in its canonical form", name)
 	}
 	return s, nil
-}
-
-// safeName keeps what strangers write out of error texts.
-func safeName(name string) string {
-	if len(name) > 65 || CheckText(name+"\n") != nil {
-		return "?"
-	}
-	return name
 }
 
 // Verify holds the rule of SPEC §3: n bears exactly one signature by each of

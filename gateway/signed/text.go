@@ -13,6 +13,9 @@ const (
 	MaxLine = 16 << 10 // bytes of one line
 )
 
+// federationForm is the one form without an exchange: its hash is the exchange.
+const federationForm = "samband/federation/v1"
+
 // A Writer builds a text line by line.
 type Writer struct{ b strings.Builder }
 
@@ -67,7 +70,7 @@ func NewReader(text, form string) *Reader {
 		return r
 	}
 	r.rest = rest
-	if v := r.Line("exchange", 1); v != nil && v[0] != "-" {
+	if v := r.Line("exchange", 1); v != nil && (v[0] != "-" || form != federationForm) {
 		r.exchange = r.Hash(v[0])
 	}
 	return r

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -24,7 +25,8 @@ func (h Hash) String() string { return base64.StdEncoding.EncodeToString(h[:]) }
 
 // ParseHash reads a Hash in its one spelling.
 func ParseHash(s string) (h Hash, err error) {
-	return h, decode(h[:], s, "hash")
+	err = decode(h[:], s, "hash")
+	return h, err
 }
 
 // An ID is 128 random bits: of a message, or of a conversation. It carries no
@@ -42,7 +44,8 @@ func (id ID) String() string { return base64.StdEncoding.EncodeToString(id[:]) }
 
 // ParseID reads an ID in its one spelling.
 func ParseID(s string) (id ID, err error) {
-	return id, decode(id[:], s, "id")
+	err = decode(id[:], s, "id")
+	return id, err
 }
 
 func decode(dst []byte, s, what string) error {
@@ -65,6 +68,9 @@ func DecodeBytes(s string, max int) ([]byte, error) {
 	b, err := base64.StdEncoding.Strict().DecodeString(s)
 	if err != nil || base64.StdEncoding.EncodeToString(b) != s {
 		return nil, errors.New("a value is not base64 in its one spelling")
+	}
+	if len(b) > max {
+		return nil, fmt.Errorf("a value passes %d bytes", max)
 	}
 	return b, nil
 }
@@ -201,7 +207,7 @@ func Unquote(s string) (string, error) {
 	if err := json.Unmarshal([]byte(s), &out); err != nil || Quote(out) != s || !utf8.ValidString(out) {
 		return "", errors.New("a quoted name is not in its one spelling")
 	}
-	if len(out) > 512 || strings.ContainsFunc(out, func(c rune) bool { return c < 0x20 || c == 0x7f }) {
+	if len(out) > 512 || strings.ContainsFunc(out, unicode.IsControl) {
 		return "", errors.New("a quoted name is too long or has control characters")
 	}
 	return out, nil

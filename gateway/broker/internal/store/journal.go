@@ -40,6 +40,10 @@ const (
 // Append writes one group behind expectLast, the number of the last group ever
 // written (0 in a new JOURNAL), and returns its own number once it is on the
 // disk. Errors: [ErrFenced], [ErrFull], [ErrTooLarge], else [ErrUnsure].
+//
+// A write that the disk refuses is never answered, and after the first of them no
+// write and no delete succeeds until the store is opened again: on a full disk
+// Append ends by its context, with ErrUnsure, or after ten seconds.
 func (s *Store) Append(ctx context.Context, data []byte, expectLast uint64) (uint64, error) {
 	if len(data) > MaxGroup {
 		return 0, fmt.Errorf("append %d bytes: %w", len(data), ErrTooLarge)

@@ -2,10 +2,12 @@ package store
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"sync"
 	"testing"
+	"time"
 )
 
 func TestFence(t *testing.T) {
@@ -99,17 +101,19 @@ func TestLargestGroup(t *testing.T) {
 func TestNoAnswerIsDoubt(t *testing.T) {
 	s := create(t)
 	fill(t, s, 1)
-	if _, err := s.Append(canceled(t), []byte("x"), 1); !errors.Is(err, ErrUnsure) {
+	if _, err := s.Append(gone(t), []byte("x"), 1); !errors.Is(err, ErrUnsure) {
 		t.Errorf("append by a caller who left: %v", err)
 	}
-	// What a full disk does: JetStream stops, the server stays.
+	// JetStream can stop by itself, when a write is not permitted for instance.
 	if err := s.server.ShutdownJetStream(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Append(t.Context(), []byte("x"), 1); !errors.Is(err, ErrUnsure) {
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	if _, err := s.Append(ctx, []byte("x"), 1); !errors.Is(err, ErrUnsure) {
 		t.Errorf("append with JetStream stopped: %v", err)
 	}
-	if _, err := s.Last(t.Context()); err == nil {
+	if _, err := s.Last(ctx); err == nil {
 		t.Error("a stopped JetStream answers")
 	}
 }
@@ -152,4 +156,11 @@ func BenchmarkEach(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/1000, "ns/group")
+}
+
+// gone is the context of a caller who has left.
+func gone(t *testing.T) context.Context {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	return ctx
 }

@@ -2,7 +2,6 @@ package store
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -305,10 +304,4 @@ func TestServerListensOnNothing(t *testing.T) {
 	if addr := s.server.Addr(); addr != nil {
 		t.Errorf("embedded server listens on %v", addr)
 	}
-}
-
-func canceled(t *testing.T) context.Context {
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	return ctx
 }

@@ -22,11 +22,7 @@
 package keys
 
 import (
-	"crypto"
 	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -34,6 +30,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"samband/certs"
 	"samband/gateway/seal"
 	"samband/gateway/signed"
 )
@@ -50,22 +47,14 @@ var ErrExists = errors.New("the ring exists already")
 // Online is the ring that a desk has at start.
 type Online struct {
 	Receipts []*signed.PrivateKey // use consignment
-	TLS      crypto.Signer        // the connection's key
-}
-
-// Public is what a ring shows to the world: what the party registers.
-type Public struct {
-	Message     []*signed.PublicKey
-	Consignment []*signed.PublicKey
-	Opening     string // the newest opening key
-	TLS         crypto.PublicKey
+	TLS      *ecdsa.PrivateKey    // the connection's key
 }
 
 // onlineFile and lockedFile are the rings as they lie on disk; the locked one
 // inside seal.Protect.
 type onlineFile struct {
 	Receipts []string `json:"receipts"` // private key lines
-	TLS      []byte   `json:"tls"`      // PKCS #8
+	TLS      string   `json:"tls"`      // PEM
 }
 
 type lockedFile struct {
@@ -74,35 +63,30 @@ type lockedFile struct {
 	Storage []byte    `json:"storage"`
 }
 
-// Create makes both rings of a desk in dir and returns their public halves. It
+// Create makes both rings of a desk in dir and returns them, durable by then. It
 // refuses, with ErrExists, a folder that has a ring; a crash between the two
 // files leaves one, to be removed by hand, since nothing was registered yet.
-func Create(dir string, address signed.Address, passphrase []byte) (*Public, error) {
+func Create(dir string, address signed.Address, passphrase []byte) (*Online, *Locked, error) {
 	for _, name := range []string{OnlineFile, LockedFile} {
 		if _, err := os.Lstat(filepath.Join(dir, name)); !errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("make rings in %q: %w", dir, ErrExists)
+			return nil, nil, fmt.Errorf("make rings in %q: %w", dir, ErrExists)
 		}
 	}
 	locked, err := newLocked(address)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	online, err := newOnline(address)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if err := locked.write(dir, passphrase); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if err := online.write(dir); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return &Public{
-		Message:     signed.PublicKeys(locked.Message),
-		Consignment: signed.PublicKeys(online.Receipts),
-		Opening:     locked.newest().Recipient,
-		TLS:         online.TLS.Public(),
-	}, nil
+	return online, locked, nil
 }
 
 func newOnline(address signed.Address) (*Online, error) {
@@ -110,19 +94,19 @@ func newOnline(address signed.Address) (*Online, error) {
 	if err != nil {
 		return nil, err
 	}
-	tls, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	key, err := certs.NewKey()
 	if err != nil {
-		return nil, fmt.Errorf("make a TLS key: %w", err)
+		return nil, err
 	}
-	return &Online{receipts, tls}, nil
+	return &Online{receipts, key}, nil
 }
 
 func (o *Online) write(dir string) error {
-	der, err := x509.MarshalPKCS8PrivateKey(o.TLS)
+	key, err := certs.EncodeKey(o.TLS)
 	if err != nil {
-		return fmt.Errorf("encode the TLS key: %w", err)
+		return err
 	}
-	b, err := json.Marshal(onlineFile{encode(o.Receipts), der})
+	b, err := json.Marshal(onlineFile{encode(o.Receipts), string(key)})
 	if err != nil {
 		return err
 	}
@@ -144,12 +128,9 @@ func OpenOnline(dir string) (*Online, error) {
 	if o.Receipts, err = decode(f.Receipts); err != nil {
 		return nil, fmt.Errorf("read the online ring %q: %w", path, err)
 	}
-	key, err := x509.ParsePKCS8PrivateKey(f.TLS)
-	signer, ok := key.(crypto.Signer)
-	if err != nil || !ok {
-		return nil, fmt.Errorf("read the online ring %q: no TLS key in it", path)
+	if o.TLS, err = certs.DecodeKey([]byte(f.TLS)); err != nil {
+		return nil, fmt.Errorf("read the online ring %q: %w", path, err)
 	}
-	o.TLS = signer
 	return o, nil
 }
 

@@ -59,7 +59,8 @@ func (l *Locked) arm() error {
 	return err
 }
 
-func (l *Locked) newest() opening { return l.opening[len(l.opening)-1] }
+// Recipient is the newest opening key's public string.
+func (l *Locked) Recipient() string { return l.opening[len(l.opening)-1].Recipient }
 
 func parseLocked(b []byte) (*Locked, error) {
 	var f lockedFile
@@ -91,18 +92,18 @@ func (l *Locked) write(dir string, passphrase []byte) error {
 	return WriteFile(filepath.Join(dir, LockedFile), b, 0o600)
 }
 
-// Rotate puts a new opening key beside the old ones and returns its public
-// string, which may be registered once Rotate has returned: by then the private
-// half is durable.
-func Rotate(dir string, passphrase []byte) (recipient string, err error) {
+// Rotate puts a new opening key beside the old ones. Its public half may be
+// registered once Rotate has returned: by then the private half is durable.
+func Rotate(dir string, passphrase []byte) error {
 	l, err := Unlock(dir, passphrase)
 	if err != nil {
-		return "", err
+		return err
 	}
+	defer l.Forget()
 	if err := l.addOpening(); err != nil {
-		return "", err
+		return err
 	}
-	return l.newest().Recipient, l.write(dir, passphrase)
+	return l.write(dir, passphrase)
 }
 
 // Statement returns the keys that sign statements: the message pair's Ed25519.

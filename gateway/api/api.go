@@ -1,0 +1,108 @@
+// Package api is the contract between a desk and the broker: six calls over
+// HTTP/2 and mutual TLS 1.3.
+//
+// A desk submits envelopes and statements, and follows two feeds: its inbox
+// (what was sent to it and has not ended) and its progress (what became of what
+// it sent). [Client] makes the calls, and a broker serves the same ones as a
+// [Service]:
+//
+//	broker, err := api.New(api.Config{URL: "https://broker.nordic.example", TLS: conf})
+//	answer, err := broker.Submit(ctx, api.Heads{Audit: 4711, Register: 123}, envelope)
+//	if p, refused := problem.Of(err); refused {
+//		// p.Class() says: send the same bytes again, seal anew, or stop
+//	}
+//	// answer.Acceptance is a proof; answer.Catchup leads from leaf 4711 to it
+//
+// On the wire this is
+//
+//	POST /v1/envelopes HTTP/2
+//	Content-Type: application/vnd.samband.envelope
+//	Samband-Audit: 4711
+//	Samband-Register: 123
+//
+// A caller names in those two headers how far it has verified each log; an
+// answer that bears proofs brings a [Catchup] from there. Proofs and
+// checkpoints are opaque texts here, which auditlog reads and verifies.
+//
+// Both feeds are resumed by a [Cursor] that the caller stores once it has stored
+// what came before it. To ask a feed with a cursor is to say that all before it
+// is safe with the caller: the broker may forget what served only that.
+//
+// A refusal is a [Refusal]: a problem of the closed list, carried as a problem
+// document of RFC 9457. SPEC §11 says every byte, and openapi.json beside this
+// file says it for tools.
+package api
+
+import (
+	"context"
+	_ "embed"
+	"time"
+
+	"samband/gateway/envelope"
+	"samband/gateway/signed"
+)
+
+// OpenAPI is the contract as an OpenAPI 3.1 document, in JSON.
+//
+//go:embed openapi.json
+var OpenAPI []byte
+
+// Bounds (SPEC §11.2).
+const (
+	MaxEnvelope  = envelope.MaxEnvelope // bytes of a submitted envelope
+	MaxStatement = 64 << 10             // bytes of a submitted consignment or statement
+	MaxWant      = 1 << 10              // bytes of a want
+	MaxAnswer    = 32 << 20             // bytes of any answer
+	MaxPage      = 8 << 20              // bytes of envelopes or entries in an answer, beyond the first
+	MaxLimit     = 100                  // items of a feed's answer
+	MaxEntries   = 1000                 // register entries of an answer
+	MaxWait      = 55 * time.Second     // of a long poll
+)
+
+// Names of the two request headers that say how far the caller has verified.
+const (
+	AuditHeader    = "Samband-Audit"
+	RegisterHeader = "Samband-Register"
+)
+
+// Media types.
+const (
+	EnvelopeType  = "application/vnd.samband.envelope"
+	StatementType = "application/vnd.samband.statement"
+	JSONType      = "application/json"
+	ProblemType   = "application/problem+json"
+)
+
+// Heads are the sizes of the two logs that a caller has verified; zero for a
+// caller that knows nothing yet.
+type Heads struct{ Audit, Register int64 }
+
+// A Service is the broker's side of the contract. Each method takes the caller
+// as its certificate names it and returns an answer, a *Refusal, another error
+// that wraps a *problem.Problem, or a fault, which callers see as INTERNAL.
+// All methods may be called at once.
+type Service interface {
+	// Submit takes in one envelope. A repeat of a known message gets the first
+	// acceptance again and what is known of it since.
+	Submit(ctx context.Context, caller signed.Address, heads Heads, envelope []byte) (*SubmitAnswer, error)
+
+	// State takes in a consignment or a statement: a whole note. An identical
+	// repeat gets the first proof again; a message that has another end, or is
+	// consigned, gets a Refusal that shows it.
+	State(ctx context.Context, caller signed.Address, heads Heads, note []byte) (*StateAnswer, error)
+
+	// Inbox lists what is addressed to the caller and has not ended, in the
+	// order of acceptance. With nothing to list it waits up to page.Wait.
+	Inbox(ctx context.Context, caller signed.Address, heads Heads, page Page) (*InboxAnswer, error)
+
+	// Progress lists what became of the caller's messages, in the order of the
+	// log. With nothing to list it waits up to page.Wait.
+	Progress(ctx context.Context, caller signed.Address, heads Heads, page Page) (*ProgressAnswer, error)
+
+	// Want asks for the bytes of a message to the caller that the broker lost
+	// before it consigned them, or the caller after.
+	Want(ctx context.Context, caller signed.Address, heads Heads, want Want) error
+
+	// Register lists at most limit entries of the register from an index on.
+	Register(ctx context.Context, caller signed.Address, heads Heads, from int64, limit int) (*RegisterAnswer, error)
+}

@@ -1,0 +1,193 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"samband/gateway/problem"
+	"samband/gateway/signed"
+)
+
+// ErrUnreachable is in the chain of each error that tells of no answer: the
+// network, the broker's host, its certificate, a connection cut in between.
+// Whether the broker took the request in is unknown; repeat the same bytes.
+var ErrUnreachable = errors.New("no answer from the broker")
+
+// Config of a Client.
+type Config struct {
+	URL     string        // https, host and port alone, such as https://broker.nordic.example:8443
+	TLS     *tls.Config   // TLS 1.3 with the desk's certificate and the broker's CA
+	Timeout time.Duration // for one call, a long poll's wait not counted; zero is 30 s
+}
+
+// A Client calls a broker as one desk. Its methods are those of a Service
+// without the caller, which the certificate names. Their errors are a *Refusal
+// or wrap ErrUnreachable; a certificate that the broker turns away is a
+// CERTIFICATE_REFUSED.
+type Client struct {
+	base    string
+	host    string
+	tls     *tls.Config
+	http    *http.Client
+	timeout time.Duration
+}
+
+// New makes a Client. It connects at the first call.
+func New(c Config) (*Client, error) {
+	u, err := url.Parse(c.URL)
+	if err != nil || u.Scheme != "https" || u.Host == "" || (u.Path != "" && u.Path != "/") || u.RawQuery != "" || u.User != nil {
+		return nil, errors.New("the broker's URL is not https://host:port")
+	}
+	if c.TLS == nil || c.TLS.MinVersion < tls.VersionTLS13 {
+		return nil, errors.New("the TLS settings do not ask for TLS 1.3")
+	}
+	if c.Timeout == 0 {
+		c.Timeout = 30 * time.Second
+	}
+	conf := c.TLS.Clone()
+	conf.NextProtos = []string{"h2"}
+	protocols := new(http.Protocols)
+	protocols.SetHTTP2(true)
+	transport := &http.Transport{
+		TLSClientConfig:        conf,
+		TLSHandshakeTimeout:    10 * time.Second,
+		Protocols:              protocols,
+		MaxResponseHeaderBytes: 16 << 10,
+		IdleConnTimeout:        2 * time.Minute,
+		DisableCompression:     true,
+		// A dead path shows within a quarter of a minute, also in a long poll.
+		HTTP2: &http.HTTP2Config{SendPingTimeout: 10 * time.Second, PingTimeout: 5 * time.Second},
+	}
+	return &Client{
+		base: "https://" + u.Host, host: hostPort(u), tls: conf, timeout: c.Timeout,
+		http: &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error {
+			return http.ErrUseLastResponse
+		}},
+	}, nil
+}
+
+// Close lets go of idle connections.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
+// Submit sends an envelope.
+func (c *Client) Submit(ctx context.Context, heads Heads, envelope []byte) (*SubmitAnswer, error) {
+	return call[SubmitAnswer](ctx, c, OpSubmit, heads, nil, envelope, 0)
+}
+
+// State sends a consignment or a statement.
+func (c *Client) State(ctx context.Context, heads Heads, note []byte) (*StateAnswer, error) {
+	return call[StateAnswer](ctx, c, OpState, heads, nil, note, 0)
+}
+
+// Inbox follows the feed of what is addressed to the desk.
+func (c *Client) Inbox(ctx context.Context, heads Heads, page Page) (*InboxAnswer, error) {
+	return call[InboxAnswer](ctx, c, OpInbox, heads, page.query(), nil, page.Wait)
+}
+
+// Progress follows the feed of what became of what the desk sent.
+func (c *Client) Progress(ctx context.Context, heads Heads, page Page) (*ProgressAnswer, error) {
+	return call[ProgressAnswer](ctx, c, OpProgress, heads, page.query(), nil, page.Wait)
+}
+
+// Want asks for the bytes of a message again.
+func (c *Client) Want(ctx context.Context, heads Heads, want Want) error {
+	body, err := json.Marshal(want)
+	if err != nil {
+		return fmt.Errorf("write want: %w", err)
+	}
+	_, err = call[struct{}](ctx, c, OpWant, heads, nil, body, 0)
+	return err
+}
+
+// Register lists at most limit entries of the register from an index on.
+func (c *Client) Register(ctx context.Context, heads Heads, from int64, limit int) (*RegisterAnswer, error) {
+	query := url.Values{"from": {signed.FormatInt(from)}, "limit": {strconv.Itoa(limit)}}
+	return call[RegisterAnswer](ctx, c, OpRegister, heads, query, nil, 0)
+}
+
+func (p Page) query() url.Values {
+	q := url.Values{"after": {p.After.String()}}
+	if p.Wait > 0 {
+		q.Set("wait", strconv.Itoa(int(p.Wait/time.Second)))
+	}
+	if p.Limit > 0 {
+		q.Set("limit", strconv.Itoa(p.Limit))
+	}
+	return q
+}
+
+// call makes one call and reads its answer into an A.
+func call[A any](ctx context.Context, c *Client, op Operation, heads Heads, query url.Values, body []byte, wait time.Duration) (*A, error) {
+	route := RouteOf(op)
+	ctx, cancel := context.WithTimeout(ctx, c.timeout+wait)
+	defer cancel()
+	target := c.base + route.Path
+	if len(query) > 0 {
+		target += "?" + query.Encode()
+	}
+	req, err := http.NewRequestWithContext(ctx, route.Method, target, bytes.NewReader(body))
+	if err != nil {
+		return nil, fmt.Errorf("make request %s: %w", op, err)
+	}
+	if route.Request != "" {
+		req.Header.Set("Content-Type", route.Request)
+	}
+	req.Header.Set(AuditHeader, signed.FormatInt(heads.Audit))
+	req.Header.Set(RegisterHeader, signed.FormatInt(heads.Register))
+	status, header, answer, err := c.do(req)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", op, err)
+	}
+	return read[A](status, header, answer)
+}
+
+func (c *Client) do(req *http.Request) (int, http.Header, []byte, error) {
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return 0, nil, nil, c.explain(req.Context(), err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(io.LimitReader(resp.Body, MaxAnswer+1))
+	if err != nil {
+		return 0, nil, nil, c.explain(req.Context(), err)
+	}
+	return resp.StatusCode, resp.Header, b, nil
+}
+
+// read turns an answer into an A or a Refusal.
+func read[A any](status int, header http.Header, body []byte) (*A, error) {
+	if len(body) > MaxAnswer {
+		return nil, &Refusal{Problem: problem.New(problem.Internal, "an answer passes the bound of %d bytes", MaxAnswer)}
+	}
+	switch {
+	case status == http.StatusNoContent:
+		return new(A), nil
+	case status != http.StatusOK:
+		return nil, parseRefusal(status, header, body)
+	case mediaType(header.Get("Content-Type")) != JSONType:
+		return nil, stray(status)
+	}
+	a := new(A)
+	if err := json.Unmarshal(body, a); err != nil {
+		return nil, stray(status)
+	}
+	return a, nil
+}
+
+func mediaType(contentType string) string {
+	m, _, err := mime.ParseMediaType(contentType)
+	if err != nil {
+		return ""
+	}
+	return m
+}

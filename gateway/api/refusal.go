@@ -1,0 +1,137 @@
+package api
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"samband/gateway/problem"
+	"samband/gateway/signed"
+)
+
+// A Refusal is an error that carries a Problem, and what the contract shows
+// with it. errors.As finds the *problem.Problem in it.
+type Refusal struct {
+	Problem    *problem.Problem
+	Accepted   signed.Hash   // with ID_REUSED: the text that the id stands for
+	Proof      string        // with a final refusal that is logged: the proof of its entry
+	End        *Fact         // with ALREADY_CONSIGNED and ALREADY_ENDED: what stands
+	Catchup    *Catchup      // where Proof or End bring proofs
+	Request    string        // with INTERNAL: how the operator finds the fault in the log
+	RetryAfter time.Duration // when to try again; zero: the caller's own pace
+}
+
+func (r *Refusal) Error() string { return r.Problem.Error() }
+func (r *Refusal) Unwrap() error { return r.Problem }
+
+// A Document is a Refusal as it crosses the wire (RFC 9457).
+type Document struct {
+	Type     string        `json:"type"`
+	Title    string        `json:"title"`
+	Status   int           `json:"status"`
+	Detail   string        `json:"detail,omitempty"`
+	Instance string        `json:"instance,omitempty"`
+	Code     problem.Code  `json:"code"`
+	Class    problem.Class `json:"class"`
+	Accepted signed.Hash   `json:"accepted,omitzero"`
+	Proof    string        `json:"proof,omitempty"`
+	End      *Fact         `json:"end,omitempty"`
+	Catchup  *Catchup      `json:"catchup,omitempty"`
+}
+
+const (
+	typePrefix     = "urn:samband:problem:"
+	instancePrefix = "urn:samband:request:"
+)
+
+// maxDetail bounds the words that a client takes over from a document.
+const maxDetail = 1000
+
+// RefusalOf makes a Refusal of an error: the one in its chain, one of the
+// Problem in its chain, or INTERNAL with nothing of the error's text.
+func RefusalOf(err error) *Refusal {
+	var r *Refusal
+	if errors.As(err, &r) {
+		return r
+	}
+	if p, ok := problem.Of(err); ok {
+		return &Refusal{Problem: p}
+	}
+	return &Refusal{Problem: problem.New(problem.Internal, "the broker has a fault")}
+}
+
+// Document writes the refusal for the wire.
+func (r *Refusal) Document() *Document {
+	row, _ := problem.Lookup(r.Problem.Code)
+	d := &Document{
+		Type:     typePrefix + string(row.Code),
+		Title:    row.Rule,
+		Status:   Status(row.Code),
+		Detail:   r.Problem.Detail,
+		Code:     row.Code,
+		Class:    row.Class,
+		Accepted: r.Accepted,
+		Proof:    r.Proof,
+		End:      r.End,
+		Catchup:  r.Catchup,
+	}
+	if r.Request != "" {
+		d.Instance = instancePrefix + r.Request
+	}
+	return d
+}
+
+// parseRefusal reads the answer of a broker that did not answer with success.
+// What is not a document of the contract becomes INTERNAL, whose class is
+// retry: a stray answer of some machine between must never end a message.
+func parseRefusal(status int, header http.Header, body []byte) *Refusal {
+	var d Document
+	if mediaType(header.Get("Content-Type")) != ProblemType || json.Unmarshal(body, &d) != nil {
+		return stray(status)
+	}
+	row, known := problem.Lookup(d.Code)
+	if !known || d.Class != row.Class || d.Status != status || status != Status(d.Code) {
+		return stray(status)
+	}
+	return &Refusal{
+		Problem:    problem.New(d.Code, "%s", safe(d.Detail)),
+		Accepted:   d.Accepted,
+		Proof:      d.Proof,
+		End:        d.End,
+		Catchup:    d.Catchup,
+		Request:    safe(strings.TrimPrefix(d.Instance, instancePrefix)),
+		RetryAfter: parseRetryAfter(header.Get("Retry-After")),
+	}
+}
+
+func stray(status int) *Refusal {
+	return &Refusal{Problem: problem.New(problem.Internal, "the answer with status %d is not a problem of the contract", status)}
+}
+
+// safe keeps what a broker writes from steering a terminal or filling a disk.
+func safe(s string) string {
+	s = strings.Map(func(c rune) rune {
+		if c < 0x20 || c > 0x7e {
+			return -1
+		}
+		return c
+	}, s)
+	return s[:min(len(s), maxDetail)]
+}
+
+// parseRetryAfter reads whole seconds, at most an hour.
+func parseRetryAfter(s string) time.Duration {
+	n, err := signed.ParseInt(s)
+	if err != nil {
+		return 0
+	}
+	return min(time.Duration(min(n, 3600))*time.Second, time.Hour)
+}
+
+// FormatRetryAfter writes a pause in whole seconds, rounded up.
+func FormatRetryAfter(d time.Duration) string {
+	return fmt.Sprint(int64((d + time.Second - 1) / time.Second))
+}

@@ -1,0 +1,120 @@
+package api
+
+import (
+	"time"
+
+	"samband/gateway/signed"
+)
+
+// A Catchup leads a caller from the heads it named to the heads that the
+// answer's proofs stand under.
+type Catchup struct {
+	Audit    AuditCatchup    `json:"audit"`
+	Register RegisterCatchup `json:"register"`
+}
+
+// AuditCatchup brings the newest checkpoint of the audit log, and the proof
+// that it extends the caller's size. From size zero the proof is empty.
+type AuditCatchup struct {
+	Checkpoint  string        `json:"checkpoint"`
+	Consistency []signed.Hash `json:"consistency"`
+}
+
+// RegisterCatchup brings the newest checkpoint of the register, and its entries
+// from the caller's size on. Of many entries only the first come: the caller
+// fetches the rest by Register before it believes the checkpoint.
+type RegisterCatchup struct {
+	Checkpoint string   `json:"checkpoint"`
+	Entries    [][]byte `json:"entries"`
+}
+
+// An Event is what became of a message: one of the log's kinds.
+type Event string
+
+const (
+	Consigned  Event = "consigned"
+	HandedOver Event = "handed-over"
+	Refused    Event = "refused"
+	Withdrawn  Event = "withdrawn"
+	Expired    Event = "expired"
+)
+
+// Events is the closed list.
+var Events = []Event{Consigned, HandedOver, Refused, Withdrawn, Expired}
+
+// A Fact is an event with its evidence.
+type Fact struct {
+	Event Event  `json:"event"`
+	Note  []byte `json:"note,omitempty"` // the whole consignment or statement; none for expired
+	Proof string `json:"proof"`
+}
+
+// SubmitAnswer answers Submit.
+type SubmitAnswer struct {
+	Acceptance string  `json:"acceptance"`          // proof
+	Consigned  *Fact   `json:"consigned,omitempty"` // where the message was known and is consigned
+	End        *Fact   `json:"end,omitempty"`       // where the message was known and has ended
+	Catchup    Catchup `json:"catchup"`
+}
+
+// StateAnswer answers State.
+type StateAnswer struct {
+	Proof   string  `json:"proof"`
+	Catchup Catchup `json:"catchup"`
+}
+
+// A Page says which part of a feed is asked for.
+type Page struct {
+	After Cursor        // zero for the beginning
+	Wait  time.Duration // how long to wait when there is nothing: whole seconds, at most MaxWait
+	Limit int           // items wanted: 1 to MaxLimit
+}
+
+// InboxAnswer answers Inbox.
+type InboxAnswer struct {
+	Items   []InboxItem   `json:"items"`
+	Next    Cursor        `json:"next"`
+	Again   []signed.Hash `json:"again,omitempty"` // accepted for the caller, bytes awaited from the sender
+	Catchup Catchup       `json:"catchup"`
+}
+
+// An InboxItem is one message to the caller.
+type InboxItem struct {
+	Cursor     Cursor `json:"cursor"`
+	Envelope   []byte `json:"envelope"`
+	Acceptance string `json:"acceptance"`          // proof
+	Consigned  *Fact  `json:"consigned,omitempty"` // the caller's own consignment, if it stands
+}
+
+// ProgressAnswer answers Progress.
+type ProgressAnswer struct {
+	Items   []ProgressItem `json:"items"`
+	Next    Cursor         `json:"next"`
+	Again   []Again        `json:"again,omitempty"` // send these again, unchanged
+	Catchup Catchup        `json:"catchup"`
+}
+
+// A ProgressItem is one event of a message that the caller sent.
+type ProgressItem struct {
+	Cursor  Cursor      `json:"cursor"`
+	ID      signed.ID   `json:"id"`
+	Message signed.Hash `json:"message,omitzero"` // none where an id was withdrawn before it was accepted
+	Fact
+}
+
+// Again names a message whose bytes are wanted again.
+type Again struct {
+	ID      signed.ID   `json:"id"`
+	Message signed.Hash `json:"message"`
+}
+
+// A Want is the body of a want.
+type Want struct {
+	Message signed.Hash `json:"message"`
+}
+
+// RegisterAnswer answers Register.
+type RegisterAnswer struct {
+	Checkpoint string   `json:"checkpoint"`
+	Entries    [][]byte `json:"entries"`
+}

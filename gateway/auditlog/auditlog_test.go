@@ -1,0 +1,67 @@
+package auditlog
+
+import (
+	"crypto/sha256"
+	"testing"
+	"time"
+
+	"samband/gateway/problem"
+	"samband/gateway/signed"
+)
+
+var (
+	exchange = signed.HashOf("the exchange of these tests")
+	noon     = signed.At(time.Date(2026, 11, 23, 3, 14, 7, 0, time.UTC))
+)
+
+// testKey derives a log's key from a published seed.
+func testKey(t testing.TB, origin string) *signed.PrivateKey {
+	t.Helper()
+	seed := sha256.Sum256([]byte("samband test key of " + origin))
+	k, err := signed.NewPrivateKey(origin, signed.Ed25519, seed[:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+// records has one record of each kind.
+func records() []Record {
+	r := func(k Kind, f func(*Record)) Record {
+		rec := Record{
+			Exchange: exchange, Kind: k, Time: noon,
+			RegisterSize: 123, RegisterRoot: signed.HashOf("register"),
+		}
+		f(&rec)
+		return rec
+	}
+	message, note := signed.HashOf("header text"), signed.HashOf("whole note")
+	id := signed.ID{1, 2, 3}
+	return []Record{
+		r(Accepted, func(r *Record) {
+			r.Index, r.Message, r.ID, r.From, r.To = 4711, message, id, "se.spoc", "no.liaison-ankara"
+			r.Type, r.Urgency, r.Expires = "INFO_REQUEST", "urgent", noon.Add(time.Hour)
+		}),
+		r(Consigned, func(r *Record) { r.Message, r.By, r.Statement = message, "fi.spoc", note }),
+		r(HandedOver, func(r *Record) { r.Message, r.By, r.Statement = message, "fi.spoc", note }),
+		r(Refused, func(r *Record) {
+			r.Message, r.By, r.Statement, r.Code = message, "fi.spoc", note, problem.BodyInvalid
+		}),
+		r(Withdrawn, func(r *Record) { r.ID, r.From, r.Statement, r.Message = id, "se.spoc", note, message }),
+		r(Withdrawn, func(r *Record) { r.ID, r.From, r.Statement = id, "se.spoc", note }),
+		r(Expired, func(r *Record) { r.Message = message }),
+		r(Rejected, func(r *Record) {
+			r.Caller, r.TextHash, r.Code, r.Until = "se.spoc", message, problem.NoAgreement, noon
+		}),
+		r(Refusals, func(r *Record) { r.Caller, r.Count = "se.spoc", 17 }),
+		r(Entered, func(r *Record) { r.Index, r.Entry = 12, []byte("samband/accede/v1\n…") }),
+		r(Opened, func(r *Record) { r.Writer = id }),
+	}
+}
+
+func wantCode(t *testing.T, err error, code problem.Code) {
+	t.Helper()
+	if got, ok := problem.Of(err); !ok || got.Code != code {
+		t.Errorf("got %v, want %s", err, code)
+	}
+}

@@ -1,0 +1,139 @@
+package tree
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"samband/gateway/auditlog"
+	"samband/gateway/signed"
+)
+
+// temporary is the folder in which files are written before they get their
+// names. Nobody reads it, and what a killed process left there is removed.
+const temporary = ".tmp"
+
+// A folder writes a log's files so that each is whole or not there.
+type folder struct {
+	dir     string
+	durable map[string]bool // folders whose own names are known to be on disk
+	dirty   map[string]bool // folders that got a name since the last sync
+}
+
+func openFolder(dir string, key *signed.PublicKey) (*folder, error) {
+	f := &folder{dir, map[string]bool{}, map[string]bool{}}
+	if err := os.RemoveAll(f.path(temporary)); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(f.path(temporary), 0o755); err != nil {
+		return nil, err
+	}
+	vkey := []byte(key.VerifierKey() + "\n")
+	switch there, err := os.ReadFile(f.path(auditlog.KeyFile)); {
+	case errors.Is(err, fs.ErrNotExist):
+		if err := f.write(auditlog.KeyFile, vkey); err != nil {
+			return nil, err
+		}
+		return f, f.sync()
+	case err != nil:
+		return nil, err
+	case !bytes.Equal(there, vkey):
+		return nil, fmt.Errorf("%s names another key than %s: it is another log's folder", auditlog.KeyFile, key.Name)
+	}
+	return f, nil
+}
+
+func (f *folder) path(name string) string { return filepath.Join(f.dir, filepath.FromSlash(name)) }
+
+func (f *folder) files() fs.FS { return os.DirFS(f.dir) }
+
+// write makes a file, or puts another in its place; sync makes its name durable.
+func (f *folder) write(name string, content []byte) error {
+	path := f.path(name)
+	if err := f.makeDir(filepath.Dir(path)); err != nil {
+		return err
+	}
+	part := filepath.Join(f.path(temporary), "part")
+	if err := writeDurably(part, content); err != nil {
+		return err
+	}
+	if err := os.Rename(part, path); err != nil {
+		return err
+	}
+	f.dirty[filepath.Dir(path)] = true
+	return nil
+}
+
+// makeDir makes a folder and those above it, and sees to it once that each
+// stands in the one above, whoever made it.
+func (f *folder) makeDir(dir string) error {
+	if f.durable[dir] {
+		return nil
+	}
+	if dir == f.dir {
+		f.durable[dir] = true
+		f.dirty[filepath.Dir(dir)] = true
+		return nil
+	}
+	if err := f.makeDir(filepath.Dir(dir)); err != nil {
+		return err
+	}
+	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	f.durable[dir] = true
+	f.dirty[filepath.Dir(dir)] = true
+	return nil
+}
+
+// sync makes all names given since the last sync durable.
+func (f *folder) sync() error {
+	for dir := range f.dirty {
+		if err := syncDir(dir); err != nil {
+			return err
+		}
+		delete(f.dirty, dir)
+	}
+	return nil
+}
+
+// dropPartial removes the partial tiles of whole ones.
+func (f *folder) dropPartial(whole []id) error {
+	for _, at := range whole {
+		drop := []string{at.path(1)}
+		if at.level == 0 {
+			drop = append(drop, id{entriesLevel, at.n}.path(1))
+		}
+		for _, name := range drop {
+			dir := filepath.Dir(f.path(name))
+			if err := os.RemoveAll(dir); err != nil {
+				return err
+			}
+			delete(f.durable, dir)
+		}
+	}
+	return nil
+}
+
+func writeDurably(path string, content []byte) error {
+	file, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(content)
+	if err == nil {
+		err = file.Sync()
+	}
+	return errors.Join(err, file.Close())
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}

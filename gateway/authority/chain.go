@@ -1,0 +1,118 @@
+package authority
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"samband/gateway/register"
+	"samband/gateway/signed"
+)
+
+// A chain is the entries of one signer, numbered files in a folder:
+// 0000-party-fi, 0001-ca, 0002-desk-fi.spoc. Numbers order them, the rest of a
+// name is for people. The newest file is what the signer's next entry follows.
+type chain struct{ dir string }
+
+const digits = 4
+
+// A filed entry is one file of a chain.
+type filed struct {
+	path   string
+	number int
+	note   []byte
+	text   string
+}
+
+func (c chain) read() ([]filed, error) {
+	paths, err := filepath.Glob(filepath.Join(c.dir, strings.Repeat("[0-9]", digits)+"-*"))
+	if err != nil {
+		return nil, fmt.Errorf("list entries in %q: %w", c.dir, err)
+	}
+	entries := make([]filed, len(paths)) // Glob sorts
+	for i, path := range paths {
+		note, err := os.ReadFile(path)
+		if err != nil {
+			return nil, fmt.Errorf("read entry: %w", err)
+		}
+		text, err := textOf(note)
+		if err != nil {
+			return nil, fmt.Errorf("entry %q: %w", path, err)
+		}
+		number, _ := strconv.Atoi(filepath.Base(path)[:digits]) // Glob asked for digits
+		entries[i] = filed{path, number, note, text}
+	}
+	return entries, nil
+}
+
+// last is the hash that the next entry names; zero when there is none yet.
+func (c chain) last() (signed.Hash, error) {
+	entries, err := c.read()
+	if err != nil || len(entries) == 0 {
+		return signed.Hash{}, err
+	}
+	return signed.HashOf(entries[len(entries)-1].text), nil
+}
+
+// add stores a whole entry as the newest; one that is there already stays where
+// it is.
+func (c chain) add(note []byte) (*Made, error) {
+	text, err := textOf(note)
+	if err != nil {
+		return nil, err
+	}
+	entries, err := c.read()
+	if err != nil {
+		return nil, err
+	}
+	number := 0
+	for _, e := range entries {
+		if e.text == text {
+			return &Made{e.note, signed.HashOf(text), e.path}, nil
+		}
+		number = e.number + 1
+	}
+	path := filepath.Join(c.dir, fmt.Sprintf("%0*d-%s", digits, number, title(text)))
+	return &Made{note, signed.HashOf(text), path}, create(path, note, public)
+}
+
+// follow makes the chain end with the entry that the register has last: entries
+// after it were never entered and are set aside, one that is missing is added.
+func (c chain) follow(note []byte) error {
+	made, err := c.add(note)
+	if err != nil {
+		return err
+	}
+	entries, err := c.read()
+	if err != nil {
+		return err
+	}
+	for i := len(entries) - 1; entries[i].path != made.File; i-- {
+		path := entries[i].path
+		aside := filepath.Join(c.dir, "aside-"+filepath.Base(path))
+		if err := os.Rename(path, aside); err != nil {
+			return fmt.Errorf("set entry aside: %w", err)
+		}
+	}
+	return syncFolder(c.dir)
+}
+
+// title is what an entry is about, for its file's name.
+func title(text string) string {
+	kind := strings.TrimSuffix(strings.TrimPrefix(signed.FormOf(text), "samband/"), "/v1")
+	e, err := register.ParseEntry(text)
+	if err != nil {
+		return kind
+	}
+	switch e := e.(type) {
+	case *register.Party:
+		return kind + "-" + e.Name
+	case *register.Desk:
+		return kind + "-" + string(e.Address)
+	case *register.Revocation:
+		return kind + "-" + e.Subject()
+	}
+	return kind
+}

@@ -1,0 +1,80 @@
+package authority
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"samband/gateway/problem"
+	"samband/gateway/register"
+	"samband/gateway/signed"
+)
+
+// A folder is one party's place on disk.
+type folder string
+
+func (f folder) path(parts ...string) string {
+	return filepath.Join(append([]string{string(f)}, parts...)...)
+}
+
+// Entries of the root and of the party lie apart.
+func (f folder) rootChain() chain { return chain{f.path("entries", "root")} }
+func (f folder) ownChain() chain  { return chain{f.path("entries", "party")} }
+
+// ErrNoFederation reports a folder that belongs to no exchange yet.
+var ErrNoFederation = errors.New("this folder belongs to no exchange yet")
+
+// federation reads the exchange that the folder belongs to.
+func (f folder) federation() (*register.Federation, error) {
+	b, err := os.ReadFile(f.path("federation"))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, ErrNoFederation
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read federation: %w", err)
+	}
+	fed, err := register.ParseFederation(b)
+	if err != nil {
+		return nil, fmt.Errorf("federation %q: %w", f.path("federation"), err)
+	}
+	return fed, nil
+}
+
+// join makes the folder belong to an exchange; for good.
+func (f folder) join(federation []byte) (*register.Federation, error) {
+	fed, err := register.ParseFederation(federation)
+	if err != nil {
+		return nil, err
+	}
+	switch known, err := f.federation(); {
+	case errors.Is(err, ErrNoFederation):
+		return fed, write(f.path("federation"), federation, public)
+	case err != nil:
+		return nil, err
+	case known.Hash() != fed.Hash():
+		return nil, problem.New(problem.WrongExchange, "this folder belongs to another exchange, %s", known.Hash())
+	}
+	return fed, nil
+}
+
+// follow makes a chain end where its signer's chain ends in a register.
+func (f folder) follow(c chain, signer string, r *register.Register) error {
+	fed, err := f.federation()
+	if err != nil {
+		return err
+	}
+	if r.Exchange() != fed.Hash() {
+		return problem.New(problem.WrongExchange, "the register is of another exchange than this folder's")
+	}
+	last, ok := r.Previous(signer)
+	if !ok {
+		return fmt.Errorf("the register does not know %s", signer)
+	}
+	for _, note := range r.Entries(1) {
+		if text, err := textOf(note); err == nil && signed.HashOf(text) == last {
+			return c.follow(note)
+		}
+	}
+	return nil // the root has entered nothing after the federation file
+}

@@ -1,0 +1,124 @@
+package authority
+
+import (
+	"cmp"
+		"slices"
+
+	"samband/gateway/envelope"
+	"samband/gateway/problem"
+	"samband/gateway/register"
+	"samband/gateway/signed"
+)
+
+// A Founder holds one share of the root.
+type Founder struct {
+	folder
+	Party string
+	keys  []*signed.PrivateKey
+}
+
+// CreateFounder makes a founder's pair in a party's folder. An empty passphrase
+// leaves the key file to the protection of its folder.
+func CreateFounder(dir, party string, passphrase []byte) (*Founder, error) {
+	if _, err := signed.ParseName(party); err != nil {
+		return nil, err
+	}
+	keys, err := signed.GenerateKeys(register.RootName(party), signed.UseEntry)
+	if err != nil {
+		return nil, err
+	}
+	f := &Founder{folder(dir), party, keys}
+	card := &register.FounderCard{Founder: register.Founder{Party: party, Keys: signed.PublicKeys(keys)}}
+	return f, f.keep("root", keys, card, passphrase)
+}
+
+// OpenFounder opens what CreateFounder made.
+func OpenFounder(dir string, passphrase []byte) (*Founder, error) {
+	keys, err := readKeys(folder(dir).path("root", keyFile), passphrase)
+	if err != nil {
+		return nil, err
+	}
+	party, err := rootParty(keys[0].Public.Name)
+	if err != nil {
+		return nil, err
+	}
+	return &Founder{folder(dir), party, keys}, nil
+}
+
+// DraftFederation writes the text of a federation file from the cards of its
+// founders and broker. Founders compare it before they sign.
+func DraftFederation(name string, threshold int, founders []*register.FounderCard, broker *register.BrokerCard) (string, error) {
+	if broker.Name != name {
+		return "", problem.New(problem.EntryInvalid, "the broker's card is for %s, not for %s", broker.Name, name)
+	}
+	fed := &register.Federation{
+		Name: name, Nonce: signed.NewID(), Threshold: threshold,
+		Broker: broker.Broker, Policy: register.PolicyLogged,
+	}
+	for _, c := range founders {
+		fed.Founders = append(fed.Founders, c.Founder)
+	}
+	slices.SortFunc(fed.Founders, func(a, b register.Founder) int { return cmp.Compare(a.Party, b.Party) })
+	return fed.Text(), fed.Check()
+}
+
+// DraftAdmit writes an entry that admits a party, to be signed by the founders
+// of these parties; the founder who drafts is one of them or not.
+func (f *Founder) DraftAdmit(card *register.PartyCard, signers ...string) (string, error) {
+	l, err := f.root(signers)
+	if err != nil {
+		return "", err
+	}
+	return (&register.Party{Link: l, Name: card.Name, Title: card.Title, Keys: card.Keys}).Text(), nil
+}
+
+// DraftCatalogue writes an entry that makes these the types of the exchange.
+func (f *Founder) DraftCatalogue(types []envelope.TypeRef, signers ...string) (string, error) {
+	l, err := f.root(signers)
+	if err != nil {
+		return "", err
+	}
+	return (&register.Catalogue{Link: l, Types: types}).Text(), nil
+}
+
+// DraftRevoke writes an entry that revokes a party. since may be zero.
+func (f *Founder) DraftRevoke(party string, since signed.Time, signers ...string) (string, error) {
+	l, err := f.root(signers)
+	if err != nil {
+		return "", err
+	}
+	return (&register.Revocation{Link: l, Party: party, Ring: register.RingAll, SuspectedSince: since}).Text(), nil
+}
+
+// Follow takes the end of the root's chain from a replayed register: for a
+// founder who did not sign the last entries, or whose entry was not accepted.
+func (f *Founder) Follow(r *register.Register) error {
+	return f.follow(f.rootChain(), register.RootName(f.Party), r)
+}
+
+// root is where the root's next entry hangs, signed by founders of these
+// parties; by none named, those that first suffice.
+func (f *Founder) root(signers []string) (register.Link, error) {
+	fed, err := f.federation()
+	if err != nil {
+		return register.Link{}, err
+	}
+	if len(signers) == 0 {
+		for _, founder := range fed.Founders[:fed.Threshold] {
+			signers = append(signers, founder.Party)
+		}
+	}
+	names := make([]string, len(signers))
+	for i, s := range signers {
+		names[i] = register.RootName(s)
+	}
+	slices.Sort(names)
+	previous, err := f.rootChain().last()
+	if err != nil {
+		return register.Link{}, err
+	}
+	if previous == (signed.Hash{}) {
+		previous = fed.Hash()
+	}
+	return register.Link{Exchange: fed.Hash(), Previous: previous, Signers: names}, nil
+}

@@ -1,0 +1,233 @@
+package authority
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"samband/gateway/problem"
+	"samband/gateway/register"
+	"samband/gateway/signed"
+)
+
+// A Party holds the authority of a party: the pair that signs its entries.
+type Party struct {
+	folder
+	Name string
+	keys []*signed.PrivateKey
+}
+
+// CreateParty makes a party's pair in its folder, and its card.
+func CreateParty(dir, name, title string, passphrase []byte) (*Party, error) {
+	if _, err := signed.ParseName(name); err != nil {
+		return nil, err
+	}
+	keys, err := signed.GenerateKeys(name, signed.UseEntry)
+	if err != nil {
+		return nil, err
+	}
+	p := &Party{folder(dir), name, keys}
+	card := &register.PartyCard{Name: name, Title: title, Keys: signed.PublicKeys(keys)}
+	return p, p.keep("authority", keys, card, passphrase)
+}
+
+// OpenParty opens what CreateParty made.
+func OpenParty(dir string, passphrase []byte) (*Party, error) {
+	keys, err := readKeys(folder(dir).path("authority", keyFile), passphrase)
+	if err != nil {
+		return nil, err
+	}
+	name := keys[0].Public.Name
+	if strings.Contains(name, "/") {
+		return nil, errors.New("the key file is not a party's")
+	}
+	return &Party{folder(dir), name, keys}, nil
+}
+
+// Join makes the party's folder belong to an exchange. admission is the entry
+// of the root that admits it: its own chain begins there.
+func (p *Party) Join(federation, admission []byte) error {
+	e, err := parseEntry(admission)
+	if err != nil {
+		return err
+	}
+	entry, ok := e.(*register.Party)
+	if !ok || entry.Name != p.Name {
+		return problem.New(problem.EntryInvalid, "the entry does not admit %s", p.Name)
+	}
+	for i, k := range entry.Keys {
+		if string(k.Bytes) != string(p.keys[i].Public.Bytes) {
+			return problem.New(problem.EntryInvalid, "the entry admits %s with other keys than this folder's", p.Name)
+		}
+	}
+	r, err := register.New(federation)
+	if err != nil {
+		return err
+	}
+	if entry.Exchange != r.Exchange() {
+		return problem.New(problem.WrongExchange, "the entry is of another exchange than the federation file")
+	}
+	if _, err := p.join(federation); err != nil {
+		return err
+	}
+	_, err = p.ownChain().add(admission)
+	return err
+}
+
+// Follow takes the end of the party's chain from a replayed register, when an
+// entry was not accepted or was made elsewhere.
+func (p *Party) Follow(r *register.Register) error { return p.follow(p.ownChain(), p.Name, r) }
+
+// CA makes the entry that names the party's issuing CA.
+func (p *Party) CA(ca *CA) (*Made, error) {
+	return p.enter(func(l register.Link) register.Entry {
+		return &register.CA{Link: l, DER: ca.Certificate.Raw}
+	})
+}
+
+// Desk makes the entry of a desk from its request and its place in the
+// directory.
+func (p *Party) Desk(request []byte, directory register.Directory) (*Made, error) {
+	c, err := register.ParseRequest(request)
+	if err != nil {
+		return nil, err
+	}
+	fed, err := p.federation()
+	if err != nil {
+		return nil, err
+	}
+	if c.Exchange != fed.Hash() {
+		return nil, problem.New(problem.WrongExchange, "the request is for another exchange")
+	}
+	if c.Address.Party() != p.Name {
+		return nil, problem.New(problem.NotEntitled, "%s is not a desk of %s", c.Address, p.Name)
+	}
+	return p.enter(func(l register.Link) register.Entry {
+		return &register.Desk{Link: l, Address: c.Address, Directory: directory, DeskKeys: c.DeskKeys}
+	})
+}
+
+// Agreement makes the entry that proposes an agreement; lists are put in order,
+// and the proposer added to its parties.
+func (p *Party) Agreement(terms register.Agreement) (*Made, error) {
+	terms.Parties = ordered(append(slices.Clone(terms.Parties), p.Name))
+	terms.Types = ordered(terms.Types)
+	terms.Purposes = ordered(terms.Purposes)
+	return p.enter(func(l register.Link) register.Entry {
+		terms.Link = l
+		return &terms
+	})
+}
+
+// Accede makes the entry that binds the party to an agreement that another
+// proposed; agreement is that entry, which people have read.
+func (p *Party) Accede(agreement []byte) (*Made, error) {
+	e, err := parseEntry(agreement)
+	if err != nil {
+		return nil, err
+	}
+	a, ok := e.(*register.Agreement)
+	if !ok || !slices.Contains(a.Parties, p.Name) {
+		return nil, problem.New(problem.NotEntitled, "the entry is no agreement that names %s", p.Name)
+	}
+	fed, err := p.federation()
+	if err != nil {
+		return nil, err
+	}
+	if a.Exchange != fed.Hash() {
+		return nil, problem.New(problem.WrongExchange, "the agreement is of another exchange")
+	}
+	return p.enter(func(l register.Link) register.Entry {
+		return &register.Accession{Link: l, Agreement: a.Hash()}
+	})
+}
+
+// Revoke makes the entry that revokes a ring of a desk of the party, or, when
+// the subject is its own name, the whole party. since may be zero.
+func (p *Party) Revoke(subject, ring string, since signed.Time) (*Made, error) {
+	v, err := p.revocation(subject, ring, since)
+	if err != nil {
+		return nil, err
+	}
+	return p.enter(func(l register.Link) register.Entry {
+		v.Link = l
+		return v
+	})
+}
+
+// PreSign makes a revocation to be kept in a safe and entered by whoever opens
+// it. It stands outside the party's chain.
+func (p *Party) PreSign(subject, ring string) (*Made, error) {
+	v, err := p.revocation(subject, ring, signed.Time{})
+	if err != nil {
+		return nil, err
+	}
+	fed, err := p.federation()
+	if err != nil {
+		return nil, err
+	}
+	v.Link = register.Link{Exchange: fed.Hash(), Signers: []string{p.Name}}
+	v.Nonce = signed.NewID()
+	note, err := p.sign(v)
+	if err != nil {
+		return nil, err
+	}
+	made := &Made{Note: note, Hash: signed.HashOf(v.Text())}
+	made.File = p.path("revocations", fmt.Sprintf("%s-%s-%x", subject, ring, v.Nonce[:4]))
+	return made, create(made.File, note, private)
+}
+
+func (p *Party) revocation(subject, ring string, since signed.Time) (*register.Revocation, error) {
+	v := &register.Revocation{Ring: ring, SuspectedSince: since}
+	if subject == p.Name {
+		v.Party = subject
+		return v, nil
+	}
+	addr, err := signed.ParseAddress(subject)
+	if err != nil || addr.Party() != p.Name {
+		return nil, problem.New(problem.NotEntitled, "%s can revoke itself and its own desks", p.Name)
+	}
+	v.Desk = addr
+	return v, nil
+}
+
+// enter signs an entry of the party and stores it as its newest.
+func (p *Party) enter(make func(register.Link) register.Entry) (*Made, error) {
+	fed, err := p.federation()
+	if err != nil {
+		return nil, err
+	}
+	c := p.ownChain()
+	previous, err := c.last()
+	if err != nil {
+		return nil, err
+	}
+	if previous == (signed.Hash{}) {
+		return nil, fmt.Errorf("%s has no admission yet: join the exchange first", p.Name)
+	}
+	note, err := p.sign(make(register.Link{Exchange: fed.Hash(), Previous: previous, Signers: []string{p.Name}}))
+	if err != nil {
+		return nil, err
+	}
+	return c.add(note)
+}
+
+// sign signs an entry that the register would read: what a person typed into
+// it may break its form.
+func (p *Party) sign(e register.Entry) ([]byte, error) {
+	text := e.Text()
+	if _, err := register.ParseEntry(text); err != nil {
+		return nil, err
+	}
+	n, err := signed.Sign(text, p.keys...)
+	if err != nil {
+		return nil, err
+	}
+	return n.Bytes(), nil
+}
+
+func ordered(values []string) []string {
+	out := slices.Sorted(slices.Values(values))
+	return slices.Compact(out)
+}

@@ -1,0 +1,174 @@
+package authority
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"samband/gateway/problem"
+	"samband/gateway/register"
+	"samband/gateway/signed"
+)
+
+// A Draft is a text of the root with the signatures that it has so far. Once
+// every founder that it names has signed, it is whole.
+type Draft struct {
+	Note    []byte
+	Missing []string // founders that have not signed yet: "se/root"
+	Made    *Made    // the entry or federation file, once it is whole
+}
+
+// Sign begins a draft: the first founder signs a text.
+func (f *Founder) Sign(text string) (*Draft, error) {
+	return f.cosign(&signed.Note{Text: text})
+}
+
+// Save puts a draft into a file, to be carried to the next founder.
+func (d *Draft) Save(path string) error { return write(path, d.Note, public) }
+
+// Cosign adds a founder's signatures to a draft that others signed before; one
+// that has them keeps them. All are verified, so a draft that was bent on the
+// way is refused.
+func (f *Founder) Cosign(draft []byte) (*Draft, error) {
+	n, err := signed.ParseNote(draft)
+	if err != nil {
+		return nil, err
+	}
+	return f.cosign(n)
+}
+
+func (f *Founder) cosign(n *signed.Note) (*Draft, error) {
+	signers, err := f.signers(n.Text)
+	if err != nil {
+		return nil, err
+	}
+	own := register.RootName(f.Party)
+	if !slices.ContainsFunc(signers, func(s founder) bool { return s.name == own }) {
+		return nil, problem.New(problem.NotEntitled, "the text does not name %s as a signer", own)
+	}
+	d := &Draft{}
+	whole := &signed.Note{Text: n.Text}
+	for _, s := range signers {
+		sigs := of(n.Signatures, s.name)
+		switch {
+		case len(sigs) > 0:
+		case s.name == own:
+			mine, err := signed.Sign(n.Text, f.keys...)
+			if err != nil {
+				return nil, err
+			}
+			sigs = mine.Signatures
+		default:
+			d.Missing = append(d.Missing, s.name)
+			continue
+		}
+		if err := signed.Verify(&signed.Note{Text: n.Text, Signatures: sigs}, s.keys); err != nil {
+			return nil, fmt.Errorf("signature of %s: %w", s.name, err)
+		}
+		whole.Signatures = append(whole.Signatures, sigs...)
+	}
+	d.Note = whole.Bytes()
+	if len(d.Missing) > 0 {
+		return d, nil
+	}
+	d.Made, err = f.Keep(d.Note)
+	return d, err
+}
+
+// Keep stores a whole federation file or entry of the root, signed by this
+// founder or by others: the next entry of the root follows it.
+func (f *Founder) Keep(note []byte) (*Made, error) {
+	text, err := textOf(note)
+	if err != nil {
+		return nil, err
+	}
+	if signed.FormOf(text) == register.FederationForm {
+		fed, err := f.join(note)
+		if err != nil {
+			return nil, err
+		}
+		return &Made{Note: note, Hash: fed.Hash(), File: f.path("federation")}, nil
+	}
+	signers, err := f.signers(text)
+	if err != nil {
+		return nil, err
+	}
+	var keys []*signed.PublicKey
+	for _, s := range signers {
+		keys = append(keys, s.keys...)
+	}
+	n, err := signed.ParseNote(note)
+	if err != nil {
+		return nil, err
+	}
+	if err := signed.Verify(n, keys); err != nil {
+		return nil, err
+	}
+	return f.rootChain().add(note)
+}
+
+// A founder as a text names it.
+type founder struct {
+	name string
+	keys []*signed.PublicKey
+}
+
+// signers are those that a text names: of a federation file all its founders,
+// of an entry those on its signer lines.
+func (f *Founder) signers(text string) ([]founder, error) {
+	if signed.FormOf(text) == register.FederationForm {
+		fed, err := register.ParseFederationText(text)
+		if err != nil {
+			return nil, err
+		}
+		return founders(fed), fed.Check()
+	}
+	fed, err := f.federation()
+	if err != nil {
+		return nil, err
+	}
+	e, err := register.ParseEntry(text)
+	if err != nil {
+		return nil, err
+	}
+	l := register.LinkOf(e)
+	if l.Exchange != fed.Hash() {
+		return nil, problem.New(problem.WrongExchange, "the entry is of another exchange than this folder's")
+	}
+	all := founders(fed)
+	var out []founder
+	for _, name := range l.Signers {
+		i := slices.IndexFunc(all, func(s founder) bool { return s.name == name })
+		if i < 0 {
+			return nil, problem.New(problem.NotEntitled, "%s is no founder of this exchange", name)
+		}
+		out = append(out, all[i])
+	}
+	return out, nil
+}
+
+func founders(fed *register.Federation) []founder {
+	var out []founder
+	for _, f := range fed.Founders {
+		out = append(out, founder{register.RootName(f.Party), f.Keys})
+	}
+	return out
+}
+
+func of(sigs []signed.Signature, name string) []signed.Signature {
+	var out []signed.Signature
+	for _, s := range sigs {
+		if s.Name == name {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+func rootParty(name string) (string, error) {
+	party, ok := strings.CutSuffix(name, register.RootName(""))
+	if !ok {
+		return "", fmt.Errorf("the key file is not a founder's")
+	}
+	return party, nil
+}

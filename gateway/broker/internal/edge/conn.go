@@ -1,0 +1,98 @@
+package edge
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"log"
+	"log/slog"
+	"net"
+	"strings"
+	"sync"
+
+	"samband/certs"
+	"samband/gateway/signed"
+)
+
+// A listener gives out TLS connections, each with its own check of the caller,
+// and no more at once than it has slots.
+type listener struct {
+	net.Listener
+	edge  *Edge
+	slots chan struct{}
+}
+
+func (l *listener) Accept() (net.Conn, error) {
+	l.slots <- struct{}{}
+	raw, err := l.Listener.Accept()
+	if err != nil {
+		<-l.slots
+		return nil, err
+	}
+	c := &conn{Conn: raw, edge: l.edge, slots: l.slots}
+	conf := certs.ServerConfig(l.edge.cfg.Certificate, c.identify)
+	// A resumed session would bring back a caller that was checked long ago.
+	conf.SessionTicketsDisabled = true
+	return tls.Server(c, conf), nil
+}
+
+// A conn is the bytes beneath a TLS connection, and who is at its other end.
+type conn struct {
+	net.Conn
+	edge   *Edge
+	slots  chan struct{}
+	caller signed.Address // "" before the handshake named it
+	once   sync.Once
+}
+
+// identify is called in the handshake.
+func (c *conn) identify(chain []*x509.Certificate) error {
+	caller, err := c.edge.cfg.Identify(chain)
+	if err != nil {
+		return err
+	}
+	c.caller = caller
+	c.edge.metrics.connected.WithLabelValues(string(caller)).Inc()
+	return nil
+}
+
+func (c *conn) Close() error {
+	err := c.Conn.Close()
+	c.once.Do(func() {
+		<-c.slots
+		if c.caller != "" {
+			c.edge.metrics.connected.WithLabelValues(string(c.caller)).Dec()
+		}
+	})
+	return err
+}
+
+type connKey struct{}
+
+// withCaller lets the requests of a connection find it. The handshake comes
+// later than this, but before any request.
+func withCaller(ctx context.Context, c net.Conn) context.Context {
+	return context.WithValue(ctx, connKey{}, c.(*tls.Conn).NetConn())
+}
+
+func callerOf(ctx context.Context) signed.Address { return ctx.Value(connKey{}).(*conn).caller }
+
+// serverLog takes what net/http has to say. Failed handshakes are noise of the
+// open network: counted, never logged.
+func serverLog(l *slog.Logger, m *metrics) *log.Logger {
+	return log.New(lines(func(line string) {
+		if strings.Contains(line, "TLS handshake error") {
+			m.tlsFailures.Inc()
+			return
+		}
+		l.Warn("http server", "says", strings.TrimSpace(line))
+	}), "", 0)
+}
+
+// lines is a writer of a logger's lines.
+type lines func(string)
+
+func (f lines) Write(b []byte) (int, error) {
+	f(string(b))
+	return len(b), nil
+}

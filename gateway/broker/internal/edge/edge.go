@@ -1,0 +1,175 @@
+// Package edge is the broker's face to the desks: HTTPS in, a named caller and
+// bounded bytes out to the service behind it.
+//
+//	e := edge.New(edge.Config{Certificate: own, Identify: identify, Barred: barred,
+//		Refusals: logRefusals, Service: router, Log: log, Metrics: registry})
+//	go e.Serve(listener)
+//	…
+//	err := e.Shutdown(ctx)
+//
+// A connection is mutual TLS 1.3. While the handshake is still going on, Identify
+// turns the certificate chain into a desk's address; a chain that it refuses
+// never becomes a connection. Each request then passes, in this order:
+//
+//  1. Is the desk barred? It is asked each time, so a revocation acts at once on
+//     connections that are already there.
+//  2. Does the desk have a slot free? One desk can't take all of the broker.
+//  3. Does the desk have budget left? A desk that is refused too often waits.
+//  4. Are headers, query, media type and body in their form and bounds?
+//  5. The service decides the rest.
+//
+// Whatever goes wrong is answered as a problem document of package api. A fault
+// of the broker's own becomes INTERNAL with a request's name and nothing else;
+// the log has the rest under that name. No body and no query is ever logged.
+//
+// What the edge itself refuses for good, and what it turns away for lack of
+// budget, has no entry of its own in the audit log. It is counted by desk, and
+// each interval Refusals is handed the sum (SPEC §7.1, kind refusals).
+package edge
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/time/rate"
+
+	"samband/gateway/api"
+	"samband/gateway/signed"
+)
+
+// Bounds and pace of the edge.
+const (
+	MaxConnections = 4096                  // at once, of all callers, the unknown ones included
+	MaxRequests    = 64                    // at once, of one desk, long polls included
+	MaxHeaders     = 16 << 10              // bytes of a request's header lines
+	BudgetBurst    = 60                    // final refusals of a desk on one operation in one go
+	BudgetPace     = rate.Limit(30.0 / 60) // and a second after that: 30 a minute
+
+	headerTimeout  = 10 * time.Second // handshake and header lines
+	bodyTimeout    = 3 * time.Minute  // 1 MiB over a satellite link
+	answerTimeout  = 3 * time.Minute
+	serviceTimeout = 30 * time.Second // beyond a long poll's wait
+	idleTimeout    = 2 * time.Minute
+	pingAfter      = 20 * time.Second // of silence on a connection
+	pingTimeout    = 10 * time.Second
+)
+
+// Interval is how often the sums of refusals are handed on.
+const Interval = time.Minute
+
+// Config wires an Edge. All fields are needed.
+type Config struct {
+	Certificate tls.Certificate // the broker's own
+
+	// Identify turns a chain into the address of a desk that the register has,
+	// or refuses it. It is asked once for each connection.
+	Identify func(chain []*x509.Certificate) (signed.Address, error)
+
+	// Barred tells whether a desk's online ring is revoked now.
+	Barred func(desk signed.Address) bool
+
+	// Refusals takes the count of a desk's refusals since the last time. On an
+	// error it is asked again with the same ones.
+	Refusals func(ctx context.Context, desk signed.Address, count int64) error
+
+	Service api.Service
+	Log     *slog.Logger
+	Metrics prometheus.Registerer
+}
+
+// An Edge serves desks.
+type Edge struct {
+	cfg     Config
+	server  *http.Server
+	metrics *metrics
+	desks   *desks
+
+	polls    context.Context // ends when the edge stops: long polls wait for nothing then
+	endPolls context.CancelFunc
+	summing  sync.WaitGroup
+}
+
+// New makes an Edge and registers its metrics.
+func New(cfg Config) *Edge {
+	e := &Edge{cfg: cfg, metrics: newMetrics(cfg.Metrics), desks: newDesks()}
+	e.polls, e.endPolls = context.WithCancel(context.Background())
+	protocols := new(http.Protocols)
+	protocols.SetHTTP2(true)
+	e.server = &http.Server{
+		Handler:           e.handler(),
+		Protocols:         protocols,
+		ReadHeaderTimeout: headerTimeout,
+		ReadTimeout:       bodyTimeout,
+		WriteTimeout:      answerTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    MaxHeaders,
+		ConnContext:       withCaller,
+		ErrorLog:          serverLog(cfg.Log, e.metrics),
+		HTTP2: &http.HTTP2Config{
+			MaxConcurrentStreams: MaxRequests,
+			SendPingTimeout:      pingAfter,
+			PingTimeout:          pingTimeout,
+		},
+	}
+	return e
+}
+
+// Serve takes connections from ln until Shutdown, which makes it return nil.
+func (e *Edge) Serve(ln net.Listener) error {
+	e.summing.Go(e.sumRefusals)
+	err := e.server.Serve(&listener{Listener: ln, edge: e, slots: make(chan struct{}, MaxConnections)})
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	e.endPolls()
+	return fmt.Errorf("serve desks: %w", err)
+}
+
+// Shutdown takes no more connections, ends the long polls, waits for the other
+// calls until ctx ends, and hands on the last sums.
+func (e *Edge) Shutdown(ctx context.Context) error {
+	e.endPolls()
+	err := e.server.Shutdown(ctx)
+	if err != nil {
+		err = errors.Join(err, e.server.Close())
+	}
+	e.summing.Wait()
+	return errors.Join(err, e.handOn(ctx))
+}
+
+// sumRefusals hands on the sums each interval until the edge stops.
+func (e *Edge) sumRefusals() {
+	tick := time.NewTicker(Interval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			if err := e.handOn(e.polls); err != nil {
+				e.cfg.Log.Error("refusals not handed on", "error", err)
+			}
+		case <-e.polls.Done():
+			return
+		}
+	}
+}
+
+// handOn gives each desk's sum to the log, and takes it back where that fails.
+func (e *Edge) handOn(ctx context.Context) error {
+	var errs []error
+	for desk, count := range e.desks.takeSums() {
+		if err := e.cfg.Refusals(ctx, desk, count); err != nil {
+			e.desks.refused(desk, count)
+			errs = append(errs, fmt.Errorf("hand on %d refusals of %s: %w", count, desk, err))
+		}
+	}
+	return errors.Join(errs...)
+}

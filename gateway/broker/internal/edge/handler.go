@@ -1,0 +1,177 @@
+package edge
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"runtime/debug"
+	"time"
+
+	"samband/gateway/api"
+	"samband/gateway/problem"
+	"samband/gateway/signed"
+)
+
+// handler routes each row of the contract to its action, and all else to
+// NOT_FOUND.
+func (e *Edge) handler() http.Handler {
+	mux := http.NewServeMux()
+	for _, route := range api.Routes {
+		mux.Handle(route.Pattern(), e.route(route, actions[route.Operation]))
+	}
+	mux.Handle("/", e.route(api.Route{}, func(context.Context, api.Service, *call) (any, error) {
+		return nil, problem.New(problem.NotFound, "the contract has no such path and method")
+	}))
+	return mux
+}
+
+// route serves one row: it measures, and it answers.
+func (e *Edge) route(route api.Route, act action) http.Handler {
+	pattern := route.Pattern()
+	if act == nil {
+		panic("edge: no action for " + pattern)
+	}
+	if route.Path == "" {
+		pattern = "other"
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		began := time.Now()
+		caller := callerOf(r.Context())
+		e.metrics.lastSeen.WithLabelValues(string(caller)).SetToCurrentTime()
+		answer, err := e.pass(w, r, route, caller, act)
+		status := e.answer(w, r, route, caller, answer, err)
+		e.metrics.observe(pattern, status, time.Since(began))
+	})
+}
+
+// A refusedHere is a refusal that the edge decided by itself.
+type refusedHere struct{ error }
+
+func (r refusedHere) Unwrap() error { return r.error }
+
+// pass lets a request through the edge's checks, in the order that the package
+// comment gives, and on to the service.
+func (e *Edge) pass(w http.ResponseWriter, r *http.Request, route api.Route, caller signed.Address, act action) (any, error) {
+	if e.cfg.Barred(caller) {
+		return nil, refusedHere{problem.New(problem.DeskBarred, "the online ring of %s is revoked", caller)}
+	}
+	if !e.desks.enter(caller) {
+		return nil, refusedHere{problem.New(problem.BrokerBusy, "%s has %d requests under way", caller, MaxRequests)}
+	}
+	defer e.desks.leave(caller)
+	if budgeted(route) && e.desks.exhausted(caller, route.Operation) {
+		return nil, refusedHere{problem.New(problem.BudgetExhausted, "%s was refused too often", caller)}
+	}
+	c, err := readCall(w, r, route, caller)
+	if err != nil {
+		return nil, refusedHere{err}
+	}
+	ctx, cancel := e.bound(r.Context(), c)
+	defer cancel()
+	return e.act(ctx, act, c)
+}
+
+// budgeted tells which calls leave an entry in the log when they are refused.
+func budgeted(route api.Route) bool {
+	return route.Operation == api.OpSubmit || route.Operation == api.OpState
+}
+
+// bound gives a call its time. A long poll also ends when the edge stops.
+func (e *Edge) bound(ctx context.Context, c *call) (context.Context, context.CancelFunc) {
+	if c.route.Operation != api.OpInbox && c.route.Operation != api.OpProgress {
+		return context.WithTimeout(ctx, serviceTimeout)
+	}
+	ctx, cancel := context.WithTimeout(ctx, api.MaxWait+serviceTimeout)
+	stop := context.AfterFunc(e.polls, cancel)
+	return ctx, func() { stop(); cancel() }
+}
+
+// act calls the service; a panic of it is a fault like any other.
+func (e *Edge) act(ctx context.Context, act action, c *call) (answer any, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			// The value may quote what the caller sent; its type can't.
+			answer, err = nil, fmt.Errorf("panic with a %T:\n%s", v, debug.Stack())
+		}
+	}()
+	return act(ctx, e.cfg.Service, c)
+}
+
+// answer writes an answer or a problem, and returns the status.
+func (e *Edge) answer(w http.ResponseWriter, r *http.Request, route api.Route, caller signed.Address, answer any, err error) int {
+	w.Header().Set("Cache-Control", "no-store")
+	if err == nil && answer == nil {
+		w.WriteHeader(http.StatusNoContent)
+		return http.StatusNoContent
+	}
+	var body []byte
+	if err == nil {
+		body, err = encode(answer)
+	}
+	if err == nil {
+		return write(w, http.StatusOK, api.JSONType, body)
+	}
+	refusal := e.refusal(r.Context(), route, caller, err)
+	code := refusal.Problem.Code
+	body, err = encode(refusal.Document())
+	if err != nil {
+		body, _ = json.Marshal((&api.Refusal{Problem: refusal.Problem}).Document())
+	}
+	if pause := max(refusal.RetryAfter, api.RetryAfter(code)); pause > 0 {
+		w.Header().Set("Retry-After", api.FormatRetryAfter(pause))
+	}
+	return write(w, api.Status(code), api.ProblemType, body)
+}
+
+// refusal makes the refusal of an error, and keeps the accounts.
+func (e *Edge) refusal(ctx context.Context, route api.Route, caller signed.Address, err error) *api.Refusal {
+	here, isHere := err.(refusedHere)
+	if isHere {
+		err = here.error
+	}
+	if _, refused := problem.Of(err); !refused && (e.polls.Err() != nil || ctx.Err() != nil) {
+		err = problem.New(problem.BrokerBusy, "the broker stops, or the caller left")
+	}
+	refusal := api.RefusalOf(err)
+	code, class := refusal.Problem.Code, refusal.Problem.Class()
+	e.metrics.rejections.WithLabelValues(string(caller), string(code)).Inc()
+	if code == problem.Internal {
+		refusal = e.fault(route, caller, err)
+	}
+	if class == problem.Final && budgeted(route) {
+		e.desks.spend(caller, route.Operation)
+	}
+	if isHere && (class == problem.Final || code == problem.BudgetExhausted) {
+		e.desks.refused(caller, 1)
+	}
+	return refusal
+}
+
+// fault logs a fault of ours under a new name and answers with the name alone.
+func (e *Edge) fault(route api.Route, caller signed.Address, err error) *api.Refusal {
+	request := rand.Text()[:12]
+	e.cfg.Log.Error("request failed", "request", request, "operation", route.Operation, "desk", caller, "error", err)
+	return &api.Refusal{Problem: problem.New(problem.Internal, "the broker has a fault; its log names it %s", request), Request: request}
+}
+
+// encode writes an answer within the contract's bound.
+func encode(answer any) ([]byte, error) {
+	body, err := json.Marshal(answer)
+	if err != nil {
+		return nil, fmt.Errorf("write answer: %w", err)
+	}
+	if len(body) > api.MaxAnswer {
+		return nil, fmt.Errorf("an answer of %d bytes passes the bound of %d", len(body), api.MaxAnswer)
+	}
+	return body, nil
+}
+
+// write sends a whole answer; a caller that left gets none, and asks again.
+func write(w http.ResponseWriter, status int, mediaType string, body []byte) int {
+	w.Header().Set("Content-Type", mediaType)
+	w.WriteHeader(status)
+	w.Write(body)
+	return status
+}

@@ -1,0 +1,51 @@
+package edge
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// metrics of the edge. Labels come from closed sets: routes of the contract,
+// codes of the closed list, desks of the register.
+type metrics struct {
+	duration    *prometheus.HistogramVec
+	rejections  *prometheus.CounterVec
+	tlsFailures prometheus.Counter
+	connected   *prometheus.GaugeVec
+	lastSeen    *prometheus.GaugeVec
+}
+
+func newMetrics(r prometheus.Registerer) *metrics {
+	m := &metrics{
+		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "samband_http_request_duration_seconds",
+			Help:    "Time from a request's header lines to its answer; long polls wait on purpose.",
+			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 10, 60},
+		}, []string{"route", "class"}),
+		rejections: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "samband_message_rejections_total",
+			Help: "Calls answered with a problem, by the desk that called and the problem's code.",
+		}, []string{"desk", "code"}),
+		tlsFailures: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "samband_edge_tls_failures_total",
+			Help: "Connections that did not become one: no certificate, one that was refused, or no TLS 1.3.",
+		}),
+		connected: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "samband_desk_connected",
+			Help: "Open connections of a desk.",
+		}, []string{"desk"}),
+		lastSeen: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "samband_desk_last_seen_timestamp_seconds",
+			Help: "When a desk last called, in Unix time.",
+		}, []string{"desk"}),
+	}
+	r.MustRegister(m.duration, m.rejections, m.tlsFailures, m.connected, m.lastSeen)
+	return m
+}
+
+// observe counts an answer under its route and the first digit of its status.
+func (m *metrics) observe(route string, status int, took time.Duration) {
+	m.duration.WithLabelValues(route, strconv.Itoa(status/100)+"xx").Observe(took.Seconds())
+}

@@ -1,0 +1,145 @@
+package edge
+
+import (
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+
+	"samband/gateway/api"
+	"samband/gateway/problem"
+	"samband/gateway/signed"
+)
+
+// maxQuery bounds a request's query, in bytes.
+const maxQuery = 256
+
+// defaultLimit is the number of items that a caller gets who names none.
+const defaultLimit = 20
+
+// A call is a request in its bounds and form.
+type call struct {
+	route  api.Route
+	caller signed.Address
+	heads  api.Heads
+	query  url.Values
+	body   []byte
+}
+
+// readCall reads a request; a fault of its form is a Problem (SPEC §11.2).
+func readCall(w http.ResponseWriter, r *http.Request, route api.Route, caller signed.Address) (*call, error) {
+	heads, err := parseHeads(r.Header)
+	if err != nil {
+		return nil, err
+	}
+	query, err := parseQuery(r.URL.RawQuery, route.Query)
+	if err != nil {
+		return nil, err
+	}
+	body, err := readBody(w, r, route)
+	if err != nil {
+		return nil, err
+	}
+	return &call{route, caller, heads, query, body}, nil
+}
+
+// parseHeads reads the two headers by which a caller says how far it knows the
+// logs. A header that is absent says zero.
+func parseHeads(h http.Header) (heads api.Heads, err error) {
+	for name, size := range map[string]*int64{api.AuditHeader: &heads.Audit, api.RegisterHeader: &heads.Register} {
+		switch values := h.Values(name); len(values) {
+		case 0:
+		case 1:
+			if *size, err = signed.ParseInt(values[0]); err != nil {
+				return api.Heads{}, malformed("header %s is not the size of a log", name)
+			}
+		default:
+			return api.Heads{}, malformed("header %s stands there twice", name)
+		}
+	}
+	return heads, nil
+}
+
+// parseQuery reads a query that has each of these names at most once, and no
+// other.
+func parseQuery(raw string, names []string) (url.Values, error) {
+	if len(raw) > maxQuery {
+		return nil, problem.New(problem.Oversize, "the query passes the bound of %d bytes", maxQuery)
+	}
+	query, err := url.ParseQuery(raw)
+	if err != nil {
+		return nil, malformed("the query is not well formed")
+	}
+	for name, values := range query {
+		if !slices.Contains(names, name) {
+			return nil, malformed("the query has a name that this call does not know")
+		}
+		if len(values) != 1 {
+			return nil, malformed("the query has %s twice", name)
+		}
+	}
+	return query, nil
+}
+
+// parsePage reads which part of a feed is asked for.
+func parsePage(query url.Values) (p api.Page, err error) {
+	if p.After, err = api.ParseCursor(query.Get("after")); err != nil {
+		return api.Page{}, malformed("after: %v", err)
+	}
+	wait, err := number(query, "wait", 0, int64(api.MaxWait/time.Second), 0)
+	if err != nil {
+		return api.Page{}, err
+	}
+	limit, err := number(query, "limit", 1, api.MaxLimit, defaultLimit)
+	if err != nil {
+		return api.Page{}, err
+	}
+	p.Wait, p.Limit = time.Duration(wait)*time.Second, int(limit)
+	return p, nil
+}
+
+// number reads a query's number within bounds, or takes the default.
+func number(query url.Values, name string, low, high, otherwise int64) (int64, error) {
+	if !query.Has(name) {
+		return otherwise, nil
+	}
+	n, err := signed.ParseInt(query.Get(name))
+	if err != nil || n < low || n > high {
+		return 0, malformed("%s is not a number from %d to %d", name, low, high)
+	}
+	return n, nil
+}
+
+// readBody reads a body of the route's media type within its bound.
+func readBody(w http.ResponseWriter, r *http.Request, route api.Route) ([]byte, error) {
+	if route.Request == "" {
+		return nil, nil
+	}
+	if m, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || m != route.Request {
+		return nil, malformed("the media type is not %s", route.Request)
+	}
+	if r.ContentLength > route.MaxBody {
+		return nil, oversize(route)
+	}
+	b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, route.MaxBody))
+	var tooLong *http.MaxBytesError
+	if errors.As(err, &tooLong) {
+		return nil, oversize(route)
+	}
+	if err != nil {
+		// The caller broke off or was too slow: nothing is wrong with its bytes.
+		return nil, problem.New(problem.BrokerBusy, "the body did not arrive whole")
+	}
+	return b, nil
+}
+
+func oversize(route api.Route) error {
+	return problem.New(problem.Oversize, "the body passes the bound of %d bytes", route.MaxBody)
+}
+
+func malformed(format string, args ...any) error {
+	return problem.New(problem.TextMalformed, format, args...)
+}

@@ -1,0 +1,279 @@
+package index
+
+import (
+	"database/sql"
+	"fmt"
+	"time"
+
+	"samband/gateway/auditlog"
+	"samband/gateway/signed"
+)
+
+// NoteLife is how long after the end of its message a note is kept for a
+// sender that doesn't come for it.
+const NoteLife = 30 * 24 * time.Hour
+
+// A Group is one group of the JOURNAL, as far as the index needs it.
+type Group struct {
+	Seq             uint64
+	Items           []Item
+	Restored        []Restored
+	Removed         bool        // the JOURNAL no longer holds it: its blobs are gone
+	Audit, Register signed.Head // after it
+}
+
+// An Item is one record of a group. Blob is the place, in the group, of the
+// envelope that it accepts or the note that it states; NoBlob where none came.
+type Item struct {
+	Entry *auditlog.Entry
+	Blob  int
+}
+
+// NoBlob: nothing came with the record.
+const NoBlob = -1
+
+// Restored is an envelope that came again because its bytes were gone.
+type Restored struct {
+	Message signed.Hash
+	Blob    int
+}
+
+// Reasons for which a group is held.
+const (
+	consigning = "consigning" // an envelope, until it is consigned or ended
+	ending     = "ending"     // an envelope that came again or was wanted, until it is ended
+	reading    = "reading"    // a note, until its sender's cursor passed it
+)
+
+// Apply takes in groups that follow the present position, in order, as one
+// transaction. Records that don't fit what came before are an error, and
+// nothing is taken in: the index must be rebuilt.
+func (x *Index) Apply(groups []Group) error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	tx, err := x.write.Begin()
+	if err != nil {
+		return fmt.Errorf("begin batch: %w", err)
+	}
+	defer tx.Rollback()
+	a := &applier{tx: tx, st: x.statements, at: x.position}
+	for i := range groups {
+		if err := a.group(&groups[i]); err != nil {
+			return fmt.Errorf("apply group %d: %w", groups[i].Seq, err)
+		}
+	}
+	if err := savePosition(tx, a.at); err != nil {
+		return err
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("commit batch: %w", err)
+	}
+	x.position = a.at
+	return nil
+}
+
+// An applier takes in the groups of one batch. Its first fault sticks.
+type applier struct {
+	tx  *sql.Tx
+	st  *statements
+	at  Position
+	err error
+
+	seq     uint64
+	removed bool
+}
+
+func (a *applier) exec(stmt *sql.Stmt, args ...any) {
+	if a.err == nil {
+		_, a.err = a.tx.Stmt(stmt).Exec(args...)
+	}
+}
+
+func (a *applier) fail(format string, args ...any) {
+	if a.err == nil {
+		a.err = fmt.Errorf(format, args...)
+	}
+}
+
+func (a *applier) group(g *Group) error {
+	a.seq, a.removed = g.Seq, g.Removed
+	if !g.Removed {
+		a.exec(a.st.group, int64(g.Seq))
+	}
+	for i, item := range g.Items {
+		a.item(i, item)
+	}
+	if !g.Removed {
+		for _, r := range g.Restored {
+			a.restored(r)
+		}
+	}
+	if a.at.Audit.Size != g.Audit.Size || a.at.Register.Size != g.Register.Size {
+		a.fail("it leads to sizes %d and %d, not %d and %d",
+			a.at.Audit.Size, a.at.Register.Size, g.Audit.Size, g.Register.Size)
+	}
+	a.at = Position{g.Seq, g.Audit, g.Register}
+	return a.err
+}
+
+func (a *applier) item(entry int, item Item) {
+	r := &item.Entry.Record
+	var next *int64
+	switch r.Tree() {
+	case auditlog.Audit:
+		next = &a.at.Audit.Size
+	case auditlog.Register:
+		next = &a.at.Register.Size
+	default:
+		return
+	}
+	if r.Index != *next {
+		a.fail("a record has index %d, not %d", r.Index, *next)
+	}
+	*next++
+	if r.Tree() == auditlog.Audit {
+		a.audit(entry, r, item.Blob)
+	}
+}
+
+// audit takes in one record of the audit log.
+func (a *applier) audit(entry int, r *auditlog.Record, blob int) {
+	e := event{r: r, entry: entry, blob: blob}
+	switch r.Kind {
+	case auditlog.Accepted:
+		a.accepted(&e)
+	case auditlog.Consigned:
+		e.of(a.message(r.Message))
+		a.event(&e)
+		a.exec(a.st.consign, r.Index, r.Time.Unix(), r.Message[:])
+		a.exec(a.st.release, r.Message[:], consigning, consigning)
+		a.holdNote(&e, nil)
+	case auditlog.HandedOver, auditlog.Refused, auditlog.Expired:
+		a.ended(&e)
+	case auditlog.Withdrawn:
+		if r.Message == (signed.Hash{}) {
+			a.withdrawnUnaccepted(&e)
+			return
+		}
+		a.ended(&e)
+	case auditlog.Rejected:
+		a.event(&e)
+		a.exec(a.st.reject, string(r.Caller), r.TextHash[:], r.Index, r.Until.Unix())
+	default:
+		a.event(&e)
+	}
+}
+
+// An event is a record with what the index adds to it.
+type event struct {
+	r      *auditlog.Record
+	entry  int
+	blob   int
+	id     signed.ID
+	sender signed.Address // whose progress it is
+}
+
+func (e *event) of(m owner) { e.id, e.sender = m.id, m.sender }
+
+// An owner says whose a message is.
+type owner struct {
+	id       signed.ID
+	sender   signed.Address
+	accepted int64
+	ended    sql.NullInt64
+	held     sql.NullInt64 // leaf of its consignment
+}
+
+func (a *applier) message(hash signed.Hash) (o owner) {
+	if a.err != nil {
+		return o
+	}
+	err := a.tx.Stmt(a.st.owner).QueryRow(hash[:]).Scan(scanID(&o.id), &o.sender, &o.accepted, &o.held, &o.ended)
+	if err != nil {
+		a.fail("find message %s: %w", hash, err)
+	}
+	return o
+}
+
+func (a *applier) event(e *event) {
+	r := e.r
+	a.exec(a.st.event, r.Index, string(r.Kind), r.Time.Unix(), int64(a.seq), e.entry,
+		a.blob(e.blob, int64(a.seq)), a.blob(e.blob, int64(e.blob)),
+		nullable(r.Message[:]), nullable(e.id[:]), nullable([]byte(e.sender)), nullable(r.Statement[:]), nullable([]byte(r.Code)))
+}
+
+// blob is v where the blob is there, else NULL.
+func (a *applier) blob(place int, v int64) any {
+	if place == NoBlob || a.removed {
+		return nil
+	}
+	return v
+}
+
+func (a *applier) accepted(e *event) {
+	r := e.r
+	e.id = r.ID
+	a.event(e)
+	gone := e.blob == NoBlob || a.removed
+	a.exec(a.st.accept, r.Message[:], r.ID[:], string(r.From), string(r.To), r.Type, r.Urgency,
+		r.Expires.Unix(), r.Index, r.Time.Unix(), gone)
+	if !gone {
+		a.hold(r.Index, consigning, r.Message, r.From, nil)
+	}
+}
+
+func (a *applier) ended(e *event) {
+	m := a.message(e.r.Message)
+	if m.ended.Valid {
+		a.fail("message %s ends twice", e.r.Message)
+	}
+	e.of(m)
+	a.event(e)
+	until := e.r.Time.Add(NoteLife).Unix()
+	a.exec(a.st.end, e.r.Index, e.r.Message[:])
+	a.exec(a.st.release, e.r.Message[:], consigning, ending)
+	a.exec(a.st.lapse, until, e.r.Message[:])
+	a.holdNote(e, until)
+}
+
+func (a *applier) withdrawnUnaccepted(e *event) {
+	e.id, e.sender = e.r.ID, e.r.From
+	a.event(e)
+	a.exec(a.st.withdraw, string(e.r.From), e.r.ID[:], e.r.Index)
+	a.holdNote(e, e.r.Time.Add(NoteLife).Unix())
+}
+
+func (a *applier) holdNote(e *event, until any) {
+	if e.blob != NoBlob && !a.removed {
+		a.hold(e.r.Index, reading, e.r.Message, e.sender, until)
+	}
+}
+
+func (a *applier) hold(leaf int64, reason string, message signed.Hash, sender signed.Address, until any) {
+	a.exec(a.st.hold, leaf, int64(a.seq), reason, nullable(message[:]), string(sender), until)
+}
+
+// restored notes that a message's bytes came again.
+func (a *applier) restored(r Restored) {
+	m := a.message(r.Message)
+	if m.ended.Valid {
+		return
+	}
+	a.exec(a.st.restore, int64(a.seq), r.Blob, m.accepted)
+	a.exec(a.st.present, r.Message[:])
+	reason := consigning
+	if m.held.Valid {
+		reason = ending
+	}
+	a.hold(m.accepted, reason, r.Message, m.sender, nil)
+}
+
+// nullable is NULL for a value of zero bytes only.
+func nullable(b []byte) any {
+	for _, c := range b {
+		if c != 0 {
+			return b
+		}
+	}
+	return nil
+}

@@ -1,0 +1,27 @@
+package index
+
+import "samband/gateway/signed"
+
+// Inbox lists what is addressed to a desk and has not ended, accepted at leaf
+// from or later, in the order of acceptance. Messages whose bytes are gone are
+// left out until they come again: see LackingTo.
+func (x *Index) Inbox(desk signed.Address, from int64, limit int) ([]Message, error) {
+	return x.messages(x.statements.inbox, string(desk), from, limit)
+}
+
+// Progress lists what became of a desk's messages at leaf from or later, in
+// the order of the log: consignments and ends.
+func (x *Index) Progress(desk signed.Address, from int64, limit int) ([]Event, error) {
+	return x.events(x.statements.progress, string(desk), from, limit)
+}
+
+// LackingFrom lists a desk's messages that it should send again: their bytes
+// are gone, and either nobody holds them yet or their recipient asked for them.
+func (x *Index) LackingFrom(desk signed.Address, limit int) ([]Message, error) {
+	return x.messages(x.statements.againFrom, string(desk), limit)
+}
+
+// LackingTo lists the same messages by whom they are addressed to.
+func (x *Index) LackingTo(desk signed.Address, limit int) ([]Message, error) {
+	return x.messages(x.statements.againTo, string(desk), limit)
+}

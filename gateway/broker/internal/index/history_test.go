@@ -1,0 +1,302 @@
+package index
+
+import (
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"time"
+
+	"samband/gateway/auditlog"
+	"samband/gateway/problem"
+	"samband/gateway/signed"
+)
+
+var desks = []signed.Address{"se.spoc", "fi.spoc", "no.liaison-ankara"}
+
+var start = signed.At(time.Date(2026, 11, 23, 3, 12, 0, 0, time.UTC))
+
+// A blob of a history, and whom it serves.
+type blob struct {
+	group   uint64
+	message signed.Hash
+	note    bool
+	again   bool // an envelope that came again
+	leaf    int64
+	sender  signed.Address
+}
+
+// A sent is a message of a history as a plain list would tell of it.
+type sent struct {
+	hash             signed.Hash
+	id               signed.ID
+	from, to         signed.Address
+	expires          signed.Time
+	gone             bool
+	consigned, ended bool
+	endedAt          signed.Time
+}
+
+// A history is a plausible past, made of choices: each byte decides one thing.
+type history struct {
+	choices []byte
+	groups  []Group
+	gone    []uint64
+	lost    map[uint64][]uint64 // groups lost while this one was open
+	sent    []*sent
+	early   []*sent // withdrawn before accepted
+	texts   []signed.Hash
+	blobs   []blob
+	now     signed.Time
+	size    int64
+	serial  uint64
+	place   int
+}
+
+// makeHistory runs through the choices; each closes a group now and then.
+func makeHistory(choices []byte) *history {
+	h := &history{choices: choices, now: start, lost: map[uint64][]uint64{}}
+	h.open()
+	for len(h.choices) > 0 {
+		h.step()
+	}
+	h.close()
+	return h
+}
+
+func (h *history) next(n int) int {
+	if len(h.choices) == 0 {
+		return 0
+	}
+	c := h.choices[0]
+	h.choices = h.choices[1:]
+	return int(c) % n
+}
+
+func (h *history) unique() (sum signed.Hash) {
+	h.serial++
+	return signed.HashOf(fmt.Sprint("unique ", h.serial))
+}
+
+func (h *history) uniqueID() (id signed.ID) {
+	sum := h.unique()
+	copy(id[:], sum[:])
+	return id
+}
+
+func (h *history) open() {
+	h.groups, h.place = append(h.groups, Group{Seq: uint64(len(h.groups) + 1)}), 0
+}
+
+func (h *history) last() *Group { return &h.groups[len(h.groups)-1] }
+
+func (h *history) close() {
+	g := h.last()
+	g.Audit = signed.Head{Origin: "nordic.example/audit", Size: h.size, Root: h.unique()}
+	g.Register = signed.Head{Origin: "nordic.example/register", Root: h.unique()}
+}
+
+func (h *history) add(r auditlog.Record, withBlob bool) int64 {
+	r.Index, r.Time = h.size, h.now
+	if r.Kind == auditlog.Opened {
+		r.Index = 0
+	} else {
+		h.size++
+	}
+	item := Item{&auditlog.Entry{Record: r}, NoBlob}
+	if withBlob {
+		item.Blob = h.place
+		h.place++
+	}
+	h.last().Items = append(h.last().Items, item)
+	return r.Index
+}
+
+func (h *history) step() {
+	h.now = h.now.Add(time.Duration(h.next(7)) * time.Hour)
+	switch h.next(12) {
+	case 0, 1, 2:
+		h.accept()
+	case 3, 4:
+		h.consign()
+	case 5, 6, 7:
+		h.end()
+	case 8:
+		h.reject()
+	case 9:
+		h.lose()
+	case 10:
+		h.restore()
+	case 11:
+		h.close()
+		h.open()
+		if h.next(4) == 0 {
+			h.add(auditlog.Record{Kind: auditlog.Opened, Writer: h.uniqueID()}, false)
+		}
+	}
+}
+
+func (h *history) accept() {
+	from := h.next(len(desks))
+	m := &sent{
+		hash: h.unique(), id: h.uniqueID(),
+		from: desks[from], to: desks[(from+1+h.next(2))%len(desks)],
+		expires: h.now.Add(time.Duration(1+h.next(200)) * time.Hour),
+	}
+	leaf := h.add(auditlog.Record{Kind: auditlog.Accepted, Message: m.hash, ID: m.id, From: m.from, To: m.to,
+		Type: "INFO_REQUEST", Urgency: "urgent", Expires: m.expires}, true)
+	h.sent = append(h.sent, m)
+	h.blobs = append(h.blobs, blob{group: h.last().Seq, message: m.hash, leaf: leaf, sender: m.from})
+}
+
+// pick chooses among the messages of a kind; nil when there is none.
+func (h *history) pick(want func(*sent) bool) *sent {
+	var fit []*sent
+	for _, m := range h.sent {
+		if want(m) {
+			fit = append(fit, m)
+		}
+	}
+	if len(fit) == 0 {
+		return nil
+	}
+	return fit[h.next(len(fit))]
+}
+
+func (h *history) note(m *sent, r auditlog.Record) {
+	r.Statement = h.unique()
+	leaf := h.add(r, true)
+	h.blobs = append(h.blobs, blob{group: h.last().Seq, message: m.hash, note: true, leaf: leaf, sender: m.from})
+}
+
+func (h *history) consign() {
+	if m := h.pick(func(m *sent) bool { return !m.consigned && !m.ended }); m != nil {
+		m.consigned = true
+		h.note(m, auditlog.Record{Kind: auditlog.Consigned, Message: m.hash, By: m.to})
+	}
+}
+
+func (h *history) end() {
+	if h.next(8) == 0 {
+		m := &sent{id: h.uniqueID(), from: desks[h.next(len(desks))], ended: true, endedAt: h.now}
+		h.early = append(h.early, m)
+		h.note(m, auditlog.Record{Kind: auditlog.Withdrawn, ID: m.id, From: m.from})
+		return
+	}
+	m := h.pick(func(m *sent) bool { return !m.ended })
+	if m == nil {
+		return
+	}
+	m.ended, m.endedAt = true, h.now
+	switch h.next(3) {
+	case 0:
+		h.note(m, auditlog.Record{Kind: auditlog.HandedOver, Message: m.hash, By: m.to})
+	case 1:
+		h.note(m, auditlog.Record{Kind: auditlog.Refused, Message: m.hash, By: m.to, Code: problem.BodyInvalid})
+	case 2:
+		if m.consigned {
+			h.note(m, auditlog.Record{Kind: auditlog.HandedOver, Message: m.hash, By: m.to})
+			return
+		}
+		if h.next(2) == 0 {
+			h.note(m, auditlog.Record{Kind: auditlog.Withdrawn, Message: m.hash, ID: m.id, From: m.from})
+			return
+		}
+		h.add(auditlog.Record{Kind: auditlog.Expired, Message: m.hash}, false)
+	}
+}
+
+func (h *history) reject() {
+	caller := desks[h.next(len(desks))]
+	if h.next(3) == 0 {
+		h.add(auditlog.Record{Kind: auditlog.Refusals, Caller: caller, Count: 17}, false)
+		return
+	}
+	text := h.unique()
+	h.texts = append(h.texts, text)
+	h.add(auditlog.Record{Kind: auditlog.Rejected, Caller: caller, TextHash: text, Code: problem.NoAgreement,
+		Until: h.now.Add(time.Duration(h.next(100)) * time.Hour)}, false)
+}
+
+// lose lets a group go from the JOURNAL, needed or not.
+func (h *history) lose() {
+	g := uint64(1 + h.next(len(h.groups)))
+	if g == h.last().Seq || slices.Contains(h.gone, g) {
+		return
+	}
+	h.gone = append(h.gone, g)
+	h.lost[h.last().Seq] = append(h.lost[h.last().Seq], g)
+	for _, b := range h.blobs {
+		if b.group == g && !b.note {
+			h.of(b.message).gone = true
+		}
+	}
+	h.blobs = slices.DeleteFunc(h.blobs, func(b blob) bool { return b.group == g })
+}
+
+func (h *history) of(hash signed.Hash) *sent {
+	for _, m := range h.sent {
+		if m.hash == hash {
+			return m
+		}
+	}
+	return nil
+}
+
+func (h *history) restore() {
+	m := h.pick(func(m *sent) bool { return m.gone && !m.ended })
+	if m == nil {
+		return
+	}
+	m.gone = false
+	h.last().Restored = append(h.last().Restored, Restored{m.hash, h.place})
+	h.place++
+	h.blobs = append(h.blobs, blob{group: h.last().Seq, message: m.hash, again: m.consigned, sender: m.from})
+}
+
+// removable says, the slow way, which groups nothing holds.
+func (h *history) removable(now signed.Time, passed map[signed.Address]int64) (free []uint64) {
+	for _, g := range h.groups {
+		held := slices.ContainsFunc(h.blobs, func(b blob) bool { return b.group == g.Seq && h.needs(b, now, passed) })
+		if !held && !slices.Contains(h.gone, g.Seq) {
+			free = append(free, g.Seq)
+		}
+	}
+	return free
+}
+
+func (h *history) needs(b blob, now signed.Time, passed map[signed.Address]int64) bool {
+	m := h.of(b.message)
+	if m == nil { // a withdrawal of what was never accepted
+		m = h.early[slices.IndexFunc(h.early, func(e *sent) bool { return h.leafOf(e) == b.leaf })]
+	}
+	switch {
+	case !b.note:
+		return !m.ended && (b.again || !m.consigned)
+	case b.leaf < passed[b.sender]:
+		return false
+	default:
+		return !m.ended || now.Before(m.endedAt.Add(NoteLife))
+	}
+}
+
+// leafOf finds the withdrawal of an id that was never accepted.
+func (h *history) leafOf(m *sent) int64 {
+	for _, g := range h.groups {
+		for _, i := range g.Items {
+			if r := i.Entry.Record; r.Kind == auditlog.Withdrawn && r.ID == m.id {
+				return r.Index
+			}
+		}
+	}
+	return -1
+}
+
+// randomChoices are choices without a chooser, the same for the same seed.
+func randomChoices(seed uint64, n int) []byte {
+	var out []byte
+	for i := uint64(0); len(out) < n; i++ {
+		sum := signed.HashOf(binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(nil, seed), i))
+		out = append(out, sum[:]...)
+	}
+	return out[:n]
+}

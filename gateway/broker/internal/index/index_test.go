@@ -1,0 +1,337 @@
+package index
+
+import (
+	"database/sql"
+	"errors"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"samband/gateway/auditlog"
+	"samband/gateway/signed"
+)
+
+type fataler interface {
+	Helper()
+	Fatal(...any)
+	Fatalf(string, ...any)
+}
+
+// must takes a value or ends the test: must(f())(t).
+func must[T any](v T, err error) func(fataler) T {
+	return func(t fataler) T {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+}
+
+// answers are all that an index has to say about a history.
+type answers struct {
+	Position Position
+	Known    []Message
+	Leaves   []Event
+	Inbox    [][]Message
+	Progress [][]Event
+	Lacking  [][]Message
+	Expire   []signed.Hash
+	Rejected []Event
+	Queues   []Queue
+	Free     []uint64
+}
+
+func ask(t fataler, x *Index, h *history) answers {
+	t.Helper()
+	a := answers{Position: x.Position()}
+	for _, m := range slices.Concat(h.sent, h.early) {
+		known, ok, err := x.Known(m.from, m.id)
+		if err != nil || !ok {
+			t.Fatalf("id %s of %s is not known: %v", m.id, m.from, err)
+		}
+		a.Known = append(a.Known, known)
+		if m.hash == (signed.Hash{}) {
+			continue
+		}
+		again, ok, err := x.Message(m.hash)
+		if err != nil || !ok || !reflect.DeepEqual(again, known) {
+			t.Fatalf("message %s by hash differs from itself by id: %v", m.hash, err)
+		}
+	}
+	for leaf := range h.size {
+		e, ok, err := x.Leaf(leaf)
+		if err != nil || !ok {
+			t.Fatalf("leaf %d is missing: %v", leaf, err)
+		}
+		a.Leaves = append(a.Leaves, e)
+	}
+	for _, d := range desks {
+		for _, from := range []int64{0, h.size / 2} {
+			a.Inbox = append(a.Inbox, must(x.Inbox(d, from, 1000))(t))
+			a.Progress = append(a.Progress, must(x.Progress(d, from, 1000))(t))
+		}
+		a.Lacking = append(a.Lacking, must(x.LackingFrom(d, 1000))(t), must(x.LackingTo(d, 1000))(t))
+		for _, text := range h.texts {
+			if e, ok, err := x.Rejected(d, text, h.now); err != nil {
+				t.Fatal(err)
+			} else if ok {
+				a.Rejected = append(a.Rejected, e)
+			}
+		}
+	}
+	a.Expire = must(x.Expirable(h.now, 1000))(t)
+	a.Queues = must(x.Queues())(t)
+	a.Free = must(x.Removable(h.now, 1000))(t)
+	return a
+}
+
+// rebuild applies a whole history at once, as after a loss of the index.
+func rebuild(t fataler, path string, h *history) *Index {
+	t.Helper()
+	x := must(Reset(path))(t)
+	groups := slices.Clone(h.groups)
+	for i := range groups {
+		groups[i].Removed = slices.Contains(h.gone, groups[i].Seq)
+	}
+	if err := x.Apply(groups); err != nil {
+		t.Fatal(err)
+	}
+	return x
+}
+
+func TestRebuildAnswersAsBefore(t *testing.T) {
+	dir := t.TempDir()
+	rapid.Check(t, func(t *rapid.T) {
+		h := makeHistory(rapid.SliceOfN(rapid.Byte(), 50, 500).Draw(t, "choices"))
+		x := must(Reset(filepath.Join(dir, "grown.db")))(t)
+		defer x.Close()
+		for rest := h.groups; len(rest) > 0; {
+			n := min(len(rest), rapid.IntRange(1, 3).Draw(t, "batch"))
+			if err := x.Apply(rest[:n]); err != nil {
+				t.Fatal(err)
+			}
+			for _, g := range rest[:n] {
+				if err := x.Gone(h.lost[g.Seq]...); err != nil {
+					t.Fatal(err)
+				}
+			}
+			rest = rest[n:]
+		}
+		y := rebuild(t, filepath.Join(dir, "rebuilt.db"), h)
+		defer y.Close()
+
+		grown, rebuilt := ask(t, x, h), ask(t, y, h)
+		if !reflect.DeepEqual(grown, rebuilt) {
+			t.Fatalf("grown and rebuilt index differ:\n%+v\n%+v", grown, rebuilt)
+		}
+		h.checkAnswers(t, grown)
+
+		// Cursors come again with the next polls.
+		passed := map[signed.Address]int64{}
+		for _, d := range desks {
+			passed[d] = rapid.Int64Range(0, h.size).Draw(t, "passed")
+			for _, index := range []*Index{x, y} {
+				if err := index.Passed(d, passed[d]); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		for _, now := range []signed.Time{h.now, h.now.Add(NoteLife / 2), h.now.Add(NoteLife)} {
+			free := must(y.Removable(now, 1000))(t)
+			if slow := h.removable(now, passed); !slices.Equal(free, slow) {
+				t.Fatalf("removable at %s: %v, expected %v", now, free, slow)
+			}
+			if again := must(x.Removable(now, 1000))(t); !slices.Equal(free, again) {
+				t.Fatalf("removable at %s: %v when rebuilt, %v when grown", now, free, again)
+			}
+		}
+	})
+}
+
+// checkAnswers holds the index against the history as a list tells it.
+func (h *history) checkAnswers(t fataler, a answers) {
+	t.Helper()
+	if free := h.removable(h.now, nil); !slices.Equal(a.Free, free) {
+		t.Fatalf("removable: %v, expected %v", a.Free, free)
+	}
+	for i, m := range h.sent {
+		k := a.Known[i]
+		switch {
+		case k.Hash != m.hash || k.To != m.to || k.Expires != m.expires || k.Accepted == nil:
+			t.Fatalf("message %d: %+v, expected %+v", i, k, m)
+		case (k.Consigned != nil) != m.consigned || (k.End != nil) != m.ended:
+			t.Fatalf("state of message %d: %+v, expected %+v", i, k, m)
+		case (k.Accepted.Blob == nil) != m.gone:
+			t.Fatalf("bytes of message %d: %+v, expected gone %t", i, k.Accepted.Blob, m.gone)
+		case slices.Contains(a.Expire, m.hash) != (!m.consigned && !m.ended && !h.now.Before(m.expires)):
+			t.Fatalf("expiry of message %d: %+v at %s", i, m, h.now)
+		}
+		for d, desk := range desks {
+			listed := slices.ContainsFunc(a.Inbox[2*d], func(k Message) bool { return k.Hash == m.hash })
+			if listed != (m.to == desk && !m.ended && !m.gone) {
+				t.Fatalf("message %d in the inbox of %s: %t, %+v", i, desk, listed, m)
+			}
+		}
+	}
+}
+
+func TestConsignedBytesStayWhenWanted(t *testing.T) {
+	// accept; group; consign; group. Choices are read by history.step.
+	h := makeHistory([]byte{0, 0, 0, 0, 9, 0, 11, 1, 0, 3, 0, 0, 11, 1})
+	x := rebuild(t, filepath.Join(t.TempDir(), "index.db"), h)
+	defer x.Close()
+	m := h.sent[0]
+	if !m.consigned {
+		t.Fatal("the history does not consign its message")
+	}
+	if ok := must(x.Want(m.from, m.hash))(t); ok {
+		t.Error("the sender may want bytes that are addressed to another")
+	}
+	if free := must(x.Removable(h.now, 10))(t); !slices.Contains(free, 1) {
+		t.Fatalf("a consigned envelope holds its group: only %v are free", free)
+	}
+	if ok := must(x.Want(m.to, m.hash))(t); !ok {
+		t.Fatal("the recipient may not want its own message")
+	}
+	if free := must(x.Removable(h.now, 10))(t); slices.Contains(free, 1) {
+		t.Error("a wanted envelope does not hold its group")
+	}
+	if err := x.Gone(1); err != nil {
+		t.Fatal(err)
+	}
+	if lacking := must(x.LackingFrom(m.from, 10))(t); len(lacking) != 1 || lacking[0].Hash != m.hash {
+		t.Errorf("the sender is asked for %v, not for the wanted message", lacking)
+	}
+}
+
+func TestApplyRefusesWhatDoesNotFollow(t *testing.T) {
+	accept := func(index int64) Item {
+		return Item{&auditlog.Entry{Record: auditlog.Record{
+			Kind: auditlog.Accepted, Index: index, Time: start, Message: signed.HashOf("m"), From: "se.spoc", To: "fi.spoc",
+		}}, 0}
+	}
+	consign := Item{&auditlog.Entry{Record: auditlog.Record{Kind: auditlog.Consigned, Time: start, Message: signed.HashOf("unknown")}}, 0}
+	size := func(n int64) signed.Head { return signed.Head{Size: n} }
+	for name, g := range map[string]Group{
+		"index skipped":      {Seq: 1, Items: []Item{accept(1)}, Audit: size(1)},
+		"size wrong":         {Seq: 1, Items: []Item{accept(0)}, Audit: size(2)},
+		"accepted twice":     {Seq: 1, Items: []Item{accept(0), accept(1)}, Audit: size(2)},
+		"unknown message":    {Seq: 1, Items: []Item{consign}, Audit: size(1)},
+		"unknown, come back": {Seq: 1, Restored: []Restored{{signed.HashOf("unknown"), 0}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			x := must(Open(filepath.Join(t.TempDir(), "index.db")))(t)
+			defer x.Close()
+			if err := x.Apply([]Group{g}); err == nil {
+				t.Fatal("it was taken in")
+			}
+			if _, ok, err := x.Leaf(0); ok || err != nil || x.Position() != (Position{}) {
+				t.Errorf("it left something behind: %v", err)
+			}
+		})
+	}
+}
+
+func TestARejectionBindsItsCallerAlone(t *testing.T) {
+	x := must(Open(filepath.Join(t.TempDir(), "index.db")))(t)
+	defer x.Close()
+	text := signed.HashOf("a header that another desk signed")
+	r := auditlog.Record{Kind: auditlog.Rejected, Time: start, Caller: "no.liaison-ankara", TextHash: text, Until: start.Add(time.Hour)}
+	err := x.Apply([]Group{{Seq: 1, Items: []Item{{&auditlog.Entry{Record: r}, NoBlob}}, Audit: signed.Head{Size: 1}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		caller signed.Address
+		now    signed.Time
+		binds  bool
+	}{
+		{"no.liaison-ankara", start, true},
+		{"no.liaison-ankara", start.Add(time.Hour), false},
+		{"se.spoc", start, false},
+	} {
+		if _, ok, err := x.Rejected(c.caller, text, c.now); ok != c.binds || err != nil {
+			t.Errorf("for %s at %s: %t, %v", c.caller, c.now, ok, err)
+		}
+	}
+}
+
+func TestUnsoundFilesAreNamedAndReset(t *testing.T) {
+	for name, spoil := range map[string]func(t *testing.T, path string){
+		"other bytes": func(t *testing.T, path string) {
+			if err := os.WriteFile(path, []byte("this is not a database, though it has a few bytes"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"other version": func(t *testing.T, path string) {
+			db := must(sql.Open("sqlite", dsn(path)))(t)
+			defer db.Close()
+			if _, err := db.Exec("PRAGMA user_version = 77"); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"torn page": func(t *testing.T, path string) {
+			b := must(os.ReadFile(path))(t)
+			for i := len(b) / 2; i < len(b)/2+8192; i++ {
+				b[i] ^= 0x55
+			}
+			if err := os.WriteFile(path, b, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "index.db")
+			h := makeHistory(randomChoices(1, 3000))
+			if err := rebuild(t, path, h).Close(); err != nil {
+				t.Fatal(err)
+			}
+			spoil(t, path)
+			if _, err := Open(path); !errors.Is(err, ErrUnsound) {
+				t.Fatalf("open: %v, expected ErrUnsound", err)
+			}
+			x := must(Reset(path))(t)
+			defer x.Close()
+			if x.Position() != (Position{}) {
+				t.Error("a reset index is not empty")
+			}
+		})
+	}
+}
+
+func TestPositionSurvivesClose(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "index.db")
+	h := makeHistory(randomChoices(2, 2000))
+	x := rebuild(t, path, h)
+	before := ask(t, x, h)
+	if err := x.Close(); err != nil {
+		t.Fatal(err)
+	}
+	x = must(Open(path))(t)
+	defer x.Close()
+	if after := ask(t, x, h); !reflect.DeepEqual(before, after) {
+		t.Error("an index answers otherwise after it was closed and opened")
+	}
+}
+
+func BenchmarkApply(b *testing.B) {
+	h := makeHistory(randomChoices(3, 60000))
+	for b.Loop() {
+		x := must(Reset(filepath.Join(b.TempDir(), "index.db")))(b)
+		for rest := h.groups; len(rest) > 0; {
+			n := min(len(rest), 32)
+			if err := x.Apply(rest[:n]); err != nil {
+				b.Fatal(err)
+			}
+			rest = rest[n:]
+		}
+		x.Close()
+	}
+	b.ReportMetric(float64(h.size)*float64(b.N)/b.Elapsed().Seconds(), "leaves/s")
+}

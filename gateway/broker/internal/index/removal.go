@@ -1,0 +1,106 @@
+package index
+
+import (
+	"database/sql"
+	"fmt"
+
+	"samband/gateway/signed"
+)
+
+// A group leaves the JOURNAL when nobody may still need a byte of it. An
+// envelope is needed until it is consigned or ended: then sender and recipient
+// hold it. One that came again, or was asked for after its consignment, is
+// needed until it is ended. A note is needed by the sender of its message, until
+// the sender asks its progress from beyond it, or NoteLife after the end.
+
+// Removable lists groups that nothing holds any more at now, oldest first.
+// Whoever removes one from the JOURNAL says so by Gone, before or after: either
+// order survives a crash between.
+func (x *Index) Removable(now signed.Time, limit int) ([]uint64, error) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if _, err := x.write.Exec("DELETE FROM holds WHERE until <= ?", now.Unix()); err != nil {
+		return nil, fmt.Errorf("let holds lapse: %w", err)
+	}
+	return all(x.statements.removable, func(rows *sql.Rows) (uint64, error) {
+		var group int64
+		err := rows.Scan(&group)
+		return uint64(group), err
+	}, limit)
+}
+
+// Gone says that the JOURNAL no longer holds these groups, removed or lost.
+func (x *Index) Gone(groups ...uint64) error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.change(func(tx *sql.Tx) error {
+		for _, g := range groups {
+			for _, query := range []string{
+				"UPDATE messages SET gone = 1 WHERE message IN (SELECT message FROM events WHERE blob_grp = ? AND kind = 'accepted')",
+				"UPDATE events SET blob_grp = NULL, blob_place = NULL WHERE blob_grp = ?",
+				"DELETE FROM holds WHERE grp = ?",
+				"DELETE FROM groups WHERE grp = ?",
+			} {
+				if _, err := tx.Exec(query, int64(g)); err != nil {
+					return fmt.Errorf("note that group %d is gone: %w", g, err)
+				}
+			}
+		}
+		return nil
+	})
+}
+
+// Passed says that a desk asked its progress from a leaf on, and so has stored
+// all before it.
+func (x *Index) Passed(desk signed.Address, leaf int64) error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	leaf = min(leaf, x.position.Audit.Size)
+	if leaf <= x.passed[desk] {
+		return nil
+	}
+	_, err := x.write.Exec("DELETE FROM holds WHERE reason = 'reading' AND sender = ? AND leaf < ?", string(desk), leaf)
+	if err != nil {
+		return fmt.Errorf("note how far %s has read: %w", desk, err)
+	}
+	x.passed[desk] = leaf
+	return nil
+}
+
+// Want says that a desk asks for the bytes of a message again; false when no
+// open message to this desk has that hash.
+func (x *Index) Want(desk signed.Address, message signed.Hash) (bool, error) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	open := false
+	err := x.change(func(tx *sql.Tx) error {
+		res, err := tx.Exec("UPDATE messages SET wanted = 1 WHERE message = ? AND recipient = ? AND ended IS NULL", message[:], string(desk))
+		if err != nil {
+			return fmt.Errorf("note a want: %w", err)
+		}
+		n, err := res.RowsAffected()
+		if open = n == 1; err != nil || !open {
+			return err
+		}
+		// Bytes that are still here stay until the message is ended.
+		_, err = tx.Exec(`INSERT OR REPLACE INTO holds
+			SELECT e.leaf, e.blob_grp, ?, m.message, m.sender, NULL
+			FROM messages m JOIN events e ON e.leaf = m.accepted
+			WHERE m.message = ? AND e.blob_grp IS NOT NULL`, ending, message[:])
+		return err
+	})
+	return open, err
+}
+
+// change runs f in a transaction of its own.
+func (x *Index) change(f func(*sql.Tx) error) error {
+	tx, err := x.write.Begin()
+	if err != nil {
+		return fmt.Errorf("begin change: %w", err)
+	}
+	defer tx.Rollback()
+	if err := f(tx); err != nil {
+		return err
+	}
+	return tx.Commit()
+}

@@ -1,0 +1,209 @@
+// Package records is the broker's archive of records: append-only segment files
+// beside the JOURNAL, so that what was acknowledged survives even what NATS loses.
+//
+// Each group of the JOURNAL is one frame here, its records as opaque bytes under
+// the group's number. Append returns when the frame is on the disk; only then may
+// anyone be answered:
+//
+//	a, err := records.Open("data/records")
+//	if a.Cut() > 0 { … }                    // a crash tore the last frame off
+//	err = a.Append(42, payload)
+//	last, ok := a.Last()                    // 42, true
+//	err = a.Each(40, func(group uint64, payload []byte) error { … })
+//
+// A frame is
+//
+//	magic 4 │ length 4 │ group 8 │ CRC-32C of these 16 │ CRC-32C of payload │ payload
+//
+// in big-endian numbers. The folder holds 00000000000000000001.records and so on,
+// each named by its first group and closed at about 64 MiB.
+//
+// A crash can tear only the last frame of the last segment, for every frame before
+// it was synced; so that one is cut off when it doesn't fit. Whatever else doesn't
+// fit is damage: a [DamageError] names the place, and nothing is cut.
+package records
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+)
+
+// segmentBytes is the size from which on a new segment is begun.
+const segmentBytes = 64 << 20
+
+var (
+	// ErrLocked: another process holds the folder.
+	ErrLocked = errors.New("folder is in use by another process")
+	// ErrPoisoned: a write failed, so what is on the disk is unknown until the
+	// archive is opened again.
+	ErrPoisoned = errors.New("archive must be opened again after a failed write")
+	// ErrNoGroup: the archive has no frame of this group.
+	ErrNoGroup = errors.New("no such group in the archive")
+)
+
+// An Archive is an open folder of segments: one writer, any number of readers.
+type Archive struct {
+	dir  string
+	lock *os.File
+	cut  int64
+
+	// roll is segmentBytes, or less in tests.
+	roll int64
+
+	// mu guards what follows. Readers copy the segments and then read without it:
+	// what was synced never changes.
+	mu       sync.Mutex
+	segments []segment
+	file     *os.File // the last segment, nil before the first Append
+	last     uint64
+	poison   error
+	frame    []byte // reused by Append
+}
+
+// Open takes the folder for this process, making it if it is missing, checks the
+// last segment frame by frame and cuts off a torn end. Errors: [ErrLocked], a
+// [*DamageError], and those of the disk.
+func Open(dir string) (*Archive, error) {
+	lock, err := lockDir(dir)
+	if err != nil {
+		return nil, fmt.Errorf("open archive %q: %w", dir, err)
+	}
+	a := &Archive{dir: dir, lock: lock, roll: segmentBytes}
+	if err := a.load(); err != nil {
+		a.Close()
+		return nil, fmt.Errorf("open archive %q: %w", dir, err)
+	}
+	return a, nil
+}
+
+// load finds the segments and the end of the last.
+func (a *Archive) load() (err error) {
+	if a.segments, err = listSegments(a.dir); err != nil || len(a.segments) == 0 {
+		return err
+	}
+	a.last, err = a.newest().lastGroup(a.dir)
+	if damage, is := errors.AsType[*DamageError](err); is {
+		err = a.cutTornEnd(damage)
+	}
+	if err != nil || len(a.segments) == 0 {
+		return err
+	}
+	if a.last == 0 { // the newest segment had no whole frame and is gone
+		if a.last, err = a.newest().lastGroup(a.dir); err != nil {
+			return err
+		}
+	}
+	a.file, err = os.OpenFile(filepath.Join(a.dir, a.newest().name()), os.O_WRONLY, 0)
+	return err
+}
+
+func (a *Archive) newest() *segment { return &a.segments[len(a.segments)-1] }
+
+// Cut returns how many bytes of a torn frame Open cut off.
+func (a *Archive) Cut() int64 { return a.cut }
+
+// Append writes one group and returns when it is on the disk. Groups come in
+// rising order, not necessarily without gaps; a payload has at most [MaxPayload]
+// bytes. After an error of the disk all further calls give [ErrPoisoned].
+func (a *Archive) Append(group uint64, payload []byte) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.poison != nil {
+		return fmt.Errorf("append group %d: %w: %w", group, ErrPoisoned, a.poison)
+	}
+	if group <= a.last {
+		return fmt.Errorf("append group %d: archive ends with group %d", group, a.last)
+	}
+	if len(payload) > MaxPayload {
+		return fmt.Errorf("append group %d: %d bytes are more than %d", group, len(payload), MaxPayload)
+	}
+	if err := a.write(group, payload); err != nil {
+		a.poison = err
+		return fmt.Errorf("append group %d: %w", group, err)
+	}
+	return nil
+}
+
+func (a *Archive) write(group uint64, payload []byte) error {
+	if a.file == nil || a.newest().size >= a.roll {
+		if err := a.begin(group); err != nil {
+			return err
+		}
+	}
+	s := a.newest()
+	a.frame = appendFrame(a.frame[:0], group, payload)
+	if _, err := a.file.WriteAt(a.frame, s.size); err != nil {
+		return err
+	}
+	if err := a.file.Sync(); err != nil {
+		return err
+	}
+	s.size += int64(len(a.frame))
+	a.last = group
+	return nil
+}
+
+// begin opens the segment whose first group comes next. A crash after it leaves an
+// empty segment, which Open removes.
+func (a *Archive) begin(group uint64) error {
+	s := segment{first: group}
+	f, err := os.OpenFile(filepath.Join(a.dir, s.name()), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(f.Sync(), syncDir(a.dir)); err != nil {
+		f.Close()
+		return err
+	}
+	if a.file != nil {
+		a.file.Close()
+	}
+	a.file = f
+	a.segments = append(a.segments, s)
+	return nil
+}
+
+// Last returns the number of the last group, and false in an empty archive.
+func (a *Archive) Last() (group uint64, ok bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.last, a.last > 0
+}
+
+// Size returns the bytes of all segments.
+func (a *Archive) Size() (bytes int64) {
+	for _, s := range a.snapshot() {
+		bytes += s.size
+	}
+	return bytes
+}
+
+// snapshot returns the segments that hold a group. The newest holds none if the
+// write that began it failed.
+func (a *Archive) snapshot() []segment {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	segments := slices.Clone(a.segments)
+	if n := len(segments); n > 0 && segments[n-1].size == 0 {
+		return segments[:n-1]
+	}
+	return segments
+}
+
+// Close gives the folder free. What Append returned from is on the disk with or
+// without it.
+func (a *Archive) Close() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.poison = os.ErrClosed
+	var err error
+	if a.file != nil {
+		err = a.file.Close()
+		a.file = nil
+	}
+	return errors.Join(err, a.lock.Close())
+}

@@ -1,0 +1,79 @@
+package records
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"hash/crc32"
+	"os"
+	"path/filepath"
+)
+
+// cutTornEnd shortens the newest segment to its last whole frame, if a crash can
+// have left what follows, and removes it if no frame is left; else it hands back
+// the damage. Interrupted, it is done again by the next Open.
+func (a *Archive) cutTornEnd(damage *DamageError) error {
+	s := a.newest()
+	path := filepath.Join(a.dir, s.name())
+	rest, err := readEnd(path, damage.Offset, s.size)
+	if err != nil {
+		return err
+	}
+	if len(rest) > maxFrame || !isTorn(rest) {
+		return damage
+	}
+	a.cut = int64(len(rest))
+	s.size = damage.Offset
+	if s.size > 0 {
+		return truncate(path, s.size)
+	}
+	a.segments = a.segments[:len(a.segments)-1]
+	return errors.Join(os.Remove(path), syncDir(a.dir))
+}
+
+// readEnd reads the bytes of a file from one offset to another, and one byte more
+// than a frame at most.
+func readEnd(path string, from, to int64) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	rest := make([]byte, min(to-from, maxFrame+1))
+	_, err = f.ReadAt(rest, from)
+	return rest, err
+}
+
+// isTorn says whether rest, the bytes after the last whole frame, can be one frame
+// whose write a crash cut off. A true header says where its frame would have ended;
+// without one, a whole frame further on shows that more was written here than one.
+func isTorn(rest []byte) bool {
+	if len(rest) >= headerSize {
+		if h, fault := parseHeader(rest); fault == "" {
+			end := headerSize + int(h.length)
+			return end > len(rest) || end == len(rest) && !isWhole(rest)
+		}
+	}
+	mark := binary.BigEndian.AppendUint32(nil, magic)
+	for len(rest) > 0 {
+		at := bytes.Index(rest[1:], mark)
+		if at < 0 {
+			return true
+		}
+		rest = rest[1+at:]
+		if isWhole(rest) {
+			return false
+		}
+	}
+	return true
+}
+
+// isWhole says whether b begins with a frame that fits in header and payload.
+func isWhole(b []byte) bool {
+	if len(b) < headerSize {
+		return false
+	}
+	h, fault := parseHeader(b)
+	end := headerSize + int(h.length)
+	return fault == "" && end <= len(b) && crc32.Checksum(b[headerSize:end], castagnoli) == h.sum
+}

@@ -1,0 +1,216 @@
+package sequencer
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"samband/gateway/signed"
+)
+
+const (
+	// maxBehind is how many groups the index may trail the writer before the
+	// writer waits for it.
+	maxBehind = 512
+	// flushEvery is how long leaves may wait for their tiles: with the time that
+	// writing takes, less than a second.
+	flushEvery = 500 * time.Millisecond
+	// expireEvery is how often the broker looks for messages that expired.
+	expireEvery = time.Second
+	// atOnce bounds what is expired or removed in one round.
+	atOnce = 256
+)
+
+// A trailing group is committed, and answered, and not yet in the index.
+type trailing struct {
+	group   *Group
+	changed delta
+	woken   map[signed.Address]bool
+}
+
+// A backlog hands trailing groups from the writer to the applier.
+type backlog struct {
+	mu     sync.Mutex
+	cond   *sync.Cond
+	groups []trailing
+	closed bool
+}
+
+func newBacklog() *backlog {
+	b := &backlog{}
+	b.cond = sync.NewCond(&b.mu)
+	return b
+}
+
+// push adds a group, and waits while too many are behind.
+func (b *backlog) push(t trailing) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for len(b.groups) >= maxBehind && !b.closed {
+		b.cond.Wait()
+	}
+	b.groups = append(b.groups, t)
+	b.cond.Broadcast()
+}
+
+// take returns all groups that are behind, waiting for at least one; none once
+// the backlog is closed and empty.
+func (b *backlog) take() []trailing {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for len(b.groups) == 0 && !b.closed {
+		b.cond.Wait()
+	}
+	groups := b.groups
+	b.groups = nil
+	b.cond.Broadcast()
+	return groups
+}
+
+func (b *backlog) close() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.closed = true
+	b.cond.Broadcast()
+}
+
+// Run writes until ctx ends, and returns when all that was committed is in the
+// index and in the tiles.
+func (s *Sequencer) Run(ctx context.Context) {
+	var writer, applier, keeper sync.WaitGroup
+	writer.Go(func() { s.write(ctx) })
+	applier.Go(s.apply)
+	keeper.Go(func() { s.keep(ctx) })
+	writer.Wait()
+	close(s.quit)
+	s.behind.close()
+	applier.Wait()
+	keeper.Wait()
+	s.flush()
+}
+
+// apply is the applier: it brings the index up to the writer, then wakes those
+// who have something to read.
+func (s *Sequencer) apply() {
+	for {
+		behind := s.behind.take()
+		if len(behind) == 0 {
+			return
+		}
+		groups := make([]*Group, len(behind))
+		woken := map[signed.Address]bool{}
+		for i, t := range behind {
+			groups[i] = t.group
+			maps.Copy(woken, t.woken)
+		}
+		if err := s.cfg.Index.Apply(groups); err != nil {
+			s.stop(&Stop{StopIndex, err.Error()})
+			s.behind.close()
+			return
+		}
+		for _, t := range behind {
+			s.over.drop(t.group.Number, t.changed)
+		}
+		if len(woken) > 0 {
+			s.cfg.Wake(slices.Collect(maps.Keys(woken)))
+		}
+	}
+}
+
+// keep does what is done by the clock: tiles, expiry, and groups that may go.
+func (s *Sequencer) keep(ctx context.Context) {
+	flush, expire := time.NewTicker(flushEvery), time.NewTicker(expireEvery)
+	defer flush.Stop()
+	defer expire.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-flush.C:
+			s.clean(ctx, s.flush())
+		case <-expire.C:
+			s.expire(ctx)
+		}
+	}
+}
+
+// flush writes tiles, then the checkpoints that name them, and returns the last
+// group whose leaves they hold.
+func (s *Sequencer) flush() (upTo uint64) {
+	c := s.Checkpoints()
+	for _, log := range []struct {
+		tree       Tree
+		head       signed.Head
+		checkpoint []byte
+	}{{s.cfg.Audit, c.AuditHead, c.Audit}, {s.cfg.Registry, c.RegisterHead, c.Register}} {
+		if log.tree.Flushed() == log.head {
+			continue
+		}
+		if err := log.tree.Flush(log.checkpoint); err != nil {
+			s.cfg.Metrics.alarm(AlarmTiles)
+			s.cfg.Log.Error("tiles can't be written; the log goes on without them", "error", err)
+			return 0
+		}
+	}
+	return c.number
+}
+
+// clean removes groups from JOURNAL of which nobody needs a byte any more and
+// whose records are archived, indexed and tiled.
+func (s *Sequencer) clean(ctx context.Context, tiled uint64) {
+	if s.Stopped() != nil {
+		return
+	}
+	if err := s.remove(ctx, tiled); err != nil && ctx.Err() == nil {
+		s.cfg.Log.Warn("groups stay in JOURNAL for now", "error", err)
+	}
+	s.measure(ctx)
+}
+
+func (s *Sequencer) remove(ctx context.Context, tiled uint64) error {
+	groups, err := s.cfg.Index.Removable(s.Now(), atOnce)
+	if err != nil {
+		return err
+	}
+	groups = slices.DeleteFunc(groups, func(n uint64) bool { return n > tiled })
+	if len(groups) == 0 {
+		return nil
+	}
+	for _, n := range groups {
+		if err := s.cfg.Journal.Delete(ctx, n); err != nil {
+			return err
+		}
+		s.cache.drop(n)
+	}
+	return s.cfg.Index.Gone(groups...)
+}
+
+// measure asks JOURNAL how full it is.
+func (s *Sequencer) measure(ctx context.Context) {
+	used, limit, err := s.cfg.Journal.Usage(ctx)
+	if err != nil {
+		return
+	}
+	s.used.Store(used)
+	s.limit.Store(limit)
+	s.full.Store(false)
+}
+
+// expire ends messages that nobody consigned in time, while the clock is sure.
+func (s *Sequencer) expire(ctx context.Context) {
+	if s.Stopped() != nil || s.InDoubt() {
+		return
+	}
+	expired, err := s.cfg.Index.Expirable(s.Now(), atOnce)
+	if err != nil {
+		s.cfg.Log.Warn("messages expire later", "error", err)
+		return
+	}
+	var all sync.WaitGroup
+	for _, text := range expired {
+		all.Go(func() { _, _ = s.Do(ctx, expiry{text}) })
+	}
+	all.Wait()
+}

@@ -1,0 +1,130 @@
+package sequencer
+
+import (
+	"container/list"
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"samband/gateway/auditlog"
+)
+
+// cacheBytes bounds the groups that are kept in memory: recent ones are asked
+// for by their recipients at once.
+const cacheBytes = 64 << 20
+
+// A cache keeps the groups that were used last.
+type cache struct {
+	mu     sync.Mutex
+	bytes  int
+	order  *list.List // of *cached, newest use first
+	groups map[uint64]*list.Element
+}
+
+type cached struct {
+	group *Group
+	bytes int
+}
+
+func newCache() *cache { return &cache{order: list.New(), groups: map[uint64]*list.Element{}} }
+
+func (c *cache) get(number uint64) *Group {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e, ok := c.groups[number]
+	if !ok {
+		return nil
+	}
+	c.order.MoveToFront(e)
+	return e.Value.(*cached).group
+}
+
+func (c *cache) put(g *Group, bytes int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.remove(g.Number)
+	c.groups[g.Number] = c.order.PushFront(&cached{g, bytes})
+	for c.bytes += bytes; c.bytes > cacheBytes; {
+		c.remove(c.order.Back().Value.(*cached).group.Number)
+	}
+}
+
+func (c *cache) drop(number uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.remove(number)
+}
+
+func (c *cache) remove(number uint64) {
+	if e, ok := c.groups[number]; ok {
+		c.bytes -= e.Value.(*cached).bytes
+		c.order.Remove(e)
+		delete(c.groups, number)
+	}
+}
+
+// group returns a committed group: with its blobs while JOURNAL holds it, else
+// bare from the archive.
+func (s *Sequencer) group(ctx context.Context, number uint64) (*Group, error) {
+	if g := s.cache.get(number); g != nil {
+		return g, nil
+	}
+	data, err := s.cfg.Journal.Read(ctx, number)
+	gone := errors.Is(err, ErrGone)
+	if gone {
+		data, err = s.cfg.Archive.ReadGroup(number)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("find group %d: %w", number, err)
+	}
+	g, err := s.decode(number, data)
+	if err != nil {
+		return nil, err
+	}
+	g.Bare = gone
+	s.cache.put(g, len(data))
+	return g, nil
+}
+
+func (s *Sequencer) decode(number uint64, data []byte) (*Group, error) {
+	g, err := decodeGroup(data, s.cfg.MAC)
+	if err != nil {
+		return nil, fmt.Errorf("read group %d: %w", number, err)
+	}
+	if g.Number != number {
+		return nil, fmt.Errorf("read group %d: it is group %d", number, g.Number)
+	}
+	return g, nil
+}
+
+// Entry returns the entry of an event.
+func (s *Sequencer) Entry(ctx context.Context, e *Event) (auditlog.Entry, error) {
+	g, err := s.group(ctx, e.Group)
+	if err != nil {
+		return auditlog.Entry{}, err
+	}
+	if e.Place >= len(g.Entries) {
+		return auditlog.Entry{}, fmt.Errorf("group %d has no record %d", e.Group, e.Place)
+	}
+	return g.Entries[e.Place], nil
+}
+
+// Bytes returns the envelope or note that came with an event; ErrGone when the
+// broker has it no more. Bytes that are found lost here are asked for again.
+func (s *Sequencer) Bytes(ctx context.Context, e *Event) ([]byte, error) {
+	if e.Blob == nil {
+		return nil, ErrGone
+	}
+	g, err := s.group(ctx, e.Blob.Group)
+	if err != nil {
+		return nil, err
+	}
+	if g.Bare {
+		return nil, errors.Join(ErrGone, s.cfg.Index.Gone(g.Number))
+	}
+	if e.Blob.Blob >= len(g.Blobs) {
+		return nil, fmt.Errorf("group %d has no blob %d", g.Number, e.Blob.Blob)
+	}
+	return g.Blobs[e.Blob.Blob].Bytes, nil
+}

@@ -1,0 +1,68 @@
+package sequencer
+
+import (
+	"samband/gateway/auditlog"
+	"samband/gateway/problem"
+	"samband/gateway/signed"
+)
+
+// An Entry is a signed note for the register. It ends its group, so whatever
+// comes after it is decided by a register that is committed.
+type Entry struct{ Note []byte }
+
+func (a Entry) bytes() int { return len(a.Note) }
+
+func (a Entry) order(d *draft) (Done, error) {
+	if err := d.s.cfg.Register.Check(a.Note); err != nil {
+		return Done{}, err
+	}
+	d.entry = a.Note
+	return Done{Event: d.add(auditlog.Record{Kind: auditlog.Entered, Entry: a.Note})}, nil
+}
+
+// A Rejection logs a final refusal: of a header's text, which gets the same
+// answer until it expires, or of bytes that had none.
+type Rejection struct {
+	Caller signed.Address
+	Text   signed.Hash
+	Code   problem.Code
+	Until  signed.Time // zero: it binds nobody
+}
+
+func (a Rejection) bytes() int { return 0 }
+
+func (a Rejection) order(d *draft) (Done, error) {
+	r := rejection{a.Caller, a.Text}
+	before := d.changed.rejected[r]
+	if before == nil {
+		var err error
+		if before, err = d.s.Rejected(a.Caller, a.Text); err != nil {
+			return Done{}, err
+		}
+	}
+	if before != nil {
+		return Done{Event: before}, nil
+	}
+	until := a.Until
+	if until.Before(d.now) {
+		until = d.now
+	}
+	event := d.add(auditlog.Record{Kind: auditlog.Rejected, Caller: a.Caller, TextHash: a.Text, Code: a.Code, Until: until})
+	if d.now.Before(until) {
+		d.changed.rejected[r] = event
+	}
+	return Done{Event: event}, nil
+}
+
+// A Tally logs how many more submissions of a caller were refused beyond its
+// budget.
+type Tally struct {
+	Caller signed.Address
+	Count  int64
+}
+
+func (a Tally) bytes() int { return 0 }
+
+func (a Tally) order(d *draft) (Done, error) {
+	return Done{Event: d.add(auditlog.Record{Kind: auditlog.Refusals, Caller: a.Caller, Count: a.Count})}, nil
+}

@@ -1,0 +1,132 @@
+package sequencer
+
+import (
+	"samband/gateway/auditlog"
+	"samband/gateway/problem"
+	"samband/gateway/signed"
+)
+
+// recent keeps the roots of the audit log's last heads: what desks name as
+// verified is nearly always one of them.
+type recent struct {
+	roots map[int64]signed.Hash
+	sizes []int64 // oldest first
+}
+
+const maxRecent = 4096
+
+func (r *recent) note(h signed.Head) {
+	if _, there := r.roots[h.Size]; there {
+		return
+	}
+	if r.roots == nil {
+		r.roots = map[int64]signed.Hash{}
+	}
+	if len(r.sizes) == maxRecent {
+		delete(r.roots, r.sizes[0])
+		r.sizes = r.sizes[1:]
+	}
+	r.roots[h.Size] = h.Root
+	r.sizes = append(r.sizes, h.Size)
+}
+
+// CheckHeads holds what a text names as verified against both logs, each at its
+// own size: so a tail that was lost shows even when the log has outgrown it.
+// HEAD_AHEAD and HEAD_CONTRADICTS raise an alarm, and stop nothing: only a
+// checkpoint with our signature does, see Show.
+func (s *Sequencer) CheckHeads(audit, registry signed.Head) error {
+	err := s.checkAudit(audit)
+	if err == nil {
+		err = s.cfg.Register.CheckHead(registry)
+	}
+	switch problem.CodeOf(err) {
+	case problem.HeadAhead:
+		s.cfg.Metrics.alarm(AlarmHeadAhead)
+	case problem.HeadContradicts:
+		s.cfg.Metrics.alarm(AlarmHeadContradicts)
+	}
+	return err
+}
+
+func (s *Sequencer) checkAudit(h signed.Head) error {
+	ours := s.Checkpoints().AuditHead
+	if h.Origin != ours.Origin {
+		return problem.New(problem.WrongExchange, "the audit log's head is not of %s", ours.Origin)
+	}
+	if h.Size > ours.Size {
+		return problem.New(problem.HeadAhead, "the audit log has %d entries, the head names %d", ours.Size, h.Size)
+	}
+	root, err := s.auditRoot(h.Size)
+	if err != nil {
+		return err
+	}
+	if h.Size > 0 && root != h.Root {
+		return problem.New(problem.HeadContradicts, "the audit log's root at size %d is another", h.Size)
+	}
+	return nil
+}
+
+func (s *Sequencer) auditRoot(size int64) (signed.Hash, error) {
+	s.mu.RLock()
+	root, ok := s.recent.roots[size]
+	s.mu.RUnlock()
+	if ok {
+		return root, nil
+	}
+	return s.cfg.Audit.RootAt(size)
+}
+
+// Show takes a checkpoint that somebody holds. One that bears our signature and
+// that the log does not reach, or contradicts, proves that an acknowledged tail
+// is lost: the checkpoint is kept, and the writer stops now and at each start.
+func (s *Sequencer) Show(checkpoint []byte) error {
+	lost, err := s.contradicted(checkpoint)
+	if err != nil || lost == nil {
+		return err
+	}
+	if err := s.cfg.Keep(checkpoint); err != nil {
+		s.cfg.Log.Error("the checkpoint that proves a loss can't be kept", "error", err)
+	}
+	return s.stop(lost)
+}
+
+// contradicted tells whether a checkpoint of ours is none of this log's.
+func (s *Sequencer) contradicted(checkpoint []byte) (*Stop, error) {
+	ours := s.Checkpoints()
+	h, err := auditlog.VerifyCheckpoint(checkpoint, s.cfg.AuditKey.Public)
+	if err == nil {
+		return s.compare(h, ours.AuditHead, s.cfg.Audit)
+	}
+	if h, err = auditlog.VerifyCheckpoint(checkpoint, s.cfg.RegisterKey.Public); err != nil {
+		return nil, err
+	}
+	return s.compare(h, ours.RegisterHead, s.cfg.Registry)
+}
+
+func (s *Sequencer) compare(shown, ours signed.Head, tree Tree) (*Stop, error) {
+	if shown.Size > ours.Size {
+		return tailLost("%s has %d entries; a checkpoint that it signed names %d", ours.Origin, ours.Size, shown.Size), nil
+	}
+	root, err := tree.RootAt(shown.Size)
+	if err != nil {
+		return nil, err
+	}
+	if root != shown.Root {
+		return tailLost("%s at %d entries is not what a checkpoint that it signed says", ours.Origin, shown.Size), nil
+	}
+	return nil, nil
+}
+
+// Consistency proves that the audit log at the size of c extends what a caller
+// verified. From size zero the proof is empty; a caller that is ahead is
+// refused as CheckHeads would.
+func (s *Sequencer) Consistency(from int64, c Checkpoints) ([]signed.Hash, error) {
+	if from > c.AuditHead.Size {
+		s.cfg.Metrics.alarm(AlarmHeadAhead)
+		return nil, problem.New(problem.HeadAhead, "the audit log has %d entries, the caller knows %d", c.AuditHead.Size, from)
+	}
+	if from == 0 {
+		return nil, nil
+	}
+	return s.cfg.Audit.ProveConsistency(from, c.AuditHead.Size)
+}

@@ -1,0 +1,120 @@
+package sequencer
+
+import (
+	"samband/gateway/auditlog"
+	"samband/gateway/register"
+	"samband/gateway/signed"
+)
+
+// A draft is a group while it is ordered. Until it is committed nothing outside
+// it has changed, so a draft that comes to nothing leaves no trace.
+type draft struct {
+	s        *Sequencer
+	group    Group
+	view     register.View
+	now      signed.Time
+	audit    *auditlog.Range
+	registry *auditlog.Range
+	leaves   map[auditlog.Tree][][]byte
+	changed  delta
+	woken    map[signed.Address]bool
+	entry    []byte // a register entry; nothing is ordered behind it in its group
+}
+
+func (s *Sequencer) newDraft() *draft {
+	d := &draft{
+		s:        s,
+		group:    Group{Number: s.number + 1, Before: s.sizes()},
+		view:     s.cfg.Register.Now(),
+		now:      s.clock.now(),
+		audit:    s.audit.Clone(),
+		registry: s.registry.Clone(),
+		leaves:   map[auditlog.Tree][][]byte{},
+		changed:  newDelta(),
+		woken:    map[signed.Address]bool{},
+	}
+	return d
+}
+
+func (s *Sequencer) sizes() Sizes { return sizesOf(s.audit, s.registry) }
+
+func sizesOf(audit, registry *auditlog.Range) Sizes {
+	return Sizes{Size{audit.Size(), audit.Root()}, Size{registry.Size(), registry.Root()}}
+}
+
+// empty reports whether there is nothing to commit.
+func (d *draft) empty() bool { return len(d.group.Entries)+len(d.group.Blobs) == 0 }
+
+// add orders a record: it gets its index, its time, the register it was decided
+// under, and a salt where its log hides it.
+func (d *draft) add(r auditlog.Record) *Event {
+	r.Exchange, r.Time = d.s.exchange, d.now
+	r.RegisterSize, r.RegisterRoot = d.group.Before.Register.Entries, d.group.Before.Register.Root
+	e := auditlog.Entry{Record: r}
+	switch tree := r.Tree(); tree {
+	case auditlog.Audit:
+		e.Salt, e.Record.Index = auditlog.NewSalt(), d.audit.Size()
+		d.grow(tree, d.audit, e.Leaf())
+	case auditlog.Register:
+		e.Record.Index = d.registry.Size()
+		d.grow(tree, d.registry, e.Leaf())
+	}
+	d.group.Entries = append(d.group.Entries, e)
+	return &Event{
+		Leaf: e.Record.Index, Kind: r.Kind, Time: d.now,
+		Group: d.group.Number, Place: len(d.group.Entries) - 1,
+		Statement: r.Statement, Code: r.Code,
+	}
+}
+
+func (d *draft) grow(tree auditlog.Tree, r *auditlog.Range, leaf []byte) {
+	r.Append(leaf)
+	d.leaves[tree] = append(d.leaves[tree], leaf)
+}
+
+// blob puts bytes into the group.
+func (d *draft) blob(of signed.Hash, b []byte) *Place {
+	d.group.Blobs = append(d.group.Blobs, Blob{of, b})
+	return &Place{d.group.Number, len(d.group.Blobs) - 1}
+}
+
+// known and message see what this group changes before what was before it.
+func (d *draft) known(k key) (*Message, error) {
+	if m := d.changed.messages[k]; m != nil {
+		return m, nil
+	}
+	return d.s.Known(k.from, k.id)
+}
+
+func (d *draft) message(text signed.Hash) (*Message, error) {
+	if m := d.changed.texts[text]; m != nil {
+		return m, nil
+	}
+	return d.s.Message(text)
+}
+
+// change notes what became of a message, and who wants to hear of it.
+func (d *draft) change(m Message, wake ...signed.Address) *Message {
+	d.changed.messages[key{m.From, m.ID}] = &m
+	if m.Accepted != nil {
+		d.changed.texts[m.Text] = &m
+	}
+	for _, desk := range wake {
+		d.woken[desk] = true
+	}
+	return &m
+}
+
+// An act is one thing that waits to be ordered.
+type act interface {
+	// bytes is about how much it adds to a group.
+	bytes() int
+	// order decides the act by all that was ordered before it.
+	order(*draft) (Done, error)
+}
+
+// Done is what came of an act. With a refusal, Message shows what stands.
+type Done struct {
+	Event   *Event   // the entry that answers the caller
+	Message *Message // as it stands now
+}

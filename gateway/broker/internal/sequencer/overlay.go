@@ -1,0 +1,108 @@
+package sequencer
+
+import (
+	"sync"
+
+	"samband/gateway/signed"
+)
+
+// An overlay is what was committed and is not yet in the index. Whoever looks
+// something up asks it first: what leaves it is in the index by then.
+type overlay struct {
+	mu       sync.RWMutex
+	messages map[key]dated[*Message]
+	texts    map[signed.Hash]key
+	rejected map[rejection]dated[*Event]
+}
+
+// dated is a value with the last group that changed it.
+type dated[T any] struct {
+	value  T
+	number uint64
+}
+
+func newOverlay() *overlay {
+	return &overlay{
+		messages: map[key]dated[*Message]{},
+		texts:    map[signed.Hash]key{},
+		rejected: map[rejection]dated[*Event]{},
+	}
+}
+
+func (o *overlay) known(k key) *Message {
+	o.mu.RLock()
+	defer o.mu.RUnlock()
+	return o.messages[k].value
+}
+
+func (o *overlay) message(text signed.Hash) *Message {
+	o.mu.RLock()
+	defer o.mu.RUnlock()
+	if k, ok := o.texts[text]; ok {
+		return o.messages[k].value
+	}
+	return nil
+}
+
+func (o *overlay) rejection(r rejection) *Event {
+	o.mu.RLock()
+	defer o.mu.RUnlock()
+	return o.rejected[r].value
+}
+
+// add takes in what group number changed.
+func (o *overlay) add(number uint64, d delta) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for k, m := range d.messages {
+		o.messages[k] = dated[*Message]{m, number}
+		if m.Accepted != nil {
+			o.texts[m.Text] = k
+		}
+	}
+	for r, e := range d.rejected {
+		o.rejected[r] = dated[*Event]{e, number}
+	}
+}
+
+// drop lets go of what group number changed last, once it is in the index.
+func (o *overlay) drop(number uint64, d delta) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for k, m := range d.messages {
+		if o.messages[k].number == number {
+			delete(o.messages, k)
+			delete(o.texts, m.Text)
+		}
+	}
+	for r := range d.rejected {
+		if o.rejected[r].number == number {
+			delete(o.rejected, r)
+		}
+	}
+}
+
+// Known returns what is known of a sender's id; nil when nothing is.
+func (s *Sequencer) Known(from signed.Address, id signed.ID) (*Message, error) {
+	if m := s.over.known(key{from, id}); m != nil {
+		return m, nil
+	}
+	return s.cfg.Index.Known(from, id)
+}
+
+// Message returns what is known of an accepted text; nil when nothing is.
+func (s *Sequencer) Message(text signed.Hash) (*Message, error) {
+	if m := s.over.message(text); m != nil {
+		return m, nil
+	}
+	return s.cfg.Index.Message(text)
+}
+
+// Rejected returns the entry by which a caller's text was refused for good,
+// while that binds; nil when it wasn't.
+func (s *Sequencer) Rejected(caller signed.Address, text signed.Hash) (*Event, error) {
+	if e := s.over.rejection(rejection{caller, text}); e != nil {
+		return e, nil
+	}
+	return s.cfg.Index.Rejected(caller, text, s.Now())
+}

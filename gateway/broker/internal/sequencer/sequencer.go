@@ -1,0 +1,241 @@
+// Package sequencer is the one writer: it alone orders what happens in an
+// exchange, makes it durable, and says so under the log's own key.
+//
+// Many callers wait at once, each with one act: a message to accept, a
+// statement, a register entry, a refusal to log. The writer takes all that wait
+// as one [Group], decides each act in turn, and then walks one way that never
+// changes:
+//
+//	order     index, time and salt for each record; both tree heads after it
+//	JOURNAL   one fenced write: from here on it has happened
+//	records   the same records in the archive, synced
+//	trees     both heads in memory, one checkpoint for each that moved
+//	answer    each caller gets its entry, and with it a proof
+//	behind    the index, the desks that wake, the tiles, groups that may go
+//
+// A caller sees one call:
+//
+//	done, err := seq.Accept(ctx, sequencer.Submission{Envelope: e, Raw: raw})
+//	proof, err := seq.Prove(done.Entry)
+//
+// A crash anywhere leaves one of few differences between JOURNAL, records,
+// tiles and index. [Open] finds and settles each in one switch, in start.go.
+// What the writer must not do without is named there too: it then stops, says
+// why, and destroys nothing.
+package sequencer
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"samband/gateway/auditlog"
+	"samband/gateway/problem"
+	"samband/gateway/register"
+	"samband/gateway/signed"
+)
+
+// What the JOURNAL answers, for [errors.Is]: the wiring translates.
+var (
+	ErrFenced = errors.New("JOURNAL has moved on")
+	ErrFull   = errors.New("JOURNAL is full")
+	ErrGone   = errors.New("no such group in JOURNAL")
+)
+
+// A Journal is the commit point: numbered groups, written fenced. Any error of
+// Append but ErrFenced and ErrFull leaves in doubt whether it was written.
+type Journal interface {
+	Append(ctx context.Context, data []byte, expectLast uint64) (uint64, error)
+	Read(ctx context.Context, number uint64) ([]byte, error)
+	Each(ctx context.Context, from uint64, do func(number uint64, data []byte) error) error
+	Last(ctx context.Context) (uint64, error)
+	Delete(ctx context.Context, number uint64) error
+	Usage(ctx context.Context) (used, limit int64, err error)
+}
+
+// An Archive keeps each group without its blobs, synced before Append returns.
+type Archive interface {
+	Append(number uint64, payload []byte) error
+	ReadGroup(number uint64) ([]byte, error)
+	Each(from uint64, do func(number uint64, payload []byte) error) error
+	Last() (number uint64, ok bool)
+}
+
+// A Tree is one log: in memory at once, in tiles when flushed. Its methods may
+// be called from many goroutines, Append and Flush from one each.
+type Tree interface {
+	Head() signed.Head    // with all that was appended
+	Flushed() signed.Head // what tiles and checkpoint on the disk say
+	Append(leaves [][]byte) (signed.Head, error)
+	RootAt(size int64) (signed.Hash, error)
+	Prove(index, size int64) ([]signed.Hash, error)
+	ProveConsistency(old, size int64) ([]signed.Hash, error)
+	Flush(checkpoint []byte) error
+}
+
+// An Index answers what is known of messages; it is derived from the groups and
+// trails the writer by those not yet applied. What is not known is nil.
+type Index interface {
+	Known(from signed.Address, id signed.ID) (*Message, error)
+	Message(text signed.Hash) (*Message, error)
+	Rejected(caller signed.Address, text signed.Hash, now signed.Time) (*Event, error)
+
+	// Position is the last group applied, and the heads of both logs then.
+	Position() (number uint64, sizes Sizes)
+	// Apply takes groups in order, all or none.
+	Apply(groups []*Group) error
+	// Reset empties the index, to be applied anew from the first group.
+	Reset() error
+	// Expirable lists messages neither consigned nor ended that expired by now.
+	Expirable(now signed.Time, limit int) ([]signed.Hash, error)
+	// Removable lists groups of which JOURNAL need keep nothing.
+	Removable(now signed.Time, limit int) ([]uint64, error)
+	// Gone says that JOURNAL no longer holds these groups.
+	Gone(numbers ...uint64) error
+}
+
+// A Clock tells the time; the difference of two readings of Wall that is not
+// one of Elapsed is a clock that was set.
+type Clock interface {
+	Wall() time.Time
+	Elapsed() time.Duration // since some moment, never set by anyone
+}
+
+// Config is what a Sequencer is made of.
+type Config struct {
+	Register    *register.Register // begun with the federation file
+	AuditKey    *signed.PrivateKey
+	RegisterKey *signed.PrivateKey
+	MAC         []byte // the key of the groups' authentication; JOURNAL never sees it
+
+	Journal  Journal
+	Archive  Archive
+	Audit    Tree
+	Registry Tree
+	Index    Index
+	Clock    Clock
+	Log      *slog.Logger
+	Metrics  *Metrics
+
+	// Shown are the checkpoints with our signature that desks showed us before
+	// and that the log did not reach then; Keep adds one, durably.
+	Shown [][]byte
+	Keep  func(checkpoint []byte) error
+	// Wake tells desks that something lies ready for them.
+	Wake func([]signed.Address)
+}
+
+// A Sequencer is the writer with its queue. Its methods may be called from many
+// goroutines.
+type Sequencer struct {
+	cfg      Config
+	exchange signed.Hash
+	queue    chan *waiting
+	quit     chan struct{} // closed when the writer has ended
+	stopped  atomic.Pointer[Stop]
+	clock    logClock
+	over     *overlay
+	cache    *cache
+	behind   *backlog
+
+	// What JOURNAL holds and may hold, in bytes.
+	used, limit atomic.Int64
+	full        atomic.Bool // JOURNAL refused a group
+
+	// The writer's own: nobody else reads them.
+	number   uint64 // of the last group
+	audit    *auditlog.Range
+	registry *auditlog.Range
+
+	mu          sync.RWMutex
+	checkpoints Checkpoints // newest of both logs
+	recent      recent
+}
+
+// Checkpoints are the newest of both logs, with the heads that they sign.
+type Checkpoints struct {
+	Audit, Register         []byte
+	AuditHead, RegisterHead signed.Head
+}
+
+// A Stop is why the writer accepts nothing any more.
+type Stop struct {
+	Kind   StopKind
+	Detail string // for the operator
+}
+
+// A StopKind is one of the closed list below.
+type StopKind string
+
+const (
+	StopFenced      StopKind = "fenced-out"      // another writer wrote to JOURNAL
+	StopArchive     StopKind = "archive-failed"  // records can't be written; start again
+	StopHole        StopKind = "journal-hole"    // groups are gone that records don't have
+	StopBent        StopKind = "group-bent"      // a group is not what we wrote
+	StopRecordsLost StopKind = "records-lost"    // tiles know leaves that records don't
+	StopContradicts StopKind = "log-contradicts" // records and tiles tell two histories
+	StopTailLost    StopKind = "tail-lost"       // a checkpoint we signed reaches beyond the log
+	StopIndex       StopKind = "index-failed"    // the index can't be written; start again
+	StopFault       StopKind = "fault"           // a fault of the program
+)
+
+// StopKinds is the closed list, for metrics.
+var StopKinds = []StopKind{StopFenced, StopArchive, StopHole, StopBent, StopRecordsLost, StopContradicts, StopTailLost, StopIndex, StopFault}
+
+func (s *Stop) Error() string { return string(s.Kind) + ": " + s.Detail }
+
+// problem is what callers hear.
+func (s *Stop) problem() error {
+	return problem.New(problem.BrokerStopped, "the broker has stopped: %s", s.Kind)
+}
+
+// stop ends accepting for as long as the process lives; the first reason stands.
+func (s *Sequencer) stop(reason *Stop) error {
+	if s.stopped.CompareAndSwap(nil, reason) {
+		s.cfg.Metrics.stopped(reason.Kind)
+		s.cfg.Log.Error("the writer has stopped and accepts nothing", "kind", reason.Kind, "why", reason.Detail)
+	}
+	return s.Stopped().problem()
+}
+
+// Stopped returns why the writer stopped; nil while it works.
+func (s *Sequencer) Stopped() *Stop { return s.stopped.Load() }
+
+// Full reports whether JOURNAL is so full that only ends are taken: they free
+// what it holds, so there must always be room for them.
+func (s *Sequencer) Full() bool {
+	return s.full.Load() || s.used.Load() > s.limit.Load()/5*4
+}
+
+// Register is the register as far as it is committed.
+func (s *Sequencer) Register() *register.Register { return s.cfg.Register }
+
+// Exchange names the exchange.
+func (s *Sequencer) Exchange() signed.Hash { return s.exchange }
+
+// Now is logged time as it would be given to a record at this moment.
+func (s *Sequencer) Now() signed.Time { return s.clock.now() }
+
+// Checkpoints returns the newest checkpoints.
+func (s *Sequencer) Checkpoints() Checkpoints {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.checkpoints
+}
+
+// Prove writes the proof that an entry of either log stands under a checkpoint
+// that Checkpoints returned after the entry was committed.
+func (s *Sequencer) Prove(e auditlog.Entry, c Checkpoints) ([]byte, error) {
+	tree, checkpoint, size := s.cfg.Audit, c.Audit, c.AuditHead.Size
+	if e.Record.Tree() == auditlog.Register {
+		tree, checkpoint, size = s.cfg.Registry, c.Register, c.RegisterHead.Size
+	}
+	hashes, err := tree.Prove(e.Record.Index, size)
+	if err != nil {
+		return nil, err
+	}
+	return auditlog.MakeProof(e, hashes, checkpoint), nil
+}

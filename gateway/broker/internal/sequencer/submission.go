@@ -1,0 +1,83 @@
+package sequencer
+
+import (
+	"samband/gateway/auditlog"
+	"samband/gateway/envelope"
+	"samband/gateway/problem"
+	"samband/gateway/signed"
+)
+
+// A Submission is an envelope whose signatures verified, and whose law was
+// decided, by the register at DecidedAt.
+type Submission struct {
+	Envelope  *envelope.Envelope
+	Raw       []byte
+	DecidedAt int64
+}
+
+func (a Submission) bytes() int { return len(a.Raw) }
+
+// order accepts a message: once, whatever is submitted meanwhile; by the
+// register in force now; at a time that the receiving desk will find lawful.
+func (a Submission) order(d *draft) (Done, error) {
+	e, text := a.Envelope, a.Envelope.TextHash()
+	m, err := d.known(key{e.From, e.ID})
+	if err != nil {
+		return Done{}, err
+	}
+	if m != nil {
+		return a.repeat(d, m, text)
+	}
+	if d.view.Size() != a.DecidedAt {
+		if err := d.view.VerifyMessage(e); err != nil {
+			return Done{}, err
+		}
+	}
+	if err := d.view.Decide(&e.Header, d.now); err != nil {
+		return Done{}, err
+	}
+	event := d.add(auditlog.Record{
+		Kind: auditlog.Accepted, Message: text, ID: e.ID, From: e.From, To: e.To,
+		Type: e.Type.Name, Urgency: e.Urgency, Expires: e.Expires,
+	})
+	event.Blob = d.blob(text, a.Raw)
+	m = d.change(Message{
+		From: e.From, ID: e.ID, Text: text, To: e.To,
+		Type: e.Type.Name, Urgency: e.Urgency, Accepted: event,
+	}, e.To)
+	return Done{event, m}, nil
+}
+
+// repeat answers for an id that is known. Lost bytes are stored again, which
+// adds no entry: the message was accepted, and stays accepted, once.
+func (a Submission) repeat(d *draft, m *Message, text signed.Hash) (Done, error) {
+	switch {
+	case m.Accepted == nil:
+		return Done{m.End, m}, problem.New(problem.AlreadyEnded, "the id was withdrawn before a message came")
+	case m.Text != text:
+		return Done{m.Accepted, m}, problem.New(problem.IDReused, "the id stands for another text")
+	case m.lacksBytes():
+		accepted := *m.Accepted
+		accepted.Blob = d.blob(text, a.Raw)
+		restored := *m
+		restored.Accepted, restored.Wanted = &accepted, false
+		m = d.change(restored, m.To)
+	}
+	return Done{m.Accepted, m}, nil
+}
+
+// An expiry ends a message that nobody consigned in time.
+type expiry struct{ message signed.Hash }
+
+func (a expiry) bytes() int { return 0 }
+
+func (a expiry) order(d *draft) (Done, error) {
+	m, err := d.message(a.message)
+	if err != nil || !m.open() || m.Consigned != nil {
+		return Done{Message: m}, err
+	}
+	event := d.add(auditlog.Record{Kind: auditlog.Expired, Message: m.Text})
+	next := *m
+	next.End = event
+	return Done{event, d.change(next, m.From, m.To)}, nil
+}

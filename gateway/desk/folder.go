@@ -1,0 +1,83 @@
+package desk
+
+import (
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"samband/certs"
+	"samband/gateway/config"
+	"samband/gateway/signed"
+)
+
+// A folder is where a desk lives. Its mode is 0700.
+type folder string
+
+func (f folder) path(name string) string { return filepath.Join(string(f), name) }
+
+func (f folder) settings() string    { return f.path("desk.yaml") }
+func (f folder) federation() string  { return f.path("federation") }
+func (f folder) certificate() string { return f.path("certificate.pem") }
+func (f folder) card() string        { return f.path("request") }
+func (f folder) keys() string        { return f.path("keys") }
+func (f folder) database() string    { return f.path("desk.db") }
+func (f folder) socket() string      { return f.path("socket") }
+
+// hold takes the folder for this process until the file is closed.
+func (f folder) hold() (*os.File, error) {
+	lock, err := os.OpenFile(f.path("lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("hold the folder: %w", err)
+	}
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		lock.Close()
+		return nil, errors.New("another process serves this desk")
+	}
+	return lock, nil
+}
+
+func (f folder) readCertificate() (*x509.Certificate, error) {
+	b, err := os.ReadFile(f.certificate())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, errors.New("no certificate yet: have the party issue one for the card, then run init --certificate")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the certificate: %w", err)
+	}
+	return certs.DecodeCertificate(b)
+}
+
+// Settings are the desk's own file, desk.yaml.
+type Settings struct {
+	Address signed.Address `yaml:"address"` // se.spoc
+	Broker  string         `yaml:"broker"`  // https://broker.nordic.example:8443
+	Metrics string         `yaml:"metrics"` // where to serve /metrics, /healthz, /readyz; "" for nowhere
+}
+
+func readSettings(f folder) (s Settings, err error) {
+	if err := config.Load(f.settings(), &s); err != nil {
+		return s, err
+	}
+	if _, err := signed.ParseAddress(string(s.Address)); err != nil {
+		return s, fmt.Errorf("settings %s: address: %w", f.settings(), err)
+	}
+	return s, nil
+}
+
+func (s Settings) text() string {
+	return fmt.Sprintf(`# Settings of one desk. Secrets never stand here.
+
+# Who this desk is in its exchange.
+address: %s
+
+# Where the exchange's broker listens.
+broker: %q
+
+# Where Prometheus finds /metrics, and an operator /healthz and /readyz; "" for nowhere.
+metrics: %q
+`, s.Address, s.Broker, s.Metrics)
+}

@@ -1,0 +1,131 @@
+package desk
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"samband/certs"
+	"samband/gateway/desk/internal/keys"
+	"samband/gateway/register"
+	"samband/gateway/signed"
+)
+
+// A Setup is what a new desk must be told.
+type Setup struct {
+	Settings
+	Federation []byte // the exchange's federation file, compared by its fingerprint
+	Passphrase []byte // will unlock the locked ring
+}
+
+// Init makes a desk's folder: both rings, settings, and the request card that
+// the desk's party makes its register entry and its certificate of. The rings
+// are durable before the card is; a folder that has rings is refused.
+func Init(dir string, s Setup) (card []byte, err error) {
+	f := folder(dir)
+	fed, err := register.ParseFederation(s.Federation)
+	if err != nil {
+		return nil, fmt.Errorf("read the federation file: %w", err)
+	}
+	if err := os.MkdirAll(f.keys(), 0o700); err != nil {
+		return nil, fmt.Errorf("make folder: %w", err)
+	}
+	if err := os.Chmod(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("make folder: %w", err)
+	}
+	online, locked, err := keys.Create(f.keys(), s.Address, s.Passphrase)
+	if err != nil {
+		return nil, err
+	}
+	if err := keys.WriteFile(f.federation(), s.Federation, 0o644); err != nil {
+		return nil, err
+	}
+	if err := keys.WriteFile(f.settings(), []byte(s.Settings.text()), 0o600); err != nil {
+		return nil, err
+	}
+	return writeCard(f, fed.Hash(), s.Address, online, locked)
+}
+
+// Rotate puts a new opening key beside the old ones and writes the request card
+// anew. The desk opens with both; it is sealed to with the new one once its
+// party has entered the card. A desk that runs must be unlocked again to know
+// the new key.
+func Rotate(dir string, passphrase []byte) (card []byte, err error) {
+	f := folder(dir)
+	s, err := readSettings(f)
+	if err != nil {
+		return nil, err
+	}
+	note, err := os.ReadFile(f.federation())
+	if err != nil {
+		return nil, fmt.Errorf("read the federation file: %w", err)
+	}
+	fed, err := register.ParseFederation(note)
+	if err != nil {
+		return nil, fmt.Errorf("read the federation file: %w", err)
+	}
+	if err := keys.Rotate(f.keys(), passphrase); err != nil {
+		return nil, err
+	}
+	online, err := keys.OpenOnline(f.keys())
+	if err != nil {
+		return nil, err
+	}
+	locked, err := keys.Unlock(f.keys(), passphrase)
+	if err != nil {
+		return nil, err
+	}
+	defer locked.Forget()
+	return writeCard(f, fed.Hash(), s.Address, online, locked)
+}
+
+func writeCard(f folder, exchange signed.Hash, address signed.Address, online *keys.Online, locked *keys.Locked) ([]byte, error) {
+	tls, err := certs.MarshalPublicKey(&online.TLS.PublicKey)
+	if err != nil {
+		return nil, err
+	}
+	request := &register.Request{
+		Exchange: exchange,
+		Address:  address,
+		DeskKeys: register.DeskKeys{
+			Message:     signed.PublicKeys(locked.Message),
+			Consignment: signed.PublicKeys(online.Receipts),
+			Opening:     locked.Recipient(),
+			Versions:    []int64{1},
+		},
+		TLS: tls,
+	}
+	card, err := register.SignCard(request, append(locked.Message, online.Receipts...)...)
+	if err != nil {
+		return nil, fmt.Errorf("sign the request card: %w", err)
+	}
+	return card, keys.WriteFile(f.card(), card, 0o644)
+}
+
+// Install puts the certificate in place that the party issued for the card.
+func Install(dir string, certificate []byte) error {
+	f := folder(dir)
+	s, err := readSettings(f)
+	if err != nil {
+		return err
+	}
+	cert, err := certs.DecodeCertificate(certificate)
+	if err != nil {
+		return err
+	}
+	online, err := keys.OpenOnline(f.keys())
+	if err != nil {
+		return err
+	}
+	if !online.TLS.PublicKey.Equal(cert.PublicKey) {
+		return errors.New("the certificate is for another key than this desk's")
+	}
+	if len(cert.URIs) != 1 || cert.URIs[0].Path != "/"+string(s.Address) {
+		return fmt.Errorf("the certificate is not for %s", s.Address)
+	}
+	if now := time.Now(); now.After(cert.NotAfter) {
+		return fmt.Errorf("the certificate expired at %s", cert.NotAfter.UTC().Format(time.RFC3339))
+	}
+	return keys.WriteFile(f.certificate(), certificate, 0o644)
+}

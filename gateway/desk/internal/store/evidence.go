@@ -1,0 +1,65 @@
+package store
+
+import (
+	"errors"
+
+	"samband/gateway/problem"
+	"samband/gateway/signed"
+)
+
+// Evidence is bytes that convict a broker.
+type Evidence struct {
+	Seen    signed.Time
+	Code    problem.Code
+	Subject string // what it is about: a message, an entry, a log
+	Detail  string
+	Bytes   []byte
+}
+
+// AddEvidence keeps evidence and reports whether it is new. Of one code about
+// one subject the first stands: who sends the same thing over and over doesn't
+// fill the disk.
+func (t *Tx) AddEvidence(e Evidence) (bool, error) {
+	err := t.exec("keep evidence", `INSERT INTO evidence (code, subject, seen, detail, bytes)
+		VALUES (?,?,?,?,?) ON CONFLICT DO NOTHING`,
+		string(e.Code), e.Subject, e.Seen.Unix(), e.Detail, e.Bytes)
+	if errors.Is(err, ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// Evidence returns all evidence, oldest first.
+func (t *Tx) Evidence() ([]Evidence, error) {
+	return rows(t, "read evidence", func(scan func(...any) error) (e Evidence, err error) {
+		var at int64
+		err = scan(&at, &e.Code, &e.Subject, &e.Detail, &e.Bytes)
+		e.Seen = fromUnix(at)
+		return e, err
+	}, `SELECT seen, code, subject, detail, bytes FROM evidence ORDER BY seen, rowid`)
+}
+
+// A LogEntry is one line of the desk's own log: what the desk did or stopped.
+type LogEntry struct {
+	Time    signed.Time
+	Event   string
+	Subject string
+	Code    problem.Code
+	Detail  string
+}
+
+// Log adds a line to the desk's own log.
+func (t *Tx) Log(e LogEntry) error {
+	return t.put("write the desk's log", `INSERT INTO log (time, event, subject, code, detail) VALUES (?,?,?,?,?)`,
+		e.Time.Unix(), e.Event, e.Subject, string(e.Code), e.Detail)
+}
+
+// LogEntries returns the newest lines of the desk's log, the newest first.
+func (t *Tx) LogEntries(limit int) ([]LogEntry, error) {
+	return rows(t, "read the desk's log", func(scan func(...any) error) (e LogEntry, err error) {
+		var at int64
+		err = scan(&at, &e.Event, &e.Subject, &e.Code, &e.Detail)
+		e.Time = fromUnix(at)
+		return e, err
+	}, `SELECT time, event, subject, code, detail FROM log ORDER BY seq DESC LIMIT ?`, limit)
+}

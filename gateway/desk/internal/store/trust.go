@@ -1,0 +1,79 @@
+package store
+
+import (
+	"errors"
+	"time"
+
+	"samband/gateway/signed"
+)
+
+// AddEntry keeps the register entry of an index.
+func (t *Tx) AddEntry(index int64, note []byte) error {
+	return t.put("keep register entry", `INSERT INTO register (idx, note) VALUES (?,?)`, index, note)
+}
+
+// Entries returns the register's notes in order.
+func (t *Tx) Entries() ([][]byte, error) {
+	return rows(t, "read register", func(scan func(...any) error) (note []byte, err error) {
+		return note, scan(&note)
+	}, `SELECT note FROM register ORDER BY idx`)
+}
+
+// A Head is a log's head as this desk verified it, with the checkpoint's bytes.
+type Head struct {
+	signed.Head
+	Checkpoint []byte
+	Verified   signed.Time // by this desk's clock
+}
+
+// PutHead keeps the newest head of a log: "audit" or "register".
+func (t *Tx) PutHead(log string, h Head) error {
+	return t.put("keep head", `INSERT INTO heads (log, size, root, checkpoint, verified) VALUES (?,?,?,?,?)
+		ON CONFLICT (log) DO UPDATE SET size = excluded.size, root = excluded.root,
+		checkpoint = excluded.checkpoint, verified = excluded.verified`,
+		log, h.Size, h.Root[:], h.Checkpoint, h.Verified.Unix())
+}
+
+// Head returns the newest verified head of a log; ErrNotFound before the first.
+func (t *Tx) Head(log string) (h Head, err error) {
+	var root []byte
+	var at int64
+	err = t.row("read head", []any{&h.Size, &root, &h.Checkpoint, &at},
+		`SELECT size, root, checkpoint, verified FROM heads WHERE log = ?`, log)
+	copy(h.Root[:], root)
+	h.Verified = fromUnix(at)
+	return h, err
+}
+
+// SawRegister notes how long the audit log was in the answer that first showed
+// the register at this size.
+func (t *Tx) SawRegister(register, audit int64) error {
+	return t.put("note register's size", `INSERT INTO sightings (register, audit) VALUES (?,?)
+		ON CONFLICT DO NOTHING`, register, audit)
+}
+
+// RegisterSeenBefore returns the largest register that this desk had verified
+// while the audit log was not yet longer than index: no record at that index may
+// rest on a smaller one.
+func (t *Tx) RegisterSeenBefore(index int64) (size int64, err error) {
+	err = t.row("read register's sizes", []any{&size},
+		`SELECT coalesce(max(register), 0) FROM sightings WHERE audit <= ?`, index)
+	return size, err
+}
+
+// PutCursor keeps how far a feed was read.
+func (t *Tx) PutCursor(feed, cursor string) error {
+	return t.put("keep cursor", `INSERT INTO cursors (feed, cursor) VALUES (?,?)
+		ON CONFLICT (feed) DO UPDATE SET cursor = excluded.cursor`, feed, cursor)
+}
+
+// Cursor returns how far a feed was read, "" at its beginning.
+func (t *Tx) Cursor(feed string) (cursor string, err error) {
+	err = t.row("read cursor", []any{&cursor}, `SELECT cursor FROM cursors WHERE feed = ?`, feed)
+	if errors.Is(err, ErrNotFound) {
+		return "", nil
+	}
+	return cursor, err
+}
+
+func fromUnix(at int64) signed.Time { return signed.At(time.Unix(at, 0)) }

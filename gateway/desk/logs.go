@@ -1,0 +1,254 @@
+package desk
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+
+	"samband/gateway/api"
+	"samband/gateway/auditlog"
+	"samband/gateway/desk/internal/store"
+	"samband/gateway/problem"
+	"samband/gateway/register"
+	"samband/gateway/signed"
+)
+
+// A logs is what this desk has verified of the exchange's two logs: the register
+// replayed entry by entry, and the audit log's head. Nothing enters it that the
+// database does not hold already. It never changes; a longer one replaces it.
+type logs struct {
+	register *register.Register
+	tree     *auditlog.Range // the register's, to try a checkpoint before believing it
+	audit    signed.Head
+}
+
+// loadLogs replays what the database holds. A new database begins with the
+// federation file; an old one must begin with the same.
+func loadLogs(s *store.Store, federation []byte) (*logs, error) {
+	var entries [][]byte
+	var audit store.Head
+	err := s.Update(func(tx *store.Tx) (err error) {
+		if entries, err = tx.Entries(); err != nil {
+			return err
+		}
+		if len(entries) == 0 {
+			entries = [][]byte{federation}
+			return tx.AddEntry(0, federation)
+		}
+		audit, err = tx.Head(auditLog)
+		if errors.Is(err, store.ErrNotFound) {
+			return nil
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if !bytes.Equal(entries[0], federation) {
+		return nil, errors.New("the database belongs to another exchange than the federation file")
+	}
+	l := &logs{tree: &auditlog.Range{}}
+	if l.register, err = register.Replay(entries); err != nil {
+		return nil, fmt.Errorf("replay the register: %w", err)
+	}
+	for _, e := range entries {
+		l.tree.Append(e)
+	}
+	l.audit = (&auditlog.Range{}).Head(l.register.Federation().Audit.Name)
+	if audit.Size > 0 {
+		l.audit.Size, l.audit.Root = audit.Size, audit.Root
+	}
+	return l, nil
+}
+
+const (
+	auditLog    = "audit"
+	registerLog = "register"
+)
+
+// heads are the sizes that a call names.
+func (l *logs) heads() api.Heads { return api.Heads{Audit: l.audit.Size, Register: l.register.Size()} }
+
+// view is the register as it stands.
+func (l *logs) view() register.View { return l.register.Now() }
+
+// A lesson is what an answer's catchup adds to the logs, verified and not yet
+// kept. The answer's proofs stand under its audit head.
+type lesson struct {
+	*logs
+	from     int64    // index of the first new register entry
+	entries  [][]byte // that are new
+	audit    []byte   // checkpoints
+	register []byte
+}
+
+// learn holds a catchup against what this desk knows. Nothing of an answer is
+// believed whose catchup fails: what went before still counts, and the next
+// answer is measured against it again.
+func (d *Desk) learn(ctx context.Context, l *logs, c *api.Catchup) (*lesson, error) {
+	next, err := d.study(ctx, l, c)
+	if err != nil {
+		d.metrics.failures.Inc()
+		return nil, fmt.Errorf("the broker's catchup: %w", err)
+	}
+	return next, nil
+}
+
+func (d *Desk) study(ctx context.Context, l *logs, c *api.Catchup) (*lesson, error) {
+	head, err := d.extendsAudit(l, c.Audit)
+	if err != nil {
+		return nil, err
+	}
+	checkpoint, entries, err := d.extendsRegister(ctx, l, c.Register)
+	if err != nil {
+		return nil, err
+	}
+	next, err := d.grow(l, entries, checkpoint)
+	if err != nil {
+		return nil, err
+	}
+	next.audit = head
+	return &lesson{next, l.register.Size(), entries, []byte(c.Audit.Checkpoint), checkpoint}, nil
+}
+
+// take makes a lesson and what the answer proved durable in one transaction,
+// and only then goes by it.
+func (d *Desk) take(next *lesson, facts func(*store.Tx) error) error {
+	err := d.store.Update(func(tx *store.Tx) error {
+		if err := next.save(tx, signed.At(d.now())); err != nil {
+			return err
+		}
+		return facts(tx)
+	})
+	if err != nil {
+		return err
+	}
+	d.logs.Store(next.logs)
+	d.metrics.verified.Set(float64(d.now().Unix()))
+	d.touch()
+	return nil
+}
+
+func (n *lesson) save(tx *store.Tx, now signed.Time) error {
+	for i, e := range n.entries {
+		if err := tx.AddEntry(n.from+int64(i), e); err != nil {
+			return err
+		}
+	}
+	if err := tx.PutHead(auditLog, store.Head{Head: n.logs.audit, Checkpoint: n.audit, Verified: now}); err != nil {
+		return err
+	}
+	head := n.logs.register.Head()
+	if err := tx.PutHead(registerLog, store.Head{Head: head, Checkpoint: n.register, Verified: now}); err != nil {
+		return err
+	}
+	return tx.SawRegister(head.Size, n.logs.audit.Size)
+}
+
+// extendsAudit checks that the audit log only grew.
+func (d *Desk) extendsAudit(l *logs, c api.AuditCatchup) (signed.Head, error) {
+	head, err := auditlog.VerifyCheckpoint([]byte(c.Checkpoint), l.register.Federation().Audit)
+	if err != nil {
+		return head, err
+	}
+	if head.Size < l.audit.Size {
+		return head, problem.New(problem.ProofInvalid, "the answer's checkpoint has %d entries; this desk told that it knows %d", head.Size, l.audit.Size)
+	}
+	if err := auditlog.CheckConsistency(l.audit, head, c.Consistency); err != nil {
+		d.accuse(err, fmt.Sprintf("%s beyond %d", l.audit.Origin, l.audit.Size), exhibits{
+			"known":       d.checkpoint(auditLog),
+			"shown":       []byte(c.Checkpoint),
+			"consistency": hashes(c.Consistency),
+		})
+		return head, err
+	}
+	return head, nil
+}
+
+func hashes(hs []signed.Hash) []byte {
+	var b bytes.Buffer
+	for _, h := range hs {
+		fmt.Fprintln(&b, h)
+	}
+	return b.Bytes()
+}
+
+// extendsRegister checks that the entries shown are those under the signed
+// checkpoint of the register, after those that this desk has.
+func (d *Desk) extendsRegister(ctx context.Context, l *logs, c api.RegisterCatchup) ([]byte, [][]byte, error) {
+	checkpoint := []byte(c.Checkpoint)
+	head, err := auditlog.VerifyCheckpoint(checkpoint, l.register.Federation().Register)
+	if err != nil {
+		return nil, nil, err
+	}
+	size := l.register.Size()
+	if head.Size < size {
+		return nil, nil, problem.New(problem.ProofInvalid, "the answer's register has %d entries; this desk told that it knows %d", head.Size, size)
+	}
+	entries, err := d.entriesUpTo(ctx, l, head.Size, c.Entries)
+	if err != nil {
+		return nil, nil, err
+	}
+	tree := l.tree.Clone()
+	for _, e := range entries {
+		tree.Append(e)
+	}
+	if tree.Root() != head.Root {
+		err := problem.New(problem.LogContradicts, "the register's checkpoint at %d entries does not follow from the entries shown", head.Size)
+		d.accuse(err, fmt.Sprintf("%s beyond %d", head.Origin, size), exhibits{
+			"known": d.checkpoint(registerLog), "shown": checkpoint, "entries": bytes.Join(entries, []byte("\n")),
+		})
+		return nil, nil, err
+	}
+	return checkpoint, entries, nil
+}
+
+// entriesUpTo completes the entries of an answer that brought only the first.
+func (d *Desk) entriesUpTo(ctx context.Context, l *logs, size int64, entries [][]byte) ([][]byte, error) {
+	from := l.register.Size()
+	for from+int64(len(entries)) < size {
+		page, err := d.broker.Register(ctx, l.heads(), from+int64(len(entries)), api.MaxEntries)
+		if err != nil {
+			return nil, err
+		}
+		if len(page.Entries) == 0 {
+			return nil, problem.New(problem.ProofInvalid, "the register's checkpoint names entries that the broker does not show")
+		}
+		entries = append(entries, page.Entries...)
+	}
+	return entries[:size-from], nil
+}
+
+// grow verifies the new entries and applies them to a replay of its own: one
+// that is refused convicts whoever signed the checkpoint over it, and leaves
+// what this desk goes by as it was.
+func (d *Desk) grow(l *logs, entries [][]byte, checkpoint []byte) (*logs, error) {
+	next := *l
+	if len(entries) == 0 {
+		return &next, nil
+	}
+	fresh, err := register.Replay(l.register.Entries(0))
+	if err != nil {
+		return nil, fmt.Errorf("replay the register: %w", err)
+	}
+	next.register, next.tree = fresh, l.tree.Clone()
+	for _, e := range entries {
+		index, err := fresh.Append(e)
+		if err != nil {
+			d.accuse(err, fmt.Sprintf("register entry %d", fresh.Size()), exhibits{"checkpoint": checkpoint, "entry": e})
+			return nil, fmt.Errorf("register entry %d: %w", index, err)
+		}
+		next.tree.Append(e)
+	}
+	return &next, nil
+}
+
+func (d *Desk) checkpoint(log string) (b []byte) {
+	d.store.View(func(tx *store.Tx) error {
+		h, err := tx.Head(log)
+		b = h.Checkpoint
+		return err
+	})
+	return b
+}

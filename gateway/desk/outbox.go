@@ -1,0 +1,186 @@
+package desk
+
+import (
+	"context"
+	"errors"
+
+	"samband/gateway/api"
+	"samband/gateway/auditlog"
+	"samband/gateway/desk/internal/store"
+	"samband/gateway/envelope"
+	"samband/gateway/problem"
+	"samband/gateway/signed"
+)
+
+// sendQueued submits what is queued, oldest first. What the broker can't take
+// now stops the round: the rest would fare no better.
+func (d *Desk) sendQueued(ctx context.Context) error {
+	var queued []store.OutboxItem
+	err := d.store.View(func(tx *store.Tx) (err error) {
+		queued, err = tx.OutboxIn(store.Queued)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, o := range queued {
+		if err := d.submit(ctx, o); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// submit sends one message, the same bytes each time, and takes in the answer.
+func (d *Desk) submit(ctx context.Context, o store.OutboxItem) error {
+	d.calls.Lock()
+	defer d.calls.Unlock()
+	e, withdrawn, err := d.attempt(o)
+	if err != nil || withdrawn {
+		return err
+	}
+	if classOf(o.Code) == problem.Reseal {
+		return d.reseal(ctx, o, e)
+	}
+	l := d.logs.Load()
+	begin := d.now()
+	answer, err := d.broker.Submit(ctx, l.heads(), e.Bytes())
+	d.heard(err)
+	if err != nil {
+		return d.notAccepted(ctx, l, o, e, err)
+	}
+	next, err := d.learn(ctx, l, &answer.Catchup)
+	if err != nil {
+		return errors.Join(err, d.stillQueued(o, err))
+	}
+	r, err := d.accepted(next, e, answer.Acceptance)
+	if err != nil {
+		d.accuse(err, "message "+o.Message.String(), exhibits{
+			"envelope": e.Bytes(), "acceptance": []byte(answer.Acceptance), "checkpoint": next.audit,
+		})
+		return errors.Join(err, d.take(next, nothing), d.stillQueued(o, err))
+	}
+	d.compareClocks(begin, r.Time)
+	facts := []store.Fact{factOf(o.Message, r, nil, answer.Acceptance)}
+	for _, f := range []*api.Fact{answer.Consigned, answer.End} {
+		if f == nil {
+			continue
+		}
+		fact, err := d.believe(next, &e.Header, o.Message, f)
+		if err != nil {
+			return errors.Join(err, d.take(next, func(tx *store.Tx) error { return d.advance(tx, o.ID, facts) }))
+		}
+		facts = append(facts, fact)
+	}
+	return d.take(next, func(tx *store.Tx) error { return d.advance(tx, o.ID, facts) })
+}
+
+func nothing(*store.Tx) error { return nil }
+
+func classOf(code problem.Code) problem.Class {
+	row, _ := problem.Lookup(code)
+	return row.Class
+}
+
+// attempt reads a queued message's bytes, and whether it is being withdrawn.
+func (d *Desk) attempt(o store.OutboxItem) (e *envelope.Envelope, withdrawn bool, err error) {
+	var b []byte
+	err = d.store.View(func(tx *store.Tx) (err error) {
+		if b, err = tx.Envelope(o.Message); err != nil {
+			return err
+		}
+		_, err = tx.Statement(o.Message, string(envelope.Withdrawn))
+		withdrawn = err == nil
+		if errors.Is(err, store.ErrNotFound) {
+			return nil
+		}
+		return err
+	})
+	if err != nil || withdrawn {
+		return nil, withdrawn, err
+	}
+	e, err = envelope.Parse(b)
+	return e, false, err
+}
+
+// believe verifies a fact about a message, and keeps one that fails as evidence.
+func (d *Desk) believe(next *lesson, h *envelope.Header, message signed.Hash, f *api.Fact) (store.Fact, error) {
+	fact, err := d.became(next, h, message, f)
+	if err == nil {
+		err = d.onlyEnd(fact)
+	}
+	if err != nil {
+		d.accuse(err, "message "+message.String(), exhibits{
+			"event": []byte(f.Event), "note": f.Note, "proof": []byte(f.Proof), "checkpoint": next.audit,
+		})
+	}
+	return fact, err
+}
+
+// onlyEnd refuses a second end, and an expiry or withdrawal of what is consigned.
+func (d *Desk) onlyEnd(f store.Fact) error {
+	var known []store.Fact
+	err := d.store.View(func(tx *store.Tx) (err error) {
+		known, err = tx.Facts(f.Message)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, k := range known {
+		ended := store.State(k.Event).Ended() && store.State(f.Event).Ended() && k.Event != f.Event
+		if ended || contrary(k.Event, f.Event) || contrary(f.Event, k.Event) {
+			return problem.New(problem.AlreadyEnded, "the log says %s, and before it said %s", f.Event, k.Event)
+		}
+	}
+	return nil
+}
+
+func contrary(one, other string) bool {
+	return one == string(api.Consigned) && (other == string(api.Expired) || other == string(api.Withdrawn))
+}
+
+// advance writes down what is proven of a sent message. Its state follows, and
+// never goes back.
+func (d *Desk) advance(tx *store.Tx, id signed.ID, facts []store.Fact) error {
+	o, err := tx.Outbox(id)
+	if err != nil {
+		return err
+	}
+	for _, f := range facts {
+		if err := tx.PutFact(f); err != nil {
+			return err
+		}
+		if f.Message != o.Message {
+			if err := tx.SetAttempt(id, f.Message); err != nil {
+				return err
+			}
+			o.Message = f.Message
+		}
+		if f.Event == string(auditlog.Accepted) {
+			if err := d.endsClocks(tx, o, f.Time); err != nil {
+				return err
+			}
+		}
+		if reached := store.State(f.Event); reached.After(o.State) {
+			o.State = reached
+			if err := tx.SetOutbox(id, reached, f.Code, ""); err != nil {
+				return err
+			}
+			d.log.Info("message moved", "id", id, "state", reached, "code", f.Code)
+		}
+	}
+	return nil
+}
+
+// stillQueued shows what a queued message waits for.
+func (d *Desk) stillQueued(o store.OutboxItem, err error) error {
+	p, ok := problem.Of(err)
+	if !ok || p.Code == o.Code {
+		return nil
+	}
+	d.touch()
+	return d.store.Update(func(tx *store.Tx) error {
+		return tx.SetOutbox(o.ID, store.Queued, p.Code, p.Detail)
+	})
+}

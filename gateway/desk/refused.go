@@ -1,0 +1,251 @@
+package desk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"samband/gateway/api"
+	"samband/gateway/auditlog"
+	"samband/gateway/desk/internal/keys"
+	"samband/gateway/desk/internal/store"
+	"samband/gateway/envelope"
+	"samband/gateway/problem"
+	"samband/gateway/seal"
+	"samband/gateway/signed"
+	"samband/schema"
+)
+
+// ofConnection are final codes that speak of this desk's connection and not of
+// the message: it stays queued until somebody has put that right.
+var ofConnection = map[problem.Code]bool{
+	problem.CertificateRefused: true,
+	problem.CertificateWrong:   true,
+	problem.DeskBarred:         true,
+	problem.NotFound:           true,
+}
+
+// notAccepted takes in a refusal of a submission. A nil result means that the
+// refusal is dealt with. d.calls is held.
+func (d *Desk) notAccepted(ctx context.Context, l *logs, o store.OutboxItem, e *envelope.Envelope, err error) error {
+	p, ok := problem.Of(err)
+	switch {
+	case !ok:
+		return err
+	case ofConnection[p.Code] || p.Class() == problem.Retry:
+		return errors.Join(err, d.stillQueued(o, err))
+	case p.Class() == problem.Reseal:
+		return errors.Join(d.stillQueued(o, err), d.reseal(ctx, o, e))
+	}
+	r := api.RefusalOf(err)
+	if own, err := d.earlierAttempt(o, r); own || err != nil {
+		return err
+	}
+	return d.rejected(ctx, l, o, r)
+}
+
+// earlierAttempt recognises an ID_REUSED that names an earlier text of our own:
+// that one was accepted and we never heard. It is sent again, and gets its first
+// acceptance.
+func (d *Desk) earlierAttempt(o store.OutboxItem, r *api.Refusal) (bool, error) {
+	if r.Problem.Code != problem.IDReused || r.Accepted == o.Message {
+		return false, nil
+	}
+	own := false
+	err := d.store.Update(func(tx *store.Tx) error {
+		id, err := tx.AttemptOf(r.Accepted)
+		if errors.Is(err, store.ErrNotFound) || err == nil && id != o.ID {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		own = true
+		if err := tx.SetAttempt(o.ID, r.Accepted); err != nil {
+			return err
+		}
+		return tx.SetOutbox(o.ID, store.Queued, "", "")
+	})
+	if own {
+		wake(d.workers.outbox)
+	}
+	return own, err
+}
+
+// rejected ends a message that the broker refused for good. Where the refusal
+// brings its proof the proof must hold; a false one ends nothing.
+func (d *Desk) rejected(ctx context.Context, l *logs, o store.OutboxItem, r *api.Refusal) error {
+	p := r.Problem
+	end := func(tx *store.Tx) error {
+		if err := tx.SetOutbox(o.ID, store.Rejected, p.Code, p.Detail); err != nil {
+			return err
+		}
+		return tx.Log(d.entry("rejected", "message "+o.ID.String(), p))
+	}
+	d.log.Warn("message refused by the broker", "id", o.ID, "code", p.Code, "problem", p.Detail)
+	if r.Proof == "" || r.Catchup == nil {
+		defer d.touch()
+		return d.store.Update(end)
+	}
+	next, err := d.learn(ctx, l, r.Catchup)
+	if err != nil {
+		return errors.Join(err, d.stillQueued(o, err))
+	}
+	record, err := d.proven(next, r.Proof, auditlog.Rejected)
+	if err == nil && (record.TextHash != o.Message || record.Caller != d.Address() || record.Code != p.Code) {
+		err = problem.New(problem.ProofInvalid, "the proven refusal is of another text or code")
+	}
+	if err != nil {
+		d.accuse(err, "message "+o.Message.String(), exhibits{"refusal": []byte(r.Proof), "checkpoint": next.audit})
+		return errors.Join(err, d.take(next, nothing), d.stillQueued(o, err))
+	}
+	fact := factOf(o.Message, record, nil, r.Proof)
+	fact.Code = p.Code
+	return d.take(next, func(tx *store.Tx) error {
+		if err := tx.PutFact(fact); err != nil {
+			return err
+		}
+		return end(tx)
+	})
+}
+
+// reseal makes a queued message anew under its id, with the register as it is
+// now. The earlier texts are kept. Locked, it waits to be unlocked. d.calls is
+// held.
+func (d *Desk) reseal(ctx context.Context, o store.OutboxItem, e *envelope.Envelope) error {
+	if err := d.refresh(ctx); err != nil {
+		return err
+	}
+	if d.logs.Load().register.Size() == e.AsOfRegister.Size {
+		return fmt.Errorf("seal message %s anew: the register has not moved since", o.ID)
+	}
+	err := d.withRing(func(ring *keys.Locked) error { return d.resealWith(ring, o, e) })
+	p, refused := problem.Of(err)
+	switch {
+	case !refused:
+		return err
+	case p.Code == problem.DeskLocked:
+		return nil // the message keeps the code that it was refused with; unlocking wakes us
+	case p.Class() == problem.Final:
+		defer d.touch()
+		return d.store.Update(func(tx *store.Tx) error {
+			if err := tx.SetOutbox(o.ID, store.Rejected, p.Code, p.Detail); err != nil {
+				return err
+			}
+			return tx.Log(d.entry("rejected", "message "+o.ID.String(), p))
+		})
+	}
+	return err
+}
+
+func (d *Desk) resealWith(ring *keys.Locked, o store.OutboxItem, e *envelope.Envelope) error {
+	content, err := d.contentOf(ring, e)
+	if err != nil {
+		return err
+	}
+	l := d.logs.Load()
+	h := e.Header
+	ref, ok := l.view().Type(h.Type.Name)
+	if !ok {
+		return problem.New(problem.TypeUnknown, "the catalogue has no type %s any more", h.Type.Name)
+	}
+	t, ok := schema.FindHash(ref.Hash)
+	if !ok {
+		return problem.New(problem.TypeOutdated, "this desk's program lacks %s %s", ref.Name, ref.Version)
+	}
+	if err := t.Validate(content.Body); err != nil {
+		return err
+	}
+	h.Type, h.AsOfAudit, h.AsOfRegister = ref, l.audit, l.register.Head()
+	made, err := d.make(ring, l, h, content)
+	if err != nil {
+		return err
+	}
+	d.log.Info("message sealed anew", "id", o.ID, "code", o.Code)
+	defer wake(d.workers.outbox)
+	return d.store.Update(func(tx *store.Tx) error {
+		if err := made.keep(tx); err != nil {
+			return err
+		}
+		if err := tx.AddAttempt(o.ID, made.hash); err != nil {
+			return err
+		}
+		return tx.SetOutbox(o.ID, store.Queued, "", "")
+	})
+}
+
+// contentOf opens a message of ours, or one that was handed over, by its file key.
+func (d *Desk) contentOf(ring *keys.Locked, e *envelope.Envelope) (*seal.Content, error) {
+	var wrapped []byte
+	err := d.store.View(func(tx *store.Tx) (err error) {
+		wrapped, err = tx.FileKey(e.TextHash())
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	key, err := ring.Unwrap(wrapped, e.TextHash())
+	if err != nil {
+		return nil, err
+	}
+	return seal.OpenWith(e, key)
+}
+
+// refresh brings both logs up to date. d.calls is held.
+func (d *Desk) refresh(ctx context.Context) error {
+	l := d.logs.Load()
+	cursor, err := d.cursor()
+	if err != nil {
+		return err
+	}
+	answer, err := d.broker.Progress(ctx, l.heads(), api.Page{After: cursor, Limit: 1})
+	d.heard(err)
+	if err != nil {
+		return err
+	}
+	next, err := d.learn(ctx, l, &answer.Catchup)
+	if err != nil {
+		return err
+	}
+	return d.take(next, nothing)
+}
+
+// made is a message as it was just sealed and signed.
+type made struct {
+	hash         signed.Hash
+	note, sealed []byte
+	wrapped      []byte
+}
+
+// make seals content for the header's recipient, signs it and holds it against
+// the law as it stands now.
+func (d *Desk) make(ring *keys.Locked, l *logs, h envelope.Header, content *seal.Content) (*made, error) {
+	to, ok := l.view().Desk(h.To)
+	if !ok {
+		return nil, problem.New(problem.UnknownDesk, "%s is no desk in the register", h.To)
+	}
+	fresh := *content
+	sealed, key, err := seal.Seal(&h, &fresh, to.Opening)
+	if err != nil {
+		return nil, err
+	}
+	if err := l.view().Decide(&h, signed.At(d.now())); err != nil {
+		return nil, err
+	}
+	e, err := envelope.Sign(h, sealed, ring.Message)
+	if err != nil {
+		return nil, err
+	}
+	if len(e.Note.Bytes())+len(sealed) > envelope.MaxEnvelope {
+		return nil, problem.New(problem.Oversize, "body and attachments pass what one envelope holds")
+	}
+	return &made{e.TextHash(), e.Note.Bytes(), sealed, ring.Wrap(key, e.TextHash())}, nil
+}
+
+// keep stores the message and its wrapped file key.
+func (m *made) keep(tx *store.Tx) error {
+	if err := tx.AddMessage(m.hash, m.note, m.sealed); err != nil {
+		return err
+	}
+	return tx.PutFileKey(m.hash, m.wrapped)
+}

@@ -1,0 +1,145 @@
+package gatewaytest
+
+import (
+	"crypto/ecdsa"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"time"
+
+	"samband/certs"
+	"samband/gateway/api"
+	"samband/gateway/envelope"
+	"samband/gateway/register"
+	"samband/gateway/seal"
+	"samband/gateway/signed"
+	"samband/schema"
+)
+
+// A Hand is a desk without a program: it holds all its keys openly, so a test
+// can say with them whatever a desk would never say. It is a true desk to
+// everyone else: its keys stand in the register and its certificate is its
+// party's.
+type Hand struct {
+	Address     signed.Address
+	Exchange    signed.Hash
+	Message     []*signed.PrivateKey // Ed25519, ML-DSA-65
+	Consignment []*signed.PrivateKey
+	Identity    string // opens
+	Recipient   string // is sealed to
+	TLS         *ecdsa.PrivateKey
+	Certificate *x509.Certificate
+}
+
+// NewHand makes the keys of a desk.
+func NewHand(exchange signed.Hash, address signed.Address) (*Hand, error) {
+	h := &Hand{Address: address, Exchange: exchange}
+	var errs [4]error
+	h.Message, errs[0] = signed.GenerateKeys(string(address), signed.UseMessage)
+	h.Consignment, errs[1] = signed.GenerateKeys(string(address), signed.UseConsignment)
+	h.Identity, h.Recipient, errs[2] = seal.NewOpeningKey()
+	h.TLS, errs[3] = certs.NewKey()
+	return h, errors.Join(errs[:]...)
+}
+
+// Request is the desk's card for its party.
+func (h *Hand) Request() ([]byte, error) {
+	der, err := certs.MarshalPublicKey(&h.TLS.PublicKey)
+	if err != nil {
+		return nil, err
+	}
+	return register.SignCard(&register.Request{
+		Exchange: h.Exchange,
+		Address:  h.Address,
+		DeskKeys: register.DeskKeys{
+			Message:     signed.PublicKeys(h.Message),
+			Consignment: signed.PublicKeys(h.Consignment),
+			Opening:     h.Recipient,
+			Versions:    []int64{1},
+		},
+		TLS: der,
+	}, append(h.Message, h.Consignment...)...)
+}
+
+// Client speaks to a broker with the desk's certificate.
+func (h *Hand) Client(url string, brokerCA *x509.Certificate) (*api.Client, error) {
+	pair := certs.Pair(h.Certificate, h.TLS)
+	return api.New(api.Config{URL: url, TLS: certs.ClientConfig(brokerCA, func() (*tls.Certificate, error) {
+		return &pair, nil
+	})})
+}
+
+// Header begins a header that may pass under the first agreement in force
+// between the two parties: a test bends it from there. audit is the audit log's
+// head as the desk claims to have verified it.
+func (h *Hand) Header(v register.View, audit signed.Head, to signed.Address, typ string, now time.Time) (*envelope.Header, error) {
+	ref, ok := v.Type(typ)
+	if !ok {
+		return nil, fmt.Errorf("the catalogue has no type %s", typ)
+	}
+	desk, ok := v.Desk(to)
+	if !ok {
+		return nil, fmt.Errorf("%s is no desk in the register", to)
+	}
+	at := signed.At(now)
+	header := &envelope.Header{
+		Exchange: h.Exchange, ID: signed.NewID(), Type: ref,
+		From: h.Address, To: to, ToKey: desk.OpeningID(),
+		Conversation: signed.NewID(),
+		Created:      at, Expires: at.Add(7 * 24 * time.Hour),
+		Urgency: envelope.NonUrgent, Classification: envelope.Unclassified,
+		AsOfAudit: audit, AsOfRegister: v.Head(),
+	}
+	if as := v.AgreementsBetween(h.Address.Party(), to.Party(), at); len(as) > 0 {
+		header.Agreement = as[0].Hash()
+	}
+	return header, nil
+}
+
+// Seal seals a body to the recipient that the header names and signs.
+func (h *Hand) Seal(v register.View, header *envelope.Header, body []byte) (*envelope.Envelope, error) {
+	desk, ok := v.Desk(header.To)
+	if !ok {
+		return nil, fmt.Errorf("%s is no desk in the register", header.To)
+	}
+	content := &seal.Content{Body: body}
+	if t, ok := schema.FindHash(header.Type.Hash); ok {
+		if b, err := t.Read(body); err == nil {
+			content.Statistics = b.Statistics
+		}
+	}
+	sealed, _, err := seal.Seal(header, content, desk.Opening)
+	if err != nil {
+		return nil, err
+	}
+	return h.Sign(*header, sealed)
+}
+
+// Sign closes an envelope over any sealed bytes: a broker can't tell.
+func (h *Hand) Sign(header envelope.Header, sealed []byte) (*envelope.Envelope, error) {
+	header.Sealed = envelope.SealedOf(sealed)
+	return envelope.Sign(header, sealed, h.Message)
+}
+
+// Consign signs that the desk holds a message.
+func (h *Hand) Consign(message signed.Hash, audit, reg signed.Head, now time.Time) ([]byte, error) {
+	c := &envelope.Consignment{Exchange: h.Exchange, Signer: h.Address, Message: message,
+		Time: signed.At(now), AsOfAudit: audit, AsOfRegister: reg}
+	return note(c.Text(), h.Consignment...)
+}
+
+// State signs a statement; its signer, exchange, time and heads are filled in.
+func (h *Hand) State(s envelope.Statement, audit, reg signed.Head, now time.Time) ([]byte, error) {
+	s.Exchange, s.Signer, s.Time = h.Exchange, h.Address, signed.At(now)
+	s.AsOfAudit, s.AsOfRegister = audit, reg
+	return note(s.Text(), h.Message[:1]...)
+}
+
+func note(text string, keys ...*signed.PrivateKey) ([]byte, error) {
+	n, err := signed.Sign(text, keys...)
+	if err != nil {
+		return nil, err
+	}
+	return n.Bytes(), nil
+}

@@ -1,0 +1,60 @@
+package register
+
+// A fact holds at every size of the register above from and up to until: the
+// entry at index from made it, the one at until ended it.
+type fact[T any] struct {
+	from, until int64 // until is open while the fact holds
+	value       T
+}
+
+const open = int64(-1)
+
+// A history is what was in force of one thing over time: at most one fact at
+// each size.
+type history[T any] struct{ facts []fact[T] }
+
+// set ends what is in force and begins value, at the entry of an index.
+func (h *history[T]) set(index int64, value T) {
+	h.end(index)
+	h.facts = append(h.facts, fact[T]{index, open, value})
+}
+
+// end ends what is in force, if anything.
+func (h *history[T]) end(index int64) {
+	if n := len(h.facts); n > 0 && h.facts[n-1].until == open {
+		h.facts[n-1].until = index
+	}
+}
+
+// now is what is in force.
+func (h *history[T]) now() (value T, ok bool) {
+	if n := len(h.facts); n > 0 && h.facts[n-1].until == open {
+		return h.facts[n-1].value, true
+	}
+	return value, false
+}
+
+// at is what was in force at a size. The newest facts are asked for most, so it
+// looks from the end.
+func (h *history[T]) at(size int64) (value T, ok bool) {
+	for i := len(h.facts) - 1; i >= 0; i-- {
+		f := h.facts[i]
+		if f.from < size {
+			if f.until == open || size <= f.until {
+				return f.value, true
+			}
+			return value, false
+		}
+	}
+	return value, false
+}
+
+// begunIn reports whether a fact began at a size above from and up to until.
+func (h *history[T]) begunIn(from, until int64) bool {
+	for _, f := range h.facts {
+		if f.from >= from && f.from < until {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,78 @@
+package register
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+
+	"samband/gateway/problem"
+	"samband/gateway/signed"
+)
+
+// seen is every key that ever stood in the register. A key enters it once: not
+// under another name, not for another use, not again after it was dropped. Nor
+// does a second key with a name and key hash that are taken, since signature
+// lines find keys by these.
+type seen map[string]bool
+
+func names(k *signed.PublicKey) []string {
+	return []string{
+		string(k.Algorithm) + " " + string(k.Bytes),
+		fmt.Sprintf("%s+%08x", k.Name, k.Hash()),
+	}
+}
+
+// fresh refuses keys of which one was seen, or that stand there twice.
+func (s seen) fresh(keys ...*signed.PublicKey) error {
+	here := seen{}
+	for _, k := range keys {
+		for _, n := range names(k) {
+			if s[n] || here[n] {
+				return problem.New(problem.KeyReused, "the %s key of %s was in the register before", k.Algorithm, k.Name)
+			}
+		}
+		here.note(k)
+	}
+	return nil
+}
+
+func (s seen) note(keys ...*signed.PublicKey) {
+	for _, k := range keys {
+		for _, n := range names(k) {
+			s[n] = true
+		}
+	}
+}
+
+// add is fresh, then note.
+func (s seen) add(keys ...*signed.PublicKey) error {
+	if err := s.fresh(keys...); err != nil {
+		return err
+	}
+	s.note(keys...)
+	return nil
+}
+
+// freshRaw and noteRaw are for keys that are opaque here: those of CAs, and what
+// desks open with.
+func (s seen) freshRaw(key []byte) error {
+	if s["raw "+string(key)] {
+		return problem.New(problem.KeyReused, "the CA's or opening key was in the register before")
+	}
+	return nil
+}
+
+func (s seen) noteRaw(key []byte) { s["raw "+string(key)] = true }
+
+// changed returns the keys that are not among those before.
+func changed(keys, before []*signed.PublicKey) []*signed.PublicKey {
+	var out []*signed.PublicKey
+	for _, k := range keys {
+		if !slices.ContainsFunc(before, func(b *signed.PublicKey) bool {
+			return b.Algorithm == k.Algorithm && bytes.Equal(b.Bytes, k.Bytes)
+		}) {
+			out = append(out, k)
+		}
+	}
+	return out
+}

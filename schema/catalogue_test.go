@@ -1,0 +1,207 @@
+package schema
+
+import (
+	"crypto/sha256"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+)
+
+// Every type is found by name and by hash, once, and its schema compiles.
+func TestCatalogue(t *testing.T) {
+	files, err := filepath.Glob("types/*.json")
+	if err != nil || len(files) != len(Catalogue()) {
+		t.Fatalf("%d files, %d types (%v)", len(files), len(Catalogue()), err)
+	}
+	hashes := map[[32]byte]bool{}
+	for _, typ := range Catalogue() {
+		data, err := os.ReadFile("types/" + typ.Name + "-" + typ.Version + ".json")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if typ.Hash != sha256.Sum256(data) || hashes[typ.Hash] {
+			t.Errorf("%s %s: hash isn't its file's own", typ.Name, typ.Version)
+		}
+		hashes[typ.Hash] = true
+		byName, ok1 := Find(typ.Name, typ.Version)
+		byHash, ok2 := FindHash(typ.Hash)
+		if !ok1 || !ok2 || byName != typ || byHash != typ {
+			t.Errorf("%s %s isn't found", typ.Name, typ.Version)
+		}
+		typ.body.once.Do(typ.body.compile)
+		if typ.body.err != nil {
+			t.Errorf("%s: %v", typ.Name, typ.body.err)
+		}
+	}
+	if _, ok := Find("INFO_REQUEST", "9.9"); ok {
+		t.Error("found a version that isn't there")
+	}
+	if _, ok := FindHash([32]byte{}); ok {
+		t.Error("found a hash that isn't there")
+	}
+}
+
+// No shared file lies about unused, and every object of every schema is closed.
+func TestShared(t *testing.T) {
+	used := map[string]bool{}
+	for _, typ := range Catalogue() {
+		for p := range typ.file.Parts {
+			used[p] = true
+		}
+		body, err := parse(typ.file.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		closed(t, typ.Name, body)
+	}
+	for _, dir := range []string{"codes", "parts"} {
+		entries, err := files.ReadDir(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range entries {
+			if !used[dir+"/"+e.Name()] {
+				t.Errorf("%s/%s: no type uses it", dir, e.Name())
+			}
+		}
+	}
+	entries, _ := files.ReadDir("parts")
+	for _, e := range entries {
+		data, _ := files.ReadFile("parts/" + e.Name())
+		defs, err := parse(data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		closed(t, e.Name(), defs)
+	}
+}
+
+func closed(t *testing.T, where string, v any) {
+	t.Helper()
+	switch v := v.(type) {
+	case map[string]any:
+		if v["type"] == "object" && v["additionalProperties"] != false {
+			t.Errorf("%s: an object is open", where)
+		}
+		for name, child := range v {
+			closed(t, where+"/"+name, child)
+		}
+	case []any:
+		for _, child := range v {
+			closed(t, where, child)
+		}
+	}
+}
+
+func TestCodes(t *testing.T) {
+	purposes, ok := Codes("purpose-1")
+	if !ok || !slices.ContainsFunc(purposes, func(c Code) bool { return c.Code == "TRAINING" }) {
+		t.Errorf("purposes: %v", purposes)
+	}
+	if _, ok := Codes("../planned"); ok {
+		t.Error("a file that is no list was read as one")
+	}
+}
+
+func TestReplies(t *testing.T) {
+	request, _ := Find("INFO_REQUEST", "1.0")
+	if !request.AllowsReply("REFUSAL") || !request.AllowsReply("PARTIAL") || request.AllowsReply("REMINDER") {
+		t.Error("replies of INFO_REQUEST are wrong")
+	}
+	if request.OnlyReplies() {
+		t.Error("INFO_REQUEST can't open a conversation")
+	}
+	for _, name := range []string{"ANSWER", "REFUSAL", "CLARIFY", "CLARIFICATION"} {
+		if typ, _ := Find(name, "1.0"); !typ.OnlyReplies() {
+			t.Errorf("%s can open a conversation", name)
+		}
+	}
+}
+
+// copied returns the catalogue's files for a test to bend.
+func copied(t *testing.T) fstest.MapFS {
+	t.Helper()
+	fsys := fstest.MapFS{}
+	err := fs.WalkDir(files, ".", func(p string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		data, err := files.ReadFile(p)
+		fsys[p] = &fstest.MapFile{Data: data}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fsys
+}
+
+// A bent catalogue doesn't load, and the error names what is bent.
+func TestBentCatalogue(t *testing.T) {
+	const request = "types/INFO_REQUEST-1.0.json"
+	bends := map[string]struct{ file, old, new, want string }{
+		"reply to nowhere":      {request, `"REROUTE"]`, `"SHRUG"]`, `"SHRUG", which is neither`},
+		"stopped by nowhere":    {request, `"stopped_by": ["ANSWER"`, `"stopped_by": ["SHRUG"`, `"SHRUG", which is neither`},
+		"paused by nowhere":     {request, `"by": "CLARIFY"`, `"by": "SHRUG"`, `"SHRUG", which is neither`},
+		"list changed":          {"codes/purpose-1.json", "Prevent crime", "Prevent crimes", "not the one that was pinned"},
+		"term missing":          {request, `"urgency": "non-urgent", `, `"urgency": "urgent", `, "no term for non-urgent"},
+		"term without length":   {request, `"hours": 8`, `"hours": 0`, "not one positive length"},
+		"term of two lengths":   {request, `"hours": 8`, `"hours": 8, "days": 1`, "not one positive length"},
+		"unknown start":         {request, `"start": "consigned"`, `"start": "whenever"`, "start"},
+		"free text counted":     {request, `"codes": "codes/requester-1.json"`, `"codes": "parts/common-1.json"`, "no pinned code list"},
+		"no mark":               {request, `"mark": "V"`, `"mark": "?"`, "mark"},
+		"other name":            {request, `"version": "1.0"`, `"version": "1.1"`, "holds INFO_REQUEST 1.1"},
+		"unknown field":         {request, `"title"`, `"tittle"`, "unknown field"},
+		"field twice":           {request, `"mark": "V",`, `"mark": "V", "mark": "V",`, "name stands twice"},
+		"purpose nowhere":       {request, `"purpose": "/purpose"`, `"purpose": ""`, "no place"},
+		"plan without a source": {"planned.json", `"source": "Professional usage"`, `"source": ""`, "lacks"},
+		"outcome of nothing":    {"planned.json", `"of": "HIT_RESULT"`, `"of": "SHRUG"`, "unknown SHRUG"},
+	}
+	for name, b := range bends {
+		fsys := copied(t)
+		data := string(fsys[b.file].Data)
+		if !strings.Contains(data, b.old) {
+			t.Errorf("%s: nothing to bend", name)
+			continue
+		}
+		fsys[b.file] = &fstest.MapFile{Data: []byte(strings.Replace(data, b.old, b.new, 1))}
+		if _, err := load(fsys); err == nil || !strings.Contains(err.Error(), b.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// A new type is a file and nothing else.
+func TestNewTypeIsAFile(t *testing.T) {
+	fsys := copied(t)
+	data := strings.Replace(string(fsys["types/REMINDER-1.0.json"].Data), `"version": "1.0"`, `"version": "1.1"`, 1)
+	fsys["types/REMINDER-1.1.json"] = &fstest.MapFile{Data: []byte(data)}
+	types, err := load(fsys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := slices.IndexFunc(types, func(typ *Type) bool { return typ.Version == "1.1" })
+	if i < 0 {
+		t.Fatal("the new version isn't there")
+	}
+	if err := types[i].Validate(sample(t, "case/08-reminder.json")); err != nil {
+		t.Error(err)
+	}
+}
+
+// A body that draws on a file that isn't pinned doesn't compile.
+func TestUnpinnedPart(t *testing.T) {
+	typ, _ := Find("REMINDER", "1.0")
+	less := maps.Clone(typ.body.parts)
+	delete(less, "codes/purpose-1.json")
+	s := bodySchema{url: typ.body.url, body: typ.body.body, parts: less}
+	err := s.check(map[string]any{})
+	if err == nil || !strings.Contains(err.Error(), "is not pinned") {
+		t.Error(err)
+	}
+}
