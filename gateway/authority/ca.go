@@ -102,11 +102,11 @@ func (c *CA) Issue(request []byte, now time.Time) (*Issued, error) {
 	if card.Address.Party() != c.Party {
 		return nil, problem.New(problem.NotEntitled, "%s is not a desk of %s", card.Address, c.Party)
 	}
-	public, err := certs.ParsePublicKey(card.TLS)
+	key, err := certs.ParsePublicKey(card.TLS)
 	if err != nil {
 		return nil, err
 	}
-	cert, err := certs.IssueDesk(c.Certificate, c.key, fed.Name, card.Address, public, now)
+	cert, err := certs.IssueDesk(c.Certificate, c.key, fed.Name, card.Address, key, now)
 	if err != nil {
 		return nil, err
 	}

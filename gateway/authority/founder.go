@@ -2,7 +2,7 @@ package authority
 
 import (
 	"cmp"
-		"slices"
+	"slices"
 
 	"samband/gateway/envelope"
 	"samband/gateway/problem"

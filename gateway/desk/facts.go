@@ -99,7 +99,7 @@ func (d *Desk) became(next *lesson, h *envelope.Header, message signed.Hash, f *
 func factOf(message signed.Hash, r *auditlog.Record, note []byte, proof string) store.Fact {
 	return store.Fact{
 		Message: message, Event: string(r.Kind), Note: note, Proof: []byte(proof),
-		Index: r.Index, Time: r.Time, Register: r.RegisterSize,
+		Index: r.Index, Time: r.Time, Register: r.RegisterSize, Code: r.Code,
 	}
 }
 

@@ -12,12 +12,12 @@ import (
 	"samband/gateway/signed"
 )
 
-// sendQueued submits what is queued, oldest first. What the broker can't take
+// sendQueued submits what has no proof of acceptance yet, oldest first. What the broker can't take
 // now stops the round: the rest would fare no better.
 func (d *Desk) sendQueued(ctx context.Context) error {
 	var queued []store.OutboxItem
 	err := d.store.View(func(tx *store.Tx) (err error) {
-		queued, err = tx.OutboxIn(store.Queued)
+		queued, err = tx.ToSubmit()
 		return err
 	})
 	if err != nil {
@@ -60,8 +60,8 @@ func (d *Desk) submit(ctx context.Context, o store.OutboxItem) error {
 		})
 		return errors.Join(err, d.take(next, nothing), d.stillQueued(o, err))
 	}
-	d.compareClocks(begin, r.Time)
 	facts := []store.Fact{factOf(o.Message, r, nil, answer.Acceptance)}
+	d.compareClocks(begin, l, facts[0])
 	for _, f := range []*api.Fact{answer.Consigned, answer.End} {
 		if f == nil {
 			continue
@@ -181,6 +181,6 @@ func (d *Desk) stillQueued(o store.OutboxItem, err error) error {
 	}
 	d.touch()
 	return d.store.Update(func(tx *store.Tx) error {
-		return tx.SetOutbox(o.ID, store.Queued, p.Code, p.Detail)
+		return tx.SetOutbox(o.ID, o.State, p.Code, p.Detail)
 	})
 }

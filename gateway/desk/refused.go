@@ -100,7 +100,6 @@ func (d *Desk) rejected(ctx context.Context, l *logs, o store.OutboxItem, r *api
 		return errors.Join(err, d.take(next, nothing), d.stillQueued(o, err))
 	}
 	fact := factOf(o.Message, record, nil, r.Proof)
-	fact.Code = p.Code
 	return d.take(next, func(tx *store.Tx) error {
 		if err := tx.PutFact(fact); err != nil {
 			return err

@@ -100,8 +100,8 @@ func ParseStatement(text string) (*Statement, error) {
 	}
 	if s.Event == Refused {
 		s.Code = problem.Code(r.Word(one(r, "code")))
-		if _, ok := problem.Lookup(s.Code); !ok {
-			r.Fail(problem.New(problem.TextMalformed, "the code is not of the closed list"))
+		if row, _ := problem.Lookup(s.Code); row.Class != problem.Final {
+			r.Fail(problem.New(problem.TextMalformed, "the code is not a final one of the closed list"))
 		}
 	}
 	s.Time = r.Time(one(r, "time"))

@@ -68,6 +68,9 @@ func ParseFederation(note []byte) (*Federation, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := f.Check(); err != nil {
+		return nil, err
+	}
 	var keys []*signed.PublicKey
 	for _, founder := range f.Founders {
 		keys = append(keys, founder.Keys...)
@@ -75,7 +78,7 @@ func ParseFederation(note []byte) (*Federation, error) {
 	if err := signed.Verify(n, keys); err != nil {
 		return nil, err
 	}
-	return f, f.Check()
+	return f, nil
 }
 
 // ParseFederationText reads the text of a federation file, as founders do with a

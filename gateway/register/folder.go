@@ -8,29 +8,32 @@ import (
 )
 
 // Load replays the register of a log folder, such as a copy of the broker's
-// log/register, from its files alone: the entries must be those under a
-// checkpoint signed by the log key in the federation file.
+// log/register, from its files alone. Its exchange must be that of the
+// federation file, and its entries those under a checkpoint signed by the log
+// key that the file names.
 func Load(folder fs.FS, federation []byte) (*Register, error) {
-	r, err := New(federation)
+	f, err := ParseFederation(federation)
 	if err != nil {
 		return nil, err
 	}
-	head, err := auditlog.ReadCheckpoint(folder, r.federation.Register)
+	head, err := auditlog.ReadCheckpoint(folder, f.Register)
 	if err != nil {
 		return nil, err
 	}
+	var entries [][]byte
 	for entry, err := range auditlog.Entries(folder, head.Size) {
 		if err != nil {
 			return nil, err
 		}
-		if string(entry) == string(federation) && r.Size() == 1 {
-			continue // the first, which began the register
-		}
-		if _, err := r.Append(entry); err != nil {
-			return nil, err
-		}
+		entries = append(entries, entry)
 	}
-	if r.Head() != head {
+	r, err := Replay(entries)
+	switch {
+	case err != nil:
+		return nil, err
+	case r.Exchange() != f.Hash():
+		return nil, problem.New(problem.WrongExchange, "the register's exchange is %s", r.Exchange())
+	case r.Head() != head:
 		return nil, problem.New(problem.LogContradicts, "the entries are not those under the checkpoint of size %d", head.Size)
 	}
 	return r, nil

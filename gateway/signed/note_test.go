@@ -157,6 +157,15 @@ func TestNoteTampered(t *testing.T) {
 	}
 }
 
+// The bound on signature lines holds before any key is known.
+func TestMostSignatures(t *testing.T) {
+	ed := line(noteOf(t, text, keyOf(t, "fi", signed.Ed25519)), 0)
+	_, err := signed.ParseNote([]byte(text + "\n" + strings.Repeat(ed, signed.MaxSignatures)))
+	wantCode(t, err, "")
+	_, err = signed.ParseNote([]byte(text + "\n" + strings.Repeat(ed, signed.MaxSignatures+1)))
+	wantCode(t, err, problem.SignatureExtra)
+}
+
 func TestNoteTextTampered(t *testing.T) {
 	pair := pairOf(t, "fi")
 	b := string(noteOf(t, text, pair...).Bytes())

@@ -9,6 +9,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"time"
 
 	"samband/certs"
 	"samband/gateway/signed"
@@ -39,10 +40,13 @@ func (l *listener) Accept() (net.Conn, error) {
 // A conn is the bytes beneath a TLS connection, and who is at its other end.
 type conn struct {
 	net.Conn
-	edge   *Edge
-	slots  chan struct{}
+	edge  *Edge
+	slots chan struct{}
+
+	mu     sync.Mutex
 	caller signed.Address // "" before the handshake named it
-	once   sync.Once
+	until  time.Time      // its certificate ends
+	closed bool
 }
 
 // identify is called in the handshake.
@@ -51,20 +55,36 @@ func (c *conn) identify(chain []*x509.Certificate) error {
 	if err != nil {
 		return err
 	}
-	c.caller = caller
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return net.ErrClosed
+	}
+	c.caller, c.until = caller, chain[0].NotAfter
 	c.edge.metrics.connected.WithLabelValues(string(caller)).Inc()
 	return nil
 }
 
 func (c *conn) Close() error {
 	err := c.Conn.Close()
-	c.once.Do(func() {
-		<-c.slots
-		if c.caller != "" {
-			c.edge.metrics.connected.WithLabelValues(string(c.caller)).Dec()
-		}
-	})
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return err
+	}
+	c.closed = true
+	<-c.slots
+	if c.caller != "" {
+		c.edge.metrics.connected.WithLabelValues(string(c.caller)).Dec()
+	}
 	return err
+}
+
+// named returns who called, and when its certificate ends.
+func (c *conn) named() (signed.Address, time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.caller, c.until
 }
 
 type connKey struct{}
@@ -75,7 +95,9 @@ func withCaller(ctx context.Context, c net.Conn) context.Context {
 	return context.WithValue(ctx, connKey{}, c.(*tls.Conn).NetConn())
 }
 
-func callerOf(ctx context.Context) signed.Address { return ctx.Value(connKey{}).(*conn).caller }
+func callerOf(ctx context.Context) (signed.Address, time.Time) {
+	return ctx.Value(connKey{}).(*conn).named()
+}
 
 // serverLog takes what net/http has to say. Failed handshakes are noise of the
 // open network: counted, never logged.

@@ -11,8 +11,8 @@
 // turns the certificate chain into a desk's address; a chain that it refuses
 // never becomes a connection. Each request then passes, in this order:
 //
-//  1. Is the desk barred? It is asked each time, so a revocation acts at once on
-//     connections that are already there.
+//  1. Has its certificate ended, is the desk barred? This is asked each time, so
+//     a revocation acts at once on connections that are already there.
 //  2. Does the desk have a slot free? One desk can't take all of the broker.
 //  3. Does the desk have budget left? A desk that is refused too often waits.
 //  4. Are headers, query, media type and body in their form and bounds?

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"runtime/debug"
@@ -22,7 +23,7 @@ func (e *Edge) handler() http.Handler {
 		mux.Handle(route.Pattern(), e.route(route, actions[route.Operation]))
 	}
 	mux.Handle("/", e.route(api.Route{}, func(context.Context, api.Service, *call) (any, error) {
-		return nil, problem.New(problem.NotFound, "the contract has no such path and method")
+		return nil, refusedHere{problem.New(problem.NotFound, "the contract has no such path and method")}
 	}))
 	return mux
 }
@@ -38,10 +39,10 @@ func (e *Edge) route(route api.Route, act action) http.Handler {
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := time.Now()
-		caller := callerOf(r.Context())
+		caller, _ := callerOf(r.Context())
 		e.metrics.lastSeen.WithLabelValues(string(caller)).SetToCurrentTime()
-		answer, err := e.pass(w, r, route, caller, act)
-		status := e.answer(w, r, route, caller, answer, err)
+		answer, err := e.pass(w, r, route, act)
+		status := e.answer(w, route, caller, answer, err)
 		e.metrics.observe(pattern, status, time.Since(began))
 	})
 }
@@ -53,7 +54,11 @@ func (r refusedHere) Unwrap() error { return r.error }
 
 // pass lets a request through the edge's checks, in the order that the package
 // comment gives, and on to the service.
-func (e *Edge) pass(w http.ResponseWriter, r *http.Request, route api.Route, caller signed.Address, act action) (any, error) {
+func (e *Edge) pass(w http.ResponseWriter, r *http.Request, route api.Route, act action) (any, error) {
+	caller, until := callerOf(r.Context())
+	if time.Now().After(until) {
+		return nil, refusedHere{problem.New(problem.CertificateRefused, "the certificate of %s has expired", caller)}
+	}
 	if e.cfg.Barred(caller) {
 		return nil, refusedHere{problem.New(problem.DeskBarred, "the online ring of %s is revoked", caller)}
 	}
@@ -100,7 +105,7 @@ func (e *Edge) act(ctx context.Context, act action, c *call) (answer any, err er
 }
 
 // answer writes an answer or a problem, and returns the status.
-func (e *Edge) answer(w http.ResponseWriter, r *http.Request, route api.Route, caller signed.Address, answer any, err error) int {
+func (e *Edge) answer(w http.ResponseWriter, route api.Route, caller signed.Address, answer any, err error) int {
 	w.Header().Set("Cache-Control", "no-store")
 	if err == nil && answer == nil {
 		w.WriteHeader(http.StatusNoContent)
@@ -113,7 +118,7 @@ func (e *Edge) answer(w http.ResponseWriter, r *http.Request, route api.Route, c
 	if err == nil {
 		return write(w, http.StatusOK, api.JSONType, body)
 	}
-	refusal := e.refusal(r.Context(), route, caller, err)
+	refusal := e.refusal(route, caller, err)
 	code := refusal.Problem.Code
 	body, err = encode(refusal.Document())
 	if err != nil {
@@ -126,13 +131,13 @@ func (e *Edge) answer(w http.ResponseWriter, r *http.Request, route api.Route, c
 }
 
 // refusal makes the refusal of an error, and keeps the accounts.
-func (e *Edge) refusal(ctx context.Context, route api.Route, caller signed.Address, err error) *api.Refusal {
+func (e *Edge) refusal(route api.Route, caller signed.Address, err error) *api.Refusal {
 	here, isHere := err.(refusedHere)
 	if isHere {
 		err = here.error
 	}
-	if _, refused := problem.Of(err); !refused && (e.polls.Err() != nil || ctx.Err() != nil) {
-		err = problem.New(problem.BrokerBusy, "the broker stops, or the caller left")
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		err = problem.New(problem.BrokerBusy, "the call was not answered in time")
 	}
 	refusal := api.RefusalOf(err)
 	code, class := refusal.Problem.Code, refusal.Problem.Class()

@@ -17,9 +17,6 @@ import (
 // maxQuery bounds a request's query, in bytes.
 const maxQuery = 256
 
-// defaultLimit is the number of items that a caller gets who names none.
-const defaultLimit = 20
-
 // A call is a request in its bounds and form.
 type call struct {
 	route  api.Route
@@ -93,7 +90,7 @@ func parsePage(query url.Values) (p api.Page, err error) {
 	if err != nil {
 		return api.Page{}, err
 	}
-	limit, err := number(query, "limit", 1, api.MaxLimit, defaultLimit)
+	limit, err := number(query, "limit", 1, api.MaxLimit, api.DefaultLimit)
 	if err != nil {
 		return api.Page{}, err
 	}

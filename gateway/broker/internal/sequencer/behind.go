@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"samband/gateway/auditlog/tree"
 	"samband/gateway/signed"
 )
 
@@ -141,10 +142,10 @@ func (s *Sequencer) keep(ctx context.Context) {
 func (s *Sequencer) flush() (upTo uint64) {
 	c := s.Checkpoints()
 	for _, log := range []struct {
-		tree       Tree
+		tree       *tree.Tree
 		head       signed.Head
 		checkpoint []byte
-	}{{s.cfg.Audit, c.AuditHead, c.Audit}, {s.cfg.Registry, c.RegisterHead, c.Register}} {
+	}{{s.tree, c.AuditHead, c.Audit}, {s.registryTree, c.RegisterHead, c.Register}} {
 		if log.tree.Flushed() == log.head {
 			continue
 		}

@@ -162,37 +162,34 @@ func (s *Sequencer) grow(d *draft) error {
 		}
 	}
 	s.number, s.audit, s.registry = d.group.Number, d.audit, d.registry
-	for _, t := range []struct {
-		tree Tree
-		kind auditlog.Tree
-	}{{s.cfg.Audit, auditlog.Audit}, {s.cfg.Registry, auditlog.Register}} {
-		if leaves := d.leaves[t.kind]; len(leaves) > 0 {
-			if _, err := t.tree.Append(leaves); err != nil {
-				return err
-			}
-		}
+	if _, err := s.tree.Append(d.leaves[auditlog.Audit]...); err != nil {
+		return err
 	}
-	return s.sign(len(d.leaves[auditlog.Audit]) > 0, len(d.leaves[auditlog.Register]) > 0)
+	if _, err := s.registryTree.Append(d.leaves[auditlog.Register]...); err != nil {
+		return err
+	}
+	return s.sign()
 }
 
 // sign makes a checkpoint of each log that moved.
-func (s *Sequencer) sign(audit, registry bool) (err error) {
-	next := s.Checkpoints()
-	if audit {
-		next.AuditHead = s.audit.Head(s.cfg.AuditKey.Public.Name)
-		if next.Audit, err = auditlog.SignCheckpoint(next.AuditHead, s.cfg.AuditKey); err != nil {
+func (s *Sequencer) sign() (err error) {
+	c := s.Checkpoints()
+	c.number = s.number
+	if c.Audit == nil || c.AuditHead.Size != s.audit.Size() {
+		c.AuditHead = s.audit.Head(s.cfg.AuditKey.Public.Name)
+		if c.Audit, err = auditlog.SignCheckpoint(c.AuditHead, s.cfg.AuditKey); err != nil {
 			return err
 		}
 	}
-	if registry {
-		next.RegisterHead = s.registry.Head(s.cfg.RegisterKey.Public.Name)
-		if next.Register, err = auditlog.SignCheckpoint(next.RegisterHead, s.cfg.RegisterKey); err != nil {
+	if c.Register == nil || c.RegisterHead.Size != s.registry.Size() {
+		c.RegisterHead = s.registry.Head(s.cfg.RegisterKey.Public.Name)
+		if c.Register, err = auditlog.SignCheckpoint(c.RegisterHead, s.cfg.RegisterKey); err != nil {
 			return err
 		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.checkpoints = next
-	s.recent.note(next.AuditHead)
+	s.checkpoints = c
+	s.recent.note(c.AuditHead)
 	return nil
 }

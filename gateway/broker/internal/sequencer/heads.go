@@ -1,7 +1,10 @@
 package sequencer
 
 import (
+	"fmt"
+
 	"samband/gateway/auditlog"
+	"samband/gateway/auditlog/tree"
 	"samband/gateway/problem"
 	"samband/gateway/signed"
 )
@@ -73,7 +76,7 @@ func (s *Sequencer) auditRoot(size int64) (signed.Hash, error) {
 	if ok {
 		return root, nil
 	}
-	return s.cfg.Audit.RootAt(size)
+	return s.tree.RootAt(size)
 }
 
 // Show takes a checkpoint that somebody holds. One that bears our signature and
@@ -95,19 +98,19 @@ func (s *Sequencer) contradicted(checkpoint []byte) (*Stop, error) {
 	ours := s.Checkpoints()
 	h, err := auditlog.VerifyCheckpoint(checkpoint, s.cfg.AuditKey.Public)
 	if err == nil {
-		return s.compare(h, ours.AuditHead, s.cfg.Audit)
+		return s.compare(h, ours.AuditHead, s.tree)
 	}
 	if h, err = auditlog.VerifyCheckpoint(checkpoint, s.cfg.RegisterKey.Public); err != nil {
 		return nil, err
 	}
-	return s.compare(h, ours.RegisterHead, s.cfg.Registry)
+	return s.compare(h, ours.RegisterHead, s.registryTree)
 }
 
-func (s *Sequencer) compare(shown, ours signed.Head, tree Tree) (*Stop, error) {
+func (s *Sequencer) compare(shown, ours signed.Head, log *tree.Tree) (*Stop, error) {
 	if shown.Size > ours.Size {
 		return tailLost("%s has %d entries; a checkpoint that it signed names %d", ours.Origin, ours.Size, shown.Size), nil
 	}
-	root, err := tree.RootAt(shown.Size)
+	root, err := log.RootAt(shown.Size)
 	if err != nil {
 		return nil, err
 	}
@@ -128,5 +131,9 @@ func (s *Sequencer) Consistency(from int64, c Checkpoints) ([]signed.Hash, error
 	if from == 0 {
 		return nil, nil
 	}
-	return s.cfg.Audit.ProveConsistency(from, c.AuditHead.Size)
+	return s.tree.ProveConsistency(from, c.AuditHead.Size)
+}
+
+func tailLost(format string, args ...any) *Stop {
+	return &Stop{StopTailLost, fmt.Sprintf(format, args...)}
 }

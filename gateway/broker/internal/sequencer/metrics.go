@@ -59,5 +59,5 @@ func (m *Metrics) committed(d time.Duration, acts int) {
 	m.size.Observe(float64(acts))
 }
 
-func (m *Metrics) alarm(a Alarm)          { m.alarms.WithLabelValues(string(a)).Inc() }
-func (m *Metrics) stopped(kind StopKind)  { m.alarms.WithLabelValues(string(kind)).Inc() }
+func (m *Metrics) alarm(a Alarm)         { m.alarms.WithLabelValues(string(a)).Inc() }
+func (m *Metrics) stopped(kind StopKind) { m.alarms.WithLabelValues(string(kind)).Inc() }

@@ -33,6 +33,7 @@ import (
 	"time"
 
 	"samband/gateway/auditlog"
+	"samband/gateway/auditlog/tree"
 	"samband/gateway/problem"
 	"samband/gateway/register"
 	"samband/gateway/signed"
@@ -62,18 +63,6 @@ type Archive interface {
 	ReadGroup(number uint64) ([]byte, error)
 	Each(from uint64, do func(number uint64, payload []byte) error) error
 	Last() (number uint64, ok bool)
-}
-
-// A Tree is one log: in memory at once, in tiles when flushed. Its methods may
-// be called from many goroutines, Append and Flush from one each.
-type Tree interface {
-	Head() signed.Head    // with all that was appended
-	Flushed() signed.Head // what tiles and checkpoint on the disk say
-	Append(leaves [][]byte) (signed.Head, error)
-	RootAt(size int64) (signed.Hash, error)
-	Prove(index, size int64) ([]signed.Hash, error)
-	ProveConsistency(old, size int64) ([]signed.Hash, error)
-	Flush(checkpoint []byte) error
 }
 
 // An Index answers what is known of messages; it is derived from the groups and
@@ -111,14 +100,14 @@ type Config struct {
 	RegisterKey *signed.PrivateKey
 	MAC         []byte // the key of the groups' authentication; JOURNAL never sees it
 
-	Journal  Journal
-	Archive  Archive
-	Audit    Tree
-	Registry Tree
-	Index    Index
-	Clock    Clock
-	Log      *slog.Logger
-	Metrics  *Metrics
+	Journal     Journal
+	Archive     Archive
+	AuditDir    string // folders of the two logs' tiles
+	RegistryDir string
+	Index       Index
+	Clock       Clock
+	Log         *slog.Logger
+	Metrics     *Metrics
 
 	// Shown are the checkpoints with our signature that desks showed us before
 	// and that the log did not reach then; Keep adds one, durably.
@@ -141,6 +130,9 @@ type Sequencer struct {
 	cache    *cache
 	behind   *backlog
 
+	tree         *tree.Tree // of the audit log
+	registryTree *tree.Tree
+
 	// What JOURNAL holds and may hold, in bytes.
 	used, limit atomic.Int64
 	full        atomic.Bool // JOURNAL refused a group
@@ -159,6 +151,8 @@ type Sequencer struct {
 type Checkpoints struct {
 	Audit, Register         []byte
 	AuditHead, RegisterHead signed.Head
+
+	number uint64 // of the group that led to them
 }
 
 // A Stop is why the writer accepts nothing any more.
@@ -229,11 +223,11 @@ func (s *Sequencer) Checkpoints() Checkpoints {
 // Prove writes the proof that an entry of either log stands under a checkpoint
 // that Checkpoints returned after the entry was committed.
 func (s *Sequencer) Prove(e auditlog.Entry, c Checkpoints) ([]byte, error) {
-	tree, checkpoint, size := s.cfg.Audit, c.Audit, c.AuditHead.Size
+	log, checkpoint, size := s.tree, c.Audit, c.AuditHead.Size
 	if e.Record.Tree() == auditlog.Register {
-		tree, checkpoint, size = s.cfg.Registry, c.Register, c.RegisterHead.Size
+		log, checkpoint, size = s.registryTree, c.Register, c.RegisterHead.Size
 	}
-	hashes, err := tree.Prove(e.Record.Index, size)
+	hashes, err := log.Prove(e.Record.Index, size)
 	if err != nil {
 		return nil, err
 	}

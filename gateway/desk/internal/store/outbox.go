@@ -145,9 +145,13 @@ func (t *Tx) Outboxes(limit int) ([]OutboxItem, error) {
 	return rows(t, "read outbox", scanOutbox, outboxColumns+`ORDER BY o.seq DESC LIMIT ?`, limit)
 }
 
-// OutboxIn returns the items in a state, oldest first.
-func (t *Tx) OutboxIn(state State) ([]OutboxItem, error) {
-	return rows(t, "read outbox", scanOutbox, outboxColumns+`WHERE o.state = ? ORDER BY o.seq`, string(state))
+// ToSubmit returns the items that have no proof of acceptance, oldest first:
+// what is queued, and what was heard of before its acceptance was.
+func (t *Tx) ToSubmit() ([]OutboxItem, error) {
+	return rows(t, "read outbox", scanOutbox, outboxColumns+`WHERE o.state = 'queued'
+		OR o.state IN ('consigned', 'handed-over', 'refused', 'expired') AND NOT EXISTS
+			(SELECT 1 FROM facts f WHERE f.message = o.message AND f.event = 'accepted')
+		ORDER BY o.seq`)
 }
 
 // Send returns the items of a send, by recipient.

@@ -1,0 +1,85 @@
+// Samband-audit is the auditor's tool: it proves from files alone, offline, that
+// an exchange's logs are whole, or that one message has the standing that a desk
+// says it has.
+//
+//	samband-audit verify --federation federation log/audit log/register
+//	samband-audit verify --federation federation --proof acceptance --message envelope
+//
+// All it believes is the federation file, which names the keys of the logs, and
+// whose fingerprint it prints for people to compare. The key that lies beside a
+// log is not read. It says in words what it proved, and what not.
+//
+// Exit codes: 0 proved, 1 failed (a file that can't be read), 2 wrong usage,
+// 6 not proved: something is bent, missing, or of another exchange or message.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"samband/gateway/auditlog"
+	"samband/gateway/problem"
+)
+
+func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+
+// Exit codes.
+const (
+	exitFailed    = 1
+	exitUsage     = 2
+	exitNotProved = 6
+)
+
+// errUsage marks errors in how the program was called.
+var errUsage = errors.New("see --help")
+
+// A mismatch says that two things which should belong together don't.
+type mismatch string
+
+func (m mismatch) Error() string { return string(m) }
+
+func mismatchf(format string, args ...any) error { return mismatch(fmt.Sprintf(format, args...)) }
+
+func run(args []string, stdout, stderr io.Writer) int {
+	root := newRoot()
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.Execute()
+	if err == nil {
+		return 0
+	}
+	fmt.Fprintln(stderr, "samband-audit:", err)
+	switch {
+	case notProved(err):
+		fmt.Fprintln(stderr, "NOT PROVED. Keep these files as they are: they may be evidence.")
+		return exitNotProved
+	case errors.Is(err, errUsage):
+		return exitUsage
+	}
+	return exitFailed
+}
+
+// notProved reports whether err speaks of what was verified, and not of how.
+func notProved(err error) bool {
+	var m mismatch
+	var d *auditlog.Damage
+	_, p := problem.Of(err)
+	return p || errors.As(err, &m) || errors.As(err, &d)
+}
+
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "samband-audit",
+		Short:         "Verify what an exchange's logs say, from files alone",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return fmt.Errorf("%w; %w", err, errUsage) })
+	root.AddCommand(newVerify())
+	return root
+}

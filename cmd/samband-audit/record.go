@@ -1,0 +1,163 @@
+package main
+
+import (
+	"fmt"
+
+	"samband/gateway/auditlog"
+	"samband/gateway/envelope"
+	"samband/gateway/register"
+	"samband/gateway/signed"
+)
+
+// A provedRecord is a record that was proved to stand in a log.
+type provedRecord struct {
+	Log      string      `json:"log"`
+	Key      string      `json:"key"`
+	Size     int64       `json:"size"`
+	Root     signed.Hash `json:"root"`
+	Index    int64       `json:"index"`
+	Kind     string      `json:"kind"`
+	Time     string      `json:"time"`
+	Says     string      `json:"says"`
+	About    string      `json:"about,omitempty"`     // "message" or "statement", when one was compared
+	SignedBy string      `json:"signed_by,omitempty"` // whose signatures were verified by the register
+
+	record *auditlog.Record
+}
+
+// proveRecord proves a proof by the key of the log that its kind belongs to.
+func proveRecord(b []byte, f *register.Federation) (*provedRecord, error) {
+	p, err := auditlog.ParseProof(b)
+	if err != nil {
+		return nil, err
+	}
+	key := f.Audit
+	if p.Entry.Record.Tree() == auditlog.Register {
+		key = f.Register
+	}
+	r, head, err := p.Verify(key)
+	if err != nil {
+		return nil, err
+	}
+	if r.Exchange != f.Hash() {
+		return nil, mismatchf("the record is of another exchange: %s", r.Exchange)
+	}
+	return &provedRecord{
+		Log: head.Origin, Key: key.VerifierKey(), Size: head.Size, Root: head.Root,
+		Index: r.Index, Kind: string(r.Kind), Time: r.Time.String(), Says: says(r), record: r,
+	}, nil
+}
+
+// aboutMessage holds that the record speaks of this very envelope and, given the
+// register, that its sender signed it.
+func (p *provedRecord) aboutMessage(b []byte, law *register.Register) error {
+	e, err := envelope.Parse(b)
+	if err != nil {
+		return err
+	}
+	r := p.record
+	text := e.TextHash()
+	switch {
+	case e.Exchange != r.Exchange:
+		return mismatchf("the message is of another exchange")
+	case text != r.Message && text != r.TextHash:
+		return mismatchf("the record is not about this message, whose text has the hash %s", text)
+	case r.Kind == auditlog.Accepted && !acceptedAsSent(r, &e.Header):
+		return mismatchf("the record names this message and says otherwise who sent it, to whom, or until when")
+	}
+	p.About = "message"
+	if law == nil {
+		return nil
+	}
+	v, err := p.view(law)
+	if err != nil {
+		return err
+	}
+	p.SignedBy = string(e.From)
+	return v.VerifyMessage(e)
+}
+
+func acceptedAsSent(r *auditlog.Record, h *envelope.Header) bool {
+	return r.ID == h.ID && r.From == h.From && r.To == h.To && r.Type == h.Type.Name &&
+		r.Urgency == h.Urgency && r.Expires == h.Expires
+}
+
+// aboutStatement holds the same of a consignment or statement.
+func (p *provedRecord) aboutStatement(b []byte, law *register.Register) error {
+	n, err := signed.ParseNote(b)
+	if err != nil {
+		return err
+	}
+	if signed.HashOf(b) != p.record.Statement {
+		return mismatchf("the record is not about this note, which has the hash %s", signed.HashOf(b))
+	}
+	s, err := parseStatement(n)
+	if err != nil {
+		return err
+	}
+	if err := s.fits(p.record); err != nil {
+		return err
+	}
+	p.About = "statement"
+	if law == nil {
+		return nil
+	}
+	v, err := p.view(law)
+	if err != nil {
+		return err
+	}
+	p.SignedBy = string(s.signer)
+	return s.verify(v)
+}
+
+// view is the register as it was when the broker decided the record.
+func (p *provedRecord) view(law *register.Register) (register.View, error) {
+	r := p.record
+	head := signed.Head{Origin: law.Federation().Register.Name, Size: r.RegisterSize, Root: r.RegisterRoot}
+	if err := law.CheckHead(head); err != nil {
+		return register.View{}, fmt.Errorf("the record was decided under a register that isn't this one: %w", err)
+	}
+	if head.Size < 1 {
+		return register.View{}, mismatchf("the record was decided under an empty register")
+	}
+	return law.At(head.Size), nil
+}
+
+// A statement is either form of a desk's word about a message.
+type statement struct {
+	exchange signed.Hash
+	signer   signed.Address
+	subject  auditlog.Record // the lines of the record that it must fit
+	verify   func(register.View) error
+}
+
+func parseStatement(n *signed.Note) (*statement, error) {
+	if signed.FormOf(n.Text) == envelope.ConsignmentForm {
+		c, err := envelope.ParseConsignment(n.Text)
+		if err != nil {
+			return nil, err
+		}
+		return &statement{c.Exchange, c.Signer, auditlog.Record{Kind: auditlog.Consigned, By: c.Signer, Message: c.Message},
+			func(v register.View) error { return v.VerifyConsignment(n, c) }}, nil
+	}
+	s, err := envelope.ParseStatement(n.Text)
+	if err != nil {
+		return nil, err
+	}
+	subject := auditlog.Record{Kind: auditlog.Kind(s.Event), By: s.Signer, Message: s.Message, Code: s.Code}
+	if s.Event == envelope.Withdrawn {
+		subject = auditlog.Record{Kind: auditlog.Withdrawn, From: s.Signer, ID: s.ID}
+	}
+	return &statement{s.Exchange, s.Signer, subject,
+		func(v register.View) error { return v.VerifyStatement(n, s) }}, nil
+}
+
+func (s *statement) fits(r *auditlog.Record) error {
+	want := s.subject
+	same := r.Kind == want.Kind && r.By == want.By && r.From == want.From && r.ID == want.ID && r.Code == want.Code &&
+		(r.Kind == auditlog.Withdrawn || r.Message == want.Message)
+	if s.exchange != r.Exchange || !same {
+		return mismatchf("the record names this note and says otherwise what it says")
+	}
+	return nil
+}

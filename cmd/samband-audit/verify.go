@@ -1,0 +1,191 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"samband/gateway/auditlog"
+	"samband/gateway/envelope"
+	"samband/gateway/register"
+	"samband/gateway/signed"
+)
+
+// What the flags of verify ask.
+type question struct {
+	federation  string
+	fingerprint string
+	logs        []string
+	proof       string
+	message     string
+	statement   string
+	register    string
+	json        bool
+}
+
+func newVerify() *cobra.Command {
+	q := &question{}
+	c := &cobra.Command{
+		Use:   "verify --federation FILE {LOGDIR... | --proof PROOF}",
+		Short: "Prove whole logs, or one proof with its message",
+		Long: `Prove whole logs (the folders of the audit log, of the register, or both, in any
+order), or one proof, with the message or statement that it is about.
+
+With --register the proof's message or statement is also verified by its
+signer's keys, as the register had them when the broker decided.`,
+		Example: `  samband-audit verify --federation federation log/audit log/register
+  samband-audit verify --federation federation --proof acceptance --message envelope --register log/register`,
+		RunE: func(c *cobra.Command, args []string) error {
+			q.logs = args
+			return q.answer(c.OutOrStdout())
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&q.federation, "federation", "", "the exchange's federation file")
+	f.StringVar(&q.fingerprint, "fingerprint", "", "fingerprint that the federation file must have")
+	f.StringVar(&q.proof, "proof", "", "a proof, as desks keep them")
+	f.StringVar(&q.message, "message", "", "the envelope that the proof is about")
+	f.StringVar(&q.statement, "statement", "", "the consignment or statement that the proof is about")
+	f.StringVar(&q.register, "register", "", "folder of the register's log, for the signatures of message or statement")
+	f.BoolVar(&q.json, "json", false, "print one JSON object")
+	return c
+}
+
+func (q *question) check() error {
+	fault := ""
+	switch {
+	case q.federation == "":
+		fault = "--federation is missing: a key that lies beside a log proves nothing"
+	case q.proof == "" && len(q.logs) == 0:
+		fault = "name a log's folder, or a proof by --proof"
+	case q.proof != "" && len(q.logs) > 0:
+		fault = "either logs or one proof; the register's folder goes with --register"
+	case q.proof == "" && (q.message != "" || q.statement != "" || q.register != ""):
+		fault = "--message, --statement and --register go with --proof"
+	case q.message != "" && q.statement != "":
+		fault = "a proof is about a message or about a statement"
+	case q.register != "" && q.message == "" && q.statement == "":
+		fault = "--register goes with --message or --statement"
+	}
+	if fault != "" {
+		return fmt.Errorf("%s; %w", fault, errUsage)
+	}
+	return nil
+}
+
+// answer proves what is asked and reports it; a report of what was not proved is
+// given in JSON only, since for people the error says it.
+func (q *question) answer(out io.Writer) error {
+	if err := q.check(); err != nil {
+		return err
+	}
+	r := &report{}
+	err := q.prove(r)
+	if q.json && (err == nil || notProved(err)) {
+		return joinFirst(err, r.json(out, err))
+	}
+	if err != nil {
+		return err
+	}
+	return r.words(out)
+}
+
+// joinFirst returns the first error that is one.
+func joinFirst(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (q *question) prove(r *report) error {
+	federation, err := q.readFederation()
+	if err != nil {
+		return err
+	}
+	r.Exchange = exchange{federation.Name, federation.Hash(), q.fingerprint != ""}
+	if q.proof != "" {
+		r.Proof, err = q.proveOne(federation)
+		return err
+	}
+	for _, dir := range q.logs {
+		l, err := proveLog(dir, federation)
+		if err != nil {
+			return fmt.Errorf("%s: %w", dir, err)
+		}
+		r.Logs = append(r.Logs, *l)
+	}
+	return nil
+}
+
+func (q *question) readFederation() (*register.Federation, error) {
+	b, err := readFile(q.federation, register.MaxEntry)
+	if err != nil {
+		return nil, err
+	}
+	f, err := register.ParseFederation(b)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", q.federation, err)
+	}
+	if q.fingerprint == "" {
+		return f, nil
+	}
+	want, err := signed.ParseHash(q.fingerprint)
+	if err != nil {
+		return nil, fmt.Errorf("--fingerprint is not a hash in base64; %w", errUsage)
+	}
+	if f.Hash() != want {
+		return nil, mismatchf("%s is of another exchange: its fingerprint is %s", q.federation, f.Hash())
+	}
+	return f, nil
+}
+
+// proveOne proves one proof, and what it is about.
+func (q *question) proveOne(f *register.Federation) (*provedRecord, error) {
+	b, err := readFile(q.proof, auditlog.MaxProof)
+	if err != nil {
+		return nil, err
+	}
+	p, err := proveRecord(b, f)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", q.proof, err)
+	}
+	var law *register.Register
+	if q.register != "" {
+		if law, _, err = replay(q.register, f); err != nil {
+			return nil, fmt.Errorf("%s: %w", q.register, err)
+		}
+	}
+	about, file, max := p.aboutMessage, q.message, envelope.MaxEnvelope
+	if q.statement != "" {
+		about, file, max = p.aboutStatement, q.statement, register.MaxEntry
+	}
+	if file == "" {
+		return p, nil
+	}
+	if b, err = readFile(file, max); err != nil {
+		return nil, err
+	}
+	if err := about(b, law); err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return p, nil
+}
+
+// readFile reads a file within a bound.
+func readFile(path string, max int) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, int64(max)+1))
+	if err == nil && len(b) > max {
+		err = mismatchf("%s has more than %d bytes", path, max)
+	}
+	return b, err
+}

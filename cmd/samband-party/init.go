@@ -1,0 +1,62 @@
+package main
+
+import (
+	"errors"
+	"io/fs"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"samband/gateway/authority"
+)
+
+func newInit(s *settings) *cobra.Command {
+	var party, title string
+	var founder bool
+	c := &cobra.Command{
+		Use:   "init",
+		Short: "Make a party's authority, and with --founder its share of the root",
+		Long: `Make a party's authority, and with --founder its share of the root.
+
+Keys that are there already are kept, so a second attempt does no harm.`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			passphrase, err := s.readPassphrase(c)
+			if err != nil {
+				return err
+			}
+			var notes []string
+			_, err = authority.CreateParty(s.dir, party, title, passphrase)
+			if notes, err = kept(notes, "authority", err); err != nil {
+				return err
+			}
+			next := "hand the card to a founder, who admits the party: samband-party admit"
+			if founder {
+				_, err = authority.CreateFounder(s.dir, party, passphrase)
+				if notes, err = kept(notes, "root", err); err != nil {
+					return err
+				}
+				next = "hand " + filepath.Join(s.dir, "root", "card") + " to the founder who drafts the federation; then " + next
+			}
+			if passphrase == nil {
+				notes = append(notes, "the keys lie open: keep the folder where nobody else reads")
+			}
+			return s.say(c, result{
+				Made: "the authority of " + party, File: filepath.Join(s.dir, "authority", "card"),
+				Note: notes, Next: next,
+			})
+		},
+	}
+	c.Flags().StringVar(&party, "party", "", "the party's name: a country's code (se) or an organisation's name")
+	c.Flags().StringVar(&title, "title", "", "the party's title, in its own words")
+	c.Flags().BoolVar(&founder, "founder", false, "make a share of the root too")
+	return need(c, "party", "title")
+}
+
+// kept turns "is there already" into a note.
+func kept(notes []string, what string, err error) ([]string, error) {
+	if errors.Is(err, fs.ErrExist) {
+		return append(notes, "the keys of the "+what+" were there already and are kept"), nil
+	}
+	return notes, err
+}

@@ -1,0 +1,159 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"samband/gateway/authority"
+	"samband/gateway/signed"
+)
+
+// settings are the flags that every command has.
+type settings struct {
+	dir        string
+	passphrase string
+	json       bool
+}
+
+// maxFile bounds what is read from files that others brought.
+const maxFile = 1 << 20
+
+func (s *settings) readPassphrase(c *cobra.Command) ([]byte, error) {
+	var b []byte
+	var err error
+	switch s.passphrase {
+	case "":
+		return nil, nil
+	case "-":
+		b, err = io.ReadAll(io.LimitReader(c.InOrStdin(), maxFile))
+	default:
+		b, err = readFile(s.passphrase)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read passphrase: %w", err)
+	}
+	line, _, _ := bytes.Cut(b, []byte("\n"))
+	if line = bytes.TrimSuffix(line, []byte("\r")); len(line) == 0 {
+		return nil, fmt.Errorf("the passphrase in %s is empty", s.passphrase)
+	}
+	return line, nil
+}
+
+func (s *settings) founder(c *cobra.Command) (*authority.Founder, error) {
+	return open(s, c, authority.OpenFounder)
+}
+
+func (s *settings) party(c *cobra.Command) (*authority.Party, error) {
+	return open(s, c, authority.OpenParty)
+}
+
+func (s *settings) ca(c *cobra.Command) (*authority.CA, error) {
+	return open(s, c, authority.OpenCA)
+}
+
+func open[T any](s *settings, c *cobra.Command, open func(string, []byte) (T, error)) (T, error) {
+	passphrase, err := s.readPassphrase(c)
+	if err != nil {
+		var none T
+		return none, err
+	}
+	return open(s.dir, passphrase)
+}
+
+func readFile(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err == nil && len(b) > maxFile {
+		err = fmt.Errorf("%s has more than %d bytes", path, maxFile)
+	}
+	return b, err
+}
+
+// readAs reads a file and parses it; what is wrong is said with the file's name.
+func readAs[T any](path string, parse func([]byte) (T, error)) (T, error) {
+	var none T
+	b, err := readFile(path)
+	if err != nil {
+		return none, err
+	}
+	v, err := parse(b)
+	if err != nil {
+		return none, fmt.Errorf("%s: %w", path, err)
+	}
+	return v, nil
+}
+
+// A result is what a command made.
+type result struct {
+	Made string   `json:"made"`
+	File string   `json:"file,omitempty"`
+	Hash string   `json:"hash,omitempty"`
+	Note []string `json:"note,omitempty"`
+	Next string   `json:"next"`
+}
+
+func (s *settings) say(c *cobra.Command, r result) error {
+	out := c.OutOrStdout()
+	if s.json {
+		return json.NewEncoder(out).Encode(r)
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "Made: %s\n", r.Made)
+	if r.File != "" {
+		fmt.Fprintf(&b, "File: %s\n", r.File)
+	}
+	if r.Hash != "" {
+		fmt.Fprintf(&b, "Hash: %s\n", r.Hash)
+	}
+	for _, n := range r.Note {
+		fmt.Fprintf(&b, "Note: %s\n", n)
+	}
+	fmt.Fprintf(&b, "Next: %s\n", r.Next)
+	_, err := io.WriteString(out, b.String())
+	return err
+}
+
+// entry says that an entry was made and where it goes.
+func (s *settings) entry(c *cobra.Command, what string, m *authority.Made, notes ...string) error {
+	return s.say(c, result{
+		Made: what, File: m.File, Hash: m.Hash.String(), Note: notes,
+		Next: "bring the file to the broker: samband-broker enter " + m.File,
+	})
+}
+
+// parseMoment reads a time, or a day at its beginning, in UTC.
+func parseMoment(s string) (signed.Time, error) {
+	if day, err := time.Parse(time.DateOnly, s); err == nil {
+		return signed.At(day), nil
+	}
+	t, err := signed.ParseTime(s)
+	if err != nil {
+		return t, fmt.Errorf("%q is not a day (2027-01-01) or a time (2027-01-01T08:00:00Z); %w", s, errUsage)
+	}
+	return t, nil
+}
+
+// need marks flags that a command can't do without.
+func need(c *cobra.Command, flags ...string) *cobra.Command {
+	inner := c.RunE
+	c.RunE = func(c *cobra.Command, args []string) error {
+		for _, f := range flags {
+			if !c.Flags().Changed(f) {
+				return fmt.Errorf("--%s is missing; %w", f, errUsage)
+			}
+		}
+		return inner(c, args)
+	}
+	return c
+}

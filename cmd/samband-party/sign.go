@@ -1,0 +1,76 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"samband/gateway/authority"
+	"samband/gateway/register"
+	"samband/gateway/signed"
+)
+
+func newSign(s *settings) *cobra.Command {
+	return &cobra.Command{
+		Use:   "sign DRAFT",
+		Short: "Sign a draft of the root that another founder made; keep it once it is whole",
+		Long: `Sign a draft of the root that another founder made; keep it once it is whole.
+
+Read the draft first: it is text. The signatures are added to the file, which
+goes on to the next founder. Those who signed before run the command once more
+on the whole file, so that their next draft follows it.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			f, err := s.founder(c)
+			if err != nil {
+				return err
+			}
+			draft, err := readAs(args[0], f.Cosign)
+			if err != nil {
+				return err
+			}
+			return s.draft(c, signed.FormOf(string(draft.Note)), draft, args[0])
+		},
+	}
+}
+
+// draft saves a draft and says who signs next, or where it goes.
+func (s *settings) draft(c *cobra.Command, what string, d *authority.Draft, path string) error {
+	if err := d.Save(path); err != nil {
+		return err
+	}
+	if d.Made == nil {
+		return s.say(c, result{
+			Made: "a draft of " + what, File: path,
+			Note: []string{"still to sign: " + strings.Join(d.Missing, ", ")},
+			Next: "carry the file to the next founder: samband-party sign " + path,
+		})
+	}
+	if strings.HasPrefix(string(d.Note), register.FederationForm+"\n") {
+		return s.say(c, result{
+			Made: what, File: path, Hash: d.Made.Hash.String(),
+			Note: []string{"it is whole: the hash is the exchange"},
+			Next: "let every founder run samband-party sign " + path + " once more, compare the hash by voice, and give the file to the broker and to every party",
+		})
+	}
+	return s.say(c, result{
+		Made: what, File: path, Hash: d.Made.Hash.String(),
+		Note: []string{"it is whole; the founders who signed before keep it by samband-party sign " + path},
+		Next: "bring the file to the broker: samband-broker enter " + path,
+	})
+}
+
+// begin signs a text of the root as its first founder.
+func (s *settings) begin(c *cobra.Command, f *authority.Founder, what, name, text string) error {
+	path := fmt.Sprintf("%s/drafts/%s", strings.TrimSuffix(s.dir, "/"), name)
+	if _, err := os.Stat(path); err == nil {
+		fmt.Fprintf(c.ErrOrStderr(), "The draft %s that was there before is replaced.\n", path)
+	}
+	draft, err := f.Sign(text)
+	if err != nil {
+		return err
+	}
+	return s.draft(c, what, draft, path)
+}

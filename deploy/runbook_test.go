@@ -1,0 +1,112 @@
+package deploy
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+var (
+	heading = regexp.MustCompile(`(?m)^#+ (.+)$`)
+	link    = regexp.MustCompile(`\]\(#([^)]*)\)`)
+	code    = regexp.MustCompile("(?m)`([^`\n]+)`|^    (.+)$")
+)
+
+// anchor is what a heading is called in a link.
+func anchor(heading string) string {
+	return strings.ReplaceAll(strings.ToLower(heading), " ", "-")
+}
+
+func TestRunbookAnchors(t *testing.T) {
+	text := read(t, "RUNBOOK.md")
+	there := map[string]bool{}
+	for _, m := range heading.FindAllStringSubmatch(text, -1) {
+		there[anchor(m[1])] = true
+	}
+	for _, m := range link.FindAllStringSubmatch(text, -1) {
+		if !there[m[1]] {
+			t.Errorf("the runbook links to #%s, which is no heading of it", m[1])
+		}
+	}
+	for _, a := range alerts(t) {
+		_, at, _ := strings.Cut(a.Annotations["runbook_url"], "#")
+		if !there[at] {
+			t.Errorf("%s points to #%s, which the runbook doesn't have", a.Alert, at)
+		}
+	}
+}
+
+// What the writer can say at a start, and every reason for which it stops or
+// raises an alarm, is in the runbook by the very word that the operator reads.
+func TestRunbookKnowsWhatTheWriterSays(t *testing.T) {
+	text := read(t, "RUNBOOK.md")
+	for _, kind := range []string{"Finding", "StopKind", "Alarm"} {
+		words := constants(t, "../gateway/broker/internal/sequencer", kind)
+		if len(words) == 0 {
+			t.Errorf("the sequencer has no %s: what does it call them now?", kind)
+		}
+		for _, w := range words {
+			if !strings.Contains(text, "| `"+w+"` |") {
+				t.Errorf("the runbook doesn't say what to do about the %s %q", kind, w)
+			}
+		}
+	}
+}
+
+// constants returns the values of a package's constants of a type.
+func constants(t *testing.T, dir, name string) (values []string) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "*.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		f, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(f, func(n ast.Node) bool {
+			spec, ok := n.(*ast.ValueSpec)
+			if !ok {
+				return true
+			}
+			if of, ok := spec.Type.(*ast.Ident); !ok || of.Name != name {
+				return true
+			}
+			for _, v := range spec.Values {
+				s, err := strconv.Unquote(v.(*ast.BasicLit).Value)
+				if err != nil {
+					t.Fatal(err)
+				}
+				values = append(values, s)
+			}
+			return true
+		})
+	}
+	return values
+}
+
+// call is a program of ours with a subcommand, at the beginning of a line or
+// after sudo.
+var call = regexp.MustCompile(`^(?:sudo -u \S+ )?(samband-(?:broker|desk|party|audit) [a-z-]+.*)`)
+
+// Commands in the runbook are commands that exist.
+func TestRunbookCommands(t *testing.T) {
+	called := 0
+	for _, m := range code.FindAllStringSubmatch(read(t, "RUNBOOK.md"), -1) {
+		c := call.FindStringSubmatch(m[1] + m[2])
+		if c == nil || strings.Contains(c[1], "/usr/local") {
+			continue
+		}
+		parseCommand(strings.Fields(c[1])).holds(t)
+		called++
+	}
+	if called < 6 {
+		t.Errorf("found %d commands in the runbook: it has more", called)
+	}
+}

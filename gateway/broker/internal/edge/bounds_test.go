@@ -1,0 +1,143 @@
+package edge
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"samband/gateway/api"
+	"samband/gateway/problem"
+)
+
+// raw is a client without manners.
+func (b *bench) raw(conf *tls.Config) *http.Client {
+	t := &http.Transport{TLSClientConfig: conf, ForceAttemptHTTP2: true}
+	b.t.Cleanup(t.CloseIdleConnections)
+	return &http.Client{Transport: t}
+}
+
+func TestBoundsAndForms(t *testing.T) {
+	b := newBench(t)
+	client := b.raw(b.tls(b.parties["se"], "se.spoc"))
+	envelope := http.Header{"Content-Type": {api.EnvelopeType}}
+	want := http.Header{"Content-Type": {api.JSONType}}
+	for _, c := range []struct {
+		name, method, target string
+		header               http.Header
+		body                 string
+		code                 problem.Code
+	}{
+		{"no such path", "GET", "/v1/nothing", nil, "", problem.NotFound},
+		{"no such method", "DELETE", "/v1/envelopes", nil, "", problem.NotFound},
+		{"body too long", "POST", "/v1/envelopes", envelope, strings.Repeat("x", api.MaxEnvelope+1), problem.Oversize},
+		{"no media type", "POST", "/v1/envelopes", nil, "x", problem.TextMalformed},
+		{"other media type", "POST", "/v1/envelopes", want, "x", problem.TextMalformed},
+		{"head not a number", "POST", "/v1/envelopes", http.Header{"Content-Type": {api.EnvelopeType}, api.AuditHeader: {"-1"}}, "x", problem.TextMalformed},
+		{"head twice", "GET", "/v1/inbox", http.Header{api.AuditHeader: {"1", "1"}}, "", problem.TextMalformed},
+		{"cursor malformed", "GET", "/v1/inbox?after=01", nil, "", problem.TextMalformed},
+		{"wait too long", "GET", "/v1/inbox?wait=56", nil, "", problem.TextMalformed},
+		{"limit zero", "GET", "/v1/progress?limit=0", nil, "", problem.TextMalformed},
+		{"limit too high", "GET", "/v1/progress?limit=101", nil, "", problem.TextMalformed},
+		{"limit twice", "GET", "/v1/progress?limit=1&limit=1", nil, "", problem.TextMalformed},
+		{"unknown name", "GET", "/v1/progress?offset=1", nil, "", problem.TextMalformed},
+		{"query malformed", "GET", "/v1/progress?after=%zz", nil, "", problem.TextMalformed},
+		{"query too long", "GET", "/v1/progress?after=" + strings.Repeat("1", maxQuery), nil, "", problem.Oversize},
+		{"want with spaces", "POST", "/v1/want", want, `{"message": "KkpIUX1hyFsblz13FK/QIg2r6UbGm3hSZcFnx2mRZ1s="}`, problem.TextMalformed},
+		{"want of two", "POST", "/v1/want", want, `{"message":"KkpIUX1hyFsblz13FK/QIg2r6UbGm3hSZcFnx2mRZ1s=","also":1}`, problem.TextMalformed},
+		{"want of nothing", "POST", "/v1/want", want, `{}`, problem.TextMalformed},
+		{"well formed want", "POST", "/v1/want", want, `{"message":"KkpIUX1hyFsblz13FK/QIg2r6UbGm3hSZcFnx2mRZ1s="}`, problem.UnknownMessage},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			req := must(http.NewRequest(c.method, b.url+c.target, strings.NewReader(c.body)))(t)
+			if c.header != nil {
+				req.Header = c.header.Clone()
+			}
+			resp := must(client.Do(req))(t)
+			defer resp.Body.Close()
+			var d api.Document
+			if err := json.NewDecoder(resp.Body).Decode(&d); err != nil {
+				t.Fatal(err)
+			}
+			if d.Code != c.code || resp.StatusCode != api.Status(c.code) || resp.Header.Get("Content-Type") != api.ProblemType {
+				t.Errorf("status %d, %s, %+v", resp.StatusCode, resp.Header.Get("Content-Type"), d)
+			}
+		})
+	}
+	if len(b.service.envelopes) != 0 {
+		t.Error("something reached the service")
+	}
+	if err := b.edge.handOn(context.Background()); err != nil || b.summed["se.spoc"] != 18 {
+		t.Errorf("refusals handed on: %v, %v", b.summed, err)
+	}
+}
+
+// A body without a length is bounded as it is read.
+func TestEndlessBodyIsCutOff(t *testing.T) {
+	b := newBench(t)
+	endless := io.MultiReader(strings.NewReader("x"), endlessReader{})
+	req := must(http.NewRequest("POST", b.url+"/v1/statements", endless))(t)
+	req.Header.Set("Content-Type", api.StatementType)
+	resp, err := b.raw(b.tls(b.parties["se"], "se.spoc")).Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusRequestEntityTooLarge {
+		t.Errorf("status %d", resp.StatusCode)
+	}
+}
+
+type endlessReader struct{}
+
+func (endlessReader) Read(b []byte) (int, error) { return len(b), nil }
+
+// A marker in bodies, queries and headers appears in no log line.
+func TestNothingOfARequestIsLogged(t *testing.T) {
+	const marker = "Hemlig-Åkesson"
+	b := newBench(t)
+	client := b.raw(b.tls(b.parties["se"], "se.spoc"))
+	b.service.failWith(errors.New("disk on fire"))
+	for _, target := range []string{"/v1/envelopes", "/v1/want?x=Hemlig", "/v1/Hemlig"} {
+		req := must(http.NewRequest("POST", b.url+target, bytes.NewBufferString(marker)))(t)
+		req.Header.Set("Content-Type", api.EnvelopeType)
+		req.Header.Set("X-Note", "Hemlig")
+		resp := must(client.Do(req))(t)
+		resp.Body.Close()
+	}
+	if !strings.Contains(b.log.String(), "disk on fire") {
+		t.Error("the fault is not in the log")
+	}
+	if strings.Contains(b.log.String(), "Hemlig") {
+		t.Errorf("the log repeats the request: %s", b.log.String())
+	}
+}
+
+func TestContractIsServed(t *testing.T) {
+	b := newBench(t)
+	resp := must(b.raw(b.tls(b.parties["se"], "se.spoc")).Get(b.url + "/v1/openapi.json"))(t)
+	defer resp.Body.Close()
+	var doc struct{ OpenAPI string }
+	if err := json.NewDecoder(resp.Body).Decode(&doc); err != nil || !strings.HasPrefix(doc.OpenAPI, "3.1") {
+		t.Errorf("document of version %q, %v", doc.OpenAPI, err)
+	}
+	if resp.ProtoMajor != 2 {
+		t.Errorf("served over %s", resp.Proto)
+	}
+}
+
+func TestEveryRouteHasAnAction(t *testing.T) {
+	if len(actions) != len(api.Routes) {
+		t.Errorf("%d actions for %d routes", len(actions), len(api.Routes))
+	}
+	for _, r := range api.Routes {
+		if actions[r.Operation] == nil {
+			t.Errorf("%s has no action", r.Pattern())
+		}
+	}
+}

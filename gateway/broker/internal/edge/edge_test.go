@@ -1,0 +1,499 @@
+package edge
+
+import (
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"log/slog"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"samband/certs"
+	"samband/gateway/api"
+	"samband/gateway/problem"
+	"samband/gateway/signed"
+)
+
+const exchange = "nordic.example"
+
+// A desk that asks a service which keeps its contract in the smallest way: what
+// is submitted to it is accepted, and lies in the caller's own inbox.
+type echo struct {
+	mu        sync.Mutex
+	envelopes map[signed.Address][][]byte
+	heads     api.Heads
+	arrived   chan struct{} // closed and made anew at each envelope
+	polling   chan struct{} // receives when a poll begins to wait
+	fail      error         // what Submit and State answer instead, when set
+}
+
+var _ api.Service = (*echo)(nil)
+
+func newEcho() *echo {
+	return &echo{envelopes: map[signed.Address][][]byte{}, arrived: make(chan struct{}), polling: make(chan struct{}, 100)}
+}
+
+func (s *echo) failWith(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.fail = err
+}
+
+func (s *echo) Submit(_ context.Context, caller signed.Address, heads api.Heads, envelope []byte) (*api.SubmitAnswer, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.fail != nil {
+		return nil, s.fail
+	}
+	if bytes.Equal(envelope, []byte("panic")) {
+		panic(string(envelope))
+	}
+	s.heads = heads
+	s.envelopes[caller] = append(s.envelopes[caller], envelope)
+	close(s.arrived)
+	s.arrived = make(chan struct{})
+	return &api.SubmitAnswer{Acceptance: "proof for " + string(caller)}, nil
+}
+
+func (s *echo) State(_ context.Context, caller signed.Address, _ api.Heads, note []byte) (*api.StateAnswer, error) {
+	return &api.StateAnswer{Proof: string(note)}, nil
+}
+
+func (s *echo) Inbox(ctx context.Context, caller signed.Address, _ api.Heads, page api.Page) (*api.InboxAnswer, error) {
+	timeout := time.After(page.Wait)
+	for {
+		s.mu.Lock()
+		mine, arrived := s.envelopes[caller], s.arrived
+		s.mu.Unlock()
+		a := &api.InboxAnswer{Next: page.After}
+		for i := page.After.Leaf(); i < int64(len(mine)) && len(a.Items) < page.Limit; i++ {
+			a.Items = append(a.Items, api.InboxItem{Cursor: api.Past(i), Envelope: mine[i]})
+			a.Next = api.Past(i)
+		}
+		if len(a.Items) > 0 || page.Wait == 0 {
+			return a, nil
+		}
+		s.polling <- struct{}{}
+		select {
+		case <-arrived:
+		case <-timeout:
+			return a, nil
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+func (s *echo) Progress(context.Context, signed.Address, api.Heads, api.Page) (*api.ProgressAnswer, error) {
+	return &api.ProgressAnswer{}, nil
+}
+
+func (s *echo) Want(_ context.Context, _ signed.Address, _ api.Heads, want api.Want) error {
+	return problem.New(problem.UnknownMessage, "no open message has the hash %s", want.Message)
+}
+
+func (s *echo) Register(_ context.Context, _ signed.Address, _ api.Heads, from int64, limit int) (*api.RegisterAnswer, error) {
+	return &api.RegisterAnswer{Entries: [][]byte{[]byte(signed.FormatInt(from)), []byte(signed.FormatInt(int64(limit)))}}, nil
+}
+
+// A bench is an edge on loopback, its parties and what it wrote.
+type bench struct {
+	t        *testing.T
+	edge     *Edge
+	service  *echo
+	url      string
+	brokerCA *x509.Certificate
+	parties  map[string]*party
+	metrics  *prometheus.Registry
+	log      *syncBuffer
+
+	mu      sync.Mutex
+	barred  map[signed.Address]bool
+	summed  map[signed.Address]int64
+	sumFail error
+}
+
+type party struct {
+	ca  *x509.Certificate
+	key *ecdsa.PrivateKey
+}
+
+type syncBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *syncBuffer) Write(b []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(b)
+}
+
+func (s *syncBuffer) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
+}
+
+func must[T any](v T, err error) func(*testing.T) T {
+	return func(t *testing.T) T {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+}
+
+func newParty(t *testing.T, name string) *party {
+	t.Helper()
+	ca, key, err := certs.NewCA(name, exchange, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &party{ca, key}
+}
+
+func newBench(t *testing.T) *bench {
+	t.Helper()
+	b := &bench{t: t, service: newEcho(), metrics: prometheus.NewRegistry(), log: &syncBuffer{},
+		parties: map[string]*party{"se": newParty(t, "se"), "fi": newParty(t, "fi")},
+		barred:  map[signed.Address]bool{}, summed: map[signed.Address]int64{}}
+	brokerCA, caKey, err := certs.NewBrokerCA(exchange, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := must(certs.NewKey())(t)
+	own := must(certs.IssueBroker(brokerCA, caKey, []string{"127.0.0.1"}, &key.PublicKey, time.Now()))(t)
+	b.brokerCA = brokerCA
+	b.edge = New(Config{
+		Certificate: certs.Pair(own, key), Identify: b.identify, Barred: b.isBarred, Refusals: b.refusals,
+		Service: b.service, Log: slog.New(slog.NewJSONHandler(b.log, nil)), Metrics: b.metrics,
+	})
+	ln := must(net.Listen("tcp", "127.0.0.1:0"))(t)
+	b.url = "https://" + ln.Addr().String()
+	served := make(chan error, 1)
+	go func() { served <- b.edge.Serve(ln) }()
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		if err := b.edge.Shutdown(ctx); err != nil && b.sumFail == nil {
+			t.Errorf("shutdown: %v", err)
+		}
+		if err := <-served; err != nil {
+			t.Errorf("serve: %v", err)
+		}
+	})
+	return b
+}
+
+func (b *bench) identify(chain []*x509.Certificate) (signed.Address, error) {
+	caOf := func(name string) *x509.Certificate {
+		if p := b.parties[name]; p != nil {
+			return p.ca
+		}
+		return nil
+	}
+	return certs.Check(chain, exchange, caOf, time.Now())
+}
+
+func (b *bench) isBarred(desk signed.Address) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.barred[desk]
+}
+
+func (b *bench) refusals(_ context.Context, desk signed.Address, count int64) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.sumFail != nil {
+		return b.sumFail
+	}
+	b.summed[desk] += count
+	return nil
+}
+
+// pair issues a certificate for a desk by the CA of a party.
+func (b *bench) pair(p *party, desk signed.Address) tls.Certificate {
+	b.t.Helper()
+	key := must(certs.NewKey())(b.t)
+	return certs.Pair(must(certs.IssueDesk(p.ca, p.key, exchange, desk, &key.PublicKey, time.Now()))(b.t), key)
+}
+
+// tls is a desk's side of a connection; a desk of "" shows no certificate.
+func (b *bench) tls(p *party, desk signed.Address) *tls.Config {
+	b.t.Helper()
+	pair := &tls.Certificate{}
+	if desk != "" {
+		issued := b.pair(p, desk)
+		pair = &issued
+	}
+	return certs.ClientConfig(b.brokerCA, func() (*tls.Certificate, error) { return pair, nil })
+}
+
+func (b *bench) clientOf(conf *tls.Config) *api.Client {
+	b.t.Helper()
+	c := must(api.New(api.Config{URL: b.url, TLS: conf, Timeout: 10 * time.Second}))(b.t)
+	b.t.Cleanup(c.Close)
+	return c
+}
+
+func (b *bench) client(desk signed.Address) *api.Client {
+	b.t.Helper()
+	return b.clientOf(b.tls(b.parties[desk.Party()], desk))
+}
+
+// metric returns the value of a series as it is written, such as
+// `samband_edge_tls_failures_total` or `name{desk="se.spoc"}`; 0 when absent.
+func (b *bench) metric(name string, labels ...string) float64 {
+	b.t.Helper()
+	families := must(b.metrics.Gather())(b.t)
+	for _, f := range families {
+		if f.GetName() != name {
+			continue
+		}
+	series:
+		for _, m := range f.GetMetric() {
+			for i, l := range m.GetLabel() {
+				if i >= len(labels) || l.GetValue() != labels[i] {
+					continue series
+				}
+			}
+			return m.GetCounter().GetValue() + m.GetGauge().GetValue() + float64(m.GetHistogram().GetSampleCount())
+		}
+	}
+	return 0
+}
+
+func codeOf(t *testing.T, err error) problem.Code {
+	t.Helper()
+	p, ok := problem.Of(err)
+	if !ok {
+		t.Fatalf("%v is not a problem", err)
+	}
+	return p.Code
+}
+
+func TestACallCrossesTheWire(t *testing.T) {
+	b := newBench(t)
+	c, ctx := b.client("se.spoc"), context.Background()
+	a, err := c.Submit(ctx, api.Heads{Audit: 4711, Register: 12}, []byte("sealed bytes"))
+	if err != nil || a.Acceptance != "proof for se.spoc" {
+		t.Fatalf("submit: %+v, %v", a, err)
+	}
+	if b.service.heads != (api.Heads{Audit: 4711, Register: 12}) {
+		t.Errorf("the service saw heads %+v", b.service.heads)
+	}
+	in, err := c.Inbox(ctx, api.Heads{}, api.Page{Limit: 10})
+	if err != nil || len(in.Items) != 1 || string(in.Items[0].Envelope) != "sealed bytes" {
+		t.Fatalf("inbox: %+v, %v", in, err)
+	}
+	if in, err = c.Inbox(ctx, api.Heads{}, api.Page{After: in.Next, Limit: 10}); err != nil || len(in.Items) != 0 {
+		t.Errorf("inbox behind its last item: %+v, %v", in, err)
+	}
+	if in, err := b.client("fi.spoc").Inbox(ctx, api.Heads{}, api.Page{Limit: 10}); err != nil || len(in.Items) != 0 {
+		t.Errorf("another desk's inbox: %+v, %v", in, err)
+	}
+	reg, err := c.Register(ctx, api.Heads{}, 7, 9)
+	if err != nil || string(reg.Entries[0]) != "7" || string(reg.Entries[1]) != "9" {
+		t.Errorf("register: %+v, %v", reg, err)
+	}
+	if st, err := c.State(ctx, api.Heads{}, []byte("a note")); err != nil || st.Proof != "a note" {
+		t.Errorf("state: %+v, %v", st, err)
+	}
+	if _, err := c.Progress(ctx, api.Heads{}, api.Page{}); err != nil {
+		t.Errorf("progress: %v", err)
+	}
+	if err := c.Want(ctx, api.Heads{}, api.Want{}); codeOf(t, err) != problem.UnknownMessage {
+		t.Errorf("want: %v", err)
+	}
+	if n := b.metric("samband_desk_connected", "se.spoc"); n != 1 {
+		t.Errorf("se.spoc has %v connections", n)
+	}
+	if b.metric("samband_desk_last_seen_timestamp_seconds", "se.spoc") == 0 {
+		t.Error("se.spoc was never seen")
+	}
+	if n := b.metric("samband_http_request_duration_seconds", "2xx", "POST /v1/envelopes"); n != 1 {
+		t.Errorf("%v submissions were measured", n)
+	}
+}
+
+func TestStrangersDoNotConnect(t *testing.T) {
+	b := newBench(t)
+	for name, conf := range map[string]*tls.Config{
+		"no certificate":     b.tls(nil, ""),
+		"unknown party":      b.tls(newParty(t, "no"), "no.liaison-ankara"),
+		"CA of another":      b.tls(b.parties["fi"], "se.spoc"),
+		"own CA by own name": b.tls(newParty(t, "se"), "se.spoc"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			before := b.metric("samband_edge_tls_failures_total")
+			for range 5 { // the alert races the request; the client must see it each time
+				_, err := b.clientOf(conf).Submit(context.Background(), api.Heads{}, bytes.Repeat([]byte("x"), 1<<20))
+				if code := codeOf(t, err); code != problem.CertificateRefused {
+					t.Fatalf("code %s", code)
+				}
+			}
+			if b.metric("samband_edge_tls_failures_total") == before {
+				t.Error("no failure was counted")
+			}
+		})
+	}
+	if b.log.String() != "" {
+		t.Errorf("strangers fill the log: %s", b.log.String())
+	}
+}
+
+func TestOldTLSIsTurnedAway(t *testing.T) {
+	b := newBench(t)
+	conf := b.tls(b.parties["se"], "se.spoc")
+	conf.MinVersion, conf.MaxVersion = tls.VersionTLS12, tls.VersionTLS12
+	if _, err := tls.Dial("tcp", strings.TrimPrefix(b.url, "https://"), conf); err == nil {
+		t.Fatal("TLS 1.2 was accepted")
+	}
+}
+
+func TestABarredDeskIsStoppedOnALiveConnection(t *testing.T) {
+	b := newBench(t)
+	c, ctx := b.client("se.spoc"), context.Background()
+	if _, err := c.Progress(ctx, api.Heads{}, api.Page{}); err != nil {
+		t.Fatal(err)
+	}
+	b.mu.Lock()
+	b.barred["se.spoc"] = true
+	b.mu.Unlock()
+	if _, err := c.Progress(ctx, api.Heads{}, api.Page{}); codeOf(t, err) != problem.DeskBarred {
+		t.Errorf("after the bar: %v", err)
+	}
+	if n := b.metric("samband_message_rejections_total", "DESK_BARRED", "se.spoc"); n != 1 {
+		t.Errorf("%v rejections were counted", n)
+	}
+}
+
+func TestFaultsAreNamedAndKept(t *testing.T) {
+	b := newBench(t)
+	c := b.client("se.spoc")
+	for name, envelope := range map[string]string{"error": "x", "panic": "panic"} {
+		t.Run(name, func(t *testing.T) {
+			b.service.failWith(nil)
+			if name == "error" {
+				b.service.failWith(errors.New("open /var/secret: no such file"))
+			}
+			_, err := c.Submit(context.Background(), api.Heads{}, []byte(envelope))
+			var refusal *api.Refusal
+			if !errors.As(err, &refusal) || refusal.Problem.Code != problem.Internal {
+				t.Fatalf("answer: %v", err)
+			}
+			if strings.Contains(refusal.Problem.Detail, "secret") {
+				t.Error("the caller is shown the fault's text")
+			}
+			if refusal.Request == "" || !strings.Contains(b.log.String(), refusal.Request) {
+				t.Errorf("the log does not name request %q", refusal.Request)
+			}
+		})
+	}
+}
+
+func TestBudgetTurnsFinalRefusalsIntoRetry(t *testing.T) {
+	b := newBench(t)
+	c, ctx := b.client("se.spoc"), context.Background()
+	b.service.failWith(problem.New(problem.NoAgreement, "no agreement carries this"))
+	for range BudgetBurst {
+		if _, err := c.Submit(ctx, api.Heads{}, []byte("x")); codeOf(t, err) != problem.NoAgreement {
+			t.Fatalf("within the budget: %v", err)
+		}
+	}
+	_, err := c.Submit(ctx, api.Heads{}, []byte("x"))
+	var refusal *api.Refusal
+	if !errors.As(err, &refusal) || refusal.Problem.Code != problem.BudgetExhausted || refusal.RetryAfter == 0 {
+		t.Fatalf("beyond the budget: %v", err)
+	}
+	if _, err := c.State(ctx, api.Heads{}, []byte("a note")); err != nil {
+		t.Errorf("a statement within its own budget: %v", err)
+	}
+	b.service.failWith(nil)
+	if _, err := b.client("fi.spoc").Submit(ctx, api.Heads{}, []byte("x")); err != nil {
+		t.Errorf("another desk: %v", err)
+	}
+	b.sumFail = errors.New("the writer is stopped")
+	if err := b.edge.handOn(ctx); err == nil {
+		t.Error("a failed hand-on is silent")
+	}
+	b.sumFail = nil
+	if err := b.edge.handOn(ctx); err != nil || b.summed["se.spoc"] != 1 || b.summed["fi.spoc"] != 0 {
+		t.Errorf("sums handed on: %v, %v", b.summed, err)
+	}
+	if err := b.edge.handOn(ctx); err != nil || b.summed["se.spoc"] != 1 {
+		t.Errorf("sums were handed on twice: %v, %v", b.summed, err)
+	}
+}
+
+func TestRetryableRefusalsCostNoBudget(t *testing.T) {
+	b := newBench(t)
+	c, ctx := b.client("se.spoc"), context.Background()
+	b.service.failWith(problem.New(problem.StoreFull, "four fifths are full"))
+	for range BudgetBurst + 5 {
+		if _, err := c.Submit(ctx, api.Heads{}, []byte("x")); codeOf(t, err) != problem.StoreFull {
+			t.Fatalf("answer: %v", err)
+		}
+	}
+}
+
+func TestLongPollWakesAndEnds(t *testing.T) {
+	b := newBench(t)
+	c, ctx := b.client("se.spoc"), context.Background()
+	type answer struct {
+		*api.InboxAnswer
+		error
+	}
+	poll := func(after api.Cursor) chan answer {
+		got := make(chan answer, 1)
+		go func() {
+			a, err := c.Inbox(ctx, api.Heads{}, api.Page{After: after, Wait: api.MaxWait, Limit: 1})
+			got <- answer{a, err}
+		}()
+		<-b.service.polling
+		return got
+	}
+	first := poll(0)
+	if _, err := c.Submit(ctx, api.Heads{}, []byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	a := <-first
+	if a.error != nil || len(a.Items) != 1 {
+		t.Fatalf("woken poll: %+v", a)
+	}
+	second := poll(a.Next)
+	b.edge.endPolls()
+	if a := <-second; codeOf(t, a.error) != problem.BrokerBusy {
+		t.Errorf("poll of a broker that stops: %+v", a)
+	}
+}
+
+func TestADeskHasSoManySlots(t *testing.T) {
+	b := newBench(t)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	var polls sync.WaitGroup
+	defer polls.Wait()
+	defer cancel()
+	first := b.client("se.spoc")
+	for range MaxRequests {
+		polls.Go(func() { first.Inbox(ctx, api.Heads{}, api.Page{Wait: api.MaxWait, Limit: 1}) })
+		<-b.service.polling
+	}
+	if _, err := b.client("se.spoc").Progress(ctx, api.Heads{}, api.Page{}); codeOf(t, err) != problem.BrokerBusy {
+		t.Errorf("beyond the slots: %v", err)
+	}
+	if _, err := b.client("fi.spoc").Progress(ctx, api.Heads{}, api.Page{}); err != nil {
+		t.Errorf("another desk: %v", err)
+	}
+}

@@ -1,0 +1,72 @@
+package router
+
+import (
+	"context"
+
+	"samband/gateway/envelope"
+	"samband/gateway/problem"
+	"samband/gateway/signed"
+)
+
+func (r *Router) openStatement(context.Context, *Statement) error { return r.writer.Open() }
+
+// parseStatement reads the form that the first line names.
+func (r *Router) parseStatement(_ context.Context, s *Statement) (err error) {
+	if s.Note, err = signed.ParseNote(s.Raw); err != nil {
+		return err
+	}
+	switch signed.FormOf(s.Note.Text) {
+	case envelope.ConsignmentForm:
+		s.Consignment, err = envelope.ParseConsignment(s.Note.Text)
+	case envelope.StatementForm:
+		s.Statement, err = envelope.ParseStatement(s.Note.Text)
+	default:
+		err = problem.New(problem.TextMalformed, "the first line is neither a consignment's nor a statement's")
+	}
+	return err
+}
+
+func (r *Router) signer(_ context.Context, s *Statement) error {
+	if s.Consignment != nil {
+		return isCaller(s.Caller, s.Consignment.Signer)
+	}
+	return isCaller(s.Caller, s.Statement.Signer)
+}
+
+func (r *Router) knownStatement(ctx context.Context, s *Statement) (err error) {
+	s.Answer, err = r.writer.KnownStatement(ctx, s)
+	return err
+}
+
+func (r *Router) headsOfStatement(_ context.Context, s *Statement) error {
+	if c := s.Consignment; c != nil {
+		return r.writer.CheckHeads(c.AsOfAudit, c.AsOfRegister)
+	}
+	return r.writer.CheckHeads(s.Statement.AsOfAudit, s.Statement.AsOfRegister)
+}
+
+// signatureOfStatement verifies, and takes the time that a desk vouches for.
+func (r *Router) signatureOfStatement(_ context.Context, s *Statement) (err error) {
+	s.View = r.writer.View()
+	at := signed.Time{}
+	if s.Consignment != nil {
+		at, err = s.Consignment.Time, s.View.VerifyConsignment(s.Note, s.Consignment)
+	} else {
+		at, err = s.Statement.Time, s.View.VerifyStatement(s.Note, s.Statement)
+	}
+	if err == nil {
+		r.writer.Agree(at)
+	}
+	return err
+}
+
+func (r *Router) orderStatement(ctx context.Context, s *Statement) (err error) {
+	s.Answer, err = r.writer.State(ctx, s)
+	return err
+}
+
+// rejection is how a refusal of the statement is logged. It is not remembered:
+// what a statement meets may change while it is on its way.
+func (s *Statement) rejection() Rejection {
+	return Rejection{Caller: s.Caller, Heads: s.Heads, Text: signed.HashOf(s.Raw)}
+}

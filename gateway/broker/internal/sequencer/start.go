@@ -1,0 +1,478 @@
+package sequencer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+
+	"samband/gateway/auditlog"
+	"samband/gateway/auditlog/tree"
+	"samband/gateway/signed"
+)
+
+// A Finding is what a start met and settled: one arm of the switch.
+type Finding string
+
+const (
+	FoundJournalAhead Finding = "journal-ahead" // a crash between JOURNAL and records: records completed
+	FoundJournalLost  Finding = "journal-lost"  // NATS lost acknowledged groups: written back without envelopes
+	FoundTilesBehind  Finding = "tiles-behind"  // leaves without tiles: written
+	FoundTilesGone    Finding = "tiles-gone"    // tiles missing or bent: rebuilt
+	FoundIndexBehind  Finding = "index-behind"  // index brought up
+	FoundIndexLost    Finding = "index-lost"    // index missing or of another past: rebuilt
+)
+
+// An opening is a start: what records, JOURNAL, tiles and index say, until they
+// say the same.
+type opening struct {
+	s     *Sequencer
+	found []Finding
+
+	journal   uint64 // last group of JOURNAL
+	last      *Group // last group of the records
+	time      signed.Time
+	audit     *logState
+	registry  *logState
+	index     uint64 // last group of the index
+	indexFits bool   // its heads are those of the records at that group
+}
+
+// A logState is one log during a start: the records' side and the tiles' side.
+type logState struct {
+	dir   string
+	key   *signed.PublicKey
+	kind  auditlog.Tree
+	side  *auditlog.Range // as the records have it
+	tiles *tree.Tree      // nil while they must be rebuilt
+	ahead [][]byte        // leaves that the tiles lack
+	other bool            // the tiles' head is none that the records had
+}
+
+// Open settles what a crash or a loss left, proves by a fenced write that it is
+// the only writer, and returns the writer ready to Run. Where records and log
+// can't be made whole again, the writer it returns has stopped and says why; an
+// error is a fault of disk or program.
+func Open(ctx context.Context, cfg Config) (*Sequencer, []Finding, error) {
+	s := &Sequencer{
+		cfg:      cfg,
+		exchange: cfg.Register.Exchange(),
+		queue:    make(chan *waiting, maxActs),
+		quit:     make(chan struct{}),
+		clock:    logClock{clock: cfg.Clock},
+		over:     newOverlay(),
+		cache:    newCache(),
+		behind:   newBacklog(),
+		audit:    &auditlog.Range{},
+		registry: &auditlog.Range{},
+	}
+	o := &opening{
+		s:        s,
+		audit:    &logState{dir: cfg.AuditDir, key: cfg.AuditKey.Public, kind: auditlog.Audit, side: s.audit},
+		registry: &logState{dir: cfg.RegistryDir, key: cfg.RegisterKey.Public, kind: auditlog.Register, side: s.registry},
+	}
+	err := o.open(ctx)
+	var reason *Stop
+	if errors.As(err, &reason) {
+		s.stop(reason)
+		return s, o.found, nil
+	}
+	return s, o.found, err
+}
+
+func (o *opening) open(ctx context.Context) error {
+	if err := o.look(ctx); err != nil {
+		return err
+	}
+	if err := o.settle(ctx); err != nil {
+		return err
+	}
+	s := o.s
+	s.cfg.Log.Debug("records, JOURNAL, tiles and index agree", "group", s.number)
+	s.clock.begin(o.time)
+	s.tree, s.registryTree = o.audit.tiles, o.registry.tiles
+	if err := s.sign(); err != nil {
+		return err
+	}
+	if reason, err := s.shownBefore(); reason != nil || err != nil {
+		return errors.Join(err, asError(reason))
+	}
+	if err := s.opened(ctx); err != nil {
+		return errors.Join(asError(s.Stopped()), err)
+	}
+	s.measure(ctx)
+	return nil
+}
+
+// look reads the records from the first group to the last and holds tiles and
+// index against them on the way.
+func (o *opening) look(ctx context.Context) (err error) {
+	for _, l := range []*logState{o.audit, o.registry} {
+		if err := l.open(); err != nil {
+			return err
+		}
+	}
+	var at Sizes
+	o.index, at = o.s.cfg.Index.Position()
+	o.indexFits = o.index == 0
+	err = o.s.cfg.Archive.Each(1, func(number uint64, payload []byte) error {
+		g, err := o.s.decode(number, payload)
+		if err != nil {
+			return &Stop{StopBent, err.Error()}
+		}
+		if err := o.take(g); err != nil {
+			return err
+		}
+		if number == o.index {
+			o.indexFits = at == g.After
+		}
+		return nil
+	})
+	var reason *Stop
+	if err != nil && !errors.As(err, &reason) {
+		return &Stop{StopBent, err.Error()}
+	}
+	if err != nil {
+		return err
+	}
+	o.journal, err = o.s.cfg.Journal.Last(ctx)
+	return err
+}
+
+// settle is the start switch. Each turn settles one difference; when none is
+// left, records, JOURNAL, tiles and index tell the same story. A torn end of the
+// records was cut when they were opened, and nothing here deletes anything.
+func (o *opening) settle(ctx context.Context) error {
+	s := o.s
+	for {
+		switch {
+		case o.journal > s.number:
+			// Killed between JOURNAL and records. What JOURNAL has is committed,
+			// and nobody was answered: the records get it now.
+			if err := o.completeRecords(ctx); err != nil {
+				return err
+			}
+			o.report(FoundJournalAhead)
+
+		case o.journal < s.number:
+			// NATS lost groups that were acknowledged. The records keep their
+			// leaves: the groups go back under their numbers, without envelopes,
+			// and the senders are asked for what is still open.
+			if err := o.writeBack(ctx); err != nil {
+				return err
+			}
+			s.cfg.Metrics.alarm(AlarmJournalLost)
+			o.report(FoundJournalLost)
+			o.indexFits = false // it believes that the envelopes are there
+
+		case !o.sameEnd(ctx):
+			// Both end with the same number and not with the same group: one of
+			// them is of another past.
+			return &Stop{StopContradicts, fmt.Sprintf("JOURNAL and records differ in group %d", s.number)}
+
+		case o.audit.reachesBeyond() || o.registry.reachesBeyond():
+			// The tiles know leaves whose records are lost, and with them ids that
+			// were accepted: to go on could accept one twice.
+			return &Stop{StopRecordsLost, o.lost()}
+
+		case o.audit.other || o.registry.other:
+			return &Stop{StopContradicts, "the records don't give the root of the checkpoint on disk"}
+
+		case o.audit.tiles == nil || o.registry.tiles == nil:
+			// Missing or bent tiles are made anew from the records, byte for byte.
+			if err := o.rebuildTiles(); err != nil {
+				return err
+			}
+			o.report(FoundTilesGone)
+
+		case len(o.audit.ahead)+len(o.registry.ahead) > 0:
+			// Killed before the tiles were written: the next flush writes them.
+			if err := o.catchUpTiles(); err != nil {
+				return err
+			}
+			o.report(FoundTilesBehind)
+
+		case !o.indexFits:
+			// The index is gone, or was derived from another past.
+			if err := s.cfg.Index.Reset(); err != nil {
+				return err
+			}
+			o.index, o.indexFits = 0, true
+			o.report(FoundIndexLost)
+
+		case o.index < s.number:
+			if err := o.catchUpIndex(ctx); err != nil {
+				return err
+			}
+			o.report(FoundIndexBehind)
+
+		default:
+			return nil
+		}
+	}
+}
+
+func (o *opening) report(f Finding) {
+	o.found = append(o.found, f)
+	o.s.cfg.Log.Info("start settled a difference", "found", f)
+}
+
+// take follows one more group of the records: it must continue those before.
+func (o *opening) take(g *Group) error {
+	s := o.s
+	if g.Number != s.number+1 || g.Before != s.sizes() {
+		return &Stop{StopBent, fmt.Sprintf("group %d doesn't follow group %d", g.Number, s.number)}
+	}
+	for i := range g.Entries {
+		e := &g.Entries[i]
+		if err := o.enter(e); err != nil {
+			return err
+		}
+		if o.time.Before(e.Record.Time) {
+			o.time = e.Record.Time
+		}
+	}
+	if g.After != s.sizes() {
+		return &Stop{StopBent, fmt.Sprintf("group %d doesn't lead where it says", g.Number)}
+	}
+	s.number, o.last = g.Number, g
+	return nil
+}
+
+// enter takes one record into its log, and a register entry into the register.
+func (o *opening) enter(e *auditlog.Entry) error {
+	switch e.Record.Tree() {
+	case auditlog.Audit:
+		o.audit.take(e.Leaf())
+	case auditlog.Register:
+		note := e.Record.Entry
+		if o.registry.side.Size() == 0 {
+			if string(note) != string(o.s.cfg.Register.Entries(0)[0]) {
+				return &Stop{StopContradicts, "the records begin with another federation file than the one in keys"}
+			}
+		} else if _, err := o.s.cfg.Register.Append(note); err != nil {
+			return &Stop{StopBent, fmt.Sprintf("register entry %d: %v", e.Record.Index, err)}
+		}
+		o.registry.take(note)
+	}
+	return nil
+}
+
+// completeRecords appends what JOURNAL has beyond the records.
+func (o *opening) completeRecords(ctx context.Context) error {
+	s := o.s
+	for n := s.number + 1; n <= o.journal; n++ {
+		data, err := s.cfg.Journal.Read(ctx, n)
+		if errors.Is(err, ErrGone) {
+			return &Stop{StopHole, fmt.Sprintf("records end with group %d, JOURNAL with %d, and group %d is in neither", s.number, o.journal, n)}
+		}
+		if err != nil {
+			return err
+		}
+		g, err := s.decode(n, data)
+		if err != nil {
+			return &Stop{StopBent, err.Error()}
+		}
+		if err := o.take(g); err != nil {
+			return err
+		}
+		if err := s.cfg.Archive.Append(n, g.payload(s.cfg.MAC)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeBack puts the records' groups that JOURNAL lost into it again. Each write
+// is fenced, so it goes wrong where another writer is at work.
+func (o *opening) writeBack(ctx context.Context) error {
+	s := o.s
+	err := s.cfg.Archive.Each(o.journal+1, func(number uint64, payload []byte) error {
+		if err := s.journal(ctx, number, payload); err != nil {
+			return errors.Join(asError(s.Stopped()), err)
+		}
+		o.journal = number
+		return nil
+	})
+	return err
+}
+
+// sameEnd compares the last group of both, where JOURNAL still holds it.
+func (o *opening) sameEnd(ctx context.Context) bool {
+	if o.last == nil {
+		return true
+	}
+	data, err := o.s.cfg.Journal.Read(ctx, o.journal)
+	if errors.Is(err, ErrGone) {
+		return true
+	}
+	if err != nil {
+		return false
+	}
+	g, err := o.s.decode(o.journal, data)
+	return err == nil && g.After == o.last.After && g.Before == o.last.Before
+}
+
+func (o *opening) lost() string {
+	for _, l := range []*logState{o.audit, o.registry} {
+		if l.reachesBeyond() {
+			return fmt.Sprintf("the records of entries %d to %d of %s are lost; restore the records", l.side.Size(), l.tiles.Head().Size-1, l.key.Name)
+		}
+	}
+	return ""
+}
+
+func (o *opening) rebuildTiles() error {
+	for _, l := range []*logState{o.audit, o.registry} {
+		if l.tiles != nil {
+			continue
+		}
+		t, err := tree.Rebuild(l.dir, l.key, o.leaves(l.kind))
+		var c *tree.Contradiction
+		switch {
+		case errors.As(err, &c) && c.Got.Size < c.Disk.Size:
+			return &Stop{StopRecordsLost, err.Error()}
+		case errors.As(err, &c):
+			return &Stop{StopContradicts, err.Error()}
+		case err != nil:
+			return err
+		}
+		l.tiles = t
+	}
+	return nil
+}
+
+// leaves reads a log's entries from the records.
+func (o *opening) leaves(kind auditlog.Tree) iter.Seq2[[]byte, error] {
+	stop := errors.New("enough")
+	return func(yield func([]byte, error) bool) {
+		err := o.s.cfg.Archive.Each(1, func(number uint64, payload []byte) error {
+			g, err := o.s.decode(number, payload)
+			if err != nil {
+				return err
+			}
+			for i := range g.Entries {
+				if e := &g.Entries[i]; e.Record.Tree() == kind && !yield(e.Leaf(), nil) {
+					return stop
+				}
+			}
+			return nil
+		})
+		if err != nil && !errors.Is(err, stop) {
+			yield(nil, err)
+		}
+	}
+}
+
+func (o *opening) catchUpTiles() error {
+	for _, l := range []*logState{o.audit, o.registry} {
+		if _, err := l.tiles.Append(l.ahead...); err != nil {
+			return err
+		}
+		l.ahead = nil
+	}
+	return nil
+}
+
+// catchUpIndex applies the groups that the index lacks: from JOURNAL, with their
+// blobs, where it holds them.
+func (o *opening) catchUpIndex(ctx context.Context) error {
+	s := o.s
+	var batch []*Group
+	err := s.cfg.Archive.Each(o.index+1, func(number uint64, payload []byte) error {
+		g, err := o.whole(ctx, number, payload)
+		if err != nil {
+			return err
+		}
+		if batch = append(batch, g); len(batch) < atOnce {
+			return nil
+		}
+		err = s.cfg.Index.Apply(batch)
+		batch = nil
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if err := s.cfg.Index.Apply(batch); err != nil {
+		return err
+	}
+	o.index = s.number
+	return nil
+}
+
+func (o *opening) whole(ctx context.Context, number uint64, payload []byte) (*Group, error) {
+	data, err := o.s.cfg.Journal.Read(ctx, number)
+	bare := errors.Is(err, ErrGone)
+	if bare {
+		data, err = payload, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	g, err := o.s.decode(number, data)
+	if err == nil {
+		g.Bare = bare
+	}
+	return g, err
+}
+
+// opened commits that this writer has begun. Only a fenced write that succeeds
+// proves that it saw the end and is alone, so nothing is deleted before it. The
+// first writer of an exchange enters the federation file with it.
+func (s *Sequencer) opened(ctx context.Context) error {
+	d := s.newDraft()
+	d.add(auditlog.Record{Kind: auditlog.Opened, Writer: signed.NewID()})
+	if s.registry.Size() == 0 {
+		d.add(auditlog.Record{Kind: auditlog.Entered, Entry: s.cfg.Register.Entries(0)[0]})
+	}
+	return s.make(ctx, d)
+}
+
+// shownBefore compares the checkpoints that desks showed us once.
+func (s *Sequencer) shownBefore() (*Stop, error) {
+	for _, c := range s.cfg.Shown {
+		if reason, err := s.contradicted(c); reason != nil || err != nil {
+			return reason, err
+		}
+	}
+	return nil, nil
+}
+
+func asError(reason *Stop) error {
+	if reason == nil {
+		return nil
+	}
+	return reason
+}
+
+// open reads a log's tiles. Without a head, or damaged, they are rebuilt.
+func (l *logState) open() error {
+	t, err := tree.Open(l.dir, l.key)
+	var damage *auditlog.Damage
+	switch {
+	case errors.As(err, &damage):
+		return nil
+	case err != nil:
+		return err
+	case t.Flushed().Size > 0:
+		l.tiles = t
+	}
+	return nil
+}
+
+// take adds a leaf, and compares roots where the tiles end.
+func (l *logState) take(leaf []byte) {
+	if l.tiles != nil && l.side.Size() >= l.tiles.Head().Size {
+		l.ahead = append(l.ahead, leaf)
+	}
+	l.side.Append(leaf)
+	if l.tiles != nil && l.side.Size() == l.tiles.Head().Size {
+		l.other = l.side.Root() != l.tiles.Head().Root
+	}
+}
+
+// reachesBeyond reports whether the tiles have more than the records.
+func (l *logState) reachesBeyond() bool {
+	return l.tiles != nil && l.tiles.Head().Size > l.side.Size()
+}

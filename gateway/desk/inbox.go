@@ -1,0 +1,237 @@
+package desk
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"samband/gateway/api"
+	"samband/gateway/desk/internal/store"
+	"samband/gateway/envelope"
+	"samband/gateway/problem"
+	"samband/gateway/signed"
+)
+
+const (
+	feedWait = 50 * time.Second
+	feedPage = 50
+
+	// sweepAfter is when the inbox is read from its beginning again, after it
+	// held something that this desk could not believe.
+	sweepAfter = 10 * time.Minute
+)
+
+// followInbox returns the job that reads the inbox. The feed holds only what has
+// not ended, so its cursor need not outlive the process: a start reads it from
+// the beginning and finds what an earlier run left undone.
+func (d *Desk) followInbox() func(context.Context) error {
+	var after api.Cursor
+	var doubted time.Time
+	return func(ctx context.Context) error {
+		if !doubted.IsZero() && d.now().Sub(doubted) > sweepAfter {
+			after, doubted = 0, time.Time{}
+		}
+		next, answer, err := feed(ctx, d, d.broker.Inbox, api.Page{After: after, Wait: feedWait, Limit: feedPage},
+			func(a *api.InboxAnswer) (*api.Catchup, int) { return &a.Catchup, len(a.Items) })
+		if err != nil || answer == nil {
+			return err
+		}
+		defer d.calls.Unlock()
+		believed, err := d.takeIn(ctx, next, answer.Items)
+		if err != nil {
+			return err
+		}
+		if !believed && doubted.IsZero() {
+			doubted = d.now()
+		}
+		after = answer.Next
+		return nil
+	}
+}
+
+// feed makes one long poll. The poll itself holds nobody up; what it brought is
+// learned under d.calls, which stays held when an answer is returned. Where
+// another call was quicker, the page is asked for again from where we are by
+// then, without waiting. No answer and no error: nothing came.
+func feed[A any](ctx context.Context, d *Desk, ask func(context.Context, api.Heads, api.Page) (*A, error),
+	page api.Page, parts func(*A) (*api.Catchup, int)) (*lesson, *A, error) {
+	l := d.logs.Load()
+	answer, err := ask(ctx, l.heads(), page)
+	d.heard(err)
+	if err != nil {
+		return nil, nil, err
+	}
+	d.calls.Lock()
+	if now := d.logs.Load(); now != l {
+		if _, items := parts(answer); items == 0 {
+			d.calls.Unlock()
+			return nil, nil, nil
+		}
+		l, page.Wait = now, 0
+		if answer, err = ask(ctx, l.heads(), page); err != nil {
+			d.calls.Unlock()
+			return nil, nil, err
+		}
+	}
+	catchup, _ := parts(answer)
+	next, err := d.learn(ctx, l, catchup)
+	if err != nil {
+		d.calls.Unlock()
+		return nil, nil, err
+	}
+	return next, answer, nil
+}
+
+// takeIn holds each item of an inbox page against SPEC §5, and stores those that
+// pass in one transaction, with their signed consignments. It reports whether
+// all could be believed.
+func (d *Desk) takeIn(ctx context.Context, next *lesson, items []api.InboxItem) (bool, error) {
+	var steps []func(*store.Tx) error
+	believed := true
+	held := map[sender]signed.Hash{}
+	for _, item := range items {
+		step, err := d.judge(ctx, next, item, held)
+		if err != nil {
+			if _, ok := problem.Of(err); !ok {
+				return false, err
+			}
+			believed = false
+			continue
+		}
+		steps = append(steps, step)
+	}
+	err := d.take(next, func(tx *store.Tx) error {
+		for _, step := range steps {
+			if err := step(tx); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	wake(d.workers.statements)
+	wake(d.workers.opening)
+	return believed, err
+}
+
+// sender and id name a message before its text is known.
+type sender struct {
+	from signed.Address
+	id   signed.ID
+}
+
+// judge decides about one item and returns what is to be written for it. A
+// *problem.Problem is the broker's fault: the bytes are kept as evidence and
+// nothing is consigned.
+func (d *Desk) judge(ctx context.Context, next *lesson, item api.InboxItem, held map[sender]signed.Hash) (func(*store.Tx) error, error) {
+	shown := exhibits{"envelope": item.Envelope, "acceptance": []byte(item.Acceptance), "checkpoint": next.audit}
+	e, err := envelope.Parse(item.Envelope)
+	if err != nil {
+		d.accuse(err, "inbox item "+item.Cursor.String(), shown)
+		return nil, err
+	}
+	fact, err := d.admissible(next, e, item.Acceptance)
+	if err != nil {
+		d.accuse(err, "message "+e.TextHash().String(), shown)
+		return nil, err
+	}
+	known, err := d.held(e, held)
+	if err != nil {
+		d.accuse(err, "message "+e.ID.String()+" of "+string(e.From), shown)
+		return nil, err
+	}
+	held[sender{e.From, e.ID}] = e.TextHash()
+	if item.Consigned != nil {
+		return d.consignedBefore(next, e, fact, item.Consigned, known)
+	}
+	if known {
+		return nothing, nil // its consignment is on its way
+	}
+	note, err := d.signConsignment(next.logs, e.TextHash())
+	if err != nil {
+		return nil, err
+	}
+	return func(tx *store.Tx) error {
+		if err := receive(tx, e, fact); err != nil {
+			return err
+		}
+		return tx.PutStatement(store.Statement{Message: e.TextHash(), Event: string(api.Consigned), Note: note})
+	}, nil
+}
+
+// admissible is what must hold before this desk says that it holds a message.
+func (d *Desk) admissible(next *lesson, e *envelope.Envelope, acceptance string) (store.Fact, error) {
+	if e.Exchange != next.logs.register.Exchange() {
+		return store.Fact{}, problem.New(problem.WrongExchange, "the message is of another exchange")
+	}
+	if e.To != d.Address() {
+		return store.Fact{}, problem.New(problem.ProofInvalid, "the message is for %s", e.To)
+	}
+	r, err := d.accepted(next, e, acceptance)
+	if err != nil {
+		return store.Fact{}, err
+	}
+	if err := next.logs.register.CheckHead(e.AsOfRegister); err != nil {
+		return store.Fact{}, err
+	}
+	view := next.logs.register.At(r.RegisterSize)
+	if err := view.VerifyMessage(e); err != nil {
+		return store.Fact{}, err
+	}
+	return factOf(e.TextHash(), r, nil, acceptance), view.Decide(&e.Header, r.Time)
+}
+
+// held reports whether this desk has the message already. A second text under
+// the same sender and id is SECOND_TEXT.
+func (d *Desk) held(e *envelope.Envelope, page map[sender]signed.Hash) (bool, error) {
+	first, ok := page[sender{e.From, e.ID}]
+	if !ok {
+		err := d.store.View(func(tx *store.Tx) error {
+			i, err := tx.InboxBy(e.From, e.ID)
+			first, ok = i.Message, err == nil
+			if errors.Is(err, store.ErrNotFound) {
+				return nil
+			}
+			return err
+		})
+		if err != nil {
+			return false, err
+		}
+	}
+	if ok && first != e.TextHash() {
+		return true, problem.New(problem.SecondText, "this desk holds another text of %s with that id: %s", e.From, first)
+	}
+	return ok, nil
+}
+
+// receive stores a message as it crossed the wire, with the proof that it was
+// accepted.
+func receive(tx *store.Tx, e *envelope.Envelope, acceptance store.Fact) error {
+	if err := tx.AddMessage(e.TextHash(), e.Note.Bytes(), e.Sealed); err != nil {
+		return err
+	}
+	err := tx.AddInbox(store.InboxItem{
+		Message: e.TextHash(), From: e.From, ID: e.ID, Type: e.Type.Name,
+		Conversation: e.Conversation, ReplyTo: e.InReplyTo, State: store.Stored,
+	})
+	if err != nil {
+		return err
+	}
+	return tx.PutFact(acceptance)
+}
+
+// consignedBefore takes in a message whose consignment stands already: this desk
+// signed it and did not hear of the proof, or lost its disk since.
+func (d *Desk) consignedBefore(next *lesson, e *envelope.Envelope, acceptance store.Fact, f *api.Fact, known bool) (func(*store.Tx) error, error) {
+	fact, err := d.believe(next, &e.Header, e.TextHash(), f)
+	if err != nil {
+		return nil, err
+	}
+	return func(tx *store.Tx) error {
+		if !known {
+			if err := receive(tx, e, acceptance); err != nil {
+				return err
+			}
+		}
+		return d.settle(tx, store.Statement{Message: e.TextHash(), Event: string(api.Consigned)}, fact)
+	}, nil
+}

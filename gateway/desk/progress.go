@@ -1,0 +1,153 @@
+package desk
+
+import (
+	"context"
+	"errors"
+
+	"samband/gateway/api"
+	"samband/gateway/desk/internal/store"
+	"samband/gateway/problem"
+	"samband/gateway/signed"
+)
+
+const progressFeed = "progress"
+
+func (d *Desk) cursor() (c api.Cursor, err error) {
+	err = d.store.View(func(tx *store.Tx) error {
+		s, err := tx.Cursor(progressFeed)
+		if err != nil {
+			return err
+		}
+		c, err = api.ParseCursor(s)
+		return err
+	})
+	return c, err
+}
+
+// followProgress reads what became of this desk's messages. The cursor is kept
+// in the same transaction as what came before it.
+func (d *Desk) followProgress(ctx context.Context) error {
+	after, err := d.cursor()
+	if err != nil {
+		return err
+	}
+	next, answer, err := feed(ctx, d, d.broker.Progress, api.Page{After: after, Wait: feedWait, Limit: feedPage},
+		func(a *api.ProgressAnswer) (*api.Catchup, int) { return &a.Catchup, len(a.Items) + len(a.Again) })
+	if err != nil || answer == nil {
+		return err
+	}
+	defer d.calls.Unlock()
+	var steps []func(*store.Tx) error
+	for _, item := range answer.Items {
+		step, err := d.heardOf(next, item)
+		if err != nil {
+			if _, ok := problem.Of(err); !ok {
+				return err
+			}
+			continue // kept as evidence; the message stays where it was
+		}
+		steps = append(steps, step)
+	}
+	err = d.take(next, func(tx *store.Tx) error {
+		for _, step := range steps {
+			if err := step(tx); err != nil {
+				return err
+			}
+		}
+		return tx.PutCursor(progressFeed, answer.Next.String())
+	})
+	if err != nil {
+		return err
+	}
+	wake(d.workers.outbox) // an event may have come before our own acceptance did
+	return d.sendAgain(ctx, answer.Again)
+}
+
+// heardOf verifies one item and returns what is to be written for it.
+func (d *Desk) heardOf(next *lesson, item api.ProgressItem) (func(*store.Tx) error, error) {
+	o, err := d.sent(item)
+	if err != nil {
+		d.accuse(err, "progress item "+item.Cursor.String(), exhibits{
+			"event": []byte(item.Event), "note": item.Note, "proof": []byte(item.Proof), "checkpoint": next.audit,
+		})
+		return nil, err
+	}
+	message := item.Message
+	if item.Message.IsZero() {
+		message = o.Message
+	}
+	h, err := d.headerOf(message)
+	if err != nil {
+		return nil, err
+	}
+	fact, err := d.believe(next, h, message, &item.Fact)
+	if err != nil {
+		return nil, err
+	}
+	return func(tx *store.Tx) error {
+		if fact.Event == string(api.Withdrawn) {
+			if err := tx.DropStatement(o.Message, fact.Event); err != nil {
+				return err
+			}
+		}
+		return d.advance(tx, o.ID, []store.Fact{fact})
+	}, nil
+}
+
+// sent finds the message that an item speaks of: one of this desk's, by a text
+// that it made.
+func (d *Desk) sent(item api.ProgressItem) (o store.OutboxItem, err error) {
+	err = d.store.View(func(tx *store.Tx) error {
+		if o, err = tx.Outbox(item.ID); err != nil {
+			return err
+		}
+		if item.Message.IsZero() {
+			return nil
+		}
+		id, err := tx.AttemptOf(item.Message)
+		if err == nil && id != item.ID {
+			return store.ErrNotFound
+		}
+		return err
+	})
+	if errors.Is(err, store.ErrNotFound) {
+		err = problem.New(problem.UnknownMessage, "this desk never sent the message %s", item.ID)
+	}
+	return o, err
+}
+
+// sendAgain submits messages whose bytes the broker or the receiver lost. d.calls
+// is held.
+func (d *Desk) sendAgain(ctx context.Context, again []api.Again) error {
+	for _, a := range again {
+		var b []byte
+		err := d.store.View(func(tx *store.Tx) error {
+			id, err := tx.AttemptOf(a.Message)
+			if err != nil || id != a.ID {
+				return err
+			}
+			b, err = tx.Envelope(a.Message)
+			return err
+		})
+		if errors.Is(err, store.ErrNotFound) || b == nil {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		d.log.Info("sent again, as the broker asked", "id", a.ID)
+		answer, err := d.broker.Submit(ctx, d.logs.Load().heads(), b)
+		d.heard(err)
+		if err != nil {
+			return err
+		}
+		next, err := d.learn(ctx, d.logs.Load(), &answer.Catchup)
+		if err != nil {
+			return err
+		}
+		if err := d.take(next, nothing); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,175 @@
+package desk
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+
+	"samband/gateway/desk/internal/keys"
+	"samband/gateway/desk/internal/store"
+	"samband/gateway/envelope"
+	"samband/gateway/problem"
+	"samband/gateway/signed"
+	"samband/schema"
+)
+
+// A Message is one that was opened, as an officer reads it.
+type Message struct {
+	From        signed.Address  `json:"from"`
+	To          signed.Address  `json:"to"`
+	Received    bool            `json:"received"` // else this desk sent it
+	Title       string          `json:"title"`    // of its type
+	Body        json.RawMessage `json:"body"`
+	Attachments []Attachment    `json:"attachments,omitempty"`
+	Replies     []string        `json:"replies,omitempty"` // types that may answer it
+	Item
+}
+
+// Read opens a message of the inbox that is in the officers' view, or one that
+// this desk sent, and notes the consultation in the desk's log. DESK_LOCKED while
+// locked; UNKNOWN_MESSAGE for one that isn't there or isn't opened yet.
+func (d *Desk) Read(ctx context.Context, id signed.ID) (*Message, error) {
+	m, err := d.find(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	err = d.withRing(func(ring *keys.Locked) error { return d.fill(ring, m) })
+	if err != nil {
+		return nil, err
+	}
+	return m, d.note("read", "message "+id.String())
+}
+
+// find looks for an id in the inbox, then in the outbox.
+func (d *Desk) find(ctx context.Context, id signed.ID) (*Message, error) {
+	in, err := d.Inbox(ctx, Query{ID: id})
+	if err == nil {
+		if len(in) > 1 {
+			return nil, problem.New(problem.UnknownMessage, "two desks sent a message with the id %s", id)
+		}
+		return &Message{From: in[0].From, To: d.Address(), Received: true, Item: in[0].Item}, nil
+	}
+	if problem.CodeOf(err) != problem.UnknownMessage {
+		return nil, err
+	}
+	out, err := d.Outbox(ctx, Query{ID: id})
+	if err != nil {
+		return nil, err
+	}
+	return &Message{From: d.Address(), To: out[0].To, Item: out[0].Item}, nil
+}
+
+func (d *Desk) fill(ring *keys.Locked, m *Message) error {
+	e, err := d.envelopeOf(m.Message)
+	if err != nil {
+		return err
+	}
+	c, err := d.contentOf(ring, e)
+	if errors.Is(err, store.ErrNotFound) {
+		return problem.New(problem.UnknownMessage, "message %s is %s: it is not in the officers' view, or was erased", m.ID, m.State)
+	}
+	if err != nil {
+		return err
+	}
+	m.Body = c.Body
+	for _, a := range c.Attachments {
+		m.Attachments = append(m.Attachments, Attachment{Name: a.Name, MediaType: a.MediaType, Data: a.Data, Bytes: len(a.Data)})
+	}
+	if t, ok := schema.FindHash(e.Type.Hash); ok {
+		m.Title, m.Replies = t.Title, t.Replies()
+	}
+	return nil
+}
+
+// Answer sends a reply to a message of the inbox: to its sender, in its
+// conversation, under its agreement unless the draft names another, and with its
+// sender's reference as your_reference unless the body has one. Errors are those
+// of Send, and REPLY_NOT_ALLOWED.
+func (d *Desk) Answer(ctx context.Context, id signed.ID, draft Draft) (*Sending, error) {
+	m, err := d.find(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if !m.Received {
+		return nil, problem.New(problem.ReplyNotAllowed, "message %s is this desk's own", id)
+	}
+	if d.Locked() {
+		return nil, problem.New(problem.DeskLocked, "the ring of %s is locked", d.Address())
+	}
+	if m.Summary == nil {
+		return nil, problem.New(problem.ReplyNotAllowed, "message %s is not in the officers' view yet", id)
+	}
+	draft.To = []signed.Address{m.From}
+	if draft.Agreement.IsZero() {
+		draft.Agreement = m.Agreement
+	}
+	return d.send(draft, reply{&m.header, m.Message, m.Summary.OurReference})
+}
+
+// Withdraw takes a message back that nobody has consigned yet. It signs the
+// withdrawal and queues it; the log decides whether it came in time. A message
+// that has ended is ALREADY_ENDED, a consigned one ALREADY_CONSIGNED.
+func (d *Desk) Withdraw(ctx context.Context, id signed.ID) (*OutboxItem, error) {
+	items, err := d.Outbox(ctx, Query{ID: id})
+	if err != nil {
+		return nil, err
+	}
+	switch o := items[0]; {
+	case store.State(o.State).Ended():
+		return nil, problem.New(problem.AlreadyEnded, "message %s is %s", id, o.State)
+	case store.State(o.State) == store.Consigned:
+		return nil, problem.New(problem.AlreadyConsigned, "%s holds message %s", o.To, id)
+	case o.Withdrawing:
+		return &o, nil
+	}
+	err = d.withRing(func(ring *keys.Locked) error {
+		note, err := d.signStatement(ring, envelope.Statement{Event: envelope.Withdrawn, ID: id})
+		if err != nil {
+			return err
+		}
+		return d.store.Update(func(tx *store.Tx) error {
+			o, err := tx.Outbox(id) // its attempt may have changed since
+			if err != nil {
+				return err
+			}
+			if err := tx.Log(d.entry("withdrawing", "message "+id.String(), nil)); err != nil {
+				return err
+			}
+			return tx.PutStatement(store.Statement{Message: o.Message, Event: string(envelope.Withdrawn), Note: note})
+		})
+	})
+	if err != nil {
+		return nil, err
+	}
+	wake(d.workers.statements)
+	d.touch()
+	items, err = d.Outbox(ctx, Query{ID: id})
+	if err != nil {
+		return nil, err
+	}
+	return &items[0], nil
+}
+
+// Erase destroys the file key of a message that has ended. Its sealed bytes open
+// no more once the opening key that they were sealed to is destroyed as well;
+// proofs and header stay.
+func (d *Desk) Erase(ctx context.Context, id signed.ID) error {
+	m, err := d.find(ctx, id)
+	if err != nil {
+		return err
+	}
+	if !store.State(m.State).Ended() {
+		return problem.New(problem.UnknownMessage, "message %s is %s: it has not ended", id, m.State)
+	}
+	err = d.store.Update(func(tx *store.Tx) error {
+		if err := tx.DropFileKey(m.Message); err != nil {
+			return unknown(err, id)
+		}
+		return tx.Log(d.entry("erased", "message "+id.String(), nil))
+	})
+	if err != nil {
+		return err
+	}
+	d.touch()
+	return d.store.Scrub()
+}

@@ -1,0 +1,354 @@
+package desk
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"time"
+
+	"samband/gateway/desk/internal/keys"
+	"samband/gateway/desk/internal/store"
+	"samband/gateway/envelope"
+	"samband/gateway/problem"
+	"samband/gateway/register"
+	"samband/gateway/seal"
+	"samband/gateway/signed"
+	"samband/schema"
+)
+
+// lifetime is how long a message waits to be consigned unless its draft says
+// otherwise.
+const lifetime = 7 * 24 * time.Hour
+
+// A Draft is a message that an officer wrote, before it is sealed.
+type Draft struct {
+	Name           string                  `json:"name,omitempty"` // names the send, so that it may be repeated; "" for any
+	To             []signed.Address        `json:"to"`
+	Type           string                  `json:"type"`
+	Body           json.RawMessage         `json:"body"`
+	Attachments    []Attachment            `json:"attachments,omitempty"`
+	Agreement      signed.Hash             `json:"agreement,omitzero"` // zero: the one that fits
+	Urgent         bool                    `json:"urgent,omitempty"`
+	Classification envelope.Classification `json:"classification,omitempty"` // "" is unclassified
+	Lifetime       time.Duration           `json:"lifetime,omitempty"`       // until it expires; zero: 7 days
+	Confidential   bool                    `json:"confidential,omitempty"`   // of several recipients none learns of another
+}
+
+// An Attachment is a small file inside a message.
+type Attachment struct {
+	Name      string `json:"name"`
+	MediaType string `json:"media_type"`
+	Data      []byte `json:"data,omitempty"`
+	Bytes     int    `json:"bytes,omitempty"` // in listings, which leave out the data
+}
+
+// A Sending is what became of a draft: an envelope for each recipient that the
+// law permits, and the rule for each other.
+type Sending struct {
+	Name     string       `json:"name"`
+	Messages []OutboxItem `json:"messages"`
+	Blocked  []Blocked    `json:"blocked,omitempty"`
+}
+
+// Blocked says why nothing goes to one recipient.
+type Blocked struct {
+	To      signed.Address `json:"to"`
+	Problem Problem        `json:"problem"`
+}
+
+// A Problem is a refusal for the screen: code, what went wrong, the rule, and
+// what to do next.
+type Problem struct {
+	Code   problem.Code  `json:"code"`
+	Class  problem.Class `json:"class"`
+	Detail string        `json:"detail,omitempty"`
+	Rule   string        `json:"rule"`
+	Next   string        `json:"next"`
+}
+
+func problemOf(code problem.Code, detail string) Problem {
+	row, _ := problem.Lookup(code)
+	return Problem{Code: code, Class: row.Class, Detail: detail, Rule: row.Rule, Next: row.Next}
+}
+
+// reply is what a draft answers; the zero reply answers nothing.
+type reply struct {
+	header  *envelope.Header // of the message answered
+	message signed.Hash
+	ref     string // the other desk's own reference
+}
+
+// Send validates a draft, seals and signs an envelope for each recipient, and
+// queues them in one transaction: when it returns they will be submitted,
+// whatever happens to this process. One recipient's problem stops that one; if
+// all are stopped, the first one's problem is the error. Locked, the desk stores
+// nothing: DESK_LOCKED. The same name again returns the first sending; with
+// another content it is ID_REUSED.
+func (d *Desk) Send(_ context.Context, draft Draft) (*Sending, error) {
+	return d.send(draft, reply{})
+}
+
+func (d *Desk) send(draft Draft, to reply) (*Sending, error) {
+	var sending *Sending
+	err := d.withRing(func(ring *keys.Locked) (err error) {
+		sending, err = d.sendWith(ring, draft, to)
+		return err
+	})
+	if p, ok := problem.Of(err); ok && p.Code != problem.DeskLocked {
+		// What the desk's own check stops stands in the desk's own log.
+		logged := d.store.Update(func(tx *store.Tx) error { return tx.Log(d.entry("not sent", draft.Type, p)) })
+		return nil, errors.Join(err, logged)
+	}
+	return sending, err
+}
+
+func (d *Desk) sendWith(ring *keys.Locked, draft Draft, to reply) (*Sending, error) {
+	if draft.Name == "" {
+		draft.Name = signed.NewID().String()
+	}
+	l := d.logs.Load()
+	p, err := d.plan(l, draft, to)
+	if err != nil {
+		return nil, err
+	}
+	if before, err := d.sentBefore(ring, draft, p); before != nil || err != nil {
+		return before, err
+	}
+	s := &Sending{Name: draft.Name}
+	var items []queued
+	shared := signed.NewID()
+	for _, addr := range draft.To {
+		h := p.header(d, l, addr, shared)
+		m, err := d.compose(ring, l, p, h)
+		if refused, ok := problem.Of(err); ok {
+			s.Blocked = append(s.Blocked, Blocked{addr, problemOf(refused.Code, refused.Detail)})
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		items = append(items, queued{m, h})
+	}
+	if len(items) == 0 {
+		b := s.Blocked[0]
+		return nil, problem.New(b.Problem.Code, "%s: %s", b.To, b.Problem.Detail)
+	}
+	if err := d.queue(draft.Name, p.body.Outcome, items); err != nil {
+		return nil, err
+	}
+	s.Messages, err = d.sendItems(draft.Name)
+	return s, err
+}
+
+// A plan is a draft that passed everything but the law between two parties.
+type plan struct {
+	draft   Draft
+	reply   reply
+	ref     envelope.TypeRef
+	content *seal.Content
+	body    *schema.Body
+}
+
+// plan completes and validates a draft.
+func (d *Desk) plan(l *logs, draft Draft, to reply) (*plan, error) {
+	if len(draft.To) == 0 {
+		return nil, problem.New(problem.UnknownDesk, "the message names no recipient")
+	}
+	ref, t, err := typeNamed(l, draft.Type)
+	if err != nil {
+		return nil, err
+	}
+	p := &plan{draft: draft, reply: to, ref: ref, content: &seal.Content{}}
+	for _, a := range draft.Attachments {
+		p.content.Attachments = append(p.content.Attachments, seal.Attachment{Name: a.Name, MediaType: a.MediaType, Data: a.Data})
+	}
+	var roster []signed.Address
+	if !draft.Confidential {
+		roster = draft.To
+	}
+	p.content.Body = complete(draft.Body, p.content.Attachments, roster, to.ref)
+	if p.body, err = t.Read(p.content.Body); err != nil {
+		return nil, err
+	}
+	if err := p.body.FitsUrgency(p.urgency()); err != nil {
+		return nil, err
+	}
+	if err := checkManifest(p.content.Body, p.content.Attachments); err != nil {
+		return nil, err
+	}
+	if err := checkRoster(p.content.Body, draft.To, draft.Confidential); err != nil {
+		return nil, err
+	}
+	p.content.Statistics = p.body.Statistics
+	if to.header != nil {
+		return p, allowsReply(to.header, p.body.Outcome)
+	}
+	if t.OnlyReplies() {
+		return nil, problem.New(problem.ReplyNotAllowed, "%s always answers a message: use answer", t.Name)
+	}
+	return p, nil
+}
+
+func typeNamed(l *logs, name string) (envelope.TypeRef, *schema.Type, error) {
+	ref, ok := l.view().Type(name)
+	if !ok {
+		return ref, nil, problem.New(problem.TypeUnknown, "the exchange's catalogue has no type %q", name)
+	}
+	t, ok := schema.FindHash(ref.Hash)
+	if !ok {
+		return ref, nil, problem.New(problem.TypeOutdated, "this desk's program lacks %s %s", ref.Name, ref.Version)
+	}
+	return ref, t, nil
+}
+
+func (p *plan) urgency() schema.Urgency {
+	if p.draft.Urgent {
+		return schema.Urgent
+	}
+	return schema.NonUrgent
+}
+
+func (p *plan) classification() envelope.Classification {
+	if p.draft.Classification == "" {
+		return envelope.Unclassified
+	}
+	return p.draft.Classification
+}
+
+// header is everything of a message's header but agreement and seal.
+func (p *plan) header(d *Desk, l *logs, to signed.Address, shared signed.ID) envelope.Header {
+	life := p.draft.Lifetime
+	if life == 0 {
+		life = lifetime
+	}
+	now := signed.At(d.now())
+	h := envelope.Header{
+		Exchange: l.register.Exchange(), ID: signed.NewID(), Type: p.ref, From: d.Address(), To: to,
+		Conversation: shared, Created: now, Expires: now.Add(life), Agreement: p.draft.Agreement,
+		Urgency: string(p.urgency()), Classification: p.classification(),
+		AsOfAudit: l.audit, AsOfRegister: l.register.Head(),
+	}
+	switch {
+	case p.reply.header != nil:
+		h.Conversation, h.InReplyTo = p.reply.header.Conversation, p.reply.message
+	case p.draft.Confidential:
+		h.Conversation = signed.NewID()
+	}
+	return h
+}
+
+// compose chooses the agreement, asks the law, seals and signs.
+func (d *Desk) compose(ring *keys.Locked, l *logs, p *plan, h envelope.Header) (*made, error) {
+	agreement, err := chooseAgreement(l, p.question(h.From, h.To), h.Agreement, h.Created)
+	if err != nil {
+		return nil, err
+	}
+	h.Agreement = agreement
+	if err := l.view().DecideSealed(agreement, p.body.Sealed); err != nil {
+		return nil, err
+	}
+	return d.make(ring, l, h, p.content)
+}
+
+func (p *plan) question(from, to signed.Address) register.Question {
+	return register.Question{
+		From: from, To: to, Type: p.ref.Name, Classification: p.classification(), Purpose: p.body.Sealed.Purpose,
+	}
+}
+
+// chooseAgreement takes the agreement that is named, or the only one that fits.
+func chooseAgreement(l *logs, q register.Question, named signed.Hash, now signed.Time) (signed.Hash, error) {
+	x := l.view().Explain(q, now)
+	switch {
+	case x.Problem != nil && named.IsZero():
+		return named, x.Problem
+	case !named.IsZero():
+		return named, nil // Decide and DecideSealed say what is wrong with it
+	case len(x.Carriers) > 1:
+		return named, problem.New(problem.NoAgreement, "%d agreements would carry it; name the one that applies", len(x.Carriers))
+	}
+	return x.Carriers[0].Hash(), nil
+}
+
+// checkRoster holds that a body which names its recipients names these.
+func checkRoster(body []byte, to []signed.Address, confidential bool) error {
+	var has struct {
+		Recipients []signed.Address `json:"recipients"`
+	}
+	if err := json.Unmarshal(body, &has); err != nil {
+		return problem.New(problem.BodyMalformed, "not one JSON object")
+	}
+	if has.Recipients == nil {
+		return nil
+	}
+	if confidential && len(to) > 1 {
+		return problem.New(problem.BodyInvalid, "at /recipients: a confidential message has no roster")
+	}
+	want, got := slices.Sorted(slices.Values(to)), slices.Sorted(slices.Values(has.Recipients))
+	if !slices.Equal(want, got) {
+		return problem.New(problem.BodyInvalid, "at /recipients: must be those that the message goes to")
+	}
+	return nil
+}
+
+// queued is an envelope that was made, with its header.
+type queued struct {
+	*made
+	header envelope.Header
+}
+
+// queue makes a sending durable, all of it or nothing.
+func (d *Desk) queue(name, outcome string, items []queued) error {
+	err := d.store.Update(func(tx *store.Tx) error {
+		for _, i := range items {
+			if err := i.keep(tx); err != nil {
+				return err
+			}
+			err := tx.AddOutbox(store.OutboxItem{
+				ID: i.header.ID, Send: name, To: i.header.To, Message: i.hash, Type: i.header.Type.Name,
+				Conversation: i.header.Conversation, ReplyTo: i.header.InReplyTo, Outcome: outcome, State: store.Queued,
+			})
+			if err != nil {
+				return err
+			}
+			if err := tx.Log(d.entry("queued", "message "+i.header.ID.String(), nil)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	wake(d.workers.outbox)
+	d.touch()
+	return nil
+}
+
+// sentBefore finds an earlier sending of the same name and holds its content
+// against this one's.
+func (d *Desk) sentBefore(ring *keys.Locked, draft Draft, p *plan) (*Sending, error) {
+	items, err := d.sendItems(draft.Name)
+	if err != nil || len(items) == 0 {
+		return nil, err
+	}
+	for _, i := range items {
+		e, err := d.envelopeOf(i.Message)
+		if err != nil {
+			return nil, err
+		}
+		c, err := d.contentOf(ring, e)
+		if err != nil {
+			return nil, err
+		}
+		same := slices.Contains(draft.To, i.To) && string(c.Body) == string(p.content.Body) && e.Type.Name == draft.Type &&
+			slices.EqualFunc(c.Attachments, p.content.Attachments, func(a, b seal.Attachment) bool {
+				return a.Name == b.Name && a.MediaType == b.MediaType && string(a.Data) == string(b.Data)
+			})
+		if !same {
+			return nil, problem.New(problem.IDReused, "the name %q stands for another message", draft.Name)
+		}
+	}
+	return &Sending{Name: draft.Name, Messages: items}, nil
+}

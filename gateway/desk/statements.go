@@ -1,0 +1,219 @@
+package desk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"samband/gateway/api"
+	"samband/gateway/desk/internal/keys"
+	"samband/gateway/desk/internal/store"
+	"samband/gateway/envelope"
+	"samband/gateway/problem"
+	"samband/gateway/signed"
+)
+
+// sendStatements submits what this desk signed and nobody has proven yet. One
+// that is refused doesn't hold up the others.
+func (d *Desk) sendStatements(ctx context.Context) error {
+	var queued []store.Statement
+	err := d.store.View(func(tx *store.Tx) (err error) {
+		queued, err = tx.Statements()
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, s := range queued {
+		err := d.state(ctx, s)
+		if errors.Is(err, api.ErrUnreachable) || ctx.Err() != nil {
+			return err
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// state submits one note and holds its proof.
+func (d *Desk) state(ctx context.Context, s store.Statement) error {
+	d.calls.Lock()
+	defer d.calls.Unlock()
+	h, err := d.headerOf(s.Message)
+	if err != nil {
+		return err
+	}
+	l := d.logs.Load()
+	begin := d.now()
+	answer, err := d.broker.State(ctx, l.heads(), s.Note)
+	d.heard(err)
+	if err != nil {
+		return d.notStated(ctx, l, s, h, err)
+	}
+	next, err := d.learn(ctx, l, &answer.Catchup)
+	if err != nil {
+		return err
+	}
+	fact, err := d.believe(next, h, s.Message, &api.Fact{Event: api.Event(s.Event), Note: s.Note, Proof: answer.Proof})
+	if err != nil {
+		return errors.Join(err, d.take(next, nothing))
+	}
+	d.compareClocks(begin, l, fact)
+	return d.take(next, func(tx *store.Tx) error { return d.settle(tx, s, fact) })
+}
+
+func (d *Desk) headerOf(message signed.Hash) (*envelope.Header, error) {
+	var b []byte
+	err := d.store.View(func(tx *store.Tx) (err error) {
+		b, err = tx.Note(message)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return parseHeader(b)
+}
+
+func parseHeader(note []byte) (*envelope.Header, error) {
+	n, err := signed.ParseNote(note)
+	if err != nil {
+		return nil, fmt.Errorf("read a header in the database: %w", err)
+	}
+	return envelope.ParseHeader(n.Text)
+}
+
+// settle takes a statement off the queue and writes down what is proven, be it
+// by this statement or another that stands in its place.
+func (d *Desk) settle(tx *store.Tx, s store.Statement, fact store.Fact) error {
+	if err := tx.DropStatement(s.Message, s.Event); err != nil {
+		return err
+	}
+	if s.Event == string(envelope.Withdrawn) {
+		id, err := tx.AttemptOf(s.Message)
+		if err != nil {
+			return err
+		}
+		return d.advance(tx, id, []store.Fact{fact})
+	}
+	return d.progress(tx, fact)
+}
+
+// progress writes down what is proven of a received message.
+func (d *Desk) progress(tx *store.Tx, f store.Fact) error {
+	if err := tx.PutFact(f); err != nil {
+		return err
+	}
+	i, err := tx.Inbox(f.Message)
+	if err != nil {
+		return err
+	}
+	reached := store.State(f.Event)
+	if !reached.After(i.State) {
+		return nil
+	}
+	if reached == store.Consigned {
+		wake(d.workers.opening)
+	}
+	d.log.Info("message moved", "id", i.ID, "state", reached, "code", f.Code)
+	return tx.SetInbox(f.Message, reached, f.Code, i.Detail)
+}
+
+// notStated takes in a refusal of a statement. d.calls is held.
+func (d *Desk) notStated(ctx context.Context, l *logs, s store.Statement, h *envelope.Header, err error) error {
+	p, ok := problem.Of(err)
+	if !ok {
+		return err
+	}
+	r := api.RefusalOf(err)
+	switch {
+	case p.Class() == problem.Reseal:
+		return d.signAnew(ctx, s, h)
+	case r.End != nil && r.Catchup != nil:
+		return d.standing(ctx, l, s, h, r)
+	}
+	return err
+}
+
+// signAnew signs a queued statement with the keys and heads of now.
+func (d *Desk) signAnew(ctx context.Context, s store.Statement, h *envelope.Header) error {
+	before := d.logs.Load().register.Size()
+	if err := d.refresh(ctx); err != nil {
+		return err
+	}
+	if d.logs.Load().register.Size() == before {
+		return fmt.Errorf("sign %s of message %s anew: the register has not moved since", s.Event, s.Message)
+	}
+	note, err := d.signAgain(s, h)
+	if err != nil {
+		return err
+	}
+	defer wake(d.workers.statements)
+	return d.store.Update(func(tx *store.Tx) error {
+		return tx.PutStatement(store.Statement{Message: s.Message, Event: s.Event, Note: note})
+	})
+}
+
+func (d *Desk) signAgain(s store.Statement, h *envelope.Header) ([]byte, error) {
+	if s.Event == string(api.Consigned) {
+		return d.signConsignment(d.logs.Load(), s.Message)
+	}
+	n, err := signed.ParseNote(s.Note)
+	if err != nil {
+		return nil, err
+	}
+	said, err := envelope.ParseStatement(n.Text)
+	if err != nil {
+		return nil, err
+	}
+	var note []byte
+	err = d.withRing(func(ring *keys.Locked) (err error) {
+		note, err = d.signStatement(ring, *said)
+		return err
+	})
+	return note, err
+}
+
+// standing takes in what stands in place of our statement: an end before our
+// consignment, or a consignment before our withdrawal.
+func (d *Desk) standing(ctx context.Context, l *logs, s store.Statement, h *envelope.Header, r *api.Refusal) error {
+	next, err := d.learn(ctx, l, r.Catchup)
+	if err != nil {
+		return err
+	}
+	fact, err := d.believe(next, h, s.Message, r.End)
+	if err != nil {
+		return errors.Join(err, d.take(next, nothing))
+	}
+	d.log.Info("another statement stands", "message", s.Message, "ours", s.Event, "stands", fact.Event)
+	return d.take(next, func(tx *store.Tx) error {
+		if err := tx.Log(d.entry("too late: "+s.Event, "message "+s.Message.String(), r.Problem)); err != nil {
+			return err
+		}
+		return d.settle(tx, s, fact)
+	})
+}
+
+// signConsignment says that this desk holds a message durably.
+func (d *Desk) signConsignment(l *logs, message signed.Hash) ([]byte, error) {
+	c := envelope.Consignment{
+		Exchange: l.register.Exchange(), Signer: d.Address(), Message: message,
+		Time: signed.At(d.now()), AsOfAudit: l.audit, AsOfRegister: l.register.Head(),
+	}
+	n, err := signed.Sign(c.Text(), d.online.Receipts...)
+	if err != nil {
+		return nil, err
+	}
+	return n.Bytes(), nil
+}
+
+// signStatement signs what s says of a message, as of now.
+func (d *Desk) signStatement(ring *keys.Locked, s envelope.Statement) ([]byte, error) {
+	l := d.logs.Load()
+	s.Exchange, s.Signer, s.Time = l.register.Exchange(), d.Address(), signed.At(d.now())
+	s.AsOfAudit, s.AsOfRegister = l.audit, l.register.Head()
+	n, err := signed.Sign(s.Text(), ring.Statement()...)
+	if err != nil {
+		return nil, err
+	}
+	return n.Bytes(), nil
+}

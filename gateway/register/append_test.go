@@ -1,0 +1,392 @@
+package register
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"time"
+
+	"samband/gateway/envelope"
+	"samband/gateway/problem"
+	"samband/gateway/signed"
+)
+
+// signAs signs an entry with other keys than its lines ask for.
+func (x exchange) signAs(e Entry, keys ...*signed.PrivateKey) []byte {
+	return note(x.t, e.Text(), keys...)
+}
+
+// with edits an entry before it is signed.
+func with[E Entry](e E, edit func(E)) E {
+	edit(e)
+	return e
+}
+
+func TestAppendRefuses(t *testing.T) {
+	for name, c := range map[string]struct {
+		want problem.Code
+		make func(x exchange) []byte
+	}{
+		// Form and exchange.
+		"oversize": {problem.Oversize, func(x exchange) []byte { return bytes.Repeat([]byte("x"), MaxEntry+1) }},
+		"not an entry": {problem.TextMalformed, func(x exchange) []byte {
+			return note(t, "samband/poem/v1\nexchange "+x.Exchange().String()+"\n", partyKeys("fi")...)
+		}},
+		"second federation file": {problem.EntryInvalid, func(x exchange) []byte { return x.Entries(0)[0] }},
+		"bytes after": {problem.TextMalformed, func(x exchange) []byte {
+			return append(x.sign(x.accede("no", signed.Hash{1})), '\n')
+		}},
+		"other exchange": {problem.WrongExchange, func(x exchange) []byte {
+			return x.sign(with(x.desk("fi.spoc", 0), func(d *Desk) { d.Exchange = signed.HashOf("training") }))
+		}},
+		"no exchange": {problem.TextMalformed, func(x exchange) []byte {
+			return x.sign(with(x.desk("fi.spoc", 0), func(d *Desk) { d.Exchange = signed.Hash{} }))
+		}},
+
+		// Order.
+		"replayed": {problem.EntryOutOfOrder, func(x exchange) []byte { return x.Entries(3)[0] }},
+		"replayed with new signatures": {problem.EntryOutOfOrder, func(x exchange) []byte {
+			n, _ := signed.ParseNote(x.Entries(3)[0])
+			return note(t, n.Text, partyKeys("fi")...)
+		}},
+		"wrong previous": {problem.EntryOutOfOrder, func(x exchange) []byte {
+			return x.sign(with(x.desk("fi.ncb", 0), func(d *Desk) { d.Previous = signed.HashOf("another") }))
+		}},
+		"previous of another party": {problem.EntryOutOfOrder, func(x exchange) []byte {
+			return x.sign(with(x.desk("fi.ncb", 0), func(d *Desk) { d.Previous, _ = x.Previous("se") }))
+		}},
+		"previous of the root": {problem.EntryOutOfOrder, func(x exchange) []byte {
+			return x.sign(with(x.party("dk"), func(p *Party) { p.Previous, _ = x.Previous("fi") }))
+		}},
+		"pre-signed, no revocation": {problem.EntryOutOfOrder, func(x exchange) []byte {
+			return x.sign(with(x.desk("fi.ncb", 0), func(d *Desk) { d.Previous = signed.Hash{} }))
+		}},
+
+		// Who signs.
+		"root below threshold": {problem.NotEntitled, func(x exchange) []byte {
+			return x.sign(with(x.party("dk"), func(p *Party) { p.Signers = p.Signers[:1] }))
+		}},
+		"no founder": {problem.NotEntitled, func(x exchange) []byte {
+			return x.sign(with(x.party("dk"), func(p *Party) { p.Signers = []string{"fi/root", "no/root"} }))
+		}},
+		"party among the root": {problem.NotEntitled, func(x exchange) []byte {
+			return x.sign(with(x.party("dk"), func(p *Party) { p.Signers = []string{"no/root", "se"} }))
+		}},
+		"party admits a party": {problem.NotEntitled, func(x exchange) []byte {
+			return x.sign(with(x.party("dk"), func(p *Party) { p.Link = x.link("fi") }))
+		}},
+		"party makes a catalogue": {problem.NotEntitled, func(x exchange) []byte {
+			return x.sign(with(x.catalogue("2.0"), func(c *Catalogue) { c.Link = x.link("fi") }))
+		}},
+		"root makes a desk": {problem.NotEntitled, func(x exchange) []byte {
+			return x.sign(with(x.desk("fi.ncb", 0), func(d *Desk) { d.Link = x.root() }))
+		}},
+		"root names a CA": {problem.NotEntitled, func(x exchange) []byte {
+			return x.sign(with(x.ca("fi", "fi2"), func(c *CA) { c.Link = x.root() }))
+		}},
+		"two parties sign": {problem.NotEntitled, func(x exchange) []byte {
+			return x.sign(with(x.desk("fi.ncb", 0), func(d *Desk) { d.Signers = []string{"fi", "se"} }))
+		}},
+		"unknown party": {problem.NotEntitled, func(x exchange) []byte { return x.sign(x.desk("dk.spoc", 0)) }},
+		"revoked party": {problem.KeyRevoked, func(x exchange) []byte {
+			x.enter(x.revoke("root", "fi", RingAll))
+			return x.sign(x.desk("fi.ncb", 0))
+		}},
+
+		// Signatures.
+		"signature missing": {problem.SignatureMissing, func(x exchange) []byte {
+			return x.signAs(x.desk("fi.ncb", 0), partyKeys("fi")[0])
+		}},
+		"one founder's missing": {problem.SignatureMissing, func(x exchange) []byte {
+			return x.signAs(x.party("dk"), rootKeys("no")...)
+		}},
+		"signature extra": {problem.SignatureExtra, func(x exchange) []byte {
+			return x.signAs(x.desk("fi.ncb", 0), append(partyKeys("fi"), partyKeys("se")[0])...)
+		}},
+		"signatures reordered": {problem.SignatureExtra, func(x exchange) []byte {
+			k := partyKeys("fi")
+			return x.signAs(x.desk("fi.ncb", 0), k[1], k[0])
+		}},
+		"founders reordered": {problem.SignatureExtra, func(x exchange) []byte {
+			return x.signAs(x.party("dk"), rootKeys("se", "no")...)
+		}},
+		"another's signature": {problem.SignatureMissing, func(x exchange) []byte {
+			return x.signAs(x.desk("fi.ncb", 0), partyKeys("se")...)
+		}},
+		"altered": {problem.SignatureInvalid, func(x exchange) []byte {
+			return bytes.Replace(x.sign(x.desk("fi.ncb", 0)), []byte("24/7"), []byte("8/16"), 1)
+		}},
+
+		// Keys.
+		"desk's key of another desk": {problem.KeyReused, func(x exchange) []byte {
+			return x.sign(with(x.desk("fi.ncb", 0), func(d *Desk) { d.Message[0] = renamed(t, deskKeys("se.spoc", 0).Message[0], "fi.ncb") }))
+		}},
+		"desk's message key as receipts key": {problem.KeyReused, func(x exchange) []byte {
+			return x.sign(with(x.desk("fi.ncb", 0), func(d *Desk) { d.Consignment = d.Message[:1] }))
+		}},
+		"opening key of another desk": {problem.KeyReused, func(x exchange) []byte {
+			return x.sign(with(x.desk("fi.ncb", 0), func(d *Desk) { d.Opening = deskKeys("se.spoc", 0).Opening }))
+		}},
+		"key dropped before": {problem.KeyReused, func(x exchange) []byte {
+			x.enter(x.desk("fi.spoc", 1))
+			return x.sign(x.desk("fi.spoc", 0))
+		}},
+		"revoked key returns": {problem.KeyReused, func(x exchange) []byte {
+			x.enter(x.revoke("fi", "fi.spoc", RingLocked))
+			return x.sign(x.desk("fi.spoc", 0))
+		}},
+		"revoked receipts key returns": {problem.KeyReused, func(x exchange) []byte {
+			x.enter(x.revoke("fi", "fi.spoc", RingOnline))
+			return x.sign(with(x.desk("fi.spoc", 1), func(d *Desk) { d.Consignment = deskKeys("fi.spoc", 0).Consignment }))
+		}},
+		"party with a founder's keys": {problem.KeyReused, func(x exchange) []byte {
+			return x.sign(with(x.party("dk"), func(p *Party) {
+				for i, k := range rootKeys("se") {
+					p.Keys[i] = renamed(t, k.Public, "dk")
+				}
+			}))
+		}},
+		"party with a log's key": {problem.KeyReused, func(x exchange) []byte {
+			return x.sign(with(x.party("dk"), func(p *Party) {
+				p.Keys[0] = renamed(t, x.Federation().Audit, "dk")
+			}))
+		}},
+		"revoked party's keys return": {problem.KeyReused, func(x exchange) []byte {
+			x.enter(x.revoke("root", "fi", RingAll))
+			return x.sign(x.party("fi"))
+		}},
+		"CA of another party": {problem.KeyReused, func(x exchange) []byte { return x.sign(x.ca("fi", "se")) }},
+
+		// What is said.
+		"desk of another party": {problem.NotEntitled, func(x exchange) []byte {
+			return x.sign(with(x.desk("se.ncb", 0), func(d *Desk) { d.Link = x.link("fi") }))
+		}},
+		"broker's CA as a party's": {problem.EntryInvalid, func(x exchange) []byte { return x.sign(x.ca("fi", "broker")) }},
+		"no CA at all": {problem.EntryInvalid, func(x exchange) []byte {
+			return x.sign(with(x.ca("fi", "fi"), func(c *CA) { c.DER = []byte("samband") }))
+		}},
+		"agreement of others": {problem.NotEntitled, func(x exchange) []byte {
+			return x.sign(with(x.agreement("no", "se"), func(a *Agreement) { a.Link = x.link("fi") }))
+		}},
+		"agreement with itself": {problem.EntryInvalid, func(x exchange) []byte {
+			return x.sign(with(x.agreement("fi", "se"), func(a *Agreement) { a.Parties = []string{"fi"} }))
+		}},
+		"agreement with a stranger": {problem.EntryInvalid, func(x exchange) []byte { return x.sign(x.agreement("fi", "va")) }},
+		"agreement with a revoked party": {problem.EntryInvalid, func(x exchange) []byte {
+			x.enter(x.revoke("root", "se", RingAll))
+			return x.sign(x.agreement("fi", "se"))
+		}},
+		"agreement without days": {problem.EntryInvalid, func(x exchange) []byte {
+			return x.sign(with(x.agreement("fi", "se"), func(a *Agreement) { a.Until = a.From }))
+		}},
+		"accession to nothing": {problem.EntryInvalid, func(x exchange) []byte { return x.sign(x.accede("no", signed.HashOf("nothing"))) }},
+		"accession of an outsider": {problem.NotEntitled, func(x exchange) []byte {
+			return x.sign(x.accede("no", x.Now().Agreements()[0].Hash()))
+		}},
+		"accession twice": {problem.EntryInvalid, func(x exchange) []byte {
+			return x.sign(x.accede("se", x.Now().Agreements()[0].Hash()))
+		}},
+		"accession of the proposer": {problem.EntryInvalid, func(x exchange) []byte {
+			return x.sign(x.accede("fi", x.Now().Agreements()[0].Hash()))
+		}},
+		"revocation of another's desk":    {problem.NotEntitled, func(x exchange) []byte { return x.sign(x.revoke("se", "fi.spoc", RingAll)) }},
+		"revocation of a desk by root":    {problem.NotEntitled, func(x exchange) []byte { return x.sign(x.revoke("root", "fi.spoc", RingAll)) }},
+		"revocation of another party":     {problem.NotEntitled, func(x exchange) []byte { return x.sign(x.revoke("se", "fi", RingAll)) }},
+		"revocation of nobody":            {problem.EntryInvalid, func(x exchange) []byte { return x.sign(x.revoke("fi", "fi.ncb", RingAll)) }},
+		"revocation of an unknown party":  {problem.EntryInvalid, func(x exchange) []byte { return x.sign(x.revoke("root", "va", RingAll)) }},
+		"revocation of one ring of party": {problem.TextMalformed, func(x exchange) []byte { return x.sign(x.revoke("root", "fi", RingOnline)) }},
+		"revocation twice": {problem.EntryInvalid, func(x exchange) []byte {
+			x.enter(x.revoke("fi", "fi.spoc", RingOnline))
+			return x.sign(x.revoke("fi", "fi.spoc", RingOnline))
+		}},
+		"pre-signed revocation twice": {problem.EntryOutOfOrder, func(x exchange) []byte {
+			safe := x.sign(preSigned(x, "fi", "fi.spoc"))
+			if _, err := x.Append(safe); err != nil {
+				t.Fatal(err)
+			}
+			x.enter(x.desk("fi.spoc", 1))
+			return safe
+		}},
+		"party revoked twice": {problem.EntryInvalid, func(x exchange) []byte {
+			x.enter(x.revoke("root", "fi", RingAll))
+			return x.sign(x.revoke("root", "fi", RingAll))
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			x := settled(t)
+			bad := c.make(x)
+			size, head := x.Size(), x.Head()
+			wantCode(t, x.Check(bad), c.want)
+			index, err := x.Append(bad)
+			wantCode(t, err, c.want)
+			if p, ok := problem.Of(err); !ok || p.Detail == "" {
+				t.Errorf("the refusal says nothing: %v", err)
+			}
+			if index != 0 || x.Size() != size || x.Head() != head {
+				t.Error("a refusal changed the register")
+			}
+			x.enter(x.desk("no.ncb", 0)) // and leaves it usable
+		})
+	}
+}
+
+func preSigned(x exchange, signer, subject string) *Revocation {
+	return with(x.revoke(signer, subject, RingAll), func(v *Revocation) {
+		v.Previous, v.Nonce = signed.Hash{}, signed.ID{42}
+	})
+}
+
+func renamed(t *testing.T, k *signed.PublicKey, name string) *signed.PublicKey {
+	t.Helper()
+	out, err := signed.NewPublicKey(name, k.Algorithm, k.Bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func TestFederationRefuses(t *testing.T) {
+	both := rootKeys("no", "se")
+	for name, c := range map[string]struct {
+		want problem.Code
+		edit func(*Federation)
+		keys []*signed.PrivateKey
+	}{
+		"one founder has not signed": {problem.SignatureMissing, func(f *Federation) {}, rootKeys("no")},
+		"a stranger signed":          {problem.SignatureExtra, func(f *Federation) {}, append(rootKeys("no", "se"), partyKeys("fi")[0])},
+		"threshold 0":                {problem.EntryInvalid, func(f *Federation) { f.Threshold = 0 }, both},
+		"threshold above founders":   {problem.EntryInvalid, func(f *Federation) { f.Threshold = 3 }, both},
+		"founders do not ascend": {problem.EntryInvalid, func(f *Federation) {
+			f.Founders[0], f.Founders[1] = f.Founders[1], f.Founders[0]
+		}, rootKeys("se", "no")},
+		"one founder twice": {problem.EntryInvalid, func(f *Federation) { f.Founders[1] = f.Founders[0] }, rootKeys("no", "no")},
+		"log of another exchange": {problem.EntryInvalid, func(f *Federation) {
+			f.Audit = logKey("other.example/audit").Public
+		}, both},
+		"one log for both": {problem.EntryInvalid, func(f *Federation) { f.Audit = f.Register }, both},
+		"log key is operator's": {problem.KeyReused, func(f *Federation) {
+			f.Audit = renamed(t, f.Operator, f.Audit.Name)
+		}, both},
+		"no CA":        {problem.EntryInvalid, func(f *Federation) { f.BrokerCA = []byte("no") }, both},
+		"other policy": {problem.TextMalformed, func(f *Federation) { f.Policy = "whatever" }, both},
+		"name is path": {problem.TextMalformed, func(f *Federation) { f.Name = "nordic.example/x" }, both},
+		"no founder":   {problem.EntryInvalid, func(f *Federation) { f.Founders = nil }, both},
+	} {
+		f := federation()
+		c.edit(f)
+		_, err := New(note(t, f.Text(), c.keys...))
+		t.Run(name, func(t *testing.T) { wantCode(t, err, c.want) })
+	}
+	if _, err := New(nil); err == nil {
+		t.Error("nothing is no federation file")
+	}
+	text := strings.Replace(federation().Text(), "exchange -", "exchange "+signed.HashOf("x").String(), 1)
+	if _, err := New(note(t, text, both...)); problem.CodeOf(err) != problem.TextMalformed {
+		t.Errorf("a federation file that names an exchange: %v", err)
+	}
+}
+
+// A key that is the one spelling of a small-order point never gets in.
+func TestSmallOrderKeyRefused(t *testing.T) {
+	x := settled(t)
+	text := x.desk("fi.ncb", 0).Text()
+	good := signed.EncodeBytes(deskKeys("fi.ncb", 0).Consignment[0].Bytes)
+	identity := make([]byte, 32)
+	identity[0] = 1
+	bad := strings.Replace(text, good, signed.EncodeBytes(identity), 1)
+	_, err := x.Append(note(t, bad, partyKeys("fi")...))
+	wantCode(t, err, problem.TextMalformed)
+}
+
+func TestDirectoryChangesWithoutNewKeys(t *testing.T) {
+	x := settled(t)
+	before := x.Size()
+	x.enter(with(x.desk("fi.spoc", 0), func(d *Desk) { d.Telephone = "+358 295 111 111" }))
+	now, _ := x.Now().Desk("fi.spoc")
+	then, _ := x.At(before).Desk("fi.spoc")
+	if now.Telephone != "+358 295 111 111" || then.Telephone != "+358 295 000 000" {
+		t.Errorf("now %s, then %s", now.Telephone, then.Telephone)
+	}
+}
+
+func TestOnlyTheRevokedRingNeedsNewKeys(t *testing.T) {
+	x := settled(t)
+	x.enter(x.revoke("fi", "fi.spoc", RingOnline))
+	if v := x.Now(); !v.Revoked("fi.spoc", Online) || v.Revoked("fi.spoc", Locked) {
+		t.Error("the online ring alone should be revoked")
+	}
+	x.enter(with(x.desk("fi.spoc", 0), func(d *Desk) { d.Consignment = deskKeys("fi.spoc", 1).Consignment }))
+	if x.Now().Revoked("fi.spoc", Online) {
+		t.Error("a new receipts key should have ended the revocation")
+	}
+	if !x.At(x.Size()-1).Revoked("fi.spoc", Online) {
+		t.Error("before, it was revoked")
+	}
+}
+
+func TestPartyRevokedAndAdmittedAgain(t *testing.T) {
+	x := settled(t)
+	agreement := x.Now().Agreements()[0].Hash()
+	since := signed.At(time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC))
+	x.enter(with(x.revoke("root", "fi", RingAll), func(v *Revocation) { v.SuspectedSince = since }))
+	v := x.Now()
+	if _, ok := v.Party("fi"); ok || v.CA("fi") != nil || !v.Revoked("fi.spoc", Online) || !v.Revoked("fi.spoc", Locked) {
+		t.Error("something of a revoked party is in force")
+	}
+	if r, ok := v.Revocation("fi.spoc", Locked); !ok || r.SuspectedSince != since {
+		t.Error("the revocation does not say since when")
+	}
+	if len(v.AgreementsBetween("fi", "se", noon)) != 0 {
+		t.Error("a revoked party is bound to an agreement")
+	}
+
+	again := keysOf("fi", signed.UseEntry, 1)
+	x.enter(with(x.party("fi"), func(p *Party) { p.Keys = signed.PublicKeys(again) }))
+	for _, e := range []func() Entry{
+		func() Entry { return x.ca("fi", "fi2") },
+		func() Entry { return x.desk("fi.spoc", 1) },
+		func() Entry { return x.accede("fi", agreement) },
+	} {
+		if x.Check(x.sign(e())) == nil {
+			t.Error("the old authority signs on")
+		}
+		if _, err := x.Append(x.signAs(e(), again...)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if v := x.Now(); v.Revoked("fi.spoc", Locked) || len(v.AgreementsBetween("fi", "se", noon)) != 1 {
+		t.Error("the party admitted again is not whole")
+	}
+}
+
+func TestAgreementOfThree(t *testing.T) {
+	x := settled(t)
+	a := with(x.agreement("fi", "se"), func(a *Agreement) {
+		a.Parties, a.Title = []string{"fi", "no", "se"}, "Kolmen sopimus"
+		a.Ceiling = envelope.BPL
+	})
+	x.enter(a)
+	inForce := func(one, other string) bool {
+		for _, b := range x.Now().AgreementsBetween(one, other, noon) {
+			if b.Hash() == a.Hash() {
+				return true
+			}
+		}
+		return false
+	}
+	x.enter(x.accede("se", a.Hash()))
+	if inForce("fi", "se") {
+		t.Error("in force before the third acceded")
+	}
+	if s, ok := x.Now().Standing(a.Hash()); !ok || len(s.Bound) != 2 || len(s.Missing) != 1 || s.Missing[0] != "no" {
+		t.Errorf("standing: %+v", s)
+	}
+	x.enter(x.accede("no", a.Hash()))
+	if !inForce("fi", "no") || !inForce("no", "se") {
+		t.Error("not in force though all acceded")
+	}
+	x.enter(x.revoke("root", "no", RingAll))
+	if inForce("fi", "no") || !inForce("fi", "se") {
+		t.Error("the third's revocation should leave the other two bound")
+	}
+}
