@@ -88,16 +88,21 @@ func TestEachAlertFiresAndRests(t *testing.T) {
 	}
 }
 
-// The jobs that alerts ask about are those that are scraped.
-func TestScrapedJobs(t *testing.T) {
+// A job is what Prometheus scrapes under one name.
+type job struct{ target, desk string }
+
+func scraped(t *testing.T) map[string]job {
+	t.Helper()
 	var file struct {
 		Global map[string]string `yaml:"global"`
 		Rules  []string          `yaml:"rule_files"`
 		Jobs   []struct {
 			Name    string `yaml:"job_name"`
 			Targets []struct {
-				Targets []string          `yaml:"targets"`
-				Labels  map[string]string `yaml:"labels"`
+				Targets []string `yaml:"targets"`
+				Labels  struct {
+					Desk string `yaml:"desk"`
+				} `yaml:"labels"`
 			} `yaml:"static_configs"`
 		} `yaml:"scrape_configs"`
 	}
@@ -105,13 +110,23 @@ func TestScrapedJobs(t *testing.T) {
 	if !slices.Equal(file.Rules, []string{"alerts.yaml"}) {
 		t.Errorf("rule files %q", file.Rules)
 	}
-	scraped := map[string]string{}
+	jobs := map[string]job{}
 	for _, j := range file.Jobs {
-		scraped[j.Name] = j.Targets[0].Targets[0]
+		if len(j.Targets) != 1 || len(j.Targets[0].Targets) != 1 {
+			t.Fatalf("job %s: the example has one target", j.Name)
+		}
+		jobs[j.Name] = job{j.Targets[0].Targets[0], j.Targets[0].Labels.Desk}
 	}
+	return jobs
+}
+
+var jobAsked = regexp.MustCompile(`job="([^"]*)"`)
+
+func TestAlertsAskForJobsThatAreScraped(t *testing.T) {
+	jobs := scraped(t)
 	for _, a := range alerts(t) {
-		for _, m := range regexp.MustCompile(`job="([^"]*)"`).FindAllStringSubmatch(a.Expr, -1) {
-			if scraped[m[1]] == "" {
+		for _, m := range jobAsked.FindAllStringSubmatch(a.Expr, -1) {
+			if jobs[m[1]].target == "" {
 				t.Errorf("%s asks for job %q, which nothing scrapes", a.Alert, m[1])
 			}
 		}

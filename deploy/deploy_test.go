@@ -29,6 +29,13 @@ func read(t *testing.T, path string) string {
 	return string(b)
 }
 
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // readYAML fails on any field that into doesn't have.
 func readYAML(t *testing.T, path string, into any) {
 	t.Helper()

@@ -76,8 +76,12 @@ func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "samband-audit",
 		Short:         "Verify what an exchange's logs say, from files alone",
+		Args:          cobra.ArbitraryArgs,
 		SilenceErrors: true,
 		SilenceUsage:  true,
+		RunE: func(*cobra.Command, []string) error {
+			return fmt.Errorf("name a command: verify; %w", errUsage)
+		},
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return fmt.Errorf("%w; %w", err, errUsage) })
 	root.AddCommand(newVerify())

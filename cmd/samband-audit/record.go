@@ -2,9 +2,11 @@ package main
 
 import (
 	"fmt"
+	"os"
 
 	"samband/gateway/auditlog"
 	"samband/gateway/envelope"
+	"samband/gateway/problem"
 	"samband/gateway/register"
 	"samband/gateway/signed"
 )
@@ -17,10 +19,11 @@ type provedRecord struct {
 	Root     signed.Hash `json:"root"`
 	Index    int64       `json:"index"`
 	Kind     string      `json:"kind"`
-	Time     string      `json:"time"`
+	Time     string      `json:"time,omitempty"` // logged time; a register entry's is not proved
 	Says     string      `json:"says"`
 	About    string      `json:"about,omitempty"`     // "message" or "statement", when one was compared
 	SignedBy string      `json:"signed_by,omitempty"` // whose signatures were verified by the register
+	InLog    bool        `json:"in_log,omitempty"`    // the log's own folder was proved to hold it too
 
 	record *auditlog.Record
 }
@@ -42,20 +45,51 @@ func proveRecord(b []byte, f *register.Federation) (*provedRecord, error) {
 	if r.Exchange != f.Hash() {
 		return nil, mismatchf("the record is of another exchange: %s", r.Exchange)
 	}
-	return &provedRecord{
+	proved := &provedRecord{
 		Log: head.Origin, Key: key.VerifierKey(), Size: head.Size, Root: head.Root,
-		Index: r.Index, Kind: string(r.Kind), Time: r.Time.String(), Says: says(r), record: r,
-	}, nil
+		Index: r.Index, Kind: string(r.Kind), Says: says(r), record: r,
+	}
+	if r.Tree() == auditlog.Audit {
+		proved.Time = r.Time.String()
+	}
+	return proved, nil
+}
+
+// inLog holds that a log that was proved whole is the one that the proof was
+// given under.
+func (p *provedRecord) inLog(dir string, l *provedLog) error {
+	switch {
+	case l.Origin != p.Log:
+		return nil
+	case l.Size < p.Size:
+		return mismatchf("the log has %d entries and the proof is of %d: the copy is older, or entries are gone", l.Size, p.Size)
+	}
+	var r auditlog.Range
+	for e, err := range auditlog.Entries(os.DirFS(dir), p.Size) {
+		if err != nil {
+			return err
+		}
+		r.Append(e)
+	}
+	if r.Root() != p.Root {
+		return problem.New(problem.LogContradicts, "the log at %d entries has another root than the proof: its key signed two histories", p.Size)
+	}
+	p.InLog = true
+	return nil
 }
 
 // aboutMessage holds that the record speaks of this very envelope and, given the
 // register, that its sender signed it.
 func (p *provedRecord) aboutMessage(b []byte, law *register.Register) error {
+	r := p.record
+	if r.Kind == auditlog.Rejected && signed.HashOf(b) == r.TextHash { // bytes that are no message
+		p.About = "message"
+		return nil
+	}
 	e, err := envelope.Parse(b)
 	if err != nil {
 		return err
 	}
-	r := p.record
 	text := e.TextHash()
 	switch {
 	case e.Exchange != r.Exchange:
@@ -73,8 +107,11 @@ func (p *provedRecord) aboutMessage(b []byte, law *register.Register) error {
 	if err != nil {
 		return err
 	}
+	if err := v.VerifyMessage(e); err != nil {
+		return err
+	}
 	p.SignedBy = string(e.From)
-	return v.VerifyMessage(e)
+	return nil
 }
 
 func acceptedAsSent(r *auditlog.Record, h *envelope.Header) bool {
@@ -106,8 +143,11 @@ func (p *provedRecord) aboutStatement(b []byte, law *register.Register) error {
 	if err != nil {
 		return err
 	}
+	if err := s.verify(v); err != nil {
+		return err
+	}
 	p.SignedBy = string(s.signer)
-	return s.verify(v)
+	return nil
 }
 
 // view is the register as it was when the broker decided the record.

@@ -97,7 +97,7 @@ func (p *provedRecord) words(b *strings.Builder) {
 	fmt.Fprintf(b, "  %s\n", p.Says)
 	b.WriteString("  PROVED: the log holds this record, under a checkpoint signed by this key, which\n  the federation file names.\n")
 	if p.About != "" {
-		fmt.Fprintf(b, "  PROVED: the record is about the %s that you gave, every byte of its text.\n", p.About)
+		fmt.Fprintf(b, "  PROVED: the record is about the %s that you gave.\n", p.About)
 	}
 	switch {
 	case p.SignedBy != "":
@@ -105,5 +105,9 @@ func (p *provedRecord) words(b *strings.Builder) {
 	case p.About != "":
 		b.WriteString("  Not proved: who signed it; that needs the register, by --register.\n")
 	}
-	b.WriteString("  Not proved: that everyone is shown this same log. Compare size and root with\n  what others verified, or verify the whole log.\n")
+	if p.InLog {
+		b.WriteString("  PROVED: the whole log above is the one that this proof was given under.\n")
+		return
+	}
+	b.WriteString("  Not proved: that everyone is shown this same log. Compare size and root with\n  what others verified, or name the log's folder too.\n")
 }

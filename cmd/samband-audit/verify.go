@@ -28,10 +28,11 @@ type question struct {
 func newVerify() *cobra.Command {
 	q := &question{}
 	c := &cobra.Command{
-		Use:   "verify --federation FILE {LOGDIR... | --proof PROOF}",
+		Use:   "verify --federation FILE [--proof PROOF] [LOGDIR...]",
 		Short: "Prove whole logs, or one proof with its message",
 		Long: `Prove whole logs (the folders of the audit log, of the register, or both, in any
-order), or one proof, with the message or statement that it is about.
+order), or one proof, with the message or statement that it is about. Given both,
+the log must also be the one that the proof was given under.
 
 With --register the proof's message or statement is also verified by its
 signer's keys, as the register had them when the broker decided.`,
@@ -60,8 +61,6 @@ func (q *question) check() error {
 		fault = "--federation is missing: a key that lies beside a log proves nothing"
 	case q.proof == "" && len(q.logs) == 0:
 		fault = "name a log's folder, or a proof by --proof"
-	case q.proof != "" && len(q.logs) > 0:
-		fault = "either logs or one proof; the register's folder goes with --register"
 	case q.proof == "" && (q.message != "" || q.statement != "" || q.register != ""):
 		fault = "--message, --statement and --register go with --proof"
 	case q.message != "" && q.statement != "":
@@ -109,11 +108,15 @@ func (q *question) prove(r *report) error {
 	}
 	r.Exchange = exchange{federation.Name, federation.Hash(), q.fingerprint != ""}
 	if q.proof != "" {
-		r.Proof, err = q.proveOne(federation)
-		return err
+		if r.Proof, err = q.proveOne(federation); err != nil {
+			return err
+		}
 	}
 	for _, dir := range q.logs {
 		l, err := proveLog(dir, federation)
+		if err == nil && r.Proof != nil {
+			err = r.Proof.inLog(dir, l)
+		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", dir, err)
 		}

@@ -33,5 +33,5 @@ func newAdmit(s *settings) *cobra.Command {
 }
 
 func signersFlag(c *cobra.Command, signers *[]string) {
-	c.Flags().StringArrayVar(signers, "signer", nil, "a founder's party that will sign; once for each (default: the first that suffice)")
+	c.Flags().StringArrayVar(signers, "signer", nil, "a founder's party that will sign; once for each (default: this one and the first others that suffice)")
 }

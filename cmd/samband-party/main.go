@@ -39,11 +39,9 @@ const (
 	exitRefused = 4
 )
 
-// errUsage marks errors in how the program was called.
-var errUsage = errors.New("see --help")
-
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	root := newRoot()
+	s := &settings{}
+	root := newRoot(s)
 	root.SetArgs(args)
 	root.SetIn(stdin)
 	root.SetOut(stdout)
@@ -53,27 +51,33 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		return 0
 	}
 	fmt.Fprintln(stderr, "samband-party:", err)
-	p, refused := problem.Of(err)
-	switch {
-	case refused:
+	if !s.started || errors.Is(err, errUsage) {
+		fmt.Fprintln(stderr, "Next: see samband-party --help.")
+		return exitUsage
+	}
+	return explain(stderr, err)
+}
+
+// explain says the rule and the next step, and returns the exit code.
+func explain(stderr io.Writer, err error) int {
+	if p, ok := problem.Of(err); ok {
 		if entry, ok := problem.Lookup(p.Code); ok {
 			fmt.Fprintln(stderr, "The rule:", entry.Rule+".")
 			fmt.Fprintln(stderr, "Next:", entry.Next+".")
 		}
 		return exitRefused
-	case errors.Is(err, seal.ErrPassphrase):
+	}
+	if errors.Is(err, seal.ErrPassphrase) {
 		fmt.Fprintln(stderr, "Next: give the passphrase by --passphrase-file FILE, or - for standard input.")
 		return exitRefused
-	case errors.Is(err, authority.ErrNoFederation):
+	}
+	if errors.Is(err, authority.ErrNoFederation) {
 		fmt.Fprintln(stderr, "Next: found an exchange, or join one.")
-	case errors.Is(err, errUsage):
-		return exitUsage
 	}
 	return exitFailed
 }
 
-func newRoot() *cobra.Command {
-	s := &settings{}
+func newRoot(s *settings) *cobra.Command {
 	root := &cobra.Command{
 		Use:           "samband-party",
 		Short:         "Make an exchange and keep its register, on files",
@@ -83,23 +87,17 @@ func newRoot() *cobra.Command {
 	root.PersistentFlags().StringVar(&s.dir, "dir", ".", "the party's folder")
 	root.PersistentFlags().StringVar(&s.passphrase, "passphrase-file", "", "file whose first line is the passphrase of the keys; - for standard input")
 	root.PersistentFlags().BoolVar(&s.json, "json", false, "print one JSON object")
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return fmt.Errorf("%w; %w", err, errUsage) })
 	root.AddCommand(
 		newInit(s), newFound(s), newSign(s), newAdmit(s), newCatalogue(s), newJoin(s),
 		newCA(s), newDesk(s), newAgreement(s), newAccede(s), newRevoke(s), newIssue(s), newFollow(s),
 	)
+	// What goes wrong before a command runs is wrong usage.
 	for _, c := range root.Commands() {
-		c.Args = usage(c.Args)
+		inner := c.RunE
+		c.RunE = func(c *cobra.Command, args []string) error {
+			s.started = true
+			return inner(c, args)
+		}
 	}
 	return root
-}
-
-// usage marks a wrong number of arguments as wrong usage.
-func usage(check cobra.PositionalArgs) cobra.PositionalArgs {
-	return func(c *cobra.Command, args []string) error {
-		if err := check(c, args); err != nil {
-			return fmt.Errorf("%w; %w", err, errUsage)
-		}
-		return nil
-	}
 }

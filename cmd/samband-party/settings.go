@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -20,7 +21,11 @@ type settings struct {
 	dir        string
 	passphrase string
 	json       bool
+	started    bool // a command runs: its flags and arguments were right
 }
+
+// errUsage marks a flag's value that can't be.
+var errUsage = errors.New("wrong usage")
 
 // maxFile bounds what is read from files that others brought.
 const maxFile = 1 << 20
@@ -146,14 +151,10 @@ func parseMoment(s string) (signed.Time, error) {
 
 // need marks flags that a command can't do without.
 func need(c *cobra.Command, flags ...string) *cobra.Command {
-	inner := c.RunE
-	c.RunE = func(c *cobra.Command, args []string) error {
-		for _, f := range flags {
-			if !c.Flags().Changed(f) {
-				return fmt.Errorf("--%s is missing; %w", f, errUsage)
-			}
+	for _, f := range flags {
+		if err := c.MarkFlagRequired(f); err != nil {
+			panic(err) // a flag that the command doesn't have
 		}
-		return inner(c, args)
 	}
 	return c
 }

@@ -198,13 +198,16 @@ func FuzzRefusal(f *testing.F) {
 		if r.Problem.Code != problem.Internal && Status(r.Problem.Code) != status {
 			t.Errorf("status %d is read as %s", status, r.Problem.Code)
 		}
+		if r.Problem.Code == problem.Internal {
+			return
+		}
 		written, err := json.Marshal(r.Document())
 		if err != nil {
 			t.Fatal(err)
 		}
-		again := parseRefusal(Status(r.Problem.Code), h, written)
-		if !reflect.DeepEqual(r, again) {
-			t.Errorf("%+v is read again as %+v", r, again)
+		again, err := json.Marshal(parseRefusal(status, h, written).Document())
+		if err != nil || string(again) != string(written) {
+			t.Errorf("%s is read and written as %s", written, again)
 		}
 	})
 }

@@ -1,5 +1,7 @@
 package api
 
+// Of the answers below, a list that is empty is left out in JSON.
+
 import (
 	"time"
 
@@ -17,7 +19,7 @@ type Catchup struct {
 // that it extends the caller's size. From size zero the proof is empty.
 type AuditCatchup struct {
 	Checkpoint  string        `json:"checkpoint"`
-	Consistency []signed.Hash `json:"consistency"`
+	Consistency []signed.Hash `json:"consistency,omitempty"`
 }
 
 // RegisterCatchup brings the newest checkpoint of the register, and its entries
@@ -25,7 +27,7 @@ type AuditCatchup struct {
 // fetches the rest by Register before it believes the checkpoint.
 type RegisterCatchup struct {
 	Checkpoint string   `json:"checkpoint"`
-	Entries    [][]byte `json:"entries"`
+	Entries    [][]byte `json:"entries,omitempty"`
 }
 
 // An Event is what became of a message: one of the log's kinds.
@@ -72,7 +74,7 @@ type Page struct {
 
 // InboxAnswer answers Inbox.
 type InboxAnswer struct {
-	Items   []InboxItem   `json:"items"`
+	Items   []InboxItem   `json:"items,omitempty"`
 	Next    Cursor        `json:"next"`
 	Again   []signed.Hash `json:"again,omitempty"` // accepted for the caller, bytes awaited from the sender
 	Catchup Catchup       `json:"catchup"`
@@ -88,7 +90,7 @@ type InboxItem struct {
 
 // ProgressAnswer answers Progress.
 type ProgressAnswer struct {
-	Items   []ProgressItem `json:"items"`
+	Items   []ProgressItem `json:"items,omitempty"`
 	Next    Cursor         `json:"next"`
 	Again   []Again        `json:"again,omitempty"` // send these again, unchanged
 	Catchup Catchup        `json:"catchup"`
@@ -116,5 +118,5 @@ type Want struct {
 // RegisterAnswer answers Register.
 type RegisterAnswer struct {
 	Checkpoint string   `json:"checkpoint"`
-	Entries    [][]byte `json:"entries"`
+	Entries    [][]byte `json:"entries,omitempty"`
 }

@@ -222,6 +222,44 @@ func TestCosignRefuses(t *testing.T) {
 	}
 }
 
+// Two of three founders sign for the root; the third keeps what they made, and
+// its next draft follows.
+func TestTwoOfThreeFounders(t *testing.T) {
+	dir := t.TempDir()
+	var all []*Founder
+	var cards []*register.FounderCard
+	for _, party := range []string{"dk", "no", "se"} {
+		f := must[*Founder](t)(CreateFounder(filepath.Join(dir, party), party, nil))
+		all = append(all, f)
+		cards = append(cards, readCard(t, f.path("root", "card"), register.ParseFounderCard))
+	}
+	dk, no, se := all[0], all[1], all[2]
+	broker := must[*register.BrokerCard](t)(register.ParseBrokerCard(brokerCard(t)))
+	d := must[*Draft](t)(se.Sign(must[string](t)(DraftFederation(name, 2, cards, broker))))
+	for _, f := range []*Founder{dk, no, se, dk} { // the last two keep what is whole
+		d = must[*Draft](t)(f.Cosign(d.Note))
+	}
+	r := must[*register.Register](t)(register.New(d.Note))
+
+	// The drafter is always one of the signers, whatever the order of names.
+	types := []envelope.TypeRef{{Name: "INFO_REQUEST", Version: "1.0", Hash: signed.HashOf("x")}}
+	d = must[*Draft](t)(se.Sign(must[string](t)(se.DraftCatalogue(types))))
+	if d.Made != nil || len(d.Missing) != 1 || d.Missing[0] != "dk/root" {
+		t.Fatalf("still to sign: %v", d.Missing)
+	}
+	if _, err := no.Cosign(d.Note); problem.CodeOf(err) != problem.NotEntitled {
+		t.Errorf("one whom the draft doesn't name signed: %v", err)
+	}
+	d = must[*Draft](t)(dk.Cosign(d.Note))
+	must[int64](t)(r.Append(d.Note))
+	must[*Draft](t)(no.Cosign(d.Note))
+	types[0].Version = "1.1"
+	d = must[*Draft](t)(no.Sign(must[string](t)(no.DraftCatalogue(types, "no", "se"))))
+	if _, err := se.Cosign(d.Note); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestPartyRefuses(t *testing.T) {
 	s := found(t)
 	fi, ca := s.admit("fi", "Suomi")

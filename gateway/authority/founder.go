@@ -63,7 +63,7 @@ func DraftFederation(name string, threshold int, founders []*register.FounderCar
 }
 
 // DraftAdmit writes an entry that admits a party, to be signed by the founders
-// of these parties; the founder who drafts is one of them or not.
+// of the parties that signers names; with none, see root.
 func (f *Founder) DraftAdmit(card *register.PartyCard, signers ...string) (string, error) {
 	l, err := f.root(signers)
 	if err != nil {
@@ -97,15 +97,18 @@ func (f *Founder) Follow(r *register.Register) error {
 }
 
 // root is where the root's next entry hangs, signed by founders of these
-// parties; by none named, those that first suffice.
+// parties; with none named, by this founder and the first others that suffice.
 func (f *Founder) root(signers []string) (register.Link, error) {
 	fed, err := f.federation()
 	if err != nil {
 		return register.Link{}, err
 	}
 	if len(signers) == 0 {
-		for _, founder := range fed.Founders[:fed.Threshold] {
-			signers = append(signers, founder.Party)
+		signers = append(signers, f.Party)
+		for _, other := range fed.Founders {
+			if len(signers) < fed.Threshold && other.Party != f.Party {
+				signers = append(signers, other.Party)
+			}
 		}
 	}
 	names := make([]string, len(signers))

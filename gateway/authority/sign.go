@@ -26,9 +26,10 @@ func (f *Founder) Sign(text string) (*Draft, error) {
 // Save puts a draft into a file, to be carried to the next founder.
 func (d *Draft) Save(path string) error { return write(path, d.Note, public) }
 
-// Cosign adds a founder's signatures to a draft that others signed before; one
-// that has them keeps them. All are verified, so a draft that was bent on the
-// way is refused.
+// Cosign adds a founder's signatures to a draft that others signed before. One
+// who has signed adds none, nor does one whom the text doesn't name; once the
+// draft is whole, each keeps it. All signatures are verified, so a draft that
+// was bent on the way is refused.
 func (f *Founder) Cosign(draft []byte) (*Draft, error) {
 	n, err := signed.ParseNote(draft)
 	if err != nil {
@@ -42,14 +43,12 @@ func (f *Founder) cosign(n *signed.Note) (*Draft, error) {
 	if err != nil {
 		return nil, err
 	}
-	own := register.RootName(f.Party)
-	if !slices.ContainsFunc(signers, func(s founder) bool { return s.name == own }) {
-		return nil, problem.New(problem.NotEntitled, "the text does not name %s as a signer", own)
-	}
+	own, named := register.RootName(f.Party), false
 	d := &Draft{}
 	whole := &signed.Note{Text: n.Text}
 	for _, s := range signers {
 		sigs := of(n.Signatures, s.name)
+		named = named || s.name == own
 		switch {
 		case len(sigs) > 0:
 		case s.name == own:
@@ -66,6 +65,9 @@ func (f *Founder) cosign(n *signed.Note) (*Draft, error) {
 			return nil, fmt.Errorf("signature of %s: %w", s.name, err)
 		}
 		whole.Signatures = append(whole.Signatures, sigs...)
+	}
+	if !named && len(d.Missing) > 0 {
+		return nil, problem.New(problem.NotEntitled, "the text does not name %s as a signer", own)
 	}
 	d.Note = whole.Bytes()
 	if len(d.Missing) > 0 {

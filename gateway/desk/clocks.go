@@ -206,7 +206,7 @@ func typeOf(note []byte) *schema.Type {
 }
 
 // maxOffset is how far this desk's clock may be from the log's before it is
-// shown (SPEC §8.4).
+// shown (SPEC §9.4).
 const maxOffset = time.Minute
 
 // compareClocks holds the log's time of a record against the span of the call

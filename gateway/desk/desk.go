@@ -46,6 +46,7 @@ import (
 	"samband/gateway/desk/internal/keys"
 	"samband/gateway/desk/internal/store"
 	"samband/gateway/monitor"
+	"samband/gateway/register"
 	"samband/gateway/signed"
 )
 
@@ -137,28 +138,51 @@ func (d *Desk) open() (err error) {
 	}
 	d.logs.Store(l)
 	d.metrics = newMetrics(d)
-	if d.broker == nil {
-		d.broker, err = d.dial()
+	if d.broker != nil {
+		return nil
 	}
-	return err
+	c, err := Dial(string(d.dir))
+	if err != nil {
+		return err
+	}
+	d.broker = c
+	return nil
 }
 
-// dial makes the client of the broker that the settings name. The certificate is
-// read again for each connection, so a renewed one needs no restart.
-func (d *Desk) dial() (Broker, error) {
-	ca, err := certs.ParseCA(d.logs.Load().register.Federation().BrokerCA)
+// Dial makes the client of the broker that a desk's folder names, as that desk.
+// The certificate is read again for each connection, so a renewed one needs no
+// restart.
+func Dial(dir string) (*api.Client, error) {
+	f := folder(dir)
+	settings, err := readSettings(f)
+	if err != nil {
+		return nil, err
+	}
+	note, err := os.ReadFile(f.federation())
+	if err != nil {
+		return nil, fmt.Errorf("read the federation file: %w", err)
+	}
+	fed, err := register.ParseFederation(note)
+	if err != nil {
+		return nil, fmt.Errorf("read the federation file: %w", err)
+	}
+	ca, err := certs.ParseCA(fed.BrokerCA)
+	if err != nil {
+		return nil, err
+	}
+	online, err := keys.OpenOnline(f.keys())
 	if err != nil {
 		return nil, err
 	}
 	conf := certs.ClientConfig(ca, func() (*tls.Certificate, error) {
-		cert, err := d.dir.readCertificate()
+		cert, err := f.readCertificate()
 		if err != nil {
 			return nil, err
 		}
-		pair := certs.Pair(cert, d.online.TLS)
+		pair := certs.Pair(cert, online.TLS)
 		return &pair, nil
 	})
-	return api.New(api.Config{URL: d.settings.Broker, TLS: conf})
+	return api.New(api.Config{URL: settings.Broker, TLS: conf})
 }
 
 // Run works until ctx ends: it follows the feeds, sends what is queued, serves

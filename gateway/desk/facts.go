@@ -1,6 +1,9 @@
 package desk
 
 import (
+	"errors"
+	"fmt"
+
 	"samband/gateway/api"
 	"samband/gateway/auditlog"
 	"samband/gateway/desk/internal/store"
@@ -73,11 +76,18 @@ func (d *Desk) accepted(next *lesson, e *envelope.Envelope, proof string) (*audi
 	return r, nil
 }
 
+// errNoNote says that a broker let a statement go, as it may once its sender has
+// stored it. What it said can't be verified any more, and nobody is to blame.
+var errNoNote = errors.New("the broker no longer has the statement itself")
+
 // became verifies what is said to have become of a message: the proof, that the
 // record binds this very note, and the note's own signature by the one who may
 // say it, with the keys in force at the record's register. Without the last a
 // broker could invent a handover: it is STATEMENT_FORGED.
 func (d *Desk) became(next *lesson, h *envelope.Header, message signed.Hash, f *api.Fact) (store.Fact, error) {
+	if len(f.Note) == 0 && f.Event != api.Expired {
+		return store.Fact{}, fmt.Errorf("%s of message %s: %w", f.Event, message, errNoNote)
+	}
 	r, err := d.proven(next, f.Proof, auditlog.Kind(f.Event))
 	if err != nil {
 		return store.Fact{}, err

@@ -67,6 +67,9 @@ func (d *Desk) submit(ctx context.Context, o store.OutboxItem) error {
 			continue
 		}
 		fact, err := d.believe(next, &e.Header, o.Message, f)
+		if errors.Is(err, errNoNote) {
+			continue
+		}
 		if err != nil {
 			return errors.Join(err, d.take(next, func(tx *store.Tx) error { return d.advance(tx, o.ID, facts) }))
 		}
@@ -109,7 +112,7 @@ func (d *Desk) believe(next *lesson, h *envelope.Header, message signed.Hash, f 
 	if err == nil {
 		err = d.onlyEnd(fact)
 	}
-	if err != nil {
+	if err != nil && !errors.Is(err, errNoNote) {
 		d.accuse(err, "message "+message.String(), exhibits{
 			"event": []byte(f.Event), "note": f.Note, "proof": []byte(f.Proof), "checkpoint": next.audit,
 		})

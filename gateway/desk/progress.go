@@ -3,11 +3,11 @@ package desk
 import (
 	"context"
 	"errors"
+	"time"
 
 	"samband/gateway/api"
 	"samband/gateway/desk/internal/store"
 	"samband/gateway/problem"
-	"samband/gateway/signed"
 )
 
 const progressFeed = "progress"
@@ -24,31 +24,42 @@ func (d *Desk) cursor() (c api.Cursor, err error) {
 	return c, err
 }
 
-// followProgress reads what became of this desk's messages. The cursor is kept
-// in the same transaction as what came before it.
-func (d *Desk) followProgress(ctx context.Context) error {
-	after, err := d.cursor()
-	if err != nil {
-		return err
+// followProgress returns the job that reads what became of this desk's messages.
+// The first page of a run is not waited for: it brings both logs up to date.
+func (d *Desk) followProgress() func(context.Context) error {
+	var wait time.Duration
+	return func(ctx context.Context) error {
+		after, err := d.cursor()
+		if err != nil {
+			return err
+		}
+		next, answer, err := feed(ctx, d, d.broker.Progress, api.Page{After: after, Wait: wait, Limit: feedPage},
+			func(a *api.ProgressAnswer) (*api.Catchup, int) { return &a.Catchup, len(a.Items) + len(a.Again) })
+		if err != nil || answer == nil {
+			return err
+		}
+		defer d.calls.Unlock()
+		wait = feedWait
+		return d.progressed(ctx, next, answer)
 	}
-	next, answer, err := feed(ctx, d, d.broker.Progress, api.Page{After: after, Wait: feedWait, Limit: feedPage},
-		func(a *api.ProgressAnswer) (*api.Catchup, int) { return &a.Catchup, len(a.Items) + len(a.Again) })
-	if err != nil || answer == nil {
-		return err
-	}
-	defer d.calls.Unlock()
+}
+
+// progressed writes down what a page brought. The cursor is kept in the same
+// transaction as what came before it.
+func (d *Desk) progressed(ctx context.Context, next *lesson, answer *api.ProgressAnswer) error {
 	var steps []func(*store.Tx) error
 	for _, item := range answer.Items {
 		step, err := d.heardOf(next, item)
+		if _, refused := problem.Of(err); refused || errors.Is(err, errNoNote) {
+			d.log.Warn("an event is not believed", "id", item.ID, "event", item.Event, "problem", err.Error())
+			continue // the message stays where it was
+		}
 		if err != nil {
-			if _, ok := problem.Of(err); !ok {
-				return err
-			}
-			continue // kept as evidence; the message stays where it was
+			return err
 		}
 		steps = append(steps, step)
 	}
-	err = d.take(next, func(tx *store.Tx) error {
+	err := d.take(next, func(tx *store.Tx) error {
 		for _, step := range steps {
 			if err := step(tx); err != nil {
 				return err

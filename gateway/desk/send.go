@@ -26,7 +26,7 @@ type Draft struct {
 	Name           string                  `json:"name,omitempty"` // names the send, so that it may be repeated; "" for any
 	To             []signed.Address        `json:"to"`
 	Type           string                  `json:"type"`
-	Body           json.RawMessage         `json:"body"`
+	Body           []byte                  `json:"body"` // JSON, as it was written, faults and all
 	Attachments    []Attachment            `json:"attachments,omitempty"`
 	Agreement      signed.Hash             `json:"agreement,omitzero"` // zero: the one that fits
 	Urgent         bool                    `json:"urgent,omitempty"`
@@ -67,6 +67,16 @@ type Problem struct {
 	Next   string        `json:"next"`
 }
 
+// problemIn is the refusal in err's chain; nil when there is none.
+func problemIn(err error) *Problem {
+	p, ok := problem.Of(err)
+	if !ok {
+		return nil
+	}
+	out := problemOf(p.Code, p.Detail)
+	return &out
+}
+
 func problemOf(code problem.Code, detail string) Problem {
 	row, _ := problem.Lookup(code)
 	return Problem{Code: code, Class: row.Class, Detail: detail, Rule: row.Rule, Next: row.Next}
@@ -85,44 +95,79 @@ type reply struct {
 // all are stopped, the first one's problem is the error. Locked, the desk stores
 // nothing: DESK_LOCKED. The same name again returns the first sending; with
 // another content it is ID_REUSED.
-func (d *Desk) Send(_ context.Context, draft Draft) (*Sending, error) {
-	return d.send(draft, reply{})
+func (d *Desk) Send(ctx context.Context, draft Draft) (*Sending, error) {
+	return d.send(ctx, draft, reply{})
 }
 
-func (d *Desk) send(draft Draft, to reply) (*Sending, error) {
-	var sending *Sending
-	err := d.withRing(func(ring *keys.Locked) (err error) {
-		sending, err = d.sendWith(ring, draft, to)
-		return err
+func (d *Desk) send(ctx context.Context, draft Draft, to reply) (*Sending, error) {
+	if draft.Name == "" {
+		draft.Name = signed.NewID().String()
+	}
+	s := &Sending{Name: draft.Name}
+	err := d.upToDate(ctx, func() error {
+		return d.withRing(func(ring *keys.Locked) (err error) {
+			s.Blocked, err = d.sendWith(ring, draft, to)
+			return err
+		})
 	})
 	if p, ok := problem.Of(err); ok && p.Code != problem.DeskLocked {
 		// What the desk's own check stops stands in the desk's own log.
 		logged := d.store.Update(func(tx *store.Tx) error { return tx.Log(d.entry("not sent", draft.Type, p)) })
 		return nil, errors.Join(err, logged)
 	}
-	return sending, err
+	if err != nil {
+		return nil, err
+	}
+	s.Messages, err = d.sendItems(draft.Name)
+	return s, err
 }
 
-func (d *Desk) sendWith(ring *keys.Locked, draft Draft, to reply) (*Sending, error) {
-	if draft.Name == "" {
-		draft.Name = signed.NewID().String()
+// upToDate asks again with the newest register what the law refused by the one
+// that this desk had: its feeds bring new entries within a minute, and people
+// who just acceded to an agreement don't wait that long.
+func (d *Desk) upToDate(ctx context.Context, ask func() error) error {
+	err := ask()
+	if p, ok := problem.Of(err); !ok || !ofRegister[p.Code] {
+		return err
 	}
+	if !d.reachable.Load() {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	d.calls.Lock()
+	defer d.calls.Unlock()
+	before := d.logs.Load().register.Size()
+	if d.refresh(ctx) != nil || d.logs.Load().register.Size() == before {
+		return err
+	}
+	return ask()
+}
+
+// ofRegister are the codes that a longer register may take back.
+var ofRegister = map[problem.Code]bool{
+	problem.UnknownDesk: true, problem.KeyRevoked: true, problem.TypeUnknown: true, problem.TypeOutdated: true,
+	problem.NoAgreement: true, problem.TypeNotPermitted: true, problem.ClassificationTooHigh: true,
+	problem.PurposeNotPermitted: true,
+}
+
+func (d *Desk) sendWith(ring *keys.Locked, draft Draft, to reply) ([]Blocked, error) {
 	l := d.logs.Load()
 	p, err := d.plan(l, draft, to)
 	if err != nil {
 		return nil, err
 	}
-	if before, err := d.sentBefore(ring, draft, p); before != nil || err != nil {
-		return before, err
+	if before, err := d.sentBefore(ring, draft, p); before || err != nil {
+		return nil, err
 	}
-	s := &Sending{Name: draft.Name}
+	var blocked []Blocked
 	var items []queued
 	shared := signed.NewID()
 	for _, addr := range draft.To {
 		h := p.header(d, l, addr, shared)
 		m, err := d.compose(ring, l, p, h)
 		if refused, ok := problem.Of(err); ok {
-			s.Blocked = append(s.Blocked, Blocked{addr, problemOf(refused.Code, refused.Detail)})
+			blocked = append(blocked, Blocked{addr, problemOf(refused.Code, refused.Detail)})
 			continue
 		}
 		if err != nil {
@@ -131,14 +176,10 @@ func (d *Desk) sendWith(ring *keys.Locked, draft Draft, to reply) (*Sending, err
 		items = append(items, queued{m, h})
 	}
 	if len(items) == 0 {
-		b := s.Blocked[0]
+		b := blocked[0]
 		return nil, problem.New(b.Problem.Code, "%s: %s", b.To, b.Problem.Detail)
 	}
-	if err := d.queue(draft.Name, p.body.Outcome, items); err != nil {
-		return nil, err
-	}
-	s.Messages, err = d.sendItems(draft.Name)
-	return s, err
+	return blocked, d.queue(draft.Name, p.body.Outcome, items)
 }
 
 // A plan is a draft that passed everything but the law between two parties.
@@ -326,29 +367,33 @@ func (d *Desk) queue(name, outcome string, items []queued) error {
 	return nil
 }
 
-// sentBefore finds an earlier sending of the same name and holds its content
+// sentBefore looks for an earlier sending of the same name and holds its content
 // against this one's.
-func (d *Desk) sentBefore(ring *keys.Locked, draft Draft, p *plan) (*Sending, error) {
-	items, err := d.sendItems(draft.Name)
-	if err != nil || len(items) == 0 {
-		return nil, err
+func (d *Desk) sentBefore(ring *keys.Locked, draft Draft, p *plan) (bool, error) {
+	var items []store.OutboxItem
+	err := d.store.View(func(tx *store.Tx) (err error) {
+		items, err = tx.Send(draft.Name)
+		return err
+	})
+	if err != nil {
+		return false, err
 	}
 	for _, i := range items {
 		e, err := d.envelopeOf(i.Message)
 		if err != nil {
-			return nil, err
+			return false, err
 		}
 		c, err := d.contentOf(ring, e)
 		if err != nil {
-			return nil, err
+			return false, err
 		}
 		same := slices.Contains(draft.To, i.To) && string(c.Body) == string(p.content.Body) && e.Type.Name == draft.Type &&
 			slices.EqualFunc(c.Attachments, p.content.Attachments, func(a, b seal.Attachment) bool {
 				return a.Name == b.Name && a.MediaType == b.MediaType && string(a.Data) == string(b.Data)
 			})
 		if !same {
-			return nil, problem.New(problem.IDReused, "the name %q stands for another message", draft.Name)
+			return false, problem.New(problem.IDReused, "the name %q stands for another message", draft.Name)
 		}
 	}
-	return &Sending{Name: draft.Name, Messages: items}, nil
+	return len(items) > 0, nil
 }

@@ -30,23 +30,23 @@ func (q Query) limit() int {
 
 // An Item is what outbox and inbox show of a message alike.
 type Item struct {
-	ID           signed.ID      `json:"id"`
-	State        string         `json:"state"`
-	Type         string         `json:"type"`
-	Urgency      string         `json:"urgency"`
-	Message      signed.Hash    `json:"message"` // hash of the signed text
-	Conversation signed.ID      `json:"conversation"`
-	InReplyTo    signed.Hash    `json:"in_reply_to,omitzero"`
-	Agreement    signed.Hash    `json:"agreement"`
-	Created      signed.Time    `json:"created"`
-	Expires      signed.Time    `json:"expires"`
-	Accepted     signed.Time    `json:"accepted,omitzero"` // logged times
-	Consigned    signed.Time    `json:"consigned,omitzero"`
-	Ended        signed.Time    `json:"ended,omitzero"`
-	Deadline     *Deadline      `json:"deadline,omitempty"`
-	Problem      *Problem       `json:"problem,omitempty"`
-	Waits        string         `json:"waits,omitempty"` // what else it waits for
-	Summary      *Summary       `json:"summary,omitempty"`
+	ID           signed.ID   `json:"id"`
+	State        string      `json:"state"`
+	Type         string      `json:"type"`
+	Urgency      string      `json:"urgency"`
+	Message      signed.Hash `json:"message"` // hash of the signed text
+	Conversation signed.ID   `json:"conversation"`
+	InReplyTo    signed.Hash `json:"in_reply_to,omitzero"`
+	Agreement    signed.Hash `json:"agreement"`
+	Created      signed.Time `json:"created"`
+	Expires      signed.Time `json:"expires"`
+	Accepted     signed.Time `json:"accepted,omitzero"` // logged times
+	Consigned    signed.Time `json:"consigned,omitzero"`
+	Ended        signed.Time `json:"ended,omitzero"`
+	Deadline     *Deadline   `json:"deadline,omitempty"`
+	Problem      *Problem    `json:"problem,omitempty"`
+	Waits        string      `json:"waits,omitempty"` // what else it waits for
+	Summary      *Summary    `json:"summary,omitempty"`
 	header       envelope.Header
 }
 

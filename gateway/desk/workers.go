@@ -48,7 +48,7 @@ func (d *Desk) jobs() []job {
 		{"statements", d.workers.statements, d.sendStatements},
 		{"opening", d.workers.opening, d.openConsigned},
 		{"inbox", nil, d.followInbox()},
-		{"progress", nil, d.followProgress},
+		{"progress", nil, d.followProgress()},
 	}
 }
 

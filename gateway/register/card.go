@@ -33,7 +33,7 @@ func (c *FounderCard) Text() string {
 
 // ParseFounderCard reads a card and verifies it by its own keys.
 func ParseFounderCard(note []byte) (*FounderCard, error) {
-	return parseCard(note, founding(FounderCardForm), func(r *signed.Reader) *FounderCard {
+	return parseCard(note, FounderCardForm, func(r *signed.Reader) *FounderCard {
 		c := &FounderCard{}
 		c.Party = r.Name(one(r, "party"))
 		c.Keys = readKeys(r, RootName(c.Party), signed.UseEntry, "key")
@@ -61,7 +61,7 @@ func (c *PartyCard) Text() string {
 
 // ParsePartyCard reads a card and verifies it by its own keys.
 func ParsePartyCard(note []byte) (*PartyCard, error) {
-	return parseCard(note, founding(PartyCardForm), func(r *signed.Reader) *PartyCard {
+	return parseCard(note, PartyCardForm, func(r *signed.Reader) *PartyCard {
 		c := &PartyCard{Name: r.Name(one(r, "party"))}
 		c.Title = r.Quoted(one(r, "title"))
 		c.Keys = readKeys(r, c.Name, signed.UseEntry, "key")
@@ -88,7 +88,7 @@ func (c *BrokerCard) Text() string {
 
 // ParseBrokerCard reads a card and verifies it by its own keys.
 func ParseBrokerCard(note []byte) (*BrokerCard, error) {
-	c, err := parseCard(note, founding(BrokerCardForm), func(r *signed.Reader) *BrokerCard {
+	c, err := parseCard(note, BrokerCardForm, func(r *signed.Reader) *BrokerCard {
 		c := &BrokerCard{Name: exchangeName(r, one(r, "name"))}
 		c.Broker = readBroker(r, c.Name)
 		return c
@@ -127,7 +127,7 @@ func (c *Request) Text() string {
 
 // ParseRequest reads a desk's card and verifies it by its own keys.
 func ParseRequest(note []byte) (*Request, error) {
-	return parseCard(note, inExchange(RequestForm), func(r *signed.Reader) *Request {
+	return parseCard(note, RequestForm, func(r *signed.Reader) *Request {
 		c := &Request{Exchange: r.Exchange()}
 		c.Address = r.Address(one(r, "desk"))
 		c.DeskKeys = readDeskKeys(r, c.Address)
@@ -157,7 +157,7 @@ func SignCard(c Card, keys ...*signed.PrivateKey) ([]byte, error) {
 	return n.Bytes(), signed.Verify(n, c.signers())
 }
 
-func parseCard[C Card](note []byte, begin func(text string) *signed.Reader, read func(*signed.Reader) C) (C, error) {
+func parseCard[C Card](note []byte, form string, read func(*signed.Reader) C) (C, error) {
 	var none C
 	if len(note) > MaxCard {
 		return none, oversize(MaxCard)
@@ -166,7 +166,11 @@ func parseCard[C Card](note []byte, begin func(text string) *signed.Reader, read
 	if err != nil {
 		return none, err
 	}
-	r := begin(n.Text)
+	begin := signed.NewFoundingReader
+	if form == RequestForm {
+		begin = signed.NewReader // by then there is an exchange
+	}
+	r := begin(n.Text, form)
 	c := read(r)
 	if r.Err() != nil {
 		return none, r.Err()
@@ -178,13 +182,4 @@ func parseCard[C Card](note []byte, begin func(text string) *signed.Reader, read
 		return none, err
 	}
 	return c, nil
-}
-
-// Cards shown before there is an exchange name none.
-func founding(form string) func(string) *signed.Reader {
-	return func(text string) *signed.Reader { return signed.NewFoundingReader(text, form) }
-}
-
-func inExchange(form string) func(string) *signed.Reader {
-	return func(text string) *signed.Reader { return signed.NewReader(text, form) }
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -18,7 +19,7 @@ import (
 // Finland, Norway and Sweden. Its keys come from a published seed, so entries
 // are the same in every run but for their ML-DSA signatures and certificates.
 
-const exchangeName_ = "nordic.example"
+const nordic = "nordic.example"
 
 var (
 	start = signed.At(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
@@ -27,8 +28,20 @@ var (
 )
 
 // keysOf derives the keys that an owner has for a use; generation tells one set
-// from the next.
+// from the next. Derived keys are remembered, since ML-DSA takes its time.
 func keysOf(owner string, use signed.Use, generation int) []*signed.PrivateKey {
+	name := fmt.Sprint(owner, use, generation)
+	if known, ok := derived.Load(name); ok {
+		return slices.Clone(known.([]*signed.PrivateKey))
+	}
+	keys := derive(owner, use, generation)
+	derived.Store(name, keys)
+	return slices.Clone(keys)
+}
+
+var derived sync.Map
+
+func derive(owner string, use signed.Use, generation int) []*signed.PrivateKey {
 	var keys []*signed.PrivateKey
 	for _, alg := range signed.Uses[use] {
 		seed := sha256.Sum256(fmt.Appendf(nil, "samband register test %s %s %s %d", owner, use, alg, generation))
@@ -63,10 +76,10 @@ var caOf = func() func(name string) *x509.Certificate {
 		if made[name] == nil {
 			make := func() (*x509.Certificate, error) {
 				if name == "broker" {
-					ca, _, err := certs.NewBrokerCA(exchangeName_, start.Go())
+					ca, _, err := certs.NewBrokerCA(nordic, start.Go())
 					return ca, err
 				}
-				ca, _, err := certs.NewCA(name, exchangeName_, start.Go())
+				ca, _, err := certs.NewCA(name, nordic, start.Go())
 				return ca, err
 			}
 			ca, err := make()
@@ -81,13 +94,13 @@ var caOf = func() func(name string) *x509.Certificate {
 
 func federation() *Federation {
 	f := &Federation{
-		Name:      exchangeName_,
+		Name:      nordic,
 		Nonce:     signed.ID{1, 2, 3},
 		Threshold: 2,
 		Broker: Broker{
-			Audit:    logKey(exchangeName_ + "/audit").Public,
-			Register: logKey(exchangeName_ + "/register").Public,
-			Operator: logKey(OperatorName(exchangeName_)).Public,
+			Audit:    logKey(nordic + "/audit").Public,
+			Register: logKey(nordic + "/register").Public,
+			Operator: logKey(OperatorName(nordic)).Public,
 			BrokerCA: caOf("broker").Raw,
 		},
 		Policy: PolicyLogged,
@@ -126,6 +139,21 @@ func found(t testing.TB) exchange {
 // settled is an exchange with three parties, a desk each, a catalogue and one
 // agreement in force between Finland and Sweden.
 func settled(t testing.TB) exchange {
+	t.Helper()
+	settledOnce.Do(func() { settledEntries = settle(t).Entries(0) })
+	r, err := Replay(settledEntries)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return exchange{r, t}
+}
+
+var (
+	settledOnce    sync.Once
+	settledEntries [][]byte
+)
+
+func settle(t testing.TB) exchange {
 	t.Helper()
 	x := found(t)
 	for _, p := range []string{"fi", "no", "se"} {
@@ -236,7 +264,7 @@ func (x exchange) header() *envelope.Header {
 		From: "se.spoc", To: "fi.spoc", ToKey: to.OpeningID(),
 		Conversation: signed.ID{9}, Created: noon, Expires: noon.Add(24 * time.Hour),
 		Agreement: v.Agreements()[0].Hash(), Urgency: envelope.Urgent, Classification: envelope.Unclassified,
-		AsOfAudit:    signed.Head{Origin: exchangeName_ + "/audit"},
+		AsOfAudit:    signed.Head{Origin: nordic + "/audit"},
 		AsOfRegister: v.Head(),
 		Sealed:       envelope.SealedOf([]byte("sealed")),
 	}

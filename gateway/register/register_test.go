@@ -1,12 +1,313 @@
 package register
 
 import (
+	"crypto/x509"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"sync"
 	"testing"
+	"testing/fstest"
+
+	"pgregory.net/rapid"
+
+	"samband/certs"
+	"samband/gateway/auditlog"
+	"samband/gateway/auditlog/tree"
+	"samband/gateway/envelope"
+	"samband/gateway/problem"
+	"samband/gateway/signed"
 )
 
-func TestSettled(t *testing.T) {
-	x := settled(t)
-	if err := x.Now().Decide(x.header(), noon); err != nil {
+// dump writes down everything that a view says.
+func dump(v View) string {
+	var b strings.Builder
+	fmt.Fprintln(&b, v.Size(), v.Head())
+	for _, p := range v.Parties() {
+		fmt.Fprint(&b, p.Text())
+		if ca := v.CA(p.Name); ca != nil {
+			fmt.Fprintf(&b, "%x\n", ca.Signature)
+		}
+	}
+	for _, d := range v.Desks() {
+		fmt.Fprintln(&b, d.Text(), v.Revoked(d.Address, Online), v.Revoked(d.Address, Locked))
+	}
+	fmt.Fprintln(&b, v.Types())
+	for _, a := range v.Agreements() {
+		s, _ := v.Standing(a.Hash())
+		fmt.Fprintln(&b, a.Hash(), s)
+	}
+	for _, one := range parties {
+		for _, other := range parties {
+			for _, a := range v.AgreementsBetween(one, other, noon) {
+				fmt.Fprintln(&b, one, other, a.Hash())
+			}
+		}
+	}
+	return b.String()
+}
+
+var parties = []string{"fi", "no", "se"}
+
+// What a register says of a size never changes: whatever was entered since, it
+// is what a register says that was replayed only so far.
+func TestViewsNeverChange(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		x := settled(t)
+		if rapid.Bool().Draw(rt, "from the beginning") {
+			x = found(t)
+		}
+		before := map[int64]string{x.Size(): dump(x.Now())}
+		steps := rapid.IntRange(1, 8).Draw(rt, "steps")
+		for i := range steps {
+			if e := drawEntry(rt, x, i); e != nil {
+				if _, err := x.Append(x.sign(e)); err == nil {
+					before[x.Size()] = dump(x.Now())
+				} else if _, named := problem.Of(err); !named {
+					rt.Fatal(err)
+				}
+			}
+		}
+		for size, want := range before {
+			if got := dump(x.At(size)); got != want {
+				rt.Fatalf("at %d of %d:\n%s\nwas:\n%s", size, x.Size(), got, want)
+			}
+		}
+		size := rapid.SampledFrom(slices.Sorted(maps.Keys(before))).Draw(rt, "size")
+		again, err := Replay(x.Entries(0)[:size])
+		if err != nil {
+			rt.Fatal(err)
+		}
+		if got := dump(again.Now()); got != before[size] {
+			rt.Fatalf("replayed to %d:\n%s\nwas:\n%s", size, got, before[size])
+		}
+	})
+}
+
+// drawEntry makes an entry that a register may well take, or refuse.
+func drawEntry(rt *rapid.T, x exchange, i int) Entry {
+	one := rapid.SampledFrom(parties).Draw(rt, "party")
+	other := rapid.SampledFrom(parties).Draw(rt, "other")
+	switch rapid.SampledFrom([]string{"party", "ca", "desk", "desk", "catalogue", "agreement", "accede", "revoke"}).Draw(rt, "kind") {
+	case "party":
+		return x.party(one)
+	case "ca":
+		return x.ca(one, one)
+	case "desk":
+		return x.desk(one+".spoc", rapid.IntRange(0, 2).Draw(rt, "generation"))
+	case "catalogue":
+		return x.catalogue(fmt.Sprintf("1.%d", i))
+	case "agreement":
+		if one < other {
+			return x.agreement(one, other)
+		}
+	case "accede":
+		if all := x.Now().Agreements(); len(all) > 0 {
+			return x.accede(one, rapid.SampledFrom(all).Draw(rt, "agreement").Hash())
+		}
+	case "revoke":
+		return x.revoke(one, one+".spoc", rapid.SampledFrom([]string{RingOnline, RingLocked, RingAll}).Draw(rt, "ring"))
+	}
+	return nil
+}
+
+func TestReplayRefusesEntriesOutOfOrder(t *testing.T) {
+	entries := settled(t).Entries(0)
+	for i := 1; i < len(entries); i++ {
+		for j := i + 1; j < len(entries); j++ {
+			if chainOf(t, entries[i]) != chainOf(t, entries[j]) {
+				continue
+			}
+			swapped := slices.Clone(entries)
+			swapped[i], swapped[j] = swapped[j], swapped[i]
+			left := slices.Delete(slices.Clone(entries), i, i+1)
+			for what, bad := range map[string][][]byte{"swapped": swapped, "left out": left} {
+				if _, err := Replay(bad); err == nil {
+					t.Errorf("entries %d and %d of one signer %s: taken", i, j, what)
+				}
+			}
+		}
+	}
+	if _, err := Replay(nil); problem.CodeOf(err) != problem.EntryInvalid {
+		t.Errorf("no entries: %v", err)
+	}
+}
+
+func chainOf(t *testing.T, entry []byte) string {
+	t.Helper()
+	n, err := signed.ParseNote(entry)
+	if err != nil {
 		t.Fatal(err)
 	}
+	e, err := ParseEntry(n.Text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return LinkOf(e).Signers[0]
+}
+
+func TestCheckHead(t *testing.T) {
+	x := settled(t)
+	past := x.At(3).Head()
+	for name, c := range map[string]struct {
+		want problem.Code
+		head signed.Head
+	}{
+		"now":         {"", x.Head()},
+		"past":        {"", past},
+		"nothing yet": {"", signed.Head{Origin: past.Origin}},
+		"other log":   {problem.WrongExchange, signed.Head{Origin: "nordic.example/audit", Size: 3, Root: past.Root}},
+		"ahead":       {problem.HeadAhead, signed.Head{Origin: past.Origin, Size: x.Size() + 1, Root: past.Root}},
+		"other root":  {problem.HeadContradicts, signed.Head{Origin: past.Origin, Size: 4, Root: past.Root}},
+	} {
+		t.Run(name, func(t *testing.T) { wantCode(t, x.CheckHead(c.head), c.want) })
+	}
+}
+
+func TestAtPanicsOutsideTheRegister(t *testing.T) {
+	x := settled(t)
+	for _, size := range []int64{-1, 0, x.Size() + 1} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("At(%d) gave a view", size)
+				}
+			}()
+			x.At(size)
+		}()
+	}
+}
+
+// The CA of a view is what certs.Check asks for.
+func TestCertificateCountsUnderTheRegister(t *testing.T) {
+	x := found(t)
+	x.enter(x.party("fi"))
+	ca, key, err := certs.NewCA("fi", nordic, noon.Go())
+	if err != nil {
+		t.Fatal(err)
+	}
+	x.enter(&CA{Link: x.link("fi"), DER: ca.Raw})
+	own, err := certs.NewKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	leaf, err := certs.IssueDesk(ca, key, nordic, "fi.spoc", &own.PublicKey, noon.Go())
+	if err != nil {
+		t.Fatal(err)
+	}
+	check := func() error {
+		_, err := certs.Check([]*x509.Certificate{leaf}, nordic, x.Now().CA, noon.Go())
+		return err
+	}
+	wantCode(t, check(), "")
+	x.enter(x.ca("fi", "fi"))
+	wantCode(t, check(), problem.CertificateRefused) // the CA was replaced
+}
+
+func TestLoad(t *testing.T) {
+	x := settled(t)
+	key := logKey(nordic + "/register")
+	dir := t.TempDir()
+	log, err := tree.Open(dir, key.Public)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := log.Append(x.Entries(0)...); err != nil {
+		t.Fatal(err)
+	}
+	checkpoint, err := auditlog.SignCheckpoint(x.Head(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := log.Flush(checkpoint); err != nil {
+		t.Fatal(err)
+	}
+	federation := x.Entries(0)[0]
+	r, err := Load(os.DirFS(dir), federation)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if dump(r.Now()) != dump(x.Now()) {
+		t.Error("the register loaded says something else")
+	}
+
+	other := x.Federation()
+	fake := *other
+	fake.Nonce = signed.ID{9}
+	if _, err := Load(os.DirFS(dir), note(t, fake.Text(), rootKeys("no", "se")...)); problem.CodeOf(err) != problem.WrongExchange {
+		t.Errorf("another federation file: %v", err)
+	}
+	wrong := x.Head()
+	wrong.Root = signed.HashOf("bent")
+	checkpoint, err = auditlog.SignCheckpoint(wrong, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bent := fstest.MapFS{"checkpoint": {Data: checkpoint}}
+	entries, err := os.ReadFile(dir + "/tile/entries/000.p/" + fmt.Sprint(x.Size()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	bent["tile/entries/000.p/"+fmt.Sprint(x.Size())] = &fstest.MapFile{Data: entries}
+	if _, err := Load(bent, federation); problem.CodeOf(err) != problem.LogContradicts {
+		t.Errorf("a checkpoint of other entries: %v", err)
+	}
+}
+
+// Many read while one appends: for the race detector.
+func TestReadersWhileAppending(t *testing.T) {
+	x := settled(t)
+	h := x.header()
+	stop := make(chan struct{})
+	var readers sync.WaitGroup
+	for range 4 {
+		readers.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				v := x.Now()
+				if err := v.Decide(h, noon); err != nil && problem.CodeOf(err) != problem.RegisterMoved {
+					t.Error(err)
+					return
+				}
+				v.Desks()
+				x.Explain()
+			}
+		})
+	}
+	for i := range 5 {
+		x.enter(x.desk("fi.spoc", i+1))
+	}
+	close(stop)
+	readers.Wait()
+}
+
+// Explain asks what a desk may well ask.
+func (x exchange) Explain() Explanation {
+	return x.Now().Explain(Question{From: "se.spoc", To: "fi.spoc", Type: "INFO_REQUEST", Classification: envelope.Unclassified}, noon)
+}
+
+func BenchmarkDecide(b *testing.B) {
+	x := settled(b)
+	h, v := x.header(), x.Now()
+	for b.Loop() {
+		if err := v.Decide(h, noon); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkReplay(b *testing.B) {
+	entries := settled(b).Entries(0)
+	for b.Loop() {
+		if _, err := Replay(entries); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N*len(entries)), "µs/entry")
 }

@@ -3,7 +3,7 @@ package signed
 import "strings"
 
 // NewFoundingReader is NewReader for the cards that people show each other
-// before there is an exchange: their second line is "exchange -" (SPEC §10.6).
+// before there is an exchange: their second line is "exchange -" (SPEC §10.7).
 func NewFoundingReader(text, form string) *Reader {
 	r := &Reader{rest: text}
 	if err := CheckText(text); err != nil {

@@ -57,10 +57,15 @@ func (s *echo) Submit(_ context.Context, caller signed.Address, heads api.Heads,
 		panic(string(envelope))
 	}
 	s.heads = heads
-	s.envelopes[caller] = append(s.envelopes[caller], envelope)
+	s.deliver(caller, envelope)
+	return &api.SubmitAnswer{Acceptance: "proof for " + string(caller)}, nil
+}
+
+// deliver is called with mu held.
+func (s *echo) deliver(desk signed.Address, envelope []byte) {
+	s.envelopes[desk] = append(s.envelopes[desk], envelope)
 	close(s.arrived)
 	s.arrived = make(chan struct{})
-	return &api.SubmitAnswer{Acceptance: "proof for " + string(caller)}, nil
 }
 
 func (s *echo) State(_ context.Context, caller signed.Address, _ api.Heads, note []byte) (*api.StateAnswer, error) {
@@ -372,6 +377,21 @@ func TestABarredDeskIsStoppedOnALiveConnection(t *testing.T) {
 	b.mu.Unlock()
 	if _, err := c.Progress(ctx, api.Heads{}, api.Page{}); codeOf(t, err) != problem.DeskBarred {
 		t.Errorf("after the bar: %v", err)
+	}
+	polled := make(chan error)
+	go func() {
+		_, err := b.client("fi.spoc").Inbox(ctx, api.Heads{}, api.Page{Wait: api.MaxWait, Limit: 1})
+		polled <- err
+	}()
+	<-b.service.polling
+	b.mu.Lock()
+	b.barred["fi.spoc"] = true
+	b.mu.Unlock()
+	b.service.mu.Lock()
+	b.service.deliver("fi.spoc", []byte("sealed bytes"))
+	b.service.mu.Unlock()
+	if err := <-polled; codeOf(t, err) != problem.DeskBarred {
+		t.Errorf("a poll that began before the bar: %v", err)
 	}
 	if n := b.metric("samband_message_rejections_total", "DESK_BARRED", "se.spoc"); n != 1 {
 		t.Errorf("%v rejections were counted", n)

@@ -60,7 +60,7 @@ func (e *Edge) pass(w http.ResponseWriter, r *http.Request, route api.Route, act
 		return nil, refusedHere{problem.New(problem.CertificateRefused, "the certificate of %s has expired", caller)}
 	}
 	if e.cfg.Barred(caller) {
-		return nil, refusedHere{problem.New(problem.DeskBarred, "the online ring of %s is revoked", caller)}
+		return nil, barred(caller)
 	}
 	if !e.desks.enter(caller) {
 		return nil, refusedHere{problem.New(problem.BrokerBusy, "%s has %d requests under way", caller, MaxRequests)}
@@ -75,7 +75,15 @@ func (e *Edge) pass(w http.ResponseWriter, r *http.Request, route api.Route, act
 	}
 	ctx, cancel := e.bound(r.Context(), c)
 	defer cancel()
-	return e.act(ctx, act, c)
+	answer, err := e.act(ctx, act, c)
+	if polls(route) && e.cfg.Barred(caller) { // since it began to wait
+		return nil, barred(caller)
+	}
+	return answer, err
+}
+
+func barred(desk signed.Address) error {
+	return refusedHere{problem.New(problem.DeskBarred, "the online ring of %s is revoked", desk)}
 }
 
 // budgeted tells which calls leave an entry in the log when they are refused.
@@ -83,9 +91,14 @@ func budgeted(route api.Route) bool {
 	return route.Operation == api.OpSubmit || route.Operation == api.OpState
 }
 
+// polls tells which calls may wait for something to happen.
+func polls(route api.Route) bool {
+	return route.Operation == api.OpInbox || route.Operation == api.OpProgress
+}
+
 // bound gives a call its time. A long poll also ends when the edge stops.
 func (e *Edge) bound(ctx context.Context, c *call) (context.Context, context.CancelFunc) {
-	if c.route.Operation != api.OpInbox && c.route.Operation != api.OpProgress {
+	if !polls(c.route) {
 		return context.WithTimeout(ctx, serviceTimeout)
 	}
 	ctx, cancel := context.WithTimeout(ctx, api.MaxWait+serviceTimeout)

@@ -32,7 +32,9 @@ type Item struct {
 // NoBlob: nothing came with the record.
 const NoBlob = -1
 
-// Restored is an envelope that came again because its bytes were gone.
+// Restored is an envelope that came again because its bytes were gone. It
+// counts before the records of its group: its message was known already, and
+// they may end it.
 type Restored struct {
 	Message signed.Hash
 	Blob    int
@@ -100,13 +102,11 @@ func (a *applier) group(g *Group) error {
 	if !g.Removed {
 		a.exec(a.st.group, int64(g.Seq))
 	}
+	for _, r := range g.Restored {
+		a.restored(r)
+	}
 	for i, item := range g.Items {
 		a.item(i, item)
-	}
-	if !g.Removed {
-		for _, r := range g.Restored {
-			a.restored(r)
-		}
 	}
 	if a.at.Audit.Size != g.Audit.Size || a.at.Register.Size != g.Register.Size {
 		a.fail("it leads to sizes %d and %d, not %d and %d",
@@ -256,7 +256,7 @@ func (a *applier) hold(leaf int64, reason string, message signed.Hash, sender si
 // restored notes that a message's bytes came again.
 func (a *applier) restored(r Restored) {
 	m := a.message(r.Message)
-	if m.ended.Valid {
+	if m.ended.Valid || a.removed {
 		return
 	}
 	a.exec(a.st.restore, int64(a.seq), r.Blob, m.accepted)

@@ -83,7 +83,7 @@ func Reset(path string) (*Index, error) {
 }
 
 func (x *Index) open(path string) (err error) {
-	if x.write, err = sql.Open("sqlite", dsn(path, "journal_mode(WAL)", "synchronous(NORMAL)", "foreign_keys(0)")); err != nil {
+	if x.write, err = sql.Open("sqlite", dsn(path, "journal_mode(WAL)", "synchronous(NORMAL)")); err != nil {
 		return err
 	}
 	x.write.SetMaxOpenConns(1)

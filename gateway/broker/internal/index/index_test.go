@@ -108,7 +108,7 @@ func rebuild(t fataler, path string, h *history) *Index {
 func TestRebuildAnswersAsBefore(t *testing.T) {
 	dir := t.TempDir()
 	rapid.Check(t, func(t *rapid.T) {
-		h := makeHistory(rapid.SliceOfN(rapid.Byte(), 50, 500).Draw(t, "choices"))
+		h := makeHistory(rapid.SliceOfN(rapid.Byte(), 40, 250).Draw(t, "choices"))
 		x := must(Reset(filepath.Join(dir, "grown.db")))(t)
 		defer x.Close()
 		for rest := h.groups; len(rest) > 0; {
@@ -325,7 +325,7 @@ func BenchmarkApply(b *testing.B) {
 	for b.Loop() {
 		x := must(Reset(filepath.Join(b.TempDir(), "index.db")))(b)
 		for rest := h.groups; len(rest) > 0; {
-			n := min(len(rest), 32)
+			n := min(len(rest), 1000)
 			if err := x.Apply(rest[:n]); err != nil {
 				b.Fatal(err)
 			}

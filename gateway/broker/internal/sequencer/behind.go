@@ -78,8 +78,13 @@ func (b *backlog) close() {
 }
 
 // Run writes until ctx ends, and returns when all that was committed is in the
-// index and in the tiles.
+// index and in the tiles. A writer that stopped at its start does nothing.
 func (s *Sequencer) Run(ctx context.Context) {
+	if s.tree == nil {
+		<-ctx.Done()
+		close(s.quit)
+		return
+	}
 	var writer, applier, keeper sync.WaitGroup
 	writer.Go(func() { s.write(ctx) })
 	applier.Go(s.apply)
@@ -89,7 +94,7 @@ func (s *Sequencer) Run(ctx context.Context) {
 	s.behind.close()
 	applier.Wait()
 	keeper.Wait()
-	s.flush()
+	s.flush(false)
 }
 
 // apply is the applier: it brings the index up to the writer, then wakes those
@@ -130,7 +135,7 @@ func (s *Sequencer) keep(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-flush.C:
-			s.clean(ctx, s.flush())
+			s.clean(ctx, s.flush(false))
 		case <-expire.C:
 			s.expire(ctx)
 		}
@@ -138,18 +143,21 @@ func (s *Sequencer) keep(ctx context.Context) {
 }
 
 // flush writes tiles, then the checkpoints that name them, and returns the last
-// group whose leaves they hold.
-func (s *Sequencer) flush() (upTo uint64) {
+// group whose leaves they hold. Unless it must, it leaves a log alone whose
+// checkpoint is on the disk.
+func (s *Sequencer) flush(must bool) (upTo uint64) {
 	c := s.Checkpoints()
 	for _, log := range []struct {
 		tree       *tree.Tree
 		head       signed.Head
 		checkpoint []byte
 	}{{s.tree, c.AuditHead, c.Audit}, {s.registryTree, c.RegisterHead, c.Register}} {
-		if log.tree.Flushed() == log.head {
+		if log.tree.Flushed() == log.head && !must {
 			continue
 		}
-		if err := log.tree.Flush(log.checkpoint); err != nil {
+		err := log.tree.Flush(log.checkpoint)
+		s.tiles.Store(&err)
+		if err != nil {
 			s.cfg.Metrics.alarm(AlarmTiles)
 			s.cfg.Log.Error("tiles can't be written; the log goes on without them", "error", err)
 			return 0

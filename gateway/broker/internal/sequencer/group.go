@@ -39,7 +39,8 @@ type Blob struct {
 //	count 4, and for each blob:   hash 32, length 4, bytes
 //	HMAC-SHA256 of all this 32
 //
-// in big-endian numbers. The archive keeps the same without blobs.
+// in big-endian numbers. The archive keeps the same without envelopes, so what
+// is sealed lies nowhere but in JOURNAL.
 type Group struct {
 	Number        uint64 // of the group in JOURNAL and archive
 	Before, After Sizes
@@ -86,10 +87,15 @@ func (g *Group) encode(key []byte) []byte {
 	return append(b, sum(key, b)...)
 }
 
-// payload is the group as the archive keeps it.
+// payload is the group as the archive keeps it: the notes of its statements stay,
+// since the sender of a message believes no end without them.
 func (g *Group) payload(key []byte) []byte {
+	notes := map[signed.Hash]bool{}
+	for i := range g.Entries {
+		notes[g.Entries[i].Record.Statement] = true
+	}
 	bare := *g
-	bare.Blobs = nil
+	bare.Blobs = slices.DeleteFunc(slices.Clone(g.Blobs), func(b Blob) bool { return !notes[b.Of] })
 	return bare.encode(key)
 }
 

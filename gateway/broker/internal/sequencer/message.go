@@ -44,8 +44,8 @@ type Place struct {
 // open reports whether the message was accepted and has not ended.
 func (m *Message) open() bool { return m != nil && m.Accepted != nil && m.End == nil }
 
-// lacksBytes reports whether a repeat of the message is to be stored.
-func (m *Message) lacksBytes() bool {
+// LacksBytes reports whether a repeat of the message is to be stored.
+func (m *Message) LacksBytes() bool {
 	return m.open() && m.Accepted.Blob == nil && (m.Consigned == nil || m.Wanted)
 }
 

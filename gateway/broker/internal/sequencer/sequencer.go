@@ -137,6 +137,8 @@ type Sequencer struct {
 	used, limit atomic.Int64
 	full        atomic.Bool // JOURNAL refused a group
 
+	tiles atomic.Pointer[error] // of the last flush
+
 	// The writer's own: nobody else reads them.
 	number   uint64 // of the last group
 	audit    *auditlog.Range
@@ -197,6 +199,23 @@ func (s *Sequencer) stop(reason *Stop) error {
 
 // Stopped returns why the writer stopped; nil while it works.
 func (s *Sequencer) Stopped() *Stop { return s.stopped.Load() }
+
+// Records returns why the archive of records is not what it should be; nil while
+// it is.
+func (s *Sequencer) Records() error {
+	if r := s.Stopped(); r != nil && (r.Kind == StopArchive || r.Kind == StopBent || r.Kind == StopRecordsLost) {
+		return r
+	}
+	return nil
+}
+
+// Tiles returns why the last flush of tiles went wrong; nil when it went well.
+func (s *Sequencer) Tiles() error {
+	if err := s.tiles.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
 
 // Full reports whether JOURNAL is so full that only ends are taken: they free
 // what it holds, so there must always be room for them.

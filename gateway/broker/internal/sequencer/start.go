@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 
 	"samband/gateway/auditlog"
 	"samband/gateway/auditlog/tree"
@@ -35,7 +36,8 @@ type opening struct {
 	audit     *logState
 	registry  *logState
 	index     uint64 // last group of the index
-	indexFits bool   // its heads are those of the records at that group
+	indexAt   Sizes
+	indexFits bool // its sizes are those of the records at that group
 }
 
 // A logState is one log during a start: the records' side and the tiles' side.
@@ -101,6 +103,9 @@ func (o *opening) open(ctx context.Context) error {
 		return errors.Join(asError(s.Stopped()), err)
 	}
 	s.measure(ctx)
+	if slices.Contains(o.found, FoundTilesGone) {
+		s.flush(true)
+	}
 	return nil
 }
 
@@ -112,21 +117,14 @@ func (o *opening) look(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	var at Sizes
-	o.index, at = o.s.cfg.Index.Position()
+	o.index, o.indexAt = o.s.cfg.Index.Position()
 	o.indexFits = o.index == 0
 	err = o.s.cfg.Archive.Each(1, func(number uint64, payload []byte) error {
 		g, err := o.s.decode(number, payload)
 		if err != nil {
 			return &Stop{StopBent, err.Error()}
 		}
-		if err := o.take(g); err != nil {
-			return err
-		}
-		if number == o.index {
-			o.indexFits = at == g.After
-		}
-		return nil
+		return o.take(g)
 	})
 	var reason *Stop
 	if err != nil && !errors.As(err, &reason) {
@@ -236,6 +234,9 @@ func (o *opening) take(g *Group) error {
 		return &Stop{StopBent, fmt.Sprintf("group %d doesn't lead where it says", g.Number)}
 	}
 	s.number, o.last = g.Number, g
+	if g.Number == o.index {
+		o.indexFits = o.indexAt == g.After
+	}
 	return nil
 }
 

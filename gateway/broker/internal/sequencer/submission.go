@@ -56,7 +56,7 @@ func (a Submission) repeat(d *draft, m *Message, text signed.Hash) (Done, error)
 		return Done{m.End, m}, problem.New(problem.AlreadyEnded, "the id was withdrawn before a message came")
 	case m.Text != text:
 		return Done{m.Accepted, m}, problem.New(problem.IDReused, "the id stands for another text")
-	case m.lacksBytes():
+	case m.LacksBytes():
 		accepted := *m.Accepted
 		accepted.Blob = d.blob(text, a.Raw)
 		restored := *m

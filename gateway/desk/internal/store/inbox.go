@@ -120,3 +120,8 @@ func (t *Tx) counts(table string) (map[State]int, error) {
 	}
 	return m, err
 }
+
+// InboxOf returns the items of a message type, oldest first.
+func (t *Tx) InboxOf(typ string) ([]InboxItem, error) {
+	return rows(t, "read inbox", scanInbox, inboxColumns+`WHERE i.type = ? ORDER BY i.seq`, typ)
+}

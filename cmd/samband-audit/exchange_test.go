@@ -1,0 +1,193 @@
+package main
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"samband/certs"
+	"samband/gateway/auditlog"
+	"samband/gateway/auditlog/tree"
+	"samband/gateway/envelope"
+	"samband/gateway/problem"
+	"samband/gateway/register"
+	"samband/gateway/signed"
+)
+
+const (
+	name      = "nordic.example"
+	auditSize = 600
+	accepted  = 301 // where the one true message was accepted
+	handed    = 302 // and handed over
+	rejected  = 303 // and bytes that are no message refused
+)
+
+var noon = signed.At(time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC))
+
+// keysOf derives an owner's keys for a use from a published seed.
+func keysOf(owner string, use signed.Use) []*signed.PrivateKey {
+	var keys []*signed.PrivateKey
+	for _, alg := range signed.Uses[use] {
+		seed := sha256.Sum256(fmt.Appendf(nil, "samband-audit test %s %s %s", owner, use, alg))
+		keys = append(keys, must(signed.NewPrivateKey(owner, alg, seed[:])))
+	}
+	return keys
+}
+
+func logKey(log string) *signed.PrivateKey { return keysOf(name+"/"+log, signed.UseCheckpoint)[0] }
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+func note(text string, keys ...*signed.PrivateKey) []byte {
+	return must(signed.Sign(text, keys...)).Bytes()
+}
+
+// makeExchange writes what an auditor may be given: a federation file, both
+// logs, and a message with its acceptance and its end. Beside them lies the
+// federation file of another exchange.
+func makeExchange(dir string) {
+	x := &exchangeMaker{dir: dir}
+	x.found()
+	x.enter()
+	x.log()
+}
+
+type exchangeMaker struct {
+	dir      string
+	register *register.Register
+}
+
+func (x *exchangeMaker) write(file string, b []byte) {
+	path := filepath.Join(x.dir, file)
+	if err := os.WriteFile(path, b, 0o644); err != nil {
+		panic(err)
+	}
+}
+
+func (x *exchangeMaker) found() {
+	ca, _, err := certs.NewBrokerCA(name, noon.Go())
+	if err != nil {
+		panic(err)
+	}
+	for _, file := range []string{"other-federation", "federation"} {
+		root := keysOf(register.RootName("se"), signed.UseEntry)
+		f := &register.Federation{
+			Name: name, Nonce: signed.ID{byte(len(file))}, Threshold: 1,
+			Founders: []register.Founder{{Party: "se", Keys: signed.PublicKeys(root)}},
+			Broker: register.Broker{
+				Audit: logKey("audit").Public, Register: logKey("register").Public,
+				Operator: logKey("operator").Public, BrokerCA: ca.Raw,
+			},
+			Policy: register.PolicyLogged,
+		}
+		b := note(f.Text(), root...)
+		x.register = must(register.New(b))
+		x.write(file, b)
+	}
+	x.write("fingerprint", []byte(x.register.Exchange().String()))
+}
+
+// enter admits Finland and Sweden with a desk each, and writes the register.
+func (x *exchangeMaker) enter() {
+	link := func(signer string) register.Link {
+		previous, _ := x.register.Previous(signer)
+		return register.Link{Exchange: x.register.Exchange(), Previous: previous, Signers: []string{signer}}
+	}
+	enter := func(e register.Entry, signer string) {
+		must(x.register.Append(note(e.Text(), keysOf(signer, signed.UseEntry)...)))
+	}
+	for _, party := range []string{"fi", "se"} {
+		root := register.RootName("se")
+		enter(&register.Party{Link: link(root), Name: party, Title: "Maa " + party,
+			Keys: signed.PublicKeys(keysOf(party, signed.UseEntry))}, root)
+		addr := signed.Address(party + ".spoc")
+		enter(&register.Desk{Link: link(party), Address: addr,
+			Directory: register.Directory{Title: "Yhteyspiste", Functions: []register.Function{"spoc"},
+				Languages: []string{"fi", "sv"}, Hours: "24/7", Telephone: "+358 295 000 000"},
+			DeskKeys: register.DeskKeys{
+				Message:     signed.PublicKeys(keysOf(string(addr), signed.UseMessage)),
+				Consignment: signed.PublicKeys(keysOf(string(addr), signed.UseConsignment)),
+				Opening:     "age1pq1" + party, Versions: []int64{1},
+			}}, party)
+	}
+	t := x.open("register")
+	must(t.Append(x.register.Entries(0)...))
+	x.flush(t, "register")
+}
+
+func (x *exchangeMaker) open(log string) *tree.Tree {
+	return must(tree.Open(filepath.Join(x.dir, "log", log), logKey(log).Public))
+}
+
+func (x *exchangeMaker) flush(t *tree.Tree, log string) []byte {
+	cp := must(auditlog.SignCheckpoint(t.Head(), logKey(log)))
+	if err := t.Flush(cp); err != nil {
+		panic(err)
+	}
+	return cp
+}
+
+// log writes the audit log, with one true message among many expiries.
+func (x *exchangeMaker) log() {
+	head := x.register.Head()
+	heads := [2]signed.Head{{Origin: name + "/audit", Size: 5, Root: signed.HashOf("earlier")}, head}
+	sealed := []byte("age-encryption.org/v1\n… not opened here …\n")
+	h := envelope.Header{
+		Exchange: x.register.Exchange(), ID: signed.ID{7},
+		Type: envelope.TypeRef{Name: "INFO_REQUEST", Version: "1.0", Hash: signed.HashOf("type")},
+		From: "se.spoc", To: "fi.spoc", Conversation: signed.ID{9},
+		Created: noon, Expires: noon.Add(24 * time.Hour), Agreement: signed.HashOf("agreement"),
+		Urgency: envelope.Urgent, Classification: envelope.Unclassified,
+		AsOfAudit: heads[0], AsOfRegister: heads[1], Sealed: envelope.SealedOf(sealed),
+	}
+	e := must(envelope.Sign(h, sealed, keysOf("se.spoc", signed.UseMessage)))
+	s := envelope.Statement{
+		Exchange: h.Exchange, Signer: "fi.spoc", Event: envelope.HandedOver, Message: e.TextHash(),
+		Time: noon, AsOfAudit: heads[0], AsOfRegister: heads[1],
+	}
+	end := note(s.Text(), keysOf("fi.spoc", signed.UseMessage)[0])
+	h.ID = signed.ID{8}
+	other := must(envelope.Sign(h, sealed, keysOf("se.spoc", signed.UseMessage)))
+
+	x.write("envelope", e.Bytes())
+	x.write("other-envelope", other.Bytes())
+	x.write("end", end)
+	x.write("no-message", []byte("no message"))
+
+	t := x.open("audit")
+	entries := make([]auditlog.Entry, auditSize)
+	for i := range entries {
+		r := auditlog.Record{Exchange: h.Exchange, Kind: auditlog.Expired, Index: int64(i), Time: noon,
+			RegisterSize: head.Size, RegisterRoot: head.Root, Message: signed.HashOf(fmt.Sprint(i))}
+		switch i {
+		case accepted:
+			r.Kind, r.Message, r.ID, r.From, r.To = auditlog.Accepted, e.TextHash(), e.ID, e.From, e.To
+			r.Type, r.Urgency, r.Expires = e.Type.Name, e.Urgency, e.Expires
+		case handed:
+			r.Kind, r.Message, r.By, r.Statement = auditlog.HandedOver, e.TextHash(), "fi.spoc", signed.HashOf(end)
+		case rejected:
+			r = auditlog.Record{Exchange: h.Exchange, Kind: auditlog.Rejected, Index: int64(i), Time: noon,
+				RegisterSize: head.Size, RegisterRoot: head.Root, Caller: "se.spoc",
+				TextHash: signed.HashOf("no message"), Code: problem.TextMalformed, Until: noon}
+		}
+		entries[i] = auditlog.Entry{Salt: auditlog.NewSalt(), Record: r}
+		must(t.Append(entries[i].Leaf()))
+	}
+	cp := x.flush(t, "audit")
+	for file, i := range map[string]int64{"acceptance": accepted, "end-proof": handed, "refusal": rejected, "expiry": 0} {
+		x.write(file, auditlog.MakeProof(entries[i], must(t.Prove(i, auditSize)), cp))
+	}
+	// A proof under a checkpoint of the same log with another history.
+	var fork auditlog.Range
+	entries[accepted].Record.Index = 0
+	fork.Append(entries[accepted].Leaf())
+	forked := must(auditlog.SignCheckpoint(fork.Head(name+"/audit"), logKey("audit")))
+	x.write("forked-proof", auditlog.MakeProof(entries[accepted], nil, forked))
+}

@@ -1,0 +1,179 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"samband/gateway/api"
+	"samband/gateway/desk"
+	"samband/gateway/gatewaytest"
+	"samband/gateway/register"
+	"samband/gateway/signed"
+	"samband/schema"
+)
+
+// patience bounds each wait of the story.
+const patience = time.Minute
+
+// A scene is the exchange while it runs, with an ear at each desk's wire.
+type scene struct {
+	*gatewaytest.Running
+	wires   map[signed.Address]*wire
+	clients map[signed.Address]*api.Client
+}
+
+// A wire is a desk's connection to the broker that keeps what crossed it.
+type wire struct {
+	desk.Broker
+	mu        sync.Mutex
+	envelopes map[signed.ID][]byte
+}
+
+func (w *wire) Submit(ctx context.Context, heads api.Heads, b []byte) (*api.SubmitAnswer, error) {
+	if id, ok := gatewaytest.IDOf(b); ok {
+		w.mu.Lock()
+		w.envelopes[id] = b
+		w.mu.Unlock()
+	}
+	return w.Broker.Submit(ctx, heads, b)
+}
+
+func (w *wire) envelope(id signed.ID) []byte {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.envelopes[id]
+}
+
+// raise starts broker and desks in this process, over the real edge on loopback.
+func raise(ctx context.Context, x *gatewaytest.Exchange) (*scene, error) {
+	s := &scene{wires: map[signed.Address]*wire{}, clients: map[signed.Address]*api.Client{}}
+	var err error
+	s.Running, err = x.Start(ctx, func(d signed.Address, c *api.Client) desk.Broker {
+		s.clients[d] = c
+		s.wires[d] = &wire{Broker: c, envelopes: map[signed.ID][]byte{}}
+		return s.wires[d]
+	})
+	return s, err
+}
+
+// Register replays the entries that the exchange was made with.
+func (s *scene) Register() (*register.Register, error) {
+	return register.Replay(append([][]byte{s.Federation()}, s.Entries...))
+}
+
+func caseFile(name string) ([]byte, error) { return schema.Samples.ReadFile("testdata/case/" + name) }
+
+func caseDraft(file, typ string, to ...signed.Address) (desk.Draft, error) {
+	body, err := caseFile(file)
+	return desk.Draft{To: to, Type: typ, Body: body}, err
+}
+
+// send sends a draft to its one recipient and returns the message's id.
+func (s *scene) send(ctx context.Context, from signed.Address, draft desk.Draft) (signed.ID, error) {
+	return one(s.Desks[from].Send(ctx, draft))
+}
+
+func one(sending *desk.Sending, err error) (signed.ID, error) {
+	if err != nil {
+		return signed.ID{}, err
+	}
+	if len(sending.Blocked) > 0 {
+		return signed.ID{}, fmt.Errorf("blocked: %s", sending.Blocked[0].Problem.Code)
+	}
+	return sending.Messages[0].ID, nil
+}
+
+// answerWith answers a received message with a sample and waits until the other
+// desk has it in its officers' view.
+func (s *story) answerWith(ctx context.Context, from signed.Address, id signed.ID, typ, file string) (signed.ID, error) {
+	draft, err := caseDraft(file, typ)
+	if err != nil {
+		return signed.ID{}, err
+	}
+	reply, err := one(s.Desks[from].Answer(ctx, id, draft))
+	if err != nil {
+		return signed.ID{}, err
+	}
+	s.sum.Sent++
+	item, err := s.ended(ctx, from, reply)
+	if err != nil {
+		return signed.ID{}, err
+	}
+	_, err = s.received(ctx, item.To, reply)
+	return reply, err
+}
+
+// sent waits until an item of a desk's outbox is as wanted.
+func (s *scene) sent(ctx context.Context, at signed.Address, id signed.ID, wanted func(desk.OutboxItem) bool) (found desk.OutboxItem, err error) {
+	d := s.Desks[at]
+	err = gatewaytest.Await(ctx, d, patience, func() (bool, error) {
+		items, err := d.Outbox(ctx, desk.Query{ID: id})
+		if err != nil {
+			return false, err
+		}
+		found = items[0]
+		if found.Problem != nil && !found.Ended.IsZero() {
+			return false, fmt.Errorf("message %s: %s", id, found.Problem.Code)
+		}
+		return wanted(found), nil
+	})
+	return found, err
+}
+
+// ended waits for the proven end of a sent message.
+func (s *scene) ended(ctx context.Context, at signed.Address, id signed.ID) (desk.OutboxItem, error) {
+	return s.sent(ctx, at, id, func(o desk.OutboxItem) bool { return !o.Ended.IsZero() })
+}
+
+// received waits until a message is in the officers' view and proven so.
+func (s *story) received(ctx context.Context, at signed.Address, id signed.ID) (found desk.InboxItem, err error) {
+	d := s.Desks[at]
+	err = gatewaytest.Await(ctx, d, patience, func() (bool, error) {
+		items, err := d.Inbox(ctx, desk.Query{Limit: 1000})
+		if err != nil {
+			return false, err
+		}
+		for _, i := range items {
+			if i.ID == id {
+				found = i
+				return !i.Ended.IsZero(), nil
+			}
+		}
+		return false, nil
+	})
+	if err == nil {
+		s.sum.HandedOver++
+	}
+	return found, err
+}
+
+// deadline waits until the clock of a message is as wanted, at either desk.
+func (s *scene) deadline(ctx context.Context, at signed.Address, id signed.ID, wanted func(*desk.Deadline) bool) (found *desk.Deadline, err error) {
+	d := s.Desks[at]
+	err = gatewaytest.Await(ctx, d, patience, func() (bool, error) {
+		m, err := d.Read(ctx, id)
+		if err != nil {
+			return false, err
+		}
+		if m.Deadline == nil {
+			return false, errors.New("no clock runs")
+		}
+		found = m.Deadline
+		return wanted(found), nil
+	})
+	return found, err
+}
+
+// sample leaves an envelope as it crossed the wire where people can look at it.
+func (s *scene) sample(id signed.ID) error {
+	path := filepath.Join(s.Dir, "sample", "envelope")
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(path, s.wires[sweden].envelope(id), 0o644)
+}

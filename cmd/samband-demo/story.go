@@ -1,0 +1,304 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"samband/gateway/api"
+	"samband/gateway/auditlog"
+	"samband/gateway/desk"
+	"samband/gateway/problem"
+	"samband/gateway/signed"
+)
+
+// The desks of the story.
+const (
+	sweden  signed.Address = "se.spoc"
+	finland signed.Address = "fi.spoc"
+	bureau  signed.Address = "icpb.command"
+	ankara  signed.Address = "no.liaison-ankara"
+)
+
+// A story is one case, told step by step. What a step learns the next ones use.
+type story struct {
+	*scene
+	request, clarify, clarification, answer signed.ID
+	inquiry                                 signed.ID
+	sum                                     Summary
+}
+
+// The order of the story.
+var steps = []struct {
+	name string
+	tell func(*story, context.Context) (Step, error)
+}{
+	{"an exchange is founded", (*story).founded},
+	{"Sweden asks who would receive it", (*story).explain},
+	{"an urgent request, with a photograph", (*story).ask},
+	{"Finland has it, and the clock runs", (*story).handOver},
+	{"Finland needs to know more: the clock pauses", (*story).pause},
+	{"Sweden clarifies: the clock runs on", (*story).resume},
+	{"Finland answers, structured: the clock stops", (*story).reply},
+	{"the bureau asks the liaison officer in Ankara", (*story).inquire},
+	{"Ankara refuses, with its ground", (*story).decline},
+	{"a message that no agreement permits", (*story).forbidden},
+	{"an envelope that was tampered with", (*story).tampered},
+	{"an envelope that is played again", (*story).replayed},
+	{"the same envelope by another desk", (*story).stolen},
+	{"the broker's folder is searched for the suspect", (*story).searched},
+	{"an outsider verifies both logs", (*story).verified},
+}
+
+// run tells the story to its end or to the first step that fails.
+func (s *story) run(ctx context.Context, t *teller) error {
+	for _, step := range steps {
+		told, err := step.tell(s, ctx)
+		if err != nil {
+			return fmt.Errorf("%s: %w", step.name, err)
+		}
+		told.Step, told.OK = step.name, true
+		if told.Problem != "" {
+			s.sum.Refused++
+		}
+		if err := t.tell(told); err != nil {
+			return err
+		}
+	}
+	s.sum.OK, s.sum.What = true, "The story is told."
+	return t.sum(s.sum)
+}
+
+func (s *story) founded(context.Context) (Step, error) {
+	v, err := s.Register()
+	if err != nil {
+		return Step{}, err
+	}
+	return Step{What: fmt.Sprintf("Sweden and Finland signed the federation file of %s together; its fingerprint %s is the exchange. "+
+		"%d parties, %d desks and %d agreements stand in the register, each signed by the one whose word it is. Every desk replays it and believes nobody.",
+		v.Federation().Name, v.Exchange(), len(v.Now().Parties()), len(v.Now().Desks()), len(v.Now().Agreements()))}, nil
+}
+
+func (s *story) explain(ctx context.Context) (Step, error) {
+	draft, err := caseDraft("01-info-request.json", "INFO_REQUEST", finland, bureau, ankara)
+	if err != nil {
+		return Step{}, err
+	}
+	draft.Urgent = true
+	x, err := s.Desks[sweden].Explain(ctx, draft)
+	if err != nil {
+		return Step{}, err
+	}
+	var lines []string
+	for _, r := range x.Recipients {
+		if r.Problem == nil {
+			lines = append(lines, fmt.Sprintf("%s would get it under %q.", r.Address, r.Agreements[0].Title))
+			continue
+		}
+		lines = append(lines, fmt.Sprintf("%s would not: %s (%s).", r.Address, r.Problem.Rule, r.Problem.Code))
+	}
+	if len(x.Recipients) != 3 || x.Recipients[0].Problem != nil || x.Recipients[1].Problem == nil || x.Recipients[2].Problem == nil {
+		return Step{}, fmt.Errorf("the explanation is not what the agreements say: %s", strings.Join(lines, " "))
+	}
+	return Step{What: "Nothing is sent yet. " + strings.Join(lines, " ")}, nil
+}
+
+func (s *story) ask(ctx context.Context) (Step, error) {
+	draft, err := caseDraft("01-info-request.json", "INFO_REQUEST", finland)
+	if err != nil {
+		return Step{}, err
+	}
+	photo, err := caseFile("photo.jpg")
+	if err != nil {
+		return Step{}, err
+	}
+	draft.Urgent = true
+	draft.Attachments = []desk.Attachment{{Name: "photo.jpg", MediaType: "image/jpeg", Data: photo}}
+	s.request, err = s.send(ctx, sweden, draft)
+	if err != nil {
+		return Step{}, err
+	}
+	s.sum.Sent++
+	item, err := s.sent(ctx, sweden, s.request, func(o desk.OutboxItem) bool { return !o.Accepted.IsZero() })
+	if err != nil {
+		return Step{}, err
+	}
+	if err := s.sample(s.request); err != nil {
+		return Step{}, err
+	}
+	return Step{ID: s.request.String(), What: fmt.Sprintf("Sealed to Finland's key alone, signed twice (Ed25519 and ML-DSA-65), "+
+		"accepted at %s. Sweden holds the proof: the log has this very text under a checkpoint that the log's key signed.", item.Accepted)}, nil
+}
+
+func (s *story) handOver(ctx context.Context) (Step, error) {
+	if _, err := s.received(ctx, finland, s.request); err != nil {
+		return Step{}, err
+	}
+	m, err := s.Desks[finland].Read(ctx, s.request)
+	if err != nil {
+		return Step{}, err
+	}
+	if len(m.Attachments) != 1 || m.Deadline == nil {
+		return Step{}, errors.New("the photograph or the clock is missing")
+	}
+	item, err := s.ended(ctx, sweden, s.request)
+	if err != nil {
+		return Step{}, err
+	}
+	return Step{ID: s.request.String(), What: fmt.Sprintf("Finland checked the proof of acceptance and every signature itself, stored the sealed bytes and said so: "+
+		"consigned at %s, and the %s clock runs, due %s. Opened, it is %q with %s of %d bytes. Sweden holds Finland's own signature that it was handed over at %s.",
+		item.Consigned, m.Deadline.Class, m.Deadline.Due, m.Summary.Subject, m.Attachments[0].Name, m.Attachments[0].Bytes, item.Ended)}, nil
+}
+
+func (s *story) pause(ctx context.Context) (id Step, err error) {
+	s.clarify, err = s.answerWith(ctx, finland, s.request, "CLARIFY", "02-clarify.json")
+	if err != nil {
+		return Step{}, err
+	}
+	d, err := s.deadline(ctx, finland, s.request, func(d *desk.Deadline) bool { return d.Paused })
+	if err != nil {
+		return Step{}, err
+	}
+	return Step{ID: s.clarify.String(), What: fmt.Sprintf("The question is logged, so both desks see the same pause; were it answered now, the request would be due %s.", d.Due)}, nil
+}
+
+func (s *story) resume(ctx context.Context) (id Step, err error) {
+	s.clarification, err = s.answerWith(ctx, sweden, s.clarify, "CLARIFICATION", "03-clarification.json")
+	if err != nil {
+		return Step{}, err
+	}
+	d, err := s.deadline(ctx, finland, s.request, func(d *desk.Deadline) bool { return !d.Paused })
+	if err != nil {
+		return Step{}, err
+	}
+	return Step{ID: s.clarification.String(), What: fmt.Sprintf("Accepted and handed over. Due %s, by logged time, on both sides alike.", d.Due)}, nil
+}
+
+func (s *story) reply(ctx context.Context) (id Step, err error) {
+	s.answer, err = s.answerWith(ctx, finland, s.request, "ANSWER", "04-answer.json")
+	if err != nil {
+		return Step{}, err
+	}
+	m, err := s.Desks[sweden].Read(ctx, s.answer)
+	if err != nil {
+		return Step{}, err
+	}
+	var found struct {
+		Persons   []json.RawMessage `json:"persons"`
+		Vehicles  []json.RawMessage `json:"vehicles"`
+		Documents []json.RawMessage `json:"identity_documents"`
+	}
+	if err := json.Unmarshal(m.Body, &found); err != nil {
+		return Step{}, err
+	}
+	d, err := s.deadline(ctx, sweden, s.request, func(d *desk.Deadline) bool { return !d.Answered.IsZero() })
+	if err != nil {
+		return Step{}, err
+	}
+	return Step{ID: s.answer.String(), What: fmt.Sprintf("%d persons, %d vehicles and %d identity documents, valid by the schema on both sides. "+
+		"Answered at %s, on time: %v.", len(found.Persons), len(found.Vehicles), len(found.Documents), d.Answered, d.OnTime)}, nil
+}
+
+func (s *story) inquire(ctx context.Context) (Step, error) {
+	draft, err := caseDraft("05-info-request.fr.json", "INFO_REQUEST", ankara)
+	if err != nil {
+		return Step{}, err
+	}
+	if s.inquiry, err = s.send(ctx, bureau, draft); err != nil {
+		return Step{}, err
+	}
+	s.sum.Sent++
+	if _, err := s.received(ctx, ankara, s.inquiry); err != nil {
+		return Step{}, err
+	}
+	return Step{ID: s.inquiry.String(), What: "A Norwegian officer posted abroad is a desk of a party of its own, under an agreement of its own; neither Sweden nor Finland learns that this was asked."}, nil
+}
+
+func (s *story) decline(ctx context.Context) (Step, error) {
+	id, err := s.answerWith(ctx, ankara, s.inquiry, "REFUSAL", "06-refusal.fr.json")
+	if err != nil {
+		return Step{}, err
+	}
+	m, err := s.Desks[bureau].Read(ctx, id)
+	if err != nil {
+		return Step{}, err
+	}
+	return Step{ID: id.String(), What: fmt.Sprintf("A refusal is an answer too: its ground is a code of the law, its reasons are sealed. %q. The bureau's clock has stopped.", m.Summary.Subject)}, nil
+}
+
+func (s *story) forbidden(ctx context.Context) (Step, error) {
+	draft, err := caseDraft("01-info-request.json", "INFO_REQUEST", ankara)
+	if err != nil {
+		return Step{}, err
+	}
+	draft.Urgent = true
+	sending, err := s.Desks[sweden].Send(ctx, draft)
+	p, blocked := problem.Of(err)
+	if err == nil && len(sending.Messages) == 0 && len(sending.Blocked) == 1 {
+		return Step{Problem: sending.Blocked[0].Problem.Code, What: told(sending.Blocked[0].Problem.Detail) + " Nothing was sealed, nothing left the desk; a broker that is handed such a text says the same."},
+			expect(sending.Blocked[0].Problem.Code, problem.NoAgreement)
+	}
+	if !blocked {
+		return Step{}, fmt.Errorf("it was not refused: %v", err)
+	}
+	return Step{Problem: p.Code, What: told(p.Detail) + " Nothing was sealed, nothing left the desk; a broker that is handed such a text says the same."}, expect(p.Code, problem.NoAgreement)
+}
+
+func (s *story) tampered(ctx context.Context) (Step, error) {
+	bent := strings.Replace(string(s.wires[sweden].envelope(s.request)), "\nurgency urgent\n", "\nurgency non-urgent\n", 1)
+	_, err := s.clients[sweden].Submit(ctx, api.Heads{}, []byte(bent))
+	return s.refusedStep(err, problem.SignatureInvalid,
+		"Somebody on the way made the urgent request non-urgent. The header no longer is what Sweden signed. The refusal is a leaf of the log, and Sweden gets its proof.")
+}
+
+func (s *story) replayed(ctx context.Context) (Step, error) {
+	before, err := s.logHead()
+	if err != nil {
+		return Step{}, err
+	}
+	answer, err := s.clients[sweden].Submit(ctx, api.Heads{}, s.wires[sweden].envelope(s.request))
+	if err != nil {
+		return Step{}, err
+	}
+	p, err := auditlog.ParseProof([]byte(answer.Acceptance))
+	if err != nil {
+		return Step{}, err
+	}
+	after, err := s.logHead()
+	if err != nil {
+		return Step{}, err
+	}
+	if after.Size != before.Size || answer.End == nil {
+		return Step{}, errors.New("the repeat left a trace")
+	}
+	return Step{ID: s.request.String(), What: fmt.Sprintf("The same bytes again get the first acceptance again, entry %d, and its end with it. "+
+		"No second entry, no second message: a desk whose answer was lost may repeat for ever.", p.Entry.Record.Index)}, nil
+}
+
+func (s *story) stolen(ctx context.Context) (Step, error) {
+	_, err := s.clients[bureau].Submit(ctx, api.Heads{}, s.wires[sweden].envelope(s.request))
+	return s.refusedStep(err, problem.CertificateWrong,
+		"The bureau holds a copy of Sweden's envelope and hands it in as its own. A desk submits only what it signed itself.")
+}
+
+func (s *story) refusedStep(err error, want problem.Code, what string) (Step, error) {
+	p, ok := problem.Of(err)
+	if !ok {
+		return Step{}, fmt.Errorf("it was not refused: %v", err)
+	}
+	return Step{Problem: p.Code, What: what}, expect(p.Code, want)
+}
+
+func expect(got, want problem.Code) error {
+	if got != want {
+		return fmt.Errorf("refused with %s, the story says %s", got, want)
+	}
+	return nil
+}
+
+// told makes a sentence of a detail.
+func told(detail string) string {
+	return strings.ToUpper(detail[:1]) + detail[1:] + "."
+}

@@ -1,0 +1,194 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"samband/gateway/desk"
+	"samband/gateway/signed"
+)
+
+// errNotYet says that what was waited for did not happen in time.
+var errNotYet = errors.New("not yet")
+
+// until looks again at each change of the desk until done, or ctx ends; then it
+// returns what it saw last.
+func until[T any](ctx context.Context, d *desk.Client, look func() (T, error), done func(T) bool) (T, error) {
+	var seen int64
+	for {
+		st, err := d.Status(context.WithoutCancel(ctx))
+		if err != nil {
+			var none T
+			return none, err
+		}
+		seen = st.Changes
+		v, err := look()
+		if err != nil || done(v) || ctx.Err() != nil {
+			return v, err
+		}
+		if _, err := d.Wait(ctx, seen); err != nil {
+			return v, err
+		}
+	}
+}
+
+func oneOutbox(ctx context.Context, d *desk.Client, id signed.ID) (*desk.OutboxItem, error) {
+	items, err := d.Outbox(ctx, desk.Query{ID: id})
+	if err != nil {
+		return nil, err
+	}
+	return &items[0], nil
+}
+
+// A waitFlags asks a listing to wait for a state.
+type waitFlags struct {
+	state string
+	wait  time.Duration
+	limit int
+}
+
+func (f *waitFlags) add(c *cobra.Command) {
+	c.Flags().StringVar(&f.state, "until", "", "wait until a message stands in this state, such as handed-over")
+	c.Flags().DurationVar(&f.wait, "wait", time.Minute, "how long --until waits")
+	c.Flags().IntVar(&f.limit, "limit", 50, "how many to list, the newest first")
+}
+
+// list reads a listing, waiting for a state where that is asked for.
+func list[T any](c *cobra.Command, s *settings, f *waitFlags, args []string,
+	read func(*desk.Client, context.Context, desk.Query) ([]T, error), state func(T) string) ([]T, error) {
+	q := desk.Query{Limit: f.limit}
+	var err error
+	if len(args) == 1 {
+		if q.ID, err = parseID(args[0]); err != nil {
+			return nil, err
+		}
+	}
+	d, err := s.desk()
+	if err != nil {
+		return nil, err
+	}
+	look := func() ([]T, error) { return read(d, c.Context(), q) }
+	if f.state == "" {
+		return look()
+	}
+	ctx, cancel := context.WithTimeout(c.Context(), f.wait)
+	defer cancel()
+	stands := func(items []T) bool {
+		return slices.ContainsFunc(items, func(i T) bool { return state(i) == f.state })
+	}
+	items, err := until(ctx, d, look, stands)
+	if err == nil && !stands(items) {
+		err = fmt.Errorf("no message is %s: %w", clean(f.state), errNotYet)
+	}
+	return items, err
+}
+
+func newOutbox(s *settings) *cobra.Command {
+	var f waitFlags
+	c := &cobra.Command{
+		Use:   "outbox [ID]",
+		Short: "Say what became of what this desk sent",
+		Args:  cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			items, err := list(c, s, &f, args, (*desk.Client).Outbox, func(i desk.OutboxItem) string { return i.State })
+			if err != nil {
+				return err
+			}
+			return s.print(c, items, func(w io.Writer) { showOutbox(w, items) })
+		},
+	}
+	f.add(c)
+	return c
+}
+
+func showOutbox(w io.Writer, items []desk.OutboxItem) {
+	var rows [][]string
+	for _, i := range items {
+		state := i.State
+		if i.Withdrawing {
+			state += ", withdrawing"
+		}
+		rows = append(rows, []string{i.ID.String(), state, string(i.To), i.Type, moment(i.Accepted), due(i.Deadline), subject(i.Summary)})
+	}
+	table(w, "ID STATE TO TYPE ACCEPTED CLOCK SUBJECT", rows)
+	for _, i := range items {
+		if i.Problem != nil {
+			fmt.Fprintf(w, "\n%s to %s is %s\n", i.ID, i.To, i.State)
+			showProblem(w, "  ", i.Problem)
+		}
+	}
+}
+
+func newInbox(s *settings) *cobra.Command {
+	var f waitFlags
+	c := &cobra.Command{
+		Use:   "inbox [ID]",
+		Short: "List what this desk received",
+		Args:  cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			items, err := list(c, s, &f, args, (*desk.Client).Inbox, func(i desk.InboxItem) string { return i.State })
+			if err != nil {
+				return err
+			}
+			return s.print(c, items, func(w io.Writer) { showInbox(w, items) })
+		},
+	}
+	f.add(c)
+	return c
+}
+
+func showInbox(w io.Writer, items []desk.InboxItem) {
+	var rows [][]string
+	for _, i := range items {
+		rows = append(rows, []string{i.ID.String(), i.State, string(i.From), i.Type, i.Urgency, moment(i.Consigned), due(i.Deadline), subject(i.Summary)})
+	}
+	table(w, "ID STATE FROM TYPE URGENCY CONSIGNED CLOCK SUBJECT", rows)
+	for _, i := range items {
+		if i.Problem == nil && i.Waits == "" {
+			continue
+		}
+		fmt.Fprintf(w, "\n%s from %s is %s %s\n", i.ID, i.From, i.State, clean(i.Waits))
+		showProblem(w, "  ", i.Problem)
+	}
+}
+
+func newWithdraw(s *settings) *cobra.Command {
+	var wait time.Duration
+	c := &cobra.Command{
+		Use:   "withdraw ID",
+		Short: "Take a message back that its recipient does not hold yet",
+		Long: `Take a message back that its recipient does not hold yet.
+
+The log decides: a recipient that said first that it holds the message keeps it.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			id, err := parseID(args[0])
+			if err != nil {
+				return err
+			}
+			d, err := s.desk()
+			if err != nil {
+				return err
+			}
+			if _, err := d.Withdraw(c.Context(), id); err != nil {
+				return err
+			}
+			ctx, cancel := context.WithTimeout(c.Context(), wait)
+			defer cancel()
+			m, err := until(ctx, d, func() (*desk.OutboxItem, error) { return oneOutbox(c.Context(), d, id) },
+				func(m *desk.OutboxItem) bool { return !m.Withdrawing })
+			if err != nil {
+				return err
+			}
+			return s.print(c, m, func(w io.Writer) { showOutbox(w, []desk.OutboxItem{*m}) })
+		},
+	}
+	c.Flags().DurationVar(&wait, "wait", 5*time.Second, "how long to wait for the log's decision")
+	return c
+}

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"samband/gateway/desk"
+	"samband/gateway/problem"
+)
+
+// verdict makes a fault, or evidence against the broker, the command's error.
+func verdict(v *desk.Verification) error {
+	for _, f := range v.Faults {
+		return problem.New(f.Problem.Code, "%s: %s", f.Subject, f.Problem.Detail)
+	}
+	for _, e := range v.Evidence {
+		return problem.New(e.Problem.Code, "%s: %s", e.Subject, e.Problem.Detail)
+	}
+	return nil
+}
+
+func showVerification(w io.Writer, v *desk.Verification) {
+	fmt.Fprintf(w, "Exchange %s, fingerprint %s\n", v.Exchange, v.Hash)
+	fmt.Fprintf(w, "Register: %d entries replayed, each signed by who may; root %s\n", v.Entries, v.Register.Root)
+	fmt.Fprintf(w, "Audit log: %d entries, under the log's own checkpoint; root %s\n", v.Audit.Size, v.Audit.Root)
+	for _, f := range v.Facts {
+		fmt.Fprintf(w, "  %s  %s, entry %d, by register size %d %s\n", f.Time, f.Event, f.Index, f.Register, f.Code)
+	}
+	fmt.Fprintf(w, "Proved: %d facts about %d messages, each in the log and signed by who said it\n", v.Proven, v.Messages)
+	for _, f := range v.Faults {
+		fmt.Fprintf(w, "\nNOT PROVED: %s\n", clean(f.Subject))
+		showProblem(w, "  ", &f.Problem)
+	}
+	for _, e := range v.Evidence {
+		fmt.Fprintf(w, "\nEvidence against the broker, seen %s: %s\n", e.Seen, clean(e.Subject))
+		showProblem(w, "  ", &e.Problem)
+	}
+}
+
+// saveProofs writes what proves a message as files of their own, and evidence
+// against the broker as JSON.
+func saveProofs(dir string, v *desk.Verification) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	save := func(name string, b []byte) error {
+		if len(b) == 0 {
+			return nil
+		}
+		return os.WriteFile(filepath.Join(dir, name), b, 0o600)
+	}
+	if err := save("envelope", v.Envelope); err != nil {
+		return err
+	}
+	for _, f := range v.Facts {
+		if err := save(f.Event+".proof", f.Proof); err != nil {
+			return err
+		}
+		if err := save(f.Event+".note", f.Note); err != nil {
+			return err
+		}
+	}
+	if len(v.Evidence) == 0 {
+		return nil
+	}
+	b, err := json.MarshalIndent(v.Evidence, "", "  ")
+	if err != nil {
+		return err
+	}
+	return save("evidence.json", b)
+}

@@ -1,0 +1,146 @@
+package broker
+
+import (
+	"context"
+	"errors"
+
+	"samband/gateway/api"
+	"samband/gateway/broker/internal/sequencer"
+	"samband/gateway/problem"
+)
+
+// An answering writes one answer: all its proofs stand under the same
+// checkpoints, to which its catchup leads the caller.
+type answering struct {
+	seq    *sequencer.Sequencer
+	heads  api.Heads
+	points sequencer.Checkpoints
+}
+
+func (b *Broker) answering(heads api.Heads) *answering {
+	return &answering{b.seq, heads, b.seq.Checkpoints()}
+}
+
+// catchup leads the caller from the heads that it named.
+func (a *answering) catchup() (api.Catchup, error) {
+	consistency, err := a.seq.Consistency(a.heads.Audit, a.points)
+	if err != nil {
+		return api.Catchup{}, err
+	}
+	c := api.Catchup{
+		Audit:    api.AuditCatchup{Checkpoint: string(a.points.Audit), Consistency: consistency},
+		Register: api.RegisterCatchup{Checkpoint: string(a.points.Register)},
+	}
+	c.Register.Entries, err = a.entries(a.heads.Register, api.MaxEntries)
+	return c, err
+}
+
+// entries are the register's from an index up to the checkpoint, as many as one
+// answer has room for.
+func (a *answering) entries(from int64, limit int) ([][]byte, error) {
+	size := a.points.RegisterHead.Size
+	if from > size {
+		return nil, problem.New(problem.HeadAhead, "the register has %d entries, the caller knows %d", size, from)
+	}
+	entries := a.seq.Register().Entries(from)
+	entries = entries[:min(int64(len(entries)), size-from, int64(limit))]
+	room := api.MaxPage
+	for i, e := range entries {
+		if room -= len(e); room < 0 && i > 0 {
+			return entries[:i], nil
+		}
+	}
+	return entries, nil
+}
+
+// proof is that of an event.
+func (a *answering) proof(ctx context.Context, e *sequencer.Event) (string, error) {
+	entry, err := a.seq.Entry(ctx, e)
+	if err != nil {
+		return "", err
+	}
+	p, err := a.seq.Prove(entry, a.points)
+	return string(p), err
+}
+
+// fact is an event with its evidence; nil for none. Its note is left out when
+// nobody had need of it any more and the broker let it go.
+func (a *answering) fact(ctx context.Context, e *sequencer.Event) (*api.Fact, error) {
+	if e == nil {
+		return nil, nil
+	}
+	proof, err := a.proof(ctx, e)
+	if err != nil {
+		return nil, err
+	}
+	note, err := a.seq.Bytes(ctx, e)
+	if err != nil && !errors.Is(err, sequencer.ErrGone) {
+		return nil, err
+	}
+	return &api.Fact{Event: api.Event(e.Kind), Note: note, Proof: proof}, nil
+}
+
+// submit answers for a message that was accepted, now or before.
+func (a *answering) submit(ctx context.Context, m *sequencer.Message) (*api.SubmitAnswer, error) {
+	var errs [4]error
+	answer := &api.SubmitAnswer{}
+	answer.Acceptance, errs[0] = a.proof(ctx, m.Accepted)
+	answer.Consigned, errs[1] = a.fact(ctx, m.Consigned)
+	answer.End, errs[2] = a.fact(ctx, m.End)
+	answer.Catchup, errs[3] = a.catchup()
+	if err := errors.Join(errs[:]...); err != nil {
+		return nil, err
+	}
+	return answer, nil
+}
+
+// state answers for a statement that stands.
+func (a *answering) state(ctx context.Context, e *sequencer.Event) (*api.StateAnswer, error) {
+	proof, err := a.proof(ctx, e)
+	if err != nil {
+		return nil, err
+	}
+	catchup, err := a.catchup()
+	return &api.StateAnswer{Proof: proof, Catchup: catchup}, err
+}
+
+// refusal shows what stands beside a problem: the text that an id has, the
+// consignment or end that came first.
+func (a *answering) refusal(ctx context.Context, p *problem.Problem, m *sequencer.Message, e *sequencer.Event) error {
+	r := &api.Refusal{Problem: p}
+	switch p.Code {
+	case problem.IDReused:
+		r.Accepted = m.Text
+	case problem.AlreadyConsigned, problem.AlreadyEnded:
+		fact, err := a.fact(ctx, e)
+		if err != nil {
+			return err
+		}
+		r.End = fact
+		return a.withCatchup(r)
+	}
+	return r
+}
+
+// logged shows the proof of the entry by which a refusal is logged.
+func (a *answering) logged(ctx context.Context, r *api.Refusal, e *sequencer.Event) error {
+	out := *r
+	if out.Problem.Code != e.Code {
+		// The first refusal of this text stands.
+		out = api.Refusal{Problem: problem.New(e.Code, "the text was refused before")}
+	}
+	var err error
+	if out.Proof, err = a.proof(ctx, e); err != nil {
+		return err
+	}
+	return a.withCatchup(&out)
+}
+
+func (a *answering) withCatchup(r *api.Refusal) error {
+	catchup, err := a.catchup()
+	if err != nil {
+		return err
+	}
+	r.Catchup = &catchup
+	return r
+}

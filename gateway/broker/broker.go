@@ -1,0 +1,358 @@
+// Package broker is an exchange's broker: it takes sealed envelopes from desks,
+// holds each against the law of the exchange, orders them in a log that
+// outsiders verify, and hands them to the desks that they are for. It can't read
+// what it carries: nothing in it can open an envelope.
+//
+// A broker's folder is made once. [Init] makes its keys and a card; the founders
+// of the exchange make the federation file of that card; [Install] takes the
+// file. Then one process owns the folder:
+//
+//	b, err := broker.New(broker.Config{Dir: "/var/lib/samband/broker"})
+//	fmt.Println(b.Started())           // what the start met and settled
+//	err = b.Run(ctx)                   // until ctx ends
+//	err = b.Close()
+//
+// and a local [Client] brings it signed register entries through its socket.
+//
+// This package only wires. A call of a desk comes in by the edge, which knows
+// who calls; the router leads a submission through its stages; the sequencer is
+// the one writer, over the store (JOURNAL, the commit point), the records (its
+// archive) and the two logs; the index remembers for all of them and can be
+// thrown away. What a desk asks is answered here, with proofs (answers.go), from
+// two feeds (feeds.go).
+package broker
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"samband/certs"
+	"samband/gateway/api"
+	"samband/gateway/broker/internal/edge"
+	"samband/gateway/broker/internal/index"
+	"samband/gateway/broker/internal/records"
+	"samband/gateway/broker/internal/router"
+	"samband/gateway/broker/internal/sequencer"
+	"samband/gateway/broker/internal/store"
+	"samband/gateway/monitor"
+	"samband/gateway/register"
+	"samband/gateway/signed"
+)
+
+// goodbye is how long calls under way have once Run is to end.
+const goodbye = 10 * time.Second
+
+var errClock = errors.New("the clock may have been set forward: nothing expires until a desk's clock agrees")
+
+// A Clock tells the time; see DefaultClock.
+type Clock = sequencer.Clock
+
+// Config of a broker. Dir alone must be given.
+type Config struct {
+	Dir   string       // the broker's folder, as Init and Install made it
+	Log   *slog.Logger // nil: nothing is logged
+	Clock Clock        // nil: the machine's
+}
+
+// A Broker is a running broker.
+type Broker struct {
+	cfg      Config
+	settings Settings
+	keys     *keyring
+	registry *prometheus.Registry
+	metrics  *metrics
+
+	store    *store.Store
+	archive  *records.Archive
+	index    *past
+	seq      *sequencer.Sequencer
+	found    []sequencer.Finding
+	router   *router.Router
+	edge     *edge.Edge
+	waiters  *waiters
+	restored *restored
+
+	desks, monitor, local net.Listener
+	closers               []func() error // what stands, last built first taken down
+}
+
+var _ api.Service = (*Broker)(nil)
+
+// New opens a broker's folder, settles what a crash or a loss left, and listens.
+// Where records or log can't be made whole, the broker comes up nevertheless,
+// accepts nothing, and says why: see Started and /readyz.
+func New(cfg Config) (*Broker, error) {
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Clock == nil {
+		cfg.Clock = DefaultClock()
+	}
+	b := &Broker{cfg: cfg, waiters: newWaiters(), restored: newRestored(), registry: prometheus.NewRegistry()}
+	if err := b.open(context.Background()); err != nil {
+		return nil, fmt.Errorf("open broker %q: %w", cfg.Dir, errors.Join(err, b.Close()))
+	}
+	return b, nil
+}
+
+// open builds the broker from the keys upward.
+func (b *Broker) open(ctx context.Context) (err error) {
+	if b.settings, err = ReadSettings(b.cfg.Dir); err != nil {
+		return err
+	}
+	if err := b.settings.present(); err != nil {
+		return err
+	}
+	federation, err := os.ReadFile(b.settings.key(federationFile))
+	if err != nil {
+		return fmt.Errorf("read the federation file: %w", err)
+	}
+	if b.keys, err = loadKeys(b.settings, federation); err != nil {
+		return err
+	}
+	b.metrics = newMetrics(b.registry)
+	for _, step := range []func(context.Context) error{b.openStore, b.openIndex, b.openWriter, b.listen, b.openEdge} {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *Broker) openStore(ctx context.Context) (err error) {
+	b.store, err = store.Open(ctx, store.Config{Dir: b.settings.nats(), Log: b.cfg.Log, MaxBytes: b.settings.JournalBytes})
+	if err != nil {
+		return err
+	}
+	b.later(func() error { b.store.Close(); return nil })
+	b.registry.MustRegister(b.store.Collectors()...)
+	if b.archive, err = records.Open(b.settings.records()); err != nil {
+		return err
+	}
+	b.later(b.archive.Close)
+	if cut := b.archive.Cut(); cut > 0 {
+		b.cfg.Log.Info("a torn end of the records was cut off", "bytes", cut)
+	}
+	return nil
+}
+
+// openIndex opens the index, or an empty one where it can't be trusted.
+func (b *Broker) openIndex(context.Context) error {
+	path := b.settings.index()
+	x, err := index.Open(path)
+	if errors.Is(err, index.ErrUnsound) {
+		b.cfg.Log.Warn("the index is unsound and is made anew", "error", err)
+		x, err = index.Reset(path)
+	}
+	if err != nil {
+		return err
+	}
+	b.index = &past{Index: x, path: path, audit: b.keys.audit.Public.Name, registry: b.keys.registry.Public.Name}
+	b.later(func() error { return b.index.Close() })
+	return nil
+}
+
+func (b *Broker) openWriter(ctx context.Context) (err error) {
+	cancel, err := b.store.Woken(func(desk string) { b.waiters.wake(signed.Address(desk)) })
+	if err != nil {
+		return err
+	}
+	b.later(func() error { cancel(); return nil })
+	shown, err := b.readShown()
+	if err != nil {
+		return err
+	}
+	b.seq, b.found, err = sequencer.Open(ctx, sequencer.Config{
+		Register:    b.keys.register,
+		AuditKey:    b.keys.audit,
+		RegisterKey: b.keys.registry,
+		MAC:         b.keys.mac,
+		Journal:     journal{b.store},
+		Archive:     b.archive,
+		AuditDir:    b.settings.audit(),
+		RegistryDir: b.settings.registry(),
+		Index:       b.index,
+		Clock:       b.cfg.Clock,
+		Log:         b.cfg.Log,
+		Metrics:     sequencer.NewMetrics(b.registry),
+		Shown:       shown,
+		Keep:        b.keepShown,
+		Wake:        b.wakeAll,
+	})
+	b.router = router.New(writer{b})
+	return err
+}
+
+func (b *Broker) wakeAll(desks []signed.Address) {
+	for _, desk := range desks {
+		if err := b.store.Wake(string(desk)); err != nil {
+			b.cfg.Log.Warn("a desk is not woken; its poll finds what there is", "desk", desk, "error", err)
+		}
+	}
+}
+
+func (b *Broker) listen(context.Context) (err error) {
+	if b.desks, err = net.Listen("tcp", b.settings.Listen); err != nil {
+		return err
+	}
+	b.later(closeListener(b.desks))
+	if b.settings.Metrics != "" {
+		if b.monitor, err = net.Listen("tcp", b.settings.Metrics); err != nil {
+			return err
+		}
+		b.later(closeListener(b.monitor))
+	}
+	if b.local, err = listenLocal(b.settings.socket()); err != nil {
+		return err
+	}
+	b.later(closeListener(b.local))
+	return nil
+}
+
+func (b *Broker) openEdge(context.Context) error {
+	cert, err := b.keys.certificate(b.settings.Hosts, b.cfg.Clock.Wall())
+	if err != nil {
+		return err
+	}
+	b.registry.MustRegister(gauges{b, cert.Leaf.NotAfter})
+	b.edge = edge.New(edge.Config{
+		Certificate: cert,
+		Identify:    b.identify,
+		Barred:      func(desk signed.Address) bool { return b.view().Revoked(desk, register.Online) },
+		Refusals:    b.tally,
+		Service:     b,
+		Log:         b.cfg.Log,
+		Metrics:     b.registry,
+	})
+	return nil
+}
+
+func (b *Broker) view() register.View { return b.keys.register.Now() }
+
+// identify turns a chain into a desk of the register, by the CA that the
+// register names for its party now.
+func (b *Broker) identify(chain []*x509.Certificate) (signed.Address, error) {
+	v := b.view()
+	desk, err := certs.Check(chain, b.keys.register.Federation().Name, v.CA, b.cfg.Clock.Wall())
+	if err != nil {
+		return "", err
+	}
+	if _, ok := v.Desk(desk); !ok {
+		return "", unknownDesk(desk)
+	}
+	return desk, nil
+}
+
+// tally logs how often a desk was refused beyond its budget.
+func (b *Broker) tally(ctx context.Context, desk signed.Address, count int64) error {
+	if err := (writer{b}).Room(); err != nil {
+		return err
+	}
+	_, err := b.seq.Do(ctx, sequencer.Tally{Caller: desk, Count: count})
+	return err
+}
+
+// Run serves until ctx ends or a listener fails, then lets calls under way end,
+// and returns when all that was committed is in index and tiles.
+func (b *Broker) Run(ctx context.Context) error {
+	writing, stopWriting := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopWriting()
+	written := make(chan struct{})
+	go func() { b.seq.Run(writing); close(written) }()
+
+	serving, stopServing := context.WithCancelCause(ctx)
+	defer stopServing(nil)
+	ended := make(chan struct{}, 3)
+	for _, serve := range []func(context.Context) error{b.serveDesks, b.serveMonitor, b.serveLocal} {
+		go func() {
+			if err := serve(serving); err != nil {
+				stopServing(err)
+			}
+			ended <- struct{}{}
+		}()
+	}
+	<-serving.Done()
+	err := context.Cause(serving)
+	if ctx.Err() != nil {
+		err = nil
+	}
+	for range cap(ended) {
+		<-ended
+	}
+	stopWriting()
+	<-written
+	return err
+}
+
+// serveDesks ends with the last call under way.
+func (b *Broker) serveDesks(ctx context.Context) error {
+	served := make(chan error, 1)
+	go func() { served <- b.edge.Serve(b.desks) }()
+	select {
+	case err := <-served:
+		return err
+	case <-ctx.Done():
+	}
+	patient, cancel := context.WithTimeout(context.WithoutCancel(ctx), goodbye)
+	defer cancel()
+	err := b.edge.Shutdown(patient)
+	return errors.Join(err, <-served)
+}
+
+func (b *Broker) serveMonitor(ctx context.Context) error {
+	if b.monitor == nil {
+		return nil
+	}
+	return monitor.Serve(ctx, b.monitor, monitor.Handler(b.registry, b.checks()))
+}
+
+// Close gives the folder free. Call it after Run has returned.
+func (b *Broker) Close() error {
+	var errs []error
+	for len(b.closers) > 0 {
+		last := len(b.closers) - 1
+		errs = append(errs, b.closers[last]())
+		b.closers = b.closers[:last]
+	}
+	return errors.Join(errs...)
+}
+
+func (b *Broker) later(f func() error) { b.closers = append(b.closers, f) }
+
+// Address is where desks connect; MetricsAddress where the operator asks, ""
+// for nowhere.
+func (b *Broker) Address() string { return b.desks.Addr().String() }
+
+func (b *Broker) MetricsAddress() string {
+	if b.monitor == nil {
+		return ""
+	}
+	return b.monitor.Addr().String()
+}
+
+// closeListener closes what the server that it was given to may have closed.
+func closeListener(l net.Listener) func() error {
+	return func() error {
+		if err := l.Close(); !errors.Is(err, net.ErrClosed) {
+			return err
+		}
+		return nil
+	}
+}
+
+// machine is the machine's own clock.
+type machine struct{ began time.Time }
+
+// DefaultClock is the machine's.
+func DefaultClock() Clock { return machine{time.Now()} }
+
+func (m machine) Wall() time.Time        { return time.Now().Round(0) }
+func (m machine) Elapsed() time.Duration { return time.Since(m.began) }

@@ -1,0 +1,170 @@
+package broker
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"samband/gateway/config"
+)
+
+// A folder is where a broker lives. Its mode is 0700.
+type folder string
+
+func (f folder) settings() string { return filepath.Join(string(f), "broker.yaml") }
+
+// Settings are the broker's own file, broker.yaml.
+type Settings struct {
+	// Keys is the folder of the keys and the federation file, "keys" when it is
+	// not named; Data is that of everything else, "data". Relative paths begin in
+	// the broker's folder.
+	Keys string `yaml:"keys"`
+	Data string `yaml:"data"`
+	// Listen is where desks connect, such as ":8443".
+	Listen string `yaml:"listen"`
+	// Hosts are the names and addresses under which desks reach the broker. They
+	// stand in the certificate that it issues itself at each start.
+	Hosts []string `yaml:"hosts"`
+	// Metrics is where Prometheus finds /metrics, and an operator /healthz and
+	// /readyz; "" for nowhere.
+	Metrics string `yaml:"metrics"`
+	// JournalBytes is the most that JOURNAL may hold; 0 is 40 % of the disk.
+	JournalBytes int64 `yaml:"journal-bytes"`
+}
+
+// minJournal has room for a few of the largest groups.
+const minJournal = 32 << 20
+
+// ReadSettings reads and checks the settings of a broker's folder.
+func ReadSettings(dir string) (s Settings, err error) {
+	f := folder(dir)
+	if err := config.Load(f.settings(), &s); err != nil {
+		return s, err
+	}
+	if err := s.check(); err != nil {
+		return s, fmt.Errorf("settings %s: %w", f.settings(), err)
+	}
+	return s.in(f), nil
+}
+
+// in makes the two folders absolute.
+func (s Settings) in(f folder) Settings {
+	for path, otherwise := range map[*string]string{&s.Keys: "keys", &s.Data: "data"} {
+		if *path == "" {
+			*path = otherwise
+		}
+		if !filepath.IsAbs(*path) {
+			*path = filepath.Join(string(f), *path)
+		}
+	}
+	return s
+}
+
+func (s Settings) check() error {
+	var errs []error
+	if _, _, err := net.SplitHostPort(s.Listen); err != nil {
+		errs = append(errs, fmt.Errorf("listen: %q is not host:port", s.Listen))
+	}
+	if _, _, err := net.SplitHostPort(s.Metrics); s.Metrics != "" && err != nil {
+		errs = append(errs, fmt.Errorf("metrics: %q is not host:port", s.Metrics))
+	}
+	if len(s.Hosts) == 0 {
+		errs = append(errs, errors.New("hosts: desks need a name or address under which they reach the broker"))
+	}
+	if s.Keys != "" && filepath.Clean(s.Keys) == filepath.Clean(s.Data) {
+		errs = append(errs, errors.New("keys and data are the same folder"))
+	}
+	if s.JournalBytes != 0 && s.JournalBytes < minJournal {
+		errs = append(errs, fmt.Errorf("journal-bytes: less than %d has no room for traffic", minJournal))
+	}
+	return errors.Join(errs...)
+}
+
+func (s Settings) text() string {
+	hosts := make([]string, len(s.Hosts))
+	for i, h := range s.Hosts {
+		hosts[i] = strconv.Quote(h)
+	}
+	return fmt.Sprintf(`# Settings of the broker. Secrets never stand here.
+
+# The folder of keys and federation file: small, backed up once, offline. And the
+# folder of everything else. Relative paths begin where this file is.
+keys: %q
+data: %q
+
+# Where desks connect, and the names under which they reach it: these stand in
+# the certificate that the broker issues itself at each start.
+listen: %q
+hosts: [%s]
+
+# Where Prometheus finds /metrics, and an operator /healthz and /readyz; "" for
+# nowhere. It shows who is connected: keep it on a private network.
+metrics: %q
+
+# The most bytes that JOURNAL may hold; 0 is 40 %% of the disk.
+journal-bytes: %d
+`, cmp.Or(s.Keys, "keys"), cmp.Or(s.Data, "data"), s.Listen, strings.Join(hosts, ", "), s.Metrics, s.JournalBytes)
+}
+
+// Files and folders of the keys.
+func (s Settings) key(name string) string { return filepath.Join(s.Keys, name) }
+
+// Files and folders of the data.
+func (s Settings) nats() string     { return filepath.Join(s.Data, "nats") }
+func (s Settings) records() string  { return filepath.Join(s.Data, "records") }
+func (s Settings) audit() string    { return filepath.Join(s.Data, "log", "audit") }
+func (s Settings) registry() string { return filepath.Join(s.Data, "log", "register") }
+func (s Settings) index() string    { return filepath.Join(s.Data, "index.db") }
+func (s Settings) socket() string   { return filepath.Join(s.Data, "socket") }
+func (s Settings) shown() string    { return filepath.Join(s.Data, "shown") }
+
+// present holds that data which was made once is there: what is missing is a
+// loss, and an empty start would forget every id and deny every message.
+func (s Settings) present() error {
+	if _, err := os.Stat(s.key(markFile)); errors.Is(err, fs.ErrNotExist) {
+		return errors.New("no data was made yet: give the federation file to `samband-broker init`")
+	}
+	for _, dir := range []string{s.nats(), s.records()} {
+		if _, err := os.Stat(dir); err != nil {
+			return fmt.Errorf("the keys say that data was made, and %s is missing: restore the data folder from its backup; the broker never starts empty twice", dir)
+		}
+	}
+	return nil
+}
+
+// write makes a file durable under its name, or leaves what was there.
+func write(path string, b []byte, mode os.FileMode) error {
+	part := path + ".part"
+	f, err := os.OpenFile(part, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, mode)
+	if err != nil {
+		return fmt.Errorf("write %q: %w", path, err)
+	}
+	_, err = f.Write(b)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(part, path)
+	}
+	if err == nil {
+		err = syncFolder(filepath.Dir(path))
+	}
+	if err != nil {
+		return fmt.Errorf("write %q: %w", path, err)
+	}
+	return nil
+}
+
+func syncFolder(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}

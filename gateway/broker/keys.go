@@ -1,0 +1,130 @@
+package broker
+
+import (
+	"crypto/ecdsa"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"samband/certs"
+	"samband/gateway/register"
+	"samband/gateway/signed"
+)
+
+// Files of the keys folder. It is small, is backed up once, offline, and is
+// never stored beside the data.
+const (
+	auditKeyFile    = "audit.key"
+	registerKeyFile = "register.key"
+	operatorKeyFile = "operator.key"
+	macFile         = "mac.key" // authenticates what lies in JOURNAL
+	caKeyFile       = "ca.key"
+	caFile          = "ca.crt"
+	cardFile        = "card"        // what the founders put into the federation file
+	federationFile  = "federation"  // the exchange, once it is founded
+	markFile        = "initialised" // data was made once: it is never made again
+)
+
+// keyring is the keys folder, read.
+type keyring struct {
+	register *register.Register // begun with the federation file
+	audit    *signed.PrivateKey
+	registry *signed.PrivateKey
+	mac      []byte
+	ca       *x509.Certificate
+	caKey    *ecdsa.PrivateKey
+}
+
+// loadKeys reads the keys and holds them against the federation file.
+func loadKeys(s Settings, federation []byte) (*keyring, error) {
+	k := &keyring{}
+	if err := k.load(s, federation); err != nil {
+		return nil, err
+	}
+	return k, nil
+}
+
+func (k *keyring) load(s Settings, federation []byte) (err error) {
+	if k.register, err = register.New(federation); err != nil {
+		return fmt.Errorf("federation file: %w", err)
+	}
+	if k.audit, err = readKey(s.key(auditKeyFile)); err != nil {
+		return err
+	}
+	if k.registry, err = readKey(s.key(registerKeyFile)); err != nil {
+		return err
+	}
+	line, err := os.ReadFile(s.key(macFile))
+	if err != nil {
+		return fmt.Errorf("read MAC key: %w", err)
+	}
+	if k.mac, err = signed.DecodeBytes(strings.TrimSuffix(string(line), "\n"), 32); err != nil || len(k.mac) != 32 {
+		return errors.New("the MAC key is not 32 bytes in base64")
+	}
+	if k.ca, k.caKey, err = readCA(s); err != nil {
+		return err
+	}
+	return k.belong()
+}
+
+// belong holds that these keys are those that the federation file names.
+func (k *keyring) belong() error {
+	f := k.register.Federation()
+	for what, same := range map[string]bool{
+		"audit key":    f.Audit.VerifierKey() == k.audit.Public.VerifierKey(),
+		"register key": f.Register.VerifierKey() == k.registry.Public.VerifierKey(),
+		"broker's CA":  string(f.BrokerCA) == string(k.ca.Raw),
+	} {
+		if !same {
+			return fmt.Errorf("the federation file names another %s than the one in the keys folder", what)
+		}
+	}
+	return nil
+}
+
+func readKey(path string) (*signed.PrivateKey, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read key: %w", err)
+	}
+	k, err := signed.DecodePrivateKey(strings.TrimSuffix(string(b), "\n"))
+	if err != nil {
+		return nil, fmt.Errorf("key file %s: %w", path, err)
+	}
+	return k, nil
+}
+
+func readCA(s Settings) (*x509.Certificate, *ecdsa.PrivateKey, error) {
+	crt, err := os.ReadFile(s.key(caFile))
+	if err != nil {
+		return nil, nil, fmt.Errorf("read broker's CA: %w", err)
+	}
+	ca, err := certs.DecodeCertificate(crt)
+	if err != nil {
+		return nil, nil, fmt.Errorf("broker's CA: %w", err)
+	}
+	pem, err := os.ReadFile(s.key(caKeyFile))
+	if err != nil {
+		return nil, nil, fmt.Errorf("read key of broker's CA: %w", err)
+	}
+	key, err := certs.DecodeKey(pem)
+	return ca, key, err
+}
+
+// certificate issues the broker a fresh server certificate, with a key that
+// never leaves memory.
+func (k *keyring) certificate(hosts []string, now time.Time) (tls.Certificate, error) {
+	key, err := certs.NewKey()
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	cert, err := certs.IssueBroker(k.ca, k.caKey, hosts, &key.PublicKey, now)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	return certs.Pair(cert, key), nil
+}

@@ -1,0 +1,167 @@
+package broker
+
+import (
+	"context"
+	"runtime/debug"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"samband/gateway/broker/internal/sequencer"
+	"samband/gateway/monitor"
+	"samband/gateway/problem"
+)
+
+// Outcomes of a message, as samband_messages_total counts them. The kinds of the
+// log's events are among them.
+const (
+	outcomeAccepted = "accepted"
+	outcomeRepeated = "repeated" // known already: the first acceptance again
+	outcomeRestored = "restored" // known, and its lost bytes taken again
+	outcomeRejected = "rejected" // refused for good
+)
+
+// metrics of the broker's traffic. Types are those that were accepted, and so of
+// the catalogue.
+type metrics struct {
+	messages *prometheus.CounterVec
+	delivery *prometheus.HistogramVec
+}
+
+func newMetrics(r prometheus.Registerer) *metrics {
+	m := &metrics{
+		messages: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "samband_messages_total",
+			Help: "What became of messages, by type, urgency and outcome.",
+		}, []string{"type", "urgency", "outcome"}),
+		delivery: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "samband_delivery_duration_seconds",
+			Help:    "Logged time from a message's acceptance until its recipient held it.",
+			Buckets: []float64{1, 5, 10, 30, 60, 300, 1800, 3600, 28800, 259200},
+		}, []string{"urgency"}),
+	}
+	r.MustRegister(m.messages, m.delivery, buildInfo(), collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+func buildInfo() prometheus.Collector {
+	version, goVersion := "unknown", "unknown"
+	if info, ok := debug.ReadBuildInfo(); ok {
+		version, goVersion = info.Main.Version, info.GoVersion
+	}
+	g := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "samband_build_info", Help: "Always 1; the labels say what runs.",
+		ConstLabels: prometheus.Labels{"version": version, "goversion": goVersion},
+	})
+	g.Set(1)
+	return g
+}
+
+func (m *metrics) message(typ, urgency, outcome string) {
+	m.messages.WithLabelValues(typ, urgency, outcome).Inc()
+}
+
+func (m *metrics) rejected() { m.message("", "", outcomeRejected) }
+
+// stated counts an event that a desk stated. A message is delivered with the
+// first of them.
+func (m *metrics) stated(of *sequencer.Message, e *sequencer.Event) {
+	m.message(of.Type, of.Urgency, string(e.Kind))
+	if of.Accepted != nil && (of.Consigned == nil || of.Consigned == e) {
+		m.delivery.WithLabelValues(of.Urgency).Observe(e.Time.Sub(of.Accepted.Time).Seconds())
+	}
+}
+
+// gauges read what is so at the moment of a scrape.
+type gauges struct {
+	b       *Broker
+	expires time.Time // of the broker's certificate
+}
+
+func desc(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc(name, help, labels, nil)
+}
+
+var (
+	pending      = desc("samband_queue_pending_messages", "Messages accepted for a desk and not consigned by it.", "desk")
+	oldest       = desc("samband_queue_oldest_message_timestamp_seconds", "When the oldest of them was accepted.", "desk")
+	unopened     = desc("samband_queue_consigned_unopened_messages", "Messages that a desk holds and has not ended: a locked desk.", "desk")
+	unopenedFrom = desc("samband_queue_consigned_oldest_timestamp_seconds", "When the oldest of them was consigned.", "desk")
+	logSize      = desc("samband_log_size", "Entries of a log.", "log")
+	accepting    = desc("samband_accepting", "1 while the broker accepts messages.")
+	certificate  = desc("samband_certificate_expiry_timestamp_seconds", "When a certificate ends.", "use")
+)
+
+func (g gauges) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{pending, oldest, unopened, unopenedFrom, logSize, accepting, certificate} {
+		ch <- d
+	}
+}
+
+func (g gauges) Collect(ch chan<- prometheus.Metric) {
+	send := func(d *prometheus.Desc, v float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+	}
+	send(certificate, float64(g.expires.Unix()), "broker")
+	open := 0.0
+	if g.b.accepting(context.Background()) == nil {
+		open = 1
+	}
+	send(accepting, open)
+	if g.b.seq.Stopped() != nil {
+		return
+	}
+	c := g.b.seq.Checkpoints()
+	send(logSize, float64(c.AuditHead.Size), "audit")
+	send(logSize, float64(c.RegisterHead.Size), "register")
+	queues, err := g.b.index.Queues()
+	if err != nil {
+		return
+	}
+	for _, q := range queues {
+		send(pending, float64(q.Waiting), string(q.Desk))
+		send(unopened, float64(q.Unopened), string(q.Desk))
+		if q.Waiting > 0 {
+			send(oldest, float64(q.Oldest.Unix()), string(q.Desk))
+		}
+		if q.Unopened > 0 {
+			send(unopenedFrom, float64(q.Since.Unix()), string(q.Desk))
+		}
+	}
+}
+
+// accepting tells why the broker accepts no messages; nil while it does.
+func (b *Broker) accepting(context.Context) error {
+	if reason := b.seq.Stopped(); reason != nil {
+		return reason
+	}
+	if b.seq.Full() {
+		return problem.New(problem.StoreFull, "JOURNAL is above four fifths of its limit; ends still pass")
+	}
+	return nil
+}
+
+// checks are the lines of /readyz.
+func (b *Broker) checks() []monitor.Check {
+	return []monitor.Check{
+		{Name: "journal", Run: func(ctx context.Context) error {
+			_, _, err := b.store.Usage(ctx)
+			return err
+		}},
+		{Name: "archive", Run: func(context.Context) error { return b.seq.Records() }},
+		{Name: "tiles", Run: func(context.Context) error { return b.seq.Tiles() }},
+		{Name: "index", Run: func(context.Context) error {
+			_, err := b.index.Queues()
+			return err
+		}},
+		{Name: "clock", Run: func(context.Context) error {
+			if b.seq.InDoubt() {
+				return errClock
+			}
+			return nil
+		}},
+		{Name: "accepting", Run: b.accepting},
+	}
+}

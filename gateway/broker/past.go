@@ -1,0 +1,131 @@
+package broker
+
+import (
+	"samband/gateway/auditlog"
+	"samband/gateway/broker/internal/index"
+	"samband/gateway/broker/internal/sequencer"
+	"samband/gateway/envelope"
+	"samband/gateway/signed"
+)
+
+// past is the index as the sequencer asks for it. Reset makes another database,
+// so nobody reads before the sequencer is open.
+type past struct {
+	*index.Index
+	path            string
+	audit, registry string // origins
+}
+
+func (p *past) Known(from signed.Address, id signed.ID) (*sequencer.Message, error) {
+	m, ok, err := p.Index.Known(from, id)
+	return message(m, ok), err
+}
+
+func (p *past) Message(text signed.Hash) (*sequencer.Message, error) {
+	m, ok, err := p.Index.Message(text)
+	return message(m, ok), err
+}
+
+func (p *past) Rejected(caller signed.Address, text signed.Hash, now signed.Time) (*sequencer.Event, error) {
+	e, ok, err := p.Index.Rejected(caller, text, now)
+	if !ok || err != nil {
+		return nil, err
+	}
+	return event(&e), nil
+}
+
+func (p *past) Position() (uint64, sequencer.Sizes) {
+	at := p.Index.Position()
+	return at.Group, sequencer.Sizes{
+		Audit:    sequencer.Size{Entries: at.Audit.Size, Root: at.Audit.Root},
+		Register: sequencer.Size{Entries: at.Register.Size, Root: at.Register.Root},
+	}
+}
+
+func (p *past) Reset() error {
+	if err := p.Index.Close(); err != nil {
+		return err
+	}
+	x, err := index.Reset(p.path)
+	if err != nil {
+		return err
+	}
+	p.Index = x
+	return nil
+}
+
+func (p *past) Apply(groups []*sequencer.Group) error {
+	batch := make([]index.Group, len(groups))
+	for i, g := range groups {
+		var err error
+		if batch[i], err = p.indexed(g); err != nil {
+			return err
+		}
+	}
+	return p.Index.Apply(batch)
+}
+
+// indexed tells the index which blob belongs to which record. A blob that
+// belongs to none of them is an envelope that came again.
+func (p *past) indexed(g *sequencer.Group) (index.Group, error) {
+	out := index.Group{
+		Seq: g.Number, Removed: g.Bare,
+		Audit:    signed.Head{Origin: p.audit, Size: g.After.Audit.Entries, Root: g.After.Audit.Root},
+		Register: signed.Head{Origin: p.registry, Size: g.After.Register.Entries, Root: g.After.Register.Root},
+	}
+	places := map[signed.Hash]int{}
+	for i, b := range g.Blobs {
+		places[b.Of] = i
+	}
+	for i := range g.Entries {
+		item := index.Item{Entry: &g.Entries[i], Blob: index.NoBlob}
+		of := belonging(&g.Entries[i].Record)
+		if place, ok := places[of]; ok {
+			item.Blob = place
+			delete(places, of)
+		}
+		out.Items = append(out.Items, item)
+	}
+	for i, b := range g.Blobs {
+		if _, left := places[b.Of]; !left {
+			continue
+		}
+		if _, err := envelope.Parse(b.Bytes); err != nil {
+			return out, err
+		}
+		out.Restored = append(out.Restored, index.Restored{Message: b.Of, Blob: i})
+	}
+	return out, nil
+}
+
+// belonging is the hash of the blob that comes with a record; zero for none.
+func belonging(r *auditlog.Record) signed.Hash {
+	if r.Kind == auditlog.Accepted {
+		return r.Message
+	}
+	return r.Statement
+}
+
+func message(m index.Message, ok bool) *sequencer.Message {
+	if !ok {
+		return nil
+	}
+	return &sequencer.Message{
+		From: m.From, ID: m.ID, Text: m.Hash, To: m.To, Type: m.Type, Urgency: m.Urgency, Wanted: m.Wanted,
+		Accepted: event(m.Accepted), Consigned: event(m.Consigned), End: event(m.End),
+	}
+}
+
+func event(e *index.Event) *sequencer.Event {
+	if e == nil {
+		return nil
+	}
+	out := &sequencer.Event{
+		Leaf: e.Leaf, Kind: e.Kind, Time: e.Time, Group: e.Group, Place: e.Entry,
+		Statement: e.Statement, Code: e.Code,
+	}
+	if e.Blob != nil {
+		out.Blob = &sequencer.Place{Group: e.Blob.Group, Blob: e.Blob.Place}
+	}
+	return out
+}

@@ -1,0 +1,317 @@
+package desk_test
+
+import (
+	"context"
+	"path/filepath"
+	"testing"
+
+	"samband/gateway/api"
+	"samband/gateway/auditlog"
+	"samband/gateway/desk"
+	"samband/gateway/desk/internal/keys"
+	"samband/gateway/envelope"
+	"samband/gateway/problem"
+	"samband/gateway/register"
+	"samband/gateway/signed"
+)
+
+// The broker as the attacker. It holds the logs' keys and may log and serve what
+// it likes; each time the desk refuses, keeps the bytes, and says so.
+
+// An attacked message: sent by Sweden, accepted, and consigned by Finland, whose
+// desk is locked, so nobody has handed it over.
+func consigned(t *testing.T) (*stage, *desk.Desk, signed.ID) {
+	t.Helper()
+	s := newStage(t)
+	se := s.unlocked("se.spoc")
+	s.start("fi.spoc")
+	s.ready(se)
+	id := send(t, se, request(t))
+	awaitOut(t, se, id, "consigned")
+	return s, se, id
+}
+
+func (s *stage) ready(d *desk.Desk) {
+	s.t.Helper()
+	await(s.t, d, "at the exchange", func() bool {
+		st, err := d.Status(context.Background())
+		return err == nil && st.Registered
+	})
+}
+
+// ring opens a desk's rings as a thief who also knows the passphrase could.
+func (s *stage) rings(addr signed.Address) (*keys.Online, *keys.Locked) {
+	s.t.Helper()
+	dir := filepath.Join(s.desk(addr), "keys")
+	return must(keys.OpenOnline(dir)), must(keys.Unlock(dir, passphrase))
+}
+
+// handover writes the statement that ends the only message.
+func (s *stage) handover(signers ...*signed.PrivateKey) []byte {
+	e := s.edge
+	st := envelope.Statement{
+		Exchange: e.register.Exchange(), Signer: "fi.spoc", Event: envelope.HandedOver,
+		Message: e.messages[0].TextHash(), Time: signed.At(s.clock.now()),
+		AsOfAudit: e.audit.Head(), AsOfRegister: e.register.Head(),
+	}
+	return must(signed.Sign(st.Text(), signers...)).Bytes()
+}
+
+// log ends the only message by a statement, whoever signed it.
+func (s *stage) log(note []byte) {
+	s.edge.set(func() {
+		m := s.edge.messages[0]
+		m.end = &event{s.edge.record(auditlog.Record{
+			Kind: auditlog.HandedOver, Message: m.TextHash(), By: "fi.spoc", Statement: signed.HashOf(note),
+		}, s.edge.register.Size()), note}
+	})
+}
+
+func TestInventedHandover(t *testing.T) {
+	s, se, id := consigned(t)
+	thief := must(signed.GenerateKeys("fi.spoc", signed.UseStatement))
+	s.log(s.handover(thief...))
+	awaitEvidence(t, se, "STATEMENT_FORGED")
+	if o := outState(t, se, id); o.State != "consigned" {
+		t.Errorf("the message is %s", o.State)
+	}
+}
+
+func TestHandoverByReceiptsKey(t *testing.T) {
+	s, se, id := consigned(t)
+	online, _ := s.rings("fi.spoc")
+	s.log(s.handover(online.Receipts...))
+	awaitEvidence(t, se, "STATEMENT_FORGED")
+	if o := outState(t, se, id); o.State != "consigned" {
+		t.Errorf("the message is %s", o.State)
+	}
+}
+
+// A true handover that the record does not bind.
+func TestHandoverOfAnotherRecord(t *testing.T) {
+	s, se, id := consigned(t)
+	_, locked := s.rings("fi.spoc")
+	true1 := s.handover(locked.Statement()...)
+	s.clock.move(1e9)
+	s.log(s.handover(locked.Statement()...))
+	s.edge.set(func() {
+		s.edge.lie = func(_ signed.Address, answer any) {
+			if a, ok := answer.(*api.ProgressAnswer); ok {
+				for i := range a.Items {
+					if a.Items[i].Event == api.HandedOver {
+						a.Items[i].Note = true1
+					}
+				}
+			}
+		}
+	})
+	awaitEvidence(t, se, "PROOF_INVALID")
+	if o := outState(t, se, id); o.State != "consigned" {
+		t.Errorf("the message is %s", o.State)
+	}
+}
+
+// inboxLie serves Finland's inbox with each item changed.
+func (s *stage) inboxLie(change func(*api.InboxItem)) {
+	s.edge.set(func() {
+		s.edge.lie = func(caller signed.Address, answer any) {
+			if a, ok := answer.(*api.InboxAnswer); ok && caller == "fi.spoc" {
+				for i := range a.Items {
+					change(&a.Items[i])
+				}
+			}
+		}
+	})
+}
+
+// A message whose acceptance is not proven is not consigned.
+func TestAcceptance(t *testing.T) {
+	for name, test := range map[string]struct {
+		change func(*stage, *api.InboxItem)
+		code   string
+	}{
+		"missing": {func(_ *stage, i *api.InboxItem) { i.Acceptance = "" }, "PROOF_MISSING"},
+		"false": {func(_ *stage, i *api.InboxItem) {
+			b := []byte(i.Acceptance)
+			b[len(b)-5] ^= 1
+			i.Acceptance = string(b)
+		}, "PROOF_INVALID"},
+		"of another message": {func(s *stage, i *api.InboxItem) {
+			i.Acceptance = s.edge.prove(s.edge.messages[0].accepted)
+		}, "PROOF_INVALID"},
+		"of another kind": {func(s *stage, i *api.InboxItem) {
+			i.Acceptance = s.edge.prove(s.edge.record(auditlog.Record{
+				Kind: auditlog.Expired, Message: s.edge.messages[1].TextHash(),
+			}, s.edge.register.Size()))
+		}, "PROOF_INVALID"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStage(t)
+			se := s.unlocked("se.spoc")
+			s.ready(se)
+			for range 2 {
+				awaitOut(t, se, send(t, se, request(t)), "accepted")
+			}
+			s.inboxLie(func(i *api.InboxItem) {
+				if string(i.Envelope) == string(s.edge.messages[1].bytes) {
+					test.change(s, i)
+				}
+			})
+			fi := s.unlocked("fi.spoc")
+			awaitIn(t, fi, s.edge.messages[0].ID, "handed-over")
+			awaitEvidence(t, fi, test.code)
+			if items, _ := fi.Inbox(ctx, desk.Query{}); len(items) != 1 {
+				t.Errorf("the inbox holds %d messages", len(items))
+			}
+		})
+	}
+}
+
+// A broker keeps an old register alive for a stolen key: the message is accepted
+// under the register as it was before the key was revoked, though this desk had
+// seen the revocation before.
+func TestOldRegister(t *testing.T) {
+	s := newStage(t)
+	se, fi := s.unlocked("se.spoc"), s.unlocked("fi.spoc")
+	s.ready(se)
+	awaitOut(t, se, send(t, se, request(t)), "handed-over")
+	old := s.edge.register.Size()
+	stolen := s.stolen(old)
+	s.edge.enter(must(s.party("se").Revoke("se.spoc", "locked", signed.Time{})).Note)
+	await(t, fi, "told of the revocation", func() bool { st, _ := fi.Status(ctx); return st.Register > old })
+	s.edge.set(func() { must(s.edge.accept(stolen, old)) })
+	awaitEvidence(t, fi, "REGISTER_TOO_OLD")
+	if items, _ := fi.Inbox(ctx, desk.Query{}); len(items) != 1 {
+		t.Errorf("the inbox holds %d messages", len(items))
+	}
+	// Under the register as it is, the law itself says no.
+	s.edge.set(func() { must(s.edge.accept(s.stolen(old), s.edge.register.Size())) })
+	awaitEvidence(t, fi, "KEY_REVOKED")
+}
+
+// stolen makes another message with the keys of Sweden's desk, as of a register.
+func (s *stage) stolen(size int64) []byte {
+	s.t.Helper()
+	_, locked := s.rings("se.spoc")
+	m := *s.edge.messages[0].Envelope
+	h := m.Header
+	h.ID, h.AsOfAudit, h.AsOfRegister = signed.NewID(), s.edge.audit.Head(), s.edge.register.At(size).Head()
+	return must(envelope.Sign(h, m.Sealed, locked.Message)).Bytes()
+}
+
+// The same id delivered twice, with two texts that are both properly signed and
+// logged.
+func TestSecondText(t *testing.T) {
+	s := newStage(t)
+	se, fi := s.unlocked("se.spoc"), s.unlocked("fi.spoc")
+	s.ready(se)
+	id := send(t, se, request(t))
+	awaitOut(t, se, id, "handed-over")
+	_, locked := s.rings("se.spoc")
+	first := s.edge.messages[0]
+	h := first.Header
+	h.AsOfAudit = s.edge.audit.Head()
+	second := must(envelope.Sign(h, first.Sealed, locked.Message))
+	s.edge.set(func() { must(s.edge.accept(second.Bytes(), s.edge.register.Size())) })
+	e := awaitEvidence(t, fi, "SECOND_TEXT")
+	if string(e.Exhibits["envelope"]) != string(second.Bytes()) {
+		t.Error("the second text is not among the exhibits")
+	}
+	if items, _ := fi.Inbox(ctx, desk.Query{}); len(items) != 1 {
+		t.Errorf("the inbox holds %d messages", len(items))
+	}
+}
+
+// Entries that don't belong into the register, under checkpoints that the broker
+// signed over them.
+func TestForcedEntries(t *testing.T) {
+	other := found(t.TempDir(), "other.example")
+	other.admit("fi")
+	foreign := must(other.party("fi").Agreement(register.Agreement{
+		Title: "Of another exchange", Parties: []string{"se"}, Types: []string{"SPONTANEOUS"},
+		Purposes: []string{"INVESTIGATE_CRIME"}, Ceiling: envelope.Unclassified,
+		From: signed.At(morning), Until: signed.At(morning.AddDate(1, 0, 0)),
+	})).Note
+	for name, test := range map[string]struct {
+		entry func(*stage) []byte
+		code  string
+	}{
+		"replayed":                      {func(s *stage) []byte { return s.entries[len(s.entries)-1] }, "ENTRY_OUT_OF_ORDER"},
+		"party of another exchange":     {func(*stage) []byte { return other.entries[0] }, "WRONG_EXCHANGE"},
+		"agreement of another exchange": {func(*stage) []byte { return foreign }, "WRONG_EXCHANGE"},
+		"not signed by its party": {func(s *stage) []byte {
+			a := register.Agreement{
+				Link:  register.Link{Exchange: s.edge.register.Exchange(), Signers: []string{"fi"}},
+				Title: "Invented", Parties: []string{"fi", "se"}, Types: []string{"SPONTANEOUS"},
+				Purposes: []string{"INVESTIGATE_CRIME"}, Ceiling: envelope.BPL,
+				From: signed.At(morning), Until: signed.At(morning.AddDate(1, 0, 0)),
+			}
+			a.Previous, _ = s.edge.register.Previous("fi")
+			return must(signed.Sign(a.Text(), must(signed.GenerateKeys("fi", signed.UseEntry))...)).Bytes()
+		}, "SIGNATURE_MISSING"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStage(t)
+			se := s.unlocked("se.spoc")
+			s.ready(se)
+			size := s.edge.register.Size()
+			s.edge.force(test.entry(s))
+			draft := request(t)
+			id := send(t, se, draft)
+			awaitEvidence(t, se, test.code)
+			if st, _ := se.Status(ctx); st.Register != size {
+				t.Errorf("the desk goes by a register of %d entries", st.Register)
+			}
+			if o := outState(t, se, id); o.State != "queued" {
+				t.Errorf("under a log that is bent the message is %s", o.State)
+			}
+		})
+	}
+}
+
+// Two histories: the broker shows a log that does not hold what this desk saw.
+func TestTwoHistories(t *testing.T) {
+	s, se, id := consigned(t)
+	s.edge.set(func() {
+		fork := newEdge(t, s.exchange, s.clock)
+		for range 5 {
+			fork.record(auditlog.Record{Kind: auditlog.Refusals, Caller: "fi.spoc", Count: 1}, 1)
+		}
+		s.edge.audit = fork.audit
+	})
+	second := send(t, se, request(t))
+	awaitEvidence(t, se, "LOG_CONTRADICTS")
+	if o := outState(t, se, id); o.State != "consigned" {
+		t.Errorf("the message is %s", o.State)
+	}
+	if o := outState(t, se, second); o.State != "queued" {
+		t.Errorf("under another history a message is %s", o.State)
+	}
+}
+
+// A false proof of refusal ends nothing.
+func TestFalseRefusal(t *testing.T) {
+	s := newStage(t)
+	se := s.unlocked("se.spoc")
+	s.ready(se)
+	refuse := true
+	s.edge.set(func() {
+		s.edge.lie = func(_ signed.Address, answer any) {
+			if r, ok := answer.(*api.Refusal); ok && refuse {
+				r.Problem = problem.New(problem.NoAgreement, "says the broker")
+			}
+		}
+	})
+	s.edge.enter(must(s.party("fi").Revoke("fi.spoc", "locked", signed.Time{})).Note)
+	id := send(t, se, request(t))
+	awaitEvidence(t, se, "PROOF_INVALID")
+	if o := outState(t, se, id); o.State != "queued" {
+		t.Errorf("the message is %s", o.State)
+	}
+	s.edge.set(func() { refuse = false })
+	awaitOut(t, se, id, "rejected")
+	if p := outState(t, se, id).Problem; p.Code != problem.KeyRevoked || p.Next == "" {
+		t.Errorf("it is shown with %+v", p)
+	}
+}
+

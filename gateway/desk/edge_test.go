@@ -1,0 +1,442 @@
+package desk_test
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"samband/gateway/api"
+	"samband/gateway/auditlog"
+	"samband/gateway/auditlog/tree"
+	"samband/gateway/desk"
+	"samband/gateway/envelope"
+	"samband/gateway/problem"
+	"samband/gateway/register"
+	"samband/gateway/signed"
+)
+
+// An edge is a broker that the test plays: it holds the logs' keys, so it can say
+// whatever a broker can say. Left alone it is honest; lie changes an answer just
+// before it leaves.
+type edge struct {
+	t        *testing.T
+	x        *exchange
+	clock    *clock
+	register *register.Register // honest; what was entered with force is not in it
+
+	mu       sync.Mutex
+	audit    *tree.Tree
+	entries  [][]byte // of the register, as signed
+	tree     auditlog.Range
+	messages []*message
+	withdraw []event // of ids that were never accepted
+	rejected map[signed.Hash]*event
+	changed  chan struct{}
+	lie      func(caller signed.Address, answer any)
+	down     bool
+}
+
+// A message as the edge knows it.
+type message struct {
+	*envelope.Envelope
+	bytes          []byte
+	accepted       auditlog.Entry
+	consigned, end *event
+}
+
+type event struct {
+	entry auditlog.Entry
+	note  []byte
+}
+
+var _ api.Service = (*edge)(nil)
+
+func newEdge(t *testing.T, x *exchange, c *clock) *edge {
+	t.Helper()
+	log, err := tree.Open(t.TempDir(), x.audit.Public)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := &edge{t: t, x: x, clock: c, audit: log, changed: make(chan struct{}), rejected: map[signed.Hash]*event{}}
+	e.register = must(register.New(x.federation))
+	e.force(x.federation)
+	for _, n := range x.entries {
+		e.enter(n)
+	}
+	return e
+}
+
+// enter takes an entry into the register as a broker should; force signs it
+// whatever it is.
+func (e *edge) enter(note []byte) {
+	e.t.Helper()
+	if _, err := e.register.Append(note); err != nil {
+		e.t.Fatal(err)
+	}
+	e.force(note)
+}
+
+func (e *edge) force(note []byte) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.entries = append(e.entries, note)
+	e.tree.Append(note)
+	e.wake()
+}
+
+// set changes the edge between two calls.
+func (e *edge) set(f func()) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	f()
+	e.wake()
+}
+
+// wake ends long polls; e.mu is held.
+func (e *edge) wake() {
+	close(e.changed)
+	e.changed = make(chan struct{})
+}
+
+// record orders a record under the register at a size.
+func (e *edge) record(r auditlog.Record, size int64) auditlog.Entry {
+	view := e.register.At(size)
+	r.Exchange, r.Time, r.Index = e.register.Exchange(), signed.At(e.clock.now()), e.audit.Head().Size
+	r.RegisterSize, r.RegisterRoot = size, view.Head().Root
+	entry := auditlog.Entry{Salt: auditlog.NewSalt(), Record: r}
+	if _, err := e.audit.Append(entry.Leaf()); err != nil {
+		e.t.Error(err)
+	}
+	return entry
+}
+
+func (e *edge) prove(entry auditlog.Entry) string {
+	head := e.audit.Head()
+	hashes, err := e.audit.Prove(entry.Record.Index, head.Size)
+	if err != nil {
+		e.t.Error(err)
+	}
+	return string(auditlog.MakeProof(entry, hashes, e.checkpoint()))
+}
+
+func (e *edge) checkpoint() []byte { return must(auditlog.SignCheckpoint(e.audit.Head(), e.x.audit)) }
+
+func (e *edge) catchup(h api.Heads) api.Catchup {
+	var c api.Catchup
+	c.Audit.Checkpoint = string(e.checkpoint())
+	if h.Audit > 0 {
+		c.Audit.Consistency = must(e.audit.ProveConsistency(h.Audit, e.audit.Head().Size))
+	}
+	c.Register.Checkpoint = string(must(auditlog.SignCheckpoint(e.tree.Head(e.x.register.Public.Name), e.x.register)))
+	c.Register.Entries = e.entries[min(h.Register, int64(len(e.entries))):]
+	return c
+}
+
+func (e *edge) fact(v *event) *api.Fact {
+	if v == nil {
+		return nil
+	}
+	return &api.Fact{Event: api.Event(v.entry.Record.Kind), Note: v.note, Proof: e.prove(v.entry)}
+}
+
+func (e *edge) byText(h signed.Hash) *message {
+	for _, m := range e.messages {
+		if m.TextHash() == h {
+			return m
+		}
+	}
+	return nil
+}
+
+func (e *edge) byID(from signed.Address, id signed.ID) *message {
+	for _, m := range e.messages {
+		if m.From == from && m.ID == id {
+			return m
+		}
+	}
+	return nil
+}
+
+// accept takes a message in under the register at a size, lawful or not. e.mu is
+// held.
+func (e *edge) accept(b []byte, size int64) (*message, error) {
+	env, err := envelope.Parse(b)
+	if err != nil {
+		return nil, err
+	}
+	m := &message{Envelope: env, bytes: b}
+	m.accepted = e.record(auditlog.Record{
+		Kind: auditlog.Accepted, Message: env.TextHash(), ID: env.ID, From: env.From, To: env.To,
+		Type: env.Type.Name, Urgency: env.Urgency, Expires: env.Expires,
+	}, size)
+	e.messages = append(e.messages, m)
+	e.wake()
+	return m, nil
+}
+
+// Submit is of api.Service.
+func (e *edge) Submit(_ context.Context, caller signed.Address, h api.Heads, b []byte) (*api.SubmitAnswer, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	env, err := envelope.Parse(b)
+	if err != nil {
+		return nil, err
+	}
+	m := e.byID(caller, env.ID)
+	if m != nil && m.TextHash() != env.TextHash() {
+		return nil, &api.Refusal{Problem: problem.New(problem.IDReused, "the id stands for another text"), Accepted: m.TextHash()}
+	}
+	if m == nil {
+		for _, w := range e.withdraw {
+			if w.entry.Record.ID == env.ID {
+				c := e.catchup(h)
+				return nil, &api.Refusal{Problem: problem.New(problem.AlreadyEnded, "withdrawn"), End: e.fact(&w), Catchup: &c}
+			}
+		}
+		view := e.register.Now()
+		err := view.VerifyMessage(env)
+		if err == nil {
+			err = view.Decide(&env.Header, signed.At(e.clock.now()))
+		}
+		if p, ok := problem.Of(err); ok && p.Class() == problem.Final {
+			return nil, e.reject(caller, h, env, p)
+		}
+		if err != nil {
+			return nil, err
+		}
+		if m, err = e.accept(b, e.register.Size()); err != nil {
+			return nil, err
+		}
+	}
+	a := &api.SubmitAnswer{Acceptance: e.prove(m.accepted), Consigned: e.fact(m.consigned), End: e.fact(m.end), Catchup: e.catchup(h)}
+	e.tamper(caller, a)
+	return a, nil
+}
+
+func (e *edge) reject(caller signed.Address, h api.Heads, env *envelope.Envelope, p *problem.Problem) error {
+	v := e.rejected[env.TextHash()]
+	if v == nil {
+		v = &event{entry: e.record(auditlog.Record{
+			Kind: auditlog.Rejected, Caller: caller, TextHash: env.TextHash(), Code: p.Code, Until: env.Expires,
+		}, e.register.Size())}
+		e.rejected[env.TextHash()] = v
+	}
+	c := e.catchup(h)
+	r := &api.Refusal{Problem: p, Proof: e.prove(v.entry), Catchup: &c}
+	e.tamper(caller, r)
+	return r
+}
+
+// State is of api.Service.
+func (e *edge) State(_ context.Context, caller signed.Address, h api.Heads, b []byte) (*api.StateAnswer, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	v, err := e.stated(caller, h, b)
+	if err != nil {
+		return nil, err
+	}
+	e.wake()
+	a := &api.StateAnswer{Proof: e.prove(v.entry), Catchup: e.catchup(h)}
+	e.tamper(caller, a)
+	return a, nil
+}
+
+func (e *edge) stated(caller signed.Address, h api.Heads, b []byte) (*event, error) {
+	n, err := signed.ParseNote(b)
+	if err != nil {
+		return nil, err
+	}
+	if signed.FormOf(n.Text) == envelope.ConsignmentForm {
+		return e.consign(h, b, n)
+	}
+	s, err := envelope.ParseStatement(n.Text)
+	if err != nil {
+		return nil, err
+	}
+	if err := e.register.Now().VerifyStatement(n, s); err != nil {
+		return nil, err
+	}
+	r := auditlog.Record{Kind: auditlog.Kind(s.Event), Message: s.Message, By: caller, Statement: signed.HashOf(b), Code: s.Code}
+	m := e.byText(s.Message)
+	if s.Event == envelope.Withdrawn {
+		m = e.byID(caller, s.ID)
+		r = auditlog.Record{Kind: auditlog.Withdrawn, ID: s.ID, From: caller, Statement: signed.HashOf(b)}
+		if m == nil {
+			v := event{e.record(r, e.register.Size()), b}
+			e.withdraw = append(e.withdraw, v)
+			return &v, nil
+		}
+		r.Message = m.TextHash()
+		if m.consigned != nil {
+			return nil, e.stands(h, problem.AlreadyConsigned, m.consigned)
+		}
+	}
+	if m == nil {
+		return nil, problem.New(problem.UnknownMessage, "no such message")
+	}
+	if m.end == nil {
+		m.end = &event{e.record(r, e.register.Size()), b}
+	} else if string(m.end.note) != string(b) {
+		return nil, e.stands(h, problem.AlreadyEnded, m.end)
+	}
+	return m.end, nil
+}
+
+func (e *edge) consign(h api.Heads, b []byte, n *signed.Note) (*event, error) {
+	c, err := envelope.ParseConsignment(n.Text)
+	if err != nil {
+		return nil, err
+	}
+	if err := e.register.Now().VerifyConsignment(n, c); err != nil {
+		return nil, err
+	}
+	m := e.byText(c.Message)
+	switch {
+	case m == nil:
+		return nil, problem.New(problem.UnknownMessage, "no such message")
+	case m.consigned == nil && m.end != nil:
+		return nil, e.stands(h, problem.AlreadyEnded, m.end)
+	case m.consigned == nil:
+		m.consigned = &event{e.record(auditlog.Record{
+			Kind: auditlog.Consigned, Message: c.Message, By: c.Signer, Statement: signed.HashOf(b),
+		}, e.register.Size()), b}
+	case string(m.consigned.note) != string(b):
+		return nil, e.stands(h, problem.AlreadyConsigned, m.consigned)
+	}
+	return m.consigned, nil
+}
+
+func (e *edge) stands(h api.Heads, code problem.Code, v *event) error {
+	c := e.catchup(h)
+	return &api.Refusal{Problem: problem.New(code, "it came first"), End: e.fact(v), Catchup: &c}
+}
+
+// Inbox is of api.Service.
+func (e *edge) Inbox(ctx context.Context, caller signed.Address, h api.Heads, p api.Page) (*api.InboxAnswer, error) {
+	return poll(ctx, e, p.Wait, func() (*api.InboxAnswer, bool) {
+		a := &api.InboxAnswer{Next: p.After, Catchup: e.catchup(h)}
+		for _, m := range e.messages {
+			at := m.accepted.Record.Index
+			if m.To != caller || m.end != nil || at < p.After.Leaf() {
+				continue
+			}
+			a.Items = append(a.Items, api.InboxItem{
+				Cursor: api.Past(at), Envelope: m.bytes, Acceptance: e.prove(m.accepted), Consigned: e.fact(m.consigned),
+			})
+			a.Next = api.Past(at)
+		}
+		e.tamper(caller, a)
+		return a, len(a.Items) > 0
+	})
+}
+
+// Progress is of api.Service.
+func (e *edge) Progress(ctx context.Context, caller signed.Address, h api.Heads, p api.Page) (*api.ProgressAnswer, error) {
+	return poll(ctx, e, p.Wait, func() (*api.ProgressAnswer, bool) {
+		a := &api.ProgressAnswer{Next: p.After, Catchup: e.catchup(h)}
+		for _, m := range e.messages {
+			for _, v := range []*event{m.consigned, m.end} {
+				if m.From != caller || v == nil || v.entry.Record.Index < p.After.Leaf() {
+					continue
+				}
+				at := api.Past(v.entry.Record.Index)
+				a.Items = append(a.Items, api.ProgressItem{Cursor: at, ID: m.ID, Message: m.TextHash(), Fact: *e.fact(v)})
+				a.Next = max(a.Next, at)
+			}
+		}
+		e.tamper(caller, a)
+		return a, len(a.Items) > 0
+	})
+}
+
+func poll[A any](ctx context.Context, e *edge, wait time.Duration, look func() (A, bool)) (A, error) {
+	late := time.After(wait)
+	for {
+		e.mu.Lock()
+		answer, some := look()
+		changed := e.changed
+		e.mu.Unlock()
+		if some || wait == 0 {
+			return answer, nil
+		}
+		select {
+		case <-changed:
+		case <-late:
+			return answer, nil
+		case <-ctx.Done():
+			return answer, api.ErrUnreachable
+		}
+	}
+}
+
+// Want is of api.Service.
+func (e *edge) Want(context.Context, signed.Address, api.Heads, api.Want) error { return nil }
+
+// Register is of api.Service.
+func (e *edge) Register(_ context.Context, _ signed.Address, h api.Heads, from int64, limit int) (*api.RegisterAnswer, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	c := e.catchup(h)
+	all := e.entries[from:]
+	return &api.RegisterAnswer{Checkpoint: c.Register.Checkpoint, Entries: all[:min(len(all), limit)]}, nil
+}
+
+func (e *edge) tamper(caller signed.Address, answer any) {
+	if e.lie != nil {
+		e.lie(caller, answer)
+	}
+}
+
+// as is the edge as one desk reaches it.
+func (e *edge) as(caller signed.Address) desk.Broker { return line{e, caller} }
+
+type line struct {
+	e      *edge
+	caller signed.Address
+}
+
+func (l line) up() error {
+	l.e.mu.Lock()
+	defer l.e.mu.Unlock()
+	if l.e.down {
+		return api.ErrUnreachable
+	}
+	return nil
+}
+
+func (l line) Submit(ctx context.Context, h api.Heads, b []byte) (*api.SubmitAnswer, error) {
+	if err := l.up(); err != nil {
+		return nil, err
+	}
+	return l.e.Submit(ctx, l.caller, h, b)
+}
+
+func (l line) State(ctx context.Context, h api.Heads, b []byte) (*api.StateAnswer, error) {
+	if err := l.up(); err != nil {
+		return nil, err
+	}
+	return l.e.State(ctx, l.caller, h, b)
+}
+
+func (l line) Inbox(ctx context.Context, h api.Heads, p api.Page) (*api.InboxAnswer, error) {
+	if err := l.up(); err != nil {
+		return nil, err
+	}
+	return l.e.Inbox(ctx, l.caller, h, p)
+}
+
+func (l line) Progress(ctx context.Context, h api.Heads, p api.Page) (*api.ProgressAnswer, error) {
+	if err := l.up(); err != nil {
+		return nil, err
+	}
+	return l.e.Progress(ctx, l.caller, h, p)
+}
+
+func (l line) Want(ctx context.Context, h api.Heads, w api.Want) error {
+	return l.e.Want(ctx, l.caller, h, w)
+}
+
+func (l line) Register(ctx context.Context, h api.Heads, from int64, limit int) (*api.RegisterAnswer, error) {
+	return l.e.Register(ctx, l.caller, h, from, limit)
+}

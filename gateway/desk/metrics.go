@@ -1,0 +1,260 @@
+package desk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"samband/gateway/desk/internal/store"
+	"samband/gateway/monitor"
+	"samband/gateway/problem"
+	"samband/schema"
+)
+
+// metrics are what only a desk knows. None tells who writes to whom.
+type metrics struct {
+	registry *prometheus.Registry
+	desk     *Desk
+	verified prometheus.Gauge
+	failures prometheus.Counter
+	offset   prometheus.Gauge
+}
+
+func newMetrics(d *Desk) *metrics {
+	m := &metrics{
+		registry: prometheus.NewRegistry(),
+		desk:     d,
+		verified: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "samband_audit_last_verified_timestamp_seconds",
+			Help: "When this desk last verified that both logs only grew.",
+		}),
+		failures: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "samband_audit_verification_failures_total",
+			Help: "Answers of the broker that could not be verified against the logs known before.",
+		}),
+		offset: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "samband_clock_offset_seconds",
+			Help: "Logged time minus this desk's, as far as the last call could tell; 0 within its duration.",
+		}),
+	}
+	m.registry.MustRegister(m.verified, m.failures, m.offset, m,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "samband_desk_locked", Help: "1 while the locked ring is locked: nothing is sent, opened or answered.",
+		}, func() float64 { return number(d.Locked()) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "samband_broker_reachable", Help: "1 while the broker answers this desk.",
+		}, func() float64 { return number(d.reachable.Load()) }),
+	)
+	return m
+}
+
+func number(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// Those that are counted in the database when somebody asks.
+var (
+	outboxMessages = prometheus.NewDesc("samband_outbox_messages",
+		"Messages that this desk sent, by state.", []string{"state"}, nil)
+	inboxMessages = prometheus.NewDesc("samband_inbox_messages",
+		"Messages that this desk received, by state.", []string{"state"}, nil)
+	requestsOverdue = prometheus.NewDesc("samband_requests_overdue",
+		"Received requests past their legal deadline and not answered.", []string{"deadline_class"}, nil)
+	answersTotal = prometheus.NewDesc("samband_answers_total",
+		"Received requests that were answered, within their legal deadline or late.", []string{"deadline_class", "on_time"}, nil)
+	evidenceTotal = prometheus.NewDesc("samband_evidence_total",
+		"Breaches by the broker of which this desk keeps evidence.", []string{"code"}, nil)
+	keyMissing = prometheus.NewDesc("samband_opening_key_missing_messages",
+		"Consigned messages sealed to an opening key that the ring lacks.", nil, nil)
+	certificateExpiry = prometheus.NewDesc("samband_certificate_expiry_timestamp_seconds",
+		"When a certificate of this desk expires.", []string{"use"}, nil)
+)
+
+// Describe is of prometheus.Collector.
+func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{outboxMessages, inboxMessages, requestsOverdue, answersTotal, evidenceTotal, keyMissing, certificateExpiry} {
+		ch <- d
+	}
+}
+
+// Collect is of prometheus.Collector.
+func (m *metrics) Collect(ch chan<- prometheus.Metric) {
+	gauge := func(d *prometheus.Desc, v int, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, float64(v), labels...)
+	}
+	c, err := m.count()
+	if err != nil {
+		ch <- prometheus.NewInvalidMetric(outboxMessages, err)
+		return
+	}
+	for _, s := range store.OutboxStates {
+		gauge(outboxMessages, c.outbox[s], string(s))
+	}
+	for _, s := range store.InboxStates {
+		gauge(inboxMessages, c.inbox[s], string(s))
+	}
+	for class, n := range c.duties {
+		gauge(requestsOverdue, n.overdue, class)
+		for label, v := range map[string]int{"true": n.onTime, "false": n.late} {
+			ch <- prometheus.MustNewConstMetric(answersTotal, prometheus.CounterValue, float64(v), class, label)
+		}
+	}
+	for code, n := range c.evidence {
+		ch <- prometheus.MustNewConstMetric(evidenceTotal, prometheus.CounterValue, float64(n), string(code))
+	}
+	gauge(keyMissing, c.keyMissing)
+	if cert, err := m.desk.dir.readCertificate(); err == nil {
+		ch <- prometheus.MustNewConstMetric(certificateExpiry, prometheus.GaugeValue, float64(cert.NotAfter.Unix()), "tls")
+	}
+}
+
+// counts are what one look into the database gives.
+type counts struct {
+	outbox, inbox map[store.State]int
+	evidence      map[problem.Code]int
+	duties        map[string]*duty
+	keyMissing    int
+}
+
+// A duty is how this desk keeps the deadlines of one class.
+type duty struct{ overdue, onTime, late int }
+
+// accusing lists the codes by which a broker is convicted, so that each shows
+// from the beginning, with zero.
+var accusing = []problem.Code{
+	problem.ProofMissing, problem.ProofInvalid, problem.LogContradicts,
+	problem.RegisterTooOld, problem.StatementForged, problem.SecondText,
+}
+
+func (m *metrics) count() (*counts, error) {
+	c := &counts{evidence: map[problem.Code]int{}, duties: map[string]*duty{}}
+	for _, code := range accusing {
+		c.evidence[code] = 0
+	}
+	for _, t := range schema.Catalogue() {
+		if t.Clock != nil {
+			for _, class := range t.Clock.Classes {
+				c.duties[class.Label] = &duty{}
+			}
+		}
+	}
+	return c, m.desk.store.View(func(tx *store.Tx) (err error) {
+		if c.outbox, c.inbox, err = tx.Counts(); err != nil {
+			return err
+		}
+		evidence, err := tx.Evidence()
+		if err != nil {
+			return err
+		}
+		for _, e := range evidence {
+			c.evidence[e.Code]++
+		}
+		consigned, err := tx.InboxIn(store.Consigned)
+		if err != nil {
+			return err
+		}
+		for _, i := range consigned {
+			if i.Detail == lacksKey {
+				c.keyMissing++
+			}
+		}
+		return m.desk.duties(tx, c.duties)
+	})
+}
+
+// duties counts the requests under a clock, by class.
+func (d *Desk) duties(tx *store.Tx, by map[string]*duty) error {
+	for _, t := range schema.Catalogue() {
+		if t.Clock == nil {
+			continue
+		}
+		items, err := tx.InboxOf(t.Name)
+		if err != nil {
+			return err
+		}
+		for _, i := range items {
+			h, err := parseHeader(i.Note)
+			if err != nil {
+				return err
+			}
+			at, err := d.clockOf(tx, h, i.Message, i.Answered)
+			if err != nil {
+				return err
+			}
+			if at == nil || by[at.Class] == nil || i.State == store.Refused || i.State == store.Failed {
+				continue
+			}
+			by[at.Class].add(at)
+		}
+	}
+	return nil
+}
+
+func (d *duty) add(at *Deadline) {
+	switch {
+	case at.Answered.IsZero() && at.Overdue:
+		d.overdue++
+	case at.Answered.IsZero():
+	case at.OnTime:
+		d.onTime++
+	default:
+		d.late++
+	}
+}
+
+// checks are the lines of /readyz.
+func (d *Desk) checks() []monitor.Check {
+	return []monitor.Check{
+		{Name: "database", Run: func(context.Context) error { return d.store.Check() }},
+		{Name: "broker", Run: func(context.Context) error {
+			if !d.reachable.Load() {
+				return errors.New("does not answer; the outbox waits")
+			}
+			return nil
+		}},
+		{Name: "register", Run: func(context.Context) error { return d.registered() }},
+		{Name: "ring", Run: func(context.Context) error {
+			if d.Locked() {
+				return errors.New("locked: messages are stored and consigned, none is opened; run samband-desk unlock")
+			}
+			return nil
+		}},
+		{Name: "evidence", Run: func(context.Context) error { return d.unaccused() }},
+	}
+}
+
+// registered holds that the register knows this desk by the keys it has.
+func (d *Desk) registered() error {
+	l := d.logs.Load()
+	entry, ok := l.view().Desk(d.Address())
+	if !ok {
+		return fmt.Errorf("at size %d it does not know %s yet", l.register.Size(), d.Address())
+	}
+	if string(entry.Consignment[0].Bytes) != string(d.online.Receipts[0].Public.Bytes) {
+		return errors.New("it knows this desk by another receipts key")
+	}
+	return nil
+}
+
+func (d *Desk) unaccused() error {
+	var codes []string
+	err := d.store.View(func(tx *store.Tx) error {
+		all, err := tx.Evidence()
+		for _, e := range all {
+			codes = append(codes, string(e.Code))
+		}
+		return err
+	})
+	if err == nil && len(codes) > 0 {
+		err = fmt.Errorf("the broker broke rules (%s); run samband-desk verify", strings.Join(codes, ", "))
+	}
+	return err
+}

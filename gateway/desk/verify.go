@@ -1,0 +1,226 @@
+package desk
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"samband/gateway/api"
+	"samband/gateway/auditlog"
+	"samband/gateway/desk/internal/store"
+	"samband/gateway/problem"
+	"samband/gateway/register"
+	"samband/gateway/signed"
+)
+
+// A Verification is what this desk proves again from its own files, without
+// asking anyone.
+type Verification struct {
+	Exchange string      `json:"exchange"` // its name
+	Hash     signed.Hash `json:"hash"`     // of the federation file: the exchange's fingerprint
+	Audit    Head        `json:"audit"`
+	Register Head        `json:"register"`
+	Entries  int64       `json:"entries"` // of the register, replayed
+	Messages int         `json:"messages"`
+	Envelope []byte      `json:"envelope,omitempty"` // of the one message that was asked for
+	Facts    []Fact      `json:"facts,omitempty"`    // of the same
+	Proven   int         `json:"proven"`             // facts whose proofs and signatures hold
+	Faults   []Fault     `json:"faults,omitempty"`
+	Evidence []Evidence  `json:"evidence,omitempty"`
+}
+
+// A Head of a log, with when this desk verified it.
+type Head struct {
+	Origin   string      `json:"origin"`
+	Size     int64       `json:"size"`
+	Root     signed.Hash `json:"root"`
+	Verified signed.Time `json:"verified,omitzero"`
+}
+
+// A Fact is one thing that the audit log proves of a message.
+type Fact struct {
+	Event    string       `json:"event"`
+	Time     signed.Time  `json:"time"`
+	Index    int64        `json:"index"`
+	Register int64        `json:"register"`
+	Code     problem.Code `json:"code,omitempty"`
+	Note     []byte       `json:"note,omitempty"` // the signed note that it binds
+	Proof    []byte       `json:"proof"`
+}
+
+// A Fault is something this desk holds that does not prove what it should.
+type Fault struct {
+	Subject string  `json:"subject"`
+	Problem Problem `json:"problem"`
+}
+
+// Evidence is what this desk holds against the broker.
+type Evidence struct {
+	Seen     signed.Time       `json:"seen"`
+	Subject  string            `json:"subject"`
+	Problem  Problem           `json:"problem"`
+	Exhibits map[string][]byte `json:"exhibits"`
+}
+
+// Verify proves again what this desk holds of one message, or of all when id is
+// zero: it replays the register from its entries, checks the newest checkpoints,
+// and of each fact the proof, the record and the other desk's signature. That
+// the heads of older proofs are prefixes of the newest was proven when each was
+// learned. Faults are in the result; the error is another.
+func (d *Desk) Verify(ctx context.Context, id signed.ID) (*Verification, error) {
+	l, v, err := d.verifyLogs()
+	if err != nil {
+		return nil, err
+	}
+	var facts []store.Fact
+	if id.IsZero() {
+		err = d.store.View(func(tx *store.Tx) (err error) {
+			facts, err = tx.AllFacts()
+			return err
+		})
+	} else {
+		facts, err = d.factsOf(ctx, id, v)
+	}
+	if err != nil {
+		return nil, err
+	}
+	messages := map[signed.Hash]bool{}
+	for _, f := range facts {
+		messages[f.Message] = true
+		if err := d.verifyFact(l, f); err != nil {
+			p := problemIn(err)
+			if p == nil {
+				return nil, err
+			}
+			v.Faults = append(v.Faults, Fault{f.Event + " of message " + f.Message.String(), *p})
+			continue
+		}
+		v.Proven++
+	}
+	v.Messages = len(messages)
+	return v, d.exhibit(v)
+}
+
+// verifyLogs replays the register and holds both newest checkpoints against it.
+func (d *Desk) verifyLogs() (*logs, *Verification, error) {
+	var entries [][]byte
+	var heads [2]store.Head
+	err := d.store.View(func(tx *store.Tx) (err error) {
+		if entries, err = tx.Entries(); err != nil {
+			return err
+		}
+		for i, log := range []string{auditLog, registerLog} {
+			if heads[i], err = tx.Head(log); err != nil && !errors.Is(err, store.ErrNotFound) {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	r, err := register.Replay(entries)
+	if err != nil {
+		return nil, nil, fmt.Errorf("replay the register: %w", err)
+	}
+	l, fed := &logs{register: r}, r.Federation()
+	v := &Verification{Exchange: fed.Name, Hash: r.Exchange(), Entries: r.Size()}
+	v.Audit, v.Register = Head{Origin: fed.Audit.Name}, Head{Origin: fed.Register.Name}
+	if heads[0].Size > 0 {
+		l.audit, err = auditlog.VerifyCheckpoint(heads[0].Checkpoint, fed.Audit)
+		v.fault(err, "the newest checkpoint of "+fed.Audit.Name)
+		v.Audit.Size, v.Audit.Root, v.Audit.Verified = l.audit.Size, l.audit.Root, heads[0].Verified
+	}
+	if heads[1].Size > 0 {
+		head, err := auditlog.VerifyCheckpoint(heads[1].Checkpoint, fed.Register)
+		if err == nil && head != r.Head() {
+			err = problem.New(problem.LogContradicts, "the register's entries do not give the root of its checkpoint")
+		}
+		v.fault(err, "the newest checkpoint of "+fed.Register.Name)
+		v.Register.Size, v.Register.Root, v.Register.Verified = head.Size, head.Root, heads[1].Verified
+	}
+	return l, v, nil
+}
+
+func (v *Verification) fault(err error, subject string) {
+	if p := problemIn(err); p != nil {
+		v.Faults = append(v.Faults, Fault{subject, *p})
+	}
+}
+
+// factsOf reads the facts of one message into v.
+func (d *Desk) factsOf(ctx context.Context, id signed.ID, v *Verification) (facts []store.Fact, err error) {
+	m, err := d.find(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	err = d.store.View(func(tx *store.Tx) (err error) {
+		if v.Envelope, err = tx.Envelope(m.Message); err != nil {
+			return err
+		}
+		facts, err = tx.Facts(m.Message)
+		return err
+	})
+	for _, f := range facts {
+		v.Facts = append(v.Facts, Fact{f.Event, f.Time, f.Index, f.Register, f.Code, f.Note, f.Proof})
+	}
+	return facts, err
+}
+
+// verifyFact checks one fact under the head that its own proof brought.
+func (d *Desk) verifyFact(l *logs, f store.Fact) error {
+	p, err := auditlog.ParseProof(f.Proof)
+	if err != nil {
+		return err
+	}
+	head, err := auditlog.VerifyCheckpoint(p.Checkpoint, l.register.Federation().Audit)
+	if err != nil {
+		return err
+	}
+	if head.Size > l.audit.Size {
+		return problem.New(problem.ProofInvalid, "the proof is of a log longer than the newest checkpoint")
+	}
+	e, err := d.envelopeOf(f.Message)
+	if err != nil {
+		return err
+	}
+	next := &lesson{logs: &logs{register: l.register, audit: head}}
+	switch auditlog.Kind(f.Event) {
+	case auditlog.Accepted:
+		r, err := d.accepted(next, e, string(f.Proof))
+		if err != nil {
+			return err
+		}
+		view := l.register.At(r.RegisterSize)
+		if err := view.VerifyMessage(e); err != nil {
+			return err
+		}
+		return view.Decide(&e.Header, r.Time)
+	case auditlog.Rejected:
+		r, err := d.proven(next, string(f.Proof), auditlog.Rejected)
+		if err == nil && (r.TextHash != f.Message || r.Caller != e.From) {
+			err = problem.New(problem.ProofInvalid, "the proven refusal is of another text")
+		}
+		return err
+	}
+	_, err = d.became(next, &e.Header, f.Message, &api.Fact{Event: api.Event(f.Event), Note: f.Note, Proof: string(f.Proof)})
+	return err
+}
+
+func (d *Desk) exhibit(v *Verification) error {
+	return d.store.View(func(tx *store.Tx) error {
+		all, err := tx.Evidence()
+		if err != nil {
+			return err
+		}
+		for _, e := range all {
+			x := Evidence{Seen: e.Seen, Subject: e.Subject, Problem: problemOf(e.Code, e.Detail)}
+			if err := json.Unmarshal(e.Bytes, &x.Exhibits); err != nil {
+				return fmt.Errorf("read evidence about %s: %w", e.Subject, err)
+			}
+			v.Evidence = append(v.Evidence, x)
+		}
+		return nil
+	})
+}

@@ -1,0 +1,33 @@
+// Package gatewaytest makes a whole exchange: founders, parties, a broker and
+// desks, each with keys of its own, by the same steps as people take.
+//
+//	x, err := gatewaytest.Make(dir, gatewaytest.Nordic())
+//	run, err := x.Start(ctx, nil)          // broker and desks in this process
+//	defer run.Stop()
+//	sending, err := run.Desks["se.spoc"].Send(ctx, draft)
+//
+// Everything in it is the real thing: NATS, TLS on loopback, files, both
+// databases. It serves the tests of whoever writes a client or a case-management
+// system, our own, and the demonstration. A desk may also be driven by hand: a
+// [Hand] holds its keys openly, so that a test can say what no desk would.
+//
+// It makes no exchange for real use: its passphrase is published below.
+package gatewaytest
+
+import (
+	"fmt"
+	"net"
+)
+
+// Passphrase unlocks every ring that Make makes. It protects synthetic data.
+const Passphrase = "winter ferry lighthouse"
+
+// freeAddress finds a port on loopback that nobody listens on now.
+func freeAddress() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", fmt.Errorf("find a free port: %w", err)
+	}
+	defer l.Close()
+	return l.Addr().String(), nil
+}

@@ -1,0 +1,290 @@
+package gatewaytest
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"samband/certs"
+	"samband/gateway/authority"
+	"samband/gateway/broker"
+	"samband/gateway/desk"
+	"samband/gateway/envelope"
+	"samband/gateway/register"
+	"samband/gateway/signed"
+	"samband/schema"
+)
+
+// An Exchange is a whole exchange in one folder:
+//
+//	federation             the first entry; its hash is the exchange
+//	broker/keys, data      the broker's
+//	parties/<party>/       founder, authority and CA of each party
+//	desks/<address>/       each desk's
+type Exchange struct {
+	Dir     string
+	Plan    Plan
+	Listen  string // where desks reach the broker
+	Metrics string // where an operator does
+	Parties map[string]*Authority
+	Hands   map[signed.Address]*Hand
+	Entries [][]byte // of the register, after the federation file, in order
+
+	federation []byte
+	founders   []*authority.Founder
+}
+
+// An Authority is a party at work: its entries and its certificates.
+type Authority struct {
+	*authority.Party
+	CA *authority.CA
+}
+
+// Folders of an exchange.
+func (x *Exchange) Broker() string           { return filepath.Join(x.Dir, "broker") }
+func (x *Exchange) Party(name string) string { return filepath.Join(x.Dir, "parties", name) }
+func (x *Exchange) Desk(address signed.Address) string {
+	return filepath.Join(x.Dir, "desks", string(address))
+}
+func (x *Exchange) FederationFile() string { return filepath.Join(x.Dir, "federation") }
+
+// Federation is the exchange's first entry.
+func (x *Exchange) Federation() []byte { return x.federation }
+
+// Make makes an exchange on files, each holder with its own keys, by the same
+// steps as people do. Nothing runs yet, and the broker has no entry but the
+// federation file: Start enters the rest.
+func Make(dir string, plan Plan) (*Exchange, error) {
+	x := &Exchange{Dir: dir, Plan: plan, Parties: map[string]*Authority{}, Hands: map[signed.Address]*Hand{}}
+	for _, step := range []func() error{x.addresses, x.found, x.admit, x.catalogue, x.desks, x.agree} {
+		if err := step(); err != nil {
+			return nil, fmt.Errorf("make the exchange %s: %w", plan.Name, err)
+		}
+	}
+	return x, nil
+}
+
+func (x *Exchange) addresses() (err error) {
+	if x.Listen, err = freeAddress(); err == nil {
+		x.Metrics, err = freeAddress()
+	}
+	return err
+}
+
+// URL is where desks reach the broker.
+func (x *Exchange) URL() string { return "https://" + x.Listen }
+
+// found lets founders and broker show their cards, and the founders sign.
+func (x *Exchange) found() error {
+	card, err := broker.Init(x.Broker(), broker.Setup{
+		Name:     x.Plan.Name,
+		Settings: broker.Settings{Listen: x.Listen, Hosts: []string{"127.0.0.1"}, Metrics: x.Metrics},
+	})
+	if err != nil {
+		return err
+	}
+	b, err := register.ParseBrokerCard(card)
+	if err != nil {
+		return err
+	}
+	var cards []*register.FounderCard
+	for _, name := range x.Plan.Founders {
+		f, err := authority.CreateFounder(x.Party(name), name, nil)
+		if err != nil {
+			return err
+		}
+		c, err := readCard(filepath.Join(x.Party(name), "root", "card"), register.ParseFounderCard)
+		if err != nil {
+			return err
+		}
+		x.founders, cards = append(x.founders, f), append(cards, c)
+	}
+	text, err := authority.DraftFederation(x.Plan.Name, x.Plan.Threshold, cards, b)
+	if err != nil {
+		return err
+	}
+	if x.federation, err = x.sign(text, x.founders); err != nil {
+		return err
+	}
+	if err := os.WriteFile(x.FederationFile(), x.federation, 0o644); err != nil {
+		return err
+	}
+	return broker.Install(x.Broker(), x.federation)
+}
+
+// sign passes a text of the root from founder to founder.
+func (x *Exchange) sign(text string, signers []*authority.Founder) ([]byte, error) {
+	draft, err := signers[0].Sign(text)
+	for _, f := range signers[1:] {
+		if err == nil {
+			draft, err = f.Cosign(draft.Note)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range x.founders {
+		if _, err := f.Keep(draft.Note); err != nil {
+			return nil, err
+		}
+	}
+	return draft.Note, nil
+}
+
+// root signs an entry of the root with the founders who first suffice.
+func (x *Exchange) root(text string, err error) ([]byte, error) {
+	if err != nil {
+		return nil, err
+	}
+	note, err := x.sign(text, x.founders[:x.Plan.Threshold])
+	if err != nil {
+		return nil, err
+	}
+	x.Entries = append(x.Entries, note)
+	return note, nil
+}
+
+func (x *Exchange) enter(made *authority.Made, err error) error {
+	if err != nil {
+		return err
+	}
+	x.Entries = append(x.Entries, made.Note)
+	return nil
+}
+
+func (x *Exchange) admit() error {
+	for _, p := range x.Plan.Parties {
+		a, err := authority.CreateParty(x.Party(p.Name), p.Name, p.Title, nil)
+		if err != nil {
+			return err
+		}
+		card, err := readCard(filepath.Join(x.Party(p.Name), "authority", "card"), register.ParsePartyCard)
+		if err != nil {
+			return err
+		}
+		admission, err := x.root(x.founders[0].DraftAdmit(card))
+		if err != nil {
+			return err
+		}
+		if err := a.Join(x.federation, admission); err != nil {
+			return err
+		}
+		ca, err := authority.CreateCA(x.Party(p.Name), p.Name, nil, time.Now())
+		if err != nil {
+			return err
+		}
+		if err := x.enter(a.CA(ca)); err != nil {
+			return err
+		}
+		x.Parties[p.Name] = &Authority{a, ca}
+	}
+	return nil
+}
+
+func (x *Exchange) catalogue() error {
+	_, err := x.root(x.founders[0].DraftCatalogue(Types()))
+	return err
+}
+
+// Types are those of this program's own catalogue.
+func Types() []envelope.TypeRef {
+	var refs []envelope.TypeRef
+	for _, t := range schema.Catalogue() {
+		refs = append(refs, envelope.TypeRef{Name: t.Name, Version: t.Version, Hash: t.Hash})
+	}
+	return refs
+}
+
+func (x *Exchange) desks() error {
+	for _, p := range x.Plan.Parties {
+		for _, d := range p.Desks {
+			if err := x.desk(x.Parties[p.Name], d); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (x *Exchange) desk(a *Authority, d Desk) error {
+	if d.ByHand {
+		h, err := x.NewHand(d.Address, d.Directory)
+		x.Hands[d.Address] = h
+		return err
+	}
+	request, err := desk.Init(x.Desk(d.Address), desk.Setup{
+		Settings:   desk.Settings{Address: d.Address, Broker: x.URL()},
+		Federation: x.federation,
+		Passphrase: []byte(Passphrase),
+	})
+	if err != nil {
+		return err
+	}
+	if err := x.enter(a.Party.Desk(request, d.Directory)); err != nil {
+		return err
+	}
+	issued, err := a.CA.Issue(request, time.Now())
+	if err != nil {
+		return err
+	}
+	return desk.Install(x.Desk(d.Address), certs.EncodeCertificate(issued.Certificate))
+}
+
+// NewHand makes a desk driven by hand, with its entry and its certificate.
+func (x *Exchange) NewHand(address signed.Address, directory register.Directory) (*Hand, error) {
+	h, err := NewHand(signed.HashOf(x.federationText()), address)
+	if err != nil {
+		return nil, err
+	}
+	a := x.Parties[address.Party()]
+	request, err := h.Request()
+	if err != nil {
+		return nil, err
+	}
+	if err := x.enter(a.Party.Desk(request, directory)); err != nil {
+		return nil, err
+	}
+	issued, err := a.CA.Issue(request, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	h.Certificate = issued.Certificate
+	return h, nil
+}
+
+func (x *Exchange) federationText() string {
+	n, err := signed.ParseNote(x.federation)
+	if err != nil {
+		panic("gatewaytest: the federation file was made here: " + err.Error())
+	}
+	return n.Text
+}
+
+func (x *Exchange) agree() error {
+	from := signed.At(time.Now().Add(-24 * time.Hour))
+	for _, a := range x.Plan.Agreements {
+		made, err := x.Parties[a.Parties[0]].Agreement(register.Agreement{
+			Title: a.Title, Parties: a.Parties, Types: a.Types, Purposes: a.Purposes,
+			Ceiling: a.Ceiling, From: from, Until: from.Add(a.Lasts),
+		})
+		if err := x.enter(made, err); err != nil {
+			return err
+		}
+		for _, p := range a.Parties[1:] {
+			if err := x.enter(x.Parties[p].Accede(made.Note)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func readCard[C any](path string, parse func([]byte) (C, error)) (C, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		var none C
+		return none, err
+	}
+	return parse(b)
+}

@@ -1,0 +1,112 @@
+package register
+
+import (
+	"bytes"
+	"testing"
+
+	"samband/certs"
+	"samband/gateway/problem"
+	"samband/gateway/signed"
+)
+
+var cardReaders = map[string]func([]byte) (Card, error){
+	FounderCardForm: func(b []byte) (Card, error) { return ParseFounderCard(b) },
+	PartyCardForm:   func(b []byte) (Card, error) { return ParsePartyCard(b) },
+	BrokerCardForm:  func(b []byte) (Card, error) { return ParseBrokerCard(b) },
+	RequestForm:     func(b []byte) (Card, error) { return ParseRequest(b) },
+}
+
+type shown struct {
+	Card
+	keys []*signed.PrivateKey
+}
+
+func cards(t testing.TB) map[string]shown {
+	t.Helper()
+	key, err := certs.NewKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	tls, err := certs.MarshalPublicKey(&key.PublicKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := federation()
+	return map[string]shown{
+		FounderCardForm: {&FounderCard{f.Founders[0]}, rootKeys("no")},
+		PartyCardForm:   {&PartyCard{"fi", "Suomi", signed.PublicKeys(partyKeys("fi"))}, partyKeys("fi")},
+		BrokerCardForm: {&BrokerCard{f.Name, f.Broker}, []*signed.PrivateKey{
+			logKey(f.Audit.Name), logKey(f.Register.Name), logKey(f.Operator.Name),
+		}},
+		RequestForm: {
+			&Request{f.Hash(), "fi.spoc", deskKeys("fi.spoc", 0), tls},
+			append(messageKeys("fi.spoc", 0), keysOf("fi.spoc", signed.UseConsignment, 0)...),
+		},
+	}
+}
+
+func sampleCards(t testing.TB) map[string][]byte {
+	t.Helper()
+	out := map[string][]byte{}
+	for form, c := range cards(t) {
+		b, err := SignCard(c.Card, c.keys...)
+		if err != nil {
+			t.Fatalf("%s: %v", form, err)
+		}
+		out[form] = b
+	}
+	return out
+}
+
+func TestCardsRoundTrip(t *testing.T) {
+	for form, b := range sampleCards(t) {
+		c, err := cardReaders[form](b)
+		if err != nil || !bytes.HasPrefix(b, []byte(c.Text()+"\n")) {
+			t.Errorf("%s: %v", form, err)
+		}
+	}
+}
+
+func TestCardsRefused(t *testing.T) {
+	samples := sampleCards(t)
+	for form, c := range cards(t) {
+		read := cardReaders[form]
+		wrong := func(what string, want problem.Code, b []byte) {
+			t.Helper()
+			_, err := read(b)
+			if problem.CodeOf(err) != want {
+				t.Errorf("%s, %s: %v, want %s", form, what, err, want)
+			}
+		}
+		if _, err := SignCard(c.Card, c.keys[1:]...); problem.CodeOf(err) != problem.SignatureMissing {
+			t.Errorf("%s made without a signature: %v", form, err)
+		}
+		b := note(t, c.Text(), c.keys[1:]...)
+		wrong("signature missing", problem.SignatureMissing, b)
+		wrong("signature extra", problem.SignatureExtra, note(t, c.Text(), append(c.keys, partyKeys("se")...)...))
+		wrong("oversize", problem.Oversize, make([]byte, MaxCard+1))
+		wrong("bytes after", problem.TextMalformed, append(bytes.Clone(samples[form]), 'x'))
+		for other, b := range samples {
+			if other != form {
+				wrong("is "+other, problem.TextMalformed, b)
+			}
+		}
+		line := []byte("exchange -")
+		if form == RequestForm {
+			line = []byte("exchange " + federation().Hash().String())
+		}
+		bent := bytes.Replace(samples[form], line, []byte("exchange "+signed.HashOf("x").String()), 1)
+		want := problem.TextMalformed
+		if form == RequestForm {
+			want = problem.SignatureInvalid
+		}
+		wrong("other exchange", want, bent)
+	}
+	// A broker that shows a party's CA as its own, or logs of another exchange.
+	f := federation()
+	f.BrokerCA = []byte("not a CA")
+	keys := cards(t)[BrokerCardForm].keys
+	if _, err := ParseBrokerCard(note(t, (&BrokerCard{f.Name, f.Broker}).Text(), keys...)); problem.CodeOf(err) != problem.EntryInvalid {
+		t.Errorf("no CA: %v", err)
+	}
+}
