@@ -1,4 +1,4 @@
-// Package api is the contract between a desk and the broker: six calls over
+// Package api is the contract between a desk and the broker: seven calls over
 // HTTP/2 and mutual TLS 1.3.
 //
 // A desk submits envelopes and statements, and follows two feeds: its inbox
@@ -49,15 +49,16 @@ var OpenAPI []byte
 
 // Bounds (SPEC §11.2).
 const (
-	MaxEnvelope  = envelope.MaxEnvelope // bytes of a submitted envelope
-	MaxStatement = 64 << 10             // bytes of a submitted consignment or statement
-	MaxWant      = 1 << 10              // bytes of a want
-	MaxAnswer    = 32 << 20             // bytes of any answer
-	MaxPage      = 8 << 20              // bytes of envelopes or entries in an answer, beyond the first
-	MaxLimit     = 100                  // items of a feed's answer
-	DefaultLimit = 20                   // items for a caller that names no limit
-	MaxEntries   = 1000                 // register entries of an answer
-	MaxWait      = 55 * time.Second     // of a long poll
+	MaxEnvelope   = envelope.MaxEnvelope // bytes of a submitted envelope
+	MaxStatement  = 64 << 10             // bytes of a submitted consignment or statement
+	MaxWant       = 1 << 10              // bytes of a want
+	MaxCheckpoint = 16 << 10             // bytes of a checkpoint that is shown
+	MaxAnswer     = 32 << 20             // bytes of any answer
+	MaxPage       = 8 << 20              // bytes of envelopes or entries in an answer, beyond the first
+	MaxLimit      = 100                  // items of a feed's answer
+	DefaultLimit  = 20                   // items for a caller that names no limit
+	MaxEntries    = 1000                 // register entries of an answer
+	MaxWait       = 55 * time.Second     // of a long poll
 )
 
 // Names of the two request headers that say how far the caller has verified.
@@ -68,10 +69,11 @@ const (
 
 // Media types.
 const (
-	EnvelopeType  = "application/vnd.samband.envelope"
-	StatementType = "application/vnd.samband.statement"
-	JSONType      = "application/json"
-	ProblemType   = "application/problem+json"
+	EnvelopeType   = "application/vnd.samband.envelope"
+	StatementType  = "application/vnd.samband.statement"
+	CheckpointType = "application/vnd.samband.checkpoint"
+	JSONType       = "application/json"
+	ProblemType    = "application/problem+json"
 )
 
 // Heads are the sizes of the two logs that a caller has verified; zero for a
@@ -103,6 +105,11 @@ type Service interface {
 	// Want asks for the bytes of a message to the caller that the broker lost
 	// before it consigned them, or the caller after.
 	Want(ctx context.Context, caller signed.Address, heads Heads, want Want) error
+
+	// Show takes a checkpoint of either log that the caller verified. One that
+	// the logs' keys signed and that the logs do not reach or contradict proves a
+	// loss: the broker stops, and its operator learns why.
+	Show(ctx context.Context, caller signed.Address, checkpoint []byte) error
 
 	// Register lists at most limit entries of the register from an index on.
 	Register(ctx context.Context, caller signed.Address, heads Heads, from int64, limit int) (*RegisterAnswer, error)

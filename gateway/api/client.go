@@ -109,6 +109,12 @@ func (c *Client) Want(ctx context.Context, heads Heads, want Want) error {
 	return err
 }
 
+// Show shows the broker a checkpoint that its logs should reach.
+func (c *Client) Show(ctx context.Context, checkpoint []byte) error {
+	_, err := call[struct{}](ctx, c, OpShow, Heads{}, nil, checkpoint, 0)
+	return err
+}
+
 // Register lists at most limit entries of the register from an index on.
 func (c *Client) Register(ctx context.Context, heads Heads, from int64, limit int) (*RegisterAnswer, error) {
 	query := url.Values{"from": {signed.FormatInt(from)}, "limit": {strconv.Itoa(limit)}}

@@ -64,7 +64,7 @@ func readDocument(t *testing.T) (d document) {
 // answers of each operation; nil: no content; absent: a document of another kind.
 var answers = map[Operation]any{
 	OpSubmit: SubmitAnswer{}, OpState: StateAnswer{}, OpInbox: InboxAnswer{}, OpProgress: ProgressAnswer{},
-	OpWant: nil, OpRegister: RegisterAnswer{},
+	OpWant: nil, OpShow: nil, OpRegister: RegisterAnswer{},
 }
 
 func TestDocumentHasTheRoutes(t *testing.T) {

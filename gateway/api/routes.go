@@ -11,6 +11,7 @@ const (
 	OpInbox    Operation = "inbox"
 	OpProgress Operation = "progress"
 	OpWant     Operation = "want"
+	OpShow     Operation = "show"
 	OpRegister Operation = "register"
 	OpOpenAPI  Operation = "openapi"
 )
@@ -35,6 +36,7 @@ var Routes = []Route{
 	{OpInbox, http.MethodGet, "/v1/inbox", "", 0, []string{"after", "wait", "limit"}},
 	{OpProgress, http.MethodGet, "/v1/progress", "", 0, []string{"after", "wait", "limit"}},
 	{OpWant, http.MethodPost, "/v1/want", JSONType, MaxWant, nil},
+	{OpShow, http.MethodPost, "/v1/checkpoint", CheckpointType, MaxCheckpoint, nil},
 	{OpRegister, http.MethodGet, "/v1/register", "", 0, []string{"from", "limit"}},
 	{OpOpenAPI, http.MethodGet, "/v1/openapi.json", "", 0, nil},
 }

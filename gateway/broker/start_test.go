@@ -239,7 +239,7 @@ func TestTileDamaged(t *testing.T) {
 func TestJournalAhead(t *testing.T) {
 	w := newWorld(t)
 	b := w.start()
-	se, fi := w.desks["se.spoc"], w.desks["fi.spoc"]
+	se := w.desks["se.spoc"]
 	p := w.past()
 	e := se.envelope("fi.spoc")
 	leaf := w.prove(se.accepted(e).Acceptance).Index

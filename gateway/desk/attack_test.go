@@ -57,6 +57,16 @@ func (s *stage) handover(signers ...*signed.PrivateKey) []byte {
 	return must(signed.Sign(st.Text(), signers...)).Bytes()
 }
 
+// consignment says in Finland's name that it holds a message. s.edge.mu is held.
+func (s *stage) consignment(message signed.Hash) []byte {
+	online, _ := s.rings("fi.spoc")
+	c := envelope.Consignment{
+		Exchange: s.edge.register.Exchange(), Signer: "fi.spoc", Message: message,
+		Time: signed.At(s.clock.now()), AsOfAudit: s.edge.audit.Head(), AsOfRegister: s.edge.register.Head(),
+	}
+	return must(signed.Sign(c.Text(), online.Receipts...)).Bytes()
+}
+
 // log ends the only message by a statement, whoever signed it.
 func (s *stage) log(note []byte) {
 	s.edge.set(func() {
@@ -314,4 +324,3 @@ func TestFalseRefusal(t *testing.T) {
 		t.Errorf("it is shown with %+v", p)
 	}
 }
-

@@ -57,6 +57,7 @@ type Broker interface {
 	Inbox(ctx context.Context, heads api.Heads, page api.Page) (*api.InboxAnswer, error)
 	Progress(ctx context.Context, heads api.Heads, page api.Page) (*api.ProgressAnswer, error)
 	Want(ctx context.Context, heads api.Heads, want api.Want) error
+	Show(ctx context.Context, checkpoint []byte) error
 	Register(ctx context.Context, heads api.Heads, from int64, limit int) (*api.RegisterAnswer, error)
 }
 

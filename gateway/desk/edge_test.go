@@ -314,7 +314,7 @@ func (e *edge) stands(h api.Heads, code problem.Code, v *event) error {
 
 // Inbox is of api.Service.
 func (e *edge) Inbox(ctx context.Context, caller signed.Address, h api.Heads, p api.Page) (*api.InboxAnswer, error) {
-	return poll(ctx, e, p.Wait, func() (*api.InboxAnswer, bool) {
+	return poll(ctx, e, h, p.Wait, func() (*api.InboxAnswer, bool) {
 		a := &api.InboxAnswer{Next: p.After, Catchup: e.catchup(h)}
 		for _, m := range e.messages {
 			at := m.accepted.Record.Index
@@ -333,7 +333,7 @@ func (e *edge) Inbox(ctx context.Context, caller signed.Address, h api.Heads, p 
 
 // Progress is of api.Service.
 func (e *edge) Progress(ctx context.Context, caller signed.Address, h api.Heads, p api.Page) (*api.ProgressAnswer, error) {
-	return poll(ctx, e, p.Wait, func() (*api.ProgressAnswer, bool) {
+	return poll(ctx, e, h, p.Wait, func() (*api.ProgressAnswer, bool) {
 		a := &api.ProgressAnswer{Next: p.After, Catchup: e.catchup(h)}
 		for _, m := range e.messages {
 			for _, v := range []*event{m.consigned, m.end} {
@@ -350,14 +350,14 @@ func (e *edge) Progress(ctx context.Context, caller signed.Address, h api.Heads,
 	})
 }
 
-func poll[A any](ctx context.Context, e *edge, wait time.Duration, look func() (A, bool)) (A, error) {
+func poll[A any](ctx context.Context, e *edge, h api.Heads, wait time.Duration, look func() (A, bool)) (A, error) {
 	late := time.After(wait)
 	for {
 		e.mu.Lock()
 		answer, some := look()
-		changed := e.changed
+		changed, news := e.changed, int64(len(e.entries)) > h.Register
 		e.mu.Unlock()
-		if some || wait == 0 {
+		if some || news || wait == 0 {
 			return answer, nil
 		}
 		select {
@@ -372,6 +372,9 @@ func poll[A any](ctx context.Context, e *edge, wait time.Duration, look func() (
 
 // Want is of api.Service.
 func (e *edge) Want(context.Context, signed.Address, api.Heads, api.Want) error { return nil }
+
+// Show is of api.Service.
+func (e *edge) Show(context.Context, signed.Address, []byte) error { return nil }
 
 // Register is of api.Service.
 func (e *edge) Register(_ context.Context, _ signed.Address, h api.Heads, from int64, limit int) (*api.RegisterAnswer, error) {
@@ -435,6 +438,10 @@ func (l line) Progress(ctx context.Context, h api.Heads, p api.Page) (*api.Progr
 
 func (l line) Want(ctx context.Context, h api.Heads, w api.Want) error {
 	return l.e.Want(ctx, l.caller, h, w)
+}
+
+func (l line) Show(ctx context.Context, checkpoint []byte) error {
+	return l.e.Show(ctx, l.caller, checkpoint)
 }
 
 func (l line) Register(ctx context.Context, h api.Heads, from int64, limit int) (*api.RegisterAnswer, error) {

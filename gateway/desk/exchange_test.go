@@ -1,6 +1,7 @@
 package desk_test
 
 import (
+	"bytes"
 	"context"
 	"os"
 	"path/filepath"
@@ -8,11 +9,14 @@ import (
 	"testing"
 	"time"
 
+	"filippo.io/age"
+
 	"samband/certs"
 	"samband/gateway/authority"
 	"samband/gateway/desk"
 	"samband/gateway/envelope"
 	"samband/gateway/register"
+	"samband/gateway/seal"
 	"samband/gateway/signed"
 	"samband/schema"
 )
@@ -71,8 +75,11 @@ var made = sync.OnceValue(func() *exchange {
 	return x
 })
 
-// TestMain removes what made left.
+// TestMain removes what made left. In the child of TestKilled it serves a desk.
 func TestMain(m *testing.M) {
+	if dir := os.Getenv(childOf); dir != "" {
+		serveChild(dir)
+	}
 	code := m.Run()
 	os.RemoveAll(made().dir)
 	os.Exit(code)
@@ -123,6 +130,20 @@ func (x *exchange) admit(name string) {
 	setup.Address, setup.Broker = addr, "https://broker.nordic.example"
 	request := must(desk.Init(x.desk(addr), setup))
 	x.enter(must(p.Desk(request, directory)).Note)
+	cheapen(filepath.Join(x.desk(addr), "keys", "locked.age"))
+}
+
+// cheapen protects a ring anew with less work, or unlocking it would take most
+// of these tests' time.
+func cheapen(ring string) {
+	secret := must(seal.Unprotect(must(os.ReadFile(ring)), passphrase))
+	to := must(age.NewScryptRecipient(string(passphrase)))
+	to.SetWorkFactor(8)
+	var b bytes.Buffer
+	w := must(age.Encrypt(&b, to))
+	must(w.Write(secret))
+	must(0, w.Close())
+	must(0, os.WriteFile(ring, b.Bytes(), 0o600))
 }
 
 var directory = register.Directory{

@@ -153,7 +153,7 @@ func (d *Desk) extendsAudit(l *logs, c api.AuditCatchup) (signed.Head, error) {
 		return head, err
 	}
 	if head.Size < l.audit.Size {
-		return head, problem.New(problem.ProofInvalid, "the answer's checkpoint has %d entries; this desk told that it knows %d", head.Size, l.audit.Size)
+		return head, problem.New(problem.HeadAhead, "the answer's checkpoint has %d entries; this desk told that it knows %d", head.Size, l.audit.Size)
 	}
 	if err := auditlog.CheckConsistency(l.audit, head, c.Consistency); err != nil {
 		d.accuse(err, fmt.Sprintf("%s beyond %d", l.audit.Origin, l.audit.Size), exhibits{
@@ -184,7 +184,7 @@ func (d *Desk) extendsRegister(ctx context.Context, l *logs, c api.RegisterCatch
 	}
 	size := l.register.Size()
 	if head.Size < size {
-		return nil, nil, problem.New(problem.ProofInvalid, "the answer's register has %d entries; this desk told that it knows %d", head.Size, size)
+		return nil, nil, problem.New(problem.HeadAhead, "the answer's register has %d entries; this desk told that it knows %d", head.Size, size)
 	}
 	entries, err := d.entriesUpTo(ctx, l, head.Size, c.Entries)
 	if err != nil {
@@ -242,6 +242,19 @@ func (d *Desk) grow(l *logs, entries [][]byte, checkpoint []byte) (*logs, error)
 		next.tree.Append(e)
 	}
 	return &next, nil
+}
+
+// show hands the broker the checkpoints that its logs no longer reach, or
+// contradict. They bear its own signature: it stops, and its operator learns what
+// is lost.
+func (d *Desk) show(ctx context.Context) {
+	for _, log := range []string{auditLog, registerLog} {
+		if c := d.checkpoint(log); c != nil {
+			if err := d.broker.Show(ctx, c); err != nil {
+				d.log.Error("the broker was shown a checkpoint of its own that its log does not reach", "log", log, "answer", err.Error())
+			}
+		}
+	}
 }
 
 func (d *Desk) checkpoint(log string) (b []byte) {

@@ -65,6 +65,9 @@ func (d *Desk) work(ctx context.Context, j job) {
 		var after <-chan time.Time
 		if err != nil {
 			next := max(pause.NextBackOff(), askedPause(err))
+			if code := problem.CodeOf(err); code == problem.HeadAhead || code == problem.HeadContradicts {
+				d.show(ctx)
+			}
 			d.log.Warn("will try again", "job", j.name, "code", problem.CodeOf(err), "problem", err.Error(), "in", next)
 			after = time.After(next)
 		} else {

@@ -39,6 +39,9 @@ var actions = map[api.Operation]action{
 		}
 		return nil, s.Want(ctx, c.caller, c.heads, want)
 	},
+	api.OpShow: func(ctx context.Context, s api.Service, c *call) (any, error) {
+		return nil, s.Show(ctx, c.caller, c.body)
+	},
 	api.OpRegister: func(ctx context.Context, s api.Service, c *call) (any, error) {
 		from, err := number(c.query, "from", 0, 1<<53-1, 0)
 		if err != nil {

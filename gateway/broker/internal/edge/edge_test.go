@@ -101,6 +101,8 @@ func (s *echo) Progress(context.Context, signed.Address, api.Heads, api.Page) (*
 	return &api.ProgressAnswer{}, nil
 }
 
+func (s *echo) Show(context.Context, signed.Address, []byte) error { return nil }
+
 func (s *echo) Want(_ context.Context, _ signed.Address, _ api.Heads, want api.Want) error {
 	return problem.New(problem.UnknownMessage, "no open message has the hash %s", want.Message)
 }

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"samband/gateway/broker"
+	"samband/gateway/register"
+	"samband/gateway/signed"
+)
+
+func newInit(s *settings) *cobra.Command {
+	var setup broker.Setup
+	var federation string
+	c := &cobra.Command{
+		Use:   "init",
+		Short: "Make a broker's keys and card; then, with --federation, its data",
+		Long: `Make a broker's keys and card; then, with --federation, its data.
+
+The founders of the exchange make the federation file of the card. Compare its
+fingerprint with them before you give it here. Data is made once: a broker that
+lost it never starts empty, since it would forget what it promised.`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if (setup.Name == "") == (federation == "") {
+				return fmt.Errorf("either --name or --federation: %w", errUsage)
+			}
+			if federation != "" {
+				return install(s, c, federation)
+			}
+			return create(s, c, setup)
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&setup.Name, "name", "", "name of the exchange, such as nordic.example")
+	f.StringVar(&setup.Listen, "listen", ":8443", "where desks connect")
+	f.StringSliceVar(&setup.Hosts, "host", []string{"localhost", "127.0.0.1"}, "names and addresses under which desks reach the broker")
+	f.StringVar(&setup.Metrics, "metrics", "127.0.0.1:9464", "where Prometheus asks; empty for nowhere")
+	f.StringVar(&federation, "federation", "", "the federation file, signed by all founders")
+	return c
+}
+
+func create(s *settings, c *cobra.Command, setup broker.Setup) error {
+	if _, err := broker.Init(s.dir, setup); err != nil {
+		return err
+	}
+	card := filepath.Join(s.dir, "keys", "card")
+	return s.print(c, map[string]string{"card": card}, func(w io.Writer) {
+		fmt.Fprintf(w, "The broker's keys are in %s. Back that folder up once, offline.\n", filepath.Join(s.dir, "keys"))
+		fmt.Fprintf(w, "Its card for the founders of %s is %s.\n", setup.Name, card)
+		fmt.Fprintln(w, "Next: the founders make the federation file; then samband-broker init --federation FILE.")
+	})
+}
+
+func install(s *settings, c *cobra.Command, path string) error {
+	note, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	f, err := register.ParseFederation(note)
+	if err != nil {
+		return fmt.Errorf("federation file %s: %w", path, err)
+	}
+	if err := broker.Install(s.dir, note); err != nil {
+		return err
+	}
+	return s.print(c, map[string]signed.Hash{"exchange": f.Hash()}, func(w io.Writer) {
+		fmt.Fprintf(w, "Exchange %s, fingerprint %s.\n", f.Name, f.Hash())
+		fmt.Fprintln(w, "The data folder is made, once and for all. Next: samband-broker serve.")
+	})
+}

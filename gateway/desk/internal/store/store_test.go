@@ -1,0 +1,279 @@
+package store
+
+import (
+	"bytes"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"samband/gateway/signed"
+)
+
+func open(t *testing.T, path string) *Store {
+	t.Helper()
+	s, err := Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+// childOf names the database that the child of TestKilled writes to.
+const childOf = "SAMBAND_TEST_DATABASE"
+
+func TestMain(m *testing.M) {
+	if path := os.Getenv(childOf); path != "" {
+		if err := writeForever(path); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+	}
+	os.Exit(m.Run())
+}
+
+// queue writes message n as a desk does: message, key, outbox row in one.
+func queue(s *Store, n int64) error {
+	hash := signed.HashOf(strconv.FormatInt(n, 10))
+	id := signed.ID(hash[:16])
+	return s.Update(func(tx *Tx) error {
+		if err := tx.AddMessage(hash, []byte("note"), bytes.Repeat([]byte{byte(n)}, 6000)); err != nil {
+			return err
+		}
+		if err := tx.PutFileKey(hash, []byte("wrapped")); err != nil {
+			return err
+		}
+		return tx.AddOutbox(OutboxItem{ID: id, Send: id.String(), To: "fi.spoc", Message: hash, State: Queued})
+	})
+}
+
+// writeForever says each number once it is durable.
+func writeForever(path string) error {
+	s, err := Open(path)
+	if err != nil {
+		return err
+	}
+	for n := int64(0); ; n++ {
+		if err := queue(s, n); err != nil {
+			return err
+		}
+		fmt.Println(n)
+	}
+}
+
+// Killed at any moment, the database holds all that was acknowledged, and of the
+// rest each transaction whole or not at all.
+func TestKilled(t *testing.T) {
+	for round := range 5 {
+		path := filepath.Join(t.TempDir(), "desk.db")
+		child := exec.Command(os.Args[0])
+		child.Env = append(os.Environ(), childOf+"="+path)
+		out, err := child.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := child.Start(); err != nil {
+			t.Fatal(err)
+		}
+		last := int64(-1)
+		for n := range int64(10 + 17*round) {
+			if _, err := fmt.Fscan(out, &last); err != nil || last != n {
+				t.Fatalf("the child said %d, %v", last, err)
+			}
+		}
+		child.Process.Kill()
+		child.Wait()
+		s := open(t, path)
+		err = s.View(func(tx *Tx) error {
+			items, err := tx.Outboxes(1 << 20)
+			if err != nil {
+				return err
+			}
+			if int64(len(items)) <= last {
+				t.Errorf("%d messages were acknowledged, %d are there", last+1, len(items))
+			}
+			for _, i := range items {
+				if _, err := tx.Envelope(i.Message); err != nil {
+					t.Error(err)
+				}
+				if _, err := tx.FileKey(i.Message); err != nil {
+					t.Error(err)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+		if err := queue(s, 1<<40); err != nil {
+			t.Errorf("after the kill: %v", err)
+		}
+	}
+}
+
+// An Update that fails leaves nothing.
+func TestAllOrNothing(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "desk.db"))
+	hash, no := signed.HashOf("m"), errors.New("no")
+	err := s.Update(func(tx *Tx) error {
+		if err := tx.AddMessage(hash, []byte("note"), []byte("sealed")); err != nil {
+			return err
+		}
+		return no
+	})
+	if !errors.Is(err, no) {
+		t.Fatal(err)
+	}
+	err = s.View(func(tx *Tx) error { _, err := tx.Note(hash); return err })
+	if !errors.Is(err, ErrNotFound) {
+		t.Errorf("half a transaction is there: %v", err)
+	}
+}
+
+// A sender and id have one row, whatever the texts.
+func TestOneRowASenderAndID(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "desk.db"))
+	add := func(text string) error {
+		hash := signed.HashOf(text)
+		return s.Update(func(tx *Tx) error {
+			if err := tx.AddMessage(hash, []byte("note"), []byte(text)); err != nil {
+				return err
+			}
+			return tx.AddInbox(InboxItem{Message: hash, From: "se.spoc", ID: signed.ID{1}, State: Stored})
+		})
+	}
+	if err := add("one"); err != nil {
+		t.Fatal(err)
+	}
+	if add("two") == nil {
+		t.Error("a second text has a row")
+	}
+}
+
+// States only go on, and an end stays.
+func TestStates(t *testing.T) {
+	for _, states := range [][]State{OutboxStates, InboxStates} {
+		for _, from := range states {
+			for _, to := range states {
+				if to.After(from) && (from.Ended() || to.After(to) || from.After(to)) {
+					t.Errorf("from %s to %s", from, to)
+				}
+			}
+		}
+	}
+}
+
+// Evidence is kept once for a code and subject.
+func TestEvidenceOnce(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "desk.db"))
+	for n, want := range []bool{true, false} {
+		err := s.Update(func(tx *Tx) error {
+			fresh, err := tx.AddEvidence(Evidence{Seen: signed.At(time.Now()), Code: "PROOF_MISSING", Subject: "m", Bytes: []byte{byte(n)}})
+			if fresh != want {
+				t.Errorf("%d: fresh is %t", n, fresh)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// An erased file key is nowhere in the database's files.
+func TestErased(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, filepath.Join(dir, "desk.db"))
+	hash, marker := signed.HashOf("m"), []byte("the wrapped key of a message")
+	err := s.Update(func(tx *Tx) error {
+		if err := tx.AddMessage(hash, []byte("note"), []byte("sealed")); err != nil {
+			return err
+		}
+		return tx.PutFileKey(hash, marker)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !holds(t, dir, marker) {
+		t.Fatal("the marker is not found where it must be")
+	}
+	if err := s.Update(func(tx *Tx) error { return tx.DropFileKey(hash) }); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Scrub(); err != nil {
+		t.Fatal(err)
+	}
+	if holds(t, dir, marker) {
+		t.Error("the erased key is still in a file")
+	}
+}
+
+func holds(t *testing.T, dir string, marker []byte) bool {
+	t.Helper()
+	found := false
+	err := fs.WalkDir(os.DirFS(dir), ".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		b, err := os.ReadFile(filepath.Join(dir, path))
+		found = found || bytes.Contains(b, marker)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+// No record may rest on a register smaller than one seen before it was written.
+func TestRegisterSeenBefore(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "desk.db"))
+	err := s.Update(func(tx *Tx) error {
+		for _, saw := range [][2]int64{{5, 0}, {6, 10}, {6, 12}, {8, 20}} { // register, audit
+			if err := tx.SawRegister(saw[0], saw[1]); err != nil {
+				return err
+			}
+		}
+		for index, want := range map[int64]int64{0: 5, 9: 5, 10: 6, 19: 6, 20: 8, 99: 8} {
+			if got, err := tx.RegisterSeenBefore(index); err != nil || got != want {
+				t.Errorf("before entry %d: register %d, want %d (%v)", index, got, want, err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// The file says its form, keeps durability on, and a later form is refused.
+func TestForms(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "desk.db")
+	s := open(t, path)
+	for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "2", "secure_delete": "1", "foreign_keys": "1", "user_version": strconv.Itoa(len(migrations))} {
+		var got string
+		if err := s.db.QueryRow("PRAGMA " + pragma).Scan(&got); err != nil || got != want {
+			t.Errorf("%s is %s, want %s (%v)", pragma, got, want, err)
+		}
+	}
+	s.Close()
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Exec("PRAGMA user_version = 99"); err != nil {
+		t.Fatal(err)
+	}
+	db.Close()
+	if _, err := Open(path); err == nil || !strings.Contains(err.Error(), "later version") {
+		t.Errorf("a later form: %v", err)
+	}
+}

@@ -1,0 +1,325 @@
+package desk_test
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"samband/gateway/api"
+	"samband/gateway/desk"
+	"samband/gateway/problem"
+	"samband/gateway/signed"
+)
+
+// A locked desk stores and consigns, and catches up when it is unlocked.
+func TestLocked(t *testing.T) {
+	s := newStage(t)
+	se := s.unlocked("se.spoc")
+	s.ready(se)
+	fi, _ := s.start("fi.spoc")
+	id := send(t, se, request(t))
+	awaitOut(t, se, id, "consigned")
+	awaitIn(t, fi, id, "consigned")
+	if _, err := fi.Read(ctx, id); problem.CodeOf(err) != problem.DeskLocked {
+		t.Errorf("a locked desk reads: %v", err)
+	}
+	if _, err := fi.Send(ctx, request(t)); problem.CodeOf(err) != problem.DeskLocked {
+		t.Errorf("a locked desk sends: %v", err)
+	}
+	if err := fi.Unlock(ctx, []byte("ten geese")); problem.CodeOf(err) != problem.DeskLocked {
+		t.Errorf("a wrong passphrase: %v", err)
+	}
+	if items, _ := fi.Outbox(ctx, desk.Query{}); len(items) != 0 {
+		t.Errorf("a locked desk stored %d messages to send", len(items))
+	}
+	in, _ := fi.Inbox(ctx, desk.Query{ID: id})
+	if in[0].Deadline == nil || in[0].Deadline.Class != "8h" {
+		t.Errorf("the clock of a locked desk: %+v", in[0].Deadline)
+	}
+	s.unlock(fi)
+	awaitOut(t, se, id, "handed-over")
+	if err := fi.Lock(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := fi.Read(ctx, id); problem.CodeOf(err) != problem.DeskLocked {
+		t.Errorf("locked again it reads: %v", err)
+	}
+}
+
+// The broker is away while a message is queued; then the desk is killed and
+// starts locked. The message goes out by itself.
+func TestBrokerAway(t *testing.T) {
+	s := newStage(t)
+	se, stop := s.start("se.spoc")
+	s.unlock(se)
+	s.ready(se)
+	s.edge.set(func() { s.edge.down = true })
+	draft := request(t)
+	draft.Name = "case 4711"
+	id := send(t, se, draft)
+	await(t, se, "cut off", func() bool { st, _ := se.Status(ctx); return !st.Reachable })
+	if again := send(t, se, draft); again != id {
+		t.Error("the same sending twice made two messages")
+	}
+	draft.Urgent, draft.Body = false, []byte(strings.Replace(string(draft.Body), "Norrtälje", "Nynäshamn", 1))
+	draft.Urgent = true
+	if _, err := se.Send(ctx, draft); problem.CodeOf(err) != problem.IDReused {
+		t.Errorf("another message under the same name: %v", err)
+	}
+	stop()
+	s.edge.set(func() { s.edge.down = false })
+	se, _ = s.start("se.spoc")
+	awaitOut(t, se, id, "accepted")
+	if !se.Locked() {
+		t.Error("the desk started unlocked")
+	}
+}
+
+// The answer to a submission is lost: the message was accepted, and the desk,
+// asking again with the same bytes, gets its first acceptance.
+func TestLostAnswer(t *testing.T) {
+	s := newStage(t)
+	se := s.unlocked("se.spoc")
+	s.ready(se)
+	lost := 0
+	s.edge.set(func() {
+		s.edge.lie = func(_ signed.Address, answer any) {
+			if a, ok := answer.(*api.SubmitAnswer); ok && lost < 2 {
+				lost++
+				a.Catchup.Audit.Checkpoint = "cut off"
+			}
+		}
+	})
+	id := send(t, se, request(t))
+	awaitOut(t, se, id, "accepted")
+	s.edge.set(func() {
+		if len(s.edge.messages) != 1 {
+			t.Errorf("the edge accepted %d messages", len(s.edge.messages))
+		}
+	})
+}
+
+// The recipient changes its opening key while a message is under way: the desk
+// seals anew under the same id. Both texts may have reached the broker.
+func TestSealedAnew(t *testing.T) {
+	s := newStage(t)
+	se := s.unlocked("se.spoc")
+	s.ready(se)
+	s.edge.set(func() { s.edge.down = true })
+	id := send(t, se, request(t))
+	first := outState(t, se, id).Message
+	card := must(desk.Rotate(s.desk("fi.spoc"), passphrase))
+	s.edge.enter(must(s.party("fi").Desk(card, directory)).Note)
+	s.edge.set(func() { s.edge.down = false })
+	fi := s.unlocked("fi.spoc")
+	awaitOut(t, se, id, "handed-over")
+	if outState(t, se, id).Message == first {
+		t.Error("the message was not sealed anew")
+	}
+	if m, err := fi.Read(ctx, id); err != nil || !strings.Contains(string(m.Body), "Norrtälje") {
+		t.Errorf("fi reads %v", err)
+	}
+}
+
+// A desk whose ring lacks the key that the header names never refuses: the
+// message stays consigned, and it alarms.
+func TestLacksKey(t *testing.T) {
+	s := newStage(t)
+	old := filepath.Join(t.TempDir(), "locked.age")
+	ring := filepath.Join(s.desk("fi.spoc"), "keys", "locked.age")
+	if err := os.Rename(ring, old); err != nil {
+		t.Fatal(err)
+	}
+	must(0, os.WriteFile(ring, must(os.ReadFile(old)), 0o600))
+	card := must(desk.Rotate(s.desk("fi.spoc"), passphrase))
+	s.edge.enter(must(s.party("fi").Desk(card, directory)).Note)
+	must(0, os.Rename(old, ring)) // restored from before the rotation
+	se, fi := s.unlocked("se.spoc"), s.unlocked("fi.spoc")
+	s.ready(se)
+	id := send(t, se, request(t))
+	awaitOut(t, se, id, "consigned")
+	await(t, fi, "short of a key", func() bool {
+		items, err := fi.Inbox(ctx, desk.Query{ID: id})
+		return err == nil && items[0].State == "consigned" && strings.Contains(items[0].Waits, "lacks the opening key")
+	})
+}
+
+// A withdrawal before the message was accepted, one before its consignment, and
+// one that comes too late.
+func TestWithdraw(t *testing.T) {
+	s := newStage(t)
+	se := s.unlocked("se.spoc")
+	s.ready(se)
+	id := send(t, se, request(t))
+	awaitOut(t, se, id, "accepted")
+	if _, err := se.Withdraw(ctx, id); err != nil {
+		t.Fatal(err)
+	}
+	awaitOut(t, se, id, "withdrawn")
+
+	s.edge.set(func() { s.edge.down = true })
+	never := send(t, se, request(t))
+	if o := must(se.Withdraw(ctx, never)); !o.Withdrawing {
+		t.Error("the withdrawal isn't shown")
+	}
+	s.edge.set(func() { s.edge.down = false })
+	awaitOut(t, se, never, "withdrawn")
+	s.edge.set(func() {
+		if len(s.edge.messages) != 1 {
+			t.Error("a message that was being withdrawn was sent")
+		}
+	})
+
+	late := send(t, se, request(t))
+	awaitOut(t, se, late, "accepted")
+	s.edge.set(func() { s.edge.down = true })
+	must(se.Withdraw(ctx, late))
+	m := s.edge.byID("se.spoc", late)
+	s.edge.set(func() { s.edge.down = false; must(s.edge.stated("fi.spoc", api.Heads{}, s.consignment(m.TextHash()))) })
+	awaitOut(t, se, late, "consigned")
+	await(t, se, "out of its doubt", func() bool { return !outState(t, se, late).Withdrawing })
+	if _, err := se.Withdraw(ctx, late); problem.CodeOf(err) != problem.AlreadyConsigned {
+		t.Errorf("a consigned message: %v", err)
+	}
+	if v := must(se.Verify(ctx, signed.ID{})); len(v.Evidence)+len(v.Faults) != 0 {
+		t.Errorf("an honest broker is accused: %+v %+v", v.Evidence, v.Faults)
+	}
+}
+
+// A clarification stops the clock from acceptance to acceptance, and an answer
+// that is late counts as late.
+func TestClockPauses(t *testing.T) {
+	s := newStage(t)
+	se, fi := s.unlocked("se.spoc"), s.unlocked("fi.spoc")
+	s.ready(se)
+	id := send(t, se, request(t))
+	awaitOut(t, se, id, "handed-over")
+	awaitIn(t, fi, id, "handed-over")
+	deadline := func() *desk.Deadline { return must(fi.Inbox(ctx, desk.Query{ID: id}))[0].Deadline }
+
+	s.clock.move(time.Hour)
+	asked := must(fi.Answer(ctx, id, desk.Draft{Type: "CLARIFY", Body: body(t, "02-clarify.json")})).Messages[0].ID
+	awaitOut(t, fi, asked, "handed-over")
+	s.clock.move(10 * time.Hour)
+	if at := deadline(); !at.Paused || at.Overdue {
+		t.Errorf("while a question is out the clock stands at %+v", at)
+	}
+	told := must(se.Answer(ctx, asked, desk.Draft{Type: "CLARIFICATION", Body: body(t, "03-clarification.json")})).Messages[0].ID
+	awaitOut(t, se, told, "handed-over")
+	awaitIn(t, fi, told, "handed-over")
+	s.clock.move(6*time.Hour + 59*time.Minute)
+	if at := deadline(); at.Paused || at.Overdue {
+		t.Errorf("within 8 hours of running time the clock stands at %+v", at)
+	}
+	s.clock.move(2 * time.Minute)
+	if at := deadline(); !at.Overdue {
+		t.Errorf("after 8 hours the clock stands at %+v", at)
+	}
+}
+
+// Several recipients: each its envelope; who is blocked stops nobody else.
+func TestExplain(t *testing.T) {
+	s := newStage(t)
+	se, _ := s.start("se.spoc")
+	s.ready(se)
+	x, err := se.Explain(ctx, request(t))
+	if err != nil || x.Problem != nil || x.Recipients[0].Problem != nil || len(x.Recipients[0].Agreements) != 1 {
+		t.Errorf("explained as %+v, %v", x, err)
+	}
+	draft := request(t)
+	draft.To, draft.Body = []signed.Address{"no.spoc"}, []byte(strings.Replace(string(draft.Body), `"fi.spoc"`, `"no.spoc"`, 1))
+	x, err = se.Explain(ctx, draft)
+	if err != nil || x.Recipients[0].Problem == nil || x.Recipients[0].Problem.Code != problem.UnknownDesk {
+		t.Errorf("explained as %+v, %v", x, err)
+	}
+}
+
+// The local socket says what the desk itself says.
+func TestSocket(t *testing.T) {
+	s := newStage(t)
+	se, _ := s.start("se.spoc")
+	s.ready(se)
+	c := desk.NewClient(s.desk("se.spoc"))
+	if _, err := c.Send(ctx, request(t)); problem.CodeOf(err) != problem.DeskLocked {
+		t.Errorf("locked: %v", err)
+	}
+	if err := c.Unlock(ctx, passphrase); err != nil {
+		t.Fatal(err)
+	}
+	sending, err := c.Send(ctx, request(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := sending.Messages[0].ID
+	awaitOut(t, se, id, "accepted")
+	m, err := c.Read(ctx, id)
+	if err != nil || m.Received || len(m.Attachments) != 1 {
+		t.Errorf("read: %+v, %v", m, err)
+	}
+	if info, err := os.Stat(filepath.Join(s.desk("se.spoc"), "socket")); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the socket: %v, %v", info, err)
+	}
+	if _, err := desk.New(desk.Config{Dir: s.desk("se.spoc"), Broker: s.edge.as("se.spoc")}); err == nil {
+		t.Error("two processes serve one desk")
+	}
+}
+
+// childOf names the folder that the child of TestKilled serves.
+const childOf = "SAMBAND_TEST_DESK"
+
+// serveChild serves a desk, unlocked and cut off, until it is killed.
+func serveChild(dir string) {
+	d := must(desk.New(desk.Config{Dir: dir, Broker: silence{}}))
+	must(0, d.Unlock(ctx, passphrase))
+	must(0, d.Run(ctx))
+}
+
+// silence is a broker that never answers.
+type silence struct{ desk.Broker }
+
+func (silence) Submit(ctx context.Context, _ api.Heads, _ []byte) (*api.SubmitAnswer, error) {
+	<-ctx.Done()
+	return nil, api.ErrUnreachable
+}
+func (silence) Inbox(ctx context.Context, _ api.Heads, _ api.Page) (*api.InboxAnswer, error) {
+	<-ctx.Done()
+	return nil, api.ErrUnreachable
+}
+func (silence) Progress(ctx context.Context, _ api.Heads, _ api.Page) (*api.ProgressAnswer, error) {
+	<-ctx.Done()
+	return nil, api.ErrUnreachable
+}
+
+// A desk process is killed right after it said that a message is queued. The
+// message is there when the desk starts again, and goes out.
+func TestKilled(t *testing.T) {
+	s := newStage(t)
+	se, stop := s.start("se.spoc")
+	s.ready(se) // it has the register
+	stop()
+	child := exec.Command(os.Args[0])
+	child.Env = append(os.Environ(), childOf+"="+s.desk("se.spoc"))
+	must(0, child.Start())
+	c := desk.NewClient(s.desk("se.spoc"))
+	late := time.Now().Add(patience)
+	for st, err := c.Status(ctx); err != nil || st.Locked; st, err = c.Status(ctx) {
+		if time.Now().After(late) {
+			t.Fatal("the child never served")
+		}
+	}
+	draft := request(t)
+	draft.Lifetime = 30 * 24 * time.Hour
+	sending, err := c.Send(ctx, draft)
+	must(0, child.Process.Kill())
+	child.Wait()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.clock.t = time.Now() // the child went by the machine's
+	se, _ = s.start("se.spoc")
+	awaitOut(t, se, sending.Messages[0].ID, "accepted")
+}
