@@ -4,6 +4,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"io/fs"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -56,6 +57,41 @@ func TestRunbookKnowsWhatTheWriterSays(t *testing.T) {
 			}
 		}
 	}
+}
+
+// said is what the runbook prints in italics: words of the program itself.
+var said = regexp.MustCompile(`[ (]\*([^*\n]+)\*|^\*([^*\n]+)\*`)
+
+// Who searches the log or the code for what the runbook quotes finds it.
+func TestRunbookQuotesTheProgram(t *testing.T) {
+	program := source(t, "../gateway/broker")
+	quotes := said.FindAllStringSubmatch(read(t, "RUNBOOK.md"), -1)
+	if len(quotes) < 6 {
+		t.Errorf("found %d quotes in the runbook: it has more", len(quotes))
+	}
+	for _, q := range quotes {
+		for _, part := range strings.Split(q[1]+q[2], "…") {
+			if !strings.Contains(program, strings.TrimSpace(part)) {
+				t.Errorf("the broker never says %q", part)
+			}
+		}
+	}
+}
+
+// source is all Go code below a folder.
+func source(t *testing.T, root string) string {
+	t.Helper()
+	var all strings.Builder
+	err := filepath.WalkDir(root, func(path string, _ fs.DirEntry, err error) error {
+		if err == nil && filepath.Ext(path) == ".go" {
+			all.WriteString(read(t, path))
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all.String()
 }
 
 // constants returns the values of a package's constants of a type.

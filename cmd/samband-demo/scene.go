@@ -73,6 +73,18 @@ func caseDraft(file, typ string, to ...signed.Address) (desk.Draft, error) {
 	return desk.Draft{To: to, Type: typ, Body: body}, err
 }
 
+// requestDraft is the case's first message, with its photograph.
+func requestDraft(to ...signed.Address) (desk.Draft, error) {
+	draft, err := caseDraft("01-info-request.json", "INFO_REQUEST", to...)
+	if err != nil {
+		return draft, err
+	}
+	draft.Urgent = true
+	photo, err := caseFile("photo.jpg")
+	draft.Attachments = []desk.Attachment{{Name: "photo.jpg", MediaType: "image/jpeg", Data: photo}}
+	return draft, err
+}
+
 // send sends a draft to its one recipient and returns the message's id.
 func (s *scene) send(ctx context.Context, from signed.Address, draft desk.Draft) (signed.ID, error) {
 	return one(s.Desks[from].Send(ctx, draft))

@@ -82,14 +82,16 @@ func (s *story) founded(context.Context) (Step, error) {
 }
 
 func (s *story) explain(ctx context.Context) (Step, error) {
-	draft, err := caseDraft("01-info-request.json", "INFO_REQUEST", finland, bureau, ankara)
+	draft, err := requestDraft(finland, bureau, ankara)
 	if err != nil {
 		return Step{}, err
 	}
-	draft.Urgent = true
 	x, err := s.Desks[sweden].Explain(ctx, draft)
 	if err != nil {
 		return Step{}, err
+	}
+	if x.Problem != nil {
+		return Step{}, fmt.Errorf("the draft itself: %s: %s", x.Problem.Code, x.Problem.Detail)
 	}
 	var lines []string
 	for _, r := range x.Recipients {
@@ -97,7 +99,7 @@ func (s *story) explain(ctx context.Context) (Step, error) {
 			lines = append(lines, fmt.Sprintf("%s would get it under %q.", r.Address, r.Agreements[0].Title))
 			continue
 		}
-		lines = append(lines, fmt.Sprintf("%s would not: %s (%s).", r.Address, r.Problem.Rule, r.Problem.Code))
+		lines = append(lines, fmt.Sprintf("%s would not get it: %s.", r.Address, r.Problem.Detail))
 	}
 	if len(x.Recipients) != 3 || x.Recipients[0].Problem != nil || x.Recipients[1].Problem == nil || x.Recipients[2].Problem == nil {
 		return Step{}, fmt.Errorf("the explanation is not what the agreements say: %s", strings.Join(lines, " "))
@@ -106,16 +108,10 @@ func (s *story) explain(ctx context.Context) (Step, error) {
 }
 
 func (s *story) ask(ctx context.Context) (Step, error) {
-	draft, err := caseDraft("01-info-request.json", "INFO_REQUEST", finland)
+	draft, err := requestDraft(finland)
 	if err != nil {
 		return Step{}, err
 	}
-	photo, err := caseFile("photo.jpg")
-	if err != nil {
-		return Step{}, err
-	}
-	draft.Urgent = true
-	draft.Attachments = []desk.Attachment{{Name: "photo.jpg", MediaType: "image/jpeg", Data: photo}}
 	s.request, err = s.send(ctx, sweden, draft)
 	if err != nil {
 		return Step{}, err
@@ -229,28 +225,21 @@ func (s *story) decline(ctx context.Context) (Step, error) {
 }
 
 func (s *story) forbidden(ctx context.Context) (Step, error) {
-	draft, err := caseDraft("01-info-request.json", "INFO_REQUEST", ankara)
+	draft, err := caseDraft("08-reminder.json", "REMINDER", ankara)
 	if err != nil {
 		return Step{}, err
 	}
-	draft.Urgent = true
-	sending, err := s.Desks[sweden].Send(ctx, draft)
-	p, blocked := problem.Of(err)
-	if err == nil && len(sending.Messages) == 0 && len(sending.Blocked) == 1 {
-		return Step{Problem: sending.Blocked[0].Problem.Code, What: told(sending.Blocked[0].Problem.Detail) + " Nothing was sealed, nothing left the desk; a broker that is handed such a text says the same."},
-			expect(sending.Blocked[0].Problem.Code, problem.NoAgreement)
-	}
-	if !blocked {
-		return Step{}, fmt.Errorf("it was not refused: %v", err)
-	}
-	return Step{Problem: p.Code, What: told(p.Detail) + " Nothing was sealed, nothing left the desk; a broker that is handed such a text says the same."}, expect(p.Code, problem.NoAgreement)
+	_, err = s.Desks[sweden].Send(ctx, draft)
+	return s.refusedStep(err, problem.NoAgreement,
+		"Sweden and Norway have none with each other. Nothing was sealed and nothing left the desk; a broker that is handed such a text says the same.")
 }
 
 func (s *story) tampered(ctx context.Context) (Step, error) {
 	bent := strings.Replace(string(s.wires[sweden].envelope(s.request)), "\nurgency urgent\n", "\nurgency non-urgent\n", 1)
+	bent = strings.Replace(bent, s.request.String(), signed.NewID().String(), 1)
 	_, err := s.clients[sweden].Submit(ctx, api.Heads{}, []byte(bent))
 	return s.refusedStep(err, problem.SignatureInvalid,
-		"Somebody on the way made the urgent request non-urgent. The header no longer is what Sweden signed. The refusal is a leaf of the log, and Sweden gets its proof.")
+		"Somebody copied the envelope, gave it a new id and made it non-urgent. That header is not what Sweden signed. The refusal is a leaf of the log, and Sweden gets its proof.")
 }
 
 func (s *story) replayed(ctx context.Context) (Step, error) {
@@ -296,9 +285,4 @@ func expect(got, want problem.Code) error {
 		return fmt.Errorf("refused with %s, the story says %s", got, want)
 	}
 	return nil
-}
-
-// told makes a sentence of a detail.
-func told(detail string) string {
-	return strings.ToUpper(detail[:1]) + detail[1:] + "."
 }

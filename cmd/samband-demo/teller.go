@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"samband/gateway/problem"
-	"samband/gateway/signed"
 )
 
 // A Step is one line of the story. OK means that the step went as the story
@@ -98,4 +97,3 @@ func wrap(s, indent string) string {
 	}
 	return strings.Join(append(lines, indent+line), "\n")
 }
-

@@ -20,6 +20,7 @@ func TestLifeOfAMessage(t *testing.T) {
 	se, fi := w.desks["se.spoc"], w.desks["fi.spoc"]
 
 	got := make(chan *api.InboxAnswer, 1)
+	fi.inbox(0, 0)                                     // learns the register
 	go func() { got <- fi.inbox(0, 30*time.Second) }() // waits, and is woken
 
 	e := se.envelope("fi.spoc")

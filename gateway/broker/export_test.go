@@ -21,3 +21,8 @@ func (b *Broker) LastGroup() uint64 {
 	}
 	return n
 }
+
+// WriteSettings writes a broker's settings anew.
+func WriteSettings(dir string, s Settings) error {
+	return write(folder(dir).settings(), []byte(s.text()), 0o644)
+}

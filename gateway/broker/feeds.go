@@ -126,7 +126,13 @@ func (b *Broker) inbox(ctx context.Context, caller signed.Address, heads api.Hea
 		full, err := b.item(ctx, a, answer, m)
 		if err != nil || full {
 			b.restored.add(caller, texts(again[i:])...)
-			return answer, err
+		}
+		if err != nil {
+			return nil, err
+		}
+		if full {
+			waiting = nil
+			break
 		}
 	}
 	for _, m := range waiting {

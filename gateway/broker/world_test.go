@@ -48,17 +48,17 @@ type party struct {
 
 // A hand is a desk that a test drives.
 type hand struct {
-	world     *world
-	address   signed.Address
-	message   []*signed.PrivateKey
-	receipts  []*signed.PrivateKey
-	opening   string
-	cert      tls.Certificate
-	client    *api.Client
-	mu        sync.Mutex
-	audit     signed.Head // as verified from the answers
-	registry  signed.Head
-	asOfAudit *signed.Head // claimed instead, when set
+	world    *world
+	address  signed.Address
+	message  []*signed.PrivateKey
+	receipts []*signed.PrivateKey
+	opening  string
+	cert     tls.Certificate
+	client   *api.Client
+	mu       sync.Mutex
+	audit    signed.Head // as verified from the answers
+	registry signed.Head
+	sealed   int // bytes of its sealed parts
 }
 
 func check(t testing.TB, err error) {
@@ -147,7 +147,7 @@ func (w *world) admit(name string) {
 
 func (w *world) desk(address signed.Address) {
 	w.Helper()
-	h := &hand{world: w, address: address, opening: "age1pq1" + signed.EncodeBytes([]byte(address))}
+	h := &hand{world: w, address: address, sealed: 5755, opening: "age1pq1" + signed.EncodeBytes([]byte(address))}
 	var err error
 	h.message, err = signed.GenerateKeys(string(address), signed.UseMessage)
 	check(w, err)
@@ -255,15 +255,12 @@ func (w *world) brokerCA() *x509.Certificate {
 // envelope makes a message that may pass, after edit.
 func (h *hand) envelope(to signed.Address, edit ...func(*envelope.Header)) *envelope.Envelope {
 	h.world.Helper()
-	sealed := make([]byte, 5755)
+	sealed := make([]byte, h.sealed)
 	rand.Read(sealed)
 	now := signed.At(time.Now())
 	h.mu.Lock()
 	audit, registry := h.audit, h.world.register.Head()
 	h.mu.Unlock()
-	if h.asOfAudit != nil {
-		audit = *h.asOfAudit
-	}
 	header := envelope.Header{
 		Exchange: h.world.register.Exchange(), ID: signed.NewID(), Type: typeInquiry,
 		From: h.address, To: to, ToKey: envelope.KeyIDOf(h.world.desks[to].opening),

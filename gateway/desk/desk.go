@@ -139,6 +139,9 @@ func (d *Desk) open() (err error) {
 	}
 	d.logs.Store(l)
 	d.metrics = newMetrics(d)
+	if err := d.recallVerified(); err != nil {
+		return err
+	}
 	if d.broker != nil {
 		return nil
 	}

@@ -62,7 +62,7 @@ func feed[A any](ctx context.Context, d *Desk, ask func(context.Context, api.Hea
 		return nil, nil, err
 	}
 	d.calls.Lock()
-	if now := d.logs.Load(); now != l {
+	if now := d.logs.Load(); now.heads() != l.heads() {
 		if _, items := parts(answer); items == 0 {
 			d.calls.Unlock()
 			return nil, nil, nil

@@ -53,6 +53,18 @@ func newMetrics(d *Desk) *metrics {
 	return m
 }
 
+// recallVerified shows when an earlier run verified the logs last.
+func (d *Desk) recallVerified() error {
+	return d.store.View(func(tx *store.Tx) error {
+		h, err := tx.Head(auditLog)
+		if errors.Is(err, store.ErrNotFound) {
+			return nil
+		}
+		d.metrics.verified.Set(float64(h.Verified.Unix()))
+		return err
+	})
+}
+
 func number(b bool) float64 {
 	if b {
 		return 1

@@ -59,6 +59,7 @@ func (d *Desk) state(ctx context.Context, s store.Statement) error {
 		return errors.Join(err, d.take(next, nothing))
 	}
 	d.compareClocks(begin, l, fact)
+	defer wake(d.workers.opening) // once it is written that the message is consigned
 	return d.take(next, func(tx *store.Tx) error { return d.settle(tx, s, fact) })
 }
 
@@ -110,9 +111,6 @@ func (d *Desk) progress(tx *store.Tx, f store.Fact) error {
 	reached := store.State(f.Event)
 	if !reached.After(i.State) {
 		return nil
-	}
-	if reached == store.Consigned {
-		wake(d.workers.opening)
 	}
 	d.log.Info("message moved", "id", i.ID, "state", reached, "code", f.Code)
 	return tx.SetInbox(f.Message, reached, f.Code, i.Detail)
@@ -185,6 +183,7 @@ func (d *Desk) standing(ctx context.Context, l *logs, s store.Statement, h *enve
 		return errors.Join(err, d.take(next, nothing))
 	}
 	d.log.Info("another statement stands", "message", s.Message, "ours", s.Event, "stands", fact.Event)
+	defer wake(d.workers.opening)
 	return d.take(next, func(tx *store.Tx) error {
 		if err := tx.Log(d.entry("too late: "+s.Event, "message "+s.Message.String(), r.Problem)); err != nil {
 			return err

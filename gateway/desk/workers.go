@@ -95,6 +95,9 @@ func askedPause(err error) time.Duration {
 
 // heard notes whether the broker answered at all.
 func (d *Desk) heard(err error) {
+	if errors.Is(err, context.Canceled) {
+		return // this desk ends
+	}
 	reached := err == nil || !errors.Is(err, api.ErrUnreachable)
 	if d.reachable.Swap(reached) != reached {
 		if reached {

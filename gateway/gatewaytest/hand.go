@@ -143,3 +143,12 @@ func note(text string, keys ...*signed.PrivateKey) ([]byte, error) {
 	}
 	return n.Bytes(), nil
 }
+
+// IDOf reads the id of an envelope as it crosses the wire.
+func IDOf(b []byte) (signed.ID, bool) {
+	e, err := envelope.Parse(b)
+	if err != nil {
+		return signed.ID{}, false
+	}
+	return e.ID, true
+}

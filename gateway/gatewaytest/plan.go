@@ -80,7 +80,7 @@ func Nordic() Plan {
 				Purposes: []string{"LOCATE_WANTED", "MISSING_PERSON"},
 				Ceiling:  envelope.Unclassified, Lasts: year},
 			{Title: "Notices of the bureau", Parties: []string{"icpb", "fi", "se"}, Types: all,
-				Purposes: []string{"LOCATE_WANTED", "MISSING_PERSON", "DETECT_CRIME"},
+				Purposes: []string{"LOCATE_WANTED", "IDENTIFY_PERSON"},
 				Ceiling:  envelope.Unclassified, Lasts: year},
 		},
 	}

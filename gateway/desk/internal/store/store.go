@@ -43,7 +43,7 @@ var ErrNotFound = errors.New("not found")
 // Open opens the database at path, makes it when it is absent, and brings its
 // tables to this version's form.
 func Open(path string) (*Store, error) {
-	q := url.Values{"_txlock": {"immediate"}, "_pragma": {
+	q := url.Values{"_pragma": {
 		"journal_mode(WAL)", "synchronous(FULL)", "secure_delete(ON)",
 		"foreign_keys(ON)", "busy_timeout(10000)",
 	}}
@@ -72,7 +72,7 @@ func (s *Store) Check() error {
 type Tx struct{ tx *sql.Tx }
 
 // Update runs f in one transaction: all of it is durable when Update returns
-// nil, none of it when it returns an error.
+// nil, none of it when it returns an error. f must not call Update.
 func (s *Store) Update(f func(*Tx) error) error {
 	s.writing.Lock()
 	defer s.writing.Unlock()

@@ -1,0 +1,226 @@
+package broker_test
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"samband/gateway/api"
+	"samband/gateway/auditlog"
+	"samband/gateway/envelope"
+	"samband/gateway/problem"
+	"samband/gateway/signed"
+)
+
+// A siege is a broker that is killed again and again under load, and desks that
+// go on as desks do: the same bytes until they are answered.
+type siege struct {
+	*world
+	ctx     context.Context
+	mu      sync.Mutex
+	cond    *sync.Cond
+	epoch   int // of the broker process
+	process *process
+}
+
+// TestKill9 kills the broker at random moments. Every accepted message is handed
+// over exactly once, every proof verifies, and no checkpoint contradicts another.
+func TestKill9(t *testing.T) {
+	seed := time.Now().UnixNano()
+	if s := os.Getenv("SAMBAND_SEED"); s != "" {
+		seed, _ = strconv.ParseInt(s, 10, 64)
+	}
+	t.Logf("SAMBAND_SEED=%d", seed)
+	random := rand.New(rand.NewPCG(uint64(seed), 0))
+	w := newWorld(t)
+	w.start().stop()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
+	defer cancel()
+	s := &siege{world: w, ctx: ctx}
+	s.cond = sync.NewCond(&s.mu)
+	context.AfterFunc(ctx, s.cond.Broadcast)
+	s.up()
+
+	var submitted atomic.Int64
+	var work sync.WaitGroup
+	accepted := make(map[signed.ID]int64)
+	var mu sync.Mutex
+	for range 8 {
+		work.Go(func() {
+			for submitted.Add(1) <= soakSubmissions && ctx.Err() == nil {
+				e, leaf := s.send()
+				mu.Lock()
+				accepted[e.ID] = leaf
+				mu.Unlock()
+			}
+		})
+	}
+	ends := make(map[signed.ID]int64)
+	work.Go(func() { s.receive(ends) })
+	killed := make(chan struct{})
+	go func() {
+		defer close(killed)
+		for i := range soakKills {
+			next := int64(soakSubmissions * (i + 1) / (soakKills + 1))
+			for submitted.Load() < next && ctx.Err() == nil {
+				time.Sleep(time.Millisecond) // another process' progress
+			}
+			time.Sleep(time.Duration(random.IntN(20_000)) * time.Microsecond)
+			s.down(syscall.SIGKILL)
+			s.up()
+		}
+	}()
+	work.Wait()
+	<-killed
+	if ctx.Err() != nil {
+		t.Fatal("the exchange did not come to its end in time")
+	}
+	s.compare(accepted, ends)
+	s.down(syscall.SIGTERM)
+	audit, _ := w.checkLogs()
+	if audit.Size != int64(3*soakSubmissions) {
+		t.Errorf("the log has %d entries for %d messages", audit.Size, soakSubmissions)
+	}
+}
+
+func (s *siege) up() {
+	p := s.spawn()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, h := range s.desks {
+		h.mu.Lock()
+		h.connect(p.address)
+		h.mu.Unlock()
+	}
+	s.process = p
+	s.epoch++
+	s.cond.Broadcast()
+}
+
+func (s *siege) down(signal syscall.Signal) { s.process.end(signal) }
+
+// call makes a call until it is answered, over as many brokers as that takes.
+func call[A any](s *siege, h *hand, f func(*api.Client, api.Heads) (A, error)) (A, error) {
+	for {
+		s.mu.Lock()
+		epoch := s.epoch
+		s.mu.Unlock()
+		h.mu.Lock()
+		client := h.client
+		heads := api.Heads{Audit: h.audit.Size, Register: h.registry.Size}
+		h.mu.Unlock()
+		answer, err := f(client, heads)
+		if !errors.Is(err, api.ErrUnreachable) && problem.CodeOf(err) != problem.BrokerBusy || s.ctx.Err() != nil {
+			return answer, err
+		}
+		s.mu.Lock()
+		for s.epoch == epoch && s.ctx.Err() == nil {
+			s.cond.Wait()
+		}
+		s.mu.Unlock()
+	}
+}
+
+// send submits one message, and often repeats it: the leaf stays the first.
+func (s *siege) send() (*envelope.Envelope, int64) {
+	se := s.desks["se.spoc"]
+	e := se.envelope("fi.spoc")
+	leaf := int64(-1)
+	for range 1 + rand.IntN(2) {
+		a, err := call(s, se, func(c *api.Client, heads api.Heads) (*api.SubmitAnswer, error) {
+			a, err := c.Submit(s.ctx, heads, e.Bytes())
+			if err == nil {
+				se.learn(heads, &a.Catchup)
+			}
+			return a, err
+		})
+		check(s, err)
+		r := s.prove(a.Acceptance)
+		if r.Message != e.TextHash() || leaf >= 0 && leaf != r.Index {
+			s.Errorf("message %s is leaf %d, and was %d", e.ID, r.Index, leaf)
+		}
+		leaf = r.Index
+	}
+	return e, leaf
+}
+
+// receive consigns and hands over each message once.
+func (s *siege) receive(ends map[signed.ID]int64) {
+	fi := s.desks["fi.spoc"]
+	var cursor api.Cursor
+	for len(ends) < soakSubmissions && s.ctx.Err() == nil {
+		a, err := call(s, fi, func(c *api.Client, heads api.Heads) (*api.InboxAnswer, error) {
+			a, err := c.Inbox(s.ctx, heads, api.Page{After: cursor, Wait: 10 * time.Second, Limit: 50})
+			if err == nil {
+				fi.learn(heads, &a.Catchup)
+			}
+			return a, err
+		})
+		check(s, err)
+		for _, item := range a.Items {
+			e, err := envelope.Parse(item.Envelope)
+			check(s, err)
+			s.prove(item.Acceptance)
+			if _, twice := ends[e.ID]; twice {
+				s.Errorf("message %s is delivered after its end", e.ID)
+			}
+			s.state(fi, fi.consignment(e.TextHash()))
+			ends[e.ID] = s.state(fi, fi.statement(envelope.HandedOver, e)).Index
+		}
+		cursor = a.Next
+	}
+}
+
+func (s *siege) state(h *hand, note []byte) *auditlog.Record {
+	a, err := call(s, h, func(c *api.Client, heads api.Heads) (*api.StateAnswer, error) {
+		a, err := c.State(s.ctx, heads, note)
+		if err == nil {
+			h.learn(heads, &a.Catchup)
+		}
+		return a, err
+	})
+	check(s, err)
+	return s.prove(a.Proof)
+}
+
+// compare holds what the sender hears against what both desks know.
+func (s *siege) compare(accepted, ends map[signed.ID]int64) {
+	leaves := map[int64]bool{}
+	for id, leaf := range accepted {
+		if leaves[leaf] || leaves[ends[id]] {
+			s.Errorf("leaf %d or %d is of two messages", leaf, ends[id])
+		}
+		leaves[leaf], leaves[ends[id]] = true, true
+	}
+	se := s.desks["se.spoc"]
+	heard := map[signed.ID]int{}
+	var cursor api.Cursor
+	for len(heard) < soakSubmissions {
+		a := se.progress(cursor, 10*time.Second)
+		if len(a.Items) == 0 {
+			break
+		}
+		for _, i := range a.Items {
+			r := s.prove(i.Proof)
+			if i.Event == api.HandedOver && r.Index != ends[i.ID] {
+				s.Errorf("message %s ended at %d, the sender hears %d", i.ID, ends[i.ID], r.Index)
+			}
+			if i.Event == api.HandedOver {
+				heard[i.ID]++
+			}
+		}
+		cursor = a.Next
+	}
+	for id := range accepted {
+		if heard[id] != 1 {
+			s.Errorf("the sender hears %d ends of %s", heard[id], id)
+		}
+	}
+}

@@ -1,0 +1,8 @@
+//go:build soak
+
+package broker_test
+
+const (
+	soakKills       = 60
+	soakSubmissions = 3000
+)
