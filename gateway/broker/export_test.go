@@ -3,6 +3,10 @@ package broker
 import (
 	"context"
 	"errors"
+	"github.com/prometheus/client_golang/prometheus"
+	"os"
+	"samband/gateway/broker/internal/sequencer"
+	"samband/gateway/signed"
 
 	"samband/gateway/broker/internal/store"
 )
@@ -25,4 +29,28 @@ func (b *Broker) LastGroup() uint64 {
 // WriteSettings writes a broker's settings anew.
 func WriteSettings(dir string, s Settings) error {
 	return write(folder(dir).settings(), []byte(s.text()), 0o644)
+}
+
+// Rival opens another writer on the same store. Its journal is as bend makes it.
+func (b *Broker) Rival(bend func(sequencer.Journal) sequencer.Journal) (*sequencer.Sequencer, error) {
+	keys, err := b.readKeys()
+	if err != nil {
+		return nil, err
+	}
+	s, _, err := sequencer.Open(context.Background(), sequencer.Config{
+		Register: keys.register, AuditKey: keys.audit, RegisterKey: keys.registry, MAC: keys.mac,
+		Journal: bend(journal{b.store}), Archive: b.archive, Index: b.index,
+		AuditDir: b.settings.audit(), RegistryDir: b.settings.registry(),
+		Clock: b.cfg.Clock, Log: b.cfg.Log, Metrics: sequencer.NewMetrics(prometheus.NewRegistry()),
+		Keep: b.keepShown, Wake: func([]signed.Address) {},
+	})
+	return s, err
+}
+
+func (b *Broker) readKeys() (*keyring, error) {
+	federation, err := os.ReadFile(b.settings.key(federationFile))
+	if err != nil {
+		return nil, err
+	}
+	return loadKeys(b.settings, federation)
 }

@@ -146,7 +146,7 @@ func TestStoreFull(t *testing.T) {
 	check(t, err)
 }
 
-func setJournal(t *testing.T, w *world, bytes int64) {
+func setJournal(t testing.TB, w *world, bytes int64) {
 	t.Helper()
 	s, err := broker.ReadSettings(w.dir)
 	check(t, err)

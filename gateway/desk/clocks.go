@@ -226,6 +226,6 @@ func (d *Desk) compareClocks(begin time.Time, known *logs, f store.Fact) {
 	}
 	d.metrics.offset.Set(offset.Seconds())
 	if offset.Abs() > maxOffset {
-		d.log.Warn("this desk's clock and the log's disagree", "log minus desk", offset)
+		d.log.Warn("this desk's clock and the log's disagree", "log minus desk", offset.String())
 	}
 }

@@ -24,7 +24,7 @@ func (d *Desk) sendQueued(ctx context.Context) error {
 		return err
 	}
 	for _, o := range queued {
-		if err := d.submit(ctx, o); err != nil {
+		if err := d.submit(ctx, o.ID); err != nil {
 			return err
 		}
 	}
@@ -32,11 +32,11 @@ func (d *Desk) sendQueued(ctx context.Context) error {
 }
 
 // submit sends one message, the same bytes each time, and takes in the answer.
-func (d *Desk) submit(ctx context.Context, o store.OutboxItem) error {
+func (d *Desk) submit(ctx context.Context, id signed.ID) error {
 	d.calls.Lock()
 	defer d.calls.Unlock()
-	e, withdrawn, err := d.attempt(o)
-	if err != nil || withdrawn {
+	o, e, err := d.attempt(id)
+	if err != nil || e == nil {
 		return err
 	}
 	if classOf(o.Code) == problem.Reseal {
@@ -85,25 +85,30 @@ func classOf(code problem.Code) problem.Class {
 	return row.Class
 }
 
-// attempt reads a queued message's bytes, and whether it is being withdrawn.
-func (d *Desk) attempt(o store.OutboxItem) (e *envelope.Envelope, withdrawn bool, err error) {
+// attempt reads a message that has no acceptance yet, and its bytes. No envelope:
+// another call was quicker, or the message is being withdrawn.
+func (d *Desk) attempt(id signed.ID) (o store.OutboxItem, e *envelope.Envelope, err error) {
 	var b []byte
 	err = d.store.View(func(tx *store.Tx) (err error) {
-		if b, err = tx.Envelope(o.Message); err != nil {
+		if o, err = tx.Outbox(id); err != nil || o.State == store.Withdrawn || o.State == store.Rejected {
+			return err
+		}
+		_, err = tx.Fact(o.Message, string(auditlog.Accepted))
+		if !errors.Is(err, store.ErrNotFound) {
 			return err
 		}
 		_, err = tx.Statement(o.Message, string(envelope.Withdrawn))
-		withdrawn = err == nil
-		if errors.Is(err, store.ErrNotFound) {
-			return nil
+		if !errors.Is(err, store.ErrNotFound) {
+			return err
 		}
+		b, err = tx.Envelope(o.Message)
 		return err
 	})
-	if err != nil || withdrawn {
-		return nil, withdrawn, err
+	if err != nil || b == nil {
+		return o, nil, err
 	}
 	e, err = envelope.Parse(b)
-	return e, false, err
+	return o, e, err
 }
 
 // believe verifies a fact about a message, and keeps one that fails as evidence.

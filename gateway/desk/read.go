@@ -42,6 +42,9 @@ func (d *Desk) Read(ctx context.Context, id signed.ID) (*Message, error) {
 
 // find looks for an id in the inbox, then in the outbox.
 func (d *Desk) find(ctx context.Context, id signed.ID) (*Message, error) {
+	if id.IsZero() { // to a listing that would mean every message
+		return nil, unknown(store.ErrNotFound, id)
+	}
 	in, err := d.Inbox(ctx, Query{ID: id})
 	if err == nil {
 		if len(in) > 1 {
@@ -110,6 +113,9 @@ func (d *Desk) Answer(ctx context.Context, id signed.ID, draft Draft) (*Sending,
 // withdrawal and queues it; the log decides whether it came in time. A message
 // that has ended is ALREADY_ENDED, a consigned one ALREADY_CONSIGNED.
 func (d *Desk) Withdraw(ctx context.Context, id signed.ID) (*OutboxItem, error) {
+	if id.IsZero() {
+		return nil, unknown(store.ErrNotFound, id)
+	}
 	items, err := d.Outbox(ctx, Query{ID: id})
 	if err != nil {
 		return nil, err

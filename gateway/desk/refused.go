@@ -41,7 +41,24 @@ func (d *Desk) notAccepted(ctx context.Context, l *logs, o store.OutboxItem, e *
 	if own, err := d.earlierAttempt(o, r); own || err != nil {
 		return err
 	}
+	if r.End != nil && r.Catchup != nil {
+		return d.endedBefore(ctx, l, o, e, r)
+	}
 	return d.rejected(ctx, l, o, r)
+}
+
+// endedBefore takes in the end of a message that this desk thought queued: it was
+// withdrawn, and this desk's disk has forgotten it.
+func (d *Desk) endedBefore(ctx context.Context, l *logs, o store.OutboxItem, e *envelope.Envelope, r *api.Refusal) error {
+	next, err := d.learn(ctx, l, r.Catchup)
+	if err != nil {
+		return errors.Join(err, d.stillQueued(o, err))
+	}
+	fact, err := d.believe(next, &e.Header, o.Message, r.End)
+	if err != nil {
+		return errors.Join(err, d.take(next, nothing))
+	}
+	return d.take(next, func(tx *store.Tx) error { return d.advance(tx, o.ID, []store.Fact{fact}) })
 }
 
 // earlierAttempt recognises an ID_REUSED that names an earlier text of our own:

@@ -43,6 +43,16 @@ func (d *Desk) state(ctx context.Context, s store.Statement) error {
 	if err != nil {
 		return err
 	}
+	err = d.store.View(func(tx *store.Tx) (err error) {
+		s, err = tx.Statement(s.Message, s.Event)
+		return err
+	})
+	if errors.Is(err, store.ErrNotFound) {
+		return nil // a feed was quicker
+	}
+	if err != nil {
+		return err
+	}
 	l := d.logs.Load()
 	begin := d.now()
 	answer, err := d.broker.State(ctx, l.heads(), s.Note)

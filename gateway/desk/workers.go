@@ -68,7 +68,7 @@ func (d *Desk) work(ctx context.Context, j job) {
 			if code := problem.CodeOf(err); code == problem.HeadAhead || code == problem.HeadContradicts {
 				d.show(ctx)
 			}
-			d.log.Warn("will try again", "job", j.name, "code", problem.CodeOf(err), "problem", err.Error(), "in", next)
+			d.log.Warn("will try again", "job", j.name, "problem", err.Error(), "in", next.Round(time.Millisecond).String())
 			after = time.After(next)
 		} else {
 			pause.Reset()

@@ -32,16 +32,12 @@ type Tap func(desk signed.Address, c *api.Client) desk.Broker
 // Start runs the broker, enters the register's entries, and runs every desk,
 // unlocked.
 func (x *Exchange) Start(ctx context.Context, tap Tap) (*Running, error) {
-	r := &Running{Exchange: x, Desks: map[signed.Address]*desk.Desk{}}
-	r.ctx, r.cancel = context.WithCancel(ctx)
-	err := r.startBroker()
-	if err == nil {
-		err = x.EnterAll(r.ctx)
-	}
+	r := x.still(ctx)
+	err := r.startBroker(broker.Config{})
 	for _, p := range x.Plan.Parties {
 		for _, d := range p.Desks {
 			if err == nil && !d.ByHand {
-				err = r.startDesk(d.Address, tap)
+				err = r.startDesk(d.Address, desk.Config{}, tap)
 			}
 		}
 	}
@@ -51,12 +47,21 @@ func (x *Exchange) Start(ctx context.Context, tap Tap) (*Running, error) {
 	return r, nil
 }
 
-func (r *Running) startBroker() (err error) {
-	if r.Broker, err = broker.New(broker.Config{Dir: r.Exchange.Broker()}); err != nil {
+// still is the exchange before anything of it runs.
+func (x *Exchange) still(ctx context.Context) *Running {
+	r := &Running{Exchange: x, Desks: map[signed.Address]*desk.Desk{}}
+	r.ctx, r.cancel = context.WithCancel(ctx)
+	return r
+}
+
+// startBroker runs the broker and enters the exchange's entries.
+func (r *Running) startBroker(conf broker.Config) (err error) {
+	conf.Dir = r.Exchange.Broker()
+	if r.Broker, err = broker.New(conf); err != nil {
 		return err
 	}
 	r.goRun(r.Broker.Run, r.Broker.Close)
-	return nil
+	return r.EnterAll(r.ctx)
 }
 
 // EnterAll brings the exchange's entries into the broker that runs.
@@ -73,8 +78,9 @@ func (x *Exchange) EnterAll(ctx context.Context) error {
 	return nil
 }
 
-func (r *Running) startDesk(address signed.Address, tap Tap) error {
-	conf := desk.Config{Dir: r.Desk(address), Retry: 50 * time.Millisecond}
+// startDesk runs a desk, unlocked.
+func (r *Running) startDesk(address signed.Address, conf desk.Config, tap Tap) error {
+	conf.Dir, conf.Retry = r.Desk(address), 50*time.Millisecond
 	if tap != nil {
 		client, err := desk.Dial(conf.Dir)
 		if err != nil {

@@ -1,0 +1,49 @@
+package desk
+
+import (
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
+
+	"samband/gateway/desk/internal/store"
+)
+
+// Every metric is there from the start with zero, in the form that Prometheus
+// asks for.
+func TestMetrics(t *testing.T) {
+	s, err := store.Open(t.TempDir() + "/desk.db")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	d := &Desk{store: s, dir: folder(t.TempDir())}
+	m := newMetrics(d)
+	for name, want := range map[string]int{
+		"samband_desk_locked":                           1,
+		"samband_broker_reachable":                      1,
+		"samband_outbox_messages":                       len(store.OutboxStates),
+		"samband_inbox_messages":                        len(store.InboxStates),
+		"samband_requests_overdue":                      3,
+		"samband_answers_total":                         6,
+		"samband_evidence_total":                        len(accusing),
+		"samband_opening_key_missing_messages":          1,
+		"samband_audit_last_verified_timestamp_seconds": 1,
+		"samband_audit_verification_failures_total":     1,
+		"samband_clock_offset_seconds":                  1,
+		"samband_certificate_expiry_timestamp_seconds":  0, // there is no certificate yet
+	} {
+		if n, err := testutil.GatherAndCount(m.registry, name); err != nil || n != want {
+			t.Errorf("%s has %d series, want %d (%v)", name, n, want, err)
+		}
+	}
+	faults, err := testutil.GatherAndLint(m.registry)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range faults {
+		if f != (promlint.Problem{}) {
+			t.Errorf("%s: %s", f.Metric, f.Text)
+		}
+	}
+}

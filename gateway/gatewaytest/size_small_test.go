@@ -1,0 +1,15 @@
+//go:build !soak
+
+package gatewaytest
+
+import "time"
+
+// Sizes of the kill test in CI. The full ones:
+//
+//	go test -tags soak -timeout 30m -run TestKill9 -v ./gateway/gatewaytest
+const (
+	soakMessages    = 60
+	soakBrokerKills = 3
+	soakDeskKills   = 1 // of each desk
+	soakPatience    = 4 * time.Minute
+)

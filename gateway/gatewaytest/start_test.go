@@ -1,0 +1,301 @@
+package gatewaytest
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"samband/gateway/auditlog"
+	"samband/gateway/broker"
+	"samband/gateway/desk"
+	"samband/gateway/envelope"
+	"samband/gateway/problem"
+	"samband/gateway/register"
+)
+
+// A loss is one exchange that loses one thing after another of its broker's disk
+// between two kills, and goes on with the same desks.
+type loss struct {
+	*world
+	*witness
+	se, fi *station
+	ended  *envelope.Envelope // of the witness, handed over
+	n      int
+}
+
+// TestStart meets each arm of the start switch with processes: what can be made
+// whole is, without a second leaf or a second handover; what can't is named, and
+// nothing is accepted.
+func TestStart(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 4*time.Minute, true)
+	l := &loss{world: w, witness: w.witness(), fi: w.desks[0], se: w.desks[1]}
+	m, e := l.write("from the witness", l.fi)
+	l.world.must(m.arrives("handed-over"))
+	l.ended = e
+	l.pass()
+	for _, arm := range []struct {
+		name string
+		lose func()
+	}{
+		{"index deleted", l.indexDeleted},
+		{"tiles deleted", l.tilesDeleted},
+		{"JOURNAL ahead of records", l.recordsTorn},
+		{"JOURNAL's last groups lost", l.journalLost},
+		{"records cut behind the log", l.recordsCut},
+		{"everything cut behind a checkpoint that a desk holds", l.tailLost},
+		{"data deleted", l.dataDeleted},
+		{"a second process", l.secondProcess},
+	} {
+		t.Log(arm.name)
+		arm.lose()
+		l.pass()
+	}
+	l.handOver()
+	w.check()
+}
+
+// pass has each desk send to the other, and holds that both ways are handed over.
+func (l *loss) pass() {
+	l.world.Helper()
+	for _, way := range [][2]*station{{l.se, l.fi}, {l.fi, l.se}} {
+		l.world.must(l.mails(way[0], way[1]).sees("handed-over"))
+	}
+}
+
+// mails has a desk send a message.
+func (l *loss) mails(from, to *station) *sending {
+	l.world.Helper()
+	l.n++
+	m, err := from.send(fmt.Sprintf("start %d", l.n), to)
+	l.world.must(err)
+	return m
+}
+
+func (l *loss) killed() {
+	l.world.Helper()
+	l.world.must(l.broker.kill())
+}
+
+// starts starts the broker, and holds that it met something and goes on.
+func (l *loss) starts(met broker.Status, finding string) {
+	l.world.Helper()
+	if met.Stopped != "" || !met.Accepting || !slices.Contains(met.Found, finding) {
+		l.world.Fatalf("the start met %v, not %s; accepting: %v, stopped: %s", met.Found, finding, met.Accepting, met.Stopped)
+	}
+}
+
+// stopped holds that the broker says why it accepts nothing, and that the word
+// reaches who wants to send: the message waits for better times.
+func (l *loss) stopped(st *broker.Status, reason string) (waits *sending) {
+	l.world.Helper()
+	if !strings.HasPrefix(st.Stopped, reason+": ") || st.Accepting {
+		l.world.Fatalf("accepting: %v, stopped: %q; want %s", st.Accepting, st.Stopped, reason)
+	}
+	l.world.Log("the broker says:", st.Stopped)
+	m := l.mails(l.se, l.fi)
+	l.world.must(l.se.until("BROKER_STOPPED at "+m.subject, func() (bool, error) {
+		items, err := l.se.Outbox(l.world.ctx, desk.Query{ID: m.id})
+		return err == nil && items[0].State == "queued" && items[0].Problem != nil && items[0].Problem.Code == problem.BrokerStopped, err
+	}))
+	return m
+}
+
+// flushed waits until the tiles hold all that is committed.
+func (l *loss) flushed() {
+	l.world.Helper()
+	fed, err := register.ParseFederation(l.Federation())
+	l.world.must(err)
+	l.poll("the tiles", func() bool {
+		head, err := auditlog.ReadCheckpoint(os.DirFS(l.data("log", "audit")), fed.Audit)
+		return err == nil && head == l.brokerStatus().Audit
+	})
+}
+
+// aside puts the data folder aside until the function it returns puts it back.
+func (l *loss) aside() (putBack func()) {
+	l.world.Helper()
+	true_ := filepath.Join(l.Dir, "data-aside")
+	l.world.must(os.Rename(l.data(), true_))
+	return func() {
+		l.world.Helper()
+		l.world.must(os.RemoveAll(l.data()))
+		l.world.must(os.Rename(true_, l.data()))
+	}
+}
+
+// keep copies the data folder of a killed broker.
+func (l *loss) keep(name string) (kept string) {
+	l.world.Helper()
+	kept = filepath.Join(l.Dir, name)
+	l.world.must(copyFolder(l.data(), kept))
+	return kept
+}
+
+func (l *loss) indexDeleted() {
+	open := l.mails(l.se, l.hand) // stays open
+	l.world.must(open.sees("accepted"))
+	before := l.answers(l.ended)
+	l.killed()
+	l.lose("index")
+	l.starts(l.startBroker(), "index-behind")
+	if after := l.answers(l.ended); !slices.Equal(before, after) {
+		l.world.Errorf("with the index made anew the broker says\n%q\nand said\n%q", after, before)
+	}
+}
+
+func (l *loss) tilesDeleted() {
+	l.flushed()
+	l.killed()
+	before, err := readFolder(l.data("log"))
+	l.world.must(err)
+	l.lose("tiles")
+	l.starts(l.startBroker(), "tiles-gone")
+	after, err := readFolder(l.data("log"))
+	l.world.must(err)
+	for name, content := range after {
+		if before[name] != content {
+			l.world.Errorf("%s is not what it was, byte for byte", name)
+		}
+	}
+	for name := range before {
+		// Partial tiles that were outgrown before stay away.
+		if _, there := after[name]; !there && !strings.Contains(name, ".p/") {
+			l.world.Errorf("%s did not come back", name)
+		}
+	}
+}
+
+// recordsTorn cuts the last write to the records short, as a kill within it does.
+func (l *loss) recordsTorn() {
+	l.world.must(l.mails(l.se, l.hand).sees("accepted"))
+	before := l.receives()
+	l.killed()
+	segments, err := filepath.Glob(l.data("records", "*.records"))
+	l.world.must(err)
+	last := segments[len(segments)-1]
+	info, err := os.Stat(last)
+	l.world.must(err)
+	l.world.must(os.Truncate(last, info.Size()-7))
+	l.starts(l.startBroker(), "journal-ahead")
+	if after := l.receives(); !slices.Equal(before, after) {
+		l.world.Errorf("the witness's inbox is\n%q\nand was\n%q", after, before)
+	}
+}
+
+// journalLost sets JOURNAL back to what it was some messages ago: what NATS does
+// that acknowledges and forgets. Among the lost are an open message, which its
+// sender sends again, and an end that its sender did not hear of.
+func (l *loss) journalLost() {
+	l.killed()
+	kept := l.keep("data-before")
+	l.startBroker()
+	l.pass()
+	l.world.must(l.mails(l.se, l.hand).sees("accepted"))
+	before := l.receives()
+	l.world.must(l.fi.Lock(l.world.ctx))
+	unheard := l.mails(l.se, l.fi)
+	l.world.must(unheard.sees("consigned"))
+	l.se.kill()
+	l.fi.unlock()
+	l.world.must(unheard.arrives("handed-over"))
+
+	l.killed()
+	l.world.must(os.RemoveAll(l.data("nats")))
+	l.world.must(copyFolder(filepath.Join(kept, "nats"), l.data("nats")))
+	l.starts(l.startBroker(), "journal-lost")
+	if len(l.receives()) >= len(before) {
+		l.world.Error("no bytes were lost: this shows nothing")
+	}
+	l.se.start()
+	l.se.unlock()
+	l.world.must(unheard.sees("handed-over"))
+	l.poll("the open message to come again", func() bool { return slices.Equal(before, l.receives()) })
+}
+
+// recordsCut sets JOURNAL and records back behind the tiles.
+func (l *loss) recordsCut() {
+	l.killed()
+	kept := l.keep("data-cut")
+	l.startBroker()
+	l.pass()
+	l.flushed()
+	l.killed()
+	putBack := l.aside()
+	l.world.must(copyFolder(filepath.Join(l.Dir, "data-aside", "log"), filepath.Join(kept, "log")))
+	l.world.must(os.Rename(kept, l.data()))
+	log, err := readFolder(l.data("log"))
+	l.world.must(err)
+	st := l.startBroker()
+	waits := l.stopped(&st, "records-lost")
+	l.killed()
+	if after, err := readFolder(l.data("log")); err != nil || len(after) != len(log) {
+		l.world.Errorf("a stopped broker changed the log's files (%v)", err)
+	} else {
+		for name, content := range log {
+			if after[name] != content {
+				l.world.Errorf("a stopped broker changed %s", name)
+			}
+		}
+	}
+	putBack()
+	l.startBroker()
+	l.world.must(waits.sees("handed-over"))
+}
+
+// tailLost sets everything back: nothing on the broker's disk shows it. A desk
+// that knows better does, with a checkpoint that the broker signed.
+func (l *loss) tailLost() {
+	l.killed()
+	kept := l.keep("data-old")
+	l.startBroker()
+	l.pass()
+	l.killed()
+	putBack := l.aside()
+	l.world.must(os.Rename(kept, l.data()))
+	l.startBroker()
+	l.poll("the broker to see that a tail is lost", func() bool { return l.brokerStatus().Stopped != "" })
+	waits := l.stopped(l.brokerStatus(), "tail-lost")
+	l.killed()
+	if st := l.startBroker(); !strings.HasPrefix(st.Stopped, "tail-lost: ") {
+		l.world.Errorf("started again, the broker forgot what it was shown: %+v", st)
+	}
+	l.killed()
+	putBack()
+	l.startBroker()
+	l.world.must(waits.sees("handed-over"))
+}
+
+func (l *loss) dataDeleted() {
+	l.killed()
+	putBack := l.aside()
+	for range 2 {
+		if _, _, err := l.spawnBroker(); err == nil || !strings.Contains(err.Error(), "never starts empty") {
+			l.world.Fatalf("without its data the broker starts with: %v", err)
+		}
+	}
+	if _, err := os.Stat(l.data()); err == nil {
+		l.world.Error("a broker that refused to start made a data folder")
+	}
+	putBack()
+	l.startBroker()
+}
+
+// secondProcess starts another broker on the folder of the one that runs.
+func (l *loss) secondProcess() {
+	if _, _, err := l.spawnBroker(); err == nil || !strings.Contains(err.Error(), "in use") {
+		l.world.Fatalf("a second broker on the folder starts with: %v", err)
+	}
+	ctx, cancel := context.WithTimeout(l.world.ctx, 10*time.Second)
+	defer cancel()
+	c, err := broker.NewClient(l.Exchange.Broker())
+	l.world.must(err)
+	if st, err := c.Status(ctx); err != nil || !st.Accepting {
+		l.world.Errorf("after it the first one says %+v, %v", st, err)
+	}
+}

@@ -1,0 +1,375 @@
+package gatewaytest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"samband/gateway/broker"
+	"samband/gateway/desk"
+	"samband/gateway/envelope"
+	"samband/gateway/problem"
+	"samband/gateway/register"
+	"samband/gateway/signed"
+	"samband/schema"
+)
+
+// A world is an exchange whose broker and desks are processes of their own.
+type world struct {
+	*testing.T
+	*Exchange
+	ctx    context.Context
+	rand   *rand.Rand
+	broker *process
+	desks  []*station
+	hand   *station // the third desk, where it is driven by hand
+	found  map[string]int // what the starts of the broker met
+
+	mu    sync.Mutex
+	ended *sync.Cond // one more message is handed over, or ctx ended
+	sent  []*sending
+	over  int // messages that came to their end
+}
+
+// A sending is a message that a desk took, and what was in it.
+type sending struct {
+	id       signed.ID
+	from, to *station
+	subject  string
+}
+
+// newWorld makes an exchange of three parties and one agreement, and runs it.
+// The third desk may be driven by hand.
+func newWorld(t *testing.T, patience time.Duration, byHand bool) *world {
+	t.Helper()
+	seed := time.Now().UnixNano()
+	if s := os.Getenv("SAMBAND_SEED"); s != "" {
+		var err error
+		if seed, err = strconv.ParseInt(s, 10, 64); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Logf("SAMBAND_SEED=%d", seed)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	t.Cleanup(cancel)
+	w := &world{T: t, ctx: ctx, rand: rand.New(rand.NewPCG(uint64(seed), 0)), found: map[string]int{}}
+	w.ended = sync.NewCond(&w.mu)
+	context.AfterFunc(ctx, func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.ended.Broadcast()
+	})
+	x, err := Make(t.TempDir(), plan(byHand))
+	w.must(err)
+	w.Exchange = x
+	w.must(os.Mkdir(w.said(""), 0o700))
+	t.Cleanup(w.end)
+	w.startBroker()
+	w.must(x.EnterAll(ctx))
+	for _, p := range x.Plan.Parties {
+		s := &station{world: w, address: p.Desks[0].Address, gate: newGate()}
+		if p.Desks[0].ByHand {
+			w.hand = s
+			continue
+		}
+		s.Client = desk.NewClient(x.Desk(s.address))
+		w.desks = append(w.desks, s)
+	}
+	var all sync.WaitGroup
+	for _, s := range w.desks {
+		all.Go(func() {
+			s.start()
+			s.unlock()
+			s.until("the whole register", func() (bool, error) {
+				st, err := s.Status(ctx)
+				return err == nil && st.Register > int64(len(x.Entries)), err
+			})
+		})
+	}
+	all.Wait()
+	if t.Failed() {
+		t.FailNow()
+	}
+	return w
+}
+
+func plan(byHand bool) Plan {
+	p := Plan{Name: "nordic.example", Founders: []string{"fi", "se"}, Threshold: 2}
+	agreement := Agreement{Title: "Spontaneous information", Types: []string{"SPONTANEOUS"},
+		Purposes: []string{"DETECT_CRIME"}, Ceiling: envelope.Unclassified, Lasts: year}
+	for _, address := range []signed.Address{"fi.spoc", "se.spoc", "icpb.command"} {
+		p.Parties = append(p.Parties, Party{address.Party(), strings.ToUpper(address.Party()), []Desk{{
+			Address: address, ByHand: byHand && address == "icpb.command", Directory: register.Directory{
+				Title: "Desk of " + address.Party(), Functions: []register.Function{"spoc"}, Languages: []string{"en"},
+				Hours: "24/7", Telephone: "+46 8 000 00 00"}}}})
+		agreement.Parties = append(agreement.Parties, address.Party())
+	}
+	p.Agreements = []Agreement{agreement}
+	return p
+}
+
+// must ends the test. Only the goroutine of the test calls it.
+func (w *world) must(err error) {
+	w.Helper()
+	if err != nil {
+		w.Fatal(err)
+	}
+}
+
+func (w *world) said(name string) string { return filepath.Join(w.Dir, "said", name) }
+func (w *world) data(name ...string) string {
+	return filepath.Join(append([]string{w.Exchange.Broker(), "data"}, name...)...)
+}
+func (w *world) spawnBroker() (*process, []byte, error) {
+	return spawn(roleBroker, w.Exchange.Broker(), w.said(roleBroker))
+}
+
+// startBroker starts the broker, whole or stopped, and tells how it stands.
+func (w *world) startBroker() broker.Status {
+	w.Helper()
+	p, stands, err := w.spawnBroker()
+	w.must(err)
+	w.broker = p
+	var st broker.Status
+	w.must(json.Unmarshal(stands, &st))
+	for _, f := range st.Found {
+		w.found[f]++
+	}
+	return st
+}
+
+// brokerStatus asks the broker that runs.
+func (w *world) brokerStatus() *broker.Status {
+	w.Helper()
+	c, err := broker.NewClient(w.Exchange.Broker())
+	w.must(err)
+	st, err := c.Status(w.ctx)
+	w.must(err)
+	return st
+}
+
+// poll asks until done, across the border of a process that gives no sign.
+func (w *world) poll(what string, done func() bool) {
+	w.Helper()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for !done() {
+		select {
+		case <-tick.C:
+		case <-w.ctx.Done():
+			w.Errorf("waited in vain for %s", what)
+			return
+		}
+	}
+}
+
+// end leaves no process behind, and shows what they said where a test failed.
+// Whatever happened to them, none may have met a fault of the program.
+func (w *world) end() {
+	for _, p := range append([]*process{w.broker}, processesOf(w.desks)...) {
+		if p != nil {
+			p.cmd.Process.Kill()
+			p.cmd.Wait()
+		}
+	}
+	files, err := readFolder(w.said(""))
+	if err != nil {
+		w.Error(err)
+	}
+	for name, said := range files {
+		for _, fault := range []string{"DATA RACE", "panic: ", "fatal error: "} {
+			if i := strings.Index(said, fault); i >= 0 {
+				w.Errorf("%s met a fault:\n%.4000s", name, said[i:])
+			}
+		}
+		if w.Failed() {
+			lines := strings.SplitAfter(said, "\n")
+			w.Logf("%s said at last:\n%s", name, strings.Join(lines[max(0, len(lines)-30):], ""))
+		}
+	}
+}
+
+func processesOf(desks []*station) (out []*process) {
+	for _, s := range desks {
+		out = append(out, s.process)
+	}
+	return out
+}
+
+// A station is a desk: its process, and the client that officers use. One that is
+// driven by hand has neither.
+type station struct {
+	*desk.Client
+	world   *world
+	address signed.Address
+	process *process
+	gate    gate // open while the desk is unlocked
+}
+
+// start starts the desk and waits until it is served. It stays locked.
+func (s *station) start() {
+	p, _, err := spawn(roleDesk, s.world.Desk(s.address), s.world.said(string(s.address)))
+	if err != nil {
+		s.world.Error(err)
+		return
+	}
+	s.process = p
+	s.world.poll("the socket of "+string(s.address), func() bool {
+		_, err := s.Status(s.world.ctx)
+		return err == nil
+	})
+}
+
+func (s *station) unlock() {
+	if err := s.Unlock(s.world.ctx, []byte(Passphrase)); err != nil {
+		s.world.Errorf("unlock %s: %v", s.address, err)
+		return
+	}
+	s.gate.set(true)
+}
+
+func (s *station) kill() {
+	s.gate.set(false)
+	if err := s.process.kill(); err != nil {
+		s.world.Error(err)
+	}
+}
+
+// send has a desk send a message, and repeats what a kill cut off: the name
+// keeps it from being sent twice.
+func (s *station) send(subject string, to *station) (*sending, error) {
+	draft := desk.Draft{Name: subject, To: []signed.Address{to.address}, Type: "SPONTANEOUS", Body: bodyAbout(subject)}
+	for {
+		if err := s.gate.pass(s.world.ctx); err != nil {
+			return nil, fmt.Errorf("send %s: %w", subject, err)
+		}
+		got, err := s.Send(s.world.ctx, draft)
+		if err == nil {
+			m := &sending{got.Messages[0].ID, s, to, subject}
+			s.world.record(m)
+			return m, nil
+		}
+		if p, refused := problem.Of(err); refused && p.Code != problem.DeskLocked {
+			return nil, fmt.Errorf("send %s: %w", subject, err)
+		}
+	}
+}
+
+func (w *world) record(m *sending) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.sent = append(w.sent, m)
+}
+
+// bodyAbout is a body with a subject of its own.
+func bodyAbout(subject string) []byte {
+	var body map[string]any
+	sample, err := schema.Samples.ReadFile("testdata/case/07-spontaneous.json")
+	if err == nil {
+		err = json.NewDecoder(bytes.NewReader(sample)).Decode(&body)
+	}
+	if err != nil {
+		panic(err)
+	}
+	body["subject"] = subject
+	delete(body, "recipients")
+	b, err := json.Marshal(body)
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
+
+// until waits for something of a desk, whatever is killed meanwhile.
+func (s *station) until(what string, done func() (bool, error)) error {
+	ctx := s.world.ctx
+	for {
+		st, err := s.Status(ctx)
+		ok := false
+		if err == nil {
+			ok, err = done()
+		}
+		if ok {
+			return nil
+		}
+		if _, refused := problem.Of(err); refused {
+			return fmt.Errorf("%s of %s: %w", what, s.address, err)
+		}
+		if err != nil {
+			err = s.gate.pass(ctx)
+		} else {
+			short, cancel := context.WithTimeout(ctx, 2*time.Second)
+			_, _ = s.Wait(short, st.Changes)
+			cancel()
+		}
+		if ctx.Err() != nil {
+			return fmt.Errorf("waited in vain for %s of %s", what, s.address)
+		}
+	}
+}
+
+// sees waits until a message that a desk sent has come to a state.
+func (m *sending) sees(state string) error {
+	return m.from.until(fmt.Sprintf("%s (%s) to be %s", m.subject, m.id, state), func() (bool, error) {
+		items, err := m.from.Outbox(m.from.world.ctx, desk.Query{ID: m.id})
+		if err != nil {
+			return false, err
+		}
+		return items[0].State == state, nil
+	})
+}
+
+// arrives waits until a message has come to a state at its receiver.
+func (m *sending) arrives(state string) error {
+	return m.to.until(fmt.Sprintf("%s (%s) to be %s", m.subject, m.id, state), func() (bool, error) {
+		items, err := m.to.Inbox(m.to.world.ctx, desk.Query{ID: m.id})
+		if problem.CodeOf(err) == problem.UnknownMessage {
+			return false, nil
+		}
+		return err == nil && items[0].State == state, err
+	})
+}
+
+// A gate keeps callers waiting while it is shut.
+type gate struct {
+	mu   *sync.Mutex
+	open chan struct{} // closed while the gate is open
+}
+
+func newGate() gate { return gate{&sync.Mutex{}, make(chan struct{})} }
+
+func (g *gate) set(open bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	select {
+	case <-g.open:
+		if !open {
+			g.open = make(chan struct{})
+		}
+	default:
+		if open {
+			close(g.open)
+		}
+	}
+}
+
+func (g *gate) pass(ctx context.Context) error {
+	g.mu.Lock()
+	open := g.open
+	g.mu.Unlock()
+	select {
+	case <-open:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
