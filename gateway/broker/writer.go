@@ -78,6 +78,9 @@ func (w writer) refusedBefore(ctx context.Context, e *router.Envelope) error {
 // by the register that it was accepted under: whatever was revoked since, it
 // stays accepted.
 func (w writer) restore(ctx context.Context, e *router.Envelope, m *sequencer.Message) (*api.SubmitAnswer, error) {
+	if err := w.Room(); err != nil {
+		return nil, err
+	}
 	entry, err := w.seq.Entry(ctx, m.Accepted)
 	if err != nil {
 		return nil, err

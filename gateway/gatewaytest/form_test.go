@@ -22,7 +22,7 @@ var formRefusals = []refusal{
 	{problem.TextMalformed, "an optional line repeated", respelled(before("conversation", "on-behalf-of no.police\non-behalf-of no.police\n"))},
 	{problem.TextMalformed, "a line missing", respelled(func(t string) string { return without(t, "urgency") })},
 	{problem.TextMalformed, "a line after the last", respelled(func(t string) string { return t + "note more\n" })},
-	{problem.TextMalformed, "an empty line in between", altered(func(_ *scene, e *envelope.Envelope) {
+	{problem.SignatureMissing, "an empty line in between", altered(func(_ *scene, e *envelope.Envelope) {
 		e.Note.Text = strings.Replace(e.Note.Text, "urgency", "\nurgency", 1)
 	})},
 	{problem.TextMalformed, "no form", respelled(func(t string) string { return without(t, "samband/message/v1") })},
@@ -38,7 +38,7 @@ var formRefusals = []refusal{
 	{problem.TextMalformed, "a DEL", respelled(replaced("urgency non", "urgency \x7fnon"))},
 	{problem.TextMalformed, "Latin-1", respelled(replaced("urgency non", "urgency \xe5non"))},
 	{problem.TextMalformed, "UTF-8", respelled(replaced("to fi.spoc", "to fi.spöc"))},
-	{problem.TextMalformed, "a letter that only looks like one", respelled(replaced("to fi.spoc", "to fi.spо\u0441"))},
+	{problem.TextMalformed, "a letter that only looks like one", respelled(replaced("to fi.spoc", "to fi.sp\u043ec"))},
 	{problem.TextMalformed, "an address in capitals", respelled(replaced("to fi.spoc", "to FI.spoc"))},
 	{problem.TextMalformed, "a time with an offset", respelled(func(t string) string {
 		return regexp.MustCompile(`(created \S+)Z`).ReplaceAllString(t, "$1+00:00")
@@ -56,8 +56,8 @@ var formRefusals = []refusal{
 	{problem.Oversize, "a text without end", func(s *scene) sent {
 		return sent{by: s.sender(), raw: bytes.Repeat([]byte("samband/message/v1\n"), 4<<10)}
 	}},
-	{problem.Oversize, "a long signature line", rewritten(func(b []byte) []byte {
-		return bytes.Replace(b, []byte("\n\n— "), []byte("\n\n— "+strings.Repeat("x", 8<<10)+"\n— "), 1)
+	{problem.Oversize, "a long signature line", rewritten(func(b string) string {
+		return strings.Replace(b, "\n\n— ", "\n\n— "+strings.Repeat("x", 8<<10)+"\n— ", 1)
 	})},
 	{problem.SignatureMissing, "no signature line", resigned(func(*scene, *caller) []*signed.PrivateKey { return nil })},
 	{problem.SignatureExtra, "17 signature lines", resigned(func(_ *scene, c *caller) (keys []*signed.PrivateKey) {
@@ -66,59 +66,53 @@ var formRefusals = []refusal{
 		}
 		return keys
 	})},
-	{problem.TextMalformed, "a signature without padding", rewritten(func(b []byte) []byte { return bytes.Replace(b, []byte("=\n— "), []byte("\n— "), 1) })},
-	{problem.TextMalformed, "a signature with padding more", rewritten(func(b []byte) []byte { return bytes.Replace(b, []byte("=\n— "), []byte("==\n— "), 1) })},
-	{problem.TextMalformed, "a signature spelled otherwise", rewritten(func(b []byte) []byte {
-		return regexp.MustCompile(`(?m)^— \S+ \S+=$`).ReplaceAllFunc(b, func(line []byte) []byte { return []byte(loosened(string(line))) })
+	{problem.TextMalformed, "a signature without padding", rewritten(replaced("=\n— ", "\n— "))},
+	{problem.TextMalformed, "a signature with padding more", rewritten(replaced("=\n— ", "==\n— "))},
+	{problem.TextMalformed, "a signature spelled otherwise", rewritten(func(b string) string {
+		return regexp.MustCompile(`(?m)^— \S+ \S+=$`).ReplaceAllStringFunc(b, loosened)
 	})},
-	{problem.TextMalformed, "a hyphen for the dash", rewritten(func(b []byte) []byte { return bytes.ReplaceAll(b, []byte("\n— "), []byte("\n- ")) })},
-	{problem.SealedMismatch, "trailing data", rewritten(func(b []byte) []byte { return append(b, 0) })},
-	{problem.SealedMismatch, "cut short", rewritten(func(b []byte) []byte { return b[:len(b)-1] })},
-	{problem.SealedMismatch, "nothing sealed", rewritten(func(b []byte) []byte { return b[:len(b)-200] })},
-	{problem.SealedMismatch, "a bit flipped", rewritten(func(b []byte) []byte { b[len(b)-1] ^= 1; return b })},
+	{problem.SignatureMissing, "a hyphen for the dash", rewritten(func(b string) string { return strings.ReplaceAll(b, "\n— ", "\n- ") })},
+	{problem.SealedMismatch, "trailing data", rewritten(func(b string) string { return b + "\x00" })},
+	{problem.SealedMismatch, "cut short", rewritten(func(b string) string { return b[:len(b)-1] })},
+	{problem.SealedMismatch, "nothing sealed", rewritten(func(b string) string { return b[:len(b)-200] })},
+	{problem.SealedMismatch, "a bit flipped", rewritten(func(b string) string { return b[:len(b)-1] + string([]byte{b[len(b)-1] ^ 1}) })},
 	{problem.SealedMismatch, "the sealed part of another message", altered(func(s *scene, e *envelope.Envelope) {
 		e.Sealed = s.callers[e.From].message("fi.spoc").Sealed
 	})},
 }
 
 // respelled is a row of a header that is bent and then signed by its sender.
-func respelled[F func(string) string | func([]byte) []byte](bend F) func(*scene) sent {
+func respelled(bend func(string) string) func(*scene) sent {
 	return func(s *scene) sent {
 		by := s.sender()
 		e := by.message("fi.spoc")
-		var text string
-		switch bend := any(bend).(type) {
-		case func(string) string:
-			text = bend(e.Note.Text)
-		case func([]byte) []byte:
-			text = string(bend([]byte(e.Note.Text)))
-		}
-		if text == e.Note.Text {
-			s.Fatal("the row changes nothing")
-		}
-		return sent{by: by, raw: append(by.signs(text, by.Message...), e.Sealed...)}
+		return sent{by: by, raw: append(by.signs(s.bent(e.Note.Text, bend), by.Message...), e.Sealed...)}
 	}
 }
 
 // rewritten is a row of a good envelope whose bytes are changed on their way.
-func rewritten(bend func([]byte) []byte) func(*scene) sent {
+func rewritten(bend func(string) string) func(*scene) sent {
 	return func(s *scene) sent {
 		by := s.sender()
-		raw := by.message("fi.spoc").Bytes()
-		bent := bend(bytes.Clone(raw))
-		if bytes.Equal(raw, bent) {
-			s.Fatal("the row changes nothing")
-		}
-		return sent{by: by, raw: bent}
+		return sent{by: by, raw: []byte(s.bent(string(by.message("fi.spoc").Bytes()), bend))}
 	}
 }
 
-func replaced(old, new string) func([]byte) []byte {
-	return func(b []byte) []byte { return bytes.Replace(b, []byte(old), []byte(new), 1) }
+func (s *scene) bent(text string, bend func(string) string) string {
+	s.Helper()
+	out := bend(text)
+	if out == text {
+		s.Fatal("the row changes nothing")
+	}
+	return out
+}
+
+func replaced(old, new string) func(string) string {
+	return func(s string) string { return strings.Replace(s, old, new, 1) }
 }
 
 // before puts lines above one.
-func before(name, lines string) func([]byte) []byte {
+func before(name, lines string) func(string) string {
 	return replaced("\n"+name+" ", "\n"+lines+name+" ")
 }
 

@@ -178,7 +178,6 @@ func (s *scene) onlyAccepted() {
 	}
 }
 
-
 // repeats are not refused: a text that was accepted is accepted, whatever
 // changed since, and adds nothing (SPEC §11.3, step 4).
 func (s *scene) repeats() {
@@ -187,7 +186,7 @@ func (s *scene) repeats() {
 		"its key is revoked":        func(c *caller) { s.revoke(c.Address, register.RingLocked) },
 		"its key is replaced":       func(c *caller) { s.desk(c.Address) },
 		"the receiver's is revoked": func(*caller) { s.revoke("fi.spoc", register.RingLocked) },
-		"another tried to send it": func(c *caller) {},
+		"another tried to send it":  func(c *caller) {},
 	} {
 		s.act(name, func() {
 			c := s.desk(s.fresh("se"))

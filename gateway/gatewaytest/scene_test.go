@@ -29,8 +29,9 @@ type scene struct {
 	callers  map[signed.Address]*caller
 	accepts  map[signed.Hash]bool // texts whose acceptance was proven
 	other    *Exchange            // see foreign
-	made     int       // desks of strangers' names, see fresh
-	poster   *caller   // see sender
+	ee       []*signed.PrivateKey // see estonia
+	made     int                  // desks of strangers' names, see fresh
+	poster   *caller              // see sender
 	posted   int
 }
 

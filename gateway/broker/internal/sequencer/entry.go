@@ -2,6 +2,7 @@ package sequencer
 
 import (
 	"samband/gateway/auditlog"
+	"samband/gateway/envelope"
 	"samband/gateway/problem"
 	"samband/gateway/signed"
 )
@@ -46,6 +47,9 @@ func (a Rejection) order(d *draft) (Done, error) {
 	until := a.Until
 	if until.Before(d.now) {
 		until = d.now
+	}
+	if longest := d.now.Add(envelope.MaxLifetime); longest.Before(until) {
+		until = longest // no text lives longer, whatever its header says
 	}
 	event := d.add(auditlog.Record{Kind: auditlog.Rejected, Caller: a.Caller, TextHash: a.Text, Code: a.Code, Until: until})
 	if d.now.Before(until) {

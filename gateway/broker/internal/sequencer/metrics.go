@@ -23,7 +23,7 @@ var alarms = []Alarm{AlarmHeadAhead, AlarmHeadContradicts, AlarmJournalLost, Ala
 type Metrics struct {
 	duration prometheus.Histogram
 	size     prometheus.Histogram
-	alarms   *prometheus.CounterVec
+	alarms   *prometheus.GaugeVec
 }
 
 // NewMetrics makes and registers the writer's metrics.
@@ -39,9 +39,9 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			Help:    "Acts that were committed as one group.",
 			Buckets: prometheus.ExponentialBuckets(1, 2, 13),
 		}),
-		alarms: prometheus.NewCounterVec(prometheus.CounterOpts{
+		alarms: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "samband_alarm",
-			Help: "Things that an operator must look at, by kind.",
+			Help: "How often something happened since the start that an operator must look at.",
 		}, []string{"kind"}),
 	}
 	for _, a := range alarms {

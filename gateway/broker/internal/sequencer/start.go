@@ -143,6 +143,10 @@ func (o *opening) look(ctx context.Context) (err error) {
 func (o *opening) settle(ctx context.Context) error {
 	s := o.s
 	for {
+		same, err := o.sameEnd(ctx)
+		if err != nil {
+			return err
+		}
 		switch {
 		case o.journal > s.number:
 			// Killed between JOURNAL and records. What JOURNAL has is committed,
@@ -163,7 +167,7 @@ func (o *opening) settle(ctx context.Context) error {
 			o.report(FoundJournalLost)
 			o.indexFits = false // it believes that the envelopes are there
 
-		case !o.sameEnd(ctx):
+		case !same:
 			// Both end with the same number and not with the same group: one of
 			// them is of another past.
 			return &Stop{StopContradicts, fmt.Sprintf("JOURNAL and records differ in group %d", s.number)}
@@ -298,20 +302,21 @@ func (o *opening) writeBack(ctx context.Context) error {
 	return err
 }
 
-// sameEnd compares the last group of both, where JOURNAL still holds it.
-func (o *opening) sameEnd(ctx context.Context) bool {
-	if o.last == nil {
-		return true
+// sameEnd compares the last group of both, where JOURNAL still holds it. While
+// their numbers differ there is nothing to compare.
+func (o *opening) sameEnd(ctx context.Context) (bool, error) {
+	if o.last == nil || o.journal != o.last.Number {
+		return true, nil
 	}
 	data, err := o.s.cfg.Journal.Read(ctx, o.journal)
 	if errors.Is(err, ErrGone) {
-		return true
+		return true, nil
 	}
 	if err != nil {
-		return false
+		return false, err
 	}
 	g, err := o.s.decode(o.journal, data)
-	return err == nil && g.After == o.last.After && g.Before == o.last.Before
+	return err == nil && g.Before == o.last.Before && g.After == o.last.After, nil
 }
 
 func (o *opening) lost() string {

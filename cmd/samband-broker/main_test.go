@@ -1,0 +1,75 @@
+package main
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"samband/gateway/broker"
+	"samband/gateway/register"
+	"samband/gateway/signed"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"samband-broker": main})
+}
+
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata",
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"found":  foundExchange,
+			"served": served,
+		},
+	})
+}
+
+// foundExchange is the command found: it makes an exchange of the card in a folder: the file federation, and the
+// entries party and twice, of which only the first can enter.
+func foundExchange(ts *testscript.TestScript, _ bool, args []string) {
+	note, err := os.ReadFile(ts.MkAbs(filepath.Join(args[0], "keys", "card")))
+	ts.Check(err)
+	card, err := register.ParseBrokerCard(note)
+	ts.Check(err)
+	root, err := signed.GenerateKeys("se/root", signed.UseEntry)
+	ts.Check(err)
+	federation := &register.Federation{
+		Name: card.Name, Nonce: signed.NewID(), Threshold: 1,
+		Founders: []register.Founder{{Party: "se", Keys: signed.PublicKeys(root)}},
+		Broker:   card.Broker, Policy: register.PolicyLogged,
+	}
+	sign(ts, "federation", federation.Text(), root)
+	keys, err := signed.GenerateKeys("se", signed.UseEntry)
+	ts.Check(err)
+	link := register.Link{Exchange: federation.Hash(), Previous: federation.Hash(), Signers: []string{"se/root"}}
+	party := &register.Party{Link: link, Name: "se", Title: "Sverige", Keys: signed.PublicKeys(keys)}
+	sign(ts, "party", party.Text(), root)
+}
+
+func sign(ts *testscript.TestScript, name, text string, keys []*signed.PrivateKey) {
+	n, err := signed.Sign(text, keys...)
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(name), n.Bytes(), 0o644))
+}
+
+// served DIR waits until a process serves the broker.
+func served(ts *testscript.TestScript, _ bool, args []string) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	client, err := broker.NewClient(ts.MkAbs(args[0]))
+	ts.Check(err)
+	for {
+		if _, err = client.Status(ctx); err == nil {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			ts.Fatalf("nobody serves: %v", err)
+		case <-time.After(20 * time.Millisecond): // another process' start
+		}
+	}
+}
