@@ -193,7 +193,7 @@ func (s *story) reply(ctx context.Context) (id Step, err error) {
 	if err != nil {
 		return Step{}, err
 	}
-	return Step{ID: s.answer.String(), What: fmt.Sprintf("%d persons, %d vehicles and %d identity documents, valid by the schema on both sides. "+
+	return Step{ID: s.answer.String(), What: fmt.Sprintf("Persons: %d, vehicles: %d, identity documents: %d, valid by the schema on both sides. "+
 		"Answered at %s, on time: %v.", len(found.Persons), len(found.Vehicles), len(found.Documents), d.Answered, d.OnTime)}, nil
 }
 

@@ -37,8 +37,8 @@ Then, with --certificate: the certificate is put in place. The desk can serve.`,
 		if certificate != "" {
 			return s.install(c, certificate)
 		}
-		for flag, v := range map[string]string{"address": address, "federation": federation, "broker": broker} {
-			if v == "" {
+		for _, flag := range []string{"address", "federation", "broker"} {
+			if !c.Flags().Changed(flag) {
 				return fmt.Errorf("--%s is missing; %w", flag, errUsage)
 			}
 		}

@@ -192,3 +192,31 @@ The log decides: a recipient that said first that it holds the message keeps it.
 	c.Flags().DurationVar(&wait, "wait", 5*time.Second, "how long to wait for the log's decision")
 	return c
 }
+
+func newLog(s *settings) *cobra.Command {
+	var limit int
+	c := &cobra.Command{
+		Use:   "log",
+		Short: "List what the desk did, stopped and showed, the newest first",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			d, err := s.desk()
+			if err != nil {
+				return err
+			}
+			entries, err := d.Log(c.Context(), desk.Query{Limit: limit})
+			if err != nil {
+				return err
+			}
+			return s.print(c, entries, func(w io.Writer) {
+				var rows [][]string
+				for _, e := range entries {
+					rows = append(rows, []string{e.Time.String(), e.Event, e.Subject, string(e.Code), e.Detail})
+				}
+				table(w, "TIME EVENT SUBJECT CODE DETAIL", rows)
+			})
+		},
+	}
+	c.Flags().IntVar(&limit, "limit", 50, "how many to list")
+	return c
+}

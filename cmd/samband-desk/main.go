@@ -125,7 +125,7 @@ func newRoot(s *settings) *cobra.Command {
 		newInit(s), newServe(s), newUnlock(s), newLock(s), newStatus(s),
 		newSend(s), newOutbox(s), newWithdraw(s),
 		newInbox(s), newRead(s), newAnswer(s), newErase(s),
-		newVerify(s), newRotate(s),
+		newVerify(s), newLog(s), newRotate(s),
 	)
 	for _, c := range root.Commands() {
 		c.Args = usage(c.Args)

@@ -15,6 +15,7 @@ import (
 
 // One message from acceptance to its proven end.
 func TestLifeOfAMessage(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	b := w.start()
 	se, fi := w.desks["se.spoc"], w.desks["fi.spoc"]
@@ -76,6 +77,7 @@ func TestLifeOfAMessage(t *testing.T) {
 }
 
 func TestIDReused(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.start()
 	se := w.desks["se.spoc"]
@@ -95,6 +97,7 @@ func TestIDReused(t *testing.T) {
 }
 
 func TestWithdrawal(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.start()
 	se, fi := w.desks["se.spoc"], w.desks["fi.spoc"]
@@ -131,6 +134,7 @@ func TestWithdrawal(t *testing.T) {
 
 // Absent and forbidden look alike.
 func TestStatementsOfOthers(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.start()
 	se, fi, no := w.desks["se.spoc"], w.desks["fi.spoc"], w.desks["no.spoc"]

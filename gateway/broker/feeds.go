@@ -187,7 +187,11 @@ func (b *Broker) again(desk signed.Address, cursor int64) (out []*sequencer.Mess
 		if err != nil {
 			return nil, err
 		}
-		if m != nil && m.End == nil && m.Accepted.Blob != nil && m.Accepted.Leaf < cursor {
+		switch {
+		case m == nil || m.End != nil || m.Accepted.Leaf >= cursor:
+		case m.Accepted.Blob == nil: // not in the index yet: the desk is woken then
+			b.restored.add(desk, text)
+		default:
 			out = append(out, m)
 		}
 	}

@@ -18,6 +18,7 @@ func straight(j sequencer.Journal) sequencer.Journal { return j }
 // A second writer on the same store fences the first out, which stops, and
 // destroys nothing.
 func TestFencedOut(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	b := w.start()
 	se := w.desks["se.spoc"]
@@ -65,6 +66,7 @@ func (v *vague) Append(ctx context.Context, data []byte, expectLast uint64) (uin
 
 // Whatever JOURNAL answers, each message is accepted once.
 func TestUnclearAnswers(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	b := w.start()
 	se := w.desks["se.spoc"]
@@ -101,6 +103,7 @@ func TestUnclearAnswers(t *testing.T) {
 // What waits together is one group: the first of an id wins, its twin gets the
 // same entry, and another text of the id is refused.
 func TestOneGroup(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	b := w.start()
 	se := w.desks["se.spoc"]

@@ -33,6 +33,7 @@ type siege struct {
 // TestKill9 kills the broker at random moments. Every accepted message is handed
 // over exactly once, every proof verifies, and no checkpoint contradicts another.
 func TestKill9(t *testing.T) {
+	t.Parallel()
 	seed := time.Now().UnixNano()
 	if s := os.Getenv("SAMBAND_SEED"); s != "" {
 		seed, _ = strconv.ParseInt(s, 10, 64)

@@ -47,6 +47,7 @@ func (r *running) get(t *testing.T, path string) (int, string) {
 }
 
 func TestExpiry(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	clock := newDial()
 	b := w.start(func(c *broker.Config) { c.Clock = clock })
@@ -78,6 +79,7 @@ func TestExpiry(t *testing.T) {
 
 // A clock that was set forward lets nothing expire until a desk agrees.
 func TestClockSetForward(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	clock := newDial()
 	b := w.start(func(c *broker.Config) { c.Clock = clock })
@@ -106,6 +108,7 @@ func TestClockSetForward(t *testing.T) {
 
 // Near the limit of JOURNAL nothing new is accepted; ends pass, and free it.
 func TestStoreFull(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	setJournal(t, w, 32<<20)
 	b := w.start()
@@ -157,6 +160,7 @@ func setJournal(t testing.TB, w *world, bytes int64) {
 // The log of an exchange in which nobody is refused has no entry of refusals;
 // beyond its budget a desk's refusals are one entry.
 func TestBudget(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	b := w.start()
 	se := w.desks["se.spoc"]

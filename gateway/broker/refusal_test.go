@@ -17,6 +17,7 @@ import (
 // Each refusal of an envelope, over the real edge. A final one leaves an entry
 // that its repeat gets again; others leave none.
 func TestRefusedEnvelopes(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.start()
 	se := w.desks["se.spoc"]
@@ -104,6 +105,7 @@ func TestRefusedEnvelopes(t *testing.T) {
 
 // What the law or the keys became since does not change an answer given.
 func TestFirstAnswerStands(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	b := w.start()
 	se, fi := w.desks["se.spoc"], w.desks["fi.spoc"]
@@ -152,6 +154,7 @@ func TestFirstAnswerStands(t *testing.T) {
 }
 
 func TestEnterRefuses(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	b := w.start()
 	size := b.Started().Register.Size

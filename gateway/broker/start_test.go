@@ -138,6 +138,7 @@ func (w *world) same(before, after []string) {
 }
 
 func TestStartAgain(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	b := w.start()
 	p := w.past()
@@ -149,6 +150,7 @@ func TestStartAgain(t *testing.T) {
 }
 
 func TestIndexDeleted(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	b := w.start()
 	p := w.past()
@@ -163,6 +165,7 @@ func TestIndexDeleted(t *testing.T) {
 }
 
 func TestIndexDamaged(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	b := w.start()
 	p := w.past()
@@ -176,6 +179,7 @@ func TestIndexDamaged(t *testing.T) {
 
 // An index of another past doesn't fit: it is made anew.
 func TestIndexOfAnotherPast(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	b := w.start()
 	w.past()
@@ -193,6 +197,7 @@ func TestIndexOfAnotherPast(t *testing.T) {
 }
 
 func TestTilesDeleted(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	b := w.start()
 	w.past()
@@ -216,6 +221,7 @@ func TestTilesDeleted(t *testing.T) {
 }
 
 func TestTileDamaged(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	b := w.start()
 	w.past()
@@ -237,6 +243,7 @@ func TestTileDamaged(t *testing.T) {
 
 // Killed between JOURNAL and records: what JOURNAL has is appended.
 func TestJournalAhead(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	b := w.start()
 	se := w.desks["se.spoc"]
@@ -271,6 +278,7 @@ func tear(t testing.TB, dir string) {
 // NATS lost what it had acknowledged: the records keep the leaves, the senders
 // are asked, and nothing is accepted twice or ended twice.
 func TestJournalLost(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	b := w.start()
 	se, fi := w.desks["se.spoc"], w.desks["fi.spoc"]
@@ -329,6 +337,7 @@ func TestJournalLost(t *testing.T) {
 
 // The tiles know leaves whose records are lost.
 func TestRecordsLost(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	b := w.start()
 	w.past()
@@ -365,6 +374,7 @@ func (w *world) acceptsNothing() {
 
 // Records and JOURNAL miss a group between them.
 func TestHole(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	b := w.start()
 	w.past()
@@ -388,6 +398,7 @@ func TestHole(t *testing.T) {
 
 // Everything is set back together: only what desks hold shows it.
 func TestTailLost(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	b := w.start()
 	se := w.desks["se.spoc"]
@@ -422,6 +433,7 @@ func TestTailLost(t *testing.T) {
 
 // The log outgrew the lost tail: the roots at the desk's own size still differ.
 func TestTailLostAndOutgrown(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	b := w.start()
 	se, fi := w.desks["se.spoc"], w.desks["fi.spoc"]
@@ -448,6 +460,7 @@ func TestTailLostAndOutgrown(t *testing.T) {
 }
 
 func TestDataDeleted(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	b := w.start()
 	w.past()
@@ -469,6 +482,7 @@ func TestDataDeleted(t *testing.T) {
 }
 
 func TestTwoProcesses(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.start()
 	if _, err := broker.New(broker.Config{Dir: w.dir}); err == nil || !strings.Contains(err.Error(), "in use") {

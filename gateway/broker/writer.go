@@ -94,6 +94,7 @@ func (w writer) restore(ctx context.Context, e *router.Envelope, m *sequencer.Me
 		return nil, err
 	}
 	w.restored.add(m.To, m.Text)
+	w.waiters.wake(m.To)
 	w.metrics.message(m.Type, m.Urgency, outcomeRestored)
 	return w.answering(e.Heads).submit(ctx, done.Message)
 }

@@ -131,6 +131,10 @@ func (c *Client) Verify(ctx context.Context, id signed.ID) (*Verification, error
 	return ask[*Verification](ctx, c, "verify", idCall{id})
 }
 
+func (c *Client) Log(ctx context.Context, q Query) ([]LogEntry, error) {
+	return ask[[]LogEntry](ctx, c, "log", q)
+}
+
 // Wait asks again until ctx ends: each call to the desk is bounded.
 func (c *Client) Wait(ctx context.Context, after int64) (int64, error) {
 	for {

@@ -16,7 +16,7 @@
 // The desk believes nobody on their word. What the broker answers is measured
 // against the two logs as this desk knew them before (logs.go), each fact
 // against its proof and the other desk's own signature (facts.go); what fails
-// is kept as evidence, and the message stays where it was. The rest are four
+// is kept as evidence, and the message stays where it was. The rest are five
 // workers that read the database, do one thing, and write down that it is done,
 // so a desk that is killed anywhere, locked, or cut off goes on by itself:
 //

@@ -35,6 +35,7 @@ type edge struct {
 	changed  chan struct{}
 	lie      func(caller signed.Address, answer any)
 	down     bool
+	wanted   []signed.Hash
 }
 
 // A message as the edge knows it.
@@ -327,7 +328,7 @@ func (e *edge) Inbox(ctx context.Context, caller signed.Address, h api.Heads, p 
 			a.Next = api.Past(at)
 		}
 		e.tamper(caller, a)
-		return a, len(a.Items) > 0
+		return a, len(a.Items)+len(a.Again) > 0
 	})
 }
 
@@ -371,7 +372,13 @@ func poll[A any](ctx context.Context, e *edge, h api.Heads, wait time.Duration, 
 }
 
 // Want is of api.Service.
-func (e *edge) Want(context.Context, signed.Address, api.Heads, api.Want) error { return nil }
+func (e *edge) Want(_ context.Context, _ signed.Address, _ api.Heads, w api.Want) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.wanted = append(e.wanted, w.Message)
+	e.wake()
+	return nil
+}
 
 // Show is of api.Service.
 func (e *edge) Show(context.Context, signed.Address, []byte) error { return nil }

@@ -69,7 +69,7 @@ func must[T any](v T, err error) T {
 var made = sync.OnceValue(func() *exchange {
 	x := found(must(os.MkdirTemp("", "samband-desk-test-")), exchangeName)
 	for _, party := range []string{"fi", "se"} {
-		x.admit(party)
+		x.addDesk(x.admit(party))
 	}
 	x.settle()
 	return x
@@ -117,15 +117,20 @@ func (x *exchange) party(name string) *authority.Party {
 
 func (x *exchange) enter(note []byte) { x.entries = append(x.entries, note) }
 
-// admit makes a party, its CA and its desk "<party>.spoc".
-func (x *exchange) admit(name string) {
+// admit makes a party and its CA.
+func (x *exchange) admit(name string) *authority.Party {
 	p := must(authority.CreateParty(x.folder(name), name, "Party "+name, nil))
 	card := must(register.ParsePartyCard(must(os.ReadFile(filepath.Join(x.folder(name), "authority", "card")))))
 	admission := must(x.founder().Sign(must(x.founder().DraftAdmit(card)))).Note
 	x.enter(admission)
 	must(0, p.Join(x.federation, admission))
 	x.enter(must(p.CA(must(authority.CreateCA(x.folder(name), name, nil, morning)))).Note)
-	addr := signed.Address(name + ".spoc")
+	return p
+}
+
+// addDesk makes a party's desk, "<party>.spoc".
+func (x *exchange) addDesk(p *authority.Party) {
+	addr := signed.Address(p.Name + ".spoc")
 	setup := desk.Setup{Federation: x.federation, Passphrase: passphrase}
 	setup.Address, setup.Broker = addr, "https://broker.nordic.example"
 	request := must(desk.Init(x.desk(addr), setup))

@@ -27,6 +27,7 @@ const (
 func (d *Desk) followInbox() func(context.Context) error {
 	var after api.Cursor
 	var doubted time.Time
+	wanted := map[signed.Hash]bool{}
 	return func(ctx context.Context) error {
 		if !doubted.IsZero() && d.now().Sub(doubted) > sweepAfter {
 			after, doubted = 0, time.Time{}
@@ -45,8 +46,24 @@ func (d *Desk) followInbox() func(context.Context) error {
 			doubted = d.now()
 		}
 		after = answer.Next
-		return nil
+		return d.want(ctx, answer.Again, wanted)
 	}
+}
+
+// want asks for the bytes of messages that the broker has no more, once in a run
+// for each that this desk does not hold either. d.calls is held.
+func (d *Desk) want(ctx context.Context, lost []signed.Hash, wanted map[signed.Hash]bool) error {
+	for _, message := range lost {
+		err := d.store.View(func(tx *store.Tx) error { _, err := tx.Inbox(message); return err })
+		if wanted[message] || !errors.Is(err, store.ErrNotFound) {
+			continue
+		}
+		if err := d.broker.Want(ctx, d.logs.Load().heads(), api.Want{Message: message}); err != nil {
+			return err
+		}
+		wanted[message] = true
+	}
+	return nil
 }
 
 // feed makes one long poll. The poll itself holds nobody up; what it brought is
@@ -92,7 +109,7 @@ func (d *Desk) takeIn(ctx context.Context, next *lesson, items []api.InboxItem) 
 	for _, item := range items {
 		step, err := d.judge(ctx, next, item, held)
 		if err != nil {
-			if _, ok := problem.Of(err); !ok {
+			if _, refused := problem.Of(err); !refused && !errors.Is(err, errNoNote) {
 				return false, err
 			}
 			believed = false

@@ -103,6 +103,43 @@ func TestLostAnswer(t *testing.T) {
 	})
 }
 
+// Finland's desk lost its disk after it had consigned a message, and the broker
+// let the bytes go: it asks for them, gets them again, and hands over once.
+func TestLostDisk(t *testing.T) {
+	s := newStage(t)
+	se := s.unlocked("se.spoc")
+	s.ready(se)
+	fi, stop := s.start("fi.spoc")
+	id := send(t, se, request(t))
+	awaitOut(t, se, id, "consigned")
+	awaitIn(t, fi, id, "consigned")
+	stop()
+	for _, f := range must(filepath.Glob(filepath.Join(s.desk("fi.spoc"), "desk.db*"))) {
+		must(0, os.Remove(f))
+	}
+	s.edge.set(func() {
+		s.edge.lie = func(caller signed.Address, answer any) {
+			a, ok := answer.(*api.InboxAnswer)
+			if !ok || caller != "fi.spoc" || len(a.Items) == 0 {
+				return
+			}
+			if len(s.edge.wanted) == 0 {
+				a.Again, a.Items, a.Next = []signed.Hash{s.edge.messages[0].TextHash()}, nil, 0
+			} else {
+				a.Items[0].Consigned.Note = nil // nobody had need of it any more
+			}
+		}
+	})
+	fi = s.unlocked("fi.spoc")
+	awaitIn(t, fi, id, "handed-over")
+	awaitOut(t, se, id, "handed-over")
+	for _, d := range []*desk.Desk{se, fi} {
+		if v := must(d.Verify(ctx, signed.ID{})); len(v.Evidence)+len(v.Faults) != 0 || v.Proven != 3 {
+			t.Errorf("%s: %+v", d.Address(), v)
+		}
+	}
+}
+
 // The recipient changes its opening key while a message is under way: the desk
 // seals anew under the same id. Both texts may have reached the broker.
 func TestSealedAnew(t *testing.T) {

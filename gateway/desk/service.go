@@ -34,6 +34,8 @@ type Service interface {
 	Erase(ctx context.Context, id signed.ID) error
 	// Verify proves again what the desk holds: of one message, or of all.
 	Verify(ctx context.Context, id signed.ID) (*Verification, error)
+	// Log lists the desk's own log, the newest first.
+	Log(ctx context.Context, q Query) ([]LogEntry, error)
 	// Wait returns once more than after changes happened, or when ctx ends.
 	Wait(ctx context.Context, after int64) (int64, error)
 }

@@ -81,6 +81,7 @@ func handler(s Service) http.Handler {
 	mux.Handle("POST /v1/read", local(func(ctx context.Context, c idCall) (*Message, error) { return s.Read(ctx, c.ID) }))
 	mux.Handle("POST /v1/erase", local(func(ctx context.Context, c idCall) (none, error) { return none{}, s.Erase(ctx, c.ID) }))
 	mux.Handle("POST /v1/verify", local(func(ctx context.Context, c idCall) (*Verification, error) { return s.Verify(ctx, c.ID) }))
+	mux.Handle("POST /v1/log", local(s.Log))
 	mux.Handle("POST /v1/wait", local(func(ctx context.Context, c waitCall) (waited, error) {
 		ctx, cancel := context.WithTimeout(ctx, min(c.For, maxWait))
 		defer cancel()

@@ -87,6 +87,10 @@ func TestNotSent(t *testing.T) {
 			t.Errorf("want %s, got %v", want, err)
 		}
 	}
+	log := must(se.Log(ctx, desk.Query{}))
+	if len(log) != 9 || log[0].Event != "not sent" || log[0].Code == "" {
+		t.Errorf("the desk's log has %d lines, the last %+v", len(log), log[0])
+	}
 	if items, err := se.Outbox(ctx, desk.Query{}); err != nil || len(items) != 0 {
 		t.Errorf("the outbox holds %d items, %v", len(items), err)
 	}

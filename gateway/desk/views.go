@@ -239,3 +239,26 @@ func (d *Desk) envelopeOf(message signed.Hash) (*envelope.Envelope, error) {
 	}
 	return envelope.Parse(b)
 }
+
+// A LogEntry is a line of the desk's own log: what it did, what it stopped, who
+// was consulted. It names messages and codes, and nothing of their content.
+type LogEntry struct {
+	Time    signed.Time  `json:"time"`
+	Event   string       `json:"event"`
+	Subject string       `json:"subject"`
+	Code    problem.Code `json:"code,omitempty"`
+	Detail  string       `json:"detail,omitempty"`
+}
+
+// Log lists the desk's own log, the newest first; q's limit counts.
+func (d *Desk) Log(_ context.Context, q Query) ([]LogEntry, error) {
+	entries := []LogEntry{}
+	err := d.store.View(func(tx *store.Tx) error {
+		all, err := tx.LogEntries(q.limit())
+		for _, e := range all {
+			entries = append(entries, LogEntry(e))
+		}
+		return err
+	})
+	return entries, err
+}

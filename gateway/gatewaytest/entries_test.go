@@ -86,7 +86,11 @@ var entryRefusals = []entryRefusal{
 	}},
 	{problem.NotEntitled, "by fewer founders than the root asks for", func(s *scene) []byte {
 		l := register.Link{Exchange: s.register.Exchange(), Previous: got2(s.register.Previous("fi/root")), Signers: []string{"fi/root"}}
-		return got(s.founders[0].Sign((&register.Catalogue{Link: l, Types: Types()[:1]}).Text()))(s).Note
+		note := got(s.founders[0].Sign((&register.Catalogue{Link: l, Types: Types()[:1]}).Text()))(s).Note
+		if err := s.founders[0].Follow(s.register); err != nil { // it was never entered
+			s.Fatal(err)
+		}
+		return note
 	}},
 	{problem.KeyRevoked, "by a party that is revoked", func(s *scene) []byte {
 		p := s.admitted("lt")

@@ -74,48 +74,53 @@ func play(role, dir string) error {
 type process struct {
 	role  string
 	cmd   *exec.Cmd
-	stdin io.Closer
+	stdin io.Closer // its end ends the process
+	out   *bufio.Reader
 	said  string // file of what it wrote to standard error
 }
 
-// spawn starts a process and returns what it says once it stands. Where it ends
-// before, the error is in its own words.
-func spawn(role, dir, said string) (p *process, stands []byte, err error) {
+// spawn starts a process.
+func spawn(role, dir, said string) (p *process, err error) {
 	program, err := os.Executable()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	log, err := os.OpenFile(said, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	defer log.Close()
 	p = &process{role: role, cmd: exec.Command(program), said: said}
 	p.cmd.Env = append(os.Environ(), roleVariable+"="+role, dirVariable+"="+dir)
 	p.cmd.Stderr = log
 	if p.stdin, err = p.cmd.StdinPipe(); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	if err := p.cmd.Start(); err != nil {
-		return nil, nil, err
-	}
-	if stands, err = bufio.NewReader(out).ReadBytes('\n'); err == nil {
-		return p, stands, nil
+	p.out = bufio.NewReader(out)
+	return p, p.cmd.Start()
+}
+
+// stands waits until the process stands, and returns what it says then. Where it
+// ends before, the error is in its own words.
+func (p *process) stands() ([]byte, error) {
+	line, err := p.out.ReadBytes('\n')
+	if err == nil {
+		return line, nil
 	}
 	_ = p.cmd.Wait()
-	words, _ := os.ReadFile(said)
+	words, err := os.ReadFile(p.said)
 	lines := bytes.Split(bytes.TrimSpace(words), []byte("\n"))
-	return nil, nil, fmt.Errorf("the %s ended at its start: %s", role, lines[len(lines)-1])
+	return nil, errors.Join(fmt.Errorf("the %s ended at its start: %s", p.role, lines[len(lines)-1]), err)
 }
 
 // kill ends the process as kill -9 does. An error says that it had ended before.
 func (p *process) kill() error {
-	p.cmd.Process.Kill()
-	p.cmd.Wait()
+	_ = p.cmd.Process.Kill()
+	_ = p.cmd.Wait()
 	if status := p.cmd.ProcessState.Sys().(syscall.WaitStatus); !status.Signaled() || status.Signal() != syscall.SIGKILL {
 		return fmt.Errorf("the %s had ended by itself: %s", p.role, p.cmd.ProcessState)
 	}

@@ -181,22 +181,35 @@ func (s *scene) onlyAccepted() {
 // repeats are not refused: a text that was accepted is accepted, whatever
 // changed since, and adds nothing (SPEC §11.3, step 4).
 func (s *scene) repeats() {
-	for name, since := range map[string]func(*caller){
-		"as it was":                 func(*caller) {},
-		"its key is revoked":        func(c *caller) { s.revoke(c.Address, register.RingLocked) },
-		"its key is replaced":       func(c *caller) { s.desk(c.Address) },
-		"the receiver's is revoked": func(*caller) { s.revoke("fi.spoc", register.RingLocked) },
-		"another tried to send it":  func(c *caller) {},
+	for _, row := range []struct {
+		name  string
+		since func(*caller, *envelope.Envelope)
+	}{
+		{"as it was", func(*caller, *envelope.Envelope) {}},
+		{"another desk sent it too", func(_ *caller, e *envelope.Envelope) {
+			_, err := s.callers["no.spoc"].submit(e.Bytes())
+			s.refusal(err, problem.CertificateWrong)
+		}},
+		{"its keys are replaced", func(c *caller, _ *envelope.Envelope) { s.desk(c.Address) }},
+		{"its key is revoked", func(c *caller, _ *envelope.Envelope) { s.revoke(c.Address, register.RingLocked) }},
+		{"its recipient's is revoked", func(_ *caller, e *envelope.Envelope) { s.revoke(e.To, register.RingLocked) }},
 	} {
-		s.act(name, func() {
-			c := s.desk(s.fresh("se"))
-			e := c.message("fi.spoc")
+		s.act(row.name, func() {
+			c, to := s.desk(s.fresh("se")), s.desk(s.fresh("fi"))
+			e := c.message(to.Address)
 			first := c.accepted(e)
-			since(c)
+			row.since(c, e)
 			size := c.newest().Size
 			if again := c.accepted(e); again.Index != first.Index || c.audit.Size != size {
 				s.Errorf("accepted as entry %d, and again as %d of %d", first.Index, again.Index, c.audit.Size)
 			}
 		})
 	}
+	s.act("refused to one, accepted of its sender", func() {
+		c := s.desk(s.fresh("se"))
+		e := c.message("fi.spoc")
+		_, err := s.callers["no.spoc"].submit(e.Bytes())
+		s.refusal(err, problem.CertificateWrong)
+		c.accepted(e)
+	})
 }

@@ -29,6 +29,7 @@ type scene struct {
 	callers  map[signed.Address]*caller
 	accepts  map[signed.Hash]bool // texts whose acceptance was proven
 	other    *Exchange            // see foreign
+	followed int                  // of Entries
 	ee       []*signed.PrivateKey // see estonia
 	made     int                  // desks of strangers' names, see fresh
 	poster   *caller              // see sender
@@ -52,6 +53,7 @@ func perform(t *testing.T, plan Plan, conf broker.Config) *scene {
 		}
 	})
 	s.local = got(broker.NewClient(x.Broker()))(t)
+	s.followed = len(x.Entries)
 	s.register = got(register.Replay(append([][]byte{x.Federation()}, x.Entries...)))(t)
 	for _, h := range x.Hands {
 		s.call(h)
@@ -92,8 +94,8 @@ func (s *scene) enter(note []byte) {
 // follow enters what was made for the exchange since.
 func (s *scene) follow() {
 	s.Helper()
-	for _, note := range s.Entries[s.register.Size()-1:] {
-		s.enter(note)
+	for ; s.followed < len(s.Entries); s.followed++ {
+		s.enter(s.Entries[s.followed])
 	}
 }
 

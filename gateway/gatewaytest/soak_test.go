@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -36,18 +37,17 @@ func TestKill9(t *testing.T) {
 			}
 		})
 	}
-	killed := 0
 	for _, k := range kills {
 		if w.untilEnded(k.after); w.Failed() {
 			break
 		}
 		<-time.After(k.pause) // anywhere between two steps of anyone
-		killed += k.strike(w)
+		k.strike(w)
 	}
 	work.Wait()
 	took := time.Since(began)
 	w.check()
-	t.Logf("%d messages, %d kills in %.1f s; starts met %v", len(w.sent), killed, took.Seconds(), w.found)
+	t.Logf("%d messages, %d kills in %.1f s; starts met %v", len(w.sent), w.kills, took.Seconds(), w.found)
 }
 
 // deliver sends a message and waits until its sender holds the proof of its end.
@@ -78,6 +78,7 @@ type kill struct {
 	desk  *station // nil: the broker
 	both  bool     // desk and broker at once
 	long  bool     // the desk stays locked until it has consigned something
+	again bool     // kill it once more while it starts
 	loss  string   // what the broker's disk loses besides
 }
 
@@ -86,7 +87,7 @@ var losses = []string{"", "", "", "index", "tiles", "journal"}
 
 func (w *world) drawKills() (kills []kill) {
 	draw := func() kill {
-		return kill{after: w.rand.IntN(soakMessages * 9 / 10), pause: time.Duration(w.rand.Int64N(int64(30 * time.Millisecond)))}
+		return kill{after: w.rand.IntN(soakMessages * 9 / 10), pause: w.moment(30 * time.Millisecond), again: w.rand.IntN(4) == 0}
 	}
 	for range soakBrokerKills {
 		k := draw()
@@ -104,39 +105,59 @@ func (w *world) drawKills() (kills []kill) {
 	return kills
 }
 
-// strike kills and starts again. It returns how many it killed.
-func (k *kill) strike(w *world) int {
+func (w *world) moment(most time.Duration) time.Duration {
+	return time.Duration(w.rand.Int64N(int64(most)))
+}
+
+// strike kills and starts again.
+func (k *kill) strike(w *world) {
 	if k.desk == nil {
-		w.killBroker(k.loss)
-		return 1
+		k.killBroker(w)
+		return
 	}
 	k.desk.kill()
+	w.kills++
 	if k.both {
-		w.killBroker("")
+		k.killBroker(w)
+	}
+	if k.again {
+		w.killStarting(k.desk.spawn())
 	}
 	k.desk.start()
 	if k.long {
 		k.consignsLocked(w)
 	}
 	k.desk.unlock()
-	if k.both {
-		return 2
-	}
-	return 1
 }
 
 // killBroker kills the broker, takes something from its disk, and starts it.
-func (w *world) killBroker(loss string) {
+func (k *kill) killBroker(w *world) {
 	if err := w.broker.kill(); err != nil {
 		w.Error(err)
 	}
-	w.lose(loss)
+	w.kills++
+	w.lose(k.loss)
+	if k.again {
+		w.killStarting(w.spawnBroker())
+	}
 	if st := w.startBroker(); st.Stopped != "" || !st.Accepting {
-		w.Errorf("after the loss of %q the broker met %v and stopped: %s", loss, st.Found, st.Stopped)
+		w.Errorf("after the loss of %q the broker met %v and stopped: %s", k.loss, st.Found, st.Stopped)
 	}
 }
 
+// killStarting kills a process somewhere in its start.
+func (w *world) killStarting(p *process, err error) {
+	w.must(err)
+	<-time.After(w.moment(300 * time.Millisecond))
+	if err := p.kill(); err != nil {
+		w.Error(err)
+	}
+	w.kills++
+}
+
+// lose takes something from the disk of a broker that is not running.
 func (w *world) lose(loss string) {
+	kept := filepath.Join(w.Dir, "nats-of-last-time")
 	switch loss {
 	case "index":
 		for _, name := range []string{"index.db", "index.db-wal", "index.db-shm"} {
@@ -145,16 +166,15 @@ func (w *world) lose(loss string) {
 	case "tiles":
 		w.must(os.RemoveAll(w.data("log")))
 	case "journal":
-		// The first time keeps what is there; the next puts it back, and what
-		// was committed in between is lost.
-		kept := w.data("kept-nats")
-		if _, err := os.Stat(kept); err != nil {
-			w.must(copyFolder(w.data("nats"), kept))
-			return
+		// What was committed since the last kill is lost.
+		if _, err := os.Stat(kept); err == nil {
+			w.must(os.RemoveAll(w.data("nats")))
+			w.must(os.Rename(kept, w.data("nats")))
 		}
-		w.must(os.RemoveAll(w.data("nats")))
-		w.must(os.Rename(kept, w.data("nats")))
+		return
 	}
+	w.must(os.RemoveAll(kept))
+	w.must(copyFolder(w.data("nats"), kept))
 }
 
 // consignsLocked holds that a locked desk consigns, and no more.

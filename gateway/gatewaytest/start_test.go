@@ -1,12 +1,12 @@
 package gatewaytest
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -104,6 +104,19 @@ func (l *loss) stopped(st *broker.Status, reason string) (waits *sending) {
 		return err == nil && items[0].State == "queued" && items[0].Problem != nil && items[0].Problem.Code == problem.BrokerStopped, err
 	}))
 	return m
+}
+
+// restartDesks spares the test the pause that a stopped broker asks of desks.
+func (l *loss) restartDesks() {
+	var all sync.WaitGroup
+	for _, s := range l.world.desks {
+		all.Go(func() {
+			s.kill()
+			s.start()
+			s.unlock()
+		})
+	}
+	all.Wait()
 }
 
 // flushed waits until the tiles hold all that is committed.
@@ -245,6 +258,7 @@ func (l *loss) recordsCut() {
 	}
 	putBack()
 	l.startBroker()
+	l.restartDesks()
 	l.world.must(waits.sees("handed-over"))
 }
 
@@ -268,6 +282,7 @@ func (l *loss) tailLost() {
 	l.killed()
 	putBack()
 	l.startBroker()
+	l.restartDesks()
 	l.world.must(waits.sees("handed-over"))
 }
 
@@ -275,8 +290,8 @@ func (l *loss) dataDeleted() {
 	l.killed()
 	putBack := l.aside()
 	for range 2 {
-		if _, _, err := l.spawnBroker(); err == nil || !strings.Contains(err.Error(), "never starts empty") {
-			l.world.Fatalf("without its data the broker starts with: %v", err)
+		if words := l.refusedStart(); !strings.Contains(words, "never starts empty") {
+			l.world.Errorf("without its data the broker ends with: %s", words)
 		}
 	}
 	if _, err := os.Stat(l.data()); err == nil {
@@ -288,14 +303,10 @@ func (l *loss) dataDeleted() {
 
 // secondProcess starts another broker on the folder of the one that runs.
 func (l *loss) secondProcess() {
-	if _, _, err := l.spawnBroker(); err == nil || !strings.Contains(err.Error(), "in use") {
-		l.world.Fatalf("a second broker on the folder starts with: %v", err)
+	if words := l.refusedStart(); !strings.Contains(words, "in use") {
+		l.world.Errorf("a second broker on the folder ends with: %s", words)
 	}
-	ctx, cancel := context.WithTimeout(l.world.ctx, 10*time.Second)
-	defer cancel()
-	c, err := broker.NewClient(l.Exchange.Broker())
-	l.world.must(err)
-	if st, err := c.Status(ctx); err != nil || !st.Accepting {
-		l.world.Errorf("after it the first one says %+v, %v", st, err)
+	if st := l.brokerStatus(); !st.Accepting {
+		l.world.Errorf("after it the first one says %+v", st)
 	}
 }

@@ -31,8 +31,9 @@ type world struct {
 	rand   *rand.Rand
 	broker *process
 	desks  []*station
-	hand   *station // the third desk, where it is driven by hand
+	hand   *station       // the third desk, where it is driven by hand
 	found  map[string]int // what the starts of the broker met
+	kills  int
 
 	mu    sync.Mutex
 	ended *sync.Cond // one more message is handed over, or ctx ended
@@ -129,22 +130,36 @@ func (w *world) said(name string) string { return filepath.Join(w.Dir, "said", n
 func (w *world) data(name ...string) string {
 	return filepath.Join(append([]string{w.Exchange.Broker(), "data"}, name...)...)
 }
-func (w *world) spawnBroker() (*process, []byte, error) {
+
+func (w *world) spawnBroker() (*process, error) {
 	return spawn(roleBroker, w.Exchange.Broker(), w.said(roleBroker))
 }
 
 // startBroker starts the broker, whole or stopped, and tells how it stands.
-func (w *world) startBroker() broker.Status {
+func (w *world) startBroker() (st broker.Status) {
 	w.Helper()
-	p, stands, err := w.spawnBroker()
+	p, err := w.spawnBroker()
 	w.must(err)
 	w.broker = p
-	var st broker.Status
+	stands, err := p.stands()
+	w.must(err)
 	w.must(json.Unmarshal(stands, &st))
 	for _, f := range st.Found {
 		w.found[f]++
 	}
 	return st
+}
+
+// refusedStart starts a broker that must not start, and returns its words.
+func (w *world) refusedStart() string {
+	w.Helper()
+	p, err := w.spawnBroker()
+	w.must(err)
+	_, err = p.stands()
+	if err == nil {
+		w.Fatalf("a broker started that must not: %v", p.kill())
+	}
+	return err.Error()
 }
 
 // brokerStatus asks the broker that runs.
@@ -177,8 +192,7 @@ func (w *world) poll(what string, done func() bool) {
 func (w *world) end() {
 	for _, p := range append([]*process{w.broker}, processesOf(w.desks)...) {
 		if p != nil {
-			p.cmd.Process.Kill()
-			p.cmd.Wait()
+			_ = p.kill()
 		}
 	}
 	files, err := readFolder(w.said(""))
@@ -215,14 +229,21 @@ type station struct {
 	gate    gate // open while the desk is unlocked
 }
 
+func (s *station) spawn() (*process, error) {
+	return spawn(roleDesk, s.world.Desk(s.address), s.world.said(string(s.address)))
+}
+
 // start starts the desk and waits until it is served. It stays locked.
 func (s *station) start() {
-	p, _, err := spawn(roleDesk, s.world.Desk(s.address), s.world.said(string(s.address)))
+	p, err := s.spawn()
+	if err == nil {
+		s.process = p
+		_, err = p.stands()
+	}
 	if err != nil {
 		s.world.Error(err)
 		return
 	}
-	s.process = p
 	s.world.poll("the socket of "+string(s.address), func() bool {
 		_, err := s.Status(s.world.ctx)
 		return err == nil

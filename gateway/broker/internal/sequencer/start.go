@@ -452,23 +452,21 @@ func asError(reason *Stop) error {
 	return reason
 }
 
-// open reads a log's tiles. Without a head, or damaged, they are rebuilt.
-func (l *logState) open() error {
-	t, err := tree.Open(l.dir, l.key)
+// open reads a log's tiles; damaged ones are rebuilt.
+func (l *logState) open() (err error) {
 	var damage *auditlog.Damage
-	switch {
-	case errors.As(err, &damage):
-		return nil
-	case err != nil:
-		return err
-	case t.Flushed().Size > 0:
-		l.tiles = t
+	if l.tiles, err = tree.Open(l.dir, l.key); errors.As(err, &damage) {
+		l.tiles, err = nil, nil
 	}
-	return nil
+	return err
 }
 
-// take adds a leaf, and compares roots where the tiles end.
+// take adds a leaf, and compares roots where the tiles end. Where there are none
+// at all they are rebuilt, which holds no whole log in memory.
 func (l *logState) take(leaf []byte) {
+	if l.tiles != nil && l.tiles.Head().Size == 0 {
+		l.tiles = nil
+	}
 	if l.tiles != nil && l.side.Size() >= l.tiles.Head().Size {
 		l.ahead = append(l.ahead, leaf)
 	}

@@ -32,7 +32,7 @@ const (
 // OutboxStates and InboxStates list the states in the order of a message's life.
 var (
 	OutboxStates = []State{Queued, Accepted, Consigned, HandedOver, Refused, Expired, Withdrawn, Rejected}
-	InboxStates  = []State{Stored, Consigned, Opened, Failed, HandedOver, Refused}
+	InboxStates  = []State{Stored, Consigned, Opened, Failed, HandedOver, Refused, Expired, Withdrawn}
 )
 
 // Ended reports whether nothing more will happen to a message.
