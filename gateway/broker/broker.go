@@ -226,6 +226,7 @@ func (b *Broker) openEdge(context.Context) error {
 	b.edge = edge.New(edge.Config{
 		Certificate: cert,
 		Identify:    b.identify,
+		Register:    b.keys.register.Size,
 		Barred:      func(desk signed.Address) bool { return b.view().Revoked(desk, register.Online) },
 		Refusals:    b.tally,
 		Service:     b,

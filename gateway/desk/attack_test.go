@@ -324,3 +324,30 @@ func TestFalseRefusal(t *testing.T) {
 		t.Errorf("it is shown with %+v", p)
 	}
 }
+
+// A refusal that the log doesn't bear out ends nothing: the broker could deliver
+// the message all the same.
+func TestRefusalWithoutProof(t *testing.T) {
+	s := newStage(t)
+	se := s.unlocked("se.spoc")
+	s.ready(se)
+	hide := true
+	s.edge.set(func() {
+		s.edge.lie = func(_ signed.Address, answer any) {
+			if r, ok := answer.(*api.Refusal); ok && hide {
+				r.Proof, r.Catchup = "", nil
+			}
+		}
+	})
+	s.edge.enter(must(s.party("fi").Revoke("fi.spoc", "locked", signed.Time{})).Note)
+	id := send(t, se, request(t))
+	await(t, se, "a refusal without proof", func() bool {
+		o := outState(t, se, id)
+		return o.State != "queued" || o.Problem != nil
+	})
+	if o := outState(t, se, id); o.State != "queued" || o.Problem.Code != problem.ProofMissing {
+		t.Errorf("the message is %s with %+v", o.State, o.Problem)
+	}
+	s.edge.set(func() { hide = false })
+	awaitOut(t, se, id, "rejected")
+}

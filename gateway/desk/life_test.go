@@ -253,7 +253,48 @@ func TestClockPauses(t *testing.T) {
 	}
 }
 
-// Several recipients: each its envelope; who is blocked stops nobody else.
+// Several recipients: each has an envelope of its own, and who is blocked stops
+// nobody else.
+func TestSeveralRecipients(t *testing.T) {
+	s := newStage(t)
+	se, fi := s.unlocked("se.spoc"), s.unlocked("fi.spoc")
+	s.ready(se)
+	draft := request(t)
+	draft.To = []signed.Address{"no.spoc", "fi.spoc"}
+	sending, err := se.Send(ctx, draft)
+	if err != nil || len(sending.Messages) != 1 || len(sending.Blocked) != 1 {
+		t.Fatalf("sent as %+v, %v", sending, err)
+	}
+	if b := sending.Blocked[0]; b.To != "no.spoc" || b.Problem.Code != problem.UnknownDesk {
+		t.Errorf("blocked: %+v", b)
+	}
+	id := sending.Messages[0].ID
+	awaitIn(t, fi, id, "handed-over")
+	if m := must(fi.Read(ctx, id)); !strings.Contains(string(m.Body), `"recipients":["no.spoc","fi.spoc"]`) {
+		t.Error("an open sending has no roster")
+	}
+}
+
+// An erased message opens no more; its proofs stand.
+func TestErase(t *testing.T) {
+	s := newStage(t)
+	se, fi := s.unlocked("se.spoc"), s.unlocked("fi.spoc")
+	s.ready(se)
+	id := send(t, se, request(t))
+	awaitOut(t, se, id, "handed-over")
+	awaitIn(t, fi, id, "handed-over")
+	if err := fi.Erase(ctx, id); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := fi.Read(ctx, id); problem.CodeOf(err) != problem.UnknownMessage {
+		t.Errorf("erased, it reads: %v", err)
+	}
+	if v := must(fi.Verify(ctx, id)); v.Proven != 3 || len(v.Faults) != 0 {
+		t.Errorf("erased, it proves %+v", v)
+	}
+}
+
+// A draft is explained without being sent, and while locked.
 func TestExplain(t *testing.T) {
 	s := newStage(t)
 	se, _ := s.start("se.spoc")

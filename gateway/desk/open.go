@@ -161,7 +161,10 @@ func (d *Desk) judgeContent(e *envelope.Envelope, t *schema.Type, c *seal.Conten
 	if err := d.logs.Load().register.At(accepted.Register).DecideSealed(e.Agreement, body.Sealed); err != nil {
 		return nil, err
 	}
-	return body, d.repliesTo(&e.Header, t, body.Outcome)
+	if err := d.repliesTo(&e.Header, t, body.Outcome); err != nil {
+		return nil, err
+	}
+	return body, nil
 }
 
 // repliesTo holds that a reply names a message of its conversation that this

@@ -89,8 +89,9 @@ func (d *Desk) earlierAttempt(o store.OutboxItem, r *api.Refusal) (bool, error) 
 	return own, err
 }
 
-// rejected ends a message that the broker refused for good. Where the refusal
-// brings its proof the proof must hold; a false one ends nothing.
+// rejected ends a message that the broker refused for good. The refusal must
+// bring the proof that it is logged: without it a broker could say no to the
+// sender and deliver all the same. What lacks it, or is false, ends nothing.
 func (d *Desk) rejected(ctx context.Context, l *logs, o store.OutboxItem, r *api.Refusal) error {
 	p := r.Problem
 	end := func(tx *store.Tx) error {
@@ -101,8 +102,8 @@ func (d *Desk) rejected(ctx context.Context, l *logs, o store.OutboxItem, r *api
 	}
 	d.log.Warn("message refused by the broker", "id", o.ID, "code", p.Code, "problem", p.Detail)
 	if r.Proof == "" || r.Catchup == nil {
-		defer d.touch()
-		return d.store.Update(end)
+		err := problem.New(problem.ProofMissing, "refused by %s, and no entry of the log is shown for it", p.Code)
+		return errors.Join(err, d.stillQueued(o, err))
 	}
 	next, err := d.learn(ctx, l, r.Catchup)
 	if err != nil {

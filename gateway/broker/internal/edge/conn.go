@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"samband/certs"
+	"samband/gateway/problem"
 	"samband/gateway/signed"
 )
 
@@ -45,12 +46,14 @@ type conn struct {
 
 	mu     sync.Mutex
 	caller signed.Address // "" before the handshake named it
-	until  time.Time      // its certificate ends
+	chain  []*x509.Certificate
+	known  int64 // size of the register that the caller was identified by
 	closed bool
 }
 
 // identify is called in the handshake.
 func (c *conn) identify(chain []*x509.Certificate) error {
+	size := c.edge.cfg.Register()
 	caller, err := c.edge.cfg.Identify(chain)
 	if err != nil {
 		return err
@@ -60,7 +63,10 @@ func (c *conn) identify(chain []*x509.Certificate) error {
 	if c.closed {
 		return net.ErrClosed
 	}
-	c.caller, c.until = caller, chain[0].NotAfter
+	if !c.edge.desks.connect(caller) {
+		return problem.New(problem.BrokerBusy, "%s has %d connections", caller, MaxOfDesk)
+	}
+	c.caller, c.chain, c.known = caller, chain, size
 	c.edge.metrics.connected.WithLabelValues(string(caller)).Inc()
 	return nil
 }
@@ -75,16 +81,36 @@ func (c *conn) Close() error {
 	c.closed = true
 	<-c.slots
 	if c.caller != "" {
+		c.edge.desks.disconnect(c.caller)
 		c.edge.metrics.connected.WithLabelValues(string(c.caller)).Dec()
 	}
 	return err
 }
 
-// named returns who called, and when its certificate ends.
-func (c *conn) named() (signed.Address, time.Time) {
+// named returns who called.
+func (c *conn) named() signed.Address {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.caller, c.until
+	return c.caller
+}
+
+// still refuses a caller whose certificate ended, or who would not be let in by
+// the register as it is now: its party may have replaced a CA that was stolen.
+func (c *conn) still() error {
+	size := c.edge.cfg.Register()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if time.Now().After(c.chain[0].NotAfter) {
+		return problem.New(problem.CertificateRefused, "the certificate of %s has expired", c.caller)
+	}
+	if c.known == size {
+		return nil
+	}
+	if _, err := c.edge.cfg.Identify(c.chain); err != nil {
+		return err
+	}
+	c.known = size
+	return nil
 }
 
 type connKey struct{}
@@ -95,9 +121,7 @@ func withCaller(ctx context.Context, c net.Conn) context.Context {
 	return context.WithValue(ctx, connKey{}, c.(*tls.Conn).NetConn())
 }
 
-func callerOf(ctx context.Context) (signed.Address, time.Time) {
-	return ctx.Value(connKey{}).(*conn).named()
-}
+func connOf(ctx context.Context) *conn { return ctx.Value(connKey{}).(*conn) }
 
 // serverLog takes what net/http has to say. Failed handshakes are noise of the
 // open network: counted, never logged.

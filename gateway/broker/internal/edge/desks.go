@@ -10,8 +10,8 @@ import (
 	"samband/gateway/signed"
 )
 
-// desks keeps what the edge knows of each desk: how many of its requests are
-// under way, its budgets, and its refusals since they were last handed on. Only
+// desks keeps what the edge knows of each desk: its connections, how many of its
+// requests are under way, its budgets, and its refusals since they were last handed on. Only
 // desks that the register has get this far, so it stays small.
 type desks struct {
 	mu    sync.Mutex
@@ -19,9 +19,10 @@ type desks struct {
 }
 
 type desk struct {
-	requests int
-	budgets  map[api.Operation]*rate.Limiter
-	refusals int64
+	connections int
+	requests    int
+	budgets     map[api.Operation]*rate.Limiter
+	refusals    int64
 }
 
 func newDesks() *desks { return &desks{known: map[signed.Address]*desk{}} }
@@ -34,6 +35,25 @@ func (d *desks) of(address signed.Address) *desk {
 		d.known[address] = k
 	}
 	return k
+}
+
+// connect takes a slot for a connection; false when the desk has none left.
+// disconnect gives it back.
+func (d *desks) connect(address signed.Address) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	k := d.of(address)
+	if k.connections >= MaxOfDesk {
+		return false
+	}
+	k.connections++
+	return true
+}
+
+func (d *desks) disconnect(address signed.Address) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.of(address).connections--
 }
 
 // enter takes a slot for a request; false when the desk has none left. leave

@@ -1,8 +1,8 @@
 // Package edge is the broker's face to the desks: HTTPS in, a named caller and
 // bounded bytes out to the service behind it.
 //
-//	e := edge.New(edge.Config{Certificate: own, Identify: identify, Barred: barred,
-//		Refusals: logRefusals, Service: router, Log: log, Metrics: registry})
+//	e := edge.New(edge.Config{Certificate: own, Identify: identify, Register: size,
+//		Barred: barred, Refusals: logRefusals, Service: router, Log: log, Metrics: registry})
 //	go e.Serve(listener)
 //	…
 //	err := e.Shutdown(ctx)
@@ -11,8 +11,9 @@
 // turns the certificate chain into a desk's address; a chain that it refuses
 // never becomes a connection. Each request then passes, in this order:
 //
-//  1. Has its certificate ended, is the desk barred? This is asked each time, so
-//     a revocation acts at once on connections that are already there.
+//  1. Has its certificate ended, has its party another CA now, is the desk barred?
+//     This is asked each time, so a revocation, or a CA that replaces a stolen
+//     one, acts at once on connections that are already there.
 //  2. Does the desk have a slot free? One desk can't take all of the broker.
 //  3. Does the desk have budget left? A desk that is refused too often waits.
 //  4. Are headers, query, media type and body in their form and bounds?
@@ -49,6 +50,7 @@ import (
 // Bounds and pace of the edge.
 const (
 	MaxConnections = 4096                  // at once, of all callers, the unknown ones included
+	MaxOfDesk      = 64                    // of these, of one desk
 	MaxRequests    = 64                    // at once, of one desk, long polls included
 	MaxHeaders     = 16 << 10              // bytes of a request's header lines
 	BudgetBurst    = 60                    // final refusals of a desk on one operation in one go
@@ -71,8 +73,12 @@ type Config struct {
 	Certificate tls.Certificate // the broker's own
 
 	// Identify turns a chain into the address of a desk that the register has,
-	// or refuses it. It is asked once for each connection.
+	// or refuses it. It is asked in each handshake, and once more at the first
+	// request after the register has grown.
 	Identify func(chain []*x509.Certificate) (signed.Address, error)
+
+	// Register tells how many entries the register has.
+	Register func() int64
 
 	// Barred tells whether a desk's online ring is revoked now.
 	Barred func(desk signed.Address) bool

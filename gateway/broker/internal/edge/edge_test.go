@@ -11,6 +11,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -121,6 +122,7 @@ type bench struct {
 	parties  map[string]*party
 	metrics  *prometheus.Registry
 	log      *syncBuffer
+	entries  atomic.Int64 // of the register
 
 	mu      sync.Mutex
 	barred  map[signed.Address]bool
@@ -182,8 +184,8 @@ func newBench(t *testing.T) *bench {
 	own := must(certs.IssueBroker(brokerCA, caKey, []string{"127.0.0.1"}, &key.PublicKey, time.Now()))(t)
 	b.brokerCA = brokerCA
 	b.edge = New(Config{
-		Certificate: certs.Pair(own, key), Identify: b.identify, Barred: b.isBarred, Refusals: b.refusals,
-		Service: b.service, Log: slog.New(slog.NewJSONHandler(b.log, nil)), Metrics: b.metrics,
+		Certificate: certs.Pair(own, key), Identify: b.identify, Register: b.entries.Load,
+		Barred: b.isBarred, Refusals: b.refusals, Service: b.service, Log: slog.New(slog.NewJSONHandler(b.log, nil)), Metrics: b.metrics,
 	})
 	ln := must(net.Listen("tcp", "127.0.0.1:0"))(t)
 	b.url = "https://" + ln.Addr().String()
@@ -203,6 +205,8 @@ func newBench(t *testing.T) *bench {
 }
 
 func (b *bench) identify(chain []*x509.Certificate) (signed.Address, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	caOf := func(name string) *x509.Certificate {
 		if p := b.parties[name]; p != nil {
 			return p.ca
@@ -365,6 +369,63 @@ func TestOldTLSIsTurnedAway(t *testing.T) {
 	conf.MinVersion, conf.MaxVersion = tls.VersionTLS12, tls.VersionTLS12
 	if _, err := tls.Dial("tcp", strings.TrimPrefix(b.url, "https://"), conf); err == nil {
 		t.Fatal("TLS 1.2 was accepted")
+	}
+}
+
+// A party whose CA was stolen names another. Connections that the old one vouched
+// for are worth nothing from then on, and the desk's own comes back by itself.
+func TestAReplacedCAEndsLiveConnections(t *testing.T) {
+	b := newBench(t)
+	ctx := context.Background()
+	thief := b.client("se.spoc")
+	mine := b.pair(b.parties["se"], "se.spoc")
+	desk := b.clientOf(certs.ClientConfig(b.brokerCA, func() (*tls.Certificate, error) { return &mine, nil }))
+	for _, c := range []*api.Client{thief, desk} {
+		if _, err := c.Progress(ctx, api.Heads{}, api.Page{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	replaced := newParty(t, "se")
+	b.mu.Lock()
+	b.parties["se"] = replaced
+	b.mu.Unlock()
+	b.entries.Add(1)
+	mine = b.pair(replaced, "se.spoc")
+	for _, c := range []*api.Client{thief, desk} {
+		if _, err := c.Progress(ctx, api.Heads{}, api.Page{}); codeOf(t, err) != problem.CertificateRefused {
+			t.Errorf("by a certificate of the old CA: %v", err)
+		}
+	}
+	if _, err := desk.Progress(ctx, api.Heads{}, api.Page{}); err != nil {
+		t.Errorf("by a certificate of the new CA: %v", err)
+	}
+	if _, err := thief.Progress(ctx, api.Heads{}, api.Page{}); codeOf(t, err) != problem.CertificateRefused {
+		t.Errorf("by a new connection with the old certificate: %v", err)
+	}
+}
+
+// The connections of one desk leave room for the others.
+func TestOneDeskCantTakeAllConnections(t *testing.T) {
+	b := newBench(t)
+	conf := b.tls(b.parties["se"], "se.spoc")
+	open := func() error { // an edge that takes us speaks first
+		c, err := tls.Dial("tcp", strings.TrimPrefix(b.url, "https://"), conf)
+		if err == nil {
+			t.Cleanup(func() { c.Close() })
+			_, err = c.Read(make([]byte, 1))
+		}
+		return err
+	}
+	for range MaxOfDesk {
+		if err := open(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if open() == nil {
+		t.Errorf("a desk has more than %d connections", MaxOfDesk)
+	}
+	if _, err := b.client("fi.spoc").Progress(context.Background(), api.Heads{}, api.Page{}); err != nil {
+		t.Errorf("another desk: %v", err)
 	}
 }
 

@@ -39,7 +39,7 @@ func (e *Edge) route(route api.Route, act action) http.Handler {
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := time.Now()
-		caller, _ := callerOf(r.Context())
+		caller := connOf(r.Context()).named()
 		e.metrics.lastSeen.WithLabelValues(string(caller)).SetToCurrentTime()
 		answer, err := e.pass(w, r, route, act)
 		status := e.answer(w, route, caller, answer, err)
@@ -55,12 +55,10 @@ func (r refusedHere) Unwrap() error { return r.error }
 // pass lets a request through the edge's checks, in the order that the package
 // comment gives, and on to the service.
 func (e *Edge) pass(w http.ResponseWriter, r *http.Request, route api.Route, act action) (any, error) {
-	caller, until := callerOf(r.Context())
-	if time.Now().After(until) {
-		return nil, refusedHere{problem.New(problem.CertificateRefused, "the certificate of %s has expired", caller)}
-	}
-	if e.cfg.Barred(caller) {
-		return nil, barred(caller)
+	from := connOf(r.Context())
+	caller := from.named()
+	if err := e.admit(from); err != nil {
+		return nil, err
 	}
 	if !e.desks.enter(caller) {
 		return nil, refusedHere{problem.New(problem.BrokerBusy, "%s has %d requests under way", caller, MaxRequests)}
@@ -76,14 +74,23 @@ func (e *Edge) pass(w http.ResponseWriter, r *http.Request, route api.Route, act
 	ctx, cancel := e.bound(r.Context(), c)
 	defer cancel()
 	answer, err := e.act(ctx, act, c)
-	if polls(route) && e.cfg.Barred(caller) { // since it began to wait
-		return nil, barred(caller)
+	if polls(route) {
+		if err := e.admit(from); err != nil { // since it began to wait
+			return nil, err
+		}
 	}
 	return answer, err
 }
 
-func barred(desk signed.Address) error {
-	return refusedHere{problem.New(problem.DeskBarred, "the online ring of %s is revoked", desk)}
+// admit refuses a caller that may have been let in once and is no more.
+func (e *Edge) admit(from *conn) error {
+	if desk := from.named(); e.cfg.Barred(desk) {
+		return refusedHere{problem.New(problem.DeskBarred, "the online ring of %s is revoked", desk)}
+	}
+	if err := from.still(); err != nil {
+		return refusedHere{err}
+	}
+	return nil
 }
 
 // budgeted tells which calls leave an entry in the log when they are refused.
@@ -136,6 +143,9 @@ func (e *Edge) answer(w http.ResponseWriter, route api.Route, caller signed.Addr
 	body, err = encode(refusal.Document())
 	if err != nil {
 		body, _ = json.Marshal((&api.Refusal{Problem: refusal.Problem}).Document())
+	}
+	if code == problem.CertificateRefused || code == problem.DeskBarred {
+		w.Header().Set("Connection", "close") // a renewed certificate comes by a new one
 	}
 	if pause := max(refusal.RetryAfter, api.RetryAfter(code)); pause > 0 {
 		w.Header().Set("Retry-After", api.FormatRetryAfter(pause))

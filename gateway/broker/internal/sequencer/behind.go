@@ -15,6 +15,11 @@ const (
 	// maxBehind is how many groups the index may trail the writer before the
 	// writer waits for it.
 	maxBehind = 512
+	// busy is how many records a group has when many callers wait; the applier
+	// then lingers for more groups, since one large batch costs the index far less
+	// than many small ones. A quiet broker wakes desks at once.
+	busy   = 8
+	linger = 10 * time.Millisecond
 	// flushEvery is how long leaves may wait for their tiles: with the time that
 	// writing takes, less than a second.
 	flushEvery = 500 * time.Millisecond
@@ -70,6 +75,17 @@ func (b *backlog) take() []trailing {
 	return groups
 }
 
+// more returns the groups that come within a while.
+func (b *backlog) more(within time.Duration) []trailing {
+	time.Sleep(within)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	groups := b.groups
+	b.groups = nil
+	b.cond.Broadcast()
+	return groups
+}
+
 func (b *backlog) close() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -104,6 +120,9 @@ func (s *Sequencer) apply() {
 		behind := s.behind.take()
 		if len(behind) == 0 {
 			return
+		}
+		if last := behind[len(behind)-1]; len(last.group.Entries) >= busy {
+			behind = append(behind, s.behind.more(linger)...)
 		}
 		groups := make([]*Group, len(behind))
 		woken := map[signed.Address]bool{}

@@ -15,7 +15,9 @@ const maxJump = time.Minute
 //
 // A wall clock that jumps forward would let messages expire that had days to
 // live, so time is in doubt after a jump, and after a start, which can't tell a
-// pause from a jump. A desk whose own clock agrees lifts the doubt.
+// pause from a jump; nor, where the newest record lies ahead of the wall clock,
+// from a jump that was logged and put right since. A desk whose own clock agrees
+// lifts the doubt.
 type logClock struct {
 	clock Clock
 
@@ -32,7 +34,7 @@ func (c *logClock) begin(last signed.Time) {
 	defer c.mu.Unlock()
 	c.wall, c.elapsed = c.clock.Wall(), c.clock.Elapsed()
 	c.last = last
-	c.doubt = !last.IsZero() && c.wall.Sub(last.Go()) > maxJump
+	c.doubt = !last.IsZero() && c.wall.Sub(last.Go()).Abs() > maxJump
 }
 
 // now returns logged time, and looks out for jumps.

@@ -63,6 +63,7 @@ func TestClockAtStart(t *testing.T) {
 		signed.At(now):                  false,
 		signed.At(now.Add(-time.Hour)):  true,
 		signed.At(now.Add(time.Minute)): false,
+		signed.At(now.Add(time.Hour)):   true, // a jump was logged, and the clock put right since
 	} {
 		l := logClock{clock: &setClock{wall: now}}
 		l.begin(last)
