@@ -289,7 +289,8 @@ func TestHandshake(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			a, b := net.Pipe()
 			defer a.Close()
-			broker := tls.Server(a, ServerConfig(Pair(server, key), func(chain []*x509.Certificate) error {
+			pair := Pair(server, key)
+			broker := tls.Server(a, ServerConfig(func() (*tls.Certificate, error) { return &pair, nil }, func(chain []*x509.Certificate) error {
 				_, err := Check(chain, exchange, se.caOf, clock)
 				return err
 			}))

@@ -13,13 +13,16 @@ func Pair(cert *x509.Certificate, key *ecdsa.PrivateKey) tls.Certificate {
 
 // ServerConfig is a broker's side of a connection: TLS 1.3, and whoever calls
 // shows a certificate, which check accepts or refuses. check is called for
-// resumed connections too; call Check in it.
-func ServerConfig(own tls.Certificate, check func(chain []*x509.Certificate) error) *tls.Config {
+// resumed connections too; call Check in it. current is asked at each handshake,
+// so that a renewed certificate needs no restart.
+func ServerConfig(current func() (*tls.Certificate, error), check func(chain []*x509.Certificate) error) *tls.Config {
 	return &tls.Config{
-		MinVersion:   tls.VersionTLS13,
-		Certificates: []tls.Certificate{own},
-		NextProtos:   []string{"h2"},
-		ClientAuth:   tls.RequireAnyClientCert,
+		MinVersion: tls.VersionTLS13,
+		NextProtos: []string{"h2"},
+		ClientAuth: tls.RequireAnyClientCert,
+		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+			return current()
+		},
 		VerifyConnection: func(state tls.ConnectionState) error {
 			return check(state.PeerCertificates)
 		},

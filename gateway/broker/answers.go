@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"samband/gateway/api"
+	"samband/gateway/auditlog"
 	"samband/gateway/broker/internal/sequencer"
 	"samband/gateway/problem"
 )
@@ -129,11 +130,27 @@ func (a *answering) logged(ctx context.Context, r *api.Refusal, e *sequencer.Eve
 		// The first refusal of this text stands.
 		out = api.Refusal{Problem: problem.New(e.Code, "the text was refused before")}
 	}
-	var err error
-	if out.Proof, err = a.proof(ctx, e); err != nil {
+	var errs [2]error
+	out.Proof, errs[0] = a.proof(ctx, e)
+	out.End, errs[1] = a.again(out.End)
+	if err := errors.Join(errs[:]...); err != nil {
 		return err
 	}
 	return a.withCatchup(&out)
+}
+
+// again proves a fact under this answer's checkpoint, which is later than the
+// one that it was proven under: the refusal that shows it was logged since.
+func (a *answering) again(f *api.Fact) (*api.Fact, error) {
+	if f == nil {
+		return nil, nil
+	}
+	before, err := auditlog.ParseProof([]byte(f.Proof))
+	if err != nil {
+		return nil, err
+	}
+	proof, err := a.seq.Prove(before.Entry, a.points)
+	return &api.Fact{Event: f.Event, Note: f.Note, Proof: string(proof)}, err
 }
 
 func (a *answering) withCatchup(r *api.Refusal) error {

@@ -78,6 +78,7 @@ type Broker struct {
 	router   *router.Router
 	edge     *edge.Edge
 	waiters  *waiters
+	identity *identity
 	restored *restored
 
 	desks, monitor, local net.Listener
@@ -186,6 +187,7 @@ func (b *Broker) openWriter(ctx context.Context) (err error) {
 		Shown:       shown,
 		Keep:        b.keepShown,
 		Wake:        b.wakeAll,
+		Expired:     func(m *sequencer.Message) { b.metrics.message(m.Type, m.Urgency, string(m.End.Kind)) },
 	})
 	b.router = router.New(writer{b})
 	return err
@@ -218,13 +220,13 @@ func (b *Broker) listen(context.Context) (err error) {
 }
 
 func (b *Broker) openEdge(context.Context) error {
-	cert, err := b.keys.certificate(b.settings.Hosts, b.cfg.Clock.Wall())
-	if err != nil {
+	b.identity = &identity{keys: b.keys, hosts: b.settings.Hosts, now: b.cfg.Clock.Wall}
+	if _, err := b.identity.current(); err != nil {
 		return err
 	}
-	b.registry.MustRegister(gauges{b, cert.Leaf.NotAfter})
+	b.registry.MustRegister(gauges{b})
 	b.edge = edge.New(edge.Config{
-		Certificate: cert,
+		Certificate: b.identity.current,
 		Identify:    b.identify,
 		Register:    b.keys.register.Size,
 		Barred:      func(desk signed.Address) bool { return b.view().Revoked(desk, register.Online) },
@@ -233,7 +235,15 @@ func (b *Broker) openEdge(context.Context) error {
 		Log:         b.cfg.Log,
 		Metrics:     b.registry,
 	})
+	b.expect()
 	return nil
+}
+
+// expect tells the edge which desks there are.
+func (b *Broker) expect() {
+	for _, desk := range b.view().Desks() {
+		b.edge.Expect(desk.Address)
+	}
 }
 
 func (b *Broker) view() register.View { return b.keys.register.Now() }

@@ -42,7 +42,7 @@ func (b *Broker) Rival(bend func(sequencer.Journal) sequencer.Journal) (*sequenc
 		Journal: bend(journal{b.store}), Archive: b.archive, Index: b.index,
 		AuditDir: b.settings.audit(), RegistryDir: b.settings.registry(),
 		Clock: b.cfg.Clock, Log: b.cfg.Log, Metrics: sequencer.NewMetrics(prometheus.NewRegistry()),
-		Keep: b.keepShown, Wake: func([]signed.Address) {},
+		Keep: b.keepShown, Wake: func([]signed.Address) {}, Expired: func(*sequencer.Message) {},
 	})
 	return s, err
 }
@@ -54,3 +54,6 @@ func (b *Broker) readKeys() (*keyring, error) {
 	}
 	return loadKeys(b.settings, federation)
 }
+
+// Checkpoint is the audit log's newest.
+func (b *Broker) Checkpoint() string { return string(b.seq.Checkpoints().Audit) }

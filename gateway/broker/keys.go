@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"samband/certs"
@@ -115,16 +116,35 @@ func readCA(s Settings) (*x509.Certificate, *ecdsa.PrivateKey, error) {
 	return ca, key, err
 }
 
-// certificate issues the broker a fresh server certificate, with a key that
-// never leaves memory.
-func (k *keyring) certificate(hosts []string, now time.Time) (tls.Certificate, error) {
+// An identity is the broker's server certificate. It issues itself a new one,
+// with a key that never leaves memory, when a third of its life is over, so a
+// broker that runs for months never falls silent.
+type identity struct {
+	keys  *keyring
+	hosts []string
+	now   func() time.Time
+
+	mu   sync.Mutex // over pair
+	pair *tls.Certificate
+}
+
+// current is the certificate to show now.
+func (i *identity) current() (*tls.Certificate, error) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	now := i.now()
+	if i.pair != nil && now.Before(i.pair.Leaf.NotAfter.Add(-certs.Lifetime*2/3)) {
+		return i.pair, nil
+	}
 	key, err := certs.NewKey()
 	if err != nil {
-		return tls.Certificate{}, err
+		return nil, err
 	}
-	cert, err := certs.IssueBroker(k.ca, k.caKey, hosts, &key.PublicKey, now)
+	cert, err := certs.IssueBroker(i.keys.ca, i.keys.caKey, i.hosts, &key.PublicKey, now)
 	if err != nil {
-		return tls.Certificate{}, err
+		return nil, err
 	}
-	return certs.Pair(cert, key), nil
+	pair := certs.Pair(cert, key)
+	i.pair = &pair
+	return i.pair, nil
 }

@@ -134,7 +134,11 @@ func TestStoreFull(t *testing.T) {
 		t.Error("the metrics say that the broker accepts")
 	}
 	se.accepted(open[0]) // what is known is answered
-	for _, e := range open {
+	// A withdrawal of what never came frees nothing; one of what lies here does.
+	_, err = se.state(se.statement(envelope.Withdrawn, se.envelope("fi.spoc")))
+	wants(t, err, problem.StoreFull)
+	se.stated(se.statement(envelope.Withdrawn, open[0]))
+	for _, e := range open[1:] {
 		fi.stated(fi.consignment(e.TextHash()))
 	}
 	e := se.envelope("fi.spoc")
@@ -178,5 +182,19 @@ func TestBudget(t *testing.T) {
 	b.stop()
 	if audit, _ := w.checkLogs(); audit.Size != int64(refused)+1 {
 		t.Errorf("%d refusals, and the log has %d entries", refused, audit.Size)
+	}
+}
+
+// A refusal is remembered no longer than a message may live, whatever the text
+// says: it bears no signature that anyone believed.
+func TestRefusalIsForgotten(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.start()
+	se := w.desks["se.spoc"]
+	_, err := se.submit(se.envelope("fi.spoc", func(h *envelope.Header) { h.Expires = h.Created.Add(200 * 365 * 24 * time.Hour) }))
+	r := w.prove(wants(t, err, problem.DatesInvalid).Proof)
+	if life := r.Until.Sub(r.Time); life != envelope.MaxLifetime {
+		t.Errorf("it is remembered for %s", life)
 	}
 }

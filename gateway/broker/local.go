@@ -72,6 +72,7 @@ func (b *Broker) Enter(ctx context.Context, note []byte) (*Entered, error) {
 	if err != nil {
 		return nil, err
 	}
+	b.expect()
 	for _, desk := range b.view().Desks() {
 		b.waiters.wake(desk.Address)
 	}

@@ -3,7 +3,6 @@ package broker
 import (
 	"context"
 	"runtime/debug"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -75,10 +74,7 @@ func (m *metrics) stated(of *sequencer.Message, e *sequencer.Event) {
 }
 
 // gauges read what is so at the moment of a scrape.
-type gauges struct {
-	b       *Broker
-	expires time.Time // of the broker's certificate
-}
+type gauges struct{ b *Broker }
 
 func desc(name, help string, labels ...string) *prometheus.Desc {
 	return prometheus.NewDesc(name, help, labels, nil)
@@ -104,7 +100,9 @@ func (g gauges) Collect(ch chan<- prometheus.Metric) {
 	send := func(d *prometheus.Desc, v float64, labels ...string) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 	}
-	send(certificate, float64(g.expires.Unix()), "broker")
+	if pair, err := g.b.identity.current(); err == nil {
+		send(certificate, float64(pair.Leaf.NotAfter.Unix()), "broker")
+	}
 	open := 0.0
 	if g.b.accepting(context.Background()) == nil {
 		open = 1

@@ -187,7 +187,7 @@ func (d *Desk) stillQueued(o store.OutboxItem, err error) error {
 	if !ok || p.Code == o.Code {
 		return nil
 	}
-	d.touch()
+	defer d.touch()
 	return d.store.Update(func(tx *store.Tx) error {
 		return tx.SetOutbox(o.ID, o.State, p.Code, p.Detail)
 	})

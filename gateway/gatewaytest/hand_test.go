@@ -2,6 +2,7 @@ package gatewaytest
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"samband/certs"
@@ -66,14 +67,17 @@ func (h *witness) receives() (items []string) {
 	return items
 }
 
-// handOver says of everything in its inbox that it holds and has opened it.
-func (h *witness) handOver() {
+// handOver says of these messages in its inbox that it holds and has opened them.
+func (h *witness) handOver(these ...*sending) {
 	h.world.Helper()
 	a, err := h.client.Inbox(h.ctx, api.Heads{}, api.Page{Limit: api.MaxLimit})
 	h.must(err)
 	for _, i := range a.Items {
 		e, err := envelope.Parse(i.Envelope)
 		h.must(err)
+		if !slices.ContainsFunc(these, func(m *sending) bool { return m.id == e.ID }) {
+			continue
+		}
 		consignment, err := h.Consign(e.TextHash(), h.audit, h.view.Head(), time.Now())
 		h.must(err)
 		handover, err := h.State(envelope.Statement{Event: envelope.HandedOver, Message: e.TextHash()}, h.audit, h.view.Head(), time.Now())

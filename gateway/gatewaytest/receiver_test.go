@@ -87,8 +87,16 @@ func (s *scene) await(address signed.Address, done func() bool) {
 	}
 }
 
-// receiverGoesOn shows that a good message still arrives, and that nobody is
-// accused.
+// sees tells whether a desk shows a message that it sent in a state.
+func (s *scene) sees(address signed.Address, id signed.ID, state string) func() bool {
+	return func() bool {
+		items, err := s.Desks[address].Outbox(s.Context(), desk.Query{ID: id})
+		return err == nil && items[0].State == state
+	}
+}
+
+// receiverGoesOn shows that a good message still arrives, that what was refused
+// answered nothing, and that nobody is accused.
 func (s *scene) receiverGoesOn() {
 	by, fi := s.callers["se.spoc"], s.Desks["fi.spoc"]
 	e := sealing(request())(s, by)
@@ -97,6 +105,11 @@ func (s *scene) receiverGoesOn() {
 	m := got(fi.Read(s.Context(), e.ID))(s)
 	if !strings.Contains(string(m.Body), "Kapellskär") {
 		s.Errorf("the officer reads %s", m.Body)
+	}
+	for _, asked := range got(fi.Outbox(s.Context(), desk.Query{}))(s) {
+		if asked.Deadline == nil || !asked.Deadline.Answered.IsZero() {
+			s.Errorf("a refused answer left the clock of message %s at %+v", asked.ID, asked.Deadline)
+		}
 	}
 	if v := got(fi.Verify(s.Context(), signed.ID{}))(s); len(v.Evidence)+len(v.Faults) != 0 {
 		s.Errorf("the broker is accused: %+v %+v", v.Evidence, v.Faults)
@@ -317,6 +330,10 @@ func answering(typ, file string, bend func(*envelope.Header)) func(*scene, *call
 			To: []signed.Address{"se.spoc"}, Type: "INFO_REQUEST", Body: []byte(request()),
 		}))(s)
 		asked := sending.Messages[0]
+		s.await("fi.spoc", s.sees("fi.spoc", asked.ID, "accepted"))
+		by.newest()
+		by.stated(by.consigns(asked.Message))
+		s.await("fi.spoc", s.sees("fi.spoc", asked.ID, "consigned"))
 		h, c := s.unsealed(by, typ, caseFile(file))
 		h.Conversation, h.InReplyTo = asked.Conversation, asked.Message
 		bend(h)

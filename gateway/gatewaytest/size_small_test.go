@@ -10,6 +10,7 @@ import "time"
 const (
 	soakMessages    = 60
 	soakBrokerKills = 3
-	soakDeskKills   = 1 // of each desk
-	soakPatience    = 4 * time.Minute
+	soakDeskKills   = 1    // of each desk
+	soakTwoDesks    = true // the third stands still: each one costs seconds of scrypt
+	soakPatience    = 8 * time.Minute
 )

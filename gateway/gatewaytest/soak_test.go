@@ -20,7 +20,7 @@ const inFlight = 4
 // exactly once, every proof verifies, the logs verify, both mailboxes agree.
 func TestKill9(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, soakPatience, false)
+	w := newWorld(t, soakPatience, soakTwoDesks)
 	began := time.Now()
 	kills := w.drawKills()
 

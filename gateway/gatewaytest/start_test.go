@@ -2,6 +2,7 @@ package gatewaytest
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -25,6 +26,7 @@ type loss struct {
 	*witness
 	se, fi *station
 	ended  *envelope.Envelope // of the witness, handed over
+	open   []*sending         // to the witness
 	n      int
 }
 
@@ -33,7 +35,7 @@ type loss struct {
 // nothing is accepted.
 func TestStart(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, 4*time.Minute, true)
+	w := newWorld(t, 8*time.Minute, true)
 	l := &loss{world: w, witness: w.witness(), fi: w.desks[0], se: w.desks[1]}
 	m, e := l.write("from the witness", l.fi)
 	l.world.must(m.arrives("handed-over"))
@@ -47,8 +49,7 @@ func TestStart(t *testing.T) {
 		{"tiles deleted", l.tilesDeleted},
 		{"JOURNAL ahead of records", l.recordsTorn},
 		{"JOURNAL's last groups lost", l.journalLost},
-		{"records cut behind the log", l.recordsCut},
-		{"everything cut behind a checkpoint that a desk holds", l.tailLost},
+		{"cut behind the tiles, and behind a checkpoint that a desk holds", l.cut},
 		{"data deleted", l.dataDeleted},
 		{"a second process", l.secondProcess},
 	} {
@@ -56,7 +57,7 @@ func TestStart(t *testing.T) {
 		arm.lose()
 		l.pass()
 	}
-	l.handOver()
+	l.handOver(l.open...)
 	w.check()
 }
 
@@ -75,6 +76,14 @@ func (l *loss) mails(from, to *station) *sending {
 	m, err := from.send(fmt.Sprintf("start %d", l.n), to)
 	l.world.must(err)
 	return m
+}
+
+// opens has a desk send to the witness a message that stays open.
+func (l *loss) opens() {
+	l.world.Helper()
+	m := l.mails(l.se, l.hand)
+	l.world.must(m.sees("accepted"))
+	l.open = append(l.open, m)
 }
 
 func (l *loss) killed() {
@@ -130,18 +139,6 @@ func (l *loss) flushed() {
 	})
 }
 
-// aside puts the data folder aside until the function it returns puts it back.
-func (l *loss) aside() (putBack func()) {
-	l.world.Helper()
-	true_ := filepath.Join(l.Dir, "data-aside")
-	l.world.must(os.Rename(l.data(), true_))
-	return func() {
-		l.world.Helper()
-		l.world.must(os.RemoveAll(l.data()))
-		l.world.must(os.Rename(true_, l.data()))
-	}
-}
-
 // keep copies the data folder of a killed broker.
 func (l *loss) keep(name string) (kept string) {
 	l.world.Helper()
@@ -151,8 +148,7 @@ func (l *loss) keep(name string) (kept string) {
 }
 
 func (l *loss) indexDeleted() {
-	open := l.mails(l.se, l.hand) // stays open
-	l.world.must(open.sees("accepted"))
+	l.opens()
 	before := l.answers(l.ended)
 	l.killed()
 	l.lose("index")
@@ -186,7 +182,7 @@ func (l *loss) tilesDeleted() {
 
 // recordsTorn cuts the last write to the records short, as a kill within it does.
 func (l *loss) recordsTorn() {
-	l.world.must(l.mails(l.se, l.hand).sees("accepted"))
+	l.opens()
 	before := l.receives()
 	l.killed()
 	segments, err := filepath.Glob(l.data("records", "*.records"))
@@ -209,14 +205,12 @@ func (l *loss) journalLost() {
 	kept := l.keep("data-before")
 	l.startBroker()
 	l.pass()
-	l.world.must(l.mails(l.se, l.hand).sees("accepted"))
-	before := l.receives()
-	l.world.must(l.fi.Lock(l.world.ctx))
-	unheard := l.mails(l.se, l.fi)
-	l.world.must(unheard.sees("consigned"))
+	unheard := l.mails(l.se, l.hand)
+	l.world.must(unheard.sees("accepted"))
+	l.opens()
 	l.se.kill()
-	l.fi.unlock()
-	l.world.must(unheard.arrives("handed-over"))
+	l.handOver(unheard)
+	before := l.receives()
 
 	l.killed()
 	l.world.must(os.RemoveAll(l.data("nats")))
@@ -231,64 +225,62 @@ func (l *loss) journalLost() {
 	l.poll("the open message to come again", func() bool { return slices.Equal(before, l.receives()) })
 }
 
-// recordsCut sets JOURNAL and records back behind the tiles.
-func (l *loss) recordsCut() {
+// cut sets the broker's disk back. With everything set back nothing there shows
+// it; a desk that knows better does, with a checkpoint that the broker signed.
+// With JOURNAL and records set back, the tiles show it.
+func (l *loss) cut() {
 	l.killed()
-	kept := l.keep("data-cut")
+	old := l.keep("data-old")
 	l.startBroker()
 	l.pass()
 	l.flushed()
 	l.killed()
-	putBack := l.aside()
-	l.world.must(copyFolder(filepath.Join(l.Dir, "data-aside", "log"), filepath.Join(kept, "log")))
-	l.world.must(os.Rename(kept, l.data()))
-	log, err := readFolder(l.data("log"))
-	l.world.must(err)
-	st := l.startBroker()
-	waits := l.stopped(&st, "records-lost")
-	l.killed()
-	if after, err := readFolder(l.data("log")); err != nil || len(after) != len(log) {
-		l.world.Errorf("a stopped broker changed the log's files (%v)", err)
-	} else {
-		for name, content := range log {
-			if after[name] != content {
-				l.world.Errorf("a stopped broker changed %s", name)
-			}
-		}
-	}
-	putBack()
-	l.startBroker()
-	l.restartDesks()
-	l.world.must(waits.sees("handed-over"))
-}
+	whole := filepath.Join(l.Dir, "data-whole")
+	l.world.must(os.Rename(l.data(), whole))
 
-// tailLost sets everything back: nothing on the broker's disk shows it. A desk
-// that knows better does, with a checkpoint that the broker signed.
-func (l *loss) tailLost() {
-	l.killed()
-	kept := l.keep("data-old")
-	l.startBroker()
-	l.pass()
-	l.killed()
-	putBack := l.aside()
-	l.world.must(os.Rename(kept, l.data()))
+	l.world.must(copyFolder(old, l.data()))
 	l.startBroker()
 	l.poll("the broker to see that a tail is lost", func() bool { return l.brokerStatus().Stopped != "" })
-	waits := l.stopped(l.brokerStatus(), "tail-lost")
+	first := l.stopped(l.brokerStatus(), "tail-lost")
 	l.killed()
 	if st := l.startBroker(); !strings.HasPrefix(st.Stopped, "tail-lost: ") {
 		l.world.Errorf("started again, the broker forgot what it was shown: %+v", st)
 	}
 	l.killed()
-	putBack()
+
+	l.world.must(os.RemoveAll(l.data()))
+	l.world.must(copyFolder(old, l.data()))
+	l.world.must(os.RemoveAll(l.data("log")))
+	l.world.must(copyFolder(filepath.Join(whole, "log"), l.data("log")))
+	st := l.startBroker()
+	second := l.stopped(&st, "records-lost")
+	l.killed()
+	l.sameLog(filepath.Join(whole, "log"))
+
+	l.world.must(os.RemoveAll(l.data()))
+	l.world.must(os.Rename(whole, l.data()))
 	l.startBroker()
 	l.restartDesks()
-	l.world.must(waits.sees("handed-over"))
+	l.world.must(first.sees("handed-over"))
+	l.world.must(second.sees("handed-over"))
+}
+
+// sameLog holds that a broker that may change nothing changed nothing.
+func (l *loss) sameLog(dir string) {
+	l.world.Helper()
+	before, err := readFolder(dir)
+	l.world.must(err)
+	after, err := readFolder(l.data("log"))
+	l.world.must(err)
+	if !maps.Equal(before, after) {
+		l.world.Error("a stopped broker changed the log's files")
+	}
 }
 
 func (l *loss) dataDeleted() {
 	l.killed()
-	putBack := l.aside()
+	gone := filepath.Join(l.Dir, "data-gone")
+	l.world.must(os.Rename(l.data(), gone))
 	for range 2 {
 		if words := l.refusedStart(); !strings.Contains(words, "never starts empty") {
 			l.world.Errorf("without its data the broker ends with: %s", words)
@@ -297,7 +289,7 @@ func (l *loss) dataDeleted() {
 	if _, err := os.Stat(l.data()); err == nil {
 		l.world.Error("a broker that refused to start made a data folder")
 	}
-	putBack()
+	l.world.must(os.Rename(gone, l.data()))
 	l.startBroker()
 }
 

@@ -165,8 +165,8 @@ func (t Time) Unix() int64        { return t.unix }
 // Add moves t by d, cut to whole seconds.
 func (t Time) Add(d time.Duration) Time { return Time{t.unix + int64(d/time.Second)} }
 
-// Sub returns t-u.
-func (t Time) Sub(u Time) time.Duration { return time.Duration(t.unix-u.unix) * time.Second }
+// Sub returns t-u, or the longest Duration there is: about 292 years.
+func (t Time) Sub(u Time) time.Duration { return t.Go().Sub(u.Go()) }
 
 // ParseTime reads a Time from 1970 to 9999 in its one spelling.
 func ParseTime(s string) (Time, error) {

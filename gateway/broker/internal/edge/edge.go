@@ -70,7 +70,8 @@ const Interval = time.Minute
 
 // Config wires an Edge. All fields are needed.
 type Config struct {
-	Certificate tls.Certificate // the broker's own
+	// Certificate is the broker's own, asked at each handshake.
+	Certificate func() (*tls.Certificate, error)
 
 	// Identify turns a chain into the address of a desk that the register has,
 	// or refuses it. It is asked in each handshake, and once more at the first

@@ -183,8 +183,10 @@ func newBench(t *testing.T) *bench {
 	key := must(certs.NewKey())(t)
 	own := must(certs.IssueBroker(brokerCA, caKey, []string{"127.0.0.1"}, &key.PublicKey, time.Now()))(t)
 	b.brokerCA = brokerCA
+	pair := certs.Pair(own, key)
 	b.edge = New(Config{
-		Certificate: certs.Pair(own, key), Identify: b.identify, Register: b.entries.Load,
+		Certificate: func() (*tls.Certificate, error) { return &pair, nil },
+		Identify:    b.identify, Register: b.entries.Load,
 		Barred: b.isBarred, Refusals: b.refusals, Service: b.service, Log: slog.New(slog.NewJSONHandler(b.log, nil)), Metrics: b.metrics,
 	})
 	ln := must(net.Listen("tcp", "127.0.0.1:0"))(t)

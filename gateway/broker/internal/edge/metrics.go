@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"samband/gateway/signed"
 )
 
 // metrics of the edge. Labels come from closed sets: routes of the contract,
@@ -43,6 +45,14 @@ func newMetrics(r prometheus.Registerer) *metrics {
 	}
 	r.MustRegister(m.duration, m.rejections, m.tlsFailures, m.connected, m.lastSeen)
 	return m
+}
+
+// Expect shows these desks as not connected, until they are: a desk that never
+// came is dark too.
+func (e *Edge) Expect(desks ...signed.Address) {
+	for _, d := range desks {
+		e.metrics.connected.WithLabelValues(string(d)).Add(0)
+	}
 }
 
 // observe counts an answer under its route and the first digit of its status.

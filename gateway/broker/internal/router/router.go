@@ -5,6 +5,10 @@
 //	envelope:   open, parse, certificate, known, room, heads, signatures, law, order
 //	statement:  open, parse, certificate, known,       heads, signatures,      order
 //
+// Heads come before signatures: when the broker lost entries of its register, a
+// desk's newer keys would seem forged to it, and a message would be refused for
+// good that must only wait.
+//
 // What is known is answered before anything is checked that may have changed
 // since: a desk whose answer was lost repeats the same bytes, after its key was
 // revoked if need be, and gets its first acceptance. Only a stage's refusal ends

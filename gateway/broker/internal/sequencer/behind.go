@@ -19,7 +19,7 @@ const (
 	// then lingers for more groups, since one large batch costs the index far less
 	// than many small ones. A quiet broker wakes desks at once.
 	busy   = 8
-	linger = 10 * time.Millisecond
+	linger = 20 * time.Millisecond
 	// flushEvery is how long leaves may wait for their tiles: with the time that
 	// writing takes, less than a second.
 	flushEvery = 500 * time.Millisecond
@@ -238,7 +238,11 @@ func (s *Sequencer) expire(ctx context.Context) {
 	}
 	var all sync.WaitGroup
 	for _, text := range expired {
-		all.Go(func() { _, _ = s.Do(ctx, expiry{text}) })
+		all.Go(func() {
+			if done, err := s.Do(ctx, expiry{text}); err == nil && done.Event != nil {
+				s.cfg.Expired(done.Message)
+			}
+		})
 	}
 	all.Wait()
 }

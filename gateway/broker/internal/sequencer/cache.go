@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"samband/gateway/auditlog"
+	"samband/gateway/signed"
 )
 
 // cacheBytes bounds the groups that are kept in memory: recent ones are asked
@@ -111,20 +112,39 @@ func (s *Sequencer) Entry(ctx context.Context, e *Event) (auditlog.Entry, error)
 }
 
 // Bytes returns the envelope or note that came with an event; ErrGone when the
-// broker has it no more. Bytes that are found lost here are asked for again.
+// broker has it no more. An envelope that is found lost here is asked for again:
+// its group is gone from JOURNAL, or lies there without it.
 func (s *Sequencer) Bytes(ctx context.Context, e *Event) ([]byte, error) {
+	if e.Statement != (signed.Hash{}) {
+		return s.note(ctx, e)
+	}
 	if e.Blob == nil {
 		return nil, ErrGone
+	}
+	accepted, err := s.Entry(ctx, e)
+	if err != nil {
+		return nil, err
 	}
 	g, err := s.group(ctx, e.Blob.Group)
 	if err != nil {
 		return nil, err
 	}
-	if g.Bare {
-		return nil, errors.Join(ErrGone, s.cfg.Index.Gone(g.Number))
+	if at := e.Blob.Blob; !g.Bare && at < len(g.Blobs) && g.Blobs[at].Of == accepted.Record.Message {
+		return g.Blobs[at].Bytes, nil
 	}
-	if e.Blob.Blob >= len(g.Blobs) {
-		return nil, fmt.Errorf("group %d has no blob %d", g.Number, e.Blob.Blob)
+	return nil, errors.Join(ErrGone, s.cfg.Index.Gone(g.Number))
+}
+
+// note is that of a statement. It lies with its record, in the archive too: a
+// cursor that JOURNAL let it go for may have been named by a thief of the
+// sender's certificate, and without it the sender believes no end.
+func (s *Sequencer) note(ctx context.Context, e *Event) ([]byte, error) {
+	g, err := s.group(ctx, e.Group)
+	if err != nil {
+		return nil, err
 	}
-	return g.Blobs[e.Blob.Blob].Bytes, nil
+	if at := g.Place(e.Statement); at >= 0 {
+		return g.Blobs[at].Bytes, nil
+	}
+	return nil, ErrGone
 }

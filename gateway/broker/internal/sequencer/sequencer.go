@@ -115,6 +115,8 @@ type Config struct {
 	Keep  func(checkpoint []byte) error
 	// Wake tells desks that something lies ready for them.
 	Wake func([]signed.Address)
+	// Expired hears of each message that nobody consigned in time.
+	Expired func(*Message)
 }
 
 // A Sequencer is the writer with its queue. Its methods may be called from many

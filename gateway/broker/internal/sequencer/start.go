@@ -385,16 +385,20 @@ func (o *opening) catchUpTiles() error {
 func (o *opening) catchUpIndex(ctx context.Context) error {
 	s := o.s
 	var batch []*Group
+	size := 0
 	err := s.cfg.Archive.Each(o.index+1, func(number uint64, payload []byte) error {
 		g, err := o.whole(ctx, number, payload)
 		if err != nil {
 			return err
 		}
-		if batch = append(batch, g); len(batch) < atOnce {
+		for _, b := range g.Blobs {
+			size += len(b.Bytes)
+		}
+		if batch = append(batch, g); len(batch) < atOnce && size < cacheBytes {
 			return nil
 		}
 		err = s.cfg.Index.Apply(batch)
-		batch = nil
+		batch, size = nil, 0
 		return err
 	})
 	if err != nil {

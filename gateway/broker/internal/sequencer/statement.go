@@ -81,6 +81,10 @@ func (a Ending) order(d *draft) (Done, error) {
 		return Done{m.End, m}, problem.New(problem.AlreadyEnded, "the message is %s", m.End.Kind)
 	case a.Event == envelope.Withdrawn && m.Consigned != nil:
 		return Done{m.Consigned, m}, problem.New(problem.AlreadyConsigned, "the message is consigned")
+	case m.Accepted == nil && d.s.Full():
+		// It ends nothing that JOURNAL holds, so it frees nothing: the room left is
+		// for those that do.
+		return Done{}, problem.New(problem.StoreFull, "the broker's store is near its limit")
 	}
 	if d.view.Size() != a.VerifiedAt {
 		if err := d.view.VerifyStatement(a.Note, a.Statement); err != nil {

@@ -16,13 +16,16 @@ type Evidence struct {
 	Bytes   []byte
 }
 
+// MaxEvidence bounds the evidence of one code.
+const MaxEvidence = 64
+
 // AddEvidence keeps evidence and reports whether it is new. Of one code about
-// one subject the first stands: who sends the same thing over and over doesn't
-// fill the disk.
+// one subject the first stands, and of one code no more than MaxEvidence: a
+// broker can name as many subjects as it likes, and must not fill the disk.
 func (t *Tx) AddEvidence(e Evidence) (bool, error) {
 	err := t.exec("keep evidence", `INSERT INTO evidence (code, subject, seen, detail, bytes)
-		VALUES (?,?,?,?,?) ON CONFLICT DO NOTHING`,
-		string(e.Code), e.Subject, e.Seen.Unix(), e.Detail, e.Bytes)
+		SELECT ?,?,?,?,? WHERE (SELECT count(*) FROM evidence WHERE code = ?1) < ? ON CONFLICT DO NOTHING`,
+		string(e.Code), e.Subject, e.Seen.Unix(), e.Detail, e.Bytes, MaxEvidence)
 	if errors.Is(err, ErrNotFound) {
 		return false, nil
 	}

@@ -1,0 +1,294 @@
+package gatewaytest
+
+import (
+	"bytes"
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"samband/gateway/api"
+	"samband/gateway/broker"
+	"samband/gateway/desk"
+	"samband/gateway/envelope"
+	"samband/gateway/problem"
+	"samband/gateway/signed"
+)
+
+// A withdrawal races a consignment. The log orders the two: one stands, the
+// other is shown it, with its proof.
+func TestWithdrawalRace(t *testing.T) {
+	t.Parallel()
+	s := perform(t, borders(), broker.Config{})
+	se, fi := s.callers["se.spoc"], s.callers["fi.spoc"]
+	won := map[api.Event]int{}
+	for round := range 40 {
+		e := se.message("fi.spoc")
+		se.accepted(e)
+		fi.newest()
+		event := s.race(round, e, se.withdraws(e.ID), fi.consigns(e.TextHash()))
+		won[event]++
+		if item := se.became(e.ID, event); item.Message != e.TextHash() {
+			t.Errorf("the sender hears that message %s is %s", item.Message, event)
+		}
+		held := false
+		for _, i := range fi.inbox(0, 0).Items {
+			held = held || bytes.Equal(i.Envelope, e.Bytes())
+		}
+		if held != (event == api.Consigned) {
+			t.Errorf("the message is %s, and its receiver's inbox holds it: %v", event, held)
+		}
+		if held {
+			fi.stated(fi.hands(e.TextHash()))
+		}
+	}
+	t.Logf("of 40 races %d were withdrawn, %d consigned", won[api.Withdrawn], won[api.Consigned])
+	if won[api.Withdrawn] == 0 || won[api.Consigned] == 0 {
+		t.Errorf("one side always wins: %v", won)
+	}
+}
+
+// race sends both at once, but for the first two rounds, and returns what stands.
+func (s *scene) race(round int, e *envelope.Envelope, withdrawal, consignment []byte) api.Event {
+	s.Helper()
+	se, fi := s.callers["se.spoc"], s.callers["fi.spoc"]
+	heads := [2]api.Heads{se.heads(), fi.heads()}
+	var answers [2]*api.StateAnswer
+	var errs [2]error
+	var both sync.WaitGroup
+	for i, send := range []func(){
+		func() { answers[0], errs[0] = se.client.State(s.Context(), heads[0], withdrawal) },
+		func() { answers[1], errs[1] = fi.client.State(s.Context(), heads[1], consignment) },
+	} {
+		both.Go(send)
+		if round == 0 || round == 1 && i == 1 {
+			both.Wait()
+		}
+	}
+	both.Wait()
+	if errs[0] == nil {
+		se.learn(&answers[0].Catchup)
+		r := s.refusal(fi.heard(errs[1]), problem.AlreadyEnded)
+		s.stands(fi, r, e, api.Withdrawn, withdrawal)
+		return api.Withdrawn
+	}
+	if errs[1] != nil {
+		s.Fatalf("neither stands: %v", errs)
+	}
+	fi.learn(&answers[1].Catchup)
+	r := s.refusal(se.heard(errs[0]), problem.AlreadyConsigned)
+	s.stands(se, r, e, api.Consigned, consignment)
+	return api.Consigned
+}
+
+// stands holds that a refusal shows and proves what came first.
+func (s *scene) stands(to *caller, r *api.Refusal, e *envelope.Envelope, event api.Event, note []byte) {
+	s.Helper()
+	if r.End == nil || r.End.Event != event || !bytes.Equal(r.End.Note, note) {
+		s.Fatalf("%s is shown %+v", to.Address, r.End)
+	}
+	record := to.proven(r.End.Proof)
+	if api.Event(record.Kind) != event || record.Message != e.TextHash() || record.Statement != signed.HashOf(note) {
+		s.Errorf("%s is shown the proof of %+v", to.Address, record)
+	}
+}
+
+// A withdrawal is of an id of one's own: another's message stays.
+func TestWithdrawalOfAnother(t *testing.T) {
+	t.Parallel()
+	s := perform(t, borders(), broker.Config{})
+	se, no := s.callers["se.spoc"], s.callers["no.spoc"]
+	e := se.message("fi.spoc")
+	se.accepted(e)
+	no.newest()
+	if r := no.stated(no.withdraws(e.ID)); r.From != "no.spoc" || !r.Message.IsZero() {
+		t.Errorf("the proven withdrawal is %+v", r)
+	}
+	if n := len(s.callers["fi.spoc"].inbox(0, 0).Items); n != 1 {
+		t.Errorf("the inbox holds %d messages", n)
+	}
+	se.accepted(e)
+}
+
+// Two desks, and all that can become of a message that its sender takes back.
+// Both show the same end.
+func TestDesksAgreeOnTheEnd(t *testing.T) {
+	t.Parallel()
+	p := byFinlandsDesk()
+	p.Parties[0].Desks[0].ByHand = false
+	dial := newDial()
+	s := perform(t, p, broker.Config{Clock: dial})
+	holds := map[signed.Address]*hold{"se.spoc": newHold(), "fi.spoc": newHold()}
+	for address, h := range holds {
+		err := s.startDesk(address, desk.Config{Now: dial.Wall}, func(_ signed.Address, c *api.Client) desk.Broker { return held{c, h} })
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	d := &duel{s, holds["se.spoc"], holds["fi.spoc"]}
+
+	s.act("withdrawn first", func() {
+		d.receiver.set(false)
+		id := d.sent()
+		d.withdraw(id)
+		s.await("se.spoc", s.sees("se.spoc", id, "withdrawn"))
+		d.receiver.set(true)
+		d.end(id, "withdrawn")
+	})
+	s.act("consigned first", func() {
+		d.receiver.set(false)
+		d.sender.set(false)
+		id := d.sent()
+		d.withdraw(id)
+		d.receiver.set(true)
+		s.await("fi.spoc", s.receives("fi.spoc", id, "handed-over"))
+		d.sender.set(true)
+		d.end(id, "handed-over")
+	})
+	s.act("at once", func() {
+		won := map[string]int{}
+		for range 10 {
+			d.receiver.set(false)
+			d.sender.set(false)
+			id := d.sent()
+			d.withdraw(id)
+			go d.sender.set(true)
+			d.receiver.set(true)
+			won[d.end(id, "withdrawn", "handed-over")]++
+		}
+		s.Logf("ends: %v", won)
+	})
+	s.act("expired first", func() {
+		d.receiver.set(false)
+		id := d.sent()
+		dial.pass(8 * 24 * time.Hour)
+		s.await("se.spoc", s.sees("se.spoc", id, "expired"))
+		d.receiver.set(true)
+		d.end(id, "expired")
+		_, err := s.Desks["se.spoc"].Withdraw(s.Context(), id)
+		s.refusal(err, problem.AlreadyEnded)
+	})
+	for address, desk := range s.Desks {
+		if v := got(desk.Verify(t.Context(), signed.ID{}))(t); len(v.Evidence)+len(v.Faults) != 0 {
+			t.Errorf("%s accuses an honest broker: %+v %+v", address, v.Evidence, v.Faults)
+		}
+	}
+}
+
+// A duel is of a sender and a receiver whose statements are held back.
+type duel struct {
+	*scene
+	sender, receiver *hold
+}
+
+// sent sends a message and waits until it is accepted, and no more.
+func (d *duel) sent() signed.ID {
+	d.Helper()
+	sending := got(d.Desks["se.spoc"].Send(d.Context(), desk.Draft{
+		To: []signed.Address{"fi.spoc"}, Type: "INFO_REQUEST", Body: []byte(request()),
+	}))(d)
+	id := sending.Messages[0].ID
+	d.await("se.spoc", d.sees("se.spoc", id, "accepted"))
+	return id
+}
+
+func (d *duel) withdraw(id signed.ID) {
+	d.Helper()
+	if o := got(d.Desks["se.spoc"].Withdraw(d.Context(), id))(d); !o.Withdrawing && o.State != "withdrawn" {
+		d.Errorf("the withdrawal is shown as %+v", o)
+	}
+}
+
+// end waits until both desks show one of these ends, the same, and returns it.
+func (d *duel) end(id signed.ID, ends ...string) (shown string) {
+	d.Helper()
+	d.await("se.spoc", func() bool {
+		for _, shown = range ends {
+			if d.sees("se.spoc", id, shown)() {
+				return true
+			}
+		}
+		return false
+	})
+	d.await("fi.spoc", d.receives("fi.spoc", id, shown))
+	return shown
+}
+
+// receives tells whether a desk shows a message that it received in a state.
+func (s *scene) receives(address signed.Address, id signed.ID, state string) func() bool {
+	return func() bool {
+		items, err := s.Desks[address].Inbox(s.Context(), desk.Query{ID: id})
+		return err == nil && items[0].State == state
+	}
+}
+
+// A hold lets calls through, or holds them back.
+type hold struct {
+	mu   sync.Mutex
+	open chan struct{} // closed while calls pass
+}
+
+func newHold() *hold {
+	h := &hold{open: make(chan struct{})}
+	close(h.open)
+	return h
+}
+
+func (h *hold) set(open bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if open {
+		close(h.open)
+	} else {
+		h.open = make(chan struct{})
+	}
+}
+
+func (h *hold) pass(ctx context.Context) error {
+	h.mu.Lock()
+	open := h.open
+	h.mu.Unlock()
+	select {
+	case <-open:
+		return nil
+	case <-ctx.Done():
+		return api.ErrUnreachable
+	}
+}
+
+// held is a broker whose desk's statements pass a hold.
+type held struct {
+	desk.Broker
+	hold *hold
+}
+
+func (h held) State(ctx context.Context, heads api.Heads, note []byte) (*api.StateAnswer, error) {
+	if err := h.hold.pass(ctx); err != nil {
+		return nil, err
+	}
+	return h.Broker.State(ctx, heads, note)
+}
+
+// A dial is a clock that a test turns; between turns it runs.
+type dial struct {
+	mu    sync.Mutex
+	began time.Time
+	ahead time.Duration
+}
+
+func newDial() *dial { return &dial{began: time.Now()} }
+
+// pass lets time pass, for the wall clock and the other alike.
+func (d *dial) pass(by time.Duration) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.ahead += by
+}
+
+func (d *dial) Wall() time.Time { return d.began.Add(d.Elapsed()) }
+
+func (d *dial) Elapsed() time.Duration {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return time.Since(d.began) + d.ahead
+}
