@@ -80,7 +80,7 @@ func BenchmarkWriter(b *testing.B) {
 			b.SetBytes(int64(len(submissions[0].Raw)))
 			waiting(b, callers, func(i int64) error {
 				s := submissions[i]
-				s.DecidedAt = size
+				s.DecidedAt, s.Seen = size, rival.Seen()
 				done, err := rival.Do(ctx, s)
 				if err != nil {
 					return err

@@ -46,6 +46,7 @@ func (w writer) Agree(t signed.Time) { w.seq.Agree(t) }
 // KnownEnvelope answers an id that is known, and a text that was refused for
 // good (SPEC §8.2).
 func (w writer) KnownEnvelope(ctx context.Context, e *router.Envelope) (*api.SubmitAnswer, error) {
+	e.Seen = w.seq.Seen()
 	m, err := w.seq.Known(e.From, e.ID)
 	if err != nil {
 		return nil, err
@@ -101,7 +102,7 @@ func (w writer) restore(ctx context.Context, e *router.Envelope, m *sequencer.Me
 
 // Accept orders an envelope.
 func (w writer) Accept(ctx context.Context, e *router.Envelope) (*api.SubmitAnswer, error) {
-	done, err := w.seq.Do(ctx, sequencer.Submission{Envelope: e.Envelope, Raw: e.Raw, DecidedAt: e.View.Size()})
+	done, err := w.seq.Do(ctx, sequencer.Submission{Envelope: e.Envelope, Raw: e.Raw, DecidedAt: e.View.Size(), Seen: e.Seen})
 	if err != nil {
 		return nil, w.explain(ctx, e.Heads, done, err)
 	}

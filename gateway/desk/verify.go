@@ -69,21 +69,21 @@ type Evidence struct {
 // the heads of older proofs are prefixes of the newest was proven when each was
 // learned. Faults are in the result; the error is another.
 func (d *Desk) Verify(ctx context.Context, id signed.ID) (*Verification, error) {
+	// The facts before the heads: while the desk runs, newer facts come under
+	// newer heads, and a fact is held against a head that reaches it.
+	facts, of, err := d.factsOf(ctx, id)
+	if err != nil {
+		return nil, err
+	}
 	l, v, err := d.verifyLogs()
 	if err != nil {
 		return nil, err
 	}
-	var facts []store.Fact
-	if id.IsZero() {
-		err = d.store.View(func(tx *store.Tx) (err error) {
-			facts, err = tx.AllFacts()
-			return err
-		})
-	} else {
-		facts, err = d.factsOf(ctx, id, v)
-	}
-	if err != nil {
-		return nil, err
+	if of != nil {
+		v.Envelope = of
+		for _, f := range facts {
+			v.Facts = append(v.Facts, Fact{f.Event, f.Time, f.Index, f.Register, f.Code, f.Note, f.Proof})
+		}
 	}
 	messages := map[signed.Hash]bool{}
 	for _, f := range facts {
@@ -149,23 +149,28 @@ func (v *Verification) fault(err error, subject string) {
 	}
 }
 
-// factsOf reads the facts of one message into v.
-func (d *Desk) factsOf(ctx context.Context, id signed.ID, v *Verification) (facts []store.Fact, err error) {
+// factsOf reads the facts of one message and its envelope, or, when id is zero,
+// of all messages.
+func (d *Desk) factsOf(ctx context.Context, id signed.ID) (facts []store.Fact, envelope []byte, err error) {
+	if id.IsZero() {
+		err = d.store.View(func(tx *store.Tx) (err error) {
+			facts, err = tx.AllFacts()
+			return err
+		})
+		return facts, nil, err
+	}
 	m, err := d.find(ctx, id)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	err = d.store.View(func(tx *store.Tx) (err error) {
-		if v.Envelope, err = tx.Envelope(m.Message); err != nil {
+		if envelope, err = tx.Envelope(m.Message); err != nil {
 			return err
 		}
 		facts, err = tx.Facts(m.Message)
 		return err
 	})
-	for _, f := range facts {
-		v.Facts = append(v.Facts, Fact{f.Event, f.Time, f.Index, f.Register, f.Code, f.Note, f.Proof})
-	}
-	return facts, err
+	return facts, envelope, err
 }
 
 // verifyFact checks one fact under the head that its own proof brought.

@@ -16,18 +16,29 @@ package gatewaytest
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net"
 )
 
 // Passphrase unlocks every ring that Make makes. It protects synthetic data.
 const Passphrase = "winter ferry lighthouse"
 
+// Ports of exchanges lie below those that systems give to outgoing connections,
+// so a broker that was killed finds its own free again.
+const (
+	firstPort = 20000
+	ports     = 12000
+)
+
 // freeAddress finds a port on loopback that nobody listens on now.
 func freeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", fmt.Errorf("find a free port: %w", err)
+	var err error
+	for range 100 {
+		address := fmt.Sprintf("127.0.0.1:%d", firstPort+rand.IntN(ports))
+		var l net.Listener
+		if l, err = net.Listen("tcp", address); err == nil {
+			return address, l.Close()
+		}
 	}
-	defer l.Close()
-	return l.Addr().String(), nil
+	return "", fmt.Errorf("find a free port: %w", err)
 }

@@ -94,8 +94,8 @@ func (s *scene) refused(row refusal) {
 	if r.Accepted != p.accepted {
 		s.Errorf("the refusal names %s as accepted, want %s", r.Accepted, p.accepted)
 	}
-	if p.end != "" && (r.End == nil || r.End.Event != p.end) {
-		s.Errorf("the refusal shows %+v, not that the message is %s", r.End, p.end)
+	if p.end != "" {
+		s.shows(p, r)
 	}
 	if r.Problem.Class() != problem.Final {
 		if grown := p.by.newest().Size - before; r.Proof != "" || grown != 0 {
@@ -113,6 +113,18 @@ func (s *scene) refused(row refusal) {
 	s.rejects(again, p, row.code)
 	if remembered := record.Time.Before(record.Until); remembered && again.Index != record.Index {
 		s.Errorf("entry %d refuses the text again, until %s entry %d does", again.Index, record.Until, record.Index)
+	}
+}
+
+// shows holds that a refusal brings what stands in the way, with its proof.
+func (s *scene) shows(p sent, r *api.Refusal) {
+	s.Helper()
+	if r.End == nil || r.End.Event != p.end {
+		s.Fatalf("the refusal shows %+v, not that the message is %s", r.End, p.end)
+	}
+	record := p.by.proven(r.End.Proof)
+	if string(record.Kind) != string(p.end) || record.Statement != signed.HashOf(r.End.Note) {
+		s.Errorf("the refusal shows the proof of %+v", record)
 	}
 }
 

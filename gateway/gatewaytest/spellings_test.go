@@ -270,43 +270,36 @@ func TestSearchFinds(t *testing.T) {
 	if found := s.in(noise); len(found) != 0 {
 		t.Fatalf("found in noise: %q", found)
 	}
-	dir := t.TempDir()
-	plant := func(b []byte) []string {
-		file := slices.Concat(noise[:977], b, noise[:1013])
-		if err := os.WriteFile(filepath.Join(dir, "store.blk"), file, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		found, err := s.inFolder(dir)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return found
-	}
+	planted := func(b []byte) []byte { return slices.Concat(noise[:97], b, noise[:101]) }
 	for name, m := range markers {
 		for spelling, b := range spellings(m) {
 			if len(b) < 6 {
 				t.Errorf("%s, %s: %d bytes are found by chance", name, spelling, len(b))
 			}
-			if !hasSuffix(plant(b), name+", "+spelling) {
+			if !hasSuffix(s.in(planted(b)), name+", "+spelling) {
 				t.Errorf("%s is not found, %s", name, spelling)
 			}
 		}
 		var zipped, deflated bytes.Buffer
 		for w, to := range map[io.WriteCloser]*bytes.Buffer{gzip.NewWriter(&zipped): &zipped, zlib.NewWriter(&deflated): &deflated} {
-			w.Write(slices.Concat([]byte("It says: "), m))
+			w.Write(planted(m))
 			w.Close()
-			if !hasSuffix(plant(to.Bytes()), name+", as it is") {
+			if !hasSuffix(s.in(planted(to.Bytes())), name+", as it is") {
 				t.Errorf("%s is not found, compressed", name)
 			}
 		}
-		if isText(string(m)) && !strings.Contains(string(m), "/") {
-			if err := os.WriteFile(filepath.Join(dir, string(m)), nil, 0o600); err != nil {
-				t.Fatal(err)
-			}
-			if !hasSuffix(plant(nil), name+", as it is") {
-				t.Errorf("%s is not found, as a file's name", name)
-			}
-			os.Remove(filepath.Join(dir, string(m)))
+	}
+	for file, what := range map[string][]byte{"nats/1.blk": markers["the suspect"], caseMarkers["the suspect"]: nil} {
+		dir := t.TempDir()
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, file)), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, file), planted(what), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		found, err := s.inFolder(dir)
+		if err != nil || !hasSuffix(found, "the suspect, as it is") {
+			t.Errorf("in %s: %q, %v", file, found, err)
 		}
 	}
 }

@@ -101,15 +101,15 @@ func (l *loss) starts(met broker.Status, finding string) {
 
 // stopped holds that the broker says why it accepts nothing, and that the word
 // reaches who wants to send: the message waits for better times.
-func (l *loss) stopped(st *broker.Status, reason string) (waits *sending) {
+func (l *loss) stopped(st *broker.Status, reason string, from, to *station) (waits *sending) {
 	l.world.Helper()
 	if !strings.HasPrefix(st.Stopped, reason+": ") || st.Accepting {
 		l.world.Fatalf("accepting: %v, stopped: %q; want %s", st.Accepting, st.Stopped, reason)
 	}
 	l.world.Log("the broker says:", st.Stopped)
-	m := l.mails(l.se, l.fi)
-	l.world.must(l.se.until("BROKER_STOPPED at "+m.subject, func() (bool, error) {
-		items, err := l.se.Outbox(l.world.ctx, desk.Query{ID: m.id})
+	m := l.mails(from, to)
+	l.world.must(from.until("BROKER_STOPPED at "+m.subject, func() (bool, error) {
+		items, err := from.Outbox(l.world.ctx, desk.Query{ID: m.id})
 		return err == nil && items[0].State == "queued" && items[0].Problem != nil && items[0].Problem.Code == problem.BrokerStopped, err
 	}))
 	return m
@@ -241,7 +241,7 @@ func (l *loss) cut() {
 	l.world.must(copyFolder(old, l.data()))
 	l.startBroker()
 	l.poll("the broker to see that a tail is lost", func() bool { return l.brokerStatus().Stopped != "" })
-	first := l.stopped(l.brokerStatus(), "tail-lost")
+	first := l.stopped(l.brokerStatus(), "tail-lost", l.se, l.fi)
 	l.killed()
 	if st := l.startBroker(); !strings.HasPrefix(st.Stopped, "tail-lost: ") {
 		l.world.Errorf("started again, the broker forgot what it was shown: %+v", st)
@@ -253,7 +253,7 @@ func (l *loss) cut() {
 	l.world.must(os.RemoveAll(l.data("log")))
 	l.world.must(copyFolder(filepath.Join(whole, "log"), l.data("log")))
 	st := l.startBroker()
-	second := l.stopped(&st, "records-lost")
+	second := l.stopped(&st, "records-lost", l.fi, l.se)
 	l.killed()
 	l.sameLog(filepath.Join(whole, "log"))
 

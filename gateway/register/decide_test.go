@@ -41,10 +41,12 @@ func TestDecide(t *testing.T) {
 		"clock a little ahead":  {edit: func(h *envelope.Header) { h.Created = noon.Add(time.Minute) }},
 		"expires before":        {want: problem.DatesInvalid, edit: func(h *envelope.Header) { h.Expires = h.Created }},
 		"lives too long":        {want: problem.DatesInvalid, edit: func(h *envelope.Header) { h.Expires = h.Created.Add(envelope.MaxLifetime + time.Second) }},
-		"lives for centuries":   {want: problem.DatesInvalid, edit: func(h *envelope.Header) { h.Expires = h.Created.Add(1 << 62).Add(1 << 62).Add(1 << 62).Add(1 << 62).Add(24 * time.Hour) }},
-		"lives 30 days":         {edit: func(h *envelope.Header) { h.Expires = h.Created.Add(envelope.MaxLifetime) }},
-		"expired":               {want: problem.Expired, at: noon.Add(24 * time.Hour)},
-		"expires next second":   {at: noon.Add(24*time.Hour - time.Second)},
+		"lives for centuries": {want: problem.DatesInvalid, edit: func(h *envelope.Header) {
+			h.Expires = h.Created.Add(1 << 62).Add(1 << 62).Add(1 << 62).Add(1 << 62).Add(24 * time.Hour)
+		}},
+		"lives 30 days":       {edit: func(h *envelope.Header) { h.Expires = h.Created.Add(envelope.MaxLifetime) }},
+		"expired":             {want: problem.Expired, at: noon.Add(24 * time.Hour)},
+		"expires next second": {at: noon.Add(24*time.Hour - time.Second)},
 
 		"unknown agreement": {want: problem.NoAgreement, edit: func(h *envelope.Header) { h.Agreement = signed.HashOf("handshake") }},
 		"agreement of others": {want: problem.NoAgreement, edit: func(h *envelope.Header) {

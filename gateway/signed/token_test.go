@@ -166,6 +166,9 @@ func TestTimeArithmetic(t *testing.T) {
 	if later.Sub(at) != 90*time.Second || !at.Before(later) || later.Before(at) || at.Before(at) {
 		t.Errorf("%s, %s later", at, later)
 	}
+	if life := signed.At(time.Unix(18446744074, 0)).Sub(signed.At(time.Unix(0, 0))); life < 1<<62 {
+		t.Errorf("584 years are %s", life) // a Duration of as many nanoseconds wraps round
+	}
 	if at.IsZero() || !(signed.Time{}).IsZero() || at.Go().Unix() != at.Unix() {
 		t.Error("zero is not what it seems")
 	}

@@ -21,6 +21,7 @@ type desks struct {
 type desk struct {
 	connections int
 	requests    int
+	pages       int
 	budgets     map[api.Operation]*rate.Limiter
 	refusals    int64
 }
@@ -56,23 +57,30 @@ func (d *desks) disconnect(address signed.Address) {
 	d.of(address).connections--
 }
 
-// enter takes a slot for a request; false when the desk has none left. leave
-// gives it back.
-func (d *desks) enter(address signed.Address) bool {
+// enter takes a slot for a request, and one for a page where it asks for that;
+// false when the desk has none left. leave gives them back.
+func (d *desks) enter(address signed.Address, page bool) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	k := d.of(address)
-	if k.requests >= MaxRequests {
+	if k.requests >= MaxRequests || page && k.pages >= MaxPages {
 		return false
 	}
-	k.requests++
+	k.count(1, page)
 	return true
 }
 
-func (d *desks) leave(address signed.Address) {
+func (d *desks) leave(address signed.Address, page bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.of(address).requests--
+	d.of(address).count(-1, page)
+}
+
+func (k *desk) count(n int, page bool) {
+	k.requests += n
+	if page {
+		k.pages += n
+	}
 }
 
 // budget returns a desk's budget for an operation. Each has its own, so that a

@@ -51,7 +51,8 @@ import (
 const (
 	MaxConnections = 4096                  // at once, of all callers, the unknown ones included
 	MaxOfDesk      = 64                    // of these, of one desk
-	MaxRequests    = 64                    // at once, of one desk, long polls included
+	MaxRequests    = 64                    // at once, of one desk, until their answers are written
+	MaxPages       = 8                     // of these, feeds and register: their answers are large
 	MaxHeaders     = 16 << 10              // bytes of a request's header lines
 	BudgetBurst    = 60                    // final refusals of a desk on one operation in one go
 	BudgetPace     = rate.Limit(30.0 / 60) // and a second after that: 30 a minute

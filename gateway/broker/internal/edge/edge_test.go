@@ -406,31 +406,6 @@ func TestAReplacedCAEndsLiveConnections(t *testing.T) {
 	}
 }
 
-// The connections of one desk leave room for the others.
-func TestOneDeskCantTakeAllConnections(t *testing.T) {
-	b := newBench(t)
-	conf := b.tls(b.parties["se"], "se.spoc")
-	open := func() error { // an edge that takes us speaks first
-		c, err := tls.Dial("tcp", strings.TrimPrefix(b.url, "https://"), conf)
-		if err == nil {
-			t.Cleanup(func() { c.Close() })
-			_, err = c.Read(make([]byte, 1))
-		}
-		return err
-	}
-	for range MaxOfDesk {
-		if err := open(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if open() == nil {
-		t.Errorf("a desk has more than %d connections", MaxOfDesk)
-	}
-	if _, err := b.client("fi.spoc").Progress(context.Background(), api.Heads{}, api.Page{}); err != nil {
-		t.Errorf("another desk: %v", err)
-	}
-}
-
 func TestABarredDeskIsStoppedOnALiveConnection(t *testing.T) {
 	b := newBench(t)
 	c, ctx := b.client("se.spoc"), context.Background()
@@ -560,25 +535,5 @@ func TestLongPollWakesAndEnds(t *testing.T) {
 	b.edge.endPolls()
 	if a := <-second; codeOf(t, a.error) != problem.BrokerBusy {
 		t.Errorf("poll of a broker that stops: %+v", a)
-	}
-}
-
-func TestADeskHasSoManySlots(t *testing.T) {
-	b := newBench(t)
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	var polls sync.WaitGroup
-	defer polls.Wait()
-	defer cancel()
-	first := b.client("se.spoc")
-	for range MaxRequests {
-		polls.Go(func() { first.Inbox(ctx, api.Heads{}, api.Page{Wait: api.MaxWait, Limit: 1}) })
-		<-b.service.polling
-	}
-	if _, err := b.client("se.spoc").Progress(ctx, api.Heads{}, api.Page{}); codeOf(t, err) != problem.BrokerBusy {
-		t.Errorf("beyond the slots: %v", err)
-	}
-	if _, err := b.client("fi.spoc").Progress(ctx, api.Heads{}, api.Page{}); err != nil {
-		t.Errorf("another desk: %v", err)
 	}
 }

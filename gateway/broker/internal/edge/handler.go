@@ -39,9 +39,17 @@ func (e *Edge) route(route api.Route, act action) http.Handler {
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := time.Now()
-		caller := connOf(r.Context()).named()
+		from := connOf(r.Context())
+		caller := from.named()
 		e.metrics.lastSeen.WithLabelValues(string(caller)).SetToCurrentTime()
-		answer, err := e.pass(w, r, route, act)
+		var answer any
+		err := e.enter(from, route)
+		if err == nil {
+			// Given back when the answer is written: it lies in memory as long as its
+			// caller takes to read it.
+			defer e.desks.leave(caller, paged(route))
+			answer, err = e.pass(w, r, route, act)
+		}
 		status := e.answer(w, route, caller, answer, err)
 		e.metrics.observe(pattern, status, time.Since(began))
 	})
@@ -52,18 +60,22 @@ type refusedHere struct{ error }
 
 func (r refusedHere) Unwrap() error { return r.error }
 
-// pass lets a request through the edge's checks, in the order that the package
-// comment gives, and on to the service.
+// enter lets a caller begin a request, and takes a slot for it.
+func (e *Edge) enter(from *conn, route api.Route) error {
+	if err := e.admit(from); err != nil {
+		return err
+	}
+	if caller := from.named(); !e.desks.enter(caller, paged(route)) {
+		return refusedHere{problem.New(problem.BrokerBusy, "%s has as many requests under way as one desk may", caller)}
+	}
+	return nil
+}
+
+// pass lets a request that has its slot through the edge's other checks, in the
+// order that the package comment gives, and on to the service.
 func (e *Edge) pass(w http.ResponseWriter, r *http.Request, route api.Route, act action) (any, error) {
 	from := connOf(r.Context())
 	caller := from.named()
-	if err := e.admit(from); err != nil {
-		return nil, err
-	}
-	if !e.desks.enter(caller) {
-		return nil, refusedHere{problem.New(problem.BrokerBusy, "%s has %d requests under way", caller, MaxRequests)}
-	}
-	defer e.desks.leave(caller)
 	if budgeted(route) && e.desks.exhausted(caller, route.Operation) {
 		return nil, refusedHere{problem.New(problem.BudgetExhausted, "%s was refused too often", caller)}
 	}
@@ -102,6 +114,9 @@ func budgeted(route api.Route) bool {
 func polls(route api.Route) bool {
 	return route.Operation == api.OpInbox || route.Operation == api.OpProgress
 }
+
+// paged tells which calls are answered by pages, of megabytes each.
+func paged(route api.Route) bool { return polls(route) || route.Operation == api.OpRegister }
 
 // bound gives a call its time. A long poll also ends when the edge stops.
 func (e *Edge) bound(ctx context.Context, c *call) (context.Context, context.CancelFunc) {

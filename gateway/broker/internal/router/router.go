@@ -67,6 +67,7 @@ type Passage struct {
 	Heads  api.Heads
 	Raw    []byte
 	View   register.View // that signatures and law were decided by
+	Seen   uint64        // how far the writer had come when the id was not known
 }
 
 // An Envelope on its way.

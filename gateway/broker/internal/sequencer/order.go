@@ -86,6 +86,15 @@ func (d *draft) known(k key) (*Message, error) {
 	return d.s.Known(k.from, k.id)
 }
 
+// knownSince is known for an id of which nothing was known up to a group: what
+// came later is in memory, unless it has come to the index since.
+func (d *draft) knownSince(seen uint64, k key) (*Message, error) {
+	if d.changed.messages[k] == nil && d.s.over.known(k) == nil && d.s.over.reaches(seen) {
+		return nil, nil
+	}
+	return d.known(k)
+}
+
 func (d *draft) message(text signed.Hash) (*Message, error) {
 	if m := d.changed.texts[text]; m != nil {
 		return m, nil

@@ -37,6 +37,9 @@ func TestOverlay(t *testing.T) {
 	if len(o.messages)+len(o.texts) != 0 {
 		t.Error("the overlay keeps what the index has")
 	}
+	if o.reaches(2) || !o.reaches(3) {
+		t.Error("the overlay reaches as far as group 3, and says otherwise")
+	}
 }
 
 func TestCacheIsBounded(t *testing.T) {

@@ -8,11 +8,13 @@ import (
 )
 
 // A Submission is an envelope whose signatures verified, and whose law was
-// decided, by the register at DecidedAt.
+// decided, by the register at DecidedAt. Its id was looked for, and not known,
+// when Seen was the last group; a repeat leaves Seen at zero.
 type Submission struct {
 	Envelope  *envelope.Envelope
 	Raw       []byte
 	DecidedAt int64
+	Seen      uint64
 }
 
 func (a Submission) bytes() int { return len(a.Raw) }
@@ -21,7 +23,7 @@ func (a Submission) bytes() int { return len(a.Raw) }
 // register in force now; at a time that the receiving desk will find lawful.
 func (a Submission) order(d *draft) (Done, error) {
 	e, text := a.Envelope, a.Envelope.TextHash()
-	m, err := d.known(key{e.From, e.ID})
+	m, err := d.knownSince(a.Seen, key{e.From, e.ID})
 	if err != nil {
 		return Done{}, err
 	}

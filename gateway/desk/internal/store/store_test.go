@@ -171,6 +171,33 @@ func TestStates(t *testing.T) {
 	}
 }
 
+// A broker that names one subject after another doesn't fill the disk.
+func TestEvidenceIsBounded(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "desk.db"))
+	for n := range MaxEvidence + 3 {
+		err := s.Update(func(tx *Tx) error {
+			fresh, err := tx.AddEvidence(Evidence{Seen: signed.At(time.Now()), Code: "TEXT_MALFORMED", Subject: fmt.Sprint(n), Bytes: []byte("x")})
+			if fresh != (n < MaxEvidence) {
+				t.Errorf("evidence %d is new: %t", n, fresh)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	err := s.Update(func(tx *Tx) error {
+		fresh, err := tx.AddEvidence(Evidence{Seen: signed.At(time.Now()), Code: "SECOND_TEXT", Subject: "m", Bytes: []byte("x")})
+		if !fresh {
+			t.Error("evidence of another code is lost")
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // Evidence is kept once for a code and subject.
 func TestEvidenceOnce(t *testing.T) {
 	s := open(t, filepath.Join(t.TempDir(), "desk.db"))
