@@ -114,6 +114,7 @@ func (x *exchangeMaker) enter() {
 			DeskKeys: register.DeskKeys{
 				Message:     signed.PublicKeys(keysOf(string(addr), signed.UseMessage)),
 				Consignment: signed.PublicKeys(keysOf(string(addr), signed.UseConsignment)),
+				TLS:         signed.HashOf("tls " + party),
 				Opening:     "age1pq1" + party, Versions: []int64{1},
 			}}, party)
 	}

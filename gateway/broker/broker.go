@@ -43,6 +43,7 @@ import (
 	"samband/gateway/broker/internal/sequencer"
 	"samband/gateway/broker/internal/store"
 	"samband/gateway/monitor"
+	"samband/gateway/problem"
 	"samband/gateway/register"
 	"samband/gateway/signed"
 )
@@ -256,8 +257,12 @@ func (b *Broker) identify(chain []*x509.Certificate) (signed.Address, error) {
 	if err != nil {
 		return "", err
 	}
-	if _, ok := v.Desk(desk); !ok {
+	entry, ok := v.Desk(desk)
+	if !ok {
 		return "", unknownDesk(desk)
+	}
+	if signed.HashOf(chain[0].RawSubjectPublicKeyInfo) != entry.TLS {
+		return "", problem.New(problem.CertificateRefused, "the certificate is for another key than the one that the register names for %s", desk)
 	}
 	return desk, nil
 }

@@ -153,8 +153,6 @@ func (w *world) desk(address signed.Address) {
 	check(w, err)
 	h.receipts, err = signed.GenerateKeys(string(address), signed.UseConsignment)
 	check(w, err)
-	w.desks[address] = h
-	w.enterDesk(h)
 	key, err := certs.NewKey()
 	check(w, err)
 	p := w.parties[address.Party()]
@@ -162,6 +160,8 @@ func (w *world) desk(address signed.Address) {
 	check(w, err)
 	h.cert = certs.Pair(cert, key)
 	h.audit = signed.Head{Origin: exchangeName + "/audit"}
+	w.desks[address] = h
+	w.enterDesk(h)
 }
 
 func (w *world) enterDesk(h *hand) []byte {
@@ -174,6 +174,7 @@ func (w *world) enterDesk(h *hand) []byte {
 			},
 			DeskKeys: register.DeskKeys{
 				Message: signed.PublicKeys(h.message), Consignment: signed.PublicKeys(h.receipts),
+				TLS:     signed.HashOf(h.cert.Leaf.RawSubjectPublicKeyInfo),
 				Opening: h.opening, Versions: []int64{1},
 			},
 		}

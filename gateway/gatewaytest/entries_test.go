@@ -188,6 +188,6 @@ func (s *scene) estonianDesk(l register.Link) *register.Desk {
 	s.Helper()
 	h := got(NewHand(s.register.Exchange(), "ee.spoc"))(s)
 	return &register.Desk{Link: l, Address: h.Address, Directory: anywhere, DeskKeys: register.DeskKeys{
-		Message: signed.PublicKeys(h.Message), Consignment: signed.PublicKeys(h.Consignment), Opening: h.Recipient, Versions: []int64{1},
+		Message: signed.PublicKeys(h.Message), Consignment: signed.PublicKeys(h.Consignment), TLS: signed.HashOf(h.Address), Opening: h.Recipient, Versions: []int64{1},
 	}}
 }

@@ -5,18 +5,15 @@ import (
 	"crypto/tls"
 	"encoding/json"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 	"sync"
-	"testing"
 	"time"
 
 	"samband/certs"
 	"samband/gateway/api"
-	"samband/gateway/broker"
 	"samband/gateway/desk"
 	"samband/gateway/envelope"
 	"samband/gateway/problem"
@@ -42,70 +39,53 @@ var caseMarkers = map[string]string{
 	"the passphrase":           Passphrase,
 }
 
-// No word of a body, no officer and no case text is in anything that the broker
-// holds, after a busy day and while it goes on: in its folder, its log, its
-// metrics. Nor is there any in the folder of a desk that is locked.
-func TestSecrecy(t *testing.T) {
-	t.Parallel()
-	photo := got(schema.Samples.ReadFile("testdata/case/photo.jpg"))(t)
-	markers := map[string][]byte{"the photograph": photo[3000:3040]}
+// secrecy searches for words of the messages: none is in anything that the broker
+// holds, in its folder, its log, its metrics, while it runs and when it has
+// stopped. Nor is there any in the folder of a desk. said is what all the
+// programs logged. It ends the scene.
+func (d *busyDay) secrecy(said *journal) {
+	markers := map[string][]byte{"the photograph": d.photo[3000:3040]}
 	for name, m := range caseMarkers {
 		markers[name] = []byte(m)
 	}
 	words := newSearch(markers)
-
-	p := byFinlandsDesk()
-	p.Parties[0].Desks[0].ByHand = false
-	var said journal // by all the programs
-	log := slog.New(slog.NewJSONHandler(&said, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	s := perform(t, p, broker.Config{Log: log})
-	for _, address := range []signed.Address{"se.spoc", "fi.spoc"} {
-		if err := s.startDesk(address, desk.Config{Log: log}, nil); err != nil {
-			t.Fatal(err)
-		}
-	}
-	d := &busyDay{s, photo}
-	d.story()
-	d.refusals()
-	d.plaintext()
 	waiting := d.unopened()
-
-	s.nothing(words, "the broker's folder", s.Exchange.Broker())
+	d.nothing(words, "the broker's folder", d.Exchange.Broker())
 	for _, path := range []string{"/metrics", "/healthz", "/readyz"} {
-		if found := words.in(s.operator(path)); len(found) != 0 {
-			t.Errorf("%s tells %q", path, found)
+		if found := words.in(d.operator(path)); len(found) != 0 {
+			d.Errorf("%s tells %q", path, found)
 		}
 	}
-	status := got(json.Marshal(got(s.local.Status(t.Context()))(t)))(t)
+	status := got(json.Marshal(got(d.local.Status(d.Context()))(d)))(d)
 	if found := words.in(status); len(found) != 0 {
-		t.Errorf("the local socket tells %q", found)
+		d.Errorf("the local socket tells %q", found)
 	}
-	if err := s.Desks["fi.spoc"].Lock(t.Context()); err != nil {
-		t.Fatal(err)
+	if err := d.Desks["fi.spoc"].Lock(d.Context()); err != nil {
+		d.Fatal(err)
 	}
-	s.nothing(words, "the locked desk's folder", s.Desk("fi.spoc"))
-	s.nothing(words, "the unlocked desk's folder", s.Desk("se.spoc"))
+	d.nothing(words, "the locked desk's folder", d.Desk("fi.spoc"))
+	d.nothing(words, "the unlocked desk's folder", d.Desk("se.spoc"))
 
 	// The search looks where things lie: it finds what they may hold.
 	open := newSearch(map[string][]byte{
 		"an id": []byte(waiting.ID.String()), "sealed bytes": waiting.Sealed[200:264],
 	})
-	held, err := open.inFolder(s.Exchange.Broker())
+	held, err := open.inFolder(d.Exchange.Broker())
 	if err != nil || !hasSuffix(held, "an id, as it is") || !hasSuffix(held, "sealed bytes, as it is") {
-		t.Errorf("of a message that waits the broker holds %q, %v", held, err)
+		d.Errorf("of a message that waits the broker holds %q, %v", held, err)
 	}
-	if !bytes.Contains(s.operator("/metrics"), []byte("samband_")) || !bytes.Contains(said.bytes(), []byte(`"msg"`)) {
-		t.Error("there are no metrics, or nothing was logged")
+	if !bytes.Contains(d.operator("/metrics"), []byte("samband_")) || !bytes.Contains(said.bytes(), []byte(`"msg"`)) {
+		d.Error("there are no metrics, or nothing was logged")
 	}
 
-	if err := s.Stop(); err != nil {
-		t.Fatal(err)
+	if err := d.Stop(); err != nil {
+		d.Fatal(err)
 	}
-	s.nothing(words, "the broker's folder, stopped", s.Exchange.Broker())
-	s.nothing(words, "a stopped desk's folder", s.Desk("se.spoc"))
-	s.nothing(words, "a stopped desk's folder", s.Desk("fi.spoc"))
+	d.nothing(words, "the broker's folder, stopped", d.Exchange.Broker())
+	d.nothing(words, "a stopped desk's folder", d.Desk("se.spoc"))
+	d.nothing(words, "a stopped desk's folder", d.Desk("fi.spoc"))
 	if found := words.in(said.bytes()); len(found) != 0 {
-		t.Errorf("the programs logged %q", found)
+		d.Errorf("the programs logged %q", found)
 	}
 }
 

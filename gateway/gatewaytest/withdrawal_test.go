@@ -110,23 +110,9 @@ func TestWithdrawalOfAnother(t *testing.T) {
 	se.accepted(e)
 }
 
-// Two desks, and all that can become of a message that its sender takes back.
-// Both show the same end.
-func TestDesksAgreeOnTheEnd(t *testing.T) {
-	t.Parallel()
-	p := byFinlandsDesk()
-	p.Parties[0].Desks[0].ByHand = false
-	dial := newDial()
-	s := perform(t, p, broker.Config{Clock: dial})
-	holds := map[signed.Address]*hold{"se.spoc": newHold(), "fi.spoc": newHold()}
-	for address, h := range holds {
-		err := s.startDesk(address, desk.Config{Now: dial.Wall}, func(_ signed.Address, c *api.Client) desk.Broker { return held{c, h} })
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	d := &duel{s, holds["se.spoc"], holds["fi.spoc"]}
-
+// duels plays all that can become of a message that its sender takes back. Both
+// desks show the same end.
+func (s *scene) duels(d *duel, dial *dial) {
 	s.act("withdrawn first", func() {
 		d.receiver.set(false)
 		id := d.sent()
@@ -168,11 +154,6 @@ func TestDesksAgreeOnTheEnd(t *testing.T) {
 		_, err := s.Desks["se.spoc"].Withdraw(s.Context(), id)
 		s.refusal(err, problem.AlreadyEnded)
 	})
-	for address, desk := range s.Desks {
-		if v := got(desk.Verify(t.Context(), signed.ID{}))(t); len(v.Evidence)+len(v.Faults) != 0 {
-			t.Errorf("%s accuses an honest broker: %+v %+v", address, v.Evidence, v.Faults)
-		}
-	}
 }
 
 // A duel is of a sender and a receiver whose statements are held back.

@@ -315,7 +315,9 @@ func TestOnlyTheRevokedRingNeedsNewKeys(t *testing.T) {
 	if v := x.Now(); !v.Revoked("fi.spoc", Online) || v.Revoked("fi.spoc", Locked) {
 		t.Error("the online ring alone should be revoked")
 	}
-	x.enter(with(x.desk("fi.spoc", 0), func(d *Desk) { d.Consignment = deskKeys("fi.spoc", 1).Consignment }))
+	x.enter(with(x.desk("fi.spoc", 0), func(d *Desk) {
+		d.Consignment, d.TLS = deskKeys("fi.spoc", 1).Consignment, deskKeys("fi.spoc", 1).TLS
+	}))
 	if x.Now().Revoked("fi.spoc", Online) {
 		t.Error("a new receipts key should have ended the revocation")
 	}

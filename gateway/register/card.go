@@ -120,8 +120,10 @@ const maxTLS = 512
 func (c *Request) Text() string {
 	w := signed.NewWriter(RequestForm, c.Exchange)
 	w.Line("desk", string(c.Address))
-	c.DeskKeys.write(w)
-	w.Line("tls", signed.EncodeBytes(c.TLS))
+	keys := c.DeskKeys
+	keys.TLS = signed.HashOf(c.TLS) // one says the other, or the card is not canonical
+	keys.write(w)
+	w.Line("tls-key", signed.EncodeBytes(c.TLS))
 	return w.Text()
 }
 
@@ -131,7 +133,7 @@ func ParseRequest(note []byte) (*Request, error) {
 		c := &Request{Exchange: r.Exchange()}
 		c.Address = r.Address(one(r, "desk"))
 		c.DeskKeys = readDeskKeys(r, c.Address)
-		c.TLS = readDER(r, "tls", maxTLS)
+		c.TLS = readDER(r, "tls-key", maxTLS)
 		return c
 	})
 }

@@ -44,6 +44,7 @@ type Directory struct {
 type DeskKeys struct {
 	Message     []*signed.PublicKey // locked ring; the first one signs statements too
 	Consignment []*signed.PublicKey // online ring
+	TLS         signed.Hash         // online ring: of the key that its certificates are for, in PKIX DER
 	Opening     string              // locked ring; opaque here, seal reads it
 	Versions    []int64             // versions of the forms that the desk speaks, ascending
 }
@@ -121,6 +122,7 @@ func readDirectory(r *signed.Reader) Directory {
 func (k *DeskKeys) write(w *signed.Writer) {
 	writeKeys(w, k.Message, "key", string(signed.UseMessage))
 	writeKeys(w, k.Consignment, "key", string(signed.UseConsignment))
+	w.Line("tls", k.TLS.String())
 	w.Line("opening", k.Opening)
 	versions := make([]string, len(k.Versions))
 	for i, v := range k.Versions {
@@ -132,6 +134,7 @@ func (k *DeskKeys) write(w *signed.Writer) {
 func readDeskKeys(r *signed.Reader, desk signed.Address) (k DeskKeys) {
 	k.Message = readKeys(r, string(desk), signed.UseMessage, "key", string(signed.UseMessage))
 	k.Consignment = readKeys(r, string(desk), signed.UseConsignment, "key", string(signed.UseConsignment))
+	k.TLS = r.Hash(one(r, "tls"))
 	k.Opening = one(r, "opening")
 	if len(k.Opening) > MaxOpening || strings.Contains(k.Opening, " ") {
 		r.Fail(errors.New("an opening key is too long or has a space"))
@@ -163,17 +166,22 @@ func (d *Desk) check(s *state) error {
 			kept.Message, kept.Opening = before.Message, before.Opening
 		}
 		if !known.isRevoked(Online) {
-			kept.Consignment = before.Consignment
+			kept.Consignment, kept.TLS = before.Consignment, before.TLS
 		}
 	}
 	keys := append(changed(d.Message, kept.Message), changed(d.Consignment, kept.Consignment)...)
 	if err := s.keys.fresh(keys...); err != nil {
 		return err
 	}
-	if d.Opening == kept.Opening {
-		return nil
+	for _, raw := range [][2]string{{d.Opening, kept.Opening}, {string(d.TLS[:]), string(kept.TLS[:])}} {
+		if raw[0] == raw[1] {
+			continue
+		}
+		if err := s.keys.freshRaw([]byte(raw[0])); err != nil {
+			return err
+		}
 	}
-	return s.keys.freshRaw([]byte(d.Opening))
+	return nil
 }
 
 func (d *Desk) apply(s *state, at place) {
@@ -189,4 +197,5 @@ func (d *Desk) apply(s *state, at place) {
 	}
 	s.keys.note(append(d.Message, d.Consignment...)...)
 	s.keys.noteRaw([]byte(d.Opening))
+	s.keys.noteRaw(d.TLS[:])
 }

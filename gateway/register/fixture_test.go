@@ -187,6 +187,7 @@ func deskKeys(addr string, generation int) DeskKeys {
 	return DeskKeys{
 		Message:     signed.PublicKeys(keysOf(addr, signed.UseMessage, generation)),
 		Consignment: signed.PublicKeys(keysOf(addr, signed.UseConsignment, generation)),
+		TLS:         signed.HashOf(fmt.Sprintf("tls %s %d", addr, generation)),
 		Opening:     fmt.Sprintf("age1pq1%s%d", signed.HashOf(addr).String()[:20], generation),
 		Versions:    []int64{1},
 	}

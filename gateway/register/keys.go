@@ -53,11 +53,11 @@ func (s seen) add(keys ...*signed.PublicKey) error {
 	return nil
 }
 
-// freshRaw and noteRaw are for keys that are opaque here: those of CAs, and what
-// desks open with.
+// freshRaw and noteRaw are for keys that are opaque here: those of CAs and of
+// connections, and what desks open with.
 func (s seen) freshRaw(key []byte) error {
 	if s["raw "+string(key)] {
-		return problem.New(problem.KeyReused, "the CA's or opening key was in the register before")
+		return problem.New(problem.KeyReused, "the CA's, opening or TLS key was in the register before")
 	}
 	return nil
 }

@@ -1,0 +1,28 @@
+package broker_test
+
+import (
+	"testing"
+	"time"
+
+	"samband/certs"
+	"samband/gateway/problem"
+)
+
+// A certificate that a desk's own CA issued for another key than the register
+// names does not connect: neither the CA nor a stolen old key is enough.
+func TestCertificateForAnotherKey(t *testing.T) {
+	w := newWorld(t)
+	r := w.start()
+	h := w.desks["se.spoc"]
+	key, err := certs.NewKey()
+	check(t, err)
+	p := w.parties["se"]
+	cert, err := certs.IssueDesk(p.ca, p.key, exchangeName, h.address, &key.PublicKey, time.Now())
+	check(t, err)
+	h.cert = certs.Pair(cert, key)
+	h.connect(r.Address())
+	_, err = h.client.Register(t.Context(), h.heads(), 0, 1)
+	if problem.CodeOf(err) != problem.CertificateRefused {
+		t.Fatalf("got %v, want %s", err, problem.CertificateRefused)
+	}
+}

@@ -1,0 +1,69 @@
+package gatewaytest
+
+import (
+	"log/slog"
+	"testing"
+
+	"samband/gateway/api"
+	"samband/gateway/broker"
+	"samband/gateway/desk"
+	"samband/gateway/signed"
+	"samband/schema"
+)
+
+// careless is a hand that skips the checks of a sending desk.
+const careless signed.Address = "se.careless"
+
+// Two desks that stand by themselves, and all that they have to do with each
+// other and with a careless third. A desk's keys cost a second of scrypt, so
+// this is one exchange and one long day.
+func TestDesks(t *testing.T) {
+	t.Parallel()
+	p := borders()
+	se, fi := &p.Parties[0], &p.Parties[1]
+	se.Desks[0].ByHand, fi.Desks[0].ByHand = false, false
+	se.Desks = append(se.Desks, Desk{Address: careless, Directory: anywhere, ByHand: true})
+
+	var said journal
+	log := slog.New(slog.NewJSONHandler(&said, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	dial := newDial()
+	s := perform(t, p, broker.Config{Clock: dial, Log: log})
+	holds := map[signed.Address]*hold{"se.spoc": newHold(), "fi.spoc": newHold()}
+	for address, h := range holds {
+		err := s.startDesk(address, desk.Config{Now: dial.Wall, Log: log}, func(_ signed.Address, c *api.Client) desk.Broker {
+			return held{c, h}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	day := &busyDay{s, got(schema.Samples.ReadFile("testdata/case/photo.jpg"))(t)}
+	s.act("a case", day.story)
+	s.act("what is refused of it", day.refusals)
+	s.act("plaintext by mistake", day.plaintext)
+	for _, row := range flaws {
+		s.act("receiver/"+string(row.code)+"/"+row.name, func() { s.refusedByReceiver(row) })
+	}
+	s.act("receiver/and nothing else", s.receiverGoesOn)
+	for _, row := range notSent {
+		s.act("sender/"+string(row.code)+"/"+row.name, func() { s.notSent(row) })
+	}
+	s.act("withdrawal", func() { s.duels(&duel{s, holds["se.spoc"], holds["fi.spoc"]}, dial) })
+	s.act("nobody is accused", s.noEvidence)
+	s.act("secrecy", func() { day.secrecy(&said) })
+}
+
+// noEvidence holds that honest programs accuse nobody, and that all that the
+// desks hold is proven.
+func (s *scene) noEvidence() {
+	for address, desk := range s.Desks {
+		v := got(desk.Verify(s.Context(), signed.ID{}))(s)
+		if len(v.Faults) != 0 || v.Proven == 0 {
+			s.Errorf("%s proves %d facts, and not %+v", address, v.Proven, v.Faults)
+		}
+		for _, e := range v.Evidence {
+			s.Errorf("%s accuses the broker of %+v, %s", address, e.Problem, e.Subject)
+		}
+	}
+}
