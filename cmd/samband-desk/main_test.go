@@ -182,24 +182,3 @@ none:
 		t.Errorf("the outline is\n%s", got)
 	}
 }
-
-// An attachment's name can't lead out of the folder, hide, or overwrite.
-func TestSaveAll(t *testing.T) {
-	dir := t.TempDir()
-	files := []desk.Attachment{
-		{Name: "../../etc/passwd", Data: []byte("a")}, {Name: `C:\temp\x.exe`, Data: []byte("b")},
-		{Name: ".bashrc", Data: []byte("c")}, {Name: "..", Data: []byte("d")}, {Name: "/", Data: []byte("e")},
-	}
-	paths, err := saveAll(dir, files)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for n, want := range []string{"passwd", "x.exe", "bashrc", "attachment-4", "attachment-5"} {
-		if paths[n] != filepath.Join(dir, want) {
-			t.Errorf("%s went to %s", files[n].Name, paths[n])
-		}
-	}
-	if _, err := saveAll(dir, files[:1]); err == nil {
-		t.Error("a file was overwritten")
-	}
-}

@@ -3,8 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -15,6 +13,7 @@ import (
 
 func newRead(s *settings) *cobra.Command {
 	var out string
+	var from senders
 	c := &cobra.Command{
 		Use:   "read ID",
 		Short: "Read a message, received or sent; the desk's log notes it",
@@ -28,7 +27,7 @@ func newRead(s *settings) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			m, err := d.Read(c.Context(), id)
+			m, err := d.Read(c.Context(), id, from...)
 			if err != nil {
 				return err
 			}
@@ -45,33 +44,24 @@ func newRead(s *settings) *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&out, "out", "", "folder to write the attachments to")
+	from.add(c)
 	return c
 }
 
-// saveAll writes attachments into a folder. A name is the sender's word: only its
-// last element counts, and nothing that is there is overwritten.
-func saveAll(dir string, files []desk.Attachment) ([]string, error) {
-	var paths []string
-	for n, a := range files {
-		name := filepath.Base(strings.ReplaceAll(a.Name, `\`, "/"))
-		if name = strings.TrimLeft(clean(name), "."); name == "" || name == "/" {
-			name = fmt.Sprintf("attachment-%d", n+1)
-		}
-		path := filepath.Join(dir, name)
-		f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-		if err != nil {
-			return paths, fmt.Errorf("save attachment: %w", err)
-		}
-		_, err = f.Write(a.Data)
-		if cerr := f.Close(); err == nil {
-			err = cerr
-		}
-		if err != nil {
-			return paths, fmt.Errorf("save attachment: %w", err)
-		}
-		paths = append(paths, path)
-	}
-	return paths, nil
+// senders is the flag --from: whose message an id stands for, where several desks
+// chose it.
+type senders []signed.Address
+
+func (s *senders) add(c *cobra.Command) {
+	c.Flags().Var(s, "from", "the sender, where the id stands for messages of several desks")
+}
+
+func (s *senders) String() string { return "" }
+func (s *senders) Type() string   { return "address" }
+func (s *senders) Set(v string) error {
+	a, err := signed.ParseAddress(v)
+	*s = append(*s, a)
+	return err
 }
 
 func showMessage(w io.Writer, m *desk.Message, files []string) {
@@ -101,7 +91,8 @@ func showMessage(w io.Writer, m *desk.Message, files []string) {
 }
 
 func newErase(s *settings) *cobra.Command {
-	return &cobra.Command{
+	var from senders
+	c := &cobra.Command{
 		Use:   "erase ID",
 		Short: "Destroy the key of a message that has ended; its proofs stay",
 		Args:  cobra.ExactArgs(1),
@@ -114,7 +105,7 @@ func newErase(s *settings) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := d.Erase(c.Context(), id); err != nil {
+			if err := d.Erase(c.Context(), id, from...); err != nil {
 				return err
 			}
 			return s.print(c, map[string]any{"erased": id}, func(w io.Writer) {
@@ -122,10 +113,13 @@ func newErase(s *settings) *cobra.Command {
 			})
 		},
 	}
+	from.add(c)
+	return c
 }
 
 func newVerify(s *settings) *cobra.Command {
 	var out string
+	var from senders
 	c := &cobra.Command{
 		Use:   "verify [ID]",
 		Short: "Prove again what the desk holds: register, log, and each fact of its messages",
@@ -141,7 +135,7 @@ func newVerify(s *settings) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			v, err := d.Verify(c.Context(), id)
+			v, err := d.Verify(c.Context(), id, from...)
 			if err != nil {
 				return err
 			}
@@ -157,5 +151,6 @@ func newVerify(s *settings) *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&out, "out", "", "folder to write the envelope, notes and proofs to, for samband-audit (with ID)")
+	from.add(c)
 	return c
 }

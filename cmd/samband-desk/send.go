@@ -120,6 +120,7 @@ what blocks it.`,
 
 func newAnswer(s *settings) *cobra.Command {
 	var f draftFlags
+	var from senders
 	c := &cobra.Command{
 		Use:   "answer ID",
 		Short: "Answer a message of the inbox",
@@ -140,7 +141,7 @@ Where the body has no your_reference, the sender's own reference is filled in.`,
 			if err != nil {
 				return err
 			}
-			sending, err := d.Answer(c.Context(), id, draft)
+			sending, err := d.Answer(c.Context(), id, draft, from...)
 			if err != nil {
 				return err
 			}
@@ -148,6 +149,7 @@ Where the body has no your_reference, the sender's own reference is filled in.`,
 		},
 	}
 	f.add(c)
+	from.add(c)
 	return need(c, "type", "body")
 }
 

@@ -442,7 +442,7 @@ func TestTailLostAndOutgrown(t *testing.T) {
 	shown := []byte(se.accepted(se.envelope("fi.spoc")).Catchup.Audit.Checkpoint)
 	b.stop()
 	putBack()
-	b = w.start()
+	w.start()
 	from := fi.audit // has not seen what was lost
 	fi.stated(fi.statement(envelope.Withdrawn, se.envelope("fi.spoc")))
 	fi.stated(fi.statement(envelope.Withdrawn, se.envelope("fi.spoc")))

@@ -2,8 +2,11 @@ package desk_test
 
 import (
 	"context"
+	"fmt"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
 	"samband/gateway/api"
 	"samband/gateway/auditlog"
@@ -276,6 +279,95 @@ func TestForcedEntries(t *testing.T) {
 				t.Errorf("under a log that is bent the message is %s", o.State)
 			}
 		})
+	}
+}
+
+// A broker signs a checkpoint without end and shows entries to match: the first
+// that nobody entitled signed is the last that this desk asks for.
+func TestEndlessRegister(t *testing.T) {
+	s := newStage(t)
+	known := s.edge.tree.Head(s.exchange.register.Public.Name)
+	known.Size = 1 << 40
+	lure := string(must(auditlog.SignCheckpoint(known, s.exchange.register)))
+	s.edge.set(func() {
+		s.edge.lie = func(_ signed.Address, answer any) {
+			switch a := answer.(type) {
+			case *api.InboxAnswer:
+				a.Catchup.Register.Checkpoint, a.Catchup.Register.Entries = lure, a.Catchup.Register.Entries[:1]
+			case *api.ProgressAnswer:
+				a.Catchup.Register.Checkpoint, a.Catchup.Register.Entries = lure, a.Catchup.Register.Entries[:1]
+			}
+		}
+	})
+	se := must(desk.New(desk.Config{
+		Dir: s.desk("se.spoc"), Broker: endless{line{s.edge, "se.spoc"}}, Now: s.clock.now, Retry: time.Millisecond,
+	}))
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan error, 1)
+	go func() { done <- se.Run(ctx) }()
+	e := awaitEvidence(t, se, "ENTRY_OUT_OF_ORDER")
+	if want := fmt.Sprintf("register entry %d", len(s.edge.entries)); e.Subject != want {
+		t.Errorf("the evidence is of %s, not of %s", e.Subject, want)
+	}
+	if st := must(se.Status(ctx)); st.Register != 1 {
+		t.Errorf("the desk goes by a register of %d entries", st.Register)
+	}
+	cancel()
+	must(0, <-done)
+	must(0, se.Close())
+}
+
+// endless shows the register entry by entry, and then its last for ever.
+type endless struct{ line }
+
+func (b endless) Register(ctx context.Context, h api.Heads, from int64, _ int) (*api.RegisterAnswer, error) {
+	last := int64(len(b.e.entries)) - 1
+	if from > last+1 {
+		b.e.t.Errorf("the desk asks for entry %d, after one that was to be refused", from)
+	}
+	return b.line.Register(ctx, h, min(from, last), 1)
+}
+
+// A peer sends under the id of a message that this desk sent: neither hides the
+// other.
+func TestSharedID(t *testing.T) {
+	s := newStage(t)
+	se, fi := s.unlocked("se.spoc"), s.unlocked("fi.spoc")
+	s.ready(se)
+	s.ready(fi)
+	id := send(t, se, request(t))
+	awaitOut(t, se, id, "handed-over")
+	draft := request(t)
+	draft.To = []signed.Address{"se.spoc"}
+	other := send(t, fi, draft)
+	awaitOut(t, fi, other, "handed-over")
+	s.edge.set(func() {
+		_, locked := s.rings("fi.spoc")
+		m := s.edge.byID("fi.spoc", other)
+		h := m.Header
+		h.ID, h.AsOfAudit = id, s.edge.audit.Head()
+		must(s.edge.accept(must(envelope.Sign(h, m.Sealed, locked.Message)).Bytes(), s.edge.register.Size()))
+	})
+	await(t, se, "received under its own id", func() bool {
+		items, err := se.Inbox(ctx, desk.Query{ID: id})
+		return err == nil && len(items) == 1
+	})
+	_, err := se.Read(ctx, id)
+	if p, _ := problem.Of(err); p == nil || p.Code != problem.UnknownMessage || !strings.Contains(p.Detail, "[fi.spoc se.spoc]") {
+		t.Errorf("of two it reads %v", err)
+	}
+	c := desk.NewClient(s.desk("se.spoc"))
+	if m := must(c.Read(ctx, id, "se.spoc")); m.Received || m.To != "fi.spoc" {
+		t.Errorf("its own is %+v", m)
+	}
+	if v := must(c.Verify(ctx, id, "fi.spoc")); len(v.Facts) == 0 || v.Facts[0].Event != "accepted" {
+		t.Errorf("of the other it proves %+v", v)
+	}
+	if _, err := c.Answer(ctx, id, desk.Draft{Type: "CLARIFY"}, "se.spoc"); problem.CodeOf(err) != problem.ReplyNotAllowed {
+		t.Errorf("it answers itself: %v", err)
+	}
+	if _, err := se.Read(ctx, id, "no.spoc"); problem.CodeOf(err) != problem.UnknownMessage {
+		t.Errorf("of a third it reads %v", err)
 	}
 }
 

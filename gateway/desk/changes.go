@@ -69,12 +69,13 @@ func (d *Desk) Changed() <-chan struct{} {
 	return next
 }
 
-// Wait returns the number of changes so far as soon as it passes after, or as it
-// is when ctx ends. Its caller looks, waits with what it got, and looks again.
+// Wait returns the number of changes so far as soon as it is not after, or as it
+// is when ctx ends. Its caller looks, waits with what it got, and looks again; a
+// number from before the process was started anew ends the wait at once.
 func (d *Desk) Wait(ctx context.Context, after int64) (int64, error) {
 	for {
 		n, next := d.changes.look()
-		if n > after {
+		if n != after {
 			return n, nil
 		}
 		select {

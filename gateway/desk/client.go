@@ -102,12 +102,12 @@ func (c *Client) Send(ctx context.Context, draft Draft) (*Sending, error) {
 	return ask[*Sending](ctx, c, "send", draft)
 }
 
-func (c *Client) Answer(ctx context.Context, id signed.ID, draft Draft) (*Sending, error) {
-	return ask[*Sending](ctx, c, "answer", answerCall{id, draft})
+func (c *Client) Answer(ctx context.Context, id signed.ID, draft Draft, from ...signed.Address) (*Sending, error) {
+	return ask[*Sending](ctx, c, "answer", answerCall{id, from, draft})
 }
 
 func (c *Client) Withdraw(ctx context.Context, id signed.ID) (*OutboxItem, error) {
-	return ask[*OutboxItem](ctx, c, "withdraw", idCall{id})
+	return ask[*OutboxItem](ctx, c, "withdraw", idCall{ID: id})
 }
 
 func (c *Client) Outbox(ctx context.Context, q Query) ([]OutboxItem, error) {
@@ -118,17 +118,17 @@ func (c *Client) Inbox(ctx context.Context, q Query) ([]InboxItem, error) {
 	return ask[[]InboxItem](ctx, c, "inbox", q)
 }
 
-func (c *Client) Read(ctx context.Context, id signed.ID) (*Message, error) {
-	return ask[*Message](ctx, c, "read", idCall{id})
+func (c *Client) Read(ctx context.Context, id signed.ID, from ...signed.Address) (*Message, error) {
+	return ask[*Message](ctx, c, "read", idCall{id, from})
 }
 
-func (c *Client) Erase(ctx context.Context, id signed.ID) error {
-	_, err := ask[none](ctx, c, "erase", idCall{id})
+func (c *Client) Erase(ctx context.Context, id signed.ID, from ...signed.Address) error {
+	_, err := ask[none](ctx, c, "erase", idCall{id, from})
 	return err
 }
 
-func (c *Client) Verify(ctx context.Context, id signed.ID) (*Verification, error) {
-	return ask[*Verification](ctx, c, "verify", idCall{id})
+func (c *Client) Verify(ctx context.Context, id signed.ID, from ...signed.Address) (*Verification, error) {
+	return ask[*Verification](ctx, c, "verify", idCall{id, from})
 }
 
 func (c *Client) Log(ctx context.Context, q Query) ([]LogEntry, error) {

@@ -27,15 +27,25 @@ func (f folder) keys() string        { return f.path("keys") }
 func (f folder) database() string    { return f.path("desk.db") }
 func (f folder) socket() string      { return f.path("socket") }
 
-// hold takes the folder for this process until the file is closed.
+// hold takes the folder for the process that serves it, until the file is closed.
 func (f folder) hold() (*os.File, error) {
-	lock, err := os.OpenFile(f.path("lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	return take(f.path("lock"), "another process serves this desk")
+}
+
+// holdKeys takes the keys for whoever changes them. It is another lock than the
+// folder's: keys are rotated while the desk is served.
+func (f folder) holdKeys() (*os.File, error) {
+	return take(f.path("keys.lock"), "another process changes this desk's keys")
+}
+
+func take(path, taken string) (*os.File, error) {
+	lock, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("hold the folder: %w", err)
 	}
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		lock.Close()
-		return nil, errors.New("another process serves this desk")
+		return nil, errors.New(taken)
 	}
 	return lock, nil
 }

@@ -50,13 +50,19 @@ func Init(dir string, s Setup) (card []byte, err error) {
 // Rotate puts a new opening key beside the old ones and writes the request card
 // anew. The desk opens with both; it is sealed to with the new one once its
 // party has entered the card. A desk that runs must be unlocked again to know
-// the new key.
+// the new key. One rotation at a time holds the keys: of two, the later would
+// write over the key whose card the earlier gave out.
 func Rotate(dir string, passphrase []byte) (card []byte, err error) {
 	f := folder(dir)
 	s, err := readSettings(f)
 	if err != nil {
 		return nil, err
 	}
+	lock, err := f.holdKeys()
+	if err != nil {
+		return nil, err
+	}
+	defer lock.Close()
 	note, err := os.ReadFile(f.federation())
 	if err != nil {
 		return nil, fmt.Errorf("read the federation file: %w", err)

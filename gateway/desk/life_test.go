@@ -2,16 +2,21 @@ package desk_test
 
 import (
 	"context"
+	"database/sql"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"samband/gateway/api"
 	"samband/gateway/desk"
+	"samband/gateway/desk/internal/keys"
+	"samband/gateway/envelope"
 	"samband/gateway/problem"
+	"samband/gateway/register"
 	"samband/gateway/signed"
 )
 
@@ -250,6 +255,48 @@ func TestClockPauses(t *testing.T) {
 	s.clock.move(2 * time.Minute)
 	if at := deadline(); !at.Overdue {
 		t.Errorf("after 8 hours the clock stands at %+v", at)
+	}
+}
+
+// Two rotations at once: each key whose card was given out is in the ring.
+func TestRotateTwice(t *testing.T) {
+	s := newStage(t)
+	dir := s.desk("fi.spoc")
+	var cards [2][]byte
+	var all sync.WaitGroup
+	for i := range cards {
+		all.Go(func() { cards[i], _ = desk.Rotate(dir, passphrase) })
+	}
+	all.Wait()
+	locked := must(keys.Unlock(filepath.Join(dir, "keys"), passphrase))
+	made := 0
+	for _, card := range cards {
+		if card == nil { // refused: the other was at it
+			continue
+		}
+		made++
+		key := must(register.ParseRequest(card)).Opening
+		if _, ok := locked.Identity(envelope.KeyIDOf(key)); !ok {
+			t.Errorf("the ring lacks %s", key)
+		}
+	}
+	if made == 0 {
+		t.Error("neither rotated")
+	}
+}
+
+// Whose reading can't be noted, reads nothing.
+func TestReadUnlogged(t *testing.T) {
+	s := newStage(t)
+	se := s.unlocked("se.spoc")
+	s.ready(se)
+	id := send(t, se, request(t))
+	awaitOut(t, se, id, "accepted")
+	db := must(sql.Open("sqlite", filepath.Join(s.desk("se.spoc"), "desk.db")))
+	defer db.Close()
+	must(db.Exec(`CREATE TRIGGER full BEFORE INSERT ON log BEGIN SELECT RAISE(ABORT, 'the disk is full'); END`))
+	if m, err := se.Read(ctx, id); err == nil || m != nil {
+		t.Errorf("read unlogged: %+v, %v", m, err)
 	}
 }
 

@@ -19,7 +19,6 @@ import (
 // database does not hold already. It never changes; a longer one replaces it.
 type logs struct {
 	register *register.Register
-	tree     *auditlog.Range // the register's, to try a checkpoint before believing it
 	audit    signed.Head
 }
 
@@ -48,12 +47,9 @@ func loadLogs(s *store.Store, federation []byte) (*logs, error) {
 	if !bytes.Equal(entries[0], federation) {
 		return nil, errors.New("the database belongs to another exchange than the federation file")
 	}
-	l := &logs{tree: &auditlog.Range{}}
+	l := &logs{}
 	if l.register, err = register.Replay(entries); err != nil {
 		return nil, fmt.Errorf("replay the register: %w", err)
-	}
-	for _, e := range entries {
-		l.tree.Append(e)
 	}
 	l.audit = (&auditlog.Range{}).Head(l.register.Federation().Audit.Name)
 	if audit.Size > 0 {
@@ -77,9 +73,8 @@ func (l *logs) view() register.View { return l.register.Now() }
 // kept. The answer's proofs stand under its audit head.
 type lesson struct {
 	*logs
-	from     int64    // index of the first new register entry
-	entries  [][]byte // that are new
-	audit    []byte   // checkpoints
+	from     int64  // index of the first new register entry
+	audit    []byte // checkpoints
 	register []byte
 }
 
@@ -100,16 +95,11 @@ func (d *Desk) study(ctx context.Context, l *logs, c *api.Catchup) (*lesson, err
 	if err != nil {
 		return nil, err
 	}
-	checkpoint, entries, err := d.extendsRegister(ctx, l, c.Register)
+	grown, err := d.extendsRegister(ctx, l, c.Register)
 	if err != nil {
 		return nil, err
 	}
-	next, err := d.grow(l, entries, checkpoint)
-	if err != nil {
-		return nil, err
-	}
-	next.audit = head
-	return &lesson{next, l.register.Size(), entries, []byte(c.Audit.Checkpoint), checkpoint}, nil
+	return &lesson{&logs{grown, head}, l.register.Size(), []byte(c.Audit.Checkpoint), []byte(c.Register.Checkpoint)}, nil
 }
 
 // take makes a lesson and what the answer proved durable in one transaction,
@@ -131,7 +121,7 @@ func (d *Desk) take(next *lesson, facts func(*store.Tx) error) error {
 }
 
 func (n *lesson) save(tx *store.Tx, now signed.Time) error {
-	for i, e := range n.entries {
+	for i, e := range n.logs.register.Entries(n.from) {
 		if err := tx.AddEntry(n.from+int64(i), e); err != nil {
 			return err
 		}
@@ -174,74 +164,62 @@ func hashes(hs []signed.Hash) []byte {
 	return b.Bytes()
 }
 
-// extendsRegister checks that the entries shown are those under the signed
-// checkpoint of the register, after those that this desk has.
-func (d *Desk) extendsRegister(ctx context.Context, l *logs, c api.RegisterCatchup) ([]byte, [][]byte, error) {
+// extendsRegister checks that the register only grew, by the entries shown, to
+// the signed checkpoint. What this desk goes by stays as it was: the new entries
+// go into a replay of its own.
+func (d *Desk) extendsRegister(ctx context.Context, l *logs, c api.RegisterCatchup) (*register.Register, error) {
 	checkpoint := []byte(c.Checkpoint)
 	head, err := auditlog.VerifyCheckpoint(checkpoint, l.register.Federation().Register)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	size := l.register.Size()
 	if head.Size < size {
-		return nil, nil, problem.New(problem.HeadAhead, "the answer's register has %d entries; this desk told that it knows %d", head.Size, size)
+		return nil, problem.New(problem.HeadAhead, "the answer's register has %d entries; this desk told that it knows %d", head.Size, size)
 	}
-	entries, err := d.entriesUpTo(ctx, l, head.Size, c.Entries)
-	if err != nil {
-		return nil, nil, err
-	}
-	tree := l.tree.Clone()
-	for _, e := range entries {
-		tree.Append(e)
-	}
-	if tree.Root() != head.Root {
-		err := problem.New(problem.LogContradicts, "the register's checkpoint at %d entries does not follow from the entries shown", head.Size)
-		d.accuse(err, fmt.Sprintf("%s beyond %d", head.Origin, size), exhibits{
-			"known": d.checkpoint(registerLog), "shown": checkpoint, "entries": bytes.Join(entries, []byte("\n")),
-		})
-		return nil, nil, err
-	}
-	return checkpoint, entries, nil
-}
-
-// entriesUpTo completes the entries of an answer that brought only the first.
-func (d *Desk) entriesUpTo(ctx context.Context, l *logs, size int64, entries [][]byte) ([][]byte, error) {
-	from := l.register.Size()
-	for from+int64(len(entries)) < size {
-		page, err := d.broker.Register(ctx, l.heads(), from+int64(len(entries)), api.MaxEntries)
-		if err != nil {
+	grown := l.register
+	if head.Size > size {
+		if grown, err = d.grow(ctx, l, head.Size, c); err != nil {
 			return nil, err
 		}
-		if len(page.Entries) == 0 {
-			return nil, problem.New(problem.ProofInvalid, "the register's checkpoint names entries that the broker does not show")
-		}
-		entries = append(entries, page.Entries...)
 	}
-	return entries[:size-from], nil
+	if grown.Head() != head {
+		err := problem.New(problem.LogContradicts, "the register's checkpoint at %d entries does not follow from the entries shown", head.Size)
+		d.accuse(err, fmt.Sprintf("%s beyond %d", head.Origin, size), exhibits{
+			"known": d.checkpoint(registerLog), "shown": checkpoint, "entries": bytes.Join(grown.Entries(size), []byte("\n")),
+		})
+		return nil, err
+	}
+	return grown, nil
 }
 
-// grow verifies the new entries and applies them to a replay of its own: one
-// that is refused convicts whoever signed the checkpoint over it, and leaves
-// what this desk goes by as it was.
-func (d *Desk) grow(l *logs, entries [][]byte, checkpoint []byte) (*logs, error) {
-	next := *l
-	if len(entries) == 0 {
-		return &next, nil
-	}
-	fresh, err := register.Replay(l.register.Entries(0))
+// grow replays the register and appends the new entries up to the checkpoint's
+// size: those that the answer brought, then page by page. Each is verified as it
+// comes and the first that is refused ends it, so a broker can't make this desk
+// collect what nobody entitled has signed.
+func (d *Desk) grow(ctx context.Context, l *logs, size int64, c api.RegisterCatchup) (*register.Register, error) {
+	r, err := register.Replay(l.register.Entries(0))
 	if err != nil {
 		return nil, fmt.Errorf("replay the register: %w", err)
 	}
-	next.register, next.tree = fresh, l.tree.Clone()
-	for _, e := range entries {
-		index, err := fresh.Append(e)
-		if err != nil {
-			d.accuse(err, fmt.Sprintf("register entry %d", fresh.Size()), exhibits{"checkpoint": checkpoint, "entry": e})
-			return nil, fmt.Errorf("register entry %d: %w", index, err)
+	for page := c.Entries; ; {
+		for _, e := range page[:min(int64(len(page)), size-r.Size())] {
+			if _, err := r.Append(e); err != nil {
+				d.accuse(err, fmt.Sprintf("register entry %d", r.Size()), exhibits{"checkpoint": []byte(c.Checkpoint), "entry": e})
+				return nil, fmt.Errorf("register entry %d: %w", r.Size(), err)
+			}
 		}
-		next.tree.Append(e)
+		if r.Size() == size {
+			return r, nil
+		}
+		answer, err := d.broker.Register(ctx, l.heads(), r.Size(), api.MaxEntries)
+		if err != nil {
+			return nil, err
+		}
+		if page = answer.Entries; len(page) == 0 {
+			return nil, problem.New(problem.ProofInvalid, "the register's checkpoint names entries that the broker does not show")
+		}
 	}
-	return &next, nil
 }
 
 // show hands the broker the checkpoints that its logs no longer reach, or

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 
 	"samband/gateway/desk/internal/keys"
 	"samband/gateway/desk/internal/store"
@@ -26,10 +27,11 @@ type Message struct {
 }
 
 // Read opens a message of the inbox that is in the officers' view, or one that
-// this desk sent, and notes the consultation in the desk's log. DESK_LOCKED while
-// locked; UNKNOWN_MESSAGE for one that isn't there or isn't opened yet.
-func (d *Desk) Read(ctx context.Context, id signed.ID) (*Message, error) {
-	m, err := d.find(ctx, id)
+// this desk sent, and notes the consultation in the desk's log: a message whose
+// reading can't be noted is not shown. DESK_LOCKED while locked; UNKNOWN_MESSAGE
+// for one that isn't there, isn't opened yet, or isn't the only one of its id.
+func (d *Desk) Read(ctx context.Context, id signed.ID, from ...signed.Address) (*Message, error) {
+	m, err := d.find(ctx, id, from)
 	if err != nil {
 		return nil, err
 	}
@@ -37,29 +39,47 @@ func (d *Desk) Read(ctx context.Context, id signed.ID) (*Message, error) {
 	if err != nil {
 		return nil, err
 	}
-	return m, d.note("read", "message "+id.String())
+	if err := d.note("read", "message "+id.String()); err != nil {
+		return nil, err
+	}
+	return m, nil
 }
 
-// find looks for an id in the inbox, then in the outbox.
-func (d *Desk) find(ctx context.Context, id signed.ID) (*Message, error) {
+// find looks for an id in inbox and outbox. A sender chooses its ids, so one may
+// stand for messages of several desks, this one's own among them: none goes before
+// another, and from says whose is meant.
+func (d *Desk) find(ctx context.Context, id signed.ID, from []signed.Address) (*Message, error) {
 	if id.IsZero() { // to a listing that would mean every message
 		return nil, unknown(store.ErrNotFound, id)
 	}
-	in, err := d.Inbox(ctx, Query{ID: id})
-	if err == nil {
-		if len(in) > 1 {
-			return nil, problem.New(problem.UnknownMessage, "two desks sent a message with the id %s", id)
+	var found []*Message
+	var senders []signed.Address
+	add := func(m *Message) {
+		if len(from) == 0 || slices.Contains(from, m.From) {
+			found, senders = append(found, m), append(senders, m.From)
 		}
-		return &Message{From: in[0].From, To: d.Address(), Received: true, Item: in[0].Item}, nil
 	}
-	if problem.CodeOf(err) != problem.UnknownMessage {
+	in, err := d.Inbox(ctx, Query{ID: id})
+	if err != nil && problem.CodeOf(err) != problem.UnknownMessage {
 		return nil, err
+	}
+	for _, i := range in {
+		add(&Message{From: i.From, To: d.Address(), Received: true, Item: i.Item})
 	}
 	out, err := d.Outbox(ctx, Query{ID: id})
-	if err != nil {
+	if err != nil && problem.CodeOf(err) != problem.UnknownMessage {
 		return nil, err
 	}
-	return &Message{From: d.Address(), To: out[0].To, Item: out[0].Item}, nil
+	for _, o := range out {
+		add(&Message{From: d.Address(), To: o.To, Item: o.Item})
+	}
+	switch len(found) {
+	case 0:
+		return nil, unknown(store.ErrNotFound, id)
+	case 1:
+		return found[0], nil
+	}
+	return nil, problem.New(problem.UnknownMessage, "the id %s stands for messages of %v: say whose is meant", id, senders)
 }
 
 func (d *Desk) fill(ring *keys.Locked, m *Message) error {
@@ -88,8 +108,8 @@ func (d *Desk) fill(ring *keys.Locked, m *Message) error {
 // conversation, under its agreement unless the draft names another, and with its
 // sender's reference as your_reference unless the body has one. Errors are those
 // of Send, and REPLY_NOT_ALLOWED.
-func (d *Desk) Answer(ctx context.Context, id signed.ID, draft Draft) (*Sending, error) {
-	m, err := d.find(ctx, id)
+func (d *Desk) Answer(ctx context.Context, id signed.ID, draft Draft, from ...signed.Address) (*Sending, error) {
+	m, err := d.find(ctx, id, from)
 	if err != nil {
 		return nil, err
 	}
@@ -159,8 +179,8 @@ func (d *Desk) Withdraw(ctx context.Context, id signed.ID) (*OutboxItem, error) 
 // Erase destroys the file key of a message that has ended. Its sealed bytes open
 // no more once the opening key that they were sealed to is destroyed as well;
 // proofs and header stay.
-func (d *Desk) Erase(ctx context.Context, id signed.ID) error {
-	m, err := d.find(ctx, id)
+func (d *Desk) Erase(ctx context.Context, id signed.ID, from ...signed.Address) error {
+	m, err := d.find(ctx, id, from)
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,10 @@ import (
 // A Service is what officers and case-management systems ask of a desk. A *Desk
 // answers itself; a *Client asks the process that serves one. Refusals wrap a
 // *problem.Problem; its class says whether to try again.
+//
+// A sender chooses its messages' ids. Where from may be given, it says whose
+// message is meant, this desk's own address for one that it sent; without it, an
+// id that stands for messages of several desks is UNKNOWN_MESSAGE.
 type Service interface {
 	// Status tells how the desk stands.
 	Status(ctx context.Context) (*Status, error)
@@ -21,7 +25,7 @@ type Service interface {
 	// Send seals a draft and queues it, durably.
 	Send(ctx context.Context, draft Draft) (*Sending, error)
 	// Answer sends a reply to a received message.
-	Answer(ctx context.Context, id signed.ID, draft Draft) (*Sending, error)
+	Answer(ctx context.Context, id signed.ID, draft Draft, from ...signed.Address) (*Sending, error)
 	// Withdraw takes a message back that nobody has consigned.
 	Withdraw(ctx context.Context, id signed.ID) (*OutboxItem, error)
 	// Outbox lists what the desk sends, the newest first.
@@ -29,14 +33,14 @@ type Service interface {
 	// Inbox lists what the desk received, the newest first.
 	Inbox(ctx context.Context, q Query) ([]InboxItem, error)
 	// Read opens one message, sent or received, with its attachments.
-	Read(ctx context.Context, id signed.ID) (*Message, error)
+	Read(ctx context.Context, id signed.ID, from ...signed.Address) (*Message, error)
 	// Erase destroys the key of a message that has ended.
-	Erase(ctx context.Context, id signed.ID) error
+	Erase(ctx context.Context, id signed.ID, from ...signed.Address) error
 	// Verify proves again what the desk holds: of one message, or of all.
-	Verify(ctx context.Context, id signed.ID) (*Verification, error)
+	Verify(ctx context.Context, id signed.ID, from ...signed.Address) (*Verification, error)
 	// Log lists the desk's own log, the newest first.
 	Log(ctx context.Context, q Query) ([]LogEntry, error)
-	// Wait returns once more than after changes happened, or when ctx ends.
+	// Wait returns once the number of changes is not after, or when ctx ends.
 	Wait(ctx context.Context, after int64) (int64, error)
 }
 

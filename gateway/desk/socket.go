@@ -30,11 +30,13 @@ type (
 		Passphrase []byte `json:"passphrase"`
 	}
 	idCall struct {
-		ID signed.ID `json:"id,omitzero"`
+		ID   signed.ID        `json:"id,omitzero"`
+		From []signed.Address `json:"from,omitempty"`
 	}
 	answerCall struct {
-		ID    signed.ID `json:"id"`
-		Draft Draft     `json:"draft"`
+		ID    signed.ID        `json:"id"`
+		From  []signed.Address `json:"from,omitempty"`
+		Draft Draft            `json:"draft"`
 	}
 	waitCall struct {
 		After int64         `json:"after"`
@@ -71,16 +73,22 @@ func handler(s Service) http.Handler {
 	mux.Handle("POST /v1/explain", local(s.Explain))
 	mux.Handle("POST /v1/send", local(s.Send))
 	mux.Handle("POST /v1/answer", local(func(ctx context.Context, c answerCall) (*Sending, error) {
-		return s.Answer(ctx, c.ID, c.Draft)
+		return s.Answer(ctx, c.ID, c.Draft, c.From...)
 	}))
 	mux.Handle("POST /v1/withdraw", local(func(ctx context.Context, c idCall) (*OutboxItem, error) {
 		return s.Withdraw(ctx, c.ID)
 	}))
 	mux.Handle("POST /v1/outbox", local(s.Outbox))
 	mux.Handle("POST /v1/inbox", local(s.Inbox))
-	mux.Handle("POST /v1/read", local(func(ctx context.Context, c idCall) (*Message, error) { return s.Read(ctx, c.ID) }))
-	mux.Handle("POST /v1/erase", local(func(ctx context.Context, c idCall) (none, error) { return none{}, s.Erase(ctx, c.ID) }))
-	mux.Handle("POST /v1/verify", local(func(ctx context.Context, c idCall) (*Verification, error) { return s.Verify(ctx, c.ID) }))
+	mux.Handle("POST /v1/read", local(func(ctx context.Context, c idCall) (*Message, error) {
+		return s.Read(ctx, c.ID, c.From...)
+	}))
+	mux.Handle("POST /v1/erase", local(func(ctx context.Context, c idCall) (none, error) {
+		return none{}, s.Erase(ctx, c.ID, c.From...)
+	}))
+	mux.Handle("POST /v1/verify", local(func(ctx context.Context, c idCall) (*Verification, error) {
+		return s.Verify(ctx, c.ID, c.From...)
+	}))
 	mux.Handle("POST /v1/log", local(s.Log))
 	mux.Handle("POST /v1/wait", local(func(ctx context.Context, c waitCall) (waited, error) {
 		ctx, cancel := context.WithTimeout(ctx, min(c.For, maxWait))

@@ -68,10 +68,10 @@ type Evidence struct {
 // and of each fact the proof, the record and the other desk's signature. That
 // the heads of older proofs are prefixes of the newest was proven when each was
 // learned. Faults are in the result; the error is another.
-func (d *Desk) Verify(ctx context.Context, id signed.ID) (*Verification, error) {
+func (d *Desk) Verify(ctx context.Context, id signed.ID, from ...signed.Address) (*Verification, error) {
 	// The facts before the heads: while the desk runs, newer facts come under
 	// newer heads, and a fact is held against a head that reaches it.
-	facts, of, err := d.factsOf(ctx, id)
+	facts, of, err := d.factsOf(ctx, id, from)
 	if err != nil {
 		return nil, err
 	}
@@ -151,7 +151,7 @@ func (v *Verification) fault(err error, subject string) {
 
 // factsOf reads the facts of one message and its envelope, or, when id is zero,
 // of all messages.
-func (d *Desk) factsOf(ctx context.Context, id signed.ID) (facts []store.Fact, envelope []byte, err error) {
+func (d *Desk) factsOf(ctx context.Context, id signed.ID, from []signed.Address) (facts []store.Fact, envelope []byte, err error) {
 	if id.IsZero() {
 		err = d.store.View(func(tx *store.Tx) (err error) {
 			facts, err = tx.AllFacts()
@@ -159,7 +159,7 @@ func (d *Desk) factsOf(ctx context.Context, id signed.ID) (facts []store.Fact, e
 		})
 		return facts, nil, err
 	}
-	m, err := d.find(ctx, id)
+	m, err := d.find(ctx, id, from)
 	if err != nil {
 		return nil, nil, err
 	}

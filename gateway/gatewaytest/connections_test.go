@@ -43,6 +43,7 @@ func TestConnections(t *testing.T) {
 	}
 	s.act("CERTIFICATE_REFUSED/no certificate", func() { s.turnedAway(&tls.Certificate{}) })
 	s.act("CERTIFICATE_REFUSED/its CA was replaced", s.caReplaced)
+	s.act("CERTIFICATE_REFUSED/its key was replaced", s.keyReplaced)
 	s.act("DESK_BARRED", s.barred)
 	s.act("OVERSIZE", s.oversize)
 	s.act("NOT_FOUND", s.notFound)
@@ -66,13 +67,13 @@ var strangers = []stranger{
 		pair := certs.Pair(ca, key)
 		return &pair
 	}},
-	{"with a common name alone", s0(func(c *x509.Certificate) { c.URIs = nil })},
-	{"with a common name alone, and a host's", s0(func(c *x509.Certificate) { c.URIs, c.DNSNames = nil, []string{"se.spoc"} })},
-	{"with two names", s0(func(c *x509.Certificate) { c.URIs = append(c.URIs, c.URIs[0].JoinPath("..", "se.unit-1")) })},
-	{"with a name and a host's", s0(func(c *x509.Certificate) { c.DNSNames = []string{"desk.example"} })},
-	{"of a server", s0(func(c *x509.Certificate) { c.ExtKeyUsage[0] = x509.ExtKeyUsageServerAuth })},
-	{"of a CA", s0(func(c *x509.Certificate) { c.IsCA, c.KeyUsage = true, x509.KeyUsageCertSign })},
-	{"for a year", s0(func(c *x509.Certificate) { c.NotAfter = c.NotAfter.AddDate(1, 0, 0) })},
+	{"with a common name alone", bentLeaf(func(c *x509.Certificate) { c.URIs = nil })},
+	{"with a common name alone, and a host's", bentLeaf(func(c *x509.Certificate) { c.URIs, c.DNSNames = nil, []string{"se.spoc"} })},
+	{"with two names", bentLeaf(func(c *x509.Certificate) { c.URIs = append(c.URIs, c.URIs[0].JoinPath("..", "se.unit-1")) })},
+	{"with a name and a host's", bentLeaf(func(c *x509.Certificate) { c.DNSNames = []string{"desk.example"} })},
+	{"of a server", bentLeaf(func(c *x509.Certificate) { c.ExtKeyUsage[0] = x509.ExtKeyUsageServerAuth })},
+	{"of a CA", bentLeaf(func(c *x509.Certificate) { c.IsCA, c.KeyUsage = true, x509.KeyUsageCertSign })},
+	{"for a year", bentLeaf(func(c *x509.Certificate) { c.NotAfter = c.NotAfter.AddDate(1, 0, 0) })},
 	{"with another curve", func(s *scene) *tls.Certificate {
 		return s.leaf(got(ecdsa.GenerateKey(elliptic.P384(), rand.Reader))(s), func(*x509.Certificate) {})
 	}},
@@ -86,8 +87,8 @@ var strangers = []stranger{
 	}},
 }
 
-// s0 is a certificate of se.spoc by the right CA, bent.
-func s0(bend func(*x509.Certificate)) func(*scene) *tls.Certificate {
+// bentLeaf is a certificate of se.spoc by the right CA, bent.
+func bentLeaf(bend func(*x509.Certificate)) func(*scene) *tls.Certificate {
 	return func(s *scene) *tls.Certificate { return s.leaf(got(certs.NewKey())(s), bend) }
 }
 
@@ -140,7 +141,7 @@ func (s *scene) turnedAway(cert *tls.Certificate) {
 }
 
 // caReplaced lets a party enter a new CA: the certificates of the old one get
-// nobody in any more.
+// nobody in any more, and carry nobody further.
 func (s *scene) caReplaced() {
 	old := s.callers["no.spoc"]
 	pair := certs.Pair(old.Certificate, old.TLS)
@@ -152,6 +153,19 @@ func (s *scene) caReplaced() {
 		s.Fatal(err)
 	}
 	s.follow()
+	_, err = old.client.Inbox(s.Context(), old.heads(), api.Page{Limit: 1})
+	s.refusal(err, problem.CertificateRefused)
+	s.turnedAway(&pair)
+}
+
+// keyReplaced lets a desk enter new keys: who still has the old one is turned
+// away, on the connection that he has too.
+func (s *scene) keyReplaced() {
+	old := s.desk(s.fresh("se"))
+	s.desk(old.Address).newest()
+	_, err := old.client.Inbox(s.Context(), old.heads(), api.Page{Limit: 1})
+	s.refusal(err, problem.CertificateRefused)
+	pair := certs.Pair(old.Certificate, old.TLS)
 	s.turnedAway(&pair)
 }
 
@@ -187,7 +201,7 @@ func (s *scene) oversize() {
 	s.refusal(err, problem.Oversize)
 	s.refusal(c.client.Show(s.Context(), make([]byte, api.MaxCheckpoint+1)), problem.Oversize)
 	endless := io.MultiReader(bytes.NewReader(c.message("fi.spoc").Bytes()), bytes.NewReader(make([]byte, api.MaxEnvelope)))
-	s.asks(http.MethodPost, "/v1/envelopes", api.EnvelopeType, io.MultiReader(endless), problem.Oversize)
+	s.asks(http.MethodPost, "/v1/envelopes", api.EnvelopeType, endless, problem.Oversize)
 }
 
 func (s *scene) notFound() {

@@ -85,7 +85,7 @@ var entryRefusals = []entryRefusal{
 		return got(signed.Sign(agreement(l, "fi", "lv").Text(), keys...))(s).Bytes()
 	}},
 	{problem.NotEntitled, "by fewer founders than the root asks for", func(s *scene) []byte {
-		l := register.Link{Exchange: s.register.Exchange(), Previous: got2(s.register.Previous("fi/root")), Signers: []string{"fi/root"}}
+		l := register.Link{Exchange: s.register.Exchange(), Previous: known(s.register.Previous("fi/root")), Signers: []string{"fi/root"}}
 		note := got(s.founders[0].Sign((&register.Catalogue{Link: l, Types: Types()[:1]}).Text()))(s).Note
 		if err := s.founders[0].Follow(s.register); err != nil { // it was never entered
 			s.Fatal(err)

@@ -28,8 +28,7 @@ var identityRefusals = []refusal{
 		by := s.desk(s.fresh("se"))
 		e := by.message("fi.spoc")
 		s.revoke(by.Address, register.RingLocked)
-		s.desk(by.Address)
-		return sent{by: by, raw: e.Bytes()}
+		return sent{by: s.desk(by.Address), raw: e.Bytes()}
 	}},
 	{problem.KeyRevoked, "the recipient's", func(s *scene) sent {
 		to := s.desk(s.fresh("fi"))
@@ -48,8 +47,8 @@ var identityRefusals = []refusal{
 	})},
 	{problem.SignatureMissing, "keys that were replaced before", func(s *scene) sent {
 		old := s.desk(s.fresh("se"))
-		s.desk(old.Address)
-		return sent{by: old, raw: old.message("fi.spoc").Bytes()}
+		by := s.desk(old.Address)
+		return sent{by: by, raw: old.message("fi.spoc").Bytes()}
 	}},
 	{problem.SignatureExtra, "one too many, of an unknown key", resigned(func(s *scene, c *caller) []*signed.PrivateKey {
 		return append(slices.Clip(c.Message), got(signed.GenerateKeys(string(c.Address), signed.UseStatement))(s)...)
@@ -70,19 +69,20 @@ var identityRefusals = []refusal{
 	{problem.SignatureInvalid, "a flipped bit of ML-DSA", altered(flipped(1))},
 	{problem.SignatureInvalid, "header altered", rewritten(replaced("urgency non-urgent", "urgency urgent"))},
 	{problem.SignatureInvalid, "recipient swapped", altered(func(s *scene, e *envelope.Envelope) {
-		e.To, e.ToKey = "no.spoc", got2(s.register.Now().Desk("no.spoc")).OpeningID()
+		e.To, e.ToKey = "no.spoc", known(s.register.Now().Desk("no.spoc")).OpeningID()
 		e.Note.Text = e.Text()
 	})},
 	{problem.SignatureMissing, "recipient swapped and signed by who did it", func(s *scene) sent {
 		by, thief := s.sender(), s.callers["fi.spoc"]
 		e := by.message("fi.spoc", func(h *envelope.Header) {
-			h.To, h.ToKey = "no.spoc", got2(s.register.Now().Desk("no.spoc")).OpeningID()
+			h.To, h.ToKey = "no.spoc", known(s.register.Now().Desk("no.spoc")).OpeningID()
 		})
 		return sent{by: by, raw: append(thief.signs(e.Note.Text, thief.Message...), e.Sealed...)}
 	}},
 }
 
-func got2[V any](v V, _ bool) V { return v }
+// known takes what the register must have.
+func known[V any](v V, _ bool) V { return v }
 
 // resigned is a row of a good header under the signatures of these keys.
 func resigned(keys func(*scene, *caller) []*signed.PrivateKey) func(*scene) sent {

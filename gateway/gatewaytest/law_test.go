@@ -56,7 +56,7 @@ var lawRefusals = []refusal{
 		return s.agree(a, "fi")
 	})},
 	{problem.TypeNotPermitted, "a type that the agreement leaves out", toNorway(func(s *scene, h *envelope.Header) {
-		h.Type = got2(s.register.Now().Type("SPONTANEOUS"))
+		h.Type = known(s.register.Now().Type("SPONTANEOUS"))
 	})},
 	{problem.ClassificationTooHigh, "above the agreement's ceiling", toNorway(func(_ *scene, h *envelope.Header) { h.Classification = envelope.BPL })},
 }
@@ -105,8 +105,7 @@ var freshnessRefusals = []refusal{
 	{problem.RegisterMoved, "signed with keys that were replaced", func(s *scene) sent {
 		by := s.desk(s.fresh("se"))
 		e := by.message("fi.spoc")
-		s.desk(by.Address)
-		return sent{by: by, raw: e.Bytes()}
+		return sent{by: s.desk(by.Address), raw: e.Bytes()}
 	}},
 	{problem.TypeOutdated, "another file of the type", header(func(_ *scene, h *envelope.Header) { h.Type.Hash = signed.HashOf("last year's") })},
 	{problem.TypeOutdated, "another version of the type", header(func(_ *scene, h *envelope.Header) { h.Type.Version = "0.9" })},

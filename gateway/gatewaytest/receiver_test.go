@@ -119,13 +119,13 @@ var flaws = []flaw{
 	{problem.BodyMalformed, "nothing", sealing("")},
 	{problem.Oversize, "an endless body", sealing(strings.Repeat(" ", 790_000) + request())},
 
-	{problem.SealInvalid, "a second stanza", aged(func(s *scene, to age.Recipient, _ []byte) []age.Recipient {
+	{problem.SealInvalid, "a second stanza", aged(func(s *scene, to age.Recipient) []age.Recipient {
 		return []age.Recipient{to, got(age.GenerateHybridIdentity())(s).Recipient()}
 	})},
-	{problem.SealInvalid, "a classic stanza", aged(func(s *scene, _ age.Recipient, _ []byte) []age.Recipient {
+	{problem.SealInvalid, "a classic stanza", aged(func(s *scene, _ age.Recipient) []age.Recipient {
 		return []age.Recipient{got(age.GenerateX25519Identity())(s).Recipient()}
 	})},
-	{problem.SealUnreadable, "for another key", aged(func(s *scene, _ age.Recipient, _ []byte) []age.Recipient {
+	{problem.SealUnreadable, "for another key", aged(func(s *scene, _ age.Recipient) []age.Recipient {
 		return []age.Recipient{got(age.GenerateHybridIdentity())(s).Recipient()}
 	})},
 	{problem.SealUnreadable, "a bit flipped before it was signed", resealed(func(b []byte) []byte { b[len(b)-9] ^= 1; return b })},
@@ -225,7 +225,7 @@ func (s *scene) unsealed(by *caller, typ, body string) (*envelope.Header, *seal.
 	return h, c
 }
 
-func (s *scene) recipient() string { return got2(s.register.Now().Desk("fi.spoc")).Opening }
+func (s *scene) recipient() string { return known(s.register.Now().Desk("fi.spoc")).Opening }
 
 // resealed is a row of a good message whose sealed part is changed before its
 // header is signed.
@@ -237,12 +237,12 @@ func resealed(bend func([]byte) []byte) func(*scene, *caller) *envelope.Envelope
 }
 
 // aged is a row of a good frame that is encrypted to other recipients.
-func aged(to func(*scene, age.Recipient, []byte) []age.Recipient) func(*scene, *caller) *envelope.Envelope {
+func aged(to func(*scene, age.Recipient) []age.Recipient) func(*scene, *caller) *envelope.Envelope {
 	return func(s *scene, by *caller) *envelope.Envelope {
 		h, c := s.unsealed(by, "INFO_REQUEST", request())
 		h.Body, h.Statistics = commitments(c)
-		f := frame(h, c)
-		return got(by.Sign(*h, s.encrypt(f, to(s, got(age.ParseHybridRecipient(s.recipient()))(s), f)...)))(s)
+		right := got(age.ParseHybridRecipient(s.recipient()))(s)
+		return got(by.Sign(*h, s.encrypt(frame(h, c), to(s, right)...)))(s)
 	}
 }
 

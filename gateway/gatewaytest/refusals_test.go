@@ -211,6 +211,7 @@ func (s *scene) repeats() {
 			e := c.message(to.Address)
 			first := c.accepted(e)
 			row.since(c, e)
+			c = s.callers[c.Address] // with its newest certificate
 			size := c.newest().Size
 			if again := c.accepted(e); again.Index != first.Index || c.audit.Size != size {
 				s.Errorf("accepted as entry %d, and again as %d of %d", first.Index, again.Index, c.audit.Size)

@@ -7,6 +7,8 @@ import "time"
 // Sizes of the kill test in CI. The full ones:
 //
 //	go test -tags soak -timeout 30m -run TestKill9 -v ./gateway/gatewaytest
+//
+// SAMBAND_SEED repeats the same kills; the moments within them stay the machine's.
 const (
 	soakMessages    = 60
 	soakBrokerKills = 3

@@ -100,15 +100,13 @@ var statementRefusals = []refusal{
 		by := s.desk(s.fresh("fi"))
 		e := s.sentTo(by.Address)
 		note := by.hands(e.TextHash())
-		s.desk(by.Address)
-		return said(by, note)
+		return said(s.desk(by.Address), note)
 	}},
 	{problem.RegisterMoved, "consigned by the key before", func(s *scene) sent {
 		by := s.desk(s.fresh("fi"))
 		e := s.sentTo(by.Address)
 		note := by.consigns(e.TextHash())
-		s.desk(by.Address)
-		return said(by, note)
+		return said(s.desk(by.Address), note)
 	}},
 	{problem.WrongExchange, "of another exchange", spoken(func(s *scene, by *caller, e *envelope.Envelope) []byte {
 		ours := s.register.Exchange().String()

@@ -326,7 +326,7 @@ func (s *station) until(what string, done func() (bool, error)) error {
 			return fmt.Errorf("%s of %s: %w", what, s.address, err)
 		}
 		if err != nil {
-			err = s.gate.pass(ctx)
+			_ = s.gate.pass(ctx) // it is being started again
 		} else {
 			short, cancel := context.WithTimeout(ctx, 2*time.Second)
 			_, _ = s.Wait(short, st.Changes)

@@ -175,7 +175,8 @@ func TestTimeArithmetic(t *testing.T) {
 }
 
 func TestNewIDsDiffer(t *testing.T) {
-	if signed.NewID() == signed.NewID() {
+	one, other := signed.NewID(), signed.NewID()
+	if one == other {
 		t.Error("two ids are one")
 	}
 }
