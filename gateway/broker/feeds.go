@@ -60,12 +60,8 @@ func (b *Broker) Inbox(ctx context.Context, caller signed.Address, heads api.Hea
 	})
 }
 
-// Progress lists what became of the caller's messages. The cursor that it names
-// says how much it has stored of that.
+// Progress lists what became of the caller's messages.
 func (b *Broker) Progress(ctx context.Context, caller signed.Address, heads api.Heads, page api.Page) (*api.ProgressAnswer, error) {
-	if err := b.index.Passed(caller, page.After.Leaf()); err != nil {
-		return nil, err
-	}
 	return poll(ctx, b, caller, page.Wait, func() (*api.ProgressAnswer, time.Duration, error) {
 		answer, err := b.progress(ctx, caller, heads, page)
 		if err != nil || len(answer.Items) > 0 {

@@ -65,8 +65,8 @@ func (p *past) Apply(groups []*sequencer.Group) error {
 	return p.Index.Apply(batch)
 }
 
-// indexed tells the index which blob belongs to which record. A blob that
-// belongs to none of them is an envelope that came again.
+// indexed tells the index which record accepts which envelope. A blob that
+// belongs to no record is an envelope that came again.
 func (p *past) indexed(g *sequencer.Group) (index.Group, error) {
 	out := index.Group{
 		Seq: g.Number, Removed: g.Bare,
@@ -78,12 +78,13 @@ func (p *past) indexed(g *sequencer.Group) (index.Group, error) {
 		places[b.Of] = i
 	}
 	for i := range g.Entries {
+		r := &g.Entries[i].Record
 		item := index.Item{Entry: &g.Entries[i], Blob: index.NoBlob}
-		of := belonging(&g.Entries[i].Record)
-		if place, ok := places[of]; ok {
+		if place, ok := places[r.Message]; ok && r.Kind == auditlog.Accepted {
 			item.Blob = place
-			delete(places, of)
+			delete(places, r.Message)
 		}
+		delete(places, r.Statement)
 		out.Items = append(out.Items, item)
 	}
 	for i, b := range g.Blobs {
@@ -96,14 +97,6 @@ func (p *past) indexed(g *sequencer.Group) (index.Group, error) {
 		out.Restored = append(out.Restored, index.Restored{Message: b.Of, Blob: i})
 	}
 	return out, nil
-}
-
-// belonging is the hash of the blob that comes with a record; zero for none.
-func belonging(r *auditlog.Record) signed.Hash {
-	if r.Kind == auditlog.Accepted {
-		return r.Message
-	}
-	return r.Statement
 }
 
 func message(m index.Message, ok bool) *sequencer.Message {

@@ -71,6 +71,9 @@ func (d *Desk) find(ctx context.Context, id signed.ID, from []signed.Address) (*
 		return nil, err
 	}
 	for _, o := range out {
+		if slices.ContainsFunc(in, func(i InboxItem) bool { return i.Message == o.Message }) {
+			continue // a message to this desk itself is one
+		}
 		add(&Message{From: d.Address(), To: o.To, Item: o.Item})
 	}
 	switch len(found) {

@@ -3,33 +3,28 @@ package index
 import (
 	"database/sql"
 	"fmt"
-	"time"
 
 	"samband/gateway/auditlog"
 	"samband/gateway/signed"
 )
-
-// NoteLife is how long after the end of its message a note is kept for a
-// sender that doesn't come for it.
-const NoteLife = 30 * 24 * time.Hour
 
 // A Group is one group of the JOURNAL, as far as the index needs it.
 type Group struct {
 	Seq             uint64
 	Items           []Item
 	Restored        []Restored
-	Removed         bool        // the JOURNAL no longer holds it: its blobs are gone
+	Removed         bool        // the JOURNAL no longer holds it: its envelopes are gone
 	Audit, Register signed.Head // after it
 }
 
 // An Item is one record of a group. Blob is the place, in the group, of the
-// envelope that it accepts or the note that it states; NoBlob where none came.
+// envelope that it accepts; NoBlob for any other record, and where none came.
 type Item struct {
 	Entry *auditlog.Entry
 	Blob  int
 }
 
-// NoBlob: nothing came with the record.
+// NoBlob: no envelope came with the record.
 const NoBlob = -1
 
 // Restored is an envelope that came again because its bytes were gone. It
@@ -40,11 +35,10 @@ type Restored struct {
 	Blob    int
 }
 
-// Reasons for which a group is held.
+// Until when an envelope holds its group.
 const (
-	consigning = "consigning" // an envelope, until it is consigned or ended
-	ending     = "ending"     // an envelope that came again or was wanted, until it is ended
-	reading    = "reading"    // a note, until its sender's cursor passed it
+	consigning = "consigning" // it is consigned or ended
+	ending     = "ending"     // it is ended: it came again or was wanted
 )
 
 // Apply takes in groups that follow the present position, in order, as one
@@ -147,7 +141,6 @@ func (a *applier) audit(entry int, r *auditlog.Record, blob int) {
 		a.event(&e)
 		a.exec(a.st.consign, r.Index, r.Time.Unix(), r.Message[:])
 		a.exec(a.st.release, r.Message[:], consigning, consigning)
-		a.holdNote(&e, nil)
 	case auditlog.HandedOver, auditlog.Refused, auditlog.Expired:
 		a.ended(&e)
 	case auditlog.Withdrawn:
@@ -218,7 +211,7 @@ func (a *applier) accepted(e *event) {
 	a.exec(a.st.accept, r.Message[:], r.ID[:], string(r.From), string(r.To), r.Type, r.Urgency,
 		r.Expires.Unix(), r.Index, r.Time.Unix(), gone)
 	if !gone {
-		a.hold(r.Index, consigning, r.Message, r.From, nil)
+		a.exec(a.st.hold, r.Message[:], int64(a.seq), consigning)
 	}
 }
 
@@ -229,28 +222,14 @@ func (a *applier) ended(e *event) {
 	}
 	e.of(m)
 	a.event(e)
-	until := e.r.Time.Add(NoteLife).Unix()
 	a.exec(a.st.end, e.r.Index, e.r.Message[:])
 	a.exec(a.st.release, e.r.Message[:], consigning, ending)
-	a.exec(a.st.lapse, until, e.r.Message[:])
-	a.holdNote(e, until)
 }
 
 func (a *applier) withdrawnUnaccepted(e *event) {
 	e.id, e.sender = e.r.ID, e.r.From
 	a.event(e)
 	a.exec(a.st.withdraw, string(e.r.From), e.r.ID[:], e.r.Index)
-	a.holdNote(e, e.r.Time.Add(NoteLife).Unix())
-}
-
-func (a *applier) holdNote(e *event, until any) {
-	if e.blob != NoBlob && !a.removed {
-		a.hold(e.r.Index, reading, e.r.Message, e.sender, until)
-	}
-}
-
-func (a *applier) hold(leaf int64, reason string, message signed.Hash, sender signed.Address, until any) {
-	a.exec(a.st.hold, leaf, int64(a.seq), reason, nullable(message[:]), string(sender), until)
 }
 
 // restored notes that a message's bytes came again.
@@ -265,7 +244,7 @@ func (a *applier) restored(r Restored) {
 	if m.held.Valid {
 		reason = ending
 	}
-	a.hold(m.accepted, reason, r.Message, m.sender, nil)
+	a.exec(a.st.hold, r.Message[:], int64(a.seq), reason)
 }
 
 // nullable is NULL for a value of zero bytes only.

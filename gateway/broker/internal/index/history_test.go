@@ -15,14 +15,11 @@ var desks = []signed.Address{"se.spoc", "fi.spoc", "no.liaison-ankara"}
 
 var start = signed.At(time.Date(2026, 11, 23, 3, 12, 0, 0, time.UTC))
 
-// A blob of a history, and whom it serves.
+// A blob of a history is an envelope in a group.
 type blob struct {
 	group   uint64
 	message signed.Hash
-	note    bool
-	again   bool // an envelope that came again
-	leaf    int64
-	sender  signed.Address
+	again   bool // it came again after its consignment
 }
 
 // A sent is a message of a history as a plain list would tell of it.
@@ -33,7 +30,6 @@ type sent struct {
 	expires          signed.Time
 	gone             bool
 	consigned, ended bool
-	endedAt          signed.Time
 }
 
 // A history is a plausible past, made of choices: each byte decides one thing.
@@ -95,7 +91,7 @@ func (h *history) close() {
 	g.Register = signed.Head{Origin: "nordic.example/register", Root: h.unique()}
 }
 
-func (h *history) add(r auditlog.Record, withBlob bool) int64 {
+func (h *history) add(r auditlog.Record, withBlob bool) {
 	r.Index, r.Time = h.size, h.now
 	if r.Kind == auditlog.Opened {
 		r.Index = 0
@@ -108,7 +104,6 @@ func (h *history) add(r auditlog.Record, withBlob bool) int64 {
 		h.place++
 	}
 	h.last().Items = append(h.last().Items, item)
-	return r.Index
 }
 
 func (h *history) step() {
@@ -142,10 +137,10 @@ func (h *history) accept() {
 		from: desks[from], to: desks[(from+1+h.next(2))%len(desks)],
 		expires: h.now.Add(time.Duration(1+h.next(200)) * time.Hour),
 	}
-	leaf := h.add(auditlog.Record{Kind: auditlog.Accepted, Message: m.hash, ID: m.id, From: m.from, To: m.to,
+	h.add(auditlog.Record{Kind: auditlog.Accepted, Message: m.hash, ID: m.id, From: m.from, To: m.to,
 		Type: "INFO_REQUEST", Urgency: "urgent", Expires: m.expires}, true)
 	h.sent = append(h.sent, m)
-	h.blobs = append(h.blobs, blob{group: h.last().Seq, message: m.hash, leaf: leaf, sender: m.from})
+	h.blobs = append(h.blobs, blob{group: h.last().Seq, message: m.hash})
 }
 
 // pick chooses among the messages of a kind; nil when there is none.
@@ -162,43 +157,42 @@ func (h *history) pick(want func(*sent) bool) *sent {
 	return fit[h.next(len(fit))]
 }
 
-func (h *history) note(m *sent, r auditlog.Record) {
+func (h *history) state(r auditlog.Record) {
 	r.Statement = h.unique()
-	leaf := h.add(r, true)
-	h.blobs = append(h.blobs, blob{group: h.last().Seq, message: m.hash, note: true, leaf: leaf, sender: m.from})
+	h.add(r, false)
 }
 
 func (h *history) consign() {
 	if m := h.pick(func(m *sent) bool { return !m.consigned && !m.ended }); m != nil {
 		m.consigned = true
-		h.note(m, auditlog.Record{Kind: auditlog.Consigned, Message: m.hash, By: m.to})
+		h.state(auditlog.Record{Kind: auditlog.Consigned, Message: m.hash, By: m.to})
 	}
 }
 
 func (h *history) end() {
 	if h.next(8) == 0 {
-		m := &sent{id: h.uniqueID(), from: desks[h.next(len(desks))], ended: true, endedAt: h.now}
+		m := &sent{id: h.uniqueID(), from: desks[h.next(len(desks))], ended: true}
 		h.early = append(h.early, m)
-		h.note(m, auditlog.Record{Kind: auditlog.Withdrawn, ID: m.id, From: m.from})
+		h.state(auditlog.Record{Kind: auditlog.Withdrawn, ID: m.id, From: m.from})
 		return
 	}
 	m := h.pick(func(m *sent) bool { return !m.ended })
 	if m == nil {
 		return
 	}
-	m.ended, m.endedAt = true, h.now
+	m.ended = true
 	switch h.next(3) {
 	case 0:
-		h.note(m, auditlog.Record{Kind: auditlog.HandedOver, Message: m.hash, By: m.to})
+		h.state(auditlog.Record{Kind: auditlog.HandedOver, Message: m.hash, By: m.to})
 	case 1:
-		h.note(m, auditlog.Record{Kind: auditlog.Refused, Message: m.hash, By: m.to, Code: problem.BodyInvalid})
+		h.state(auditlog.Record{Kind: auditlog.Refused, Message: m.hash, By: m.to, Code: problem.BodyInvalid})
 	case 2:
 		if m.consigned {
-			h.note(m, auditlog.Record{Kind: auditlog.HandedOver, Message: m.hash, By: m.to})
+			h.state(auditlog.Record{Kind: auditlog.HandedOver, Message: m.hash, By: m.to})
 			return
 		}
 		if h.next(2) == 0 {
-			h.note(m, auditlog.Record{Kind: auditlog.Withdrawn, Message: m.hash, ID: m.id, From: m.from})
+			h.state(auditlog.Record{Kind: auditlog.Withdrawn, Message: m.hash, ID: m.id, From: m.from})
 			return
 		}
 		h.add(auditlog.Record{Kind: auditlog.Expired, Message: m.hash}, false)
@@ -226,7 +220,7 @@ func (h *history) lose() {
 	h.gone = append(h.gone, g)
 	h.lost[h.last().Seq] = append(h.lost[h.last().Seq], g)
 	for _, b := range h.blobs {
-		if b.group == g && !b.note {
+		if b.group == g {
 			h.of(b.message).gone = true
 		}
 	}
@@ -250,13 +244,13 @@ func (h *history) restore() {
 	m.gone = false
 	h.last().Restored = append(h.last().Restored, Restored{m.hash, h.place})
 	h.place++
-	h.blobs = append(h.blobs, blob{group: h.last().Seq, message: m.hash, again: m.consigned, sender: m.from})
+	h.blobs = append(h.blobs, blob{group: h.last().Seq, message: m.hash, again: m.consigned})
 }
 
 // removable says, the slow way, which groups nothing holds.
-func (h *history) removable(now signed.Time, passed map[signed.Address]int64) (free []uint64) {
+func (h *history) removable() (free []uint64) {
 	for _, g := range h.groups {
-		held := slices.ContainsFunc(h.blobs, func(b blob) bool { return b.group == g.Seq && h.needs(b, now, passed) })
+		held := slices.ContainsFunc(h.blobs, func(b blob) bool { return b.group == g.Seq && h.needs(b) })
 		if !held && !slices.Contains(h.gone, g.Seq) {
 			free = append(free, g.Seq)
 		}
@@ -264,31 +258,9 @@ func (h *history) removable(now signed.Time, passed map[signed.Address]int64) (f
 	return free
 }
 
-func (h *history) needs(b blob, now signed.Time, passed map[signed.Address]int64) bool {
+func (h *history) needs(b blob) bool {
 	m := h.of(b.message)
-	if m == nil { // a withdrawal of what was never accepted
-		m = h.early[slices.IndexFunc(h.early, func(e *sent) bool { return h.leafOf(e) == b.leaf })]
-	}
-	switch {
-	case !b.note:
-		return !m.ended && (b.again || !m.consigned)
-	case b.leaf < passed[b.sender]:
-		return false
-	default:
-		return !m.ended || now.Before(m.endedAt.Add(NoteLife))
-	}
-}
-
-// leafOf finds the withdrawal of an id that was never accepted.
-func (h *history) leafOf(m *sent) int64 {
-	for _, g := range h.groups {
-		for _, i := range g.Items {
-			if r := i.Entry.Record; r.Kind == auditlog.Withdrawn && r.ID == m.id {
-				return r.Index
-			}
-		}
-	}
-	return -1
+	return !m.ended && (b.again || !m.consigned)
 }
 
 // randomChoices are choices without a chooser, the same for the same seed.

@@ -19,10 +19,9 @@
 // commit: a power cut may take the last batches away again, and the position
 // with them; they are applied once more.
 //
-// Three things here are not derived, and a lost index loses them without harm:
-// which groups the JOURNAL no longer holds (whoever rebuilds says so), which
-// desk asked for bytes again (it asks once more), and how far a sender has read
-// its progress (it says so at its next poll; until then a group is merely kept).
+// Two things here are not derived, and a lost index loses them without harm:
+// which groups the JOURNAL no longer holds (whoever rebuilds says so), and which
+// desk asked for bytes again (it asks once more).
 package index
 
 import (
@@ -56,13 +55,12 @@ type Index struct {
 	// mu is held by whoever writes; it guards what follows.
 	mu       sync.Mutex
 	position Position
-	passed   map[signed.Address]int64 // first leaf not yet passed, since Open
 }
 
 // Open opens the index at path, or makes an empty one where there is none. A
 // file that can't be trusted is ErrUnsound: call Reset.
 func Open(path string) (*Index, error) {
-	x := &Index{passed: map[signed.Address]int64{}}
+	x := &Index{}
 	if err := x.open(path); err != nil {
 		x.Close()
 		return nil, fmt.Errorf("open index %q: %w", path, err)

@@ -87,7 +87,7 @@ func ask(t fataler, x *Index, h *history) answers {
 	}
 	a.Expire = must(x.Expirable(h.now, 1000))(t)
 	a.Queues = must(x.Queues())(t)
-	a.Free = must(x.Removable(h.now, 1000))(t)
+	a.Free = must(x.Removable(1000))(t)
 	return a
 }
 
@@ -131,33 +131,13 @@ func TestRebuildAnswersAsBefore(t *testing.T) {
 			t.Fatalf("grown and rebuilt index differ:\n%+v\n%+v", grown, rebuilt)
 		}
 		h.checkAnswers(t, grown)
-
-		// Cursors come again with the next polls.
-		passed := map[signed.Address]int64{}
-		for _, d := range desks {
-			passed[d] = rapid.Int64Range(0, h.size).Draw(t, "passed")
-			for _, index := range []*Index{x, y} {
-				if err := index.Passed(d, passed[d]); err != nil {
-					t.Fatal(err)
-				}
-			}
-		}
-		for _, now := range []signed.Time{h.now, h.now.Add(NoteLife / 2), h.now.Add(NoteLife)} {
-			free := must(y.Removable(now, 1000))(t)
-			if slow := h.removable(now, passed); !slices.Equal(free, slow) {
-				t.Fatalf("removable at %s: %v, expected %v", now, free, slow)
-			}
-			if again := must(x.Removable(now, 1000))(t); !slices.Equal(free, again) {
-				t.Fatalf("removable at %s: %v when rebuilt, %v when grown", now, free, again)
-			}
-		}
 	})
 }
 
 // checkAnswers holds the index against the history as a list tells it.
 func (h *history) checkAnswers(t fataler, a answers) {
 	t.Helper()
-	if free := h.removable(h.now, nil); !slices.Equal(a.Free, free) {
+	if free := h.removable(); !slices.Equal(a.Free, free) {
 		t.Fatalf("removable: %v, expected %v", a.Free, free)
 	}
 	for i, m := range h.sent {
@@ -193,13 +173,13 @@ func TestConsignedBytesStayWhenWanted(t *testing.T) {
 	if ok := must(x.Want(m.from, m.hash))(t); ok {
 		t.Error("the sender may want bytes that are addressed to another")
 	}
-	if free := must(x.Removable(h.now, 10))(t); !slices.Contains(free, 1) {
+	if free := must(x.Removable(10))(t); !slices.Contains(free, 1) {
 		t.Fatalf("a consigned envelope holds its group: only %v are free", free)
 	}
 	if ok := must(x.Want(m.to, m.hash))(t); !ok {
 		t.Fatal("the recipient may not want its own message")
 	}
-	if free := must(x.Removable(h.now, 10))(t); slices.Contains(free, 1) {
+	if free := must(x.Removable(10))(t); slices.Contains(free, 1) {
 		t.Error("a wanted envelope does not hold its group")
 	}
 	if err := x.Gone(1); err != nil {

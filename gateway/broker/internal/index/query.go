@@ -34,14 +34,14 @@ type Event struct {
 	Time      signed.Time
 	Group     uint64       // the group that its record came in
 	Entry     int          // as which of the group's records
-	Blob      *Blob        // the envelope or note that came with it; nil: none came, or it is gone
+	Blob      *Blob        // the envelope that it accepts; nil: none, or it is not here
 	Message   signed.Hash  // zero where it is of none
 	ID        signed.ID    // of the message
 	Statement signed.Hash  // hash of the note
 	Code      problem.Code // of a refusal
 }
 
-// A Blob is where an envelope or a note lies in the JOURNAL.
+// A Blob is where an envelope lies in the JOURNAL.
 type Blob struct {
 	Group uint64
 	Place int

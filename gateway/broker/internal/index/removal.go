@@ -7,21 +7,15 @@ import (
 	"samband/gateway/signed"
 )
 
-// A group leaves the JOURNAL when nobody may still need a byte of it. An
-// envelope is needed until it is consigned or ended: then sender and recipient
-// hold it. One that came again, or was asked for after its consignment, is
-// needed until it is ended. A note is needed by the sender of its message, until
-// the sender asks its progress from beyond it, or NoteLife after the end.
+// A group leaves the JOURNAL when nobody may still need an envelope of it: once
+// each is consigned or ended, since then sender and recipient hold it. One that
+// came again, or was asked for after its consignment, is needed until it is
+// ended. Notes hold nothing: the records keep them too.
 
-// Removable lists groups that nothing holds any more at now, oldest first.
+// Removable lists groups that nothing holds any more, oldest first.
 // Whoever removes one from the JOURNAL says so by Gone, before or after: either
 // order survives a crash between.
-func (x *Index) Removable(now signed.Time, limit int) ([]uint64, error) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	if _, err := x.write.Exec("DELETE FROM holds WHERE until <= ?", now.Unix()); err != nil {
-		return nil, fmt.Errorf("let holds lapse: %w", err)
-	}
+func (x *Index) Removable(limit int) ([]uint64, error) {
 	return all(x.statements.removable, func(rows *sql.Rows) (uint64, error) {
 		var group int64
 		err := rows.Scan(&group)
@@ -36,7 +30,7 @@ func (x *Index) Gone(groups ...uint64) error {
 	return x.change(func(tx *sql.Tx) error {
 		for _, g := range groups {
 			for _, query := range []string{
-				"UPDATE messages SET gone = 1 WHERE message IN (SELECT message FROM events WHERE blob_grp = ? AND kind = 'accepted')",
+				"UPDATE messages SET gone = 1 WHERE message IN (SELECT message FROM events WHERE blob_grp = ?)",
 				"UPDATE events SET blob_grp = NULL, blob_place = NULL WHERE blob_grp = ?",
 				"DELETE FROM holds WHERE grp = ?",
 				"DELETE FROM groups WHERE grp = ?",
@@ -48,23 +42,6 @@ func (x *Index) Gone(groups ...uint64) error {
 		}
 		return nil
 	})
-}
-
-// Passed says that a desk asked its progress from a leaf on, and so has stored
-// all before it.
-func (x *Index) Passed(desk signed.Address, leaf int64) error {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	leaf = min(leaf, x.position.Audit.Size)
-	if leaf <= x.passed[desk] {
-		return nil
-	}
-	_, err := x.write.Exec("DELETE FROM holds WHERE reason = 'reading' AND sender = ? AND leaf < ?", string(desk), leaf)
-	if err != nil {
-		return fmt.Errorf("note how far %s has read: %w", desk, err)
-	}
-	x.passed[desk] = leaf
-	return nil
 }
 
 // Want says that a desk asks for the bytes of a message again; false when no
@@ -84,7 +61,7 @@ func (x *Index) Want(desk signed.Address, message signed.Hash) (bool, error) {
 		}
 		// Bytes that are still here stay until the message is ended.
 		_, err = tx.Exec(`INSERT OR REPLACE INTO holds
-			SELECT e.leaf, e.blob_grp, ?, m.message, m.sender, NULL
+			SELECT m.message, e.blob_grp, ?
 			FROM messages m JOIN events e ON e.leaf = m.accepted
 			WHERE m.message = ? AND e.blob_grp IS NOT NULL`, ending, message[:])
 		return err

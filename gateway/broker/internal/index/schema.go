@@ -9,7 +9,7 @@ import (
 
 // schemaVersion is raised with every change below: an index of another version
 // is rebuilt, never migrated.
-const schemaVersion = 1
+const schemaVersion = 2
 
 const schema = `
 -- One row: what everything else was derived from.
@@ -21,14 +21,14 @@ CREATE TABLE position (
 );
 
 -- Each leaf of the audit log: what happened, in which group and as which of its
--- records, and where the envelope or note lies that came with it.
+-- records, and where the envelope lies that it accepts.
 CREATE TABLE events (
 	leaf       INTEGER PRIMARY KEY,
 	kind       TEXT NOT NULL,
 	time       INTEGER NOT NULL,
 	grp        INTEGER NOT NULL,
 	entry      INTEGER NOT NULL,
-	blob_grp   INTEGER,           -- NULL: none came, or it is gone
+	blob_grp   INTEGER,           -- NULL: it accepts none, or none is here
 	blob_place INTEGER,
 	message    BLOB,
 	id         BLOB,
@@ -83,20 +83,14 @@ CREATE TABLE rejections (
 ) WITHOUT ROWID;
 
 -- Groups that the JOURNAL holds, and why each must stay: one row for each
--- envelope or note in it that somebody may still need.
+-- envelope in it that somebody may still need.
 CREATE TABLE groups (grp INTEGER PRIMARY KEY);
 CREATE TABLE holds (
-	leaf    INTEGER PRIMARY KEY,
+	message BLOB PRIMARY KEY,
 	grp     INTEGER NOT NULL,
-	reason  TEXT NOT NULL,  -- consigning, ending, reading
-	message BLOB,
-	sender  TEXT NOT NULL,
-	until   INTEGER         -- lapses then; NULL: not yet known
-);
-CREATE INDEX holds_grp     ON holds (grp);
-CREATE INDEX holds_message ON holds (message) WHERE message IS NOT NULL;
-CREATE INDEX holds_sender  ON holds (sender, leaf) WHERE reason = 'reading';
-CREATE INDEX holds_until   ON holds (until) WHERE until IS NOT NULL;
+	reason  TEXT NOT NULL  -- consigning, ending
+) WITHOUT ROWID;
+CREATE INDEX holds_grp ON holds (grp);
 `
 
 // create makes the tables and the version in one transaction.

@@ -9,7 +9,7 @@ import (
 type statements struct {
 	// of the writer
 	group, event, accept, consign, end, withdraw, reject *sql.Stmt
-	hold, release, lapse, restore, present, owner        *sql.Stmt
+	hold, release, restore, present, owner               *sql.Stmt
 
 	// of readers
 	byID, byHash, withdrawal, facts, leaf, rejected *sql.Stmt
@@ -39,9 +39,8 @@ func prepare(write, read *sql.DB) (*statements, error) {
 		{write, &s.end, "UPDATE messages SET ended = ?, wanted = 0 WHERE message = ?"},
 		{write, &s.withdraw, "INSERT INTO withdrawals VALUES (?, ?, ?)"},
 		{write, &s.reject, "INSERT OR REPLACE INTO rejections VALUES (?, ?, ?, ?)"},
-		{write, &s.hold, "INSERT OR REPLACE INTO holds VALUES (?, ?, ?, ?, ?, ?)"},
+		{write, &s.hold, "INSERT OR REPLACE INTO holds VALUES (?, ?, ?)"},
 		{write, &s.release, "DELETE FROM holds WHERE message = ? AND reason IN (?, ?)"},
-		{write, &s.lapse, "UPDATE holds SET until = ? WHERE message = ? AND reason = 'reading'"},
 		{write, &s.restore, "UPDATE events SET blob_grp = ?, blob_place = ? WHERE leaf = ?"},
 		{write, &s.present, "UPDATE messages SET gone = 0, wanted = 0 WHERE message = ?"},
 		{write, &s.owner, "SELECT id, sender, accepted, consigned, ended FROM messages WHERE message = ?"},

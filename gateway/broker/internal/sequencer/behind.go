@@ -185,8 +185,8 @@ func (s *Sequencer) flush(must bool) (upTo uint64) {
 	return c.number
 }
 
-// clean removes groups from JOURNAL of which nobody needs a byte any more and
-// whose records are archived, indexed and tiled.
+// clean removes groups from JOURNAL of which nobody needs an envelope any more
+// and whose records are archived, indexed and tiled.
 func (s *Sequencer) clean(ctx context.Context, tiled uint64) {
 	if s.Stopped() != nil {
 		return
@@ -198,7 +198,7 @@ func (s *Sequencer) clean(ctx context.Context, tiled uint64) {
 }
 
 func (s *Sequencer) remove(ctx context.Context, tiled uint64) error {
-	groups, err := s.cfg.Index.Removable(s.Now(), atOnce)
+	groups, err := s.cfg.Index.Removable(atOnce)
 	if err != nil {
 		return err
 	}

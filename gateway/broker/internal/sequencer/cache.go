@@ -135,9 +135,8 @@ func (s *Sequencer) Bytes(ctx context.Context, e *Event) ([]byte, error) {
 	return nil, errors.Join(ErrGone, s.cfg.Index.Gone(g.Number))
 }
 
-// note is that of a statement. It lies with its record, in the archive too: a
-// cursor that JOURNAL let it go for may have been named by a thief of the
-// sender's certificate, and without it the sender believes no end.
+// note is that of a statement. It lies with its record, in the archive too: no
+// group stays in JOURNAL for it, and without it the sender believes no end.
 func (s *Sequencer) note(ctx context.Context, e *Event) ([]byte, error) {
 	g, err := s.group(ctx, e.Group)
 	if err != nil {

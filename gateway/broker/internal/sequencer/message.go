@@ -30,12 +30,12 @@ type Event struct {
 	Time      signed.Time
 	Group     uint64 // the group that it came in
 	Place     int    // as which of the group's records
-	Blob      *Place // the envelope or note that came with it; nil: none, or lost
+	Blob      *Place // the envelope that it accepts; nil: none, or lost
 	Statement signed.Hash
 	Code      problem.Code
 }
 
-// A Place is where a blob lies in JOURNAL.
+// A Place is where an envelope lies in JOURNAL.
 type Place struct {
 	Group uint64
 	Blob  int

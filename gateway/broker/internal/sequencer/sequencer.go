@@ -57,7 +57,7 @@ type Journal interface {
 	Usage(ctx context.Context) (used, limit int64, err error)
 }
 
-// An Archive keeps each group without its blobs, synced before Append returns.
+// An Archive keeps each group without its envelopes, synced before Append returns.
 type Archive interface {
 	Append(number uint64, payload []byte) error
 	ReadGroup(number uint64) ([]byte, error)
@@ -80,8 +80,8 @@ type Index interface {
 	Reset() error
 	// Expirable lists messages neither consigned nor ended that expired by now.
 	Expirable(now signed.Time, limit int) ([]signed.Hash, error)
-	// Removable lists groups of which JOURNAL need keep nothing.
-	Removable(now signed.Time, limit int) ([]uint64, error)
+	// Removable lists groups of which JOURNAL need keep no envelope.
+	Removable(limit int) ([]uint64, error)
 	// Gone says that JOURNAL no longer holds these groups.
 	Gone(numbers ...uint64) error
 }
