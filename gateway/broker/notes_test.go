@@ -7,25 +7,44 @@ import (
 	"samband/gateway/envelope"
 )
 
-// Whoever holds a certificate of the sender may ask its progress from beyond what
-// the sender has read, and the broker lets the group of the end go. The sender
-// still gets the statement: it believes no end without it.
+// No group stays in JOURNAL for the notes of its statements, though the sender
+// believes no consignment and no end without them: it gets them from the records,
+// whenever it comes.
 func TestNoteOutlivesItsGroup(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	b := w.start()
 	se, fi := w.desks["se.spoc"], w.desks["fi.spoc"]
-	e := se.envelope("fi.spoc")
-	se.accepted(e)
-	note := fi.statement(envelope.HandedOver, e)
-	r := fi.stated(note)
-	se.progress(api.Past(r.Index), 0) // the thief
-	w.untilRemoved(b)
-	items := se.progress(0, 0).Items
-	if len(items) != 1 || string(items[0].Note) != string(note) {
-		t.Errorf("the sender hears %+v", items)
+	taken, refused, withdrawn, never := se.envelope("fi.spoc"), se.envelope("fi.spoc"), se.envelope("fi.spoc"), se.envelope("fi.spoc")
+	for _, e := range []*envelope.Envelope{taken, refused, withdrawn} {
+		se.accepted(e)
 	}
-	if again := se.accepted(e); again.End == nil || string(again.End.Note) != string(note) {
-		t.Errorf("a repeat is told %+v", again.End)
+	stated := []struct {
+		event api.Event
+		by    *hand
+		note  []byte
+	}{
+		{api.Consigned, fi, fi.consignment(taken.TextHash())},
+		{api.HandedOver, fi, fi.statement(envelope.HandedOver, taken)},
+		{api.Refused, fi, fi.statement(envelope.Refused, refused)},
+		{api.Withdrawn, se, se.statement(envelope.Withdrawn, withdrawn)},
+		{api.Withdrawn, se, se.statement(envelope.Withdrawn, never)},
+	}
+	for _, s := range stated {
+		s.by.stated(s.note)
+		w.untilRemoved(b) // each has a group of its own
+	}
+
+	items := se.progress(0, 0).Items
+	if len(items) != len(stated) {
+		t.Fatalf("the sender hears of %d statements, not %d", len(items), len(stated))
+	}
+	for i, s := range stated {
+		if f := items[i].Fact; f.Event != s.event || string(f.Note) != string(s.note) {
+			t.Errorf("statement %d is %s with note %q, not %s with %q", i, f.Event, f.Note, s.event, s.note)
+		}
+	}
+	if again := se.accepted(taken); string(again.Consigned.Note) != string(stated[0].note) || string(again.End.Note) != string(stated[1].note) {
+		t.Errorf("a repeat is told %+v and %+v", again.Consigned, again.End)
 	}
 }

@@ -104,7 +104,9 @@ func (o *opening) open(ctx context.Context) error {
 		return errors.Join(asError(s.Stopped()), err)
 	}
 	s.measure(ctx)
-	if slices.Contains(o.found, FoundTilesGone) {
+	// A checkpoint that is missing shows up as missing tiles, but not that of an
+	// empty log, whose broker was killed before it wrote any.
+	if slices.Contains(o.found, FoundTilesGone) || s.audit.Size() == 0 {
 		s.flush(true)
 	}
 	return nil

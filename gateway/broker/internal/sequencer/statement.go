@@ -37,7 +37,7 @@ func (a Consignment) order(d *draft) (Done, error) {
 		}
 	}
 	event := d.add(auditlog.Record{Kind: auditlog.Consigned, Message: m.Text, By: a.Signer, Statement: hash})
-	event.Blob = d.blob(hash, a.Raw)
+	d.blob(hash, a.Raw)
 	next := *m
 	next.Consigned = event
 	return Done{event, d.change(next, m.From, m.To)}, nil
@@ -92,7 +92,7 @@ func (a Ending) order(d *draft) (Done, error) {
 		}
 	}
 	event := d.add(a.record(m, hash))
-	event.Blob = d.blob(hash, a.Raw)
+	d.blob(hash, a.Raw)
 	next := *m
 	next.End, next.Wanted = event, false
 	wake := []signed.Address{m.From}
