@@ -64,8 +64,7 @@ func (a *answering) proof(ctx context.Context, e *sequencer.Event) (string, erro
 	return string(p), err
 }
 
-// fact is an event with its evidence; nil for none. Its note is left out when
-// nobody had need of it any more and the broker let it go.
+// fact is an event with its evidence; nil for none. An expiry has no note.
 func (a *answering) fact(ctx context.Context, e *sequencer.Event) (*api.Fact, error) {
 	if e == nil {
 		return nil, nil
