@@ -390,6 +390,24 @@ func (h *hand) progress(after api.Cursor, wait time.Duration) *api.ProgressAnswe
 	return a
 }
 
+// hears reads the sender's progress until it has an event of a message: from
+// then on the index has it too, which trails the answers.
+func (h *hand) hears(event api.Event, e *envelope.Envelope) {
+	h.world.Helper()
+	for after := api.Cursor(0); ; {
+		a := h.progress(after, 20*time.Second)
+		if len(a.Items) == 0 {
+			h.world.Fatalf("%s never heard that the message is %s", h.address, event)
+		}
+		for _, i := range a.Items {
+			if i.Event == event && i.ID == e.ID {
+				return
+			}
+		}
+		after = a.Next
+	}
+}
+
 // wants asserts the code of a refusal and returns the refusal.
 func wants(t testing.TB, err error, code problem.Code) *api.Refusal {
 	t.Helper()
