@@ -37,8 +37,9 @@ type Restored struct {
 
 // Until when an envelope holds its group.
 const (
-	consigning = "consigning" // it is consigned or ended
-	ending     = "ending"     // it is ended: it came again or was wanted
+	held           = iota // no longer
+	heldForConsign        // until it is consigned or ended
+	heldForEnd            // until it is ended: it came again or was wanted
 )
 
 // Apply takes in groups that follow the present position, in order, as one
@@ -132,119 +133,83 @@ func (a *applier) item(entry int, item Item) {
 
 // audit takes in one record of the audit log.
 func (a *applier) audit(entry int, r *auditlog.Record, blob int) {
-	e := event{r: r, entry: entry, blob: blob}
 	switch r.Kind {
 	case auditlog.Accepted:
-		a.accepted(&e)
+		a.accepted(entry, r, blob)
 	case auditlog.Consigned:
-		e.of(a.message(r.Message))
-		a.event(&e)
-		a.exec(a.st.consign, r.Index, r.Time.Unix(), r.Message[:])
-		a.exec(a.st.release, r.Message[:], consigning, consigning)
+		m := a.message(r.Message)
+		a.event(entry, r, m)
+		a.exec(a.st.consign, r.Index, r.Time.Unix(), m.accepted)
 	case auditlog.HandedOver, auditlog.Refused, auditlog.Expired:
-		a.ended(&e)
+		a.ended(entry, r)
 	case auditlog.Withdrawn:
 		if r.Message == (signed.Hash{}) {
-			a.withdrawnUnaccepted(&e)
+			a.withdrawnUnaccepted(entry, r)
 			return
 		}
-		a.ended(&e)
+		a.ended(entry, r)
 	case auditlog.Rejected:
-		a.event(&e)
+		a.event(entry, r, owner{})
 		a.exec(a.st.reject, string(r.Caller), r.TextHash[:], r.Index, r.Until.Unix())
 	default:
-		a.event(&e)
+		a.event(entry, r, owner{})
 	}
 }
 
-// An event is a record with what the index adds to it.
-type event struct {
-	r      *auditlog.Record
-	entry  int
-	blob   int
-	id     signed.ID
-	sender signed.Address // whose progress it is
+func (a *applier) accepted(entry int, r *auditlog.Record, blob int) {
+	var group, place any
+	hold := held
+	if blob != NoBlob && !a.removed {
+		group, place, hold = int64(a.seq), blob, heldForConsign
+	}
+	a.exec(a.st.accept, r.Index, r.Time.Unix(), int64(a.seq), entry, r.Message[:], r.ID[:],
+		string(r.From), string(r.To), r.Type, r.Urgency, r.Expires.Unix(), group, place, hold)
 }
 
-func (e *event) of(m owner) { e.id, e.sender = m.id, m.sender }
-
-// An owner says whose a message is.
+// An owner says whose the message of an event is.
 type owner struct {
+	accepted any // leaf; nil: it is of no accepted message
 	id       signed.ID
 	sender   signed.Address
-	accepted int64
 	ended    sql.NullInt64
-	held     sql.NullInt64 // leaf of its consignment
 }
 
 func (a *applier) message(hash signed.Hash) (o owner) {
 	if a.err != nil {
 		return o
 	}
-	err := a.tx.Stmt(a.st.owner).QueryRow(hash[:]).Scan(scanID(&o.id), &o.sender, &o.accepted, &o.held, &o.ended)
+	err := a.tx.Stmt(a.st.owner).QueryRow(hash[:]).Scan(&o.accepted, scanID(&o.id), &o.sender, &o.ended)
 	if err != nil {
 		a.fail("find message %s: %w", hash, err)
 	}
 	return o
 }
 
-func (a *applier) event(e *event) {
-	r := e.r
-	a.exec(a.st.event, r.Index, string(r.Kind), r.Time.Unix(), int64(a.seq), e.entry,
-		a.blob(e.blob, int64(a.seq)), a.blob(e.blob, int64(e.blob)),
-		nullable(r.Message[:]), nullable(e.id[:]), nullable([]byte(e.sender)), nullable(r.Statement[:]), nullable([]byte(r.Code)))
+func (a *applier) event(entry int, r *auditlog.Record, of owner) {
+	a.exec(a.st.event, r.Index, string(r.Kind), r.Time.Unix(), int64(a.seq), entry, of.accepted,
+		nullable(of.id[:]), nullable([]byte(of.sender)), nullable(r.Statement[:]), nullable([]byte(r.Code)))
 }
 
-// blob is v where the blob is there, else NULL.
-func (a *applier) blob(place int, v int64) any {
-	if place == NoBlob || a.removed {
-		return nil
-	}
-	return v
-}
-
-func (a *applier) accepted(e *event) {
-	r := e.r
-	e.id = r.ID
-	a.event(e)
-	gone := e.blob == NoBlob || a.removed
-	a.exec(a.st.accept, r.Message[:], r.ID[:], string(r.From), string(r.To), r.Type, r.Urgency,
-		r.Expires.Unix(), r.Index, r.Time.Unix(), gone)
-	if !gone {
-		a.exec(a.st.hold, r.Message[:], int64(a.seq), consigning)
-	}
-}
-
-func (a *applier) ended(e *event) {
-	m := a.message(e.r.Message)
+func (a *applier) ended(entry int, r *auditlog.Record) {
+	m := a.message(r.Message)
 	if m.ended.Valid {
-		a.fail("message %s ends twice", e.r.Message)
+		a.fail("message %s ends twice", r.Message)
 	}
-	e.of(m)
-	a.event(e)
-	a.exec(a.st.end, e.r.Index, e.r.Message[:])
-	a.exec(a.st.release, e.r.Message[:], consigning, ending)
+	a.event(entry, r, m)
+	a.exec(a.st.end, r.Index, m.accepted)
 }
 
-func (a *applier) withdrawnUnaccepted(e *event) {
-	e.id, e.sender = e.r.ID, e.r.From
-	a.event(e)
-	a.exec(a.st.withdraw, string(e.r.From), e.r.ID[:], e.r.Index)
+func (a *applier) withdrawnUnaccepted(entry int, r *auditlog.Record) {
+	a.event(entry, r, owner{id: r.ID, sender: r.From})
+	a.exec(a.st.withdraw, string(r.From), r.ID[:], r.Index)
 }
 
 // restored notes that a message's bytes came again.
 func (a *applier) restored(r Restored) {
 	m := a.message(r.Message)
-	if m.ended.Valid || a.removed {
-		return
+	if !m.ended.Valid && !a.removed {
+		a.exec(a.st.restore, int64(a.seq), r.Blob, m.accepted)
 	}
-	a.exec(a.st.restore, int64(a.seq), r.Blob, m.accepted)
-	a.exec(a.st.present, r.Message[:])
-	reason := consigning
-	if m.held.Valid {
-		reason = ending
-	}
-	a.exec(a.st.hold, r.Message[:], int64(a.seq), reason)
 }
 
 // nullable is NULL for a value of zero bytes only.

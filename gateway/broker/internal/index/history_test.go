@@ -247,6 +247,16 @@ func (h *history) restore() {
 	h.blobs = append(h.blobs, blob{group: h.last().Seq, message: m.hash, again: m.consigned})
 }
 
+// accepts tells whether a leaf is an acceptance.
+func (h *history) accepts(leaf int64) bool {
+	return slices.ContainsFunc(h.groups, func(g Group) bool {
+		return slices.ContainsFunc(g.Items, func(i Item) bool {
+			r := &i.Entry.Record
+			return r.Tree() == auditlog.Audit && r.Index == leaf && r.Kind == auditlog.Accepted
+		})
+	})
+}
+
 // removable says, the slow way, which groups nothing holds.
 func (h *history) removable() (free []uint64) {
 	for _, g := range h.groups {

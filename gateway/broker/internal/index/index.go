@@ -40,6 +40,10 @@ import (
 // ErrUnsound: the file is damaged, of another version, or no index at all.
 var ErrUnsound = errors.New("index must be rebuilt")
 
+// checkpoints come every 32 MB of changes, not every 4: each is two syncs, and
+// they hold up those of the writer.
+const checkpoints = "wal_autocheckpoint(8000)"
+
 // A Position says what the index was derived from: the last group applied and
 // the heads of both logs after it. The zero Position is that of an empty index.
 type Position struct {
@@ -81,7 +85,7 @@ func Reset(path string) (*Index, error) {
 }
 
 func (x *Index) open(path string) (err error) {
-	if x.write, err = sql.Open("sqlite", dsn(path, "journal_mode(WAL)", "synchronous(NORMAL)")); err != nil {
+	if x.write, err = sql.Open("sqlite", dsn(path, "journal_mode(WAL)", "synchronous(NORMAL)", checkpoints)); err != nil {
 		return err
 	}
 	x.write.SetMaxOpenConns(1)

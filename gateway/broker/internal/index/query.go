@@ -49,7 +49,7 @@ type Blob struct {
 
 // Known returns what became of a sender's id; false when it is not known.
 func (x *Index) Known(from signed.Address, id signed.ID) (Message, bool, error) {
-	m, ok, err := x.one(x.statements.byID, string(from), id[:])
+	m, ok, err := x.one(x.statements.byID, id[:], string(from))
 	if ok || err != nil {
 		return m, ok, err
 	}
@@ -61,7 +61,7 @@ func (x *Index) Known(from signed.Address, id signed.ID) (Message, bool, error) 
 	if err != nil {
 		return Message{}, false, fmt.Errorf("find withdrawal of %s: %w", from, err)
 	}
-	end, ok, err := x.Leaf(leaf)
+	end, ok, err := x.event(leaf)
 	return Message{ID: id, From: from, End: &end}, ok, err
 }
 
@@ -70,9 +70,9 @@ func (x *Index) Message(hash signed.Hash) (Message, bool, error) {
 	return x.one(x.statements.byHash, hash[:])
 }
 
-// Leaf returns a leaf of the audit log; false when it is not in the index.
-func (x *Index) Leaf(leaf int64) (Event, bool, error) {
-	events, err := x.events(x.statements.leaf, leaf)
+// event returns a leaf that is not an acceptance; false when there is none.
+func (x *Index) event(leaf int64) (Event, bool, error) {
+	events, err := x.events(x.statements.other, leaf)
 	if err != nil || len(events) == 0 {
 		return Event{}, false, err
 	}
@@ -90,7 +90,7 @@ func (x *Index) Rejected(caller signed.Address, text signed.Hash, now signed.Tim
 	if err != nil {
 		return Event{}, false, fmt.Errorf("find rejection: %w", err)
 	}
-	return x.Leaf(leaf)
+	return x.event(leaf)
 }
 
 // Expirable lists messages that expired by now and may end so: accepted, not
@@ -113,37 +113,35 @@ func (x *Index) one(stmt *sql.Stmt, args ...any) (Message, bool, error) {
 func (x *Index) messages(stmt *sql.Stmt, args ...any) ([]Message, error) {
 	messages, err := all(stmt, scanMessage, args...)
 	for i := range messages {
-		if err == nil {
-			err = x.addFacts(&messages[i])
+		for _, e := range []*Event{messages[i].Consigned, messages[i].End} {
+			if e == nil || err != nil {
+				continue
+			}
+			*e, _, err = x.event(e.Leaf)
 		}
 	}
 	return messages, err
 }
 
+// scanMessage reads a message; of its consignment and its end it has the leaf.
 func scanMessage(rows *sql.Rows) (m Message, err error) {
-	var expires int64
-	err = rows.Scan(scanHash(&m.Hash), scanID(&m.ID), &m.From, &m.To, &m.Type, &m.Urgency, &expires, &m.Wanted)
-	m.Expires = moment(expires)
+	e := &Event{Kind: auditlog.Accepted}
+	var at, group, expires int64
+	var blobGroup, blobPlace, consigned, ended sql.NullInt64
+	err = rows.Scan(&e.Leaf, &at, &group, &e.Entry, scanHash(&m.Hash), scanID(&m.ID), &m.From, &m.To,
+		&m.Type, &m.Urgency, &expires, &blobGroup, &blobPlace, &m.Wanted, &consigned, &ended)
+	e.Time, e.Group, e.Message, e.ID = moment(at), uint64(group), m.Hash, m.ID
+	if blobGroup.Valid {
+		e.Blob = &Blob{uint64(blobGroup.Int64), int(blobPlace.Int64)}
+	}
+	m.Accepted, m.Expires = e, moment(expires)
+	if consigned.Valid {
+		m.Consigned = &Event{Leaf: consigned.Int64}
+	}
+	if ended.Valid {
+		m.End = &Event{Leaf: ended.Int64}
+	}
 	return m, err
-}
-
-// addFacts reads what became of a message.
-func (x *Index) addFacts(m *Message) error {
-	events, err := x.events(x.statements.facts, m.Hash[:])
-	if err != nil {
-		return err
-	}
-	for i := range events {
-		switch e := &events[i]; e.Kind {
-		case auditlog.Accepted:
-			m.Accepted = e
-		case auditlog.Consigned:
-			m.Consigned = e
-		default:
-			m.End = e
-		}
-	}
-	return nil
 }
 
 func (x *Index) events(stmt *sql.Stmt, args ...any) ([]Event, error) {
@@ -152,14 +150,10 @@ func (x *Index) events(stmt *sql.Stmt, args ...any) ([]Event, error) {
 
 func scanEvent(rows *sql.Rows) (e Event, err error) {
 	var at, group int64
-	var blobGroup, blobPlace sql.NullInt64
 	var code sql.NullString
-	err = rows.Scan(&e.Leaf, &e.Kind, &at, &group, &e.Entry, &blobGroup, &blobPlace,
+	err = rows.Scan(&e.Leaf, &e.Kind, &at, &group, &e.Entry,
 		scanHash(&e.Message), scanID(&e.ID), scanHash(&e.Statement), &code)
 	e.Time, e.Group, e.Code = moment(at), uint64(group), problem.Code(code.String)
-	if blobGroup.Valid {
-		e.Blob = &Blob{uint64(blobGroup.Int64), int(blobPlace.Int64)}
-	}
 	return e, err
 }
 

@@ -30,9 +30,7 @@ func (x *Index) Gone(groups ...uint64) error {
 	return x.change(func(tx *sql.Tx) error {
 		for _, g := range groups {
 			for _, query := range []string{
-				"UPDATE messages SET gone = 1 WHERE message IN (SELECT message FROM events WHERE blob_grp = ?)",
-				"UPDATE events SET blob_grp = NULL, blob_place = NULL WHERE blob_grp = ?",
-				"DELETE FROM holds WHERE grp = ?",
+				"UPDATE messages SET blob_grp = NULL, blob_place = NULL, hold = 0 WHERE blob_grp = ?",
 				"DELETE FROM groups WHERE grp = ?",
 			} {
 				if _, err := tx.Exec(query, int64(g)); err != nil {
@@ -51,19 +49,14 @@ func (x *Index) Want(desk signed.Address, message signed.Hash) (bool, error) {
 	defer x.mu.Unlock()
 	open := false
 	err := x.change(func(tx *sql.Tx) error {
-		res, err := tx.Exec("UPDATE messages SET wanted = 1 WHERE message = ? AND recipient = ? AND ended IS NULL", message[:], string(desk))
+		// Bytes that are still here stay until the message is ended.
+		res, err := tx.Exec(`UPDATE messages SET wanted = 1, hold = iif(blob_grp IS NULL, ?, ?)
+			WHERE message = ? AND recipient = ? AND ended IS NULL`, held, heldForEnd, message[:], string(desk))
 		if err != nil {
 			return fmt.Errorf("note a want: %w", err)
 		}
 		n, err := res.RowsAffected()
-		if open = n == 1; err != nil || !open {
-			return err
-		}
-		// Bytes that are still here stay until the message is ended.
-		_, err = tx.Exec(`INSERT OR REPLACE INTO holds
-			SELECT m.message, e.blob_grp, ?
-			FROM messages m JOIN events e ON e.leaf = m.accepted
-			WHERE m.message = ? AND e.blob_grp IS NOT NULL`, ending, message[:])
+		open = n == 1
 		return err
 	})
 	return open, err

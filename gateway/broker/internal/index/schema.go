@@ -9,7 +9,7 @@ import (
 
 // schemaVersion is raised with every change below: an index of another version
 // is rebuilt, never migrated.
-const schemaVersion = 2
+const schemaVersion = 3
 
 const schema = `
 -- One row: what everything else was derived from.
@@ -20,50 +20,53 @@ CREATE TABLE position (
 	register_origin TEXT NOT NULL, register_size INTEGER NOT NULL, register_root BLOB NOT NULL
 );
 
--- Each leaf of the audit log: what happened, in which group and as which of its
--- records, and where the envelope lies that it accepts.
-CREATE TABLE events (
+-- Each accepted message: the leaf of its acceptance, in which group and as which
+-- of its records, where its envelope lies, and how far it came. Rows are written
+-- in the order of the log, so that few pages change.
+CREATE TABLE messages (
 	leaf       INTEGER PRIMARY KEY,
-	kind       TEXT NOT NULL,
 	time       INTEGER NOT NULL,
 	grp        INTEGER NOT NULL,
 	entry      INTEGER NOT NULL,
-	blob_grp   INTEGER,           -- NULL: it accepts none, or none is here
+	message    BLOB NOT NULL,
+	id         BLOB NOT NULL,
+	sender     TEXT NOT NULL,
+	recipient  TEXT NOT NULL,
+	type       TEXT NOT NULL,
+	urgency    TEXT NOT NULL,
+	expires    INTEGER NOT NULL,
+	blob_grp   INTEGER,                    -- NULL: the broker has its bytes no more
 	blob_place INTEGER,
-	message    BLOB,
-	id         BLOB,
-	sender     TEXT,              -- whose progress this is; NULL where it is nobody's
-	statement  BLOB,
-	code       TEXT
-);
-CREATE INDEX events_message  ON events (message) WHERE message IS NOT NULL;
-CREATE INDEX events_progress ON events (sender, leaf) WHERE sender IS NOT NULL;
-CREATE INDEX events_blob     ON events (blob_grp) WHERE blob_grp IS NOT NULL;
-
--- Each accepted message and how far it came.
-CREATE TABLE messages (
-	message   BLOB PRIMARY KEY,
-	id        BLOB NOT NULL,
-	sender    TEXT NOT NULL,
-	recipient TEXT NOT NULL,
-	type      TEXT NOT NULL,
-	urgency   TEXT NOT NULL,
-	expires   INTEGER NOT NULL,
-	accepted  INTEGER NOT NULL,           -- leaf
-	accepted_time INTEGER NOT NULL,
-	consigned INTEGER,                    -- leaf
+	hold       INTEGER NOT NULL,           -- until when it holds blob_grp: see apply.go
+	wanted     INTEGER NOT NULL DEFAULT 0, -- its recipient asked for the bytes again
+	consigned  INTEGER,                    -- leaf
 	consigned_time INTEGER,
-	ended     INTEGER,                    -- leaf
-	gone      INTEGER NOT NULL DEFAULT 0, -- the broker has its bytes no more
-	wanted    INTEGER NOT NULL DEFAULT 0  -- its recipient asked for them again
-) WITHOUT ROWID;
-CREATE UNIQUE INDEX messages_id ON messages (sender, id);
-CREATE INDEX messages_queue ON messages (recipient, accepted) WHERE ended IS NULL;
+	ended      INTEGER                     -- leaf
+);
+CREATE UNIQUE INDEX messages_text ON messages (message);
+CREATE UNIQUE INDEX messages_id   ON messages (id, sender);
+CREATE INDEX messages_queue ON messages (recipient) WHERE ended IS NULL;
 CREATE INDEX messages_clock ON messages (expires) WHERE consigned IS NULL AND ended IS NULL;
-CREATE INDEX messages_again_from ON messages (sender, accepted)
-	WHERE gone = 1 AND ended IS NULL AND (consigned IS NULL OR wanted = 1);
-CREATE INDEX messages_again_to ON messages (recipient, accepted)
-	WHERE gone = 1 AND ended IS NULL AND (consigned IS NULL OR wanted = 1);
+CREATE INDEX messages_blob  ON messages (blob_grp, hold) WHERE blob_grp IS NOT NULL;
+CREATE INDEX messages_again_from ON messages (sender)
+	WHERE blob_grp IS NULL AND ended IS NULL AND (consigned IS NULL OR wanted = 1);
+CREATE INDEX messages_again_to ON messages (recipient)
+	WHERE blob_grp IS NULL AND ended IS NULL AND (consigned IS NULL OR wanted = 1);
+
+-- Each other leaf of the audit log.
+CREATE TABLE events (
+	leaf      INTEGER PRIMARY KEY,
+	kind      TEXT NOT NULL,
+	time      INTEGER NOT NULL,
+	grp       INTEGER NOT NULL,
+	entry     INTEGER NOT NULL,
+	accepted  INTEGER,           -- leaf of the message that it is of
+	id        BLOB,              -- of the message
+	sender    TEXT,              -- whose progress this is; NULL where it is nobody's
+	statement BLOB,
+	code      TEXT
+);
+CREATE INDEX events_progress ON events (sender) WHERE sender IS NOT NULL;
 
 -- Ids that their sender withdrew before any text of them was accepted.
 CREATE TABLE withdrawals (
@@ -82,15 +85,8 @@ CREATE TABLE rejections (
 	PRIMARY KEY (caller, text)
 ) WITHOUT ROWID;
 
--- Groups that the JOURNAL holds, and why each must stay: one row for each
--- envelope in it that somebody may still need.
+-- Groups that the JOURNAL holds.
 CREATE TABLE groups (grp INTEGER PRIMARY KEY);
-CREATE TABLE holds (
-	message BLOB PRIMARY KEY,
-	grp     INTEGER NOT NULL,
-	reason  TEXT NOT NULL  -- consigning, ending
-) WITHOUT ROWID;
-CREATE INDEX holds_grp ON holds (grp);
 `
 
 // create makes the tables and the version in one transaction.

@@ -215,13 +215,15 @@ func (s *Sequencer) remove(ctx context.Context, tiled uint64) error {
 	return s.cfg.Index.Gone(groups...)
 }
 
-// measure asks JOURNAL how full it is.
+// measure asks JOURNAL how full it is. What the writer adds meanwhile counts
+// twice until the next time, rather than not at all.
 func (s *Sequencer) measure(ctx context.Context) {
+	before := s.used.Load()
 	used, limit, err := s.cfg.Journal.Usage(ctx)
 	if err != nil {
 		return
 	}
-	s.used.Store(used)
+	s.used.Add(used - before)
 	s.limit.Store(limit)
 	s.full.Store(false)
 }
