@@ -33,9 +33,14 @@ import (
 
 // A Store is an open database. One process opens it.
 type Store struct {
-	db      *sql.DB
-	writing sync.Mutex // one Update at a time
+	db       *sql.DB
+	writing  sync.Mutex // one Update at a time
+	prepared sync.Map   // the *sql.Stmt of each query: to parse one costs more than to run it
 }
+
+// connections is how many stay open: one writes, the workers and whoever asks
+// read beside it.
+const connections = 8
 
 // ErrNotFound says that no row has that key.
 var ErrNotFound = errors.New("not found")
@@ -51,6 +56,7 @@ func Open(path string) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open database %q: %w", path, err)
 	}
+	db.SetMaxIdleConns(connections)
 	s := &Store{db: db}
 	if err := s.migrate(); err != nil {
 		db.Close()
@@ -62,6 +68,22 @@ func Open(path string) (*Store, error) {
 // Close closes the database.
 func (s *Store) Close() error { return s.db.Close() }
 
+// prepare parses a query once for all that run it. Queries are constants of this
+// package, so there are few.
+func (s *Store) prepare(query string) (*sql.Stmt, error) {
+	if stmt, ok := s.prepared.Load(query); ok {
+		return stmt.(*sql.Stmt), nil
+	}
+	stmt, err := s.db.Prepare(query)
+	if err != nil {
+		return nil, err
+	}
+	if first, ok := s.prepared.LoadOrStore(query, stmt); ok {
+		return first.(*sql.Stmt), stmt.Close()
+	}
+	return stmt, nil
+}
+
 // Check reports whether the database answers.
 func (s *Store) Check() error {
 	var one int
@@ -69,7 +91,18 @@ func (s *Store) Check() error {
 }
 
 // A Tx is one transaction.
-type Tx struct{ tx *sql.Tx }
+type Tx struct {
+	tx    *sql.Tx
+	store *Store
+}
+
+func (t *Tx) stmt(query string) (*sql.Stmt, error) {
+	stmt, err := t.store.prepare(query)
+	if err != nil {
+		return nil, err
+	}
+	return t.tx.Stmt(stmt), nil
+}
 
 // Update runs f in one transaction: all of it is durable when Update returns
 // nil, none of it when it returns an error. f must not call Update.
@@ -86,7 +119,7 @@ func (s *Store) View(f func(*Tx) error) error {
 		return fmt.Errorf("begin reading: %w", err)
 	}
 	defer tx.Rollback()
-	return f(&Tx{tx})
+	return f(&Tx{tx, s})
 }
 
 func (s *Store) run(f func(*Tx) error) error {
@@ -95,7 +128,7 @@ func (s *Store) run(f func(*Tx) error) error {
 		return fmt.Errorf("begin transaction: %w", err)
 	}
 	defer tx.Rollback()
-	if err := f(&Tx{tx}); err != nil {
+	if err := f(&Tx{tx, s}); err != nil {
 		return err
 	}
 	if err := tx.Commit(); err != nil {
@@ -119,29 +152,45 @@ func (s *Store) Scrub() error {
 	return nil
 }
 
-// exec runs a statement that must touch exactly one row.
+// exec runs a statement that must touch a row.
 func (t *Tx) exec(what, query string, args ...any) error {
-	res, err := t.tx.Exec(query, args...)
+	n, err := t.run(query, args...)
+	if err == nil && n == 0 {
+		err = ErrNotFound
+	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", what, err)
-	}
-	if n, err := res.RowsAffected(); err != nil || n == 0 {
-		return fmt.Errorf("%s: %w", what, ErrNotFound)
 	}
 	return nil
 }
 
 // put runs a statement that may find nothing to do.
 func (t *Tx) put(what, query string, args ...any) error {
-	if _, err := t.tx.Exec(query, args...); err != nil {
+	if _, err := t.run(query, args...); err != nil {
 		return fmt.Errorf("%s: %w", what, err)
 	}
 	return nil
 }
 
+// run runs a statement and says how many rows it touched.
+func (t *Tx) run(query string, args ...any) (int64, error) {
+	stmt, err := t.stmt(query)
+	if err != nil {
+		return 0, err
+	}
+	res, err := stmt.Exec(args...)
+	if err != nil {
+		return 0, err
+	}
+	return res.RowsAffected()
+}
+
 // row reads one row; ErrNotFound when there is none.
 func (t *Tx) row(what string, into []any, query string, args ...any) error {
-	err := t.tx.QueryRow(query, args...).Scan(into...)
+	stmt, err := t.stmt(query)
+	if err == nil {
+		err = stmt.QueryRow(args...).Scan(into...)
+	}
 	if errors.Is(err, sql.ErrNoRows) {
 		err = ErrNotFound
 	}
@@ -153,21 +202,30 @@ func (t *Tx) row(what string, into []any, query string, args ...any) error {
 
 // rows reads every row with scan.
 func rows[T any](t *Tx, what string, scan func(func(...any) error) (T, error), query string, args ...any) ([]T, error) {
-	rs, err := t.tx.Query(query, args...)
+	all, err := scanAll(t, scan, query, args...)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", what, err)
+	}
+	return all, nil
+}
+
+func scanAll[T any](t *Tx, scan func(func(...any) error) (T, error), query string, args ...any) ([]T, error) {
+	stmt, err := t.stmt(query)
+	if err != nil {
+		return nil, err
+	}
+	rs, err := stmt.Query(args...)
+	if err != nil {
+		return nil, err
 	}
 	defer rs.Close()
 	var out []T
 	for rs.Next() {
 		v, err := scan(rs.Scan)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", what, err)
+			return nil, err
 		}
 		out = append(out, v)
 	}
-	if err := rs.Err(); err != nil {
-		return nil, fmt.Errorf("%s: %w", what, err)
-	}
-	return out, nil
+	return out, rs.Err()
 }
