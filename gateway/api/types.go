@@ -46,9 +46,10 @@ var Events = []Event{Consigned, HandedOver, Refused, Withdrawn, Expired}
 
 // A Fact is an event with its evidence.
 type Fact struct {
-	Event Event  `json:"event"`
-	Note  []byte `json:"note,omitempty"` // the whole consignment or statement; none for expired
-	Proof string `json:"proof"`
+	Event       Event         `json:"event"`
+	Note        []byte        `json:"note,omitempty"` // the whole consignment or statement; none for expired
+	Proof       string        `json:"proof"`
+	Consistency []signed.Hash `json:"consistency,omitempty"` // from the note's own as-of to the catchup's checkpoint
 }
 
 // SubmitAnswer answers Submit.
@@ -86,6 +87,9 @@ type InboxItem struct {
 	Envelope   []byte `json:"envelope"`
 	Acceptance string `json:"acceptance"`          // proof
 	Consigned  *Fact  `json:"consigned,omitempty"` // the caller's own consignment, if it stands
+
+	// From the envelope's own as-of to the catchup's checkpoint.
+	Consistency []signed.Hash `json:"consistency,omitempty"`
 }
 
 // ProgressAnswer answers Progress.

@@ -7,6 +7,7 @@ import (
 	"samband/gateway/api"
 	"samband/gateway/auditlog"
 	"samband/gateway/broker/internal/sequencer"
+	"samband/gateway/envelope"
 	"samband/gateway/problem"
 )
 
@@ -77,7 +78,22 @@ func (a *answering) fact(ctx context.Context, e *sequencer.Event) (*api.Fact, er
 	if err != nil && !errors.Is(err, sequencer.ErrGone) {
 		return nil, err
 	}
-	return &api.Fact{Event: api.Event(e.Kind), Note: note, Proof: proof}, nil
+	return a.under(api.Event(e.Kind), note, proof)
+}
+
+// under is a fact with the proof that the log under this answer extends the one
+// that the note's signer knew.
+func (a *answering) under(event api.Event, note []byte, proof string) (*api.Fact, error) {
+	f := &api.Fact{Event: event, Note: note, Proof: proof}
+	if len(note) == 0 {
+		return f, nil
+	}
+	_, seen, err := envelope.Seen(note)
+	if err != nil {
+		return nil, err
+	}
+	f.Consistency, err = a.seq.Consistency(seen.Size, a.points)
+	return f, err
 }
 
 // submit answers for a message that was accepted, now or before.
@@ -149,7 +165,10 @@ func (a *answering) again(f *api.Fact) (*api.Fact, error) {
 		return nil, err
 	}
 	proof, err := a.seq.Prove(before.Entry, a.points)
-	return &api.Fact{Event: f.Event, Note: f.Note, Proof: string(proof)}, err
+	if err != nil {
+		return nil, err
+	}
+	return a.under(f.Event, f.Note, string(proof))
 }
 
 func (a *answering) withCatchup(r *api.Refusal) error {

@@ -8,6 +8,7 @@ import (
 
 	"samband/gateway/api"
 	"samband/gateway/broker/internal/sequencer"
+	"samband/gateway/envelope"
 	"samband/gateway/problem"
 	"samband/gateway/signed"
 )
@@ -164,7 +165,14 @@ func (b *Broker) item(ctx context.Context, a *answering, answer *api.InboxAnswer
 	if len(answer.Items) > 0 && size > api.MaxPage {
 		return true, nil
 	}
+	e, err := envelope.Parse(raw)
+	if err != nil {
+		return false, err
+	}
 	item := api.InboxItem{Cursor: api.Past(m.Accepted.Leaf), Envelope: raw}
+	if item.Consistency, err = b.seq.Consistency(e.AsOfAudit.Size, a.points); err != nil {
+		return false, err
+	}
 	if item.Acceptance, err = a.proof(ctx, m.Accepted); err != nil {
 		return false, err
 	}

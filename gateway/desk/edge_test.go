@@ -138,7 +138,27 @@ func (e *edge) fact(v *event) *api.Fact {
 	if v == nil {
 		return nil
 	}
-	return &api.Fact{Event: api.Event(v.entry.Record.Kind), Note: v.note, Proof: e.prove(v.entry)}
+	f := &api.Fact{Event: api.Event(v.entry.Record.Kind), Note: v.note, Proof: e.prove(v.entry)}
+	if len(v.note) > 0 {
+		_, seen, err := envelope.Seen(v.note)
+		if err != nil {
+			e.t.Error(err)
+		}
+		f.Consistency = e.extends(seen)
+	}
+	return f
+}
+
+// extends proves that the log extends a head of it.
+func (e *edge) extends(h signed.Head) []signed.Hash {
+	if h.Size == 0 {
+		return nil
+	}
+	hashes, err := e.audit.ProveConsistency(h.Size, e.audit.Head().Size)
+	if err != nil {
+		e.t.Error(err)
+	}
+	return hashes
 }
 
 func (e *edge) byText(h signed.Hash) *message {
@@ -324,6 +344,7 @@ func (e *edge) Inbox(ctx context.Context, caller signed.Address, h api.Heads, p 
 			}
 			a.Items = append(a.Items, api.InboxItem{
 				Cursor: api.Past(at), Envelope: m.bytes, Acceptance: e.prove(m.accepted), Consigned: e.fact(m.consigned),
+				Consistency: e.extends(m.AsOfAudit),
 			})
 			a.Next = api.Past(at)
 		}

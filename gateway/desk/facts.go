@@ -107,6 +107,21 @@ func (d *Desk) became(next *lesson, h *envelope.Header, message signed.Hash, f *
 	return factOf(message, r, f.Note, f.Proof), err
 }
 
+// oneLog holds that this desk's audit log extends the one that the other desk
+// knew when it signed: a broker that shows two histories is found out by the
+// first note that crosses between them. A desk's own words were signed under its
+// own log.
+func (d *Desk) oneLog(next *lesson, f *api.Fact) error {
+	if len(f.Note) == 0 {
+		return nil
+	}
+	by, seen, err := envelope.Seen(f.Note)
+	if err != nil || by == d.Address() {
+		return err
+	}
+	return auditlog.CheckConsistency(seen, next.logs.audit, f.Consistency)
+}
+
 func factOf(message signed.Hash, r *auditlog.Record, note []byte, proof string) store.Fact {
 	return store.Fact{
 		Message: message, Event: string(r.Kind), Note: note, Proof: []byte(proof),

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"samband/gateway/api"
+	"samband/gateway/auditlog"
 	"samband/gateway/desk/internal/store"
 	"samband/gateway/envelope"
 	"samband/gateway/problem"
@@ -146,7 +147,8 @@ func (d *Desk) judge(ctx context.Context, next *lesson, item api.InboxItem, held
 		d.accuse(err, "inbox item "+item.Cursor.String(), shown)
 		return nil, err
 	}
-	fact, err := d.admissible(next, e, item.Acceptance)
+	shown["consistency"] = hashes(item.Consistency)
+	fact, err := d.admissible(next, e, &item)
 	if err != nil {
 		d.accuse(err, "message "+e.TextHash().String(), shown)
 		return nil, err
@@ -176,25 +178,28 @@ func (d *Desk) judge(ctx context.Context, next *lesson, item api.InboxItem, held
 }
 
 // admissible is what must hold before this desk says that it holds a message.
-func (d *Desk) admissible(next *lesson, e *envelope.Envelope, acceptance string) (store.Fact, error) {
+func (d *Desk) admissible(next *lesson, e *envelope.Envelope, item *api.InboxItem) (store.Fact, error) {
 	if e.Exchange != next.logs.register.Exchange() {
 		return store.Fact{}, problem.New(problem.WrongExchange, "the message is of another exchange")
 	}
 	if e.To != d.Address() {
 		return store.Fact{}, problem.New(problem.ProofInvalid, "the message is for %s", e.To)
 	}
-	r, err := d.accepted(next, e, acceptance)
+	r, err := d.accepted(next, e, item.Acceptance)
 	if err != nil {
 		return store.Fact{}, err
 	}
 	if err := next.logs.register.CheckHead(e.AsOfRegister); err != nil {
 		return store.Fact{}, err
 	}
+	if err := auditlog.CheckConsistency(e.AsOfAudit, next.logs.audit, item.Consistency); err != nil {
+		return store.Fact{}, err
+	}
 	view := next.logs.register.At(r.RegisterSize)
 	if err := view.VerifyMessage(e); err != nil {
 		return store.Fact{}, err
 	}
-	return factOf(e.TextHash(), r, nil, acceptance), view.Decide(&e.Header, r.Time)
+	return factOf(e.TextHash(), r, nil, item.Acceptance), view.Decide(&e.Header, r.Time)
 }
 
 // held reports whether this desk has the message already. A second text under

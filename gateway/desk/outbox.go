@@ -115,11 +115,15 @@ func (d *Desk) attempt(id signed.ID) (o store.OutboxItem, e *envelope.Envelope, 
 func (d *Desk) believe(next *lesson, h *envelope.Header, message signed.Hash, f *api.Fact) (store.Fact, error) {
 	fact, err := d.became(next, h, message, f)
 	if err == nil {
+		err = d.oneLog(next, f)
+	}
+	if err == nil {
 		err = d.onlyEnd(fact)
 	}
 	if err != nil && !errors.Is(err, errNoNote) {
 		d.accuse(err, "message "+message.String(), exhibits{
 			"event": []byte(f.Event), "note": f.Note, "proof": []byte(f.Proof), "checkpoint": next.audit,
+			"consistency": hashes(f.Consistency),
 		})
 	}
 	return fact, err

@@ -108,3 +108,24 @@ func ParseStatement(text string) (*Statement, error) {
 	s.AsOfAudit, s.AsOfRegister = asOf(r), asOf(r)
 	return s, r.Close(text, s.Text())
 }
+
+// Seen returns who signed a consignment or statement, and the head of the audit
+// log that the signer had verified by then. The signature is not verified.
+func Seen(note []byte) (signer signed.Address, audit signed.Head, err error) {
+	n, err := signed.ParseNote(note)
+	if err != nil {
+		return "", audit, err
+	}
+	if signed.FormOf(n.Text) == ConsignmentForm {
+		c, err := ParseConsignment(n.Text)
+		if err != nil {
+			return "", audit, err
+		}
+		return c.Signer, c.AsOfAudit, nil
+	}
+	s, err := ParseStatement(n.Text)
+	if err != nil {
+		return "", audit, err
+	}
+	return s.Signer, s.AsOfAudit, nil
+}
