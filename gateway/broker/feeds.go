@@ -15,7 +15,7 @@ import (
 
 const (
 	// maxAgain bounds the messages of one answer that are to be sent again.
-	maxAgain = 100
+	maxAgain = 1000
 	// againPause is how long a long poll holds back an answer that brings nothing
 	// but such messages: its caller comes again at once.
 	againPause = 2 * time.Second
@@ -142,7 +142,7 @@ func (b *Broker) inbox(ctx context.Context, caller signed.Address, heads api.Hea
 		}
 		answer.Next = api.Past(m.Accepted.Leaf)
 	}
-	if err := b.awaited(caller, answer); err != nil {
+	if err := b.awaited(caller, page, answer); err != nil {
 		return nil, err
 	}
 	answer.Catchup, err = a.catchup()
@@ -210,9 +210,15 @@ func texts(messages []*sequencer.Message) (out []signed.Hash) {
 }
 
 // awaited names the messages that the broker has no bytes of. The cursor never
-// passes one that nobody has consigned: it must be seen when it comes.
-func (b *Broker) awaited(caller signed.Address, answer *api.InboxAnswer) error {
-	lacking, err := b.index.LackingTo(caller, maxAgain)
+// passes one that nobody has consigned: it must be seen when it comes. A caller
+// that begins, and does not wait, hears also of what it consigned: it may have
+// lost its disk since.
+func (b *Broker) awaited(caller signed.Address, page api.Page, answer *api.InboxAnswer) error {
+	list := b.index.LackingTo
+	if page.After == 0 && page.Wait == 0 {
+		list = b.index.GoneTo
+	}
+	lacking, err := list(caller, maxAgain)
 	if err != nil {
 		return err
 	}

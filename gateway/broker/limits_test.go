@@ -13,6 +13,7 @@ import (
 	"samband/gateway/broker"
 	"samband/gateway/envelope"
 	"samband/gateway/problem"
+	"samband/gateway/register"
 )
 
 // A dial is a clock that a test sets.
@@ -134,6 +135,12 @@ func TestStoreFull(t *testing.T) {
 		t.Error("the metrics say that the broker accepts")
 	}
 	se.accepted(open[0]) // what is known is answered
+	stolen := w.party("no", func(l register.Link) register.Entry {
+		return &register.Revocation{Link: l, Desk: "no.spoc", Ring: register.RingAll}
+	})
+	if _, err := b.Enter(context.Background(), stolen); err != nil {
+		t.Errorf("a key can't be revoked: %v", err)
+	}
 	// A withdrawal of what never came frees nothing; one of what lies here does.
 	_, err = se.state(se.statement(envelope.Withdrawn, se.envelope("fi.spoc")))
 	wants(t, err, problem.StoreFull)
@@ -148,7 +155,7 @@ func TestStoreFull(t *testing.T) {
 			break
 		}
 		wants(t, err, problem.StoreFull)
-		se.progress(api.Past(fi.audit.Size), 100*time.Millisecond) // has read of the consignments
+		se.progress(api.Past(fi.audit.Size), time.Second) // has read of the consignments
 	}
 	check(t, err)
 }

@@ -62,10 +62,10 @@ func (b *Broker) Started() Status {
 	return s
 }
 
-// Enter brings a signed entry into the register.
+// Enter brings a signed entry into the register. It may use the room that is
+// left for ends: a key can be revoked while the store is nearly full.
 func (b *Broker) Enter(ctx context.Context, note []byte) (*Entered, error) {
-	w := writer{b}
-	if err := errors.Join(w.Open(), w.Room()); err != nil {
+	if err := (writer{b}).Open(); err != nil {
 		return nil, err
 	}
 	done, err := b.seq.Do(ctx, sequencer.Entry{Note: note})
@@ -90,7 +90,10 @@ func listenLocal(path string) (net.Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open local socket: %w", err)
 	}
-	return l, os.Chmod(path, 0o600)
+	if err := os.Chmod(path, 0o600); err != nil {
+		return nil, errors.Join(fmt.Errorf("open local socket: %w", err), l.Close())
+	}
+	return l, nil
 }
 
 func (b *Broker) serveLocal(ctx context.Context) error {

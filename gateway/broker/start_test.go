@@ -300,7 +300,7 @@ func TestJournalLost(t *testing.T) {
 		t.Fatalf("asked to send again: %+v", again)
 	}
 	inbox := fi.inbox(0, 0)
-	if len(inbox.Items) != 1 || len(inbox.Again) != 1 {
+	if len(inbox.Items) != 1 || len(inbox.Again) != 2 {
 		t.Fatalf("%d messages, %d awaited", len(inbox.Items), len(inbox.Again))
 	}
 	woken := make(chan *api.InboxAnswer, 1)

@@ -391,6 +391,17 @@ func TestTwoHistories(t *testing.T) {
 	}
 }
 
+// sendsUnaware has a desk seal to Finland before it hears that Finland's ring is
+// revoked, and submit after it.
+func (s *stage) sendsUnaware(from *desk.Desk) signed.ID {
+	s.t.Helper()
+	s.edge.set(func() { s.edge.down = true })
+	id := send(s.t, from, request(s.t))
+	s.edge.enter(must(s.party("fi").Revoke("fi.spoc", "locked", signed.Time{})).Note)
+	s.edge.set(func() { s.edge.down = false })
+	return id
+}
+
 // A false proof of refusal ends nothing.
 func TestFalseRefusal(t *testing.T) {
 	s := newStage(t)
@@ -404,8 +415,7 @@ func TestFalseRefusal(t *testing.T) {
 			}
 		}
 	})
-	s.edge.enter(must(s.party("fi").Revoke("fi.spoc", "locked", signed.Time{})).Note)
-	id := send(t, se, request(t))
+	id := s.sendsUnaware(se)
 	awaitEvidence(t, se, "PROOF_INVALID")
 	if o := outState(t, se, id); o.State != "queued" {
 		t.Errorf("the message is %s", o.State)
@@ -431,8 +441,7 @@ func TestRefusalWithoutProof(t *testing.T) {
 			}
 		}
 	})
-	s.edge.enter(must(s.party("fi").Revoke("fi.spoc", "locked", signed.Time{})).Note)
-	id := send(t, se, request(t))
+	id := s.sendsUnaware(se)
 	await(t, se, "a refusal without proof", func() bool {
 		o := outState(t, se, id)
 		return o.State != "queued" || o.Problem != nil

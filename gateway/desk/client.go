@@ -142,7 +142,7 @@ func (c *Client) Wait(ctx context.Context, after int64) (int64, error) {
 		if ctx.Err() != nil {
 			return after, nil
 		}
-		if err != nil || w.Changes > after {
+		if err != nil || w.Changes != after { // less after a restart
 			return w.Changes, err
 		}
 	}

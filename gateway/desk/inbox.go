@@ -24,21 +24,30 @@ const (
 
 // followInbox returns the job that reads the inbox. The feed holds only what has
 // not ended, so its cursor need not outlive the process: a start reads it from
-// the beginning and finds what an earlier run left undone.
+// the beginning and finds what an earlier run left undone. It does so too after a
+// call that failed, for a broker that was away has forgotten what it was asked.
+// The first page is not waited for: it names also what this desk consigned and
+// the broker no longer holds, in case its disk was lost.
 func (d *Desk) followInbox() func(context.Context) error {
 	var after api.Cursor
+	var wait time.Duration
 	var doubted time.Time
 	wanted := map[signed.Hash]bool{}
 	return func(ctx context.Context) error {
 		if !doubted.IsZero() && d.now().Sub(doubted) > sweepAfter {
 			after, doubted = 0, time.Time{}
 		}
-		next, answer, err := feed(ctx, d, d.broker.Inbox, api.Page{After: after, Wait: feedWait, Limit: feedPage},
-			func(a *api.InboxAnswer) (*api.Catchup, int) { return &a.Catchup, len(a.Items) })
+		next, answer, err := feed(ctx, d, d.broker.Inbox, api.Page{After: after, Wait: wait, Limit: feedPage},
+			func(a *api.InboxAnswer) (*api.Catchup, int) { return &a.Catchup, len(a.Items) + len(a.Again) })
+		if errors.Is(err, api.ErrUnreachable) {
+			after, wait = 0, 0
+			clear(wanted)
+		}
 		if err != nil || answer == nil {
 			return err
 		}
 		defer d.calls.Unlock()
+		wait = feedWait
 		believed, err := d.takeIn(ctx, next, answer.Items)
 		if err != nil {
 			return err

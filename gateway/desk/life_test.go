@@ -292,7 +292,7 @@ func TestReadUnlogged(t *testing.T) {
 	s.ready(se)
 	id := send(t, se, request(t))
 	awaitOut(t, se, id, "accepted")
-	db := must(sql.Open("sqlite", filepath.Join(s.desk("se.spoc"), "desk.db")))
+	db := must(sql.Open("sqlite", filepath.Join(s.desk("se.spoc"), "desk.db?_pragma=busy_timeout(10000)")))
 	defer db.Close()
 	must(db.Exec(`CREATE TRIGGER full BEFORE INSERT ON log BEGIN SELECT RAISE(ABORT, 'the disk is full'); END`))
 	if m, err := se.Read(ctx, id); err == nil || m != nil {
@@ -335,6 +335,9 @@ func TestErase(t *testing.T) {
 	}
 	if _, err := fi.Read(ctx, id); problem.CodeOf(err) != problem.UnknownMessage {
 		t.Errorf("erased, it reads: %v", err)
+	}
+	if err := fi.Erase(ctx, id); err != nil {
+		t.Errorf("erased once more: %v", err)
 	}
 	if v := must(fi.Verify(ctx, id)); v.Proven != 3 || len(v.Faults) != 0 {
 		t.Errorf("erased, it proves %+v", v)
@@ -379,6 +382,12 @@ func TestSocket(t *testing.T) {
 	m, err := c.Read(ctx, id)
 	if err != nil || m.Received || len(m.Attachments) != 1 {
 		t.Errorf("read: %+v, %v", m, err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	const old = 1 << 40 // a number from before the process was started anew
+	if n, err := c.Wait(ctx, old); n == old || err != nil {
+		t.Errorf("waited till %d, %v", n, err)
 	}
 	if info, err := os.Stat(filepath.Join(s.desk("se.spoc"), "socket")); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the socket: %v, %v", info, err)

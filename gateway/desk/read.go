@@ -192,11 +192,12 @@ func (d *Desk) Erase(ctx context.Context, id signed.ID, from ...signed.Address) 
 	}
 	err = d.store.Update(func(tx *store.Tx) error {
 		if err := tx.DropFileKey(m.Message); err != nil {
-			return unknown(err, id)
+			return err
 		}
 		return tx.Log(d.entry("erased", "message "+id.String(), nil))
 	})
-	if err != nil {
+	// A key that is gone already may still lie where the scrub did not come to.
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
 	d.touch()

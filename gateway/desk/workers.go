@@ -102,6 +102,8 @@ func (d *Desk) heard(err error) {
 	if d.reachable.Swap(reached) != reached {
 		if reached {
 			d.log.Info("the broker answers")
+			wake(d.workers.outbox)
+			wake(d.workers.statements)
 		} else {
 			d.log.Warn("the broker does not answer", "problem", err.Error())
 		}

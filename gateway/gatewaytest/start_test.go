@@ -86,6 +86,13 @@ func (l *loss) opens() {
 	l.open = append(l.open, m)
 }
 
+// settled waits until the witness's inbox holds what is open and these, and no
+// more: the index, which feeds it, trails the answers.
+func (l *loss) settled(these ...*sending) {
+	l.world.Helper()
+	l.poll("the witness's inbox", func() bool { return len(l.receives()) == len(l.open)+len(these) })
+}
+
 func (l *loss) killed() {
 	l.world.Helper()
 	l.world.must(l.broker.kill())
@@ -149,6 +156,7 @@ func (l *loss) keep(name string) (kept string) {
 
 func (l *loss) indexDeleted() {
 	l.opens()
+	l.settled()
 	before := l.answers(l.ended)
 	l.killed()
 	l.lose("index")
@@ -183,6 +191,7 @@ func (l *loss) tilesDeleted() {
 // recordsTorn cuts the last write to the records short, as a kill within it does.
 func (l *loss) recordsTorn() {
 	l.opens()
+	l.settled()
 	before := l.receives()
 	l.killed()
 	segments, err := filepath.Glob(l.data("records", "*.records"))
@@ -209,7 +218,9 @@ func (l *loss) journalLost() {
 	l.world.must(unheard.sees("accepted"))
 	l.opens()
 	l.se.kill()
+	l.settled(unheard)
 	l.handOver(unheard)
+	l.settled()
 	before := l.receives()
 
 	l.killed()

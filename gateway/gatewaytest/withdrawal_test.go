@@ -138,8 +138,10 @@ func (s *scene) duels(d *duel, dial *dial) {
 			d.sender.set(false)
 			id := d.sent()
 			d.withdraw(id)
-			go d.sender.set(true)
-			d.receiver.set(true)
+			var both sync.WaitGroup
+			both.Go(func() { d.sender.set(true) })
+			both.Go(func() { d.receiver.set(true) })
+			both.Wait()
 			won[d.end(id, "withdrawn", "handed-over")]++
 		}
 		s.Logf("ends: %v", won)

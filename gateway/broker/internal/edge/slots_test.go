@@ -20,6 +20,8 @@ func TestOneDeskCantTakeAllConnections(t *testing.T) {
 		c, err := tls.Dial("tcp", strings.TrimPrefix(b.url, "https://"), conf)
 		if err == nil {
 			t.Cleanup(func() { c.Close() })
+			// Without a preface the server would let go of it after a while.
+			c.Write([]byte("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00"))
 			_, err = c.Read(make([]byte, 1))
 		}
 		return err

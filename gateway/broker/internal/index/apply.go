@@ -37,9 +37,9 @@ type Restored struct {
 
 // Until when an envelope holds its group.
 const (
-	held           = iota // no longer
-	heldForConsign        // until it is consigned or ended
-	heldForEnd            // until it is ended: it came again or was wanted
+	holdsNot            = iota
+	holdsUntilConsigned // or ended
+	holdsUntilEnded     // it came again, or was wanted
 )
 
 // Apply takes in groups that follow the present position, in order, as one
@@ -139,7 +139,7 @@ func (a *applier) audit(entry int, r *auditlog.Record, blob int) {
 	case auditlog.Consigned:
 		m := a.message(r.Message)
 		a.event(entry, r, m)
-		a.exec(a.st.consign, r.Index, r.Time.Unix(), m.accepted)
+		a.exec(a.st.consign, r.Index, r.Time.Unix(), holdsUntilConsigned, holdsNot, m.accepted)
 	case auditlog.HandedOver, auditlog.Refused, auditlog.Expired:
 		a.ended(entry, r)
 	case auditlog.Withdrawn:
@@ -158,9 +158,9 @@ func (a *applier) audit(entry int, r *auditlog.Record, blob int) {
 
 func (a *applier) accepted(entry int, r *auditlog.Record, blob int) {
 	var group, place any
-	hold := held
+	hold := holdsNot
 	if blob != NoBlob && !a.removed {
-		group, place, hold = int64(a.seq), blob, heldForConsign
+		group, place, hold = int64(a.seq), blob, holdsUntilConsigned
 	}
 	a.exec(a.st.accept, r.Index, r.Time.Unix(), int64(a.seq), entry, r.Message[:], r.ID[:],
 		string(r.From), string(r.To), r.Type, r.Urgency, r.Expires.Unix(), group, place, hold)
@@ -196,7 +196,7 @@ func (a *applier) ended(entry int, r *auditlog.Record) {
 		a.fail("message %s ends twice", r.Message)
 	}
 	a.event(entry, r, m)
-	a.exec(a.st.end, r.Index, m.accepted)
+	a.exec(a.st.end, r.Index, holdsNot, m.accepted)
 }
 
 func (a *applier) withdrawnUnaccepted(entry int, r *auditlog.Record) {
@@ -208,7 +208,7 @@ func (a *applier) withdrawnUnaccepted(entry int, r *auditlog.Record) {
 func (a *applier) restored(r Restored) {
 	m := a.message(r.Message)
 	if !m.ended.Valid && !a.removed {
-		a.exec(a.st.restore, int64(a.seq), r.Blob, m.accepted)
+		a.exec(a.st.restore, int64(a.seq), r.Blob, holdsUntilConsigned, holdsUntilEnded, m.accepted)
 	}
 }
 

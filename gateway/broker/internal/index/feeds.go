@@ -21,7 +21,13 @@ func (x *Index) LackingFrom(desk signed.Address, limit int) ([]Message, error) {
 	return x.messages(x.statements.againFrom, string(desk), limit)
 }
 
-// LackingTo lists the same messages by whom they are addressed to.
+// GoneTo lists all messages to a desk that have not ended and whose bytes are
+// gone, those that it consigned and should hold itself among them.
+func (x *Index) GoneTo(desk signed.Address, limit int) ([]Message, error) {
+	return x.messages(x.statements.lost, string(desk), limit)
+}
+
+// LackingTo lists the same messages as LackingFrom by whom they are addressed to.
 func (x *Index) LackingTo(desk signed.Address, limit int) ([]Message, error) {
 	return x.messages(x.statements.againTo, string(desk), limit)
 }

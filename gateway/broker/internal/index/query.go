@@ -117,7 +117,11 @@ func (x *Index) messages(stmt *sql.Stmt, args ...any) ([]Message, error) {
 			if e == nil || err != nil {
 				continue
 			}
-			*e, _, err = x.event(e.Leaf)
+			var there bool
+			leaf := e.Leaf
+			if *e, there, err = x.event(leaf); err == nil && !there {
+				err = fmt.Errorf("%w: it lacks leaf %d, by which a message moved", ErrUnsound, leaf)
+			}
 		}
 	}
 	return messages, err

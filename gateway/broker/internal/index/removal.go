@@ -30,7 +30,7 @@ func (x *Index) Gone(groups ...uint64) error {
 	return x.change(func(tx *sql.Tx) error {
 		for _, g := range groups {
 			for _, query := range []string{
-				"UPDATE messages SET blob_grp = NULL, blob_place = NULL, hold = 0 WHERE blob_grp = ?",
+				"UPDATE messages SET blob_grp = NULL, blob_place = NULL, hold = 0 WHERE blob_grp = ?", // holdsNot
 				"DELETE FROM groups WHERE grp = ?",
 			} {
 				if _, err := tx.Exec(query, int64(g)); err != nil {
@@ -51,7 +51,7 @@ func (x *Index) Want(desk signed.Address, message signed.Hash) (bool, error) {
 	err := x.change(func(tx *sql.Tx) error {
 		// Bytes that are still here stay until the message is ended.
 		res, err := tx.Exec(`UPDATE messages SET wanted = 1, hold = iif(blob_grp IS NULL, ?, ?)
-			WHERE message = ? AND recipient = ? AND ended IS NULL`, held, heldForEnd, message[:], string(desk))
+			WHERE message = ? AND recipient = ? AND ended IS NULL`, holdsNot, holdsUntilEnded, message[:], string(desk))
 		if err != nil {
 			return fmt.Errorf("note a want: %w", err)
 		}
