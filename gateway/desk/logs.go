@@ -193,15 +193,12 @@ func (d *Desk) extendsRegister(ctx context.Context, l *logs, c api.RegisterCatch
 	return grown, nil
 }
 
-// grow replays the register and appends the new entries up to the checkpoint's
+// grow appends to a register of its own the new entries up to the checkpoint's
 // size: those that the answer brought, then page by page. Each is verified as it
 // comes and the first that is refused ends it, so a broker can't make this desk
 // collect what nobody entitled has signed.
 func (d *Desk) grow(ctx context.Context, l *logs, size int64, c api.RegisterCatchup) (*register.Register, error) {
-	r, err := register.Replay(l.register.Entries(0))
-	if err != nil {
-		return nil, fmt.Errorf("replay the register: %w", err)
-	}
+	r := l.register.Fork()
 	for page := c.Entries; ; {
 		for _, e := range page[:min(int64(len(page)), size-r.Size())] {
 			if _, err := r.Append(e); err != nil {

@@ -101,8 +101,9 @@ func (a *Agreement) check(s *state) error {
 }
 
 func (a *Agreement) apply(s *state, at place) {
-	a.hash = at.text
-	known := &agreement{Agreement: a, at: at.index, bound: map[string]*history[place]{}}
+	hashed := *a
+	hashed.hash = at.text
+	known := &agreement{Agreement: &hashed, at: at.index, bound: map[string]*history[place]{}}
 	known.bind(a.Proposer(), at)
 	s.agreements[at.text] = known
 	s.proposed = append(s.proposed, known)

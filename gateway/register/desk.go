@@ -3,6 +3,7 @@ package register
 import (
 	"errors"
 	"regexp"
+	"slices"
 	"strings"
 
 	"samband/gateway/envelope"
@@ -195,7 +196,7 @@ func (d *Desk) apply(s *state, at place) {
 	for ring := range known.revoked {
 		known.revoked[ring].end(at.index) // its keys are new, or check had refused
 	}
-	s.keys.note(append(d.Message, d.Consignment...)...)
+	s.keys.note(slices.Concat(d.Message, d.Consignment)...)
 	s.keys.noteRaw([]byte(d.Opening))
 	s.keys.noteRaw(d.TLS[:])
 }

@@ -51,11 +51,18 @@ type Register struct {
 	federation *Federation
 	exchange   signed.Hash
 
-	mu    sync.RWMutex // over all below
-	notes [][]byte
-	roots []signed.Hash // by size; roots[0] is never asked for
-	tree  auditlog.Range
-	state *state
+	mu      sync.RWMutex // over all below
+	notes   [][]byte
+	roots   []signed.Hash // by size; roots[0] is never asked for
+	tree    auditlog.Range
+	state   *state
+	applied []applied // what made the state, behind the federation file
+}
+
+// applied is an entry that was admitted, and where it stands.
+type applied struct {
+	entry Entry
+	at    place
 }
 
 // New begins a register with its federation file, verified by its founders' own
@@ -109,9 +116,27 @@ func (r *Register) Append(note []byte) (index int64, err error) {
 		return 0, err
 	}
 	index = int64(len(r.notes))
-	r.state.apply(e, place{index, signed.HashOf(e.Text())})
+	a := applied{e, place{index, signed.HashOf(e.Text())}}
+	r.state.apply(a.entry, a.at)
+	r.applied = append(r.applied, a)
 	r.grow(note)
 	return index, nil
+}
+
+// Fork returns a register of its own with the same entries, which are not
+// verified again. What is appended to one is not in the other.
+func (r *Register) Fork() *Register {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	f := &Register{
+		federation: r.federation, exchange: r.exchange,
+		notes: slices.Clone(r.notes), roots: slices.Clone(r.roots), tree: *r.tree.Clone(),
+		state: newState(r.federation, r.exchange), applied: slices.Clone(r.applied),
+	}
+	for _, a := range f.applied {
+		f.state.apply(a.entry, a.at)
+	}
+	return f
 }
 
 // Check is Append without applying.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -132,6 +133,38 @@ func TestReplayRefusesEntriesOutOfOrder(t *testing.T) {
 	}
 	if _, err := Replay(nil); problem.CodeOf(err) != problem.EntryInvalid {
 		t.Errorf("no entries: %v", err)
+	}
+}
+
+// A fork says what its register says, and each grows without the other.
+func TestFork(t *testing.T) {
+	entries := settled(t).Entries(0)
+	whole, err := Replay(entries)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for size := 1; size < len(entries); size++ {
+		r, err := Replay(entries[:size])
+		if err != nil {
+			t.Fatal(err)
+		}
+		f := r.Fork()
+		for i, e := range entries[size:] {
+			if _, err := f.Append(e); err != nil {
+				t.Fatalf("forked at %d, entry %d: %v", size, size+i, err)
+			}
+		}
+		if r.Size() != int64(size) || f.Head() != whole.Head() {
+			t.Fatalf("forked at %d: %d entries, and the fork has the head %v", size, r.Size(), f.Head())
+		}
+		for _, e := range entries[size:] { // what the fork took, the register still lacks
+			if _, err := r.Append(e); err != nil {
+				t.Fatalf("beside the fork: %v", err)
+			}
+		}
+		if !reflect.DeepEqual(r.Now().Desks(), f.Now().Desks()) || r.Head() != f.Head() {
+			t.Fatalf("forked at %d, the two tell of other desks", size)
+		}
 	}
 }
 
