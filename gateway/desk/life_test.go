@@ -1,11 +1,13 @@
 package desk_test
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -322,7 +324,7 @@ func TestSeveralRecipients(t *testing.T) {
 	}
 }
 
-// An erased message opens no more; its proofs stand.
+// Of an erased message nothing is left that could be opened; its proofs stand.
 func TestErase(t *testing.T) {
 	s := newStage(t)
 	se, fi := s.unlocked("se.spoc"), s.unlocked("fi.spoc")
@@ -330,8 +332,16 @@ func TestErase(t *testing.T) {
 	id := send(t, se, request(t))
 	awaitOut(t, se, id, "handed-over")
 	awaitIn(t, fi, id, "handed-over")
+	var sealed []byte
+	s.edge.set(func() { sealed = s.edge.byID("se.spoc", id).Sealed[512:576] })
+	if !s.onDisk("fi.spoc", sealed) {
+		t.Error("the sealed part is not where it is looked for")
+	}
 	if err := fi.Erase(ctx, id); err != nil {
 		t.Fatal(err)
+	}
+	if s.onDisk("fi.spoc", sealed) {
+		t.Error("erased, its sealed part is still on the disk")
 	}
 	if _, err := fi.Read(ctx, id); problem.CodeOf(err) != problem.UnknownMessage {
 		t.Errorf("erased, it reads: %v", err)
@@ -342,6 +352,14 @@ func TestErase(t *testing.T) {
 	if v := must(fi.Verify(ctx, id)); v.Proven != 3 || len(v.Faults) != 0 {
 		t.Errorf("erased, it proves %+v", v)
 	}
+}
+
+// onDisk looks for bytes in a desk's database, its write-ahead log included.
+func (s *stage) onDisk(desk signed.Address, part []byte) bool {
+	s.t.Helper()
+	return slices.ContainsFunc(must(filepath.Glob(filepath.Join(s.desk(desk), "desk.db*"))), func(path string) bool {
+		return bytes.Contains(must(os.ReadFile(path)), part)
+	})
 }
 
 // A draft is explained without being sent, and while locked.

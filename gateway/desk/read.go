@@ -10,6 +10,7 @@ import (
 	"samband/gateway/desk/internal/store"
 	"samband/gateway/envelope"
 	"samband/gateway/problem"
+	"samband/gateway/seal"
 	"samband/gateway/signed"
 	"samband/schema"
 )
@@ -87,10 +88,10 @@ func (d *Desk) find(ctx context.Context, id signed.ID, from []signed.Address) (*
 
 func (d *Desk) fill(ring *keys.Locked, m *Message) error {
 	e, err := d.envelopeOf(m.Message)
-	if err != nil {
-		return err
+	var c *seal.Content
+	if err == nil {
+		c, err = d.contentOf(ring, e)
 	}
-	c, err := d.contentOf(ring, e)
 	if errors.Is(err, store.ErrNotFound) {
 		return problem.New(problem.UnknownMessage, "message %s is %s: it is not in the officers' view, or was erased", m.ID, m.State)
 	}
@@ -179,9 +180,9 @@ func (d *Desk) Withdraw(ctx context.Context, id signed.ID) (*OutboxItem, error) 
 	return &items[0], nil
 }
 
-// Erase destroys the file key of a message that has ended. Its sealed bytes open
-// no more once the opening key that they were sealed to is destroyed as well;
-// proofs and header stay.
+// Erase destroys what this desk holds of the content of a message that has ended:
+// its file key and its sealed part. Proofs and header stay. Whoever has a copy of
+// the sealed part from elsewhere can open it as long as the opening key lives.
 func (d *Desk) Erase(ctx context.Context, id signed.ID, from ...signed.Address) error {
 	m, err := d.find(ctx, id, from)
 	if err != nil {
@@ -191,12 +192,12 @@ func (d *Desk) Erase(ctx context.Context, id signed.ID, from ...signed.Address) 
 		return problem.New(problem.UnknownMessage, "message %s is %s: it has not ended", id, m.State)
 	}
 	err = d.store.Update(func(tx *store.Tx) error {
-		if err := tx.DropFileKey(m.Message); err != nil {
+		if err := tx.Erase(m.Message); err != nil {
 			return err
 		}
 		return tx.Log(d.entry("erased", "message "+id.String(), nil))
 	})
-	// A key that is gone already may still lie where the scrub did not come to.
+	// What is gone already may still lie where the scrub did not come to.
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"samband/gateway/api"
 	"samband/gateway/auditlog"
 	"samband/gateway/desk/internal/store"
+	"samband/gateway/envelope"
 	"samband/gateway/problem"
 	"samband/gateway/register"
 	"samband/gateway/signed"
@@ -149,8 +150,8 @@ func (v *Verification) fault(err error, subject string) {
 	}
 }
 
-// factsOf reads the facts of one message and its envelope, or, when id is zero,
-// of all messages.
+// factsOf reads the facts of one message and its envelope, if that was not
+// erased, or, when id is zero, the facts of all messages.
 func (d *Desk) factsOf(ctx context.Context, id signed.ID, from []signed.Address) (facts []store.Fact, envelope []byte, err error) {
 	if id.IsZero() {
 		err = d.store.View(func(tx *store.Tx) (err error) {
@@ -164,7 +165,7 @@ func (d *Desk) factsOf(ctx context.Context, id signed.ID, from []signed.Address)
 		return nil, nil, err
 	}
 	err = d.store.View(func(tx *store.Tx) (err error) {
-		if envelope, err = tx.Envelope(m.Message); err != nil {
+		if envelope, err = tx.Envelope(m.Message); err != nil && !errors.Is(err, store.ErrNotFound) {
 			return err
 		}
 		facts, err = tx.Facts(m.Message)
@@ -186,7 +187,7 @@ func (d *Desk) verifyFact(l *logs, f store.Fact) error {
 	if head.Size > l.audit.Size {
 		return problem.New(problem.ProofInvalid, "the proof is of a log longer than the newest checkpoint")
 	}
-	e, err := d.envelopeOf(f.Message)
+	e, err := d.signedHeader(f.Message)
 	if err != nil {
 		return err
 	}
@@ -211,6 +212,28 @@ func (d *Desk) verifyFact(l *logs, f store.Fact) error {
 	}
 	_, err = d.became(next, &e.Header, f.Message, &api.Fact{Event: api.Event(f.Event), Note: f.Note, Proof: string(f.Proof)})
 	return err
+}
+
+// signedHeader reads an envelope without its sealed part: what is proven of a
+// message binds no more, and an erased one has no more.
+func (d *Desk) signedHeader(message signed.Hash) (*envelope.Envelope, error) {
+	var b []byte
+	err := d.store.View(func(tx *store.Tx) (err error) {
+		b, err = tx.Note(message)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	n, err := signed.ParseNote(b)
+	if err != nil {
+		return nil, err
+	}
+	h, err := envelope.ParseHeader(n.Text)
+	if err != nil {
+		return nil, err
+	}
+	return &envelope.Envelope{Header: *h, Note: n}, nil
 }
 
 func (d *Desk) exhibit(v *Verification) error {

@@ -16,10 +16,12 @@ func (t *Tx) Note(message signed.Hash) (note []byte, err error) {
 	return note, err
 }
 
-// Envelope returns a message as it crossed the wire.
+// Envelope returns a message as it crossed the wire; ErrNotFound when it was
+// erased.
 func (t *Tx) Envelope(message signed.Hash) ([]byte, error) {
 	var note, sealed []byte
-	err := t.row("read message", []any{&note, &sealed}, `SELECT note, sealed FROM messages WHERE message = ?`, message[:])
+	err := t.row("read message", []any{&note, &sealed},
+		`SELECT note, sealed FROM messages WHERE message = ? AND length(sealed) > 0`, message[:])
 	return append(note, sealed...), err
 }
 
@@ -36,8 +38,12 @@ func (t *Tx) FileKey(message signed.Hash) (wrapped []byte, err error) {
 	return wrapped, err
 }
 
-// DropFileKey erases a message: what lies here opens no more. Call Scrub after
-// the transaction.
-func (t *Tx) DropFileKey(message signed.Hash) error {
-	return t.exec("erase file key", `DELETE FROM file_keys WHERE message = ?`, message[:])
+// Erase drops the file key of a message and its sealed part; the header stays,
+// for what is proven of it. ErrNotFound when it was erased before. Call Scrub
+// after the transaction.
+func (t *Tx) Erase(message signed.Hash) error {
+	if err := t.put("erase file key", `DELETE FROM file_keys WHERE message = ?`, message[:]); err != nil {
+		return err
+	}
+	return t.exec("erase sealed part", `UPDATE messages SET sealed = x'' WHERE message = ? AND length(sealed) > 0`, message[:])
 }

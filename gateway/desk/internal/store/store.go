@@ -17,8 +17,8 @@
 //
 // Bodies lie here only as they crossed the wire: sealed. What stands in the
 // open is what the broker saw too: headers, states, times, and proofs. The file
-// keys are wrapped under the storage key of the locked ring; deleting one
-// ([Tx.DropFileKey], then [Store.Scrub]) erases its message.
+// keys are wrapped under the storage key of the locked ring; [Tx.Erase], then
+// [Store.Scrub], takes one away together with what it opens.
 package store
 
 import (

@@ -232,7 +232,7 @@ func TestErased(t *testing.T) {
 	if !holds(t, dir, marker) {
 		t.Fatal("the marker is not found where it must be")
 	}
-	if err := s.Update(func(tx *Tx) error { return tx.DropFileKey(hash) }); err != nil {
+	if err := s.Update(func(tx *Tx) error { return tx.Erase(hash) }); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Scrub(); err != nil {
