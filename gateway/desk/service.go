@@ -3,6 +3,8 @@ package desk
 import (
 	"context"
 
+	"samband/gateway/desk/internal/store"
+	"samband/gateway/problem"
 	"samband/gateway/signed"
 )
 
@@ -68,7 +70,11 @@ type Status struct {
 func (d *Desk) Status(context.Context) (*Status, error) {
 	l := d.logs.Load()
 	n, _ := d.changes.look()
-	c, err := d.metrics.count()
+	var evidence map[problem.Code]int
+	err := d.store.View(func(tx *store.Tx) (err error) {
+		evidence, err = tx.CountEvidence()
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +83,7 @@ func (d *Desk) Status(context.Context) (*Status, error) {
 		Broker: d.settings.Broker, Locked: d.Locked(), Reachable: d.reachable.Load(),
 		Registered: d.registered() == nil, Register: l.register.Size(), Audit: l.audit.Size, Changes: n,
 	}
-	for _, count := range c.evidence {
+	for _, count := range evidence {
 		s.Evidence += count
 	}
 	return s, nil
