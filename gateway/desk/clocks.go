@@ -110,7 +110,7 @@ func asked(tx *store.Tx, o store.OutboxItem) ([]store.InboxItem, error) {
 // endsClocks marks what a message of ours answered, when it was accepted, and
 // counts the answer as the clock stood then.
 func (d *Desk) endsClocks(tx *store.Tx, o store.OutboxItem, at signed.Time) error {
-	if o.ReplyTo.IsZero() {
+	if o.ReplyTo.IsZero() || !o.State.Counts() {
 		return nil
 	}
 	requests, err := asked(tx, o)
@@ -137,6 +137,46 @@ func (d *Desk) endsClocks(tx *store.Tx, o store.OutboxItem, at signed.Time) erro
 			if err := tx.CountAnswer(deadline.Class, deadline.OnTime); err != nil {
 				return err
 			}
+		}
+	}
+	return nil
+}
+
+// reopensClocks takes back what an answer of ours ended, once that answer itself
+// was refused, expired or withdrawn: it never counted. Another answer to the same
+// message may.
+func (d *Desk) reopensClocks(tx *store.Tx, o store.OutboxItem) error {
+	if o.ReplyTo.IsZero() {
+		return nil
+	}
+	requests, err := asked(tx, o)
+	if err != nil {
+		return err
+	}
+	ended := false
+	for _, i := range requests {
+		if i.Answer != o.Message {
+			continue
+		}
+		ended = true
+		if err := tx.InboxUnanswered(i.Message); err != nil {
+			return err
+		}
+	}
+	if !ended {
+		return nil
+	}
+	others, err := tx.SentReplies(o.ReplyTo)
+	if err != nil {
+		return err
+	}
+	for _, other := range others {
+		at, err := tx.Time(other.Message, string(auditlog.Accepted))
+		if err != nil {
+			return err
+		}
+		if err := d.endsClocks(tx, other, at); err != nil {
+			return err
 		}
 	}
 	return nil

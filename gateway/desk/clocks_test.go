@@ -125,6 +125,47 @@ func TestQuestionAgain(t *testing.T) {
 	}
 }
 
+// An answer that its reader refuses ends no clock; the next one does.
+func TestRefusedAnswer(t *testing.T) {
+	s, se, fi, id := asked(t)
+	answer := func() signed.ID {
+		return must(fi.Answer(ctx, id, desk.Draft{Type: "ANSWER", Body: body(t, "04-answer.json")})).Messages[0].ID
+	}
+	first := answer()
+	awaitIn(t, se, first, "consigned")
+	awaitOut(t, fi, first, "consigned")
+	if at := inDeadline(fi, id); !at.OnTime {
+		t.Fatalf("after an answer the clock stands at %+v", at)
+	}
+	s.clock.move(9 * time.Hour)
+	s.refuse("fi.spoc", first)
+	awaitOut(t, fi, first, "refused")
+	if at := inDeadline(fi, id); !at.Overdue || !at.Answered.IsZero() {
+		t.Errorf("the answer refused, the clock stands at %+v", at)
+	}
+	awaitOut(t, fi, answer(), "consigned")
+	if at := inDeadline(fi, id); at.Answered.IsZero() || at.OnTime {
+		t.Errorf("after the second answer the clock stands at %+v", at)
+	}
+}
+
+// Of two answers the first that counts ends the clock.
+func TestFirstAnswerRefused(t *testing.T) {
+	s, se, fi, id := asked(t)
+	var answers [2]signed.ID
+	for i := range answers {
+		answers[i] = must(fi.Answer(ctx, id, desk.Draft{Type: "ANSWER", Body: body(t, "04-answer.json")})).Messages[0].ID
+		awaitOut(t, fi, answers[i], "consigned")
+		awaitIn(t, se, answers[i], "consigned")
+		s.clock.move(time.Hour)
+	}
+	s.refuse("fi.spoc", answers[0])
+	awaitOut(t, fi, answers[0], "refused")
+	if at := inDeadline(fi, id); at.Answered != signed.At(morning.Add(time.Hour)) || !at.OnTime {
+		t.Errorf("the clock stands at %+v", at)
+	}
+}
+
 // What a listing or a scrape reads grows with the requests, not with their square
 // where their sender put them all into one conversation; Status reads none.
 func TestOneConversation(t *testing.T) {
