@@ -14,12 +14,13 @@ import (
 // A Deadline is where the legal clock of a request stands. All its times are the
 // broker's logged times.
 type Deadline struct {
-	Class    string      `json:"class"` // "8h", "3d", "7d"
-	Due      signed.Time `json:"due"`
-	Paused   bool        `json:"paused,omitempty"` // a clarification is out
-	Overdue  bool        `json:"overdue,omitempty"`
-	Answered signed.Time `json:"answered,omitzero"`
-	OnTime   bool        `json:"on_time,omitempty"` // of an answered one
+	Class    string        `json:"class"` // "8h", "3d", "7d"
+	Due      signed.Time   `json:"due"`
+	Access   schema.Access `json:"access,omitempty"` // as this desk declared of what it received
+	Paused   bool          `json:"paused,omitempty"` // a clarification is out
+	Overdue  bool          `json:"overdue,omitempty"`
+	Answered signed.Time   `json:"answered,omitzero"`
+	OnTime   bool          `json:"on_time,omitempty"` // of an answered one
 }
 
 // A request is a message as its clock sees it, on either side.
@@ -29,6 +30,7 @@ type request struct {
 	received bool
 	state    store.State
 	answered signed.Time
+	access   schema.Access // as this desk declared, of a received one
 }
 
 // clockOf computes the clock of a message, wherever it stands; nil when its type
@@ -42,7 +44,7 @@ func (d *Desk) clockOf(tx *store.Tx, r request) (*Deadline, error) {
 	if err != nil || start.IsZero() {
 		return nil, err
 	}
-	run := schema.Run{Urgency: schema.Urgency(r.Urgency), Start: start.Go()}
+	run := schema.Run{Urgency: schema.Urgency(r.Urgency), Access: r.access, Start: start.Go()}
 	if run.Pauses, err = pauses(tx, t.Clock, r); err != nil {
 		return nil, err
 	}
@@ -52,7 +54,7 @@ func (d *Desk) clockOf(tx *store.Tx, r request) (*Deadline, error) {
 	}
 	at := t.Clock.At(run, now)
 	return &Deadline{
-		Class: at.Class, Due: signed.At(at.Due), Paused: at.Paused && r.answered.IsZero(),
+		Class: at.Class, Due: signed.At(at.Due), Access: r.access, Paused: at.Paused && r.answered.IsZero(),
 		Overdue: at.Overdue && r.answered.IsZero(), Answered: r.answered, OnTime: !r.answered.IsZero() && !at.Overdue,
 	}, nil
 }
@@ -233,12 +235,12 @@ func typeOf(note []byte) *schema.Type {
 
 func receivedRequest(i store.InboxItem) (request, error) {
 	h, err := parseHeader(i.Note)
-	return request{h, i.Message, true, i.State, i.Answered}, err
+	return request{h, i.Message, true, i.State, i.Answered, schema.Access(i.Access)}, err
 }
 
 func sentRequest(o store.OutboxItem) (request, error) {
 	h, err := parseHeader(o.Note)
-	return request{h, o.Message, false, o.State, o.Answered}, err
+	return request{h, o.Message, false, o.State, o.Answered, schema.Undeclared}, err
 }
 
 // maxOffset is how far this desk's clock may be from the log's before it is

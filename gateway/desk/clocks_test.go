@@ -109,6 +109,57 @@ func typeRef(name string) envelope.TypeRef {
 	panic("no type " + name)
 }
 
+// The receiving desk alone says which term runs, and may say otherwise until it
+// has answered.
+func TestDeclare(t *testing.T) {
+	s, se, fi, id := asked(t)
+	c := desk.NewClient(s.desk("fi.spoc"))
+	for _, step := range []struct {
+		access schema.Access
+		class  string
+	}{{schema.Indirect, "3d"}, {schema.Direct, "8h"}, {schema.Indirect, "3d"}} {
+		i, err := c.Declare(ctx, id, step.access)
+		if err != nil || i.Deadline.Class != step.class || i.Deadline.Access != step.access {
+			t.Errorf("declared %s, the clock stands at %+v, %v", step.access, i.Deadline, err)
+		}
+	}
+	s.clock.move(9 * time.Hour)
+	if at := inDeadline(fi, id); at.Overdue || at.Class != "3d" {
+		t.Errorf("fi's clock stands at %+v", at)
+	}
+	if at := outState(t, se, id).Deadline; at.Class != "8h" || at.Access != schema.Undeclared {
+		t.Errorf("se, which heard nothing of it, has its clock at %+v", at)
+	}
+	if log := must(fi.Log(ctx, desk.Query{Limit: 1}))[0]; log.Event != "declared" || log.Detail != "indirect" || !strings.Contains(log.Subject, id.String()) {
+		t.Errorf("fi's log says %+v", log)
+	}
+	s.unlock(se)
+	answer := must(fi.Answer(ctx, id, desk.Draft{Type: "ANSWER", Body: body(t, "04-answer.json")})).Messages[0].ID
+	awaitIn(t, se, answer, "handed-over")
+	awaitOut(t, fi, answer, "handed-over")
+	if at := inDeadline(fi, id); !at.OnTime {
+		t.Errorf("after the answer fi's clock stands at %+v", at)
+	}
+	for want, declare := range map[problem.Code]func() (*desk.InboxItem, error){
+		problem.AlreadyEnded:   func() (*desk.InboxItem, error) { return c.Declare(ctx, id, schema.Direct) },
+		problem.UnknownMessage: func() (*desk.InboxItem, error) { return se.Declare(ctx, id, schema.Indirect) },
+		problem.BodyMalformed:  func() (*desk.InboxItem, error) { return c.Declare(ctx, id, "sideways") },
+	} {
+		if _, err := declare(); problem.CodeOf(err) != want {
+			t.Errorf("want %s, got %v", want, err)
+		}
+	}
+	if _, err := se.Declare(ctx, answer, schema.Indirect); problem.CodeOf(err) != problem.UnknownMessage {
+		t.Errorf("an answer has no clock: %v", err)
+	}
+	if err := fi.Lock(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := fi.Declare(ctx, id, schema.Direct); problem.CodeOf(err) != problem.DeskLocked {
+		t.Errorf("a locked desk declares: %v", err)
+	}
+}
+
 // A question about a clarification stops the clock as the first one did.
 func TestQuestionAgain(t *testing.T) {
 	s, se, fi, id := asked(t)

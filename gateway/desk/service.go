@@ -6,6 +6,7 @@ import (
 	"samband/gateway/desk/internal/store"
 	"samband/gateway/problem"
 	"samband/gateway/signed"
+	"samband/schema"
 )
 
 // A Service is what officers and case-management systems ask of a desk. A *Desk
@@ -36,6 +37,8 @@ type Service interface {
 	Inbox(ctx context.Context, q Query) ([]InboxItem, error)
 	// Read opens one message, sent or received, with its attachments.
 	Read(ctx context.Context, id signed.ID, from ...signed.Address) (*Message, error)
+	// Declare says how the desk reaches what a received request asks for.
+	Declare(ctx context.Context, id signed.ID, access schema.Access, from ...signed.Address) (*InboxItem, error)
 	// Erase destroys the key of a message that has ended.
 	Erase(ctx context.Context, id signed.ID, from ...signed.Address) error
 	// Verify proves again what the desk holds: of one message, or of all.

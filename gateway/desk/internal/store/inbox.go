@@ -18,6 +18,7 @@ type InboxItem struct {
 	State        State
 	Answered     signed.Time // when our answer ended its clock; zero: none did
 	Answer       signed.Hash // that answer
+	Access       string      // how this desk reaches what is asked for, once it declared that
 	Code         problem.Code
 	Detail       string
 	Note         []byte
@@ -43,6 +44,11 @@ func (t *Tx) SetOutcome(message signed.Hash, outcome string) error {
 	return t.exec("mark inbox item", `UPDATE inbox SET outcome = ? WHERE message = ?`, outcome, message[:])
 }
 
+// SetAccess notes what this desk declared of a message.
+func (t *Tx) SetAccess(message signed.Hash, access string) error {
+	return t.exec("mark inbox item", `UPDATE inbox SET access = ? WHERE message = ?`, access, message[:])
+}
+
 // InboxAnswered notes which answer of ours ended a message's clock, and when.
 func (t *Tx) InboxAnswered(message, answer signed.Hash, at signed.Time) error {
 	return t.exec("mark inbox item", `UPDATE inbox SET answered = ?, answer = ? WHERE message = ?`,
@@ -55,14 +61,14 @@ func (t *Tx) InboxUnanswered(message signed.Hash) error {
 }
 
 const inboxColumns = `SELECT i.message, i.seq, i.sender, i.id, i.type, i.conversation,
-	i.reply_to, i.outcome, i.state, i.answered, i.answer, i.code, i.detail, m.note
+	i.reply_to, i.outcome, i.state, i.answered, i.answer, i.access, i.code, i.detail, m.note
 	FROM inbox i JOIN messages m USING (message) `
 
 func scanInbox(scan func(...any) error) (i InboxItem, err error) {
 	var message, id, conversation, reply, answer []byte
 	var answered int64
 	err = scan(&message, &i.Seq, &i.From, &id, &i.Type, &conversation, &reply,
-		&i.Outcome, &i.State, &answered, &answer, &i.Code, &i.Detail, &i.Note)
+		&i.Outcome, &i.State, &answered, &answer, &i.Access, &i.Code, &i.Detail, &i.Note)
 	copy(i.Message[:], message)
 	copy(i.ID[:], id)
 	copy(i.Conversation[:], conversation)

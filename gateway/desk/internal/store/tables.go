@@ -130,6 +130,7 @@ CREATE INDEX inbox_replies ON inbox (reply_to, type);
 CREATE INDEX inbox_unanswered ON inbox (type)
 	WHERE answered = 0 AND state NOT IN ('failed', 'refused', 'expired', 'withdrawn', 'rejected');
 ALTER TABLE inbox ADD COLUMN answer BLOB NOT NULL DEFAULT x''; -- the message of ours that ended its clock
+ALTER TABLE inbox ADD COLUMN access TEXT NOT NULL DEFAULT ''; -- as this desk declared, such as indirect
 -- Answers that were logged, as they were judged then.
 CREATE TABLE answers (
 	class   TEXT NOT NULL,
