@@ -124,7 +124,7 @@ func newRoot(s *settings) *cobra.Command {
 	root.AddCommand(
 		newInit(s), newServe(s), newUnlock(s), newLock(s), newStatus(s),
 		newSend(s), newOutbox(s), newWithdraw(s),
-		newInbox(s), newRead(s), newAnswer(s), newErase(s),
+		newInbox(s), newRead(s), newDeclare(s), newAnswer(s), newErase(s),
 		newVerify(s), newLog(s), newRotate(s),
 	)
 	for _, c := range root.Commands() {

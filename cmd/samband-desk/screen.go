@@ -12,6 +12,7 @@ import (
 	"samband/gateway/desk"
 	"samband/gateway/problem"
 	"samband/gateway/signed"
+	"samband/schema"
 )
 
 // clean makes what strangers wrote safe to show: control characters could move
@@ -85,11 +86,18 @@ func due(d *desk.Deadline) string {
 	case !d.Answered.IsZero():
 		return "answered late"
 	case d.Overdue:
-		return "OVERDUE since " + d.Due.String()
+		return "OVERDUE since " + d.Due.String() + declared(d)
 	case d.Paused:
-		return "paused, " + d.Class + " term"
+		return "paused, " + d.Class + " term" + declared(d)
 	}
-	return d.Class + ", due " + d.Due.String()
+	return d.Class + ", due " + d.Due.String() + declared(d)
+}
+
+func declared(d *desk.Deadline) string {
+	if d.Access == schema.Undeclared {
+		return ""
+	}
+	return ", declared " + string(d.Access)
 }
 
 func subject(s *desk.Summary) string {

@@ -13,6 +13,7 @@ import (
 	"samband/gateway/api"
 	"samband/gateway/problem"
 	"samband/gateway/signed"
+	"samband/schema"
 )
 
 // ErrNotServed says that no process serves the desk: start samband-desk serve.
@@ -120,6 +121,10 @@ func (c *Client) Inbox(ctx context.Context, q Query) ([]InboxItem, error) {
 
 func (c *Client) Read(ctx context.Context, id signed.ID, from ...signed.Address) (*Message, error) {
 	return ask[*Message](ctx, c, "read", idCall{id, from})
+}
+
+func (c *Client) Declare(ctx context.Context, id signed.ID, access schema.Access, from ...signed.Address) (*InboxItem, error) {
+	return ask[*InboxItem](ctx, c, "declare", declareCall{id, from, access})
 }
 
 func (c *Client) Erase(ctx context.Context, id signed.ID, from ...signed.Address) error {

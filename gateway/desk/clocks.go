@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"errors"
 	"time"
 
 	"samband/gateway/auditlog"
@@ -13,129 +14,170 @@ import (
 // A Deadline is where the legal clock of a request stands. All its times are the
 // broker's logged times.
 type Deadline struct {
-	Class    string      `json:"class"` // "8h", "3d", "7d"
-	Due      signed.Time `json:"due"`
-	Paused   bool        `json:"paused,omitempty"` // a clarification is out
-	Overdue  bool        `json:"overdue,omitempty"`
-	Answered signed.Time `json:"answered,omitzero"`
-	OnTime   bool        `json:"on_time,omitempty"` // of an answered one
+	Class    string        `json:"class"` // "8h", "3d", "7d"
+	Due      signed.Time   `json:"due"`
+	Access   schema.Access `json:"access,omitempty"` // as this desk declared of what it received
+	Paused   bool          `json:"paused,omitempty"` // a clarification is out
+	Overdue  bool          `json:"overdue,omitempty"`
+	Answered signed.Time   `json:"answered,omitzero"`
+	OnTime   bool          `json:"on_time,omitempty"` // of an answered one
 }
 
-// A turn is one message of a conversation, as a clock sees it.
-type turn struct {
+// A request is a message as its clock sees it, on either side.
+type request struct {
+	*envelope.Header
 	message  signed.Hash
-	replyTo  signed.Hash
-	typ      string
-	accepted time.Time
+	received bool
+	state    store.State
+	answered signed.Time
+	access   schema.Access // as this desk declared, of a received one
 }
 
 // clockOf computes the clock of a message, wherever it stands; nil when its type
-// has none or nobody has consigned it yet.
-func (d *Desk) clockOf(tx *store.Tx, h *envelope.Header, message signed.Hash, answered signed.Time) (*Deadline, error) {
-	t, ok := schema.FindHash(h.Type.Hash)
-	if !ok || t.Clock == nil {
+// has none, when nobody has consigned it yet, or when it was refused.
+func (d *Desk) clockOf(tx *store.Tx, r request) (*Deadline, error) {
+	t, ok := schema.FindHash(r.Type.Hash)
+	if !ok || t.Clock == nil || !r.state.Counts() {
 		return nil, nil
 	}
-	facts, err := tx.Facts(message)
-	if err != nil {
+	start, err := tx.Time(r.message, string(auditlog.Consigned))
+	if err != nil || start.IsZero() {
 		return nil, err
 	}
-	start := timeOf(facts, auditlog.Consigned)
-	if start.IsZero() {
-		return nil, nil
-	}
-	turns, err := turnsOf(tx, h.Conversation)
-	if err != nil {
+	run := schema.Run{Urgency: schema.Urgency(r.Urgency), Access: r.access, Start: start.Go()}
+	if run.Pauses, err = pauses(tx, t.Clock, r); err != nil {
 		return nil, err
 	}
-	run := schema.Run{Urgency: schema.Urgency(h.Urgency), Start: start, Pauses: pauses(t.Clock, message, turns)}
 	now := d.now()
-	if !answered.IsZero() {
-		now = answered.Go()
+	if !r.answered.IsZero() {
+		now = r.answered.Go()
 	}
 	at := t.Clock.At(run, now)
 	return &Deadline{
-		Class: at.Class, Due: signed.At(at.Due), Paused: at.Paused && answered.IsZero(),
-		Overdue: at.Overdue && answered.IsZero(), Answered: answered, OnTime: !answered.IsZero() && !at.Overdue,
+		Class: at.Class, Due: signed.At(at.Due), Access: r.access, Paused: at.Paused && r.answered.IsZero(),
+		Overdue: at.Overdue && r.answered.IsZero(), Answered: r.answered, OnTime: !r.answered.IsZero() && !at.Overdue,
 	}, nil
 }
 
-func timeOf(facts []store.Fact, kind auditlog.Kind) time.Time {
-	for _, f := range facts {
-		if f.Event == string(kind) {
-			return f.Time.Go()
-		}
-	}
-	return time.Time{}
-}
-
-// turnsOf reads the accepted messages of a conversation, both ways.
-func turnsOf(tx *store.Tx, conversation signed.ID) ([]turn, error) {
-	var turns []turn
-	add := func(message, replyTo signed.Hash, typ string) error {
-		facts, err := tx.Facts(message)
-		if at := timeOf(facts, auditlog.Accepted); !at.IsZero() {
-			turns = append(turns, turn{message, replyTo, typ, at})
-		}
-		return err
-	}
-	sent, err := tx.SentIn(conversation)
-	if err != nil {
-		return nil, err
-	}
-	for _, o := range sent {
-		if err := add(o.Message, o.ReplyTo, o.Type); err != nil {
-			return nil, err
-		}
-	}
-	received, err := tx.ReceivedIn(conversation)
-	if err != nil {
-		return nil, err
-	}
-	for _, i := range received {
-		if err := add(i.Message, i.ReplyTo, i.Type); err != nil {
-			return nil, err
-		}
-	}
-	return turns, nil
-}
-
 // pauses are the times between a question back and its answer, from acceptance
-// to acceptance.
-func pauses(c *schema.Clock, message signed.Hash, turns []turn) []schema.Pause {
+// to acceptance (SPEC §9.4).
+func pauses(tx *store.Tx, c *schema.Clock, r request) ([]schema.Pause, error) {
 	if c.Pause == nil {
-		return nil
+		return nil, nil
+	}
+	other := r.To
+	if r.received {
+		other = r.From
+	}
+	turns, err := tx.Turns(store.Dialogue{
+		Request: r.message, Received: r.received, With: other, Conversation: r.Conversation,
+		Question: c.Pause.By, Answer: c.Pause.Until,
+	})
+	if err != nil {
+		return nil, err
+	}
+	told := map[signed.Hash]time.Time{} // when a question got its first answer
+	for _, t := range turns {
+		at := t.Accepted.Go()
+		if first, ok := told[t.ReplyTo]; !t.Question && (!ok || at.Before(first)) {
+			told[t.ReplyTo] = at
+		}
 	}
 	var out []schema.Pause
-	for _, q := range turns {
-		if q.typ != c.Pause.By || q.replyTo != message {
-			continue
+	for _, t := range turns {
+		if t.Question {
+			out = append(out, schema.Pause{From: t.Accepted.Go(), Until: told[t.Message]})
 		}
-		p := schema.Pause{From: q.accepted}
-		for _, a := range turns {
-			if a.typ == c.Pause.Until && a.replyTo == q.message && (p.Until.IsZero() || a.accepted.Before(p.Until)) {
-				p.Until = a.accepted
-			}
-		}
-		out = append(out, p)
 	}
-	return out
+	return out, nil
 }
 
-// endsClocks marks what a message of ours answered, when it was accepted.
+// asked returns what a reply of ours may answer: the message that it names or,
+// where that has no clock of its own, such as a reminder, what the same desk sent
+// in its conversation.
+func asked(tx *store.Tx, o store.OutboxItem) ([]store.InboxItem, error) {
+	i, err := tx.Inbox(o.ReplyTo)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil || i.From != o.To || i.Conversation != o.Conversation {
+		return nil, err
+	}
+	if t := typeOf(i.Note); t == nil || t.Clock != nil {
+		return []store.InboxItem{i}, nil
+	}
+	return tx.RequestsOf(i.From, i.Conversation)
+}
+
+// endsClocks marks what a message of ours answered, when it was accepted, and
+// counts the answer as the clock stood then.
 func (d *Desk) endsClocks(tx *store.Tx, o store.OutboxItem, at signed.Time) error {
+	if o.ReplyTo.IsZero() || !o.State.Counts() {
+		return nil
+	}
+	requests, err := asked(tx, o)
+	if err != nil {
+		return err
+	}
+	for _, i := range requests {
+		if !i.Answered.IsZero() || !i.State.Counts() || !stops(i.Note, o.Outcome) {
+			continue
+		}
+		if err := tx.InboxAnswered(i.Message, o.Message, at); err != nil {
+			return err
+		}
+		i.Answered = at
+		r, err := receivedRequest(i)
+		if err != nil {
+			return err
+		}
+		deadline, err := d.clockOf(tx, r)
+		if err != nil {
+			return err
+		}
+		if deadline != nil {
+			if err := tx.CountAnswer(deadline.Class, deadline.OnTime); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// reopensClocks takes back what an answer of ours ended, once that answer itself
+// was refused, expired or withdrawn: it never counted. Another answer to the same
+// message may.
+func (d *Desk) reopensClocks(tx *store.Tx, o store.OutboxItem) error {
 	if o.ReplyTo.IsZero() {
 		return nil
 	}
-	received, err := tx.ReceivedIn(o.Conversation)
+	requests, err := asked(tx, o)
 	if err != nil {
 		return err
 	}
-	for _, i := range received {
-		if !i.Answered.IsZero() || i.From != o.To || !ends(i.Note, i.Message, o.Outcome, o.ReplyTo, typeOfReceived(received, o.ReplyTo)) {
+	ended := false
+	for _, i := range requests {
+		if i.Answer != o.Message {
 			continue
 		}
-		if err := tx.InboxAnswered(i.Message, at); err != nil {
+		ended = true
+		if err := tx.InboxUnanswered(i.Message); err != nil {
+			return err
+		}
+	}
+	if !ended {
+		return nil
+	}
+	others, err := tx.SentReplies(o.ReplyTo)
+	if err != nil {
+		return err
+	}
+	for _, other := range others {
+		at, err := tx.Time(other.Message, string(auditlog.Accepted))
+		if err != nil {
+			return err
+		}
+		if err := d.endsClocks(tx, other, at); err != nil {
 			return err
 		}
 	}
@@ -148,12 +190,25 @@ func (d *Desk) endsOurClock(tx *store.Tx, i store.InboxItem, outcome string, at 
 	if i.ReplyTo.IsZero() {
 		return nil
 	}
-	sent, err := tx.SentIn(i.Conversation)
+	id, err := tx.AttemptOf(i.ReplyTo)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
-	for _, o := range sent {
-		if !o.Answered.IsZero() || o.To != i.From || !ends(o.Note, o.Message, outcome, i.ReplyTo, typeOfSent(sent, i.ReplyTo)) {
+	o, err := tx.Outbox(id)
+	if err != nil || o.To != i.From || o.Conversation != i.Conversation {
+		return err
+	}
+	requests := []store.OutboxItem{o}
+	if t := typeOf(o.Note); t != nil && t.Clock == nil {
+		if requests, err = tx.RequestsTo(o.To, o.Conversation); err != nil {
+			return err
+		}
+	}
+	for _, o := range requests {
+		if !o.Answered.IsZero() || !o.State.Counts() || !stops(o.Note, outcome) {
 			continue
 		}
 		if err := tx.OutboxAnswered(o.ID, at); err != nil {
@@ -163,37 +218,10 @@ func (d *Desk) endsOurClock(tx *store.Tx, i store.InboxItem, outcome string, at 
 	return nil
 }
 
-// ends reports whether a reply ends a request's clock: it is of an outcome that
-// does, and answers the request itself or, in its conversation, a message that
-// has no clock of its own, such as a reminder.
-func ends(note []byte, request signed.Hash, outcome string, replyTo signed.Hash, replied *schema.Type) bool {
-	h, err := parseHeader(note)
-	if err != nil {
-		return false
-	}
-	t, ok := schema.FindHash(h.Type.Hash)
-	if !ok || t.Clock == nil || !t.Clock.StoppedBy(outcome) {
-		return false
-	}
-	return replyTo == request || replied != nil && replied.Clock == nil
-}
-
-func typeOfReceived(items []store.InboxItem, message signed.Hash) *schema.Type {
-	for _, i := range items {
-		if i.Message == message {
-			return typeOf(i.Note)
-		}
-	}
-	return nil
-}
-
-func typeOfSent(items []store.OutboxItem, message signed.Hash) *schema.Type {
-	for _, o := range items {
-		if o.Message == message {
-			return typeOf(o.Note)
-		}
-	}
-	return nil
+// stops reports whether a request has a clock that a reply of this outcome ends.
+func stops(request []byte, outcome string) bool {
+	t := typeOf(request)
+	return t != nil && t.Clock != nil && t.Clock.StoppedBy(outcome)
 }
 
 func typeOf(note []byte) *schema.Type {
@@ -203,6 +231,16 @@ func typeOf(note []byte) *schema.Type {
 	}
 	t, _ := schema.FindHash(h.Type.Hash)
 	return t
+}
+
+func receivedRequest(i store.InboxItem) (request, error) {
+	h, err := parseHeader(i.Note)
+	return request{h, i.Message, true, i.State, i.Answered, schema.Access(i.Access)}, err
+}
+
+func sentRequest(o store.OutboxItem) (request, error) {
+	h, err := parseHeader(o.Note)
+	return request{h, o.Message, false, o.State, o.Answered, schema.Undeclared}, err
 }
 
 // maxOffset is how far this desk's clock may be from the log's before it is

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -162,64 +163,54 @@ func (m *metrics) count() (*counts, error) {
 		if c.outbox, c.inbox, err = tx.Counts(); err != nil {
 			return err
 		}
-		evidence, err := tx.Evidence()
+		evidence, err := tx.CountEvidence()
 		if err != nil {
 			return err
 		}
-		for _, e := range evidence {
-			c.evidence[e.Code]++
-		}
-		consigned, err := tx.InboxIn(store.Consigned)
-		if err != nil {
+		maps.Copy(c.evidence, evidence)
+		if c.keyMissing, err = tx.CountWaiting(lacksKey); err != nil {
 			return err
-		}
-		for _, i := range consigned {
-			if i.Detail == lacksKey {
-				c.keyMissing++
-			}
 		}
 		return m.desk.duties(tx, c.duties)
 	})
 }
 
-// duties counts the requests under a clock, by class.
+// duties counts the requests that are overdue and the answers that were logged,
+// by class. Of the requests it looks at those alone that nobody has answered.
 func (d *Desk) duties(tx *store.Tx, by map[string]*duty) error {
 	for _, t := range schema.Catalogue() {
 		if t.Clock == nil {
 			continue
 		}
-		items, err := tx.InboxOf(t.Name)
+		items, err := tx.OpenRequests(t.Name)
 		if err != nil {
 			return err
 		}
 		for _, i := range items {
-			h, err := parseHeader(i.Note)
+			r, err := receivedRequest(i)
 			if err != nil {
 				return err
 			}
-			at, err := d.clockOf(tx, h, i.Message, i.Answered)
+			at, err := d.clockOf(tx, r)
 			if err != nil {
 				return err
 			}
-			if at == nil || by[at.Class] == nil || i.State == store.Refused || i.State == store.Failed {
-				continue
+			if at != nil && at.Overdue && by[at.Class] != nil {
+				by[at.Class].overdue++
 			}
-			by[at.Class].add(at)
 		}
 	}
-	return nil
-}
-
-func (d *duty) add(at *Deadline) {
-	switch {
-	case at.Answered.IsZero() && at.Overdue:
-		d.overdue++
-	case at.Answered.IsZero():
-	case at.OnTime:
-		d.onTime++
-	default:
-		d.late++
+	answers, err := tx.CountAnswers()
+	for _, a := range answers {
+		switch n := by[a.Class]; {
+		case n == nil: // of a class that this program's catalogue has no more
+		case a.OnTime:
+			n.onTime = a.N
+		default:
+			n.late = a.N
+		}
 	}
+	return err
 }
 
 // checks are the lines of /readyz.

@@ -180,6 +180,11 @@ func (d *Desk) advance(tx *store.Tx, id signed.ID, facts []store.Fact) error {
 				return err
 			}
 			d.log.Info("message moved", "id", id, "state", reached, "code", f.Code)
+			if !reached.Counts() {
+				if err := d.reopensClocks(tx, o); err != nil {
+					return err
+				}
+			}
 		}
 	}
 	return nil

@@ -3,7 +3,10 @@ package desk
 import (
 	"context"
 
+	"samband/gateway/desk/internal/store"
+	"samband/gateway/problem"
 	"samband/gateway/signed"
+	"samband/schema"
 )
 
 // A Service is what officers and case-management systems ask of a desk. A *Desk
@@ -34,6 +37,8 @@ type Service interface {
 	Inbox(ctx context.Context, q Query) ([]InboxItem, error)
 	// Read opens one message, sent or received, with its attachments.
 	Read(ctx context.Context, id signed.ID, from ...signed.Address) (*Message, error)
+	// Declare says how the desk reaches what a received request asks for.
+	Declare(ctx context.Context, id signed.ID, access schema.Access, from ...signed.Address) (*InboxItem, error)
 	// Erase destroys the key of a message that has ended.
 	Erase(ctx context.Context, id signed.ID, from ...signed.Address) error
 	// Verify proves again what the desk holds: of one message, or of all.
@@ -68,7 +73,11 @@ type Status struct {
 func (d *Desk) Status(context.Context) (*Status, error) {
 	l := d.logs.Load()
 	n, _ := d.changes.look()
-	c, err := d.metrics.count()
+	var evidence map[problem.Code]int
+	err := d.store.View(func(tx *store.Tx) (err error) {
+		evidence, err = tx.CountEvidence()
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +86,7 @@ func (d *Desk) Status(context.Context) (*Status, error) {
 		Broker: d.settings.Broker, Locked: d.Locked(), Reachable: d.reachable.Load(),
 		Registered: d.registered() == nil, Register: l.register.Size(), Audit: l.audit.Size, Changes: n,
 	}
-	for _, count := range c.evidence {
+	for _, count := range evidence {
 		s.Evidence += count
 	}
 	return s, nil

@@ -13,6 +13,7 @@ import (
 	"samband/gateway/api"
 	"samband/gateway/problem"
 	"samband/gateway/signed"
+	"samband/schema"
 )
 
 // The local contract: POST, JSON in, JSON out, refusals as RFC 9457 documents.
@@ -37,6 +38,11 @@ type (
 		ID    signed.ID        `json:"id"`
 		From  []signed.Address `json:"from,omitempty"`
 		Draft Draft            `json:"draft"`
+	}
+	declareCall struct {
+		ID     signed.ID        `json:"id"`
+		From   []signed.Address `json:"from,omitempty"`
+		Access schema.Access    `json:"access"`
 	}
 	waitCall struct {
 		After int64         `json:"after"`
@@ -82,6 +88,9 @@ func handler(s Service) http.Handler {
 	mux.Handle("POST /v1/inbox", local(s.Inbox))
 	mux.Handle("POST /v1/read", local(func(ctx context.Context, c idCall) (*Message, error) {
 		return s.Read(ctx, c.ID, c.From...)
+	}))
+	mux.Handle("POST /v1/declare", local(func(ctx context.Context, c declareCall) (*InboxItem, error) {
+		return s.Declare(ctx, c.ID, c.Access, c.From...)
 	}))
 	mux.Handle("POST /v1/erase", local(func(ctx context.Context, c idCall) (none, error) {
 		return none{}, s.Erase(ctx, c.ID, c.From...)

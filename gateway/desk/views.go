@@ -96,7 +96,11 @@ func (d *Desk) outbox(read func(*store.Tx) ([]store.OutboxItem, error)) ([]Outbo
 		}
 		for _, o := range rows {
 			i := OutboxItem{To: o.To, Name: o.Send}
-			if i.Item, err = d.item(tx, o.ID, o.Message, o.Note, o.State, o.Answered, o.Code, o.Detail); err != nil {
+			r, err := sentRequest(o)
+			if err != nil {
+				return err
+			}
+			if i.Item, err = d.item(tx, o.ID, r, o.Code, o.Detail); err != nil {
 				return err
 			}
 			_, err = tx.Statement(o.Message, string(envelope.Withdrawn))
@@ -126,9 +130,13 @@ func (d *Desk) Inbox(_ context.Context, q Query) ([]InboxItem, error) {
 		if err != nil {
 			return err
 		}
-		for _, r := range rows {
-			i := InboxItem{From: r.From}
-			if i.Item, err = d.item(tx, r.ID, r.Message, r.Note, r.State, r.Answered, r.Code, r.Detail); err != nil {
+		for _, row := range rows {
+			i := InboxItem{From: row.From}
+			r, err := receivedRequest(row)
+			if err != nil {
+				return err
+			}
+			if i.Item, err = d.item(tx, row.ID, r, row.Code, row.Detail); err != nil {
 				return err
 			}
 			items = append(items, i)
@@ -163,20 +171,15 @@ func unknown(err error, id signed.ID) error {
 	return err
 }
 
-func (d *Desk) item(tx *store.Tx, id signed.ID, message signed.Hash, note []byte, state store.State,
-	answered signed.Time, code problem.Code, detail string) (Item, error) {
-	h, err := parseHeader(note)
-	if err != nil {
-		return Item{}, err
-	}
-	facts, err := tx.Facts(message)
+func (d *Desk) item(tx *store.Tx, id signed.ID, r request, code problem.Code, detail string) (Item, error) {
+	facts, err := tx.Facts(r.message)
 	if err != nil {
 		return Item{}, err
 	}
 	i := Item{
-		ID: id, State: string(state), Type: h.Type.Name, Urgency: h.Urgency, Message: message,
-		Conversation: h.Conversation, InReplyTo: h.InReplyTo, Agreement: h.Agreement,
-		Created: h.Created, Expires: h.Expires, header: *h,
+		ID: id, State: string(r.state), Type: r.Type.Name, Urgency: r.Urgency, Message: r.message,
+		Conversation: r.Conversation, InReplyTo: r.InReplyTo, Agreement: r.Agreement,
+		Created: r.Created, Expires: r.Expires, header: *r.Header,
 	}
 	for _, f := range facts {
 		switch {
@@ -194,7 +197,7 @@ func (d *Desk) item(tx *store.Tx, id signed.ID, message signed.Hash, note []byte
 	} else {
 		i.Waits = detail
 	}
-	i.Deadline, err = d.clockOf(tx, h, message, answered)
+	i.Deadline, err = d.clockOf(tx, r)
 	return i, err
 }
 

@@ -42,6 +42,22 @@ func (t *Tx) Evidence() ([]Evidence, error) {
 	}, `SELECT seen, code, subject, detail, bytes FROM evidence ORDER BY seen, rowid`)
 }
 
+// CountEvidence says how many pieces of evidence each code has.
+func (t *Tx) CountEvidence() (map[problem.Code]int, error) {
+	type count struct {
+		code problem.Code
+		n    int
+	}
+	all, err := rows(t, "count evidence", func(scan func(...any) error) (c count, err error) {
+		return c, scan(&c.code, &c.n)
+	}, `SELECT code, count(*) FROM evidence GROUP BY code`)
+	m := map[problem.Code]int{}
+	for _, c := range all {
+		m[c.code] = c.n
+	}
+	return m, err
+}
+
 // A LogEntry is one line of the desk's own log: what the desk did or stopped.
 type LogEntry struct {
 	Time    signed.Time

@@ -17,6 +17,8 @@ type InboxItem struct {
 	Outcome      string // once it was opened
 	State        State
 	Answered     signed.Time // when our answer ended its clock; zero: none did
+	Answer       signed.Hash // that answer
+	Access       string      // how this desk reaches what is asked for, once it declared that
 	Code         problem.Code
 	Detail       string
 	Note         []byte
@@ -42,24 +44,36 @@ func (t *Tx) SetOutcome(message signed.Hash, outcome string) error {
 	return t.exec("mark inbox item", `UPDATE inbox SET outcome = ? WHERE message = ?`, outcome, message[:])
 }
 
-// InboxAnswered notes when our own answer ended a message's clock.
-func (t *Tx) InboxAnswered(message signed.Hash, at signed.Time) error {
-	return t.exec("mark inbox item", `UPDATE inbox SET answered = ? WHERE message = ?`, at.Unix(), message[:])
+// SetAccess notes what this desk declared of a message.
+func (t *Tx) SetAccess(message signed.Hash, access string) error {
+	return t.exec("mark inbox item", `UPDATE inbox SET access = ? WHERE message = ?`, access, message[:])
+}
+
+// InboxAnswered notes which answer of ours ended a message's clock, and when.
+func (t *Tx) InboxAnswered(message, answer signed.Hash, at signed.Time) error {
+	return t.exec("mark inbox item", `UPDATE inbox SET answered = ?, answer = ? WHERE message = ?`,
+		at.Unix(), answer[:], message[:])
+}
+
+// InboxUnanswered takes that back.
+func (t *Tx) InboxUnanswered(message signed.Hash) error {
+	return t.exec("mark inbox item", `UPDATE inbox SET answered = 0, answer = x'' WHERE message = ?`, message[:])
 }
 
 const inboxColumns = `SELECT i.message, i.seq, i.sender, i.id, i.type, i.conversation,
-	i.reply_to, i.outcome, i.state, i.answered, i.code, i.detail, m.note
+	i.reply_to, i.outcome, i.state, i.answered, i.answer, i.access, i.code, i.detail, m.note
 	FROM inbox i JOIN messages m USING (message) `
 
 func scanInbox(scan func(...any) error) (i InboxItem, err error) {
-	var message, id, conversation, reply []byte
+	var message, id, conversation, reply, answer []byte
 	var answered int64
 	err = scan(&message, &i.Seq, &i.From, &id, &i.Type, &conversation, &reply,
-		&i.Outcome, &i.State, &answered, &i.Code, &i.Detail, &i.Note)
+		&i.Outcome, &i.State, &answered, &answer, &i.Access, &i.Code, &i.Detail, &i.Note)
 	copy(i.Message[:], message)
 	copy(i.ID[:], id)
 	copy(i.Conversation[:], conversation)
 	copy(i.ReplyTo[:], reply)
+	copy(i.Answer[:], answer)
 	if answered > 0 {
 		i.Answered = fromUnix(answered)
 	}
@@ -92,9 +106,10 @@ func (t *Tx) InboxIn(state State) ([]InboxItem, error) {
 	return rows(t, "read inbox", scanInbox, inboxColumns+`WHERE i.state = ? ORDER BY i.seq`, string(state))
 }
 
-// ReceivedIn returns what this desk received in a conversation, oldest first.
-func (t *Tx) ReceivedIn(conversation signed.ID) ([]InboxItem, error) {
-	return rows(t, "read inbox", scanInbox, inboxColumns+`WHERE i.conversation = ? ORDER BY i.seq`, conversation[:])
+// CountWaiting says how many consigned items wait for what a detail names.
+func (t *Tx) CountWaiting(detail string) (n int, err error) {
+	err = t.row("count inbox", []any{&n}, `SELECT count(*) FROM inbox WHERE state = 'consigned' AND detail = ?`, detail)
+	return n, err
 }
 
 // Counts says how many items each state has, of the outbox and of the inbox.
@@ -119,9 +134,4 @@ func (t *Tx) counts(table string) (map[State]int, error) {
 		m[c.state] = c.n
 	}
 	return m, err
-}
-
-// InboxOf returns the items of a message type, oldest first.
-func (t *Tx) InboxOf(typ string) ([]InboxItem, error) {
-	return rows(t, "read inbox", scanInbox, inboxColumns+`WHERE i.type = ? ORDER BY i.seq`, typ)
 }

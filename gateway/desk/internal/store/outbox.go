@@ -159,11 +159,6 @@ func (t *Tx) Send(name string) ([]OutboxItem, error) {
 	return rows(t, "read outbox", scanOutbox, outboxColumns+`WHERE o.send = ? ORDER BY o.recipient`, name)
 }
 
-// SentIn returns what this desk sent in a conversation, oldest first.
-func (t *Tx) SentIn(conversation signed.ID) ([]OutboxItem, error) {
-	return rows(t, "read outbox", scanOutbox, outboxColumns+`WHERE o.conversation = ? ORDER BY o.seq`, conversation[:])
-}
-
 func first[T any](all []T, err error) (T, error) {
 	var zero T
 	if err != nil {

@@ -122,6 +122,22 @@ CREATE TABLE log (
 	code    TEXT NOT NULL,
 	detail  TEXT NOT NULL
 ) STRICT;
+`, `
+-- Clocks look up what answers a request, and never walk its conversation, which
+-- the sender chooses.
+CREATE INDEX outbox_replies ON outbox (reply_to, type);
+CREATE INDEX inbox_replies ON inbox (reply_to, type);
+CREATE INDEX inbox_unanswered ON inbox (type)
+	WHERE answered = 0 AND state NOT IN ('failed', 'refused', 'expired', 'withdrawn', 'rejected');
+ALTER TABLE inbox ADD COLUMN answer BLOB NOT NULL DEFAULT x''; -- the message of ours that ended its clock
+ALTER TABLE inbox ADD COLUMN access TEXT NOT NULL DEFAULT ''; -- as this desk declared, such as indirect
+-- Answers that were logged, as they were judged then.
+CREATE TABLE answers (
+	class   TEXT NOT NULL,
+	on_time INTEGER NOT NULL,
+	n       INTEGER NOT NULL,
+	PRIMARY KEY (class, on_time)
+) STRICT;
 `}
 
 // migrate runs the migrations that the file lacks, each in one transaction

@@ -1,0 +1,315 @@
+package desk_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"samband/gateway/auditlog"
+	"samband/gateway/desk"
+	"samband/gateway/envelope"
+	"samband/gateway/problem"
+	"samband/gateway/signed"
+	"samband/schema"
+)
+
+// refuse ends a message as its recipient does that can't read it.
+func (s *stage) refuse(from signed.Address, id signed.ID) {
+	s.t.Helper()
+	s.edge.set(func() {
+		m := s.edge.byID(from, id)
+		_, locked := s.rings(m.To)
+		said := envelope.Statement{
+			Exchange: s.edge.register.Exchange(), Signer: m.To, Event: envelope.Refused, Message: m.TextHash(),
+			Code: problem.SealUnreadable, Time: signed.At(s.clock.now()),
+			AsOfAudit: s.edge.audit.Head(), AsOfRegister: s.edge.register.Head(),
+		}
+		note := must(signed.Sign(said.Text(), locked.Statement()...)).Bytes()
+		m.end = &event{s.edge.record(auditlog.Record{
+			Kind: auditlog.Refused, Message: m.TextHash(), By: m.To, Statement: signed.HashOf(note), Code: said.Code,
+		}, s.edge.register.Size()), note}
+	})
+}
+
+func inDeadline(d *desk.Desk, id signed.ID) *desk.Deadline {
+	return must(d.Inbox(ctx, desk.Query{ID: id}))[0].Deadline
+}
+
+// A request in Finland's hands, whose sender is locked again: what comes to it
+// stays consigned until the test ends it.
+func asked(t *testing.T) (s *stage, se, fi *desk.Desk, id signed.ID) {
+	t.Helper()
+	s = newStage(t)
+	se, fi = s.unlocked("se.spoc"), s.unlocked("fi.spoc")
+	s.ready(se)
+	id = send(t, se, request(t))
+	awaitOut(t, se, id, "handed-over")
+	awaitIn(t, fi, id, "handed-over")
+	if err := se.Lock(ctx); err != nil {
+		t.Fatal(err)
+	}
+	return s, se, fi, id
+}
+
+// A question that its reader refuses never stopped the clock, for either desk.
+func TestRefusedQuestion(t *testing.T) {
+	s, se, fi, id := asked(t)
+	question := must(fi.Answer(ctx, id, desk.Draft{Type: "CLARIFY", Body: body(t, "02-clarify.json")})).Messages[0].ID
+	awaitOut(t, fi, question, "consigned")
+	awaitIn(t, se, question, "consigned")
+	s.clock.move(9 * time.Hour)
+	if ours, theirs := outState(t, se, id).Deadline, inDeadline(fi, id); !ours.Paused || !theirs.Paused {
+		t.Fatalf("while a question is out, se's clock stands at %+v, fi's at %+v", ours, theirs)
+	}
+	s.refuse("fi.spoc", question)
+	awaitOut(t, fi, question, "refused")
+	if at := inDeadline(fi, id); at.Paused || !at.Overdue {
+		t.Errorf("its question refused, fi's clock stands at %+v", at)
+	}
+	s.unlock(se)
+	awaitIn(t, se, question, "refused")
+	if at := outState(t, se, id).Deadline; at.Paused || !at.Overdue {
+		t.Errorf("the question refused, se's clock stands at %+v", at)
+	}
+}
+
+// A question that can't be opened stops no clock, whatever its signature.
+func TestUnreadableQuestion(t *testing.T) {
+	s, se, _, id := asked(t)
+	s.unlock(se)
+	_, locked := s.rings("fi.spoc")
+	var question signed.ID
+	s.edge.set(func() {
+		request := s.edge.byID("se.spoc", id)
+		to, _ := s.edge.register.Now().Desk("se.spoc")
+		junk := []byte("not an age file")
+		h := request.Header
+		h.ID, h.From, h.To, h.ToKey = signed.NewID(), "fi.spoc", "se.spoc", to.OpeningID()
+		h.Type, h.InReplyTo, h.Sealed, h.AsOfAudit = typeRef("CLARIFY"), request.TextHash(), envelope.SealedOf(junk), s.edge.audit.Head()
+		must(s.edge.accept(must(envelope.Sign(h, junk, locked.Message)).Bytes(), s.edge.register.Size()))
+		question = h.ID
+	})
+	awaitIn(t, se, question, "refused")
+	s.clock.move(9 * time.Hour)
+	if at := outState(t, se, id).Deadline; at.Paused || !at.Overdue {
+		t.Errorf("the clock stands at %+v", at)
+	}
+}
+
+func typeRef(name string) envelope.TypeRef {
+	for _, t := range schema.Catalogue() {
+		if t.Name == name {
+			return envelope.TypeRef{Name: t.Name, Version: t.Version, Hash: t.Hash}
+		}
+	}
+	panic("no type " + name)
+}
+
+// The receiving desk alone says which term runs, and may say otherwise until it
+// has answered.
+func TestDeclare(t *testing.T) {
+	s, se, fi, id := asked(t)
+	c := desk.NewClient(s.desk("fi.spoc"))
+	for _, step := range []struct {
+		access schema.Access
+		class  string
+	}{{schema.Indirect, "3d"}, {schema.Direct, "8h"}, {schema.Indirect, "3d"}} {
+		i, err := c.Declare(ctx, id, step.access)
+		if err != nil || i.Deadline.Class != step.class || i.Deadline.Access != step.access {
+			t.Errorf("declared %s, the clock stands at %+v, %v", step.access, i.Deadline, err)
+		}
+	}
+	s.clock.move(9 * time.Hour)
+	if at := inDeadline(fi, id); at.Overdue || at.Class != "3d" {
+		t.Errorf("fi's clock stands at %+v", at)
+	}
+	if at := outState(t, se, id).Deadline; at.Class != "8h" || at.Access != schema.Undeclared {
+		t.Errorf("se, which heard nothing of it, has its clock at %+v", at)
+	}
+	if log := must(fi.Log(ctx, desk.Query{Limit: 1}))[0]; log.Event != "declared" || log.Detail != "indirect" || !strings.Contains(log.Subject, id.String()) {
+		t.Errorf("fi's log says %+v", log)
+	}
+	s.unlock(se)
+	answer := must(fi.Answer(ctx, id, desk.Draft{Type: "ANSWER", Body: body(t, "04-answer.json")})).Messages[0].ID
+	awaitIn(t, se, answer, "handed-over")
+	awaitOut(t, fi, answer, "handed-over")
+	if at := inDeadline(fi, id); !at.OnTime {
+		t.Errorf("after the answer fi's clock stands at %+v", at)
+	}
+	for want, declare := range map[problem.Code]func() (*desk.InboxItem, error){
+		problem.AlreadyEnded:   func() (*desk.InboxItem, error) { return c.Declare(ctx, id, schema.Direct) },
+		problem.UnknownMessage: func() (*desk.InboxItem, error) { return se.Declare(ctx, id, schema.Indirect) },
+		problem.BodyMalformed:  func() (*desk.InboxItem, error) { return c.Declare(ctx, id, "sideways") },
+	} {
+		if _, err := declare(); problem.CodeOf(err) != want {
+			t.Errorf("want %s, got %v", want, err)
+		}
+	}
+	if _, err := se.Declare(ctx, answer, schema.Indirect); problem.CodeOf(err) != problem.UnknownMessage {
+		t.Errorf("an answer has no clock: %v", err)
+	}
+	if err := fi.Lock(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := fi.Declare(ctx, id, schema.Direct); problem.CodeOf(err) != problem.DeskLocked {
+		t.Errorf("a locked desk declares: %v", err)
+	}
+}
+
+// A question about a clarification stops the clock as the first one did.
+func TestQuestionAgain(t *testing.T) {
+	s, se, fi, id := asked(t)
+	s.unlock(se)
+	question := must(fi.Answer(ctx, id, desk.Draft{Type: "CLARIFY", Body: body(t, "02-clarify.json")})).Messages[0].ID
+	awaitIn(t, se, question, "handed-over")
+	told := must(se.Answer(ctx, question, desk.Draft{Type: "CLARIFICATION", Body: body(t, "03-clarification.json")})).Messages[0].ID
+	awaitIn(t, fi, told, "handed-over")
+	again := must(fi.Answer(ctx, told, desk.Draft{Type: "CLARIFY", Body: body(t, "02-clarify.json")})).Messages[0].ID
+	awaitOut(t, fi, again, "handed-over")
+	s.clock.move(9 * time.Hour)
+	if ours, theirs := outState(t, se, id).Deadline, inDeadline(fi, id); !ours.Paused || !theirs.Paused {
+		t.Errorf("se's clock stands at %+v, fi's at %+v", ours, theirs)
+	}
+}
+
+// An answer that its reader refuses ends no clock; the next one does.
+func TestRefusedAnswer(t *testing.T) {
+	s, se, fi, id := asked(t)
+	answer := func() signed.ID {
+		return must(fi.Answer(ctx, id, desk.Draft{Type: "ANSWER", Body: body(t, "04-answer.json")})).Messages[0].ID
+	}
+	first := answer()
+	awaitIn(t, se, first, "consigned")
+	awaitOut(t, fi, first, "consigned")
+	if at := inDeadline(fi, id); !at.OnTime {
+		t.Fatalf("after an answer the clock stands at %+v", at)
+	}
+	s.clock.move(9 * time.Hour)
+	s.refuse("fi.spoc", first)
+	awaitOut(t, fi, first, "refused")
+	if at := inDeadline(fi, id); !at.Overdue || !at.Answered.IsZero() {
+		t.Errorf("the answer refused, the clock stands at %+v", at)
+	}
+	awaitOut(t, fi, answer(), "consigned")
+	if at := inDeadline(fi, id); at.Answered.IsZero() || at.OnTime {
+		t.Errorf("after the second answer the clock stands at %+v", at)
+	}
+}
+
+// Of two answers the first that counts ends the clock.
+func TestFirstAnswerRefused(t *testing.T) {
+	s, se, fi, id := asked(t)
+	var answers [2]signed.ID
+	for i := range answers {
+		answers[i] = must(fi.Answer(ctx, id, desk.Draft{Type: "ANSWER", Body: body(t, "04-answer.json")})).Messages[0].ID
+		awaitOut(t, fi, answers[i], "consigned")
+		awaitIn(t, se, answers[i], "consigned")
+		s.clock.move(time.Hour)
+	}
+	s.refuse("fi.spoc", answers[0])
+	awaitOut(t, fi, answers[0], "refused")
+	if at := inDeadline(fi, id); at.Answered != signed.At(morning.Add(time.Hour)) || !at.OnTime {
+		t.Errorf("the clock stands at %+v", at)
+	}
+}
+
+// What a listing or a scrape reads grows with the requests, not with their square
+// where their sender put them all into one conversation; Status reads none.
+func TestOneConversation(t *testing.T) {
+	cost := func(n int) (status, scrape, inbox int64) {
+		s := newStage(t)
+		se := s.unlocked("se.spoc")
+		s.ready(se)
+		awaitOut(t, se, send(t, se, request(t)), "accepted")
+		_, locked := s.rings("se.spoc")
+		s.edge.set(func() {
+			first := s.edge.messages[0]
+			for range n - 1 {
+				h := first.Header
+				h.ID, h.AsOfAudit = signed.NewID(), s.edge.audit.Head()
+				must(s.edge.accept(must(envelope.Sign(h, first.Sealed, locked.Message)).Bytes(), s.edge.register.Size()))
+			}
+		})
+		fi, stop := s.start("fi.spoc")
+		await(t, fi, "in hold of all", func() bool {
+			items := must(fi.Inbox(ctx, desk.Query{Limit: n}))
+			return len(items) == n && !slices.ContainsFunc(items, func(i desk.InboxItem) bool { return i.State != "consigned" })
+		})
+		stop()
+		fi = s.open("fi.spoc")
+		defer fi.Close()
+		return rowsOf(fi, func() error { _, err := fi.Status(ctx); return err }),
+			rowsOf(fi, func() error { _, err := fi.Metrics().Gather(); return err }),
+			rowsOf(fi, func() error { _, err := fi.Inbox(ctx, desk.Query{Limit: n}); return err })
+	}
+	status1, scrape1, inbox1 := cost(5)
+	status4, scrape4, inbox4 := cost(20)
+	if status4 != status1 {
+		t.Errorf("status reads %d rows where 5 requests wait, and %d where 20 do", status1, status4)
+	}
+	for name, rows := range map[string][2]int64{"a scrape": {scrape1, scrape4}, "the inbox": {inbox1, inbox4}} {
+		if rows[1] > 4*rows[0] {
+			t.Errorf("%s reads %d rows where 5 requests wait, and %d where 20 do", name, rows[0], rows[1])
+		}
+	}
+}
+
+// rowsOf counts the rows that a call on a desk reads that doesn't run.
+func rowsOf(d *desk.Desk, call func() error) int64 {
+	before := d.RowsRead()
+	must(0, call())
+	return d.RowsRead() - before
+}
+
+// An answer is counted once, as the clock stood, and its request costs a scrape
+// nothing more.
+func TestCountedAnswer(t *testing.T) {
+	s := newStage(t)
+	se := s.unlocked("se.spoc")
+	s.ready(se)
+	// answered has Finland answer a new request, twice, holds its metrics against
+	// what is wanted, and returns how many rows they took.
+	answered := func(after time.Duration, onTime, late int) int64 {
+		fi, stop := s.start("fi.spoc")
+		s.unlock(fi)
+		id := send(t, se, request(t))
+		awaitIn(t, fi, id, "handed-over")
+		s.clock.move(after)
+		for range 2 {
+			answer := must(fi.Answer(ctx, id, desk.Draft{Type: "ANSWER", Body: body(t, "04-answer.json")})).Messages[0].ID
+			awaitOut(t, fi, answer, "handed-over")
+		}
+		stop()
+		fi = s.open("fi.spoc")
+		defer fi.Close()
+		want := fmt.Sprintf(`
+# HELP samband_answers_total Received requests that were answered, within their legal deadline or late.
+# TYPE samband_answers_total counter
+samband_answers_total{deadline_class="3d",on_time="false"} 0
+samband_answers_total{deadline_class="3d",on_time="true"} 0
+samband_answers_total{deadline_class="7d",on_time="false"} 0
+samband_answers_total{deadline_class="7d",on_time="true"} 0
+samband_answers_total{deadline_class="8h",on_time="false"} %d
+samband_answers_total{deadline_class="8h",on_time="true"} %d
+# HELP samband_requests_overdue Received requests past their legal deadline and not answered.
+# TYPE samband_requests_overdue gauge
+samband_requests_overdue{deadline_class="3d"} 0
+samband_requests_overdue{deadline_class="7d"} 0
+samband_requests_overdue{deadline_class="8h"} 0
+`, late, onTime)
+		err := testutil.GatherAndCompare(fi.Metrics(), strings.NewReader(want), "samband_answers_total", "samband_requests_overdue")
+		if err != nil {
+			t.Error(err)
+		}
+		return rowsOf(fi, func() error { _, err := fi.Metrics().Gather(); return err })
+	}
+	answered(time.Hour, 1, 0)
+	two := answered(9*time.Hour, 1, 1)
+	if three := answered(9*time.Hour, 1, 2); three != two {
+		t.Errorf("a scrape reads %d rows after two answered requests, %d after three", two, three)
+	}
+}

@@ -1,0 +1,58 @@
+package desk
+
+import (
+	"context"
+
+	"samband/gateway/desk/internal/store"
+	"samband/gateway/problem"
+	"samband/gateway/signed"
+	"samband/schema"
+)
+
+// Declare says how this desk reaches what a received request asks for, and so
+// which term of its legal clock runs: only this desk can know. It stands in the
+// desk's own log, and may be changed until the request is answered. The message
+// is one in the officers' view that has a clock, or UNKNOWN_MESSAGE; answered, it
+// is ALREADY_ENDED.
+func (d *Desk) Declare(ctx context.Context, id signed.ID, access schema.Access, from ...signed.Address) (*InboxItem, error) {
+	if access != schema.Direct && access != schema.Indirect {
+		return nil, problem.New(problem.BodyMalformed, "what is asked for is accessible %q or %q", schema.Direct, schema.Indirect)
+	}
+	m, err := d.find(ctx, id, from)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case d.Locked():
+		return nil, problem.New(problem.DeskLocked, "the ring of %s is locked", d.Address())
+	case !m.Received:
+		return nil, problem.New(problem.UnknownMessage, "message %s is this desk's own: %s declares", id, m.To)
+	case m.State != string(store.Opened) && m.State != string(store.HandedOver):
+		return nil, problem.New(problem.UnknownMessage, "message %s is %s: it is not in the officers' view", id, m.State)
+	case m.Deadline == nil:
+		return nil, problem.New(problem.UnknownMessage, "%s has no legal clock", m.Type)
+	}
+	err = d.store.Update(func(tx *store.Tx) error {
+		i, err := tx.Inbox(m.Message)
+		if err != nil {
+			return err
+		}
+		if !i.Answered.IsZero() {
+			return problem.New(problem.AlreadyEnded, "the clock of message %s ended with its answer at %s", id, i.Answered)
+		}
+		if err := tx.SetAccess(m.Message, string(access)); err != nil {
+			return err
+		}
+		e := d.entry("declared", "message "+id.String(), nil)
+		e.Detail = string(access)
+		return tx.Log(e)
+	})
+	if err != nil {
+		return nil, err
+	}
+	d.touch()
+	if m, err = d.find(ctx, id, []signed.Address{m.From}); err != nil {
+		return nil, err
+	}
+	return &InboxItem{m.From, m.Item}, nil
+}
