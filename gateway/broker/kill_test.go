@@ -25,8 +25,7 @@ type siege struct {
 	*world
 	ctx     context.Context
 	mu      sync.Mutex
-	cond    *sync.Cond
-	epoch   int // of the broker process
+	started chan struct{} // closed when another broker process serves
 	process *process
 }
 
@@ -45,8 +44,7 @@ func TestKill9(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
 	s := &siege{world: w, ctx: ctx}
-	s.cond = sync.NewCond(&s.mu)
-	context.AfterFunc(ctx, s.cond.Broadcast)
+	s.started = make(chan struct{})
 	s.up()
 
 	var submitted atomic.Int64
@@ -55,7 +53,7 @@ func TestKill9(t *testing.T) {
 	var mu sync.Mutex
 	for range 8 {
 		work.Go(func() {
-			for submitted.Add(1) <= soakSubmissions && ctx.Err() == nil {
+			for submitted.Add(1) <= soakSubmissions && !s.over() {
 				e, leaf := s.send()
 				mu.Lock()
 				accepted[e.ID] = leaf
@@ -70,7 +68,7 @@ func TestKill9(t *testing.T) {
 		defer close(killed)
 		for i := range soakKills {
 			next := int64(soakSubmissions * (i + 1) / (soakKills + 1))
-			for submitted.Load() < next && ctx.Err() == nil {
+			for submitted.Load() < next && !s.over() {
 				time.Sleep(time.Millisecond) // another process' progress
 			}
 			time.Sleep(time.Duration(random.IntN(20_000)) * time.Microsecond)
@@ -101,8 +99,8 @@ func (s *siege) up() {
 		h.mu.Unlock()
 	}
 	s.process = p
-	s.epoch++
-	s.cond.Broadcast()
+	close(s.started)
+	s.started = make(chan struct{})
 }
 
 func (s *siege) down(signal syscall.Signal) { s.process.end(signal) }
@@ -111,23 +109,26 @@ func (s *siege) down(signal syscall.Signal) { s.process.end(signal) }
 func call[A any](s *siege, h *hand, f func(*api.Client, api.Heads) (A, error)) (A, error) {
 	for {
 		s.mu.Lock()
-		epoch := s.epoch
+		started := s.started
 		s.mu.Unlock()
 		h.mu.Lock()
 		client := h.client
 		heads := api.Heads{Audit: h.audit.Size, Register: h.registry.Size}
 		h.mu.Unlock()
 		answer, err := f(client, heads)
-		if !errors.Is(err, api.ErrUnreachable) && problem.CodeOf(err) != problem.BrokerBusy || s.ctx.Err() != nil {
+		if !errors.Is(err, api.ErrUnreachable) && problem.CodeOf(err) != problem.BrokerBusy || s.over() {
 			return answer, err
 		}
-		s.mu.Lock()
-		for s.epoch == epoch && s.ctx.Err() == nil {
-			s.cond.Wait()
+		select {
+		case <-started:
+		case <-time.After(time.Second): // it may have been busy, and no kill comes any more
+		case <-s.ctx.Done():
 		}
-		s.mu.Unlock()
 	}
 }
+
+// over is when nobody need go on: the time has passed, or the test has failed.
+func (s *siege) over() bool { return s.ctx.Err() != nil || s.Failed() }
 
 // send submits one message, and often repeats it: the leaf stays the first.
 func (s *siege) send() (*envelope.Envelope, int64) {
@@ -156,7 +157,7 @@ func (s *siege) send() (*envelope.Envelope, int64) {
 func (s *siege) receive(ends map[signed.ID]int64) {
 	fi := s.desks["fi.spoc"]
 	var cursor api.Cursor
-	for len(ends) < soakSubmissions && s.ctx.Err() == nil {
+	for len(ends) < soakSubmissions && !s.over() {
 		a, err := call(s, fi, func(c *api.Client, heads api.Heads) (*api.InboxAnswer, error) {
 			a, err := c.Inbox(s.ctx, heads, api.Page{After: cursor, Wait: 10 * time.Second, Limit: 50})
 			if err == nil {

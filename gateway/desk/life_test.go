@@ -420,7 +420,8 @@ const childOf = "SAMBAND_TEST_DESK"
 
 // serveChild serves a desk, unlocked and cut off, until it is killed.
 func serveChild(dir string) {
-	d := must(desk.New(desk.Config{Dir: dir, Broker: silence{}}))
+	now := func() time.Time { return morning }
+	d := must(desk.New(desk.Config{Dir: dir, Broker: silence{}, Now: now}))
 	must(0, d.Unlock(ctx, passphrase))
 	must(0, d.Run(ctx))
 }
@@ -466,7 +467,6 @@ func TestKilled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.clock.t = time.Now() // the child went by the machine's
 	se, _ = s.start("se.spoc")
 	awaitOut(t, se, sending.Messages[0].ID, "accepted")
 }
