@@ -328,6 +328,65 @@ func (b endless) Register(ctx context.Context, h api.Heads, from int64, _ int) (
 	return b.line.Register(ctx, h, min(from, last), 1)
 }
 
+// A crook is an edge whose submissions the test answers.
+type crook struct {
+	line
+	submit func(context.Context, line, api.Heads, []byte) (*api.SubmitAnswer, error)
+}
+
+func (b crook) Submit(ctx context.Context, h api.Heads, e []byte) (*api.SubmitAnswer, error) {
+	return b.submit(ctx, b.line, h, e)
+}
+
+// cheated runs Sweden's desk, unlocked, with a crook for a broker.
+func (s *stage) cheated(submit func(context.Context, line, api.Heads, []byte) (*api.SubmitAnswer, error)) *desk.Desk {
+	s.t.Helper()
+	se, _ := s.startTo("se.spoc", crook{line{s.edge, "se.spoc"}, submit})
+	s.unlock(se)
+	s.ready(se)
+	return se
+}
+
+// A message that is refused again and again doesn't hold up the next.
+func TestOneRefused(t *testing.T) {
+	s := newStage(t)
+	var first []byte
+	se := s.cheated(func(ctx context.Context, l line, h api.Heads, e []byte) (*api.SubmitAnswer, error) {
+		if first == nil {
+			first = e
+		}
+		if string(e) == string(first) {
+			return nil, problem.New(problem.Internal, "of this one text")
+		}
+		return l.Submit(ctx, h, e)
+	})
+	stays, goes := send(t, se, request(t)), send(t, se, request(t))
+	awaitOut(t, se, goes, "accepted")
+	if o := outState(t, se, stays); o.State != "queued" || o.Problem == nil || o.Problem.Code != problem.Internal {
+		t.Errorf("the first is %s with %+v", o.State, o.Problem)
+	}
+}
+
+// A broker says that the register has moved, once, and it has not: the same bytes
+// go again.
+func TestMovedOnce(t *testing.T) {
+	s := newStage(t)
+	moved := false
+	se := s.cheated(func(ctx context.Context, l line, h api.Heads, e []byte) (*api.SubmitAnswer, error) {
+		if !moved {
+			moved = true
+			return nil, problem.New(problem.RegisterMoved, "says the broker")
+		}
+		return l.Submit(ctx, h, e)
+	})
+	id := send(t, se, request(t))
+	text := outState(t, se, id).Message
+	awaitOut(t, se, id, "accepted")
+	if outState(t, se, id).Message != text {
+		t.Error("it was sealed anew")
+	}
+}
+
 // A peer sends under the id of a message that this desk sent: neither hides the
 // other.
 func TestSharedID(t *testing.T) {

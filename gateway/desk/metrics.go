@@ -86,13 +86,15 @@ var (
 		"Breaches by the broker of which this desk keeps evidence.", []string{"code"}, nil)
 	keyMissing = prometheus.NewDesc("samband_opening_key_missing_messages",
 		"Consigned messages sealed to an opening key that the ring lacks.", nil, nil)
+	unreadableMessages = prometheus.NewDesc("samband_unreadable_messages",
+		"Messages that wait because this desk can't read them: damaged, or of a type that its program lacks.", nil, nil)
 	certificateExpiry = prometheus.NewDesc("samband_certificate_expiry_timestamp_seconds",
 		"When a certificate of this desk expires.", []string{"use"}, nil)
 )
 
 // Describe is of prometheus.Collector.
 func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{outboxMessages, inboxMessages, requestsOverdue, answersTotal, evidenceTotal, keyMissing, certificateExpiry} {
+	for _, d := range []*prometheus.Desc{outboxMessages, inboxMessages, requestsOverdue, answersTotal, evidenceTotal, keyMissing, unreadableMessages, certificateExpiry} {
 		ch <- d
 	}
 }
@@ -123,6 +125,7 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(evidenceTotal, prometheus.CounterValue, float64(n), string(code))
 	}
 	gauge(keyMissing, c.keyMissing)
+	gauge(unreadableMessages, c.unreadable)
 	if cert, err := m.desk.dir.readCertificate(); err == nil {
 		ch <- prometheus.MustNewConstMetric(certificateExpiry, prometheus.GaugeValue, float64(cert.NotAfter.Unix()), "tls")
 	}
@@ -134,6 +137,7 @@ type counts struct {
 	evidence      map[problem.Code]int
 	duties        map[string]*duty
 	keyMissing    int
+	unreadable    int
 }
 
 // A duty is how this desk keeps the deadlines of one class.
@@ -174,8 +178,20 @@ func (m *metrics) count() (*counts, error) {
 			return err
 		}
 		for _, i := range consigned {
-			if i.Detail == lacksKey {
+			switch i.Detail {
+			case lacksKey:
 				c.keyMissing++
+			case lacksType, unreadable:
+				c.unreadable++
+			}
+		}
+		queued, err := tx.ToSubmit()
+		if err != nil {
+			return err
+		}
+		for _, o := range queued {
+			if o.Detail == unreadable {
+				c.unreadable++
 			}
 		}
 		return m.desk.duties(tx, c.duties)

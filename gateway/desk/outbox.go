@@ -3,6 +3,7 @@ package desk
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"samband/gateway/api"
 	"samband/gateway/auditlog"
@@ -12,8 +13,9 @@ import (
 	"samband/gateway/signed"
 )
 
-// sendQueued submits what has no proof of acceptance yet, oldest first. What the broker can't take
-// now stops the round: the rest would fare no better.
+// sendQueued submits what has no proof of acceptance yet, oldest first. What is
+// refused, or lies here damaged, doesn't hold up the others; a broker that takes
+// nothing now does: the rest would fare no better.
 func (d *Desk) sendQueued(ctx context.Context) error {
 	var queued []store.OutboxItem
 	err := d.store.View(func(tx *store.Tx) (err error) {
@@ -23,24 +25,55 @@ func (d *Desk) sendQueued(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	var errs []error
 	for _, o := range queued {
-		if err := d.submit(ctx, o.ID); err != nil {
-			return err
+		err := d.submit(ctx, o.ID)
+		if takesNothing(err) || ctx.Err() != nil {
+			return errors.Join(err, errors.Join(errs...))
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("submit message %s: %w", o.ID, err))
 		}
 	}
-	return nil
+	return errors.Join(errs...)
+}
+
+// ofBroker are codes that a broker says to whatever it is sent. BROKER_BUSY is
+// none: of a text that expires while its clock is in doubt it says that too.
+var ofBroker = map[problem.Code]bool{
+	problem.BudgetExhausted: true,
+	problem.StoreFull:       true,
+	problem.BrokerStopped:   true,
+	problem.HeadAhead:       true,
+	problem.HeadContradicts: true,
+}
+
+// takesNothing reports whether a submission failed as every other would now.
+func takesNothing(err error) bool {
+	p, ok := problem.Of(err)
+	return errors.Is(err, api.ErrUnreachable) || ok && (ofBroker[p.Code] || ofConnection[p.Code])
 }
 
 // submit sends one message, the same bytes each time, and takes in the answer.
 func (d *Desk) submit(ctx context.Context, id signed.ID) error {
 	d.calls.Lock()
 	defer d.calls.Unlock()
-	o, e, err := d.attempt(id)
-	if err != nil || e == nil {
+	o, b, err := d.attempt(id)
+	if err != nil || b == nil {
 		return err
 	}
+	e, err := parseStored(b, o.Message)
+	if err != nil {
+		return errors.Join(err, d.unsendable(o))
+	}
 	if classOf(o.Code) == problem.Reseal {
-		return d.reseal(ctx, o, e)
+		moved, err := d.moved(ctx, e)
+		if err != nil {
+			return err
+		}
+		if moved {
+			return d.reseal(o, e)
+		}
 	}
 	l := d.logs.Load()
 	begin := d.now()
@@ -85,10 +118,9 @@ func classOf(code problem.Code) problem.Class {
 	return row.Class
 }
 
-// attempt reads a message that has no acceptance yet, and its bytes. No envelope:
+// attempt reads a message that has no acceptance yet, and its bytes. No bytes:
 // another call was quicker, or the message is being withdrawn.
-func (d *Desk) attempt(id signed.ID) (o store.OutboxItem, e *envelope.Envelope, err error) {
-	var b []byte
+func (d *Desk) attempt(id signed.ID) (o store.OutboxItem, b []byte, err error) {
 	err = d.store.View(func(tx *store.Tx) (err error) {
 		if o, err = tx.Outbox(id); err != nil || o.State == store.Withdrawn || o.State == store.Rejected {
 			return err
@@ -104,11 +136,31 @@ func (d *Desk) attempt(id signed.ID) (o store.OutboxItem, e *envelope.Envelope, 
 		b, err = tx.Envelope(o.Message)
 		return err
 	})
-	if err != nil || b == nil {
-		return o, nil, err
+	return o, b, err
+}
+
+// parseStored reads a text of the database. One that the disk has bent is not
+// the message that its row names.
+func parseStored(b []byte, message signed.Hash) (*envelope.Envelope, error) {
+	e, err := envelope.Parse(b)
+	if err == nil && e.TextHash() != message {
+		err = problem.New(problem.TextMalformed, "the text has another hash than its row")
 	}
-	e, err = envelope.Parse(b)
-	return o, e, err
+	if err != nil {
+		return nil, fmt.Errorf("read message %s in the database: %w", message, err)
+	}
+	return e, nil
+}
+
+// unsendable shows that a queued message lies here damaged; the metric beside it
+// alarms.
+func (d *Desk) unsendable(o store.OutboxItem) error {
+	if o.Code == "" && o.Detail == unreadable {
+		return nil
+	}
+	d.log.Error("a queued message can't be read", "id", o.ID)
+	defer d.touch()
+	return d.store.Update(func(tx *store.Tx) error { return tx.SetOutbox(o.ID, o.State, "", unreadable) })
 }
 
 // believe verifies a fact about a message, and keeps one that fails as evidence.

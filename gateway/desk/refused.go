@@ -3,7 +3,6 @@ package desk
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"samband/gateway/api"
 	"samband/gateway/auditlog"
@@ -35,7 +34,11 @@ func (d *Desk) notAccepted(ctx context.Context, l *logs, o store.OutboxItem, e *
 	case ofConnection[p.Code] || p.Class() == problem.Retry:
 		return errors.Join(err, d.stillQueued(o, err))
 	case p.Class() == problem.Reseal:
-		return errors.Join(d.stillQueued(o, err), d.reseal(ctx, o, e))
+		moved, failed := d.moved(ctx, e)
+		if !moved {
+			return errors.Join(err, failed, d.stillQueued(o, err))
+		}
+		return errors.Join(d.stillQueued(o, err), d.reseal(o, e))
 	}
 	r := api.RefusalOf(err)
 	if own, err := d.earlierAttempt(o, r); own || err != nil {
@@ -126,16 +129,19 @@ func (d *Desk) rejected(ctx context.Context, l *logs, o store.OutboxItem, r *api
 	})
 }
 
-// reseal makes a queued message anew under its id, with the register as it is
-// now. The earlier texts are kept. Locked, it waits to be unlocked. d.calls is
-// held.
-func (d *Desk) reseal(ctx context.Context, o store.OutboxItem, e *envelope.Envelope) error {
+// moved reports whether the register has grown since a message was sealed. Where
+// it has not, sealing anew would change nothing: the same bytes go again. d.calls
+// is held.
+func (d *Desk) moved(ctx context.Context, e *envelope.Envelope) (bool, error) {
 	if err := d.refresh(ctx); err != nil {
-		return err
+		return false, err
 	}
-	if d.logs.Load().register.Size() == e.AsOfRegister.Size {
-		return fmt.Errorf("seal message %s anew: the register has not moved since", o.ID)
-	}
+	return d.logs.Load().register.Size() > e.AsOfRegister.Size, nil
+}
+
+// reseal makes a queued message anew under its id, with the register as it is
+// now. The earlier texts are kept. Locked, it waits to be unlocked.
+func (d *Desk) reseal(o store.OutboxItem, e *envelope.Envelope) error {
 	err := d.withRing(func(ring *keys.Locked) error { return d.resealWith(ring, o, e) })
 	p, refused := problem.Of(err)
 	switch {

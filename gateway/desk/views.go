@@ -166,8 +166,8 @@ func unknown(err error, id signed.ID) error {
 func (d *Desk) item(tx *store.Tx, id signed.ID, message signed.Hash, note []byte, state store.State,
 	answered signed.Time, code problem.Code, detail string) (Item, error) {
 	h, err := parseHeader(note)
-	if err != nil {
-		return Item{}, err
+	if err != nil { // one damaged row doesn't hide the others
+		return Item{ID: id, State: string(state), Message: message, Waits: unreadable}, nil
 	}
 	facts, err := tx.Facts(message)
 	if err != nil {
