@@ -15,6 +15,7 @@ import (
 	"samband/gateway/envelope"
 	"samband/gateway/problem"
 	"samband/gateway/register"
+	"samband/gateway/seal"
 	"samband/gateway/signed"
 )
 
@@ -385,6 +386,102 @@ func TestMovedOnce(t *testing.T) {
 	if outState(t, se, id).Message != text {
 		t.Error("it was sealed anew")
 	}
+}
+
+// A rogue party signs its own entries, whatever they say.
+type rogue struct {
+	*stage
+	party []*signed.PrivateKey
+	desk  register.Desk // without its opening key
+}
+
+// admitRogue makes the party "no" with the desk "no.spoc", under an agreement with
+// Sweden.
+func (s *stage) admitRogue() *rogue {
+	s.t.Helper()
+	r := &rogue{stage: s, party: must(signed.GenerateKeys("no", signed.UseEntry))}
+	card := &register.PartyCard{Name: "no", Title: "Party no", Keys: signed.PublicKeys(r.party)}
+	s.edge.enter(must(s.founder().Sign(must(s.founder().DraftAdmit(card)))).Note)
+	r.desk = register.Desk{Address: "no.spoc", Directory: directory, DeskKeys: register.DeskKeys{
+		Message:     signed.PublicKeys(must(signed.GenerateKeys("no.spoc", signed.UseMessage))),
+		Consignment: signed.PublicKeys(must(signed.GenerateKeys("no.spoc", signed.UseConsignment))),
+		TLS:         signed.HashOf("tls"), Versions: []int64{1},
+	}}
+	r.open(trueKey())
+	a := must(s.party("se").Agreement(register.Agreement{
+		Title: "With a rogue", Parties: []string{"no"}, Types: []string{"INFO_REQUEST"},
+		Purposes: []string{"INVESTIGATE_CRIME"}, Ceiling: envelope.Unclassified,
+		From: signed.At(morning.AddDate(0, -6, 0)), Until: signed.At(morning.AddDate(1, 0, 0)),
+	}))
+	s.edge.enter(a.Note)
+	r.enter(&register.Accession{Link: r.link(), Agreement: a.Hash})
+	return r
+}
+
+func trueKey() string {
+	_, key, err := seal.NewOpeningKey()
+	must(0, err)
+	return key
+}
+
+func (r *rogue) link() register.Link {
+	previous, _ := r.edge.register.Previous("no")
+	return register.Link{Exchange: r.edge.register.Exchange(), Previous: previous, Signers: []string{"no"}}
+}
+
+func (r *rogue) enter(e register.Entry) {
+	r.t.Helper()
+	r.edge.enter(must(signed.Sign(e.Text(), r.party...)).Bytes())
+}
+
+// open names the desk's opening key, true or false.
+func (r *rogue) open(key string) {
+	r.t.Helper()
+	d := r.desk
+	d.Link, d.Opening = r.link(), key
+	r.enter(&d)
+}
+
+// A desk whose opening key is none gets nothing, and stops nobody else's mail:
+// what was queued to it waits and shows why, until its party enters a true one.
+func TestFalseOpeningKey(t *testing.T) {
+	s := newStage(t)
+	no := s.admitRogue()
+	se := s.unlocked("se.spoc")
+	s.ready(se)
+	to := func(desks ...signed.Address) desk.Draft {
+		draft := request(t)
+		draft.To = desks
+		return draft
+	}
+	s.edge.set(func() { s.edge.down = true })
+	waits, goes := send(t, se, to("no.spoc")), send(t, se, to("fi.spoc"))
+	no.open("age1pq1poison")
+	s.edge.set(func() { s.edge.down = false })
+	awaitOut(t, se, goes, "accepted")
+	await(t, se, "shown why", func() bool {
+		o := outState(t, se, waits)
+		return o.State == "queued" && o.Problem != nil && o.Problem.Code == problem.EntryInvalid
+	})
+
+	x := must(se.Explain(ctx, to("no.spoc", "fi.spoc")))
+	if p := x.Recipients[0].Problem; p == nil || p.Code != problem.EntryInvalid || x.Recipients[1].Problem != nil {
+		t.Errorf("explained as %+v", x.Recipients)
+	}
+	sending := must(se.Send(ctx, to("no.spoc", "fi.spoc")))
+	if len(sending.Messages) != 1 || len(sending.Blocked) != 1 || sending.Blocked[0].Problem.Code != problem.EntryInvalid {
+		t.Errorf("sent to both as %+v", sending)
+	}
+	before := len(must(se.Outbox(ctx, desk.Query{})))
+	if _, err := se.Send(ctx, to("no.spoc")); problem.CodeOf(err) != problem.EntryInvalid {
+		t.Errorf("sent to it alone: %v", err)
+	}
+	if after := len(must(se.Outbox(ctx, desk.Query{}))); after != before {
+		t.Errorf("a refused draft is stored: %d messages, before %d", after, before)
+	}
+
+	no.open(trueKey())
+	awaitOut(t, se, waits, "accepted")
 }
 
 // A peer sends under the id of a message that this desk sent: neither hides the

@@ -72,7 +72,7 @@ func (d *Desk) submit(ctx context.Context, id signed.ID) error {
 			return err
 		}
 		if moved {
-			return d.reseal(o, e)
+			return d.reseal(o, e, nil)
 		}
 	}
 	l := d.logs.Load()

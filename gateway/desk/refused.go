@@ -38,7 +38,7 @@ func (d *Desk) notAccepted(ctx context.Context, l *logs, o store.OutboxItem, e *
 		if !moved {
 			return errors.Join(err, failed, d.stillQueued(o, err))
 		}
-		return errors.Join(d.stillQueued(o, err), d.reseal(o, e))
+		return d.reseal(o, e, err)
 	}
 	r := api.RefusalOf(err)
 	if own, err := d.earlierAttempt(o, r); own || err != nil {
@@ -140,16 +140,20 @@ func (d *Desk) moved(ctx context.Context, e *envelope.Envelope) (bool, error) {
 }
 
 // reseal makes a queued message anew under its id, with the register as it is
-// now. The earlier texts are kept. Locked, it waits to be unlocked.
-func (d *Desk) reseal(o store.OutboxItem, e *envelope.Envelope) error {
+// now. The earlier texts are kept. Locked, it waits to be unlocked, and shows what
+// it was refused with. It waits too while the recipient's opening key is none:
+// the recipient's party may enter another.
+func (d *Desk) reseal(o store.OutboxItem, e *envelope.Envelope, refusal error) error {
 	err := d.withRing(func(ring *keys.Locked) error { return d.resealWith(ring, o, e) })
 	p, refused := problem.Of(err)
 	switch {
+	case err == nil:
+		return nil
 	case !refused:
-		return err
+		return errors.Join(err, d.stillQueued(o, refusal))
 	case p.Code == problem.DeskLocked:
-		return nil // the message keeps the code that it was refused with; unlocking wakes us
-	case p.Class() == problem.Final:
+		return d.stillQueued(o, refusal) // unlocking wakes us
+	case p.Code != problem.EntryInvalid && p.Class() == problem.Final:
 		defer d.touch()
 		return d.store.Update(func(tx *store.Tx) error {
 			if err := tx.SetOutbox(o.ID, store.Rejected, p.Code, p.Detail); err != nil {
@@ -158,7 +162,7 @@ func (d *Desk) reseal(o store.OutboxItem, e *envelope.Envelope) error {
 			return tx.Log(d.entry("rejected", "message "+o.ID.String(), p))
 		})
 	}
-	return err
+	return errors.Join(err, d.stillQueued(o, err))
 }
 
 func (d *Desk) resealWith(ring *keys.Locked, o store.OutboxItem, e *envelope.Envelope) error {
