@@ -388,6 +388,80 @@ func TestMovedOnce(t *testing.T) {
 	}
 }
 
+// twoFaced logs a refusal of an envelope, to bind it until a time, and accepts the
+// envelope all the same.
+func twoFaced(l line, h api.Heads, b []byte, until func(*envelope.Envelope) signed.Time) error {
+	l.e.mu.Lock()
+	defer l.e.mu.Unlock()
+	e := must(envelope.Parse(b))
+	v := l.e.record(auditlog.Record{
+		Kind: auditlog.Rejected, Caller: l.caller, TextHash: e.TextHash(), Code: problem.NoAgreement, Until: until(e),
+	}, l.e.register.Size())
+	must(l.e.accept(b, l.e.register.Size()))
+	c := l.e.catchup(h)
+	return &api.Refusal{Problem: problem.New(problem.NoAgreement, "says the broker"), Proof: l.e.prove(v), Catchup: &c}
+}
+
+// A logged refusal that binds nobody would let the broker deliver what it refused:
+// it ends nothing.
+func TestRefusalThatBindsNobody(t *testing.T) {
+	s := newStage(t)
+	lies := true
+	se := s.cheated(func(ctx context.Context, l line, h api.Heads, e []byte) (*api.SubmitAnswer, error) {
+		if lies {
+			lies = false
+			return nil, twoFaced(l, h, e, func(*envelope.Envelope) signed.Time { return signed.At(s.clock.now()) })
+		}
+		return l.Submit(ctx, h, e)
+	})
+	id := send(t, se, request(t))
+	awaitEvidence(t, se, "PROOF_INVALID")
+	awaitOut(t, se, id, "accepted")
+}
+
+// A broker logs a refusal that binds it, and delivers all the same: once the log
+// proves anything else of the message, that is what it shows, and the two
+// together are evidence.
+func TestRefusedAndDelivered(t *testing.T) {
+	for name, test := range map[string]struct {
+		deliver func(*stage)
+		state   string
+	}{
+		"consigned": {func(s *stage) { s.unlocked("fi.spoc") }, "handed-over"},
+		"asked for again": {func(s *stage) {
+			s.edge.set(func() {
+				s.edge.lie = func(_ signed.Address, answer any) {
+					if a, ok := answer.(*api.ProgressAnswer); ok {
+						m := s.edge.messages[0]
+						a.Again = []api.Again{{ID: m.ID, Message: m.TextHash()}}
+					}
+				}
+			})
+			s.edge.enter(must(s.party("fi").Revoke("fi.spoc", "locked", signed.Time{})).Note) // ends the poll
+		}, "accepted"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStage(t)
+			lies := true
+			se := s.cheated(func(ctx context.Context, l line, h api.Heads, e []byte) (*api.SubmitAnswer, error) {
+				if lies {
+					lies = false
+					return nil, twoFaced(l, h, e, func(e *envelope.Envelope) signed.Time { return e.Expires })
+				}
+				return l.Submit(ctx, h, e)
+			})
+			id := send(t, se, request(t))
+			awaitOut(t, se, id, "rejected")
+			test.deliver(s)
+			awaitOut(t, se, id, test.state)
+			awaitEvidence(t, se, "ALREADY_ENDED")
+			if v := must(se.Verify(ctx, id)); len(v.Faults) != 0 {
+				t.Errorf("faults: %+v", v.Faults)
+			}
+		})
+	}
+}
+
 // A rogue party signs its own entries, whatever they say.
 type rogue struct {
 	*stage

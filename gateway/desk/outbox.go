@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"samband/gateway/api"
 	"samband/gateway/auditlog"
@@ -82,24 +83,34 @@ func (d *Desk) submit(ctx context.Context, id signed.ID) error {
 	if err != nil {
 		return d.notAccepted(ctx, l, o, e, err)
 	}
+	return d.admitted(ctx, l, begin, o, e, answer)
+}
+
+// admitted takes in the answer to a submission that began at a time. d.calls is
+// held.
+func (d *Desk) admitted(ctx context.Context, l *logs, begin time.Time, o store.OutboxItem, e *envelope.Envelope, answer *api.SubmitAnswer) error {
 	next, err := d.learn(ctx, l, &answer.Catchup)
 	if err != nil {
 		return errors.Join(err, d.stillQueued(o, err))
 	}
+	message := e.TextHash()
 	r, err := d.accepted(next, e, answer.Acceptance)
 	if err != nil {
-		d.accuse(err, "message "+o.Message.String(), exhibits{
+		d.accuse(err, "message "+message.String(), exhibits{
 			"envelope": e.Bytes(), "acceptance": []byte(answer.Acceptance), "checkpoint": next.audit,
 		})
 		return errors.Join(err, d.take(next, nothing), d.stillQueued(o, err))
 	}
-	facts := []store.Fact{factOf(o.Message, r, nil, answer.Acceptance)}
+	facts := []store.Fact{factOf(message, r, nil, answer.Acceptance)}
+	if err := d.refusedBefore(facts[0]); err != nil {
+		return err
+	}
 	d.compareClocks(begin, l, facts[0])
 	for _, f := range []*api.Fact{answer.Consigned, answer.End} {
 		if f == nil {
 			continue
 		}
-		fact, err := d.believe(next, &e.Header, o.Message, f)
+		fact, err := d.believe(next, &e.Header, message, f)
 		if errors.Is(err, errNoNote) {
 			continue
 		}
@@ -169,7 +180,10 @@ func (d *Desk) believe(next *lesson, h *envelope.Header, message signed.Hash, f 
 	if err == nil {
 		err = d.onlyEnd(fact)
 	}
-	if err != nil && !errors.Is(err, errNoNote) {
+	if err == nil {
+		return fact, d.refusedBefore(fact)
+	}
+	if !errors.Is(err, errNoNote) {
 		d.accuse(err, "message "+message.String(), exhibits{
 			"event": []byte(f.Event), "note": f.Note, "proof": []byte(f.Proof), "checkpoint": next.audit,
 		})
@@ -178,6 +192,8 @@ func (d *Desk) believe(next *lesson, h *envelope.Header, message signed.Hash, f 
 }
 
 // onlyEnd refuses a second end, and an expiry or withdrawal of what is consigned.
+// A refusal by the broker is none here: what the log says of the message beside
+// it is so.
 func (d *Desk) onlyEnd(f store.Fact) error {
 	var known []store.Fact
 	err := d.store.View(func(tx *store.Tx) (err error) {
@@ -188,6 +204,9 @@ func (d *Desk) onlyEnd(f store.Fact) error {
 		return err
 	}
 	for _, k := range known {
+		if k.Event == string(auditlog.Rejected) {
+			continue
+		}
 		ended := store.State(k.Event).Ended() && store.State(f.Event).Ended() && k.Event != f.Event
 		if ended || contrary(k.Event, f.Event) || contrary(f.Event, k.Event) {
 			return problem.New(problem.AlreadyEnded, "the log says %s, and before it said %s", f.Event, k.Event)
@@ -236,7 +255,7 @@ func (d *Desk) advance(tx *store.Tx, id signed.ID, facts []store.Fact) error {
 // stillQueued shows what a queued message waits for.
 func (d *Desk) stillQueued(o store.OutboxItem, err error) error {
 	p, ok := problem.Of(err)
-	if !ok || p.Code == o.Code {
+	if !ok || p.Code == o.Code || o.State != store.Queued {
 		return nil
 	}
 	defer d.touch()

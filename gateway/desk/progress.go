@@ -142,10 +142,14 @@ func (d *Desk) sendAgain(ctx context.Context, again []api.Again) error {
 }
 
 func (d *Desk) sendOneAgain(ctx context.Context, a api.Again) error {
+	var o store.OutboxItem
 	var b []byte
 	err := d.store.View(func(tx *store.Tx) error {
 		id, err := tx.AttemptOf(a.Message)
 		if err != nil || id != a.ID {
+			return err
+		}
+		if o, err = tx.Outbox(id); err != nil {
 			return err
 		}
 		b, err = tx.Envelope(a.Message)
@@ -157,18 +161,16 @@ func (d *Desk) sendOneAgain(ctx context.Context, a api.Again) error {
 	if err != nil {
 		return err
 	}
-	if _, err := parseStored(b, a.Message); err != nil {
+	e, err := parseStored(b, a.Message)
+	if err != nil {
 		return err
 	}
 	d.log.Info("sent again, as the broker asked", "id", a.ID)
-	answer, err := d.broker.Submit(ctx, d.logs.Load().heads(), b)
+	l, begin := d.logs.Load(), d.now()
+	answer, err := d.broker.Submit(ctx, l.heads(), b)
 	d.heard(err)
 	if err != nil {
 		return err
 	}
-	next, err := d.learn(ctx, d.logs.Load(), &answer.Catchup)
-	if err != nil {
-		return err
-	}
-	return d.take(next, nothing)
+	return d.admitted(ctx, l, begin, o, e, answer)
 }

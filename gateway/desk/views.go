@@ -184,7 +184,7 @@ func (d *Desk) item(tx *store.Tx, id signed.ID, message signed.Hash, note []byte
 			i.Accepted = f.Time
 		case f.Event == string(auditlog.Consigned):
 			i.Consigned = f.Time
-		case store.State(f.Event).Ended():
+		case f.Event == string(state) && state.Ended():
 			i.Ended = f.Time
 		}
 	}
