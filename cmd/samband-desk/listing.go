@@ -118,10 +118,11 @@ func showOutbox(w io.Writer, items []desk.OutboxItem) {
 	}
 	table(w, "ID STATE TO TYPE ACCEPTED CLOCK SUBJECT", rows)
 	for _, i := range items {
-		if i.Problem != nil {
-			fmt.Fprintf(w, "\n%s to %s is %s\n", i.ID, i.To, i.State)
-			showProblem(w, "  ", i.Problem)
+		if i.Problem == nil && i.Waits == "" {
+			continue
 		}
+		fmt.Fprintf(w, "\n%s to %s is %s %s\n", i.ID, i.To, i.State, clean(i.Waits))
+		showProblem(w, "  ", i.Problem)
 	}
 }
 

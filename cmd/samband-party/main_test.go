@@ -15,6 +15,7 @@ import (
 	"samband/gateway/auditlog"
 	"samband/gateway/auditlog/tree"
 	"samband/gateway/register"
+	"samband/gateway/seal"
 	"samband/gateway/signed"
 )
 
@@ -66,11 +67,13 @@ func deskRequest(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	der, err := certs.MarshalPublicKey(&key.PublicKey)
 	ts.Check(err)
+	_, opening, err := seal.NewOpeningKey()
+	ts.Check(err)
 	card, err := register.SignCard(&register.Request{
 		Exchange: fed.Hash(), Address: signed.Address(args[1]),
 		DeskKeys: register.DeskKeys{
 			Message: signed.PublicKeys(message), Consignment: signed.PublicKeys(receipts),
-			Opening: fmt.Sprintf("age1pq1%x", receipts[0].Public.Bytes), Versions: []int64{1},
+			Opening: opening, Versions: []int64{1},
 		},
 		TLS: der,
 	}, append(message, receipts...)...)

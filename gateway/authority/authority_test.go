@@ -6,7 +6,6 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -118,6 +117,15 @@ func (s *story) admit(party, title string) (*Party, *CA) {
 
 func request(t *testing.T, exchange signed.Hash, addr signed.Address) []byte {
 	t.Helper()
+	_, opening, err := seal.NewOpeningKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return requestWith(t, exchange, addr, opening)
+}
+
+func requestWith(t *testing.T, exchange signed.Hash, addr signed.Address, opening string) []byte {
+	t.Helper()
 	message := must[[]*signed.PrivateKey](t)(signed.GenerateKeys(string(addr), signed.UseMessage))
 	receipts := must[[]*signed.PrivateKey](t)(signed.GenerateKeys(string(addr), signed.UseConsignment))
 	key, err := certs.NewKey()
@@ -128,7 +136,7 @@ func request(t *testing.T, exchange signed.Hash, addr signed.Address) []byte {
 		Exchange: exchange, Address: addr,
 		DeskKeys: register.DeskKeys{
 			Message: signed.PublicKeys(message), Consignment: signed.PublicKeys(receipts),
-			Opening: "age1pq1" + strings.ToLower(signed.EncodeBytes(receipts[0].Public.Bytes)), Versions: []int64{1},
+			Opening: opening, Versions: []int64{1},
 		},
 		TLS: must[[]byte](t)(certs.MarshalPublicKey(&key.PublicKey)),
 	}
@@ -275,6 +283,10 @@ func TestPartyRefuses(t *testing.T) {
 		},
 		"desk of another party": func() error {
 			_, err := fi.Desk(request(t, exchange, "se.spoc"), directory)
+			return err
+		},
+		"opening key that is none": func() error {
+			_, err := fi.Desk(requestWith(t, exchange, "fi.spoc", "age1pq1poison"), directory)
 			return err
 		},
 		"certificate for another party's desk": func() error {

@@ -8,6 +8,7 @@ import (
 
 	"samband/gateway/problem"
 	"samband/gateway/register"
+	"samband/gateway/seal"
 	"samband/gateway/signed"
 )
 
@@ -87,7 +88,8 @@ func (p *Party) CA(ca *CA) (*Made, error) {
 }
 
 // Desk makes the entry of a desk from its request and its place in the
-// directory.
+// directory. An opening key that nobody could seal to is refused here: the
+// register takes any.
 func (p *Party) Desk(request []byte, directory register.Directory) (*Made, error) {
 	c, err := register.ParseRequest(request)
 	if err != nil {
@@ -102,6 +104,9 @@ func (p *Party) Desk(request []byte, directory register.Directory) (*Made, error
 	}
 	if c.Address.Party() != p.Name {
 		return nil, problem.New(problem.NotEntitled, "%s is not a desk of %s", c.Address, p.Name)
+	}
+	if err := seal.CheckRecipient(c.Opening); err != nil {
+		return nil, err
 	}
 	return p.enter(func(l register.Link) register.Entry {
 		return &register.Desk{Link: l, Address: c.Address, Directory: directory, DeskKeys: c.DeskKeys}

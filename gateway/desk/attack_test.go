@@ -15,6 +15,7 @@ import (
 	"samband/gateway/envelope"
 	"samband/gateway/problem"
 	"samband/gateway/register"
+	"samband/gateway/seal"
 	"samband/gateway/signed"
 )
 
@@ -326,6 +327,235 @@ func (b endless) Register(ctx context.Context, h api.Heads, from int64, _ int) (
 		b.e.t.Errorf("the desk asks for entry %d, after one that was to be refused", from)
 	}
 	return b.line.Register(ctx, h, min(from, last), 1)
+}
+
+// A crook is an edge whose submissions the test answers.
+type crook struct {
+	line
+	submit func(context.Context, line, api.Heads, []byte) (*api.SubmitAnswer, error)
+}
+
+func (b crook) Submit(ctx context.Context, h api.Heads, e []byte) (*api.SubmitAnswer, error) {
+	return b.submit(ctx, b.line, h, e)
+}
+
+// cheated runs Sweden's desk, unlocked, with a crook for a broker.
+func (s *stage) cheated(submit func(context.Context, line, api.Heads, []byte) (*api.SubmitAnswer, error)) *desk.Desk {
+	s.t.Helper()
+	se, _ := s.startTo("se.spoc", crook{line{s.edge, "se.spoc"}, submit})
+	s.unlock(se)
+	s.ready(se)
+	return se
+}
+
+// A message that is refused again and again doesn't hold up the next.
+func TestOneRefused(t *testing.T) {
+	s := newStage(t)
+	var first []byte
+	se := s.cheated(func(ctx context.Context, l line, h api.Heads, e []byte) (*api.SubmitAnswer, error) {
+		if first == nil {
+			first = e
+		}
+		if string(e) == string(first) {
+			return nil, problem.New(problem.Internal, "of this one text")
+		}
+		return l.Submit(ctx, h, e)
+	})
+	stays, goes := send(t, se, request(t)), send(t, se, request(t))
+	awaitOut(t, se, goes, "accepted")
+	if o := outState(t, se, stays); o.State != "queued" || o.Problem == nil || o.Problem.Code != problem.Internal {
+		t.Errorf("the first is %s with %+v", o.State, o.Problem)
+	}
+}
+
+// A broker says that the register has moved, once, and it has not: the same bytes
+// go again.
+func TestMovedOnce(t *testing.T) {
+	s := newStage(t)
+	moved := false
+	se := s.cheated(func(ctx context.Context, l line, h api.Heads, e []byte) (*api.SubmitAnswer, error) {
+		if !moved {
+			moved = true
+			return nil, problem.New(problem.RegisterMoved, "says the broker")
+		}
+		return l.Submit(ctx, h, e)
+	})
+	id := send(t, se, request(t))
+	text := outState(t, se, id).Message
+	awaitOut(t, se, id, "accepted")
+	if outState(t, se, id).Message != text {
+		t.Error("it was sealed anew")
+	}
+}
+
+// twoFaced logs a refusal of an envelope, to bind it until a time, and accepts the
+// envelope all the same.
+func twoFaced(l line, h api.Heads, b []byte, until func(*envelope.Envelope) signed.Time) error {
+	l.e.mu.Lock()
+	defer l.e.mu.Unlock()
+	e := must(envelope.Parse(b))
+	v := l.e.record(auditlog.Record{
+		Kind: auditlog.Rejected, Caller: l.caller, TextHash: e.TextHash(), Code: problem.NoAgreement, Until: until(e),
+	}, l.e.register.Size())
+	must(l.e.accept(b, l.e.register.Size()))
+	c := l.e.catchup(h)
+	return &api.Refusal{Problem: problem.New(problem.NoAgreement, "says the broker"), Proof: l.e.prove(v), Catchup: &c}
+}
+
+// A logged refusal that binds nobody would let the broker deliver what it refused:
+// it ends nothing.
+func TestRefusalThatBindsNobody(t *testing.T) {
+	s := newStage(t)
+	lies := true
+	se := s.cheated(func(ctx context.Context, l line, h api.Heads, e []byte) (*api.SubmitAnswer, error) {
+		if lies {
+			lies = false
+			return nil, twoFaced(l, h, e, func(*envelope.Envelope) signed.Time { return signed.At(s.clock.now()) })
+		}
+		return l.Submit(ctx, h, e)
+	})
+	id := send(t, se, request(t))
+	awaitEvidence(t, se, "PROOF_INVALID")
+	awaitOut(t, se, id, "accepted")
+}
+
+// A broker logs a refusal that binds it, and delivers all the same: once the log
+// proves anything else of the message, that is what it shows, and the two
+// together are evidence.
+func TestRefusedAndDelivered(t *testing.T) {
+	for name, test := range map[string]struct {
+		deliver func(*stage)
+		state   string
+	}{
+		"consigned": {func(s *stage) { s.unlocked("fi.spoc") }, "handed-over"},
+		"asked for again": {func(s *stage) {
+			s.edge.set(func() {
+				s.edge.lie = func(_ signed.Address, answer any) {
+					if a, ok := answer.(*api.ProgressAnswer); ok {
+						m := s.edge.messages[0]
+						a.Again = []api.Again{{ID: m.ID, Message: m.TextHash()}}
+					}
+				}
+			})
+			s.edge.enter(must(s.party("fi").Revoke("fi.spoc", "locked", signed.Time{})).Note) // ends the poll
+		}, "accepted"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStage(t)
+			lies := true
+			se := s.cheated(func(ctx context.Context, l line, h api.Heads, e []byte) (*api.SubmitAnswer, error) {
+				if lies {
+					lies = false
+					return nil, twoFaced(l, h, e, func(e *envelope.Envelope) signed.Time { return e.Expires })
+				}
+				return l.Submit(ctx, h, e)
+			})
+			id := send(t, se, request(t))
+			awaitOut(t, se, id, "rejected")
+			test.deliver(s)
+			awaitOut(t, se, id, test.state)
+			awaitEvidence(t, se, "ALREADY_ENDED")
+			if v := must(se.Verify(ctx, id)); len(v.Faults) != 0 {
+				t.Errorf("faults: %+v", v.Faults)
+			}
+		})
+	}
+}
+
+// A rogue party signs its own entries, whatever they say.
+type rogue struct {
+	*stage
+	party []*signed.PrivateKey
+	desk  register.Desk // without its opening key
+}
+
+// admitRogue makes the party "no" with the desk "no.spoc", under an agreement with
+// Sweden.
+func (s *stage) admitRogue() *rogue {
+	s.t.Helper()
+	r := &rogue{stage: s, party: must(signed.GenerateKeys("no", signed.UseEntry))}
+	card := &register.PartyCard{Name: "no", Title: "Party no", Keys: signed.PublicKeys(r.party)}
+	s.edge.enter(must(s.founder().Sign(must(s.founder().DraftAdmit(card)))).Note)
+	r.desk = register.Desk{Address: "no.spoc", Directory: directory, DeskKeys: register.DeskKeys{
+		Message:     signed.PublicKeys(must(signed.GenerateKeys("no.spoc", signed.UseMessage))),
+		Consignment: signed.PublicKeys(must(signed.GenerateKeys("no.spoc", signed.UseConsignment))),
+		TLS:         signed.HashOf("tls"), Versions: []int64{1},
+	}}
+	r.open(trueKey())
+	a := must(s.party("se").Agreement(register.Agreement{
+		Title: "With a rogue", Parties: []string{"no"}, Types: []string{"INFO_REQUEST"},
+		Purposes: []string{"INVESTIGATE_CRIME"}, Ceiling: envelope.Unclassified,
+		From: signed.At(morning.AddDate(0, -6, 0)), Until: signed.At(morning.AddDate(1, 0, 0)),
+	}))
+	s.edge.enter(a.Note)
+	r.enter(&register.Accession{Link: r.link(), Agreement: a.Hash})
+	return r
+}
+
+func trueKey() string {
+	_, key, err := seal.NewOpeningKey()
+	must(0, err)
+	return key
+}
+
+func (r *rogue) link() register.Link {
+	previous, _ := r.edge.register.Previous("no")
+	return register.Link{Exchange: r.edge.register.Exchange(), Previous: previous, Signers: []string{"no"}}
+}
+
+func (r *rogue) enter(e register.Entry) {
+	r.t.Helper()
+	r.edge.enter(must(signed.Sign(e.Text(), r.party...)).Bytes())
+}
+
+// open names the desk's opening key, true or false.
+func (r *rogue) open(key string) {
+	r.t.Helper()
+	d := r.desk
+	d.Link, d.Opening = r.link(), key
+	r.enter(&d)
+}
+
+// A desk whose opening key is none gets nothing, and stops nobody else's mail:
+// what was queued to it waits and shows why, until its party enters a true one.
+func TestFalseOpeningKey(t *testing.T) {
+	s := newStage(t)
+	no := s.admitRogue()
+	se := s.unlocked("se.spoc")
+	s.ready(se)
+	to := func(desks ...signed.Address) desk.Draft {
+		draft := request(t)
+		draft.To = desks
+		return draft
+	}
+	s.edge.set(func() { s.edge.down = true })
+	waits, goes := send(t, se, to("no.spoc")), send(t, se, to("fi.spoc"))
+	no.open("age1pq1poison")
+	s.edge.set(func() { s.edge.down = false })
+	awaitOut(t, se, goes, "accepted")
+	await(t, se, "shown why", func() bool {
+		o := outState(t, se, waits)
+		return o.State == "queued" && o.Problem != nil && o.Problem.Code == problem.EntryInvalid
+	})
+
+	x := must(se.Explain(ctx, to("no.spoc", "fi.spoc")))
+	if p := x.Recipients[0].Problem; p == nil || p.Code != problem.EntryInvalid || x.Recipients[1].Problem != nil {
+		t.Errorf("explained as %+v", x.Recipients)
+	}
+	sending := must(se.Send(ctx, to("no.spoc", "fi.spoc")))
+	if len(sending.Messages) != 1 || len(sending.Blocked) != 1 || sending.Blocked[0].Problem.Code != problem.EntryInvalid {
+		t.Errorf("sent to both as %+v", sending)
+	}
+	before := len(must(se.Outbox(ctx, desk.Query{})))
+	if _, err := se.Send(ctx, to("no.spoc")); problem.CodeOf(err) != problem.EntryInvalid {
+		t.Errorf("sent to it alone: %v", err)
+	}
+	if after := len(must(se.Outbox(ctx, desk.Query{}))); after != before {
+		t.Errorf("a refused draft is stored: %d messages, before %d", after, before)
+	}
+
+	no.open(trueKey())
+	awaitOut(t, se, waits, "accepted")
 }
 
 // A peer sends under the id of a message that this desk sent: neither hides the

@@ -199,9 +199,12 @@ func newStage(t *testing.T) *stage {
 // open opens a desk without running it.
 func (s *stage) open(addr signed.Address) *desk.Desk {
 	s.t.Helper()
-	d, err := desk.New(desk.Config{
-		Dir: s.desk(addr), Broker: s.edge.as(addr), Now: s.clock.now, Retry: time.Millisecond,
-	})
+	return s.openTo(addr, s.edge.as(addr))
+}
+
+func (s *stage) openTo(addr signed.Address, b desk.Broker) *desk.Desk {
+	s.t.Helper()
+	d, err := desk.New(desk.Config{Dir: s.desk(addr), Broker: b, Now: s.clock.now, Retry: time.Millisecond})
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -211,7 +214,13 @@ func (s *stage) open(addr signed.Address) *desk.Desk {
 // start runs a desk until the test ends; stop ends it sooner.
 func (s *stage) start(addr signed.Address) (d *desk.Desk, stop func()) {
 	s.t.Helper()
-	d = s.open(addr)
+	return s.startTo(addr, s.edge.as(addr))
+}
+
+// startTo is start with a broker of the test's own.
+func (s *stage) startTo(addr signed.Address, b desk.Broker) (d *desk.Desk, stop func()) {
+	s.t.Helper()
+	d = s.openTo(addr, b)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- d.Run(ctx) }()

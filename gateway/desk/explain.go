@@ -6,6 +6,7 @@ import (
 	"samband/gateway/envelope"
 	"samband/gateway/problem"
 	"samband/gateway/register"
+	"samband/gateway/seal"
 	"samband/gateway/signed"
 )
 
@@ -98,7 +99,8 @@ func (d *Desk) explain(draft Draft) (*Explanation, error) {
 func (d *Desk) recipient(l *logs, q register.Question, named signed.Hash) Recipient {
 	now := signed.At(d.now())
 	r := Recipient{Address: q.To}
-	if to, ok := l.view().Desk(q.To); ok {
+	to, ok := l.view().Desk(q.To)
+	if ok {
 		r.Title, r.Hours, r.Telephone, r.Languages = to.Title, to.Hours, to.Telephone, to.Languages
 	}
 	x := l.view().Explain(q, now)
@@ -115,6 +117,9 @@ func (d *Desk) recipient(l *logs, q register.Question, named signed.Hash) Recipi
 	if r.Problem == nil {
 		_, err := chooseAgreement(l, q, named, now)
 		r.Problem = problemIn(err)
+	}
+	if r.Problem == nil && ok {
+		r.Problem = problemIn(seal.CheckRecipient(to.Opening))
 	}
 	return r
 }

@@ -192,6 +192,50 @@ func TestLacksKey(t *testing.T) {
 	})
 }
 
+// damage bends what a desk holds of its first message, in a table's own order.
+func (s *stage) damage(addr signed.Address, table string) {
+	s.t.Helper()
+	db := must(sql.Open("sqlite", filepath.Join(s.desk(addr), "desk.db")))
+	defer db.Close()
+	must(db.Exec(`UPDATE messages SET sealed = zeroblob(length(sealed))
+		WHERE message = (SELECT message FROM ` + table + ` ORDER BY seq LIMIT 1)`))
+}
+
+// A message that the disk has bent is shown, refused by nobody, and holds up no
+// other: of those received, and of those to be sent.
+func TestDamaged(t *testing.T) {
+	s := newStage(t)
+	se, stop := s.start("se.spoc")
+	s.unlock(se)
+	s.ready(se)
+	_, stopFi := s.start("fi.spoc")
+	bent, whole := send(t, se, request(t)), send(t, se, request(t))
+	awaitOut(t, se, bent, "consigned")
+	awaitOut(t, se, whole, "consigned")
+	stopFi()
+	s.damage("fi.spoc", "inbox")
+	fi := s.unlocked("fi.spoc")
+	awaitIn(t, fi, whole, "handed-over")
+	await(t, fi, "shown", func() bool {
+		i := must(fi.Inbox(ctx, desk.Query{ID: bent}))[0]
+		return i.State == "consigned" && strings.Contains(i.Waits, "can't read")
+	})
+
+	stop()
+	db := must(sql.Open("sqlite", filepath.Join(s.desk("se.spoc"), "desk.db")))
+	must(db.Exec(`DELETE FROM facts`))
+	must(0, db.Close())
+	s.damage("se.spoc", "outbox")
+	s.edge.set(func() { s.edge.down = true })
+	se = s.unlocked("se.spoc")
+	next := send(t, se, request(t))
+	s.edge.set(func() { s.edge.down = false })
+	awaitOut(t, se, next, "handed-over")
+	if o := outState(t, se, bent); o.State != "consigned" || !strings.Contains(o.Waits, "can't read") {
+		t.Errorf("the damaged one is %s: %s", o.State, o.Waits)
+	}
+}
+
 // A withdrawal of an accepted message, one of a message that never left, and one
 // that comes too late.
 func TestWithdraw(t *testing.T) {

@@ -87,13 +87,15 @@ var (
 		"Breaches by the broker of which this desk keeps evidence.", []string{"code"}, nil)
 	keyMissing = prometheus.NewDesc("samband_opening_key_missing_messages",
 		"Consigned messages sealed to an opening key that the ring lacks.", nil, nil)
+	unreadableMessages = prometheus.NewDesc("samband_unreadable_messages",
+		"Messages that wait because this desk can't read them: damaged, or of a type that its program lacks.", nil, nil)
 	certificateExpiry = prometheus.NewDesc("samband_certificate_expiry_timestamp_seconds",
 		"When a certificate of this desk expires.", []string{"use"}, nil)
 )
 
 // Describe is of prometheus.Collector.
 func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{outboxMessages, inboxMessages, requestsOverdue, answersTotal, evidenceTotal, keyMissing, certificateExpiry} {
+	for _, d := range []*prometheus.Desc{outboxMessages, inboxMessages, requestsOverdue, answersTotal, evidenceTotal, keyMissing, unreadableMessages, certificateExpiry} {
 		ch <- d
 	}
 }
@@ -124,6 +126,7 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(evidenceTotal, prometheus.CounterValue, float64(n), string(code))
 	}
 	gauge(keyMissing, c.keyMissing)
+	gauge(unreadableMessages, c.unreadable)
 	if cert, err := m.desk.dir.readCertificate(); err == nil {
 		ch <- prometheus.MustNewConstMetric(certificateExpiry, prometheus.GaugeValue, float64(cert.NotAfter.Unix()), "tls")
 	}
@@ -135,6 +138,7 @@ type counts struct {
 	evidence      map[problem.Code]int
 	duties        map[string]*duty
 	keyMissing    int
+	unreadable    int
 }
 
 // A duty is how this desk keeps the deadlines of one class.
@@ -171,6 +175,13 @@ func (m *metrics) count() (*counts, error) {
 		if c.keyMissing, err = tx.CountWaiting(lacksKey); err != nil {
 			return err
 		}
+		for _, why := range []string{lacksType, unreadable} {
+			n, err := tx.CountWaiting(why)
+			if err != nil {
+				return err
+			}
+			c.unreadable += n
+		}
 		return m.desk.duties(tx, c.duties)
 	})
 }
@@ -189,7 +200,7 @@ func (d *Desk) duties(tx *store.Tx, by map[string]*duty) error {
 		for _, i := range items {
 			r, err := receivedRequest(i)
 			if err != nil {
-				return err
+				continue // damaged: nobody can tell its clock, and it is shown as such
 			}
 			at, err := d.clockOf(tx, r)
 			if err != nil {

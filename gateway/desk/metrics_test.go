@@ -28,6 +28,7 @@ func TestMetrics(t *testing.T) {
 		"samband_answers_total":                         6,
 		"samband_evidence_total":                        len(accusing),
 		"samband_opening_key_missing_messages":          1,
+		"samband_unreadable_messages":                   1,
 		"samband_audit_last_verified_timestamp_seconds": 1,
 		"samband_audit_verification_failures_total":     1,
 		"samband_clock_offset_seconds":                  1,

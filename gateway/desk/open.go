@@ -16,7 +16,8 @@ import (
 )
 
 // openConsigned opens what is consigned, oldest first, once the desk is
-// unlocked. A message that this desk can't judge yet stays where it is.
+// unlocked. A message that this desk can't judge yet, or holds damaged, stays
+// where it is and doesn't hold up the others.
 func (d *Desk) openConsigned(context.Context) error {
 	if d.Locked() {
 		return nil
@@ -29,16 +30,17 @@ func (d *Desk) openConsigned(context.Context) error {
 	if err != nil {
 		return err
 	}
+	var errs []error
 	for _, i := range waiting {
 		err := d.withRing(func(ring *keys.Locked) error { return d.openItem(ring, i) })
 		if p, ok := problem.Of(err); ok && p.Code == problem.DeskLocked {
 			return nil
 		}
 		if err != nil {
-			return fmt.Errorf("open message %s: %w", i.ID, err)
+			errs = append(errs, fmt.Errorf("open message %s: %w", i.ID, err), d.stuck(i, unreadable))
 		}
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // What keeps a consigned message from being judged, in its item's detail. The
@@ -46,6 +48,9 @@ func (d *Desk) openConsigned(context.Context) error {
 const (
 	lacksKey  = "this desk's ring lacks the opening key that the header names"
 	lacksType = "this desk's program lacks the message's type"
+
+	// Of the outbox too.
+	unreadable = "this desk can't read what it holds of the message; its program's log says why"
 )
 
 // openItem opens and judges one message. Its new state, its wrapped file key and
@@ -122,7 +127,7 @@ func (d *Desk) consigned(i store.InboxItem) (e *envelope.Envelope, accepted stor
 	if err != nil {
 		return nil, accepted, err
 	}
-	e, err = envelope.Parse(b)
+	e, err = parseStored(b, i.Message)
 	return e, accepted, err
 }
 

@@ -3,6 +3,8 @@ package desk
 import (
 	"context"
 	"errors"
+	"fmt"
+	"time"
 
 	"samband/gateway/api"
 	"samband/gateway/auditlog"
@@ -12,8 +14,9 @@ import (
 	"samband/gateway/signed"
 )
 
-// sendQueued submits what has no proof of acceptance yet, oldest first. What the broker can't take
-// now stops the round: the rest would fare no better.
+// sendQueued submits what has no proof of acceptance yet, oldest first. What is
+// refused, or lies here damaged, doesn't hold up the others; a broker that takes
+// nothing now does: the rest would fare no better.
 func (d *Desk) sendQueued(ctx context.Context) error {
 	var queued []store.OutboxItem
 	err := d.store.View(func(tx *store.Tx) (err error) {
@@ -23,24 +26,55 @@ func (d *Desk) sendQueued(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	var errs []error
 	for _, o := range queued {
-		if err := d.submit(ctx, o.ID); err != nil {
-			return err
+		err := d.submit(ctx, o.ID)
+		if takesNothing(err) || ctx.Err() != nil {
+			return errors.Join(err, errors.Join(errs...))
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("submit message %s: %w", o.ID, err))
 		}
 	}
-	return nil
+	return errors.Join(errs...)
+}
+
+// ofBroker are codes that a broker says to whatever it is sent. BROKER_BUSY is
+// none: of a text that expires while its clock is in doubt it says that too.
+var ofBroker = map[problem.Code]bool{
+	problem.BudgetExhausted: true,
+	problem.StoreFull:       true,
+	problem.BrokerStopped:   true,
+	problem.HeadAhead:       true,
+	problem.HeadContradicts: true,
+}
+
+// takesNothing reports whether a submission failed as every other would now.
+func takesNothing(err error) bool {
+	p, ok := problem.Of(err)
+	return errors.Is(err, api.ErrUnreachable) || ok && (ofBroker[p.Code] || ofConnection[p.Code])
 }
 
 // submit sends one message, the same bytes each time, and takes in the answer.
 func (d *Desk) submit(ctx context.Context, id signed.ID) error {
 	d.calls.Lock()
 	defer d.calls.Unlock()
-	o, e, err := d.attempt(id)
-	if err != nil || e == nil {
+	o, b, err := d.attempt(id)
+	if err != nil || b == nil {
 		return err
 	}
+	e, err := parseStored(b, o.Message)
+	if err != nil {
+		return errors.Join(err, d.unsendable(o))
+	}
 	if classOf(o.Code) == problem.Reseal {
-		return d.reseal(ctx, o, e)
+		moved, err := d.moved(ctx, e)
+		if err != nil {
+			return err
+		}
+		if moved {
+			return d.reseal(o, e, nil)
+		}
 	}
 	l := d.logs.Load()
 	begin := d.now()
@@ -49,24 +83,34 @@ func (d *Desk) submit(ctx context.Context, id signed.ID) error {
 	if err != nil {
 		return d.notAccepted(ctx, l, o, e, err)
 	}
+	return d.admitted(ctx, l, begin, o, e, answer)
+}
+
+// admitted takes in the answer to a submission that began at a time. d.calls is
+// held.
+func (d *Desk) admitted(ctx context.Context, l *logs, begin time.Time, o store.OutboxItem, e *envelope.Envelope, answer *api.SubmitAnswer) error {
 	next, err := d.learn(ctx, l, &answer.Catchup)
 	if err != nil {
 		return errors.Join(err, d.stillQueued(o, err))
 	}
+	message := e.TextHash()
 	r, err := d.accepted(next, e, answer.Acceptance)
 	if err != nil {
-		d.accuse(err, "message "+o.Message.String(), exhibits{
+		d.accuse(err, "message "+message.String(), exhibits{
 			"envelope": e.Bytes(), "acceptance": []byte(answer.Acceptance), "checkpoint": next.audit,
 		})
 		return errors.Join(err, d.take(next, nothing), d.stillQueued(o, err))
 	}
-	facts := []store.Fact{factOf(o.Message, r, nil, answer.Acceptance)}
+	facts := []store.Fact{factOf(message, r, nil, answer.Acceptance)}
+	if err := d.refusedBefore(facts[0]); err != nil {
+		return err
+	}
 	d.compareClocks(begin, l, facts[0])
 	for _, f := range []*api.Fact{answer.Consigned, answer.End} {
 		if f == nil {
 			continue
 		}
-		fact, err := d.believe(next, &e.Header, o.Message, f)
+		fact, err := d.believe(next, &e.Header, message, f)
 		if errors.Is(err, errNoNote) {
 			continue
 		}
@@ -85,10 +129,9 @@ func classOf(code problem.Code) problem.Class {
 	return row.Class
 }
 
-// attempt reads a message that has no acceptance yet, and its bytes. No envelope:
+// attempt reads a message that has no acceptance yet, and its bytes. No bytes:
 // another call was quicker, or the message is being withdrawn.
-func (d *Desk) attempt(id signed.ID) (o store.OutboxItem, e *envelope.Envelope, err error) {
-	var b []byte
+func (d *Desk) attempt(id signed.ID) (o store.OutboxItem, b []byte, err error) {
 	err = d.store.View(func(tx *store.Tx) (err error) {
 		if o, err = tx.Outbox(id); err != nil || o.State == store.Withdrawn || o.State == store.Rejected {
 			return err
@@ -104,11 +147,31 @@ func (d *Desk) attempt(id signed.ID) (o store.OutboxItem, e *envelope.Envelope, 
 		b, err = tx.Envelope(o.Message)
 		return err
 	})
-	if err != nil || b == nil {
-		return o, nil, err
+	return o, b, err
+}
+
+// parseStored reads a text of the database. One that the disk has bent is not
+// the message that its row names.
+func parseStored(b []byte, message signed.Hash) (*envelope.Envelope, error) {
+	e, err := envelope.Parse(b)
+	if err == nil && e.TextHash() != message {
+		err = problem.New(problem.TextMalformed, "the text has another hash than its row")
 	}
-	e, err = envelope.Parse(b)
-	return o, e, err
+	if err != nil {
+		return nil, fmt.Errorf("read message %s in the database: %w", message, err)
+	}
+	return e, nil
+}
+
+// unsendable shows that a queued message lies here damaged; the metric beside it
+// alarms.
+func (d *Desk) unsendable(o store.OutboxItem) error {
+	if o.Code == "" && o.Detail == unreadable {
+		return nil
+	}
+	d.log.Error("a queued message can't be read", "id", o.ID)
+	defer d.touch()
+	return d.store.Update(func(tx *store.Tx) error { return tx.SetOutbox(o.ID, o.State, "", unreadable) })
 }
 
 // believe verifies a fact about a message, and keeps one that fails as evidence.
@@ -120,7 +183,10 @@ func (d *Desk) believe(next *lesson, h *envelope.Header, message signed.Hash, f 
 	if err == nil {
 		err = d.onlyEnd(fact)
 	}
-	if err != nil && !errors.Is(err, errNoNote) {
+	if err == nil {
+		return fact, d.refusedBefore(fact)
+	}
+	if !errors.Is(err, errNoNote) {
 		d.accuse(err, "message "+message.String(), exhibits{
 			"event": []byte(f.Event), "note": f.Note, "proof": []byte(f.Proof), "checkpoint": next.audit,
 			"consistency": hashes(f.Consistency),
@@ -130,6 +196,8 @@ func (d *Desk) believe(next *lesson, h *envelope.Header, message signed.Hash, f 
 }
 
 // onlyEnd refuses a second end, and an expiry or withdrawal of what is consigned.
+// A refusal by the broker is none here: what the log says of the message beside
+// it is so.
 func (d *Desk) onlyEnd(f store.Fact) error {
 	var known []store.Fact
 	err := d.store.View(func(tx *store.Tx) (err error) {
@@ -140,6 +208,9 @@ func (d *Desk) onlyEnd(f store.Fact) error {
 		return err
 	}
 	for _, k := range known {
+		if k.Event == string(auditlog.Rejected) {
+			continue
+		}
 		ended := store.State(k.Event).Ended() && store.State(f.Event).Ended() && k.Event != f.Event
 		if ended || contrary(k.Event, f.Event) || contrary(f.Event, k.Event) {
 			return problem.New(problem.AlreadyEnded, "the log says %s, and before it said %s", f.Event, k.Event)
@@ -193,7 +264,7 @@ func (d *Desk) advance(tx *store.Tx, id signed.ID, facts []store.Fact) error {
 // stillQueued shows what a queued message waits for.
 func (d *Desk) stillQueued(o store.OutboxItem, err error) error {
 	p, ok := problem.Of(err)
-	if !ok || p.Code == o.Code {
+	if !ok || p.Code == o.Code || o.State != store.Queued {
 		return nil
 	}
 	defer d.touch()

@@ -127,38 +127,50 @@ func (d *Desk) sent(item api.ProgressItem) (o store.OutboxItem, err error) {
 	return o, err
 }
 
-// sendAgain submits messages whose bytes the broker or the receiver lost. d.calls
-// is held.
+// sendAgain submits messages whose bytes the broker or the receiver lost. One that
+// is refused doesn't hold up the others. d.calls is held.
 func (d *Desk) sendAgain(ctx context.Context, again []api.Again) error {
+	var errs []error
 	for _, a := range again {
-		var b []byte
-		err := d.store.View(func(tx *store.Tx) error {
-			id, err := tx.AttemptOf(a.Message)
-			if err != nil || id != a.ID {
-				return err
-			}
-			b, err = tx.Envelope(a.Message)
-			return err
-		})
-		if errors.Is(err, store.ErrNotFound) || b == nil {
-			continue
-		}
-		if err != nil {
+		err := d.sendOneAgain(ctx, a)
+		if takesNothing(err) || ctx.Err() != nil {
 			return err
 		}
-		d.log.Info("sent again, as the broker asked", "id", a.ID)
-		answer, err := d.broker.Submit(ctx, d.logs.Load().heads(), b)
-		d.heard(err)
-		if err != nil {
-			return err
-		}
-		next, err := d.learn(ctx, d.logs.Load(), &answer.Catchup)
-		if err != nil {
-			return err
-		}
-		if err := d.take(next, nothing); err != nil {
-			return err
-		}
+		errs = append(errs, err)
 	}
-	return nil
+	return errors.Join(errs...)
+}
+
+func (d *Desk) sendOneAgain(ctx context.Context, a api.Again) error {
+	var o store.OutboxItem
+	var b []byte
+	err := d.store.View(func(tx *store.Tx) error {
+		id, err := tx.AttemptOf(a.Message)
+		if err != nil || id != a.ID {
+			return err
+		}
+		if o, err = tx.Outbox(id); err != nil {
+			return err
+		}
+		b, err = tx.Envelope(a.Message)
+		return err
+	})
+	if errors.Is(err, store.ErrNotFound) || err == nil && b == nil {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	e, err := parseStored(b, a.Message)
+	if err != nil {
+		return err
+	}
+	d.log.Info("sent again, as the broker asked", "id", a.ID)
+	l, begin := d.logs.Load(), d.now()
+	answer, err := d.broker.Submit(ctx, l.heads(), b)
+	d.heard(err)
+	if err != nil {
+		return err
+	}
+	return d.admitted(ctx, l, begin, o, e, answer)
 }

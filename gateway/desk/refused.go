@@ -3,7 +3,6 @@ package desk
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"samband/gateway/api"
 	"samband/gateway/auditlog"
@@ -34,8 +33,14 @@ func (d *Desk) notAccepted(ctx context.Context, l *logs, o store.OutboxItem, e *
 		return err
 	case ofConnection[p.Code] || p.Class() == problem.Retry:
 		return errors.Join(err, d.stillQueued(o, err))
+	case p.Class() == problem.Reseal && o.State != store.Queued: // the log says that it was accepted
+		return errors.Join(err, d.stillQueued(o, err))
 	case p.Class() == problem.Reseal:
-		return errors.Join(d.stillQueued(o, err), d.reseal(ctx, o, e))
+		moved, failed := d.moved(ctx, e)
+		if !moved {
+			return errors.Join(err, failed, d.stillQueued(o, err))
+		}
+		return d.reseal(o, e, err)
 	}
 	r := api.RefusalOf(err)
 	if own, err := d.earlierAttempt(o, r); own || err != nil {
@@ -44,7 +49,7 @@ func (d *Desk) notAccepted(ctx context.Context, l *logs, o store.OutboxItem, e *
 	if r.End != nil && r.Catchup != nil {
 		return d.endedBefore(ctx, l, o, e, r)
 	}
-	return d.rejected(ctx, l, o, r)
+	return d.rejected(ctx, l, o, e, r)
 }
 
 // endedBefore takes in the end of a message that this desk thought queued: it was
@@ -92,14 +97,8 @@ func (d *Desk) earlierAttempt(o store.OutboxItem, r *api.Refusal) (bool, error) 
 // rejected ends a message that the broker refused for good. The refusal must
 // bring the proof that it is logged: without it a broker could say no to the
 // sender and deliver all the same. What lacks it, or is false, ends nothing.
-func (d *Desk) rejected(ctx context.Context, l *logs, o store.OutboxItem, r *api.Refusal) error {
+func (d *Desk) rejected(ctx context.Context, l *logs, o store.OutboxItem, e *envelope.Envelope, r *api.Refusal) error {
 	p := r.Problem
-	end := func(tx *store.Tx) error {
-		if err := tx.SetOutbox(o.ID, store.Rejected, p.Code, p.Detail); err != nil {
-			return err
-		}
-		return tx.Log(d.entry("rejected", "message "+o.ID.String(), p))
-	}
 	d.log.Warn("message refused by the broker", "id", o.ID, "code", p.Code, "problem", p.Detail)
 	if r.Proof == "" || r.Catchup == nil {
 		err := problem.New(problem.ProofMissing, "refused by %s, and no entry of the log is shown for it", p.Code)
@@ -109,9 +108,13 @@ func (d *Desk) rejected(ctx context.Context, l *logs, o store.OutboxItem, r *api
 	if err != nil {
 		return errors.Join(err, d.stillQueued(o, err))
 	}
-	record, err := d.proven(next, r.Proof, auditlog.Rejected)
-	if err == nil && (record.TextHash != o.Message || record.Caller != d.Address() || record.Code != p.Code) {
-		err = problem.New(problem.ProofInvalid, "the proven refusal is of another text or code")
+	record, err := d.refusal(next, e, r.Proof)
+	switch {
+	case err != nil:
+	case record.Code != p.Code:
+		err = problem.New(problem.ProofInvalid, "the proven refusal is of code %s, not %s", record.Code, p.Code)
+	case o.State != store.Queued:
+		err = problem.New(problem.AlreadyEnded, "the log says rejected, and it says %s", o.State)
 	}
 	if err != nil {
 		d.accuse(err, "message "+o.Message.String(), exhibits{"refusal": []byte(r.Proof), "checkpoint": next.audit})
@@ -122,28 +125,76 @@ func (d *Desk) rejected(ctx context.Context, l *logs, o store.OutboxItem, r *api
 		if err := tx.PutFact(fact); err != nil {
 			return err
 		}
-		return end(tx)
+		if err := tx.SetOutbox(o.ID, store.Rejected, p.Code, p.Detail); err != nil {
+			return err
+		}
+		return tx.Log(d.entry("rejected", "message "+o.ID.String(), p))
 	})
 }
 
-// reseal makes a queued message anew under its id, with the register as it is
-// now. The earlier texts are kept. Locked, it waits to be unlocked. d.calls is
-// held.
-func (d *Desk) reseal(ctx context.Context, o store.OutboxItem, e *envelope.Envelope) error {
-	if err := d.refresh(ctx); err != nil {
+// refusal reads the proof that a message of this desk was refused for good. Its
+// record binds the broker until the message expires: one that binds it shorter
+// would leave it free to deliver what it refused.
+func (d *Desk) refusal(next *lesson, e *envelope.Envelope, proof string) (*auditlog.Record, error) {
+	r, err := d.proven(next, proof, auditlog.Rejected)
+	if err != nil {
+		return nil, err
+	}
+	if r.TextHash != e.TextHash() || r.Caller != e.From {
+		return nil, problem.New(problem.ProofInvalid, "the proven refusal is of another text or desk")
+	}
+	if until := envelope.RefusedUntil(e.Expires, r.Time); r.Until != until {
+		return nil, problem.New(problem.ProofInvalid, "the proven refusal binds the broker until %s, not %s", r.Until, until)
+	}
+	return r, nil
+}
+
+// refusedBefore keeps as evidence that the log proves something else of a message
+// whose refusal it proved before. The message's true state wins (advance).
+func (d *Desk) refusedBefore(f store.Fact) error {
+	var refusal store.Fact
+	err := d.store.View(func(tx *store.Tx) (err error) {
+		refusal, err = tx.Fact(f.Message, string(auditlog.Rejected))
+		return err
+	})
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
 		return err
 	}
-	if d.logs.Load().register.Size() == e.AsOfRegister.Size {
-		return fmt.Errorf("seal message %s anew: the register has not moved since", o.ID)
+	err = problem.New(problem.AlreadyEnded, "the log says %s, and before it said rejected", f.Event)
+	d.accuse(err, "message "+f.Message.String(), exhibits{
+		"refusal": refusal.Proof, "event": []byte(f.Event), "note": f.Note, "proof": f.Proof,
+	})
+	return nil
+}
+
+// moved reports whether the register has grown since a message was sealed. Where
+// it has not, sealing anew would change nothing: the same bytes go again. d.calls
+// is held.
+func (d *Desk) moved(ctx context.Context, e *envelope.Envelope) (bool, error) {
+	if err := d.refresh(ctx); err != nil {
+		return false, err
 	}
+	return d.logs.Load().register.Size() > e.AsOfRegister.Size, nil
+}
+
+// reseal makes a queued message anew under its id, with the register as it is
+// now. The earlier texts are kept. Locked, it waits to be unlocked, and shows what
+// it was refused with. It waits too while the recipient's opening key is none:
+// the recipient's party may enter another.
+func (d *Desk) reseal(o store.OutboxItem, e *envelope.Envelope, refusal error) error {
 	err := d.withRing(func(ring *keys.Locked) error { return d.resealWith(ring, o, e) })
 	p, refused := problem.Of(err)
 	switch {
+	case err == nil:
+		return nil
 	case !refused:
-		return err
+		return errors.Join(err, d.stillQueued(o, refusal))
 	case p.Code == problem.DeskLocked:
-		return nil // the message keeps the code that it was refused with; unlocking wakes us
-	case p.Class() == problem.Final:
+		return d.stillQueued(o, refusal) // unlocking wakes us
+	case p.Code != problem.EntryInvalid && p.Class() == problem.Final:
 		defer d.touch()
 		return d.store.Update(func(tx *store.Tx) error {
 			if err := tx.SetOutbox(o.ID, store.Rejected, p.Code, p.Detail); err != nil {
@@ -152,7 +203,7 @@ func (d *Desk) reseal(ctx context.Context, o store.OutboxItem, e *envelope.Envel
 			return tx.Log(d.entry("rejected", "message "+o.ID.String(), p))
 		})
 	}
-	return err
+	return errors.Join(err, d.stillQueued(o, err))
 }
 
 func (d *Desk) resealWith(ring *keys.Locked, o store.OutboxItem, e *envelope.Envelope) error {

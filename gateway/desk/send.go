@@ -148,7 +148,7 @@ func (d *Desk) upToDate(ctx context.Context, ask func() error) error {
 var ofRegister = map[problem.Code]bool{
 	problem.UnknownDesk: true, problem.KeyRevoked: true, problem.TypeUnknown: true, problem.TypeOutdated: true,
 	problem.NoAgreement: true, problem.TypeNotPermitted: true, problem.ClassificationTooHigh: true,
-	problem.PurposeNotPermitted: true,
+	problem.PurposeNotPermitted: true, problem.EntryInvalid: true,
 }
 
 func (d *Desk) sendWith(ring *keys.Locked, draft Draft, to reply) ([]Blocked, error) {

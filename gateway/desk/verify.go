@@ -204,10 +204,7 @@ func (d *Desk) verifyFact(l *logs, f store.Fact) error {
 		}
 		return view.Decide(&e.Header, r.Time)
 	case auditlog.Rejected:
-		r, err := d.proven(next, string(f.Proof), auditlog.Rejected)
-		if err == nil && (r.TextHash != f.Message || r.Caller != e.From) {
-			err = problem.New(problem.ProofInvalid, "the proven refusal is of another text")
-		}
+		_, err := d.refusal(next, e, string(f.Proof))
 		return err
 	}
 	_, err = d.became(next, &e.Header, f.Message, &api.Fact{Event: api.Event(f.Event), Note: f.Note, Proof: string(f.Proof)})

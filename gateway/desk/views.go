@@ -96,14 +96,12 @@ func (d *Desk) outbox(read func(*store.Tx) ([]store.OutboxItem, error)) ([]Outbo
 		}
 		for _, o := range rows {
 			i := OutboxItem{To: o.To, Name: o.Send}
-			r, err := sentRequest(o)
-			if err != nil {
+			if r, err := sentRequest(o); err != nil {
+				i.Item = damaged(o.ID, o.Message, o.State)
+			} else if i.Item, err = d.item(tx, o.ID, r, o.Code, o.Detail); err != nil {
 				return err
 			}
-			if i.Item, err = d.item(tx, o.ID, r, o.Code, o.Detail); err != nil {
-				return err
-			}
-			_, err = tx.Statement(o.Message, string(envelope.Withdrawn))
+			_, err := tx.Statement(o.Message, string(envelope.Withdrawn))
 			i.Withdrawing = err == nil
 			if err != nil && !errors.Is(err, store.ErrNotFound) {
 				return err
@@ -132,11 +130,9 @@ func (d *Desk) Inbox(_ context.Context, q Query) ([]InboxItem, error) {
 		}
 		for _, row := range rows {
 			i := InboxItem{From: row.From}
-			r, err := receivedRequest(row)
-			if err != nil {
-				return err
-			}
-			if i.Item, err = d.item(tx, row.ID, r, row.Code, row.Detail); err != nil {
+			if r, err := receivedRequest(row); err != nil {
+				i.Item = damaged(row.ID, row.Message, row.State)
+			} else if i.Item, err = d.item(tx, row.ID, r, row.Code, row.Detail); err != nil {
 				return err
 			}
 			items = append(items, i)
@@ -171,6 +167,12 @@ func unknown(err error, id signed.ID) error {
 	return err
 }
 
+// damaged is an item of which this desk can't read what it holds: it doesn't hide
+// the others.
+func damaged(id signed.ID, message signed.Hash, state store.State) Item {
+	return Item{ID: id, State: string(state), Message: message, Waits: unreadable}
+}
+
 func (d *Desk) item(tx *store.Tx, id signed.ID, r request, code problem.Code, detail string) (Item, error) {
 	facts, err := tx.Facts(r.message)
 	if err != nil {
@@ -187,7 +189,7 @@ func (d *Desk) item(tx *store.Tx, id signed.ID, r request, code problem.Code, de
 			i.Accepted = f.Time
 		case f.Event == string(auditlog.Consigned):
 			i.Consigned = f.Time
-		case store.State(f.Event).Ended():
+		case f.Event == string(r.state) && r.state.Ended():
 			i.Ended = f.Time
 		}
 	}

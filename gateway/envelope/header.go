@@ -15,6 +15,21 @@ const Form = "samband/message/v1"
 // MaxLifetime is the longest time from created to expires (SPEC §4.2).
 const MaxLifetime = 30 * 24 * time.Hour
 
+// RefusedUntil is how long a final refusal that was logged at a time binds a text
+// which expires then: no text lives longer than MaxLifetime, whatever its header
+// says, and one that has expired, or whose expiry is zero, is not bound at all
+// (SPEC §7.1).
+func RefusedUntil(expires, at signed.Time) signed.Time {
+	longest := at.Add(MaxLifetime)
+	switch {
+	case expires.Before(at):
+		return at
+	case longest.Before(expires):
+		return longest
+	}
+	return expires
+}
+
 // A TypeRef names a message type of the catalogue by name, version and the hash
 // of its one file.
 type TypeRef struct {

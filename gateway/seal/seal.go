@@ -56,14 +56,30 @@ func NewOpeningKey() (identity, recipient string, err error) {
 	return id.String(), id.Recipient().String(), nil
 }
 
+// CheckRecipient holds that a string which the register names as an opening key
+// is one: ENTRY_INVALID where no message could be sealed to it. The register
+// itself doesn't read it.
+func CheckRecipient(recipient string) error {
+	_, err := parseRecipient(recipient)
+	return err
+}
+
+func parseRecipient(recipient string) (*age.HybridRecipient, error) {
+	to, err := age.ParseHybridRecipient(recipient)
+	if err != nil { // without its words, which may quote the string
+		return nil, problem.New(problem.EntryInvalid, "the desk's opening key is not a hybrid age key")
+	}
+	return to, nil
+}
+
 // Seal writes c for the holder of the recipient string. It draws the salts of
 // c and fills in what the header says of the sealed part: both commitments, the
 // name of the opening key, and the sealed line. Every other field of h must
 // stand already.
 func Seal(h *envelope.Header, c *Content, recipient string) ([]byte, FileKey, error) {
-	to, err := age.ParseHybridRecipient(recipient)
+	to, err := parseRecipient(recipient)
 	if err != nil {
-		return nil, FileKey{}, errors.New("the recipient's opening key is not a hybrid age key")
+		return nil, FileKey{}, err
 	}
 	rand.Read(c.BodySalt[:])
 	rand.Read(c.StatisticsSalt[:])

@@ -44,13 +44,7 @@ func (a Rejection) order(d *draft) (Done, error) {
 	if before != nil {
 		return Done{Event: before}, nil
 	}
-	until := a.Until
-	if until.Before(d.now) {
-		until = d.now
-	}
-	if longest := d.now.Add(envelope.MaxLifetime); longest.Before(until) {
-		until = longest // no text lives longer, whatever its header says
-	}
+	until := envelope.RefusedUntil(a.Until, d.now)
 	event := d.add(auditlog.Record{Kind: auditlog.Rejected, Caller: a.Caller, TextHash: a.Text, Code: a.Code, Until: until})
 	if d.now.Before(until) {
 		d.changed.rejected[r] = event

@@ -106,9 +106,12 @@ func (t *Tx) InboxIn(state State) ([]InboxItem, error) {
 	return rows(t, "read inbox", scanInbox, inboxColumns+`WHERE i.state = ? ORDER BY i.seq`, string(state))
 }
 
-// CountWaiting says how many consigned items wait for what a detail names.
+// CountWaiting says how many items, consigned here or to be sent, wait for what a
+// detail names.
 func (t *Tx) CountWaiting(detail string) (n int, err error) {
-	err = t.row("count inbox", []any{&n}, `SELECT count(*) FROM inbox WHERE state = 'consigned' AND detail = ?`, detail)
+	err = t.row("count what waits", []any{&n}, `SELECT
+		(SELECT count(*) FROM inbox WHERE state = 'consigned' AND detail = ?1) +
+		(SELECT count(*) FROM outbox WHERE detail = ?1)`, detail)
 	return n, err
 }
 

@@ -171,12 +171,13 @@ func first[T any](all []T, err error) (T, error) {
 }
 
 // After reports whether a message that stood at t may come to stand at s: a
-// state never goes back, and an end stays.
+// state never goes back, and an end stays. Rejected is the broker's word, which
+// the log's proof of anything else takes back.
 func (s State) After(t State) bool {
-	return !t.Ended() && order[s] > order[t]
+	return (!t.Ended() || t == Rejected) && order[s] > order[t]
 }
 
 var order = map[State]int{
-	Queued: 1, Stored: 1, Accepted: 2, Consigned: 3, Opened: 4, Failed: 4,
-	HandedOver: 5, Refused: 5, Expired: 5, Withdrawn: 5, Rejected: 5,
+	Queued: 1, Stored: 1, Rejected: 2, Accepted: 3, Consigned: 4, Opened: 5, Failed: 5,
+	HandedOver: 6, Refused: 6, Expired: 6, Withdrawn: 6,
 }
