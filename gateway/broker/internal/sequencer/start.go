@@ -91,7 +91,7 @@ func (o *opening) open(ctx context.Context) error {
 	}
 	s := o.s
 	s.cfg.Log.Debug("records, JOURNAL, tiles and index agree", "group", s.number)
-	s.over.dropped = s.number
+	s.over.added, s.over.dropped = s.number, s.number
 	s.clock.begin(o.time)
 	s.tree, s.registryTree = o.audit.tiles, o.registry.tiles
 	if err := s.sign(); err != nil {
