@@ -13,6 +13,7 @@ type overlay struct {
 	messages map[key]dated[*Message]
 	texts    map[signed.Hash]key
 	rejected map[rejection]dated[*Event]
+	added    uint64 // the last group that came to it
 	dropped  uint64 // the last group that left it
 }
 
@@ -55,6 +56,7 @@ func (o *overlay) rejection(r rejection) *Event {
 func (o *overlay) add(number uint64, d delta) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.added = number
 	for k, m := range d.messages {
 		o.messages[k] = dated[*Message]{m, number}
 		if m.Accepted != nil {
@@ -64,6 +66,13 @@ func (o *overlay) add(number uint64, d delta) {
 	for r, e := range d.rejected {
 		o.rejected[r] = dated[*Event]{e, number}
 	}
+}
+
+// seen is the last group of which all is found, here or in the index.
+func (o *overlay) seen() uint64 {
+	o.mu.RLock()
+	defer o.mu.RUnlock()
+	return o.added
 }
 
 // reaches reports whether all that was committed behind a group is still here.
@@ -91,9 +100,10 @@ func (o *overlay) drop(number uint64, d delta) {
 	}
 }
 
-// Seen is the last group that is committed now. Whoever finds nothing by Known
-// after it spares the writer the same search: see Submission.
-func (s *Sequencer) Seen() uint64 { return s.Checkpoints().number }
+// Seen is the last group that Known and Rejected tell of now, which the
+// checkpoints may be ahead of. Whoever finds nothing after it spares the writer
+// the same search: see Submission.
+func (s *Sequencer) Seen() uint64 { return s.over.seen() }
 
 // Known returns what is known of a sender's id; nil when nothing is.
 func (s *Sequencer) Known(from signed.Address, id signed.ID) (*Message, error) {

@@ -176,7 +176,7 @@ const (
 	StopRecordsLost StopKind = "records-lost"    // tiles know leaves that records don't
 	StopContradicts StopKind = "log-contradicts" // records and tiles tell two histories
 	StopTailLost    StopKind = "tail-lost"       // a checkpoint we signed reaches beyond the log
-	StopIndex       StopKind = "index-failed"    // the index can't be written; start again
+	StopIndex       StopKind = "index-failed"    // the index does not take a group
 	StopFault       StopKind = "fault"           // a fault of the program
 )
 

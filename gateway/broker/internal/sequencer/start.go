@@ -91,7 +91,7 @@ func (o *opening) open(ctx context.Context) error {
 	}
 	s := o.s
 	s.cfg.Log.Debug("records, JOURNAL, tiles and index agree", "group", s.number)
-	s.over.dropped = s.number
+	s.over.added, s.over.dropped = s.number, s.number
 	s.clock.begin(o.time)
 	s.tree, s.registryTree = o.audit.tiles, o.registry.tiles
 	if err := s.sign(); err != nil {
@@ -206,6 +206,9 @@ func (o *opening) settle(ctx context.Context) error {
 			o.report(FoundIndexLost)
 
 		case o.index < s.number:
+			// Killed before the index had all. A group that it refuses doesn't fit
+			// those before, or its disk does not write: to accept without it could
+			// accept an id twice.
 			if err := o.catchUpIndex(ctx); err != nil {
 				return err
 			}
@@ -400,17 +403,24 @@ func (o *opening) catchUpIndex(ctx context.Context) error {
 		if batch = append(batch, g); len(batch) < atOnce && size < cacheBytes {
 			return nil
 		}
-		err = s.cfg.Index.Apply(batch)
+		err = s.index(batch)
 		batch, size = nil, 0
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	if err := s.cfg.Index.Apply(batch); err != nil {
+	if err := s.index(batch); err != nil {
 		return err
 	}
 	o.index = s.number
+	return nil
+}
+
+func (s *Sequencer) index(groups []*Group) error {
+	if err := s.cfg.Index.Apply(groups); err != nil {
+		return &Stop{StopIndex, err.Error()}
+	}
 	return nil
 }
 
