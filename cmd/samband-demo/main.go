@@ -63,19 +63,22 @@ func play(ctx context.Context, o options) (err error) {
 	defer func() { err = errors.Join(err, cleanup()) }()
 	t := &teller{out: os.Stdout, json: o.json}
 	t.say("Making an exchange in %s. Every key is new; the case is made up.\n\n", dir)
+	story := &story{}
 	x, err := gatewaytest.Make(dir, gatewaytest.Nordic())
-	if err != nil {
-		return err
+	if err == nil {
+		story.scene, err = raise(ctx, x)
 	}
-	s, err := raise(ctx, x)
 	if err != nil {
-		return err
+		if o.initOnly || ctx.Err() != nil {
+			return err
+		}
+		return story.broken(ctx, t, parts[0].name, Step{}, err)
 	}
-	defer func() { err = errors.Join(err, s.Stop()) }()
+	defer func() { err = errors.Join(err, story.Stop()) }()
 	if o.initOnly {
 		return printProcesses(t, x)
 	}
-	if err := (&story{scene: s}).run(ctx, t); err != nil {
+	if err := story.run(ctx, t, parts); err != nil {
 		return err
 	}
 	if o.once {

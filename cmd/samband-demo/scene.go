@@ -52,13 +52,16 @@ func (w *wire) envelope(id signed.ID) []byte {
 // raise starts broker and desks in this process, over the real edge on loopback.
 func raise(ctx context.Context, x *gatewaytest.Exchange) (*scene, error) {
 	s := &scene{wires: map[signed.Address]*wire{}, clients: map[signed.Address]*api.Client{}}
-	var err error
-	s.Running, err = x.Start(ctx, func(d signed.Address, c *api.Client) desk.Broker {
+	running, err := x.Start(ctx, func(d signed.Address, c *api.Client) desk.Broker {
 		s.clients[d] = c
 		s.wires[d] = &wire{Broker: c, envelopes: map[signed.ID][]byte{}}
 		return s.wires[d]
 	})
-	return s, err
+	if err != nil {
+		return nil, err
+	}
+	s.Running = running
+	return s, nil
 }
 
 // Register replays the entries that the exchange was made with.

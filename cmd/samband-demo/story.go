@@ -30,11 +30,14 @@ type story struct {
 	sum                                     Summary
 }
 
-// The order of the story.
-var steps = []struct {
+// A part is one step of a story, and how it is told.
+type part struct {
 	name string
 	tell func(*story, context.Context) (Step, error)
-}{
+}
+
+// The order of the story.
+var parts = []part{
 	{"an exchange is founded", (*story).founded},
 	{"Sweden asks who would receive it", (*story).explain},
 	{"an urgent request, with a photograph", (*story).ask},
@@ -52,23 +55,43 @@ var steps = []struct {
 	{"an outsider verifies both logs", (*story).verified},
 }
 
-// run tells the story to its end or to the first step that fails.
-func (s *story) run(ctx context.Context, t *teller) error {
-	for _, step := range steps {
-		told, err := step.tell(s, ctx)
-		if err != nil {
-			return fmt.Errorf("%s: %w", step.name, err)
+// run tells the parts to their end, or to the first that does not go as the story
+// says, which is told too.
+func (s *story) run(ctx context.Context, t *teller, parts []part) error {
+	for _, part := range parts {
+		told, err := part.tell(s, ctx)
+		if ctx.Err() != nil {
+			return ctx.Err() // who interrupts the story knows why it ends
 		}
-		told.Step, told.OK = step.name, true
+		if p, refused := problem.Of(err); refused {
+			told.Problem = p.Code
+		}
 		if told.Problem != "" {
 			s.sum.Refused++
 		}
+		if err != nil {
+			return s.broken(ctx, t, part.name, told, err)
+		}
+		told.Step, told.OK = part.name, true
 		if err := t.tell(told); err != nil {
 			return err
 		}
 	}
 	s.sum.OK, s.sum.What = true, "The story is told."
 	return t.sum(s.sum)
+}
+
+// broken tells the step that failed, and sums up what was reached. The log is
+// proved all the same: whether it verifies is what one wants to know then.
+func (s *story) broken(ctx context.Context, t *teller, name string, told Step, err error) error {
+	told.Step, told.What = name, err.Error()
+	s.sum.What = "The story broke off."
+	if s.scene != nil && s.sum.LogSize == 0 {
+		if _, bent := s.verified(ctx); bent != nil {
+			s.sum.What += " " + bent.Error()
+		}
+	}
+	return errors.Join(fmt.Errorf("%s: %w", name, err), t.tell(told), t.sum(s.sum))
 }
 
 func (s *story) founded(context.Context) (Step, error) {
@@ -277,12 +300,9 @@ func (s *story) refusedStep(err error, want problem.Code, what string) (Step, er
 	if !ok {
 		return Step{}, fmt.Errorf("it was not refused: %v", err)
 	}
-	return Step{Problem: p.Code, What: what}, expect(p.Code, want)
-}
-
-func expect(got, want problem.Code) error {
-	if got != want {
-		return fmt.Errorf("refused with %s, the story says %s", got, want)
+	if p.Code != want {
+		err = fmt.Errorf("refused with %s, the story says %s", p.Code, want)
+		return Step{Problem: p.Code}, err
 	}
-	return nil
+	return Step{Problem: p.Code, What: what}, nil
 }
