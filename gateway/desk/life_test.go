@@ -347,24 +347,43 @@ func TestReadUnlogged(t *testing.T) {
 }
 
 // Several recipients: each has an envelope of its own, and who is blocked stops
-// nobody else.
+// nobody else, and is on no roster. A repeat says the same.
 func TestSeveralRecipients(t *testing.T) {
 	s := newStage(t)
 	se, fi := s.unlocked("se.spoc"), s.unlocked("fi.spoc")
 	s.ready(se)
 	draft := request(t)
-	draft.To = []signed.Address{"no.spoc", "fi.spoc"}
+	draft.Name, draft.To = "case 4711", []signed.Address{"no.spoc", "fi.spoc", "se.spoc"}
 	sending, err := se.Send(ctx, draft)
-	if err != nil || len(sending.Messages) != 1 || len(sending.Blocked) != 1 {
+	if err != nil || len(sending.Messages) != 2 || len(sending.Blocked) != 1 {
 		t.Fatalf("sent as %+v, %v", sending, err)
 	}
 	if b := sending.Blocked[0]; b.To != "no.spoc" || b.Problem.Code != problem.UnknownDesk {
 		t.Errorf("blocked: %+v", b)
 	}
-	id := sending.Messages[0].ID
-	awaitIn(t, fi, id, "handed-over")
-	if m := must(fi.Read(ctx, id)); !strings.Contains(string(m.Body), `"recipients":["no.spoc","fi.spoc"]`) {
-		t.Error("an open sending has no roster")
+	for _, m := range sending.Messages {
+		d := map[signed.Address]*desk.Desk{"fi.spoc": fi, "se.spoc": se}[m.To]
+		awaitIn(t, d, m.ID, "handed-over")
+		if m := must(d.Read(ctx, m.ID)); !strings.Contains(string(m.Body), `"recipients":["fi.spoc","se.spoc"]`) {
+			t.Errorf("the roster is not those to whom it goes: %.300s", m.Body)
+		}
+	}
+	again, err := se.Send(ctx, draft)
+	if err != nil || len(again.Messages) != 2 || again.Messages[0].ID != sending.Messages[0].ID ||
+		!slices.Equal(again.Blocked, sending.Blocked) {
+		t.Errorf("once more it is sent as %+v, %v", again, err)
+	}
+	for what, change := range map[string]func(*desk.Draft){
+		"a recipient less": func(d *desk.Draft) { d.To = d.To[:2] },
+		"another ceiling":  func(d *desk.Draft) { d.Classification = "bpl" },
+		"another lifetime": func(d *desk.Draft) { d.Lifetime = time.Hour },
+		"no roster":        func(d *desk.Draft) { d.Confidential = true },
+	} {
+		other := draft
+		change(&other)
+		if _, err := se.Send(ctx, other); problem.CodeOf(err) != problem.IDReused {
+			t.Errorf("%s, under the same name: %v", what, err)
+		}
 	}
 }
 

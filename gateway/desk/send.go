@@ -91,10 +91,11 @@ type reply struct {
 
 // Send validates a draft, seals and signs an envelope for each recipient, and
 // queues them in one transaction: when it returns they will be submitted,
-// whatever happens to this process. One recipient's problem stops that one; if
-// all are stopped, the first one's problem is the error. Locked, the desk stores
-// nothing: DESK_LOCKED. The same name again returns the first sending; with
-// another content it is ID_REUSED.
+// whatever happens to this process. One recipient's problem stops that one, and
+// the roster of an open message names those to whom it goes; if all are stopped,
+// the first one's problem is the error. Locked, the desk stores nothing:
+// DESK_LOCKED. The same name again returns the first sending, with those whom it
+// did not go to; with another draft it is ID_REUSED.
 func (d *Desk) Send(ctx context.Context, draft Draft) (*Sending, error) {
 	return d.send(ctx, draft, reply{})
 }
@@ -153,33 +154,54 @@ var ofRegister = map[problem.Code]bool{
 
 func (d *Desk) sendWith(ring *keys.Locked, draft Draft, to reply) ([]Blocked, error) {
 	l := d.logs.Load()
-	p, err := d.plan(l, draft, to)
-	if err != nil {
-		return nil, err
-	}
-	if before, err := d.sentBefore(ring, draft, p); before || err != nil {
-		return nil, err
+	if blocked, before, err := d.sentBefore(ring, l, draft, to); before || err != nil {
+		return blocked, err
 	}
 	var blocked []Blocked
-	var items []queued
-	shared := signed.NewID()
-	for _, addr := range draft.To {
-		h := p.header(d, l, addr, shared)
-		m, err := d.compose(ring, l, p, h)
-		if refused, ok := problem.Of(err); ok {
-			blocked = append(blocked, Blocked{addr, problemOf(refused.Code, refused.Detail)})
-			continue
-		}
+	for {
+		p, err := d.plan(l, draft, to)
 		if err != nil {
 			return nil, err
 		}
+		items, stopped, err := d.composeAll(ring, l, p)
+		if err != nil {
+			return nil, err
+		}
+		blocked = append(blocked, stopped...)
+		switch {
+		case len(items) == 0:
+			b := blocked[0]
+			return nil, problem.New(b.Problem.Code, "%s: %s", b.To, b.Problem.Detail)
+		case len(stopped) == 0:
+			return blocked, d.queue(draft.Name, p.body.Outcome, items, blocked)
+		}
+		draft.To = recipients(items) // once more, for the roster
+	}
+}
+
+// composeAll makes an envelope for each recipient, or says why not.
+func (d *Desk) composeAll(ring *keys.Locked, l *logs, p *plan) (items []queued, stopped []Blocked, err error) {
+	shared := signed.NewID()
+	for _, addr := range p.draft.To {
+		h := p.header(d, l, addr, shared)
+		m, err := d.compose(ring, l, p, h)
+		if refused, ok := problem.Of(err); ok {
+			stopped = append(stopped, Blocked{addr, problemOf(refused.Code, refused.Detail)})
+			continue
+		}
+		if err != nil {
+			return nil, nil, err
+		}
 		items = append(items, queued{m, h})
 	}
-	if len(items) == 0 {
-		b := blocked[0]
-		return nil, problem.New(b.Problem.Code, "%s: %s", b.To, b.Problem.Detail)
+	return items, stopped, nil
+}
+
+func recipients(items []queued) (to []signed.Address) {
+	for _, i := range items {
+		to = append(to, i.header.To)
 	}
-	return blocked, d.queue(draft.Name, p.body.Outcome, items)
+	return to
 }
 
 // A plan is a draft that passed everything but the law between two parties.
@@ -257,16 +279,19 @@ func (p *plan) classification() envelope.Classification {
 	return p.draft.Classification
 }
 
+func (p *plan) lifetime() time.Duration {
+	if p.draft.Lifetime == 0 {
+		return lifetime
+	}
+	return p.draft.Lifetime
+}
+
 // header is everything of a message's header but agreement and seal.
 func (p *plan) header(d *Desk, l *logs, to signed.Address, shared signed.ID) envelope.Header {
-	life := p.draft.Lifetime
-	if life == 0 {
-		life = lifetime
-	}
 	now := signed.At(d.now())
 	h := envelope.Header{
 		Exchange: l.register.Exchange(), ID: signed.NewID(), Type: p.ref, From: d.Address(), To: to,
-		Conversation: shared, Created: now, Expires: now.Add(life), Agreement: p.draft.Agreement,
+		Conversation: shared, Created: now, Expires: now.Add(p.lifetime()), Agreement: p.draft.Agreement,
 		Urgency: string(p.urgency()), Classification: p.classification(),
 		AsOfAudit: l.audit, AsOfRegister: l.register.Head(),
 	}
@@ -326,8 +351,7 @@ func checkRoster(body []byte, to []signed.Address, confidential bool) error {
 	if confidential && len(to) > 1 {
 		return problem.New(problem.BodyInvalid, "at /recipients: a confidential message has no roster")
 	}
-	want, got := slices.Sorted(slices.Values(to)), slices.Sorted(slices.Values(has.Recipients))
-	if !slices.Equal(want, got) {
+	if !sameDesks(to, has.Recipients) {
 		return problem.New(problem.BodyInvalid, "at /recipients: must be those that the message goes to")
 	}
 	return nil
@@ -340,8 +364,13 @@ type queued struct {
 }
 
 // queue makes a sending durable, all of it or nothing.
-func (d *Desk) queue(name, outcome string, items []queued) error {
+func (d *Desk) queue(name, outcome string, items []queued, blocked []Blocked) error {
 	err := d.store.Update(func(tx *store.Tx) error {
+		for _, b := range blocked {
+			if err := tx.AddBlocked(name, store.Blocked{To: b.To, Code: b.Problem.Code, Detail: b.Problem.Detail}); err != nil {
+				return err
+			}
+		}
 		for _, i := range items {
 			if err := i.keep(tx); err != nil {
 				return err
@@ -367,33 +396,73 @@ func (d *Desk) queue(name, outcome string, items []queued) error {
 	return nil
 }
 
-// sentBefore looks for an earlier sending of the same name and holds its content
-// against this one's.
-func (d *Desk) sentBefore(ring *keys.Locked, draft Draft, p *plan) (bool, error) {
+// sentBefore looks for an earlier sending of the same name, and holds it against
+// this draft.
+func (d *Desk) sentBefore(ring *keys.Locked, l *logs, draft Draft, to reply) (blocked []Blocked, before bool, err error) {
 	var items []store.OutboxItem
-	err := d.store.View(func(tx *store.Tx) (err error) {
-		items, err = tx.Send(draft.Name)
+	err = d.store.View(func(tx *store.Tx) (err error) {
+		if items, err = tx.Send(draft.Name); err != nil {
+			return err
+		}
+		stopped, err := tx.Blocked(draft.Name)
+		for _, b := range stopped {
+			blocked = append(blocked, Blocked{b.To, problemOf(b.Code, b.Detail)})
+		}
 		return err
 	})
+	if err != nil || len(items) == 0 {
+		return nil, false, err
+	}
+	var all, gone []signed.Address
+	for _, i := range items {
+		gone = append(gone, i.To)
+	}
+	for _, b := range blocked {
+		all = append(all, b.To)
+	}
+	another := problem.New(problem.IDReused, "the name %q stands for another message", draft.Name)
+	if all = append(all, gone...); !sameDesks(all, draft.To) {
+		return nil, false, another
+	}
+	draft.To = gone
+	p, err := d.plan(l, draft, to)
+	if err != nil {
+		return nil, false, err
+	}
+	for _, i := range items {
+		same, err := d.sameAs(ring, i, p)
+		if err != nil {
+			return nil, false, err
+		}
+		if !same {
+			return nil, false, another
+		}
+	}
+	return blocked, true, nil
+}
+
+// sameAs reports whether a message that was sent is what a plan would send.
+func (d *Desk) sameAs(ring *keys.Locked, i store.OutboxItem, p *plan) (bool, error) {
+	e, err := d.envelopeOf(i.Message)
+	var c *seal.Content
+	if err == nil {
+		c, err = d.contentOf(ring, e)
+	}
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil // erased: nobody can tell
+	}
 	if err != nil {
 		return false, err
 	}
-	for _, i := range items {
-		e, err := d.envelopeOf(i.Message)
-		if err != nil {
-			return false, err
-		}
-		c, err := d.contentOf(ring, e)
-		if err != nil {
-			return false, err
-		}
-		same := slices.Contains(draft.To, i.To) && string(c.Body) == string(p.content.Body) && e.Type.Name == draft.Type &&
-			slices.EqualFunc(c.Attachments, p.content.Attachments, func(a, b seal.Attachment) bool {
-				return a.Name == b.Name && a.MediaType == b.MediaType && string(a.Data) == string(b.Data)
-			})
-		if !same {
-			return false, problem.New(problem.IDReused, "the name %q stands for another message", draft.Name)
-		}
-	}
-	return len(items) > 0, nil
+	return string(c.Body) == string(p.content.Body) && e.Type.Name == p.draft.Type &&
+		e.Urgency == string(p.urgency()) && e.Classification == p.classification() &&
+		(p.draft.Agreement.IsZero() || e.Agreement == p.draft.Agreement) &&
+		e.Expires.Sub(e.Created) == p.lifetime() && e.InReplyTo == p.reply.message &&
+		slices.EqualFunc(c.Attachments, p.content.Attachments, func(a, b seal.Attachment) bool {
+			return a.Name == b.Name && a.MediaType == b.MediaType && string(a.Data) == string(b.Data)
+		}), nil
+}
+
+func sameDesks(one, other []signed.Address) bool {
+	return slices.Equal(slices.Sorted(slices.Values(one)), slices.Sorted(slices.Values(other)))
 }

@@ -159,6 +159,26 @@ func (t *Tx) Send(name string) ([]OutboxItem, error) {
 	return rows(t, "read outbox", scanOutbox, outboxColumns+`WHERE o.send = ? ORDER BY o.recipient`, name)
 }
 
+// A Blocked is a recipient to whom a sending did not go.
+type Blocked struct {
+	To     signed.Address
+	Code   problem.Code
+	Detail string
+}
+
+// AddBlocked keeps with a sending whom it did not go to.
+func (t *Tx) AddBlocked(send string, b Blocked) error {
+	return t.put("keep blocked recipient", `INSERT INTO blocked (send, recipient, code, detail) VALUES (?,?,?,?)`,
+		send, string(b.To), string(b.Code), b.Detail)
+}
+
+// Blocked returns whom a sending did not go to.
+func (t *Tx) Blocked(send string) ([]Blocked, error) {
+	return rows(t, "read blocked recipients", func(scan func(...any) error) (b Blocked, err error) {
+		return b, scan(&b.To, &b.Code, &b.Detail)
+	}, `SELECT recipient, code, detail FROM blocked WHERE send = ? ORDER BY recipient`, send)
+}
+
 func first[T any](all []T, err error) (T, error) {
 	var zero T
 	if err != nil {

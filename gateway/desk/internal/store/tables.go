@@ -138,6 +138,15 @@ CREATE TABLE answers (
 	n       INTEGER NOT NULL,
 	PRIMARY KEY (class, on_time)
 ) STRICT;
+`, `
+-- To whom a sending did not go, and why: a repeat of its name says so again.
+CREATE TABLE blocked (
+	send      TEXT NOT NULL,
+	recipient TEXT NOT NULL,
+	code      TEXT NOT NULL,
+	detail    TEXT NOT NULL,
+	PRIMARY KEY (send, recipient)
+) STRICT;
 `}
 
 // migrate runs the migrations that the file lacks, each in one transaction
