@@ -47,8 +47,8 @@ type Writer interface {
 	// Now is logged time; InDoubt says that the clock may have been set forward.
 	Now() signed.Time
 	InDoubt() bool
-	// Agree takes the time that a desk signed.
-	Agree(signed.Time)
+	// Agree takes the time that a desk signed in a text that was ordered.
+	Agree(desk signed.Address, at signed.Time)
 
 	// KnownEnvelope answers for an id that is known, KnownStatement for a
 	// statement that stands already: nil for what is new.
