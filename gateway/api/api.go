@@ -55,6 +55,7 @@ const (
 	MaxCheckpoint = 16 << 10             // bytes of a checkpoint that is shown
 	MaxAnswer     = 32 << 20             // bytes of any answer
 	MaxPage       = 8 << 20              // bytes of envelopes or entries in an answer, beyond the first
+	MaxCatchup    = 64 << 10             // bytes of register entries beside an answer that is no page, beyond the first
 	MaxLimit      = 100                  // items of a feed's answer
 	DefaultLimit  = 20                   // items for a caller that names no limit
 	MaxEntries    = 1000                 // register entries of an answer

@@ -23,8 +23,9 @@ func (b *Broker) answering(heads api.Heads) *answering {
 	return &answering{b.seq, heads, b.seq.Checkpoints()}
 }
 
-// catchup leads the caller from the heads that it named.
-func (a *answering) catchup() (api.Catchup, error) {
+// catchup leads the caller from the heads that it named, with so many bytes of
+// register entries: what is left it fetches page by page.
+func (a *answering) catchup(room int) (api.Catchup, error) {
 	consistency, err := a.seq.Consistency(a.heads.Audit, a.points)
 	if err != nil {
 		return api.Catchup{}, err
@@ -33,20 +34,19 @@ func (a *answering) catchup() (api.Catchup, error) {
 		Audit:    api.AuditCatchup{Checkpoint: string(a.points.Audit), Consistency: consistency},
 		Register: api.RegisterCatchup{Checkpoint: string(a.points.Register)},
 	}
-	c.Register.Entries, err = a.entries(a.heads.Register, api.MaxEntries)
+	c.Register.Entries, err = a.entries(a.heads.Register, api.MaxEntries, room)
 	return c, err
 }
 
-// entries are the register's from an index up to the checkpoint, as many as one
-// answer has room for.
-func (a *answering) entries(from int64, limit int) ([][]byte, error) {
+// entries are the register's from an index up to the checkpoint, as many as
+// there is room for, and one at least.
+func (a *answering) entries(from int64, limit, room int) ([][]byte, error) {
 	size := a.points.RegisterHead.Size
 	if from > size {
 		return nil, problem.New(problem.HeadAhead, "the register has %d entries, the caller knows %d", size, from)
 	}
 	entries := a.seq.Register().Entries(from)
 	entries = entries[:min(int64(len(entries)), size-from, int64(limit))]
-	room := api.MaxPage
 	for i, e := range entries {
 		if room -= len(e); room < 0 && i > 0 {
 			return entries[:i], nil
@@ -103,7 +103,7 @@ func (a *answering) submit(ctx context.Context, m *sequencer.Message) (*api.Subm
 	answer.Acceptance, errs[0] = a.proof(ctx, m.Accepted)
 	answer.Consigned, errs[1] = a.fact(ctx, m.Consigned)
 	answer.End, errs[2] = a.fact(ctx, m.End)
-	answer.Catchup, errs[3] = a.catchup()
+	answer.Catchup, errs[3] = a.catchup(api.MaxCatchup)
 	if err := errors.Join(errs[:]...); err != nil {
 		return nil, err
 	}
@@ -116,7 +116,7 @@ func (a *answering) state(ctx context.Context, e *sequencer.Event) (*api.StateAn
 	if err != nil {
 		return nil, err
 	}
-	catchup, err := a.catchup()
+	catchup, err := a.catchup(api.MaxCatchup)
 	return &api.StateAnswer{Proof: proof, Catchup: catchup}, err
 }
 
@@ -172,7 +172,7 @@ func (a *answering) again(f *api.Fact) (*api.Fact, error) {
 }
 
 func (a *answering) withCatchup(r *api.Refusal) error {
-	catchup, err := a.catchup()
+	catchup, err := a.catchup(api.MaxCatchup)
 	if err != nil {
 		return err
 	}

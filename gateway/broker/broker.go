@@ -51,7 +51,7 @@ import (
 // goodbye is how long calls under way have once Run is to end.
 const goodbye = 10 * time.Second
 
-var errClock = errors.New("the clock may have been set forward: nothing expires until a desk's clock agrees")
+var errClock = errors.New("the clock may have been set forward: nothing expires until the clocks of two parties' desks agree")
 
 // A Clock tells the time; see DefaultClock.
 type Clock = sequencer.Clock

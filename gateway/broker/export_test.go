@@ -3,12 +3,16 @@ package broker
 import (
 	"context"
 	"errors"
-	"github.com/prometheus/client_golang/prometheus"
 	"os"
-	"samband/gateway/broker/internal/sequencer"
-	"samband/gateway/signed"
 
+	"github.com/prometheus/client_golang/prometheus"
+
+	"samband/gateway/api"
+	"samband/gateway/broker/internal/router"
+	"samband/gateway/broker/internal/sequencer"
 	"samband/gateway/broker/internal/store"
+	"samband/gateway/envelope"
+	"samband/gateway/signed"
 )
 
 // HasGroup tells whether JOURNAL still holds a group.
@@ -44,6 +48,9 @@ func (b *Broker) Rival(bend func(sequencer.Journal) sequencer.Journal) (*sequenc
 		Clock: b.cfg.Clock, Log: b.cfg.Log, Metrics: sequencer.NewMetrics(prometheus.NewRegistry()),
 		Keep: b.keepShown, Wake: func([]signed.Address) {}, Expired: func(*sequencer.Message) {},
 	})
+	if reason := s.Stopped(); reason != nil {
+		return nil, reason
+	}
 	return s, err
 }
 
@@ -57,3 +64,12 @@ func (b *Broker) readKeys() (*keyring, error) {
 
 // Checkpoint is the audit log's newest.
 func (b *Broker) Checkpoint() string { return string(b.seq.Checkpoints().Audit) }
+
+// Accept orders an envelope that passed every stage when the last group was seen.
+func (b *Broker) Accept(e *envelope.Envelope, seen uint64) (*api.SubmitAnswer, error) {
+	return writer{b}.Accept(context.Background(), &router.Envelope{
+		Passage: router.Passage{Caller: e.From, Raw: e.Bytes(), View: b.view(), Seen: seen}, Envelope: e})
+}
+
+// Seen is the last group that the stages of a submission can know of.
+func (b *Broker) Seen() uint64 { return b.seq.Seen() }

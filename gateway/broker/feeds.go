@@ -145,7 +145,7 @@ func (b *Broker) inbox(ctx context.Context, caller signed.Address, heads api.Hea
 	if err := b.awaited(caller, page, answer); err != nil {
 		return nil, err
 	}
-	answer.Catchup, err = a.catchup()
+	answer.Catchup, err = a.catchup(api.MaxPage)
 	return answer, err
 }
 
@@ -253,7 +253,7 @@ func (b *Broker) progress(ctx context.Context, caller signed.Address, heads api.
 	for _, m := range lacking {
 		answer.Again = append(answer.Again, api.Again{ID: m.ID, Message: m.Hash})
 	}
-	answer.Catchup, err = a.catchup()
+	answer.Catchup, err = a.catchup(api.MaxPage)
 	return answer, err
 }
 
@@ -288,7 +288,7 @@ func (b *Broker) Register(_ context.Context, _ signed.Address, heads api.Heads, 
 		return nil, err
 	}
 	a := b.answering(heads)
-	entries, err := a.entries(from, limit)
+	entries, err := a.entries(from, limit, api.MaxPage)
 	if err != nil {
 		return nil, err
 	}

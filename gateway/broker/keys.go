@@ -118,7 +118,8 @@ func readCA(s Settings) (*x509.Certificate, *ecdsa.PrivateKey, error) {
 
 // An identity is the broker's server certificate. It issues itself a new one,
 // with a key that never leaves memory, when a third of its life is over, so a
-// broker that runs for months never falls silent.
+// broker that runs for months never falls silent; and when the clock is before
+// its life, so one that was wrong for a moment does no more.
 type identity struct {
 	keys  *keyring
 	hosts []string
@@ -133,7 +134,7 @@ func (i *identity) current() (*tls.Certificate, error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	now := i.now()
-	if i.pair != nil && now.Before(i.pair.Leaf.NotAfter.Add(-certs.Lifetime*2/3)) {
+	if i.pair != nil && !now.Before(i.pair.Leaf.NotBefore) && now.Before(i.pair.Leaf.NotAfter.Add(-certs.Lifetime*2/3)) {
 		return i.pair, nil
 	}
 	key, err := certs.NewKey()

@@ -78,7 +78,8 @@ func TestExpiry(t *testing.T) {
 	}
 }
 
-// A clock that was set forward lets nothing expire until a desk agrees.
+// A clock that was set forward lets nothing expire until desks of two parties
+// agree.
 func TestClockSetForward(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -97,13 +98,24 @@ func TestClockSetForward(t *testing.T) {
 	if a := se.progress(0, 3*time.Second); len(a.Items) != 0 {
 		t.Fatalf("expired by a clock in doubt: %+v", a.Items)
 	}
-	// A desk whose clock says the same.
-	se.accepted(se.envelope("fi.spoc", func(h *envelope.Header) {
+	// Desks whose clocks say the same; one of them may write to nobody.
+	later := func(h *envelope.Header) {
 		h.Created = h.Created.Add(2 * time.Hour)
 		h.Expires = h.Created.Add(time.Hour)
-	}))
+	}
+	se.accepted(se.envelope("fi.spoc", later))
+	no := w.desks["no.spoc"]
+	no.inbox(0, 0)
+	_, err = no.submit(no.envelope("fi.spoc", later))
+	wants(t, err, problem.NoAgreement)
+	if _, lines := b.get(t, "/readyz"); !strings.Contains(lines, "clock: NOT READY") {
+		t.Errorf("after one party agreed readyz says %s", lines)
+	}
+	fi := w.desks["fi.spoc"]
+	fi.inbox(0, 0)
+	fi.accepted(fi.envelope("se.spoc", later))
 	if a := se.progress(0, 20*time.Second); len(a.Items) != 1 || a.Items[0].Event != api.Expired {
-		t.Fatalf("after a desk agreed: %+v", a.Items)
+		t.Fatalf("after two parties agreed: %+v", a.Items)
 	}
 }
 

@@ -15,6 +15,7 @@ func TestRecordsAcceptTwice(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	b := w.start()
+	w.untilRemoved(b) // the index is at rest
 	e := w.desks["se.spoc"].envelope("fi.spoc")
 	for range 2 { // each forgets what the one before it told the index
 		rival, err := b.Rival(straight)

@@ -41,7 +41,7 @@ func (w writer) CheckHeads(audit, registry signed.Head) error {
 func (w writer) View() register.View { return w.seq.Register().Now() }
 func (w writer) Now() signed.Time    { return w.seq.Now() }
 func (w writer) InDoubt() bool       { return w.seq.InDoubt() }
-func (w writer) Agree(t signed.Time) { w.seq.Agree(t) }
+func (w writer) Agree(desk signed.Address, t signed.Time) { w.seq.Agree(desk, t) }
 
 // KnownEnvelope answers an id that is known, and a text that was refused for
 // good (SPEC §8.2).
@@ -112,8 +112,12 @@ func (w writer) Accept(ctx context.Context, e *router.Envelope) (*api.SubmitAnsw
 
 // explain adds to a refusal of the writer what stands.
 func (w writer) explain(ctx context.Context, heads api.Heads, done sequencer.Done, err error) error {
-	if p, refused := problem.Of(err); refused && done.Message != nil {
+	p, refused := problem.Of(err)
+	switch {
+	case refused && done.Message != nil:
 		return w.answering(heads).refusal(ctx, p, done.Message, done.Event)
+	case refused && done.Event != nil: // the text was refused meanwhile
+		return w.answering(heads).logged(ctx, &api.Refusal{Problem: p}, done.Event)
 	}
 	return err
 }
@@ -161,17 +165,22 @@ func (w writer) State(ctx context.Context, s *router.Statement) (*api.StateAnswe
 }
 
 // Reject logs a final refusal. Where there is no room for its entry there is no
-// refusal either: the caller comes again.
-func (w writer) Reject(ctx context.Context, why router.Rejection) error {
+// refusal either: the caller comes again. A text that was accepted meanwhile is
+// answered as a known one.
+func (w writer) Reject(ctx context.Context, why router.Rejection) (*api.SubmitAnswer, error) {
 	if err := w.Room(); err != nil {
-		return err
+		return nil, err
 	}
 	done, err := w.seq.Do(ctx, sequencer.Rejection{
 		Caller: why.Caller, Text: why.Text, Code: why.Refusal.Problem.Code, Until: why.Until,
 	})
 	if err != nil {
-		return err
+		return nil, err
+	}
+	if m := done.Message; m != nil {
+		w.metrics.message(m.Type, m.Urgency, outcomeRepeated)
+		return w.answering(why.Heads).submit(ctx, m)
 	}
 	w.metrics.rejected()
-	return w.answering(why.Heads).logged(ctx, why.Refusal, done.Event)
+	return nil, w.answering(why.Heads).logged(ctx, why.Refusal, done.Event)
 }

@@ -39,7 +39,6 @@ func (r *Router) signatures(_ context.Context, e *Envelope) error {
 // law decides by the register and by time. Where the clock may be wrong, time
 // itself refuses nothing for good.
 func (r *Router) law(_ context.Context, e *Envelope) error {
-	r.writer.Agree(e.Created)
 	err := e.View.Decide(&e.Header, r.writer.Now())
 	if problem.CodeOf(err) == problem.Expired && r.writer.InDoubt() {
 		return problem.New(problem.BrokerBusy, "the broker's clock is in doubt")
@@ -47,8 +46,12 @@ func (r *Router) law(_ context.Context, e *Envelope) error {
 	return err
 }
 
+// order also takes the time that the sender vouches for: only what was lawful,
+// and is in the log, speaks for the clock.
 func (r *Router) order(ctx context.Context, e *Envelope) (err error) {
-	e.Answer, err = r.writer.Accept(ctx, e)
+	if e.Answer, err = r.writer.Accept(ctx, e); err == nil {
+		r.writer.Agree(e.From, e.Created)
+	}
 	return err
 }
 

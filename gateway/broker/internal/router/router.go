@@ -47,8 +47,8 @@ type Writer interface {
 	// Now is logged time; InDoubt says that the clock may have been set forward.
 	Now() signed.Time
 	InDoubt() bool
-	// Agree takes the time that a desk signed.
-	Agree(signed.Time)
+	// Agree takes the time that a desk signed in a text that was ordered.
+	Agree(desk signed.Address, at signed.Time)
 
 	// KnownEnvelope answers for an id that is known, KnownStatement for a
 	// statement that stands already: nil for what is new.
@@ -57,8 +57,9 @@ type Writer interface {
 	// Accept orders an envelope, State a statement.
 	Accept(context.Context, *Envelope) (*api.SubmitAnswer, error)
 	State(context.Context, *Statement) (*api.StateAnswer, error)
-	// Reject logs a final refusal and returns it with its proof.
-	Reject(context.Context, Rejection) error
+	// Reject logs a final refusal and returns it with its proof; a text that was
+	// accepted meanwhile it answers.
+	Reject(context.Context, Rejection) (*api.SubmitAnswer, error)
 }
 
 // A Passage is one submission on its way.
@@ -131,7 +132,7 @@ func (r *Router) Submit(ctx context.Context, caller signed.Address, heads api.He
 	e := &Envelope{Passage: Passage{Caller: caller, Heads: heads, Raw: raw}}
 	for _, stage := range envelopeStages {
 		if err := stage(r, ctx, e); err != nil {
-			return nil, r.refuse(ctx, e.rejection(), err)
+			return r.refuse(ctx, e.rejection(), err)
 		}
 		if e.Answer != nil {
 			break
@@ -145,7 +146,10 @@ func (r *Router) State(ctx context.Context, caller signed.Address, heads api.Hea
 	s := &Statement{Passage: Passage{Caller: caller, Heads: heads, Raw: raw}}
 	for _, stage := range statementStages {
 		if err := stage(r, ctx, s); err != nil {
-			return nil, r.refuse(ctx, s.rejection(), err)
+			if accepted, refusal := r.refuse(ctx, s.rejection(), err); accepted == nil {
+				return nil, refusal
+			}
+			return nil, err // the bytes are a header's text, and that message stands
 		}
 		if s.Answer != nil {
 			break
@@ -156,13 +160,13 @@ func (r *Router) State(ctx context.Context, caller signed.Address, heads api.Hea
 
 // refuse logs a refusal that is final; others pass as they are. One that brings
 // its proof is logged already.
-func (r *Router) refuse(ctx context.Context, why Rejection, err error) error {
+func (r *Router) refuse(ctx context.Context, why Rejection, err error) (*api.SubmitAnswer, error) {
 	if _, refused := problem.Of(err); !refused {
-		return err
+		return nil, err
 	}
 	why.Refusal = api.RefusalOf(err)
 	if why.Refusal.Problem.Class() != problem.Final || why.Refusal.Proof != "" {
-		return err
+		return nil, err
 	}
 	return r.writer.Reject(ctx, why)
 }

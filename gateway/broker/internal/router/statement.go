@@ -45,24 +45,25 @@ func (r *Router) headsOfStatement(_ context.Context, s *Statement) error {
 	return r.writer.CheckHeads(s.Statement.AsOfAudit, s.Statement.AsOfRegister)
 }
 
-// signatureOfStatement verifies, and takes the time that a desk vouches for.
-func (r *Router) signatureOfStatement(_ context.Context, s *Statement) (err error) {
+func (r *Router) signatureOfStatement(_ context.Context, s *Statement) error {
 	s.View = r.writer.View()
-	at := signed.Time{}
 	if s.Consignment != nil {
-		at, err = s.Consignment.Time, s.View.VerifyConsignment(s.Note, s.Consignment)
-	} else {
-		at, err = s.Statement.Time, s.View.VerifyStatement(s.Note, s.Statement)
+		return s.View.VerifyConsignment(s.Note, s.Consignment)
 	}
-	if err == nil {
-		r.writer.Agree(at)
-	}
-	return err
+	return s.View.VerifyStatement(s.Note, s.Statement)
 }
 
+// orderStatement also takes the time that the signer vouches for.
 func (r *Router) orderStatement(ctx context.Context, s *Statement) (err error) {
-	s.Answer, err = r.writer.State(ctx, s)
-	return err
+	if s.Answer, err = r.writer.State(ctx, s); err != nil {
+		return err
+	}
+	if s.Consignment != nil {
+		r.writer.Agree(s.Caller, s.Consignment.Time)
+	} else {
+		r.writer.Agree(s.Caller, s.Statement.Time)
+	}
+	return nil
 }
 
 // rejection is how a refusal of the statement is logged. It is not remembered:

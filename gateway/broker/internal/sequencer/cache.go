@@ -72,10 +72,34 @@ func (s *Sequencer) group(ctx context.Context, number uint64) (*Group, error) {
 		return g, nil
 	}
 	data, err := s.cfg.Journal.Read(ctx, number)
-	gone := errors.Is(err, ErrGone)
-	if gone {
-		data, err = s.cfg.Archive.ReadGroup(number)
+	if errors.Is(err, ErrGone) {
+		return s.bare(number)
 	}
+	if err != nil {
+		return nil, fmt.Errorf("find group %d: %w", number, err)
+	}
+	g, err := s.decode(number, data)
+	if err != nil {
+		s.bent(err)
+		if err := s.cfg.Index.Gone(number); err != nil {
+			return nil, err
+		}
+		return s.bare(number)
+	}
+	s.cache.put(g, len(data))
+	return g, nil
+}
+
+// bent says that JOURNAL holds what we did not write. Its envelopes are as good
+// as gone, so their senders are asked again; all else is in the archive.
+func (s *Sequencer) bent(err error) {
+	s.cfg.Metrics.alarm(AlarmJournalBent)
+	s.cfg.Log.Error("JOURNAL holds a group that we did not write; its records are read from the archive", "error", err)
+}
+
+// bare reads a group from the archive.
+func (s *Sequencer) bare(number uint64) (*Group, error) {
+	data, err := s.cfg.Archive.ReadGroup(number)
 	if err != nil {
 		return nil, fmt.Errorf("find group %d: %w", number, err)
 	}
@@ -83,7 +107,7 @@ func (s *Sequencer) group(ctx context.Context, number uint64) (*Group, error) {
 	if err != nil {
 		return nil, err
 	}
-	g.Bare = gone
+	g.Bare = true
 	s.cache.put(g, len(data))
 	return g, nil
 }

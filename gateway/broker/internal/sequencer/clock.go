@@ -16,8 +16,8 @@ const maxJump = time.Minute
 // A wall clock that jumps forward would let messages expire that had days to
 // live, so time is in doubt after a jump, and after a start, which can't tell a
 // pause from a jump; nor, where the newest record lies ahead of the wall clock,
-// from a jump that was logged and put right since. A desk whose own clock agrees
-// lifts the doubt.
+// from a jump that was logged and put right since. Desks of two parties whose own
+// clocks agree lift the doubt: no desk alone ends the messages of others.
 type logClock struct {
 	clock Clock
 
@@ -26,6 +26,7 @@ type logClock struct {
 	wall    time.Time   // at the last look
 	elapsed time.Duration
 	doubt   bool
+	agreed  string // the party whose desk agreed since the doubt began
 }
 
 // begin takes up where the newest record stands.
@@ -43,7 +44,7 @@ func (c *logClock) now() signed.Time {
 	defer c.mu.Unlock()
 	wall, elapsed := c.clock.Wall(), c.clock.Elapsed()
 	if wall.Sub(c.wall)-(elapsed-c.elapsed) > maxJump {
-		c.doubt = true
+		c.doubt, c.agreed = true, ""
 	}
 	c.wall, c.elapsed = wall, elapsed
 	if t := signed.At(wall); c.last.Before(t) {
@@ -52,13 +53,17 @@ func (c *logClock) now() signed.Time {
 	return c.last
 }
 
-// agree takes a time that a desk signed just now by its own clock.
-func (c *logClock) agree(t signed.Time) {
+// agree takes a time that a party's desk signed just now by its own clock.
+func (c *logClock) agree(party string, t signed.Time) {
 	now := c.now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if d := now.Sub(t); d.Abs() <= maxJump {
-		c.doubt = false
+	switch d := now.Sub(t); {
+	case !c.doubt || d.Abs() > maxJump:
+	case c.agreed == "":
+		c.agreed = party
+	case c.agreed != party:
+		c.doubt, c.agreed = false, ""
 	}
 }
 
@@ -69,10 +74,11 @@ func (c *logClock) inDoubt() bool {
 	return c.doubt
 }
 
-// Agree takes a time that a desk signed by its own clock: where it is near
-// ours, a doubt about ours ends.
-func (s *Sequencer) Agree(t signed.Time) { s.clock.agree(t) }
+// Agree takes a time that a desk signed by its own clock, in a text that was
+// ordered: where it is near ours, and so is that of another party's desk, a doubt
+// about ours ends.
+func (s *Sequencer) Agree(desk signed.Address, t signed.Time) { s.clock.agree(desk.Party(), t) }
 
 // InDoubt reports whether the clock may have been set forward: nothing expires
-// until a desk's clock agrees.
+// until the clocks of two parties' desks agree.
 func (s *Sequencer) InDoubt() bool { return s.clock.inDoubt() }

@@ -43,13 +43,21 @@ func TestLoggedTime(t *testing.T) {
 			if l.inDoubt() != c.doubt {
 				t.Errorf("doubt is %t", l.inDoubt())
 			}
-			l.agree(l.now().Add(-2 * time.Minute))
-			if l.inDoubt() != c.doubt {
-				t.Error("a desk whose clock differs lifted the doubt")
+			for _, party := range []string{"se", "fi"} {
+				l.agree(party, l.now().Add(-2*time.Minute))
 			}
-			l.agree(l.now().Add(30 * time.Second))
+			if l.inDoubt() != c.doubt {
+				t.Error("desks whose clocks differ lifted the doubt")
+			}
+			for range 2 {
+				l.agree("se", l.now().Add(30*time.Second))
+			}
+			if l.inDoubt() != c.doubt {
+				t.Error("one party lifted the doubt")
+			}
+			l.agree("fi", l.now())
 			if l.inDoubt() {
-				t.Error("a desk whose clock agrees left the doubt")
+				t.Error("two parties whose clocks agree left the doubt")
 			}
 		})
 	}
@@ -73,5 +81,19 @@ func TestClockAtStart(t *testing.T) {
 		if l.now().Before(last) {
 			t.Errorf("logged time went back behind %s", last)
 		}
+	}
+}
+
+// Who agreed before a jump said nothing of the clock after it.
+func TestClockJumpsAgain(t *testing.T) {
+	clock := &setClock{wall: time.Date(2026, 11, 23, 3, 12, 0, 0, time.UTC)}
+	l := logClock{clock: clock}
+	l.begin(signed.Time{})
+	for _, party := range []string{"se", "fi"} {
+		clock.step(time.Hour, 0)
+		l.agree(party, l.now())
+	}
+	if !l.inDoubt() {
+		t.Error("two parties that agreed with two clocks lifted the doubt")
 	}
 }

@@ -32,17 +32,19 @@ type Rejection struct {
 
 func (a Rejection) bytes() int { return 0 }
 
+// order logs the refusal, unless the caller's text was accepted meanwhile, as one
+// with other signatures may be: then it is the message that stands.
 func (a Rejection) order(d *draft) (Done, error) {
-	r := rejection{a.Caller, a.Text}
-	before := d.changed.rejected[r]
-	if before == nil {
-		var err error
-		if before, err = d.s.Rejected(a.Caller, a.Text); err != nil {
-			return Done{}, err
-		}
+	m, err := d.message(a.Text)
+	if err != nil {
+		return Done{}, err
 	}
-	if before != nil {
-		return Done{Event: before}, nil
+	if m != nil && m.From == a.Caller {
+		return Done{m.Accepted, m}, nil
+	}
+	r := rejection{a.Caller, a.Text}
+	if before, err := d.rejected(r); before != nil || err != nil {
+		return Done{Event: before}, err
 	}
 	until := envelope.RefusedUntil(a.Until, d.now)
 	event := d.add(auditlog.Record{Kind: auditlog.Rejected, Caller: a.Caller, TextHash: a.Text, Code: a.Code, Until: until})

@@ -14,10 +14,11 @@ const (
 	AlarmHeadAhead       Alarm = "head-ahead"       // a desk verified more than the log has
 	AlarmHeadContradicts Alarm = "head-contradicts" // a desk verified another log
 	AlarmJournalLost     Alarm = "journal-lost"     // NATS lost acknowledged groups
+	AlarmJournalBent     Alarm = "journal-bent"     // JOURNAL holds a group that we did not write
 	AlarmTiles           Alarm = "tiles-failed"     // tiles can't be written
 )
 
-var alarms = []Alarm{AlarmHeadAhead, AlarmHeadContradicts, AlarmJournalLost, AlarmTiles}
+var alarms = []Alarm{AlarmHeadAhead, AlarmHeadContradicts, AlarmJournalLost, AlarmJournalBent, AlarmTiles}
 
 // Metrics are what the writer counts.
 type Metrics struct {

@@ -95,6 +95,22 @@ func (d *draft) knownSince(seen uint64, k key) (*Message, error) {
 	return d.known(k)
 }
 
+// rejected sees what this group refuses before what was refused before it.
+func (d *draft) rejected(r rejection) (*Event, error) {
+	if e := d.changed.rejected[r]; e != nil {
+		return e, nil
+	}
+	return d.s.Rejected(r.caller, r.text)
+}
+
+// rejectedSince is rejected as knownSince is known.
+func (d *draft) rejectedSince(seen uint64, r rejection) (*Event, error) {
+	if d.changed.rejected[r] == nil && d.s.over.rejection(r) == nil && d.s.over.reaches(seen) {
+		return nil, nil
+	}
+	return d.rejected(r)
+}
+
 func (d *draft) message(text signed.Hash) (*Message, error) {
 	if m := d.changed.texts[text]; m != nil {
 		return m, nil

@@ -424,18 +424,23 @@ func (s *Sequencer) index(groups []*Group) error {
 	return nil
 }
 
+// whole reads a group from JOURNAL; one that is gone or bent there is what the
+// archive has of it.
 func (o *opening) whole(ctx context.Context, number uint64, payload []byte) (*Group, error) {
-	data, err := o.s.cfg.Journal.Read(ctx, number)
-	bare := errors.Is(err, ErrGone)
-	if bare {
-		data, err = payload, nil
-	}
-	if err != nil {
+	s := o.s
+	data, err := s.cfg.Journal.Read(ctx, number)
+	if err == nil {
+		g, err := s.decode(number, data)
+		if err == nil {
+			return g, nil
+		}
+		s.bent(err)
+	} else if !errors.Is(err, ErrGone) {
 		return nil, err
 	}
-	g, err := o.s.decode(number, data)
+	g, err := s.decode(number, payload)
 	if err == nil {
-		g.Bare = bare
+		g.Bare = true
 	}
 	return g, err
 }

@@ -8,8 +8,8 @@ import (
 )
 
 // A Submission is an envelope whose signatures verified, and whose law was
-// decided, by the register at DecidedAt. Its id was looked for, and not known,
-// when Seen was the last group; a repeat leaves Seen at zero.
+// decided, by the register at DecidedAt. Its id was not known, and its text not
+// refused, when Seen was the last group; a repeat leaves Seen at zero.
 type Submission struct {
 	Envelope  *envelope.Envelope
 	Raw       []byte
@@ -29,6 +29,12 @@ func (a Submission) order(d *draft) (Done, error) {
 	}
 	if m != nil {
 		return a.repeat(d, m, text)
+	}
+	switch before, err := d.rejectedSince(a.Seen, rejection{e.From, text}); {
+	case err != nil:
+		return Done{}, err
+	case before != nil:
+		return Done{Event: before}, problem.New(before.Code, "the text was refused before")
 	}
 	if d.view.Size() != a.DecidedAt {
 		if err := d.view.VerifyMessage(e); err != nil {

@@ -1,0 +1,75 @@
+package broker_test
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"samband/gateway/broker/internal/sequencer"
+	"samband/gateway/envelope"
+)
+
+// A warped journal keeps its first group but one with a bit flipped.
+type warped struct {
+	sequencer.Journal
+	calls int
+}
+
+func (j *warped) Append(ctx context.Context, data []byte, expectLast uint64) (uint64, error) {
+	if j.calls++; j.calls == 2 {
+		data = bytes.Clone(data)
+		data[len(data)/2] ^= 1
+	}
+	return j.Journal.Append(ctx, data, expectLast)
+}
+
+// A group that JOURNAL bent is as one that it lost: its records come from the
+// archive, its envelope is asked for again, and an operator hears of it. So it is
+// when it is read, and when a new index is made.
+func TestGroupBent(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, indexGone := range []bool{false, true} {
+		b := w.start()
+		se, fi := w.desks["se.spoc"], w.desks["fi.spoc"]
+		w.untilRemoved(b) // the index is at rest
+		rival, err := b.Rival(func(j sequencer.Journal) sequencer.Journal { return &warped{Journal: j} })
+		check(t, err)
+		ctx, cancel := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		running.Go(func() { rival.Run(ctx) })
+		e := se.envelope("fi.spoc")
+		_, err = rival.Do(ctx, sequencer.Submission{Envelope: e, Raw: e.Bytes(), DecidedAt: w.register.Size()})
+		check(t, err)
+		_, err = rival.Do(ctx, sequencer.Tally{Caller: "se.spoc", Count: 1})
+		check(t, err)
+		cancel()
+		running.Wait()
+		b.stop()
+		if indexGone {
+			check(t, os.RemoveAll(w.path("index.db")))
+		}
+
+		b = w.start()
+		inbox := fi.inbox(0, 0)
+		if len(inbox.Items) != 0 || len(inbox.Again) != 1 {
+			t.Fatalf("%d messages are there, %d awaited", len(inbox.Items), len(inbox.Again))
+		}
+		if again := se.progress(0, 0).Again; len(again) != 1 || again[0].Message != e.TextHash() {
+			t.Errorf("asked to send again: %+v", again)
+		}
+		if _, metrics := b.get(t, "/metrics"); strings.Contains(metrics, `samband_alarm{kind="journal-bent"} 0`) {
+			t.Error("no alarm")
+		}
+		se.accepted(e)
+		if inbox = fi.inbox(0, 20*time.Second); len(inbox.Items) != 1 || !bytes.Equal(inbox.Items[0].Envelope, e.Bytes()) {
+			t.Errorf("the message that came again is not delivered")
+		}
+		fi.stated(fi.statement(envelope.HandedOver, e))
+		b.stop()
+	}
+}

@@ -1,0 +1,137 @@
+package broker_test
+
+import (
+	"bytes"
+	"context"
+	"sync"
+	"testing"
+
+	"samband/gateway/auditlog"
+	"samband/gateway/broker/internal/sequencer"
+	"samband/gateway/envelope"
+	"samband/gateway/problem"
+	"samband/gateway/signed"
+)
+
+// bent is an envelope's text under a signature that doesn't verify.
+func bent(e *envelope.Envelope) []byte {
+	n := &signed.Note{Text: e.Note.Text}
+	for _, s := range e.Note.Signatures {
+		s.Sig = bytes.Clone(s.Sig)
+		s.Sig[3] ^= 1
+		n.Signatures = append(n.Signatures, s)
+	}
+	return append(n.Bytes(), e.Sealed...)
+}
+
+// A text that comes with good and bad signatures at once is accepted or refused,
+// and never both: what is ordered first stands, in one group and in two.
+func TestAcceptedOrRejected(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	b := w.start()
+	w.untilRemoved(b) // the index is at rest
+	se := w.desks["se.spoc"]
+	for _, groups := range []int{1, 2} {
+		rival, err := b.Rival(straight)
+		check(t, err)
+		size, seen := rival.Register().Now().Size(), rival.Seen()
+		var all, running sync.WaitGroup
+		ctx, cancel := context.WithCancel(t.Context())
+		if groups == 2 {
+			running.Go(func() { rival.Run(ctx) })
+		}
+		for i := range 20 {
+			e := se.envelope("fi.spoc")
+			acts := []func() (sequencer.Done, error){
+				func() (sequencer.Done, error) {
+					return rival.Do(ctx, sequencer.Submission{Envelope: e, Raw: e.Bytes(), DecidedAt: size, Seen: seen})
+				},
+				func() (sequencer.Done, error) {
+					return rival.Do(ctx, sequencer.Rejection{Caller: e.From, Text: e.TextHash(), Code: problem.SignatureInvalid, Until: e.Expires})
+				},
+			}
+			if i%2 == 1 {
+				acts[0], acts[1] = acts[1], acts[0]
+			}
+			all.Go(func() {
+				var events [2]*sequencer.Event
+				var ordered sync.WaitGroup
+				for j, act := range acts {
+					ordered.Go(func() {
+						done, err := act()
+						if events[j] = done.Event; done.Event == nil {
+							t.Error(err)
+						}
+					})
+					if groups == 2 {
+						ordered.Wait()
+					}
+				}
+				ordered.Wait()
+				if !t.Failed() && events[0].Leaf != events[1].Leaf {
+					t.Errorf("in %d groups one text is both %s and %s", groups, events[0].Kind, events[1].Kind)
+				}
+			})
+		}
+		if groups == 1 {
+			running.Go(func() { rival.Run(ctx) })
+		}
+		all.Wait()
+		cancel()
+		running.Wait()
+	}
+}
+
+// Who submits a text that was refused meanwhile hears of that refusal.
+func TestRejectedMeanwhile(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	b := w.start()
+	se := w.desks["se.spoc"]
+	e, seen := se.envelope("fi.spoc"), b.Seen()
+	_, err := se.client.Submit(t.Context(), se.heads(), bent(e))
+	leaf := w.prove(wants(t, err, problem.SignatureInvalid).Proof).Index
+	_, err = b.Accept(e, seen)
+	if r := w.prove(wants(t, err, problem.SignatureInvalid).Proof); r.Index != leaf || r.TextHash != e.TextHash() {
+		t.Errorf("the text was refused as leaf %d, and is answered with %+v", leaf, r)
+	}
+}
+
+// A message that stands accepted is never logged as refused: neither when its
+// lost bytes come with bad signatures, nor when its header comes alone.
+func TestAcceptedIsNotRejected(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	b := w.start()
+	se := w.desks["se.spoc"]
+	b.stop()
+	putBack := w.keep("nats")
+	b = w.start()
+	e := se.envelope("fi.spoc")
+	leaf := w.prove(se.accepted(e).Acceptance).Index
+	b.stop()
+	putBack()
+	w.start().found(t, "journal-lost", "index-lost", "index-behind")
+	size := se.audit.Size
+
+	for _, raw := range [][]byte{bent(e), []byte(e.Note.Text)} {
+		a, err := se.client.Submit(t.Context(), se.heads(), raw)
+		check(t, err)
+		if r := w.prove(a.Acceptance); r.Kind != auditlog.Accepted || r.Index != leaf {
+			t.Errorf("answered with %+v", r)
+		}
+	}
+	_, err := se.state([]byte(e.Note.Text))
+	if r := wants(t, err, problem.TextMalformed); r.Proof != "" {
+		t.Errorf("the text of an accepted message is refused by %+v", w.prove(r.Proof))
+	}
+	se.inbox(0, 0)
+	if se.audit.Size != size {
+		t.Errorf("the log grew from %d to %d", size, se.audit.Size)
+	}
+	if again := se.progress(0, 0).Again; len(again) != 1 {
+		t.Errorf("asked to send again: %+v", again)
+	}
+	se.accepted(e)
+}
