@@ -59,6 +59,27 @@ func TestRunbookKnowsWhatTheWriterSays(t *testing.T) {
 	}
 }
 
+// check is a line of /readyz in the code.
+var check = regexp.MustCompile(`\{Name: "([a-z-]+)", Run:`)
+
+// Whoever reads NOT READY finds the line, and what to do about it.
+func TestRunbookKnowsReadyz(t *testing.T) {
+	text := read(t, "RUNBOOK.md")
+	for _, who := range []string{"broker", "desk"} {
+		_, table, _ := strings.Cut(text, "| "+who+"'s line |")
+		table, _, _ = strings.Cut(table, "\n\n")
+		lines := check.FindAllStringSubmatch(source(t, "../gateway/"+who), -1)
+		if len(lines) < 5 {
+			t.Errorf("found %d checks of the %s: it has more", len(lines), who)
+		}
+		for _, l := range lines {
+			if !strings.Contains(table, "\n| `"+l[1]+"` |") {
+				t.Errorf("the runbook doesn't say what the %s's line %q means", who, l[1])
+			}
+		}
+	}
+}
+
 // said is what the runbook prints in italics: words of the program itself.
 var said = regexp.MustCompile(`[ (]\*([^*\n]+)\*|^\*([^*\n]+)\*`)
 

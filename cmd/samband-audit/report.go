@@ -16,6 +16,7 @@ import (
 type report struct {
 	OK       bool          `json:"ok"`
 	Exchange exchange      `json:"exchange"`
+	Grade    string        `json:"grade,omitempty"` // of what was proved: "logged"
 	Logs     []provedLog   `json:"logs,omitempty"`
 	Proof    *provedRecord `json:"proof,omitempty"`
 	Fault    *fault        `json:"fault,omitempty"`
@@ -24,8 +25,13 @@ type report struct {
 type exchange struct {
 	Name        string      `json:"name"`
 	Fingerprint signed.Hash `json:"fingerprint"`
-	Compared    bool        `json:"compared"` // with one that the caller gave
+	Compared    bool        `json:"compared"`         // with one that the caller gave
+	Policy      string      `json:"policy,omitempty"` // of the federation file: the grade that traffic proceeds on
 }
+
+// gradeLogged is the grade of every proof of this version. The other one,
+// witnessed, comes with witnesses.
+const gradeLogged = "logged"
 
 // A fault says what was not proved, and where.
 type fault struct {
@@ -67,6 +73,7 @@ func (r *report) words(out io.Writer) error {
 	} else {
 		b.WriteString("  Compare it with the one that you got from somebody you trust: all that\n  follows rests on it.\n")
 	}
+	fmt.Fprintf(&b, "  Policy %s; grade %s: under the log's own checkpoint, which no witness has cosigned.\n", r.Exchange.Policy, r.Grade)
 	for _, l := range r.Logs {
 		l.words(&b)
 	}

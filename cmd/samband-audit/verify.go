@@ -106,7 +106,7 @@ func (q *question) prove(r *report) error {
 	if err != nil {
 		return err
 	}
-	r.Exchange = exchange{federation.Name, federation.Hash(), q.fingerprint != ""}
+	r.Exchange = exchange{federation.Name, federation.Hash(), q.fingerprint != "", federation.Policy}
 	if q.proof != "" {
 		if r.Proof, err = q.proveOne(federation); err != nil {
 			return err
@@ -122,6 +122,7 @@ func (q *question) prove(r *report) error {
 		}
 		r.Logs = append(r.Logs, *l)
 	}
+	r.Grade = gradeLogged
 	return nil
 }
 

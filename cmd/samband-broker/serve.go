@@ -92,18 +92,3 @@ func newStatus(s *settings) *cobra.Command {
 		},
 	}
 }
-
-func newCheckConfig(s *settings) *cobra.Command {
-	return &cobra.Command{
-		Use: "check-config", Short: "Read and check the settings without starting", Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			settings, err := broker.ReadSettings(s.dir)
-			if err != nil {
-				return err
-			}
-			return s.print(c, settings, func(w io.Writer) {
-				fmt.Fprintf(w, "The settings are in order: keys in %s, data in %s.\n", settings.Keys, settings.Data)
-			})
-		},
-	}
-}

@@ -41,9 +41,15 @@ func TestStories(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
 		RequireExplicitExec: true,
+		Setup: func(env *testscript.Env) error {
+			samples, err := filepath.Abs("../../schema/testdata/case")
+			env.Setenv("CASE", samples)
+			return err
+		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"up":   up,
 			"id":   id,
+			"file": file,
 			"same": same,
 			"once": once,
 			"copy": copyTree,
@@ -70,15 +76,23 @@ func up(ts *testscript.TestScript, _ bool, sockets []string) {
 	}
 }
 
-var idForm = regexp.MustCompile(`"id":\s*"([A-Za-z0-9+/=]+)"`)
+var (
+	idForm   = regexp.MustCompile(`"id":\s*"([A-Za-z0-9+/=]+)"`)
+	fileForm = regexp.MustCompile(`"file":\s*"([^"]+)"`)
+)
 
 // id NAME keeps the first message id that the last command printed.
-func id(ts *testscript.TestScript, _ bool, args []string) {
-	m := idForm.FindStringSubmatch(ts.ReadFile("stdout"))
+func id(ts *testscript.TestScript, _ bool, args []string) { keep(ts, args[0], idForm) }
+
+// file NAME keeps the file that the last command made.
+func file(ts *testscript.TestScript, _ bool, args []string) { keep(ts, args[0], fileForm) }
+
+func keep(ts *testscript.TestScript, name string, form *regexp.Regexp) {
+	m := form.FindStringSubmatch(ts.ReadFile("stdout"))
 	if m == nil {
-		ts.Fatalf("the last command printed no id")
+		ts.Fatalf("the last command printed no %s", form)
 	}
-	ts.Setenv(args[0], m[1])
+	ts.Setenv(name, m[1])
 }
 
 // same A B compares two words.

@@ -12,8 +12,12 @@ import (
 	"samband/gateway/desk"
 )
 
-// saveAll writes attachments into a folder and returns their paths.
+// saveAll writes attachments into a folder, which it makes, and returns their
+// paths.
 func saveAll(dir string, files []desk.Attachment) ([]string, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
 	var paths []string
 	for n, a := range files {
 		path, err := save(dir, fileName(a.Name, n+1), a.Data)

@@ -1,6 +1,6 @@
 // Package config reads the settings files of broker and desk: YAML, strict.
 //
-//	var c broker.Config
+//	var c broker.Settings
 //	err := config.Load("broker.yaml", &c)
 //
 // A key that the program does not know is an error and not a silence, with the

@@ -1,6 +1,8 @@
 package gatewaytest
 
 import (
+	"encoding/json"
+	"slices"
 	"testing"
 	"time"
 
@@ -55,5 +57,62 @@ func TestOneRequest(t *testing.T) {
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+	t.Run("several recipients", func(t *testing.T) { toSeveral(t, run) })
+}
+
+// toSeveral sends one body to two desks. Openly, they share a conversation and
+// each body lists both; confidentially, neither.
+func toSeveral(t *testing.T, run *Running) {
+	body, err := schema.Samples.ReadFile("testdata/case/05-info-request.fr.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	to := []signed.Address{"fi.spoc", "se.spoc"}
+	for _, confidential := range []bool{false, true} {
+		sending, err := run.Desks["icpb.command"].Send(t.Context(), desk.Draft{
+			To: to, Type: "INFO_REQUEST", Body: body, Confidential: confidential})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(sending.Messages) != 2 || len(sending.Blocked) > 0 {
+			t.Fatalf("confidential %v: sent as %+v", confidential, sending)
+		}
+		var received []*desk.Message
+		for i, m := range sending.Messages {
+			if m.To != to[i] {
+				t.Errorf("message %d is to %s", i, m.To)
+			}
+			at := run.Desks[to[i]]
+			err := Await(t.Context(), at, 30*time.Second, func() (bool, error) {
+				items, err := at.Inbox(t.Context(), desk.Query{})
+				return slices.ContainsFunc(items, func(i desk.InboxItem) bool { return i.ID == m.ID && i.State == "handed-over" }), err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			read, err := at.Read(t.Context(), m.ID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			received = append(received, read)
+		}
+		if received[0].ID == received[1].ID {
+			t.Errorf("confidential %v: the two have one id", confidential)
+		}
+		if shared := received[0].Conversation == received[1].Conversation; shared == confidential {
+			t.Errorf("confidential %v: one conversation: %v", confidential, shared)
+		}
+		for _, m := range received {
+			var said struct {
+				Recipients []signed.Address `json:"recipients"`
+			}
+			if err := json.Unmarshal(m.Body, &said); err != nil {
+				t.Fatal(err)
+			}
+			if !confidential && !slices.Equal(said.Recipients, to) || confidential && said.Recipients != nil {
+				t.Errorf("confidential %v: the body for %s lists %v", confidential, m.To, said.Recipients)
+			}
+		}
 	}
 }

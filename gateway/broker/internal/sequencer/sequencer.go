@@ -15,7 +15,7 @@
 //
 // A caller sees one call:
 //
-//	done, err := seq.Accept(ctx, sequencer.Submission{Envelope: e, Raw: raw})
+//	done, err := seq.Do(ctx, sequencer.Submission{Envelope: e, Raw: raw})
 //	proof, err := seq.Prove(done.Entry)
 //
 // A crash anywhere leaves one of few differences between JOURNAL, records,

@@ -1,0 +1,55 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"samband/gateway/broker"
+)
+
+// shown are the settings under the names that the file gives them. It is
+// broker.Settings, field by field, so a new one can't be left out here.
+type shown struct {
+	Keys         string   `json:"keys"`
+	Data         string   `json:"data"`
+	Listen       string   `json:"listen"`
+	Hosts        []string `json:"hosts"`
+	Metrics      string   `json:"metrics"`
+	JournalBytes int64    `json:"journal-bytes"`
+}
+
+func newCheckConfig(s *settings) *cobra.Command {
+	return &cobra.Command{
+		Use: "check-config", Short: "Read and check the settings without starting, and say each", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			settings, err := broker.ReadSettings(s.dir)
+			if err != nil {
+				return err
+			}
+			return s.print(c, shown(settings), func(w io.Writer) { showSettings(w, shown(settings)) })
+		},
+	}
+}
+
+// showSettings says what runs, the defaults too.
+func showSettings(w io.Writer, s shown) {
+	journal := "40 % of the disk"
+	if s.JournalBytes != 0 {
+		journal = fmt.Sprintf("%d bytes", s.JournalBytes)
+	}
+	fmt.Fprintln(w, "The settings are in order.")
+	for _, line := range [][2]string{
+		{"keys", "keys and federation file lie in " + s.Keys},
+		{"data", "everything else lies in " + s.Data},
+		{"listen", "desks connect at " + s.Listen},
+		{"hosts", "they reach it as " + strings.Join(s.Hosts, ", ")},
+		{"metrics", "metrics and health are at " + cmp.Or(s.Metrics, "no address: nobody can watch this broker")},
+		{"journal-bytes", "JOURNAL holds at most " + journal + "; at four fifths nothing new is accepted"},
+	} {
+		fmt.Fprintf(w, "%-14s %s\n", line[0]+":", line[1])
+	}
+}
