@@ -38,9 +38,9 @@ func (w writer) CheckHeads(audit, registry signed.Head) error {
 	return w.seq.CheckHeads(audit, registry)
 }
 
-func (w writer) View() register.View { return w.seq.Register().Now() }
-func (w writer) Now() signed.Time    { return w.seq.Now() }
-func (w writer) InDoubt() bool       { return w.seq.InDoubt() }
+func (w writer) View() register.View                      { return w.seq.Register().Now() }
+func (w writer) Now() signed.Time                         { return w.seq.Now() }
+func (w writer) InDoubt() bool                            { return w.seq.InDoubt() }
 func (w writer) Agree(desk signed.Address, t signed.Time) { w.seq.Agree(desk, t) }
 
 // KnownEnvelope answers an id that is known, and a text that was refused for
