@@ -7,6 +7,7 @@ import (
 	"log"
 	"log/slog"
 	"net"
+	"net/netip"
 	"strings"
 	"sync"
 	"time"
@@ -16,22 +17,21 @@ import (
 	"samband/gateway/signed"
 )
 
-// A listener gives out TLS connections, each with its own check of the caller,
-// and no more at once than it has slots.
+// A listener gives out TLS connections, each with its own check of the caller.
 type listener struct {
 	net.Listener
-	edge  *Edge
-	slots chan struct{}
+	edge *Edge
 }
 
 func (l *listener) Accept() (net.Conn, error) {
-	l.slots <- struct{}{}
 	raw, err := l.Listener.Accept()
 	if err != nil {
-		<-l.slots
 		return nil, err
 	}
-	c := &conn{Conn: raw, edge: l.edge, slots: l.slots}
+	c := &conn{Conn: raw, edge: l.edge, source: sourceOf(raw.RemoteAddr())}
+	if goes := l.edge.handshakes.begin(c); goes != nil {
+		goes.Close()
+	}
 	conf := certs.ServerConfig(l.edge.cfg.Certificate, c.identify)
 	// A resumed session would bring back a caller that was checked long ago.
 	conf.SessionTicketsDisabled = true
@@ -41,8 +41,8 @@ func (l *listener) Accept() (net.Conn, error) {
 // A conn is the bytes beneath a TLS connection, and who is at its other end.
 type conn struct {
 	net.Conn
-	edge  *Edge
-	slots chan struct{}
+	edge   *Edge
+	source netip.Prefix
 
 	mu     sync.Mutex
 	caller signed.Address // "" before the handshake named it
@@ -64,7 +64,11 @@ func (c *conn) identify(chain []*x509.Certificate) error {
 		return net.ErrClosed
 	}
 	if !c.edge.desks.connect(caller) {
-		return problem.New(problem.BrokerBusy, "%s has %d connections", caller, MaxOfDesk)
+		return problem.New(problem.BrokerBusy, "%s has as many connections as one desk may, or the broker as many as it can", caller)
+	}
+	if !c.edge.handshakes.end(c) {
+		c.edge.desks.disconnect(caller)
+		return net.ErrClosed
 	}
 	c.caller, c.chain, c.known = caller, chain, size
 	c.edge.metrics.connected.WithLabelValues(string(caller)).Inc()
@@ -79,7 +83,7 @@ func (c *conn) Close() error {
 		return err
 	}
 	c.closed = true
-	<-c.slots
+	c.edge.handshakes.end(c)
 	if c.caller != "" {
 		c.edge.desks.disconnect(c.caller)
 		c.edge.metrics.connected.WithLabelValues(string(c.caller)).Dec()

@@ -14,8 +14,9 @@ import (
 // requests are under way, its budgets, and its refusals since they were last handed on. Only
 // desks that the register has get this far, so it stays small.
 type desks struct {
-	mu    sync.Mutex
-	known map[signed.Address]*desk
+	mu          sync.Mutex
+	known       map[signed.Address]*desk
+	connections int // of all
 }
 
 type desk struct {
@@ -38,16 +39,17 @@ func (d *desks) of(address signed.Address) *desk {
 	return k
 }
 
-// connect takes a slot for a connection; false when the desk has none left.
-// disconnect gives it back.
+// connect takes a slot for a connection; false when the desk, or the edge, has
+// none left. disconnect gives it back.
 func (d *desks) connect(address signed.Address) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	k := d.of(address)
-	if k.connections >= MaxOfDesk {
+	if k.connections >= MaxOfDesk || d.connections >= MaxConnections {
 		return false
 	}
 	k.connections++
+	d.connections++
 	return true
 }
 
@@ -55,6 +57,7 @@ func (d *desks) disconnect(address signed.Address) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.of(address).connections--
+	d.connections--
 }
 
 // enter takes a slot for a request, and one for a page where it asks for that;

@@ -9,7 +9,9 @@
 //
 // A connection is mutual TLS 1.3. While the handshake is still going on, Identify
 // turns the certificate chain into a desk's address; a chain that it refuses
-// never becomes a connection. Each request then passes, in this order:
+// never becomes a connection. Those whose handshake is not over have few slots of
+// their own and little time, so strangers take none from a desk that is named.
+// Each request then passes, in this order:
 //
 //  1. Has its certificate ended, has its party another CA now, is the desk barred?
 //     This is asked each time, so a revocation, or a CA that replaces a stolen
@@ -49,7 +51,9 @@ import (
 
 // Bounds and pace of the edge.
 const (
-	MaxConnections = 4096                  // at once, of all callers, the unknown ones included
+	MaxHandshakes  = 512                   // at once, of callers that are not named yet
+	MaxOfSource    = 64                    // of these, from one address
+	MaxConnections = 4096                  // at once, of all desks
 	MaxOfDesk      = 64                    // of these, of one desk
 	MaxRequests    = 64                    // at once, of one desk, until their answers are written
 	MaxPages       = 8                     // of these, feeds and register: their answers are large
@@ -57,13 +61,13 @@ const (
 	BudgetBurst    = 60                    // final refusals of a desk on one operation in one go
 	BudgetPace     = rate.Limit(30.0 / 60) // and a second after that: 30 a minute
 
-	headerTimeout  = 10 * time.Second // handshake and header lines
-	bodyTimeout    = 3 * time.Minute  // 1 MiB over a satellite link
-	answerTimeout  = 3 * time.Minute
-	serviceTimeout = 30 * time.Second // beyond a long poll's wait
-	idleTimeout    = 2 * time.Minute
-	pingAfter      = 20 * time.Second // of silence on a connection
-	pingTimeout    = 10 * time.Second
+	handshakeTimeout = 3 * time.Second
+	bodyTimeout      = 3 * time.Minute // 1 MiB over a satellite link
+	answerTimeout    = 3 * time.Minute
+	serviceTimeout   = 30 * time.Second // beyond a long poll's wait
+	idleTimeout      = 2 * time.Minute
+	pingAfter        = 20 * time.Second // of silence on a connection
+	pingTimeout      = 10 * time.Second
 )
 
 // Interval is how often the sums of refusals are handed on.
@@ -96,10 +100,11 @@ type Config struct {
 
 // An Edge serves desks.
 type Edge struct {
-	cfg     Config
-	server  *http.Server
-	metrics *metrics
-	desks   *desks
+	cfg        Config
+	server     *http.Server
+	metrics    *metrics
+	handshakes *handshakes
+	desks      *desks
 
 	polls    context.Context // ends when the edge stops: long polls wait for nothing then
 	endPolls context.CancelFunc
@@ -108,14 +113,14 @@ type Edge struct {
 
 // New makes an Edge and registers its metrics.
 func New(cfg Config) *Edge {
-	e := &Edge{cfg: cfg, metrics: newMetrics(cfg.Metrics), desks: newDesks()}
+	e := &Edge{cfg: cfg, metrics: newMetrics(cfg.Metrics), handshakes: newHandshakes(), desks: newDesks()}
 	e.polls, e.endPolls = context.WithCancel(context.Background())
 	protocols := new(http.Protocols)
 	protocols.SetHTTP2(true)
 	e.server = &http.Server{
 		Handler:           e.handler(),
 		Protocols:         protocols,
-		ReadHeaderTimeout: headerTimeout,
+		ReadHeaderTimeout: handshakeTimeout, // over HTTP/2 it bounds nothing else
 		ReadTimeout:       bodyTimeout,
 		WriteTimeout:      answerTimeout,
 		IdleTimeout:       idleTimeout,
@@ -134,7 +139,7 @@ func New(cfg Config) *Edge {
 // Serve takes connections from ln until Shutdown, which makes it return nil.
 func (e *Edge) Serve(ln net.Listener) error {
 	e.summing.Go(e.sumRefusals)
-	err := e.server.Serve(&listener{Listener: ln, edge: e, slots: make(chan struct{}, MaxConnections)})
+	err := e.server.Serve(&listener{ln, e})
 	if errors.Is(err, http.ErrServerClosed) {
 		return nil
 	}

@@ -1,0 +1,86 @@
+package edge
+
+import (
+	"container/list"
+	"net"
+	"net/netip"
+	"sync"
+)
+
+// handshakes are the connections whose caller is not named yet. Anyone on the
+// network can open them, so they have room of their own, and whoever comes late
+// finds some: the oldest goes, of its own source where that has too many. A desk
+// is named in two turns of the network; a stranger can take its place in that
+// time only, and never that of a desk that is named.
+type handshakes struct {
+	mu      sync.Mutex
+	all     list.List // of *conn, oldest first
+	entries map[*conn]*list.Element
+	sources map[netip.Prefix]int
+}
+
+func newHandshakes() *handshakes {
+	return &handshakes{entries: map[*conn]*list.Element{}, sources: map[netip.Prefix]int{}}
+}
+
+// begin takes in a connection, and returns the one that it takes the place of.
+func (h *handshakes) begin(c *conn) (goes *conn) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	switch {
+	case h.sources[c.source] >= MaxOfSource:
+		goes = h.oldest(func(o *conn) bool { return o.source == c.source })
+	case h.all.Len() >= MaxHandshakes:
+		goes = h.oldest(func(*conn) bool { return true })
+	}
+	if goes != nil {
+		h.remove(goes)
+	}
+	h.entries[c] = h.all.PushBack(c)
+	h.sources[c.source]++
+	return goes
+}
+
+func (h *handshakes) oldest(is func(*conn) bool) *conn {
+	for e := h.all.Front(); e != nil; e = e.Next() {
+		if c := e.Value.(*conn); is(c) {
+			return c
+		}
+	}
+	return nil
+}
+
+// end lets a connection out; false when another has its place already.
+func (h *handshakes) end(c *conn) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.remove(c)
+}
+
+func (h *handshakes) remove(c *conn) bool {
+	e, there := h.entries[c]
+	if !there {
+		return false
+	}
+	h.all.Remove(e)
+	delete(h.entries, c)
+	if h.sources[c.source]--; h.sources[c.source] == 0 {
+		delete(h.sources, c.source)
+	}
+	return true
+}
+
+// sourceOf is whom an address counts for: itself, or its network where one
+// caller has a whole one.
+func sourceOf(a net.Addr) netip.Prefix {
+	tcp, ok := a.(*net.TCPAddr)
+	if !ok {
+		return netip.Prefix{}
+	}
+	ip, bits := tcp.AddrPort().Addr().Unmap(), 64
+	if ip.Is4() {
+		bits = 32
+	}
+	source, _ := ip.Prefix(bits)
+	return source
+}
