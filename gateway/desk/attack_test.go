@@ -462,6 +462,98 @@ func TestRefusedAndDelivered(t *testing.T) {
 	}
 }
 
+// expire logs a message's expiry at its time, which is not yet, and honest time
+// goes on from there. s.edge.mu is held.
+func (s *stage) expire(m *message) {
+	truth := s.edge.clock
+	s.edge.clock = &clock{t: m.Expires.Go()}
+	m.end = &event{entry: s.edge.record(auditlog.Record{Kind: auditlog.Expired, Message: m.TextHash()}, s.edge.register.Size())}
+	s.edge.clock = truth
+}
+
+// A broker expires a message a week before its time, by a lie about the hour: the
+// sender goes by its own clock until that time has come.
+func TestExpiredByALie(t *testing.T) {
+	s := newStage(t)
+	se := s.unlocked("se.spoc")
+	s.ready(se)
+	id := send(t, se, request(t))
+	awaitOut(t, se, id, "accepted")
+	s.edge.set(func() { s.expire(s.edge.messages[0]) })
+	await(t, se, "shown", func() bool {
+		o := outState(t, se, id)
+		return o.State == "expired" || strings.Contains(o.Waits, "later than this desk's clock")
+	})
+	if o := outState(t, se, id); o.State != "accepted" {
+		t.Errorf("the message is %s", o.State)
+	}
+	if v := must(se.Verify(ctx, signed.ID{})); len(v.Evidence)+len(v.Faults) != 0 {
+		t.Errorf("clocks that disagree are no evidence: %+v %+v", v.Evidence, v.Faults)
+	}
+	s.clock.move(7 * 24 * time.Hour)
+	s.edge.enter(must(s.party("fi").Revoke("fi.spoc", "locked", signed.Time{})).Note) // ends the poll
+	awaitOut(t, se, id, "expired")
+}
+
+// The same lie to the receiver, who holds the message already: it consigns as soon
+// as the broker lets it.
+func TestExpiredByALieToTheReceiver(t *testing.T) {
+	s := newStage(t)
+	se := s.unlocked("se.spoc")
+	s.ready(se)
+	id := send(t, se, request(t))
+	awaitOut(t, se, id, "accepted")
+	looks := 0
+	fi, _ := s.startTo("fi.spoc", hasty{line{s.edge, "fi.spoc"}, func() {
+		s.edge.set(func() {
+			m := s.edge.messages[0]
+			switch looks++; looks {
+			case 1:
+				s.expire(m)
+			case 3: // what it was told twice it did not believe
+				m.end = nil
+			}
+		})
+	}})
+	s.unlock(fi)
+	awaitIn(t, fi, id, "handed-over")
+}
+
+// hasty is an edge that does something before each statement that comes.
+type hasty struct {
+	line
+	first func()
+}
+
+func (b hasty) State(ctx context.Context, h api.Heads, note []byte) (*api.StateAnswer, error) {
+	b.first()
+	return b.line.State(ctx, h, note)
+}
+
+// A refusal whose time is yet to come ends nothing either: by such a lie every
+// text has expired.
+func TestRefusedByALie(t *testing.T) {
+	s := newStage(t)
+	lies := true
+	se := s.cheated(func(ctx context.Context, l line, h api.Heads, e []byte) (*api.SubmitAnswer, error) {
+		if !lies {
+			return l.Submit(ctx, h, e)
+		}
+		truth := s.edge.clock
+		s.edge.set(func() { s.edge.clock = &clock{t: morning.AddDate(0, 0, 8)} })
+		defer s.edge.set(func() { s.edge.clock = truth })
+		return nil, twoFaced(l, h, e, func(*envelope.Envelope) signed.Time { return signed.At(s.edge.clock.now()) })
+	})
+	id := send(t, se, request(t))
+	await(t, se, "shown", func() bool {
+		o := outState(t, se, id)
+		return o.State == "rejected" || strings.Contains(o.Waits, "later than this desk's clock")
+	})
+	if o := outState(t, se, id); o.State != "queued" {
+		t.Errorf("the message is %s", o.State)
+	}
+}
+
 // A rogue party signs its own entries, whatever they say.
 type rogue struct {
 	*stage

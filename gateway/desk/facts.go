@@ -220,6 +220,22 @@ func (v *said) expiry() error {
 	return nil
 }
 
+// errEarly says that the log is ahead of this desk's clock. Which of the two is
+// right nobody can prove, so it is no evidence.
+var errEarly = errors.New("later than this desk's clock")
+
+// timely holds that an end by the broker's time alone is not before its time by
+// this desk's clock: else a broker could end what it likes by a lie about the
+// hour. Where the clocks disagree the end waits, and the offset is shown.
+func (d *Desk) timely(event string, at signed.Time) error {
+	offset := at.Go().Sub(d.now())
+	if offset <= maxOffset {
+		return nil
+	}
+	d.metrics.offset.Set(offset.Seconds())
+	return fmt.Errorf("the log says %s at %s: %w", event, at, errEarly)
+}
+
 // forged dresses up what is wrong with a statement's own text or signature.
 func forged(err error) error {
 	return problem.New(problem.StatementForged, "%v", err)

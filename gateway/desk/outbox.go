@@ -166,17 +166,27 @@ func parseStored(b []byte, message signed.Hash) (*envelope.Envelope, error) {
 // unsendable shows that a queued message lies here damaged; the metric beside it
 // alarms.
 func (d *Desk) unsendable(o store.OutboxItem) error {
-	if o.Code == "" && o.Detail == unreadable {
+	d.log.Error("a queued message can't be read", "id", o.ID)
+	return d.waits(o, unreadable)
+}
+
+// waits shows what a message waits for, where no code says it.
+func (d *Desk) waits(o store.OutboxItem, why string) error {
+	if o.Code == "" && o.Detail == why {
 		return nil
 	}
-	d.log.Error("a queued message can't be read", "id", o.ID)
 	defer d.touch()
-	return d.store.Update(func(tx *store.Tx) error { return tx.SetOutbox(o.ID, o.State, "", unreadable) })
+	return d.store.Update(func(tx *store.Tx) error { return tx.SetOutbox(o.ID, o.State, "", why) })
 }
 
 // believe verifies a fact about a message, and keeps one that fails as evidence.
 func (d *Desk) believe(next *lesson, h *envelope.Header, message signed.Hash, f *api.Fact) (store.Fact, error) {
 	fact, err := d.became(next, h, message, f)
+	if err == nil && fact.Event == string(api.Expired) {
+		if err := d.timely(fact.Event, fact.Time); err != nil {
+			return fact, err
+		}
+	}
 	if err == nil {
 		err = d.oneLog(next, f)
 	}

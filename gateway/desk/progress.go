@@ -25,13 +25,22 @@ func (d *Desk) cursor() (c api.Cursor, err error) {
 }
 
 // followProgress returns the job that reads what became of this desk's messages.
-// The first page of a run is not waited for: it brings both logs up to date.
+// The first page of a run is not waited for: it brings both logs up to date. After
+// a page with something that was not believed, the cursor that outlives the
+// process stays before it, and the feed is read from its beginning again.
 func (d *Desk) followProgress() func(context.Context) error {
 	var wait time.Duration
-	return func(ctx context.Context) error {
-		after, err := d.cursor()
-		if err != nil {
-			return err
+	var doubted time.Time
+	after, known := api.Cursor(0), false
+	return func(ctx context.Context) (err error) {
+		if !known {
+			if after, err = d.cursor(); err != nil {
+				return err
+			}
+			known = true
+		}
+		if !doubted.IsZero() && d.now().Sub(doubted) > sweepAfter {
+			after, doubted = 0, time.Time{}
 		}
 		next, answer, err := feed(ctx, d, d.broker.Progress, api.Page{After: after, Wait: wait, Limit: feedPage},
 			func(a *api.ProgressAnswer) (*api.Catchup, int) { return &a.Catchup, len(a.Items) + len(a.Again) })
@@ -40,24 +49,36 @@ func (d *Desk) followProgress() func(context.Context) error {
 		}
 		defer d.calls.Unlock()
 		wait = feedWait
-		return d.progressed(ctx, next, answer)
-	}
-}
-
-// progressed writes down what a page brought. The cursor is kept in the same
-// transaction as what came before it.
-func (d *Desk) progressed(ctx context.Context, next *lesson, answer *api.ProgressAnswer) error {
-	var steps []func(*store.Tx) error
-	for _, item := range answer.Items {
-		step, err := d.heardOf(next, item)
-		if _, refused := problem.Of(err); refused || errors.Is(err, errNoNote) {
-			d.log.Warn("an event is not believed", "id", item.ID, "event", item.Event, "problem", err.Error())
-			continue // the message stays where it was
-		}
+		believed, err := d.progressed(next, answer, doubted.IsZero())
 		if err != nil {
 			return err
 		}
-		steps = append(steps, step)
+		if !believed && doubted.IsZero() {
+			doubted = d.now()
+		}
+		after = answer.Next
+		return d.sendAgain(ctx, answer.Again)
+	}
+}
+
+// progressed writes down what a page brought, and reports whether all of it could
+// be believed. Then, unless something before it was not, the cursor is kept in the
+// same transaction.
+func (d *Desk) progressed(next *lesson, answer *api.ProgressAnswer, keep bool) (bool, error) {
+	var steps []func(*store.Tx) error
+	believed := true
+	for _, item := range answer.Items {
+		step, err := d.heardOf(next, item)
+		_, refused := problem.Of(err)
+		switch {
+		case err == nil:
+			steps = append(steps, step)
+		case refused, errors.Is(err, errEarly), errors.Is(err, errNoNote):
+			d.log.Warn("an event is not believed", "id", item.ID, "event", item.Event, "problem", err.Error())
+			believed = believed && errors.Is(err, errNoNote) // that one never comes again
+		default:
+			return false, err
+		}
 	}
 	err := d.take(next, func(tx *store.Tx) error {
 		for _, step := range steps {
@@ -65,13 +86,13 @@ func (d *Desk) progressed(ctx context.Context, next *lesson, answer *api.Progres
 				return err
 			}
 		}
+		if !believed || !keep {
+			return nil
+		}
 		return tx.PutCursor(progressFeed, answer.Next.String())
 	})
-	if err != nil {
-		return err
-	}
 	wake(d.workers.outbox) // an event may have come before our own acceptance did
-	return d.sendAgain(ctx, answer.Again)
+	return believed, err
 }
 
 // heardOf verifies one item and returns what is to be written for it.
@@ -92,6 +113,9 @@ func (d *Desk) heardOf(next *lesson, item api.ProgressItem) (func(*store.Tx) err
 		return nil, err
 	}
 	fact, err := d.believe(next, h, message, &item.Fact)
+	if errors.Is(err, errEarly) {
+		err = errors.Join(err, d.waits(o, err.Error()))
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -120,6 +120,9 @@ func (d *Desk) rejected(ctx context.Context, l *logs, o store.OutboxItem, e *env
 		d.accuse(err, "message "+o.Message.String(), exhibits{"refusal": []byte(r.Proof), "checkpoint": next.audit})
 		return errors.Join(err, d.take(next, nothing), d.stillQueued(o, err))
 	}
+	if err := d.timely(string(record.Kind), record.Time); err != nil {
+		return errors.Join(err, d.take(next, nothing), d.waits(o, err.Error()))
+	}
 	fact := factOf(o.Message, record, nil, r.Proof)
 	return d.take(next, func(tx *store.Tx) error {
 		if err := tx.PutFact(fact); err != nil {
