@@ -86,12 +86,13 @@ var (
 	unopened     = desc("samband_queue_consigned_unopened_messages", "Messages that a desk holds and has not ended: a locked desk.", "desk")
 	unopenedFrom = desc("samband_queue_consigned_oldest_timestamp_seconds", "When the oldest of them was consigned.", "desk")
 	logSize      = desc("samband_log_size", "Entries of a log.", "log")
+	clockInDoubt = desc("samband_clock_in_doubt", "1 while the broker's clock may be wrong and nothing expires.")
 	accepting    = desc("samband_accepting", "1 while the broker accepts messages.")
 	certificate  = desc("samband_certificate_expiry_timestamp_seconds", "When a certificate ends.", "use")
 )
 
 func (g gauges) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{pending, oldest, unopened, unopenedFrom, logSize, accepting, certificate} {
+	for _, d := range []*prometheus.Desc{pending, oldest, unopened, unopenedFrom, logSize, clockInDoubt, accepting, certificate} {
 		ch <- d
 	}
 }
@@ -111,6 +112,11 @@ func (g gauges) Collect(ch chan<- prometheus.Metric) {
 	if g.b.seq.Stopped() != nil {
 		return
 	}
+	doubt := 0.0
+	if g.b.seq.InDoubt() {
+		doubt = 1
+	}
+	send(clockInDoubt, doubt)
 	c := g.b.seq.Checkpoints()
 	send(logSize, float64(c.AuditHead.Size), "audit")
 	send(logSize, float64(c.RegisterHead.Size), "register")
@@ -154,7 +160,7 @@ func (b *Broker) checks() []monitor.Check {
 			_, err := b.index.Queues()
 			return err
 		}},
-		{Name: "clock", Run: func(context.Context) error {
+		{Name: "clock", Note: true, Run: func(context.Context) error {
 			if b.seq.InDoubt() {
 				return errClock
 			}

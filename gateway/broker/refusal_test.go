@@ -3,6 +3,7 @@ package broker_test
 import (
 	"bytes"
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -151,6 +152,14 @@ func TestFirstAnswerStands(t *testing.T) {
 	}
 	_, err = fi.state(consignment)
 	wants(t, err, problem.DeskBarred)
+
+	// Nobody waits for a desk that is barred.
+	fi.client.Close()
+	b.stop()
+	_, text := w.start().get(t, "/metrics")
+	if strings.Contains(text, `samband_desk_connected{desk="fi.spoc"}`) || !strings.Contains(text, `samband_desk_connected{desk="no.spoc"} 0`) {
+		t.Error("the metrics show a barred desk as dark")
+	}
 }
 
 func TestEnterRefuses(t *testing.T) {

@@ -44,11 +44,15 @@ func get(t *testing.T, url string) (int, string) {
 }
 
 func TestReadyNamesEachDependency(t *testing.T) {
-	well := Check{"journal", func(context.Context) error { return nil }}
-	ill := Check{"tiles", func(context.Context) error { return errors.New("behind by 12 leaves") }}
+	well := Check{Name: "journal", Run: func(context.Context) error { return nil }}
+	ill := Check{Name: "tiles", Run: func(context.Context) error { return errors.New("behind by 12 leaves") }}
+	odd := Check{Name: "clock", Note: true, Run: func(context.Context) error { return errors.New("in doubt") }}
 
 	if code, body := get(t, serve(t, well)+"/readyz"); code != 200 || body != "journal: ok\n" {
 		t.Errorf("well: %d %q", code, body)
+	}
+	if code, body := get(t, serve(t, well, odd)+"/readyz"); code != 200 || body != "journal: ok\nclock: note: in doubt\n" {
+		t.Errorf("odd: %d %q", code, body)
 	}
 	url := serve(t, well, ill)
 	if code, body := get(t, url+"/readyz"); code != 503 || body != "journal: ok\ntiles: NOT READY: behind by 12 leaves\n" {

@@ -71,7 +71,7 @@ func (c *conn) identify(chain []*x509.Certificate) error {
 		return net.ErrClosed
 	}
 	c.caller, c.chain, c.known = caller, chain, size
-	c.edge.metrics.connected.WithLabelValues(string(caller)).Inc()
+	c.edge.Expect(caller)
 	return nil
 }
 
@@ -86,7 +86,7 @@ func (c *conn) Close() error {
 	c.edge.handshakes.end(c)
 	if c.caller != "" {
 		c.edge.desks.disconnect(c.caller)
-		c.edge.metrics.connected.WithLabelValues(string(c.caller)).Dec()
+		c.edge.Expect(c.caller)
 	}
 	return err
 }

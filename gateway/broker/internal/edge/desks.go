@@ -60,6 +60,14 @@ func (d *desks) disconnect(address signed.Address) {
 	d.connections--
 }
 
+// count tells show how many connections a desk has open; none comes or goes
+// meanwhile.
+func (d *desks) count(address signed.Address, show func(int)) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	show(d.of(address).connections)
+}
+
 // enter takes a slot for a request, and one for a page where it asks for that;
 // false when the desk has none left. leave gives them back.
 func (d *desks) enter(address signed.Address, page bool) bool {

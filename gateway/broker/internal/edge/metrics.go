@@ -47,12 +47,17 @@ func newMetrics(r prometheus.Registerer) *metrics {
 	return m
 }
 
-// Expect shows these desks as not connected, until they are: a desk that never
-// came is dark too.
-func (e *Edge) Expect(desks ...signed.Address) {
-	for _, d := range desks {
-		e.metrics.connected.WithLabelValues(string(d)).Add(0)
-	}
+// Expect shows a desk as not connected until it is: one that never came is dark
+// too. A desk that is barred is not expected any more.
+func (e *Edge) Expect(desk signed.Address) {
+	barred := e.cfg.Barred(desk)
+	e.desks.count(desk, func(n int) {
+		if n > 0 || !barred {
+			e.metrics.connected.WithLabelValues(string(desk)).Set(float64(n))
+			return
+		}
+		e.metrics.connected.DeleteLabelValues(string(desk))
+	})
 }
 
 // observe counts an answer under its route and the first digit of its status.
