@@ -175,13 +175,14 @@ const (
 	StopBent        StopKind = "group-bent"      // a group is not what we wrote
 	StopRecordsLost StopKind = "records-lost"    // tiles know leaves that records don't
 	StopContradicts StopKind = "log-contradicts" // records and tiles tell two histories
+	StopCheckpoint  StopKind = "checkpoint-bent" // a log's checkpoint on disk is not what we signed
 	StopTailLost    StopKind = "tail-lost"       // a checkpoint we signed reaches beyond the log
 	StopIndex       StopKind = "index-failed"    // the index does not take a group
 	StopFault       StopKind = "fault"           // a fault of the program
 )
 
 // StopKinds is the closed list, for metrics.
-var StopKinds = []StopKind{StopFenced, StopArchive, StopHole, StopBent, StopRecordsLost, StopContradicts, StopTailLost, StopIndex, StopFault}
+var StopKinds = []StopKind{StopFenced, StopArchive, StopHole, StopBent, StopRecordsLost, StopContradicts, StopCheckpoint, StopTailLost, StopIndex, StopFault}
 
 func (s *Stop) Error() string { return string(s.Kind) + ": " + s.Detail }
 

@@ -184,7 +184,8 @@ func (o *opening) settle(ctx context.Context) error {
 			return &Stop{StopContradicts, "the records don't give the root of the checkpoint on disk"}
 
 		case o.audit.tiles == nil || o.registry.tiles == nil:
-			// Missing or bent tiles are made anew from the records, byte for byte.
+			// Missing or bent tiles are made anew from the records, byte for byte;
+			// but where a checkpoint is bent, nothing says how far they must reach.
 			if err := o.rebuildTiles(); err != nil {
 				return err
 			}
@@ -341,7 +342,10 @@ func (o *opening) rebuildTiles() error {
 		}
 		t, err := tree.Rebuild(l.dir, l.key, o.leaves(l.kind))
 		var c *tree.Contradiction
+		var bent *auditlog.Damage
 		switch {
+		case errors.As(err, &bent):
+			return &Stop{StopCheckpoint, fmt.Sprintf("%v; see what bent it, then delete this file: it is made anew from the records", err)}
 		case errors.As(err, &c) && c.Got.Size < c.Disk.Size:
 			return &Stop{StopRecordsLost, err.Error()}
 		case errors.As(err, &c):
