@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -21,7 +20,7 @@ func newEnter(s *settings) *cobra.Command {
 				return err
 			}
 			for _, path := range files {
-				note, err := os.ReadFile(path)
+				note, err := readEntry(path)
 				if err != nil {
 					return err
 				}

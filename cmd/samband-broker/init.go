@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -57,7 +56,7 @@ func create(s *settings, c *cobra.Command, setup broker.Setup) error {
 }
 
 func install(s *settings, c *cobra.Command, path string) error {
-	note, err := os.ReadFile(path)
+	note, err := readEntry(path)
 	if err != nil {
 		return err
 	}

@@ -60,7 +60,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root.SetErr(stderr)
 	err := root.Execute()
 	if err != nil {
-		explain(stderr, err)
+		s.explain(stderr, err)
 	}
 	return exitCode(s, err)
 }
@@ -96,15 +96,15 @@ func exitCode(s *settings, err error) int {
 }
 
 // explain says what went wrong, which rule it broke, and what to do about it.
-func explain(w io.Writer, err error) {
+func (s *settings) explain(w io.Writer, err error) {
 	fmt.Fprintln(w, "samband-broker:", err)
 	if p, refused := problem.Of(err); refused {
 		if row, ok := problem.Lookup(p.Code); ok {
 			fmt.Fprintf(w, "Rule: %s.\nNext: %s.\n", row.Rule, row.Next)
 		}
 	}
-	if errors.Is(err, broker.ErrNotServed) {
-		fmt.Fprintln(w, "Next: start samband-broker serve, or check --dir.")
+	if next := s.next(err); next != "" {
+		fmt.Fprintf(w, "Next: %s.\n", next)
 	}
 }
 

@@ -1,9 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"net"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -22,8 +26,9 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"found":  foundExchange,
-			"served": served,
+			"found":   foundExchange,
+			"served":  served,
+			"listens": listens,
 		},
 	})
 }
@@ -54,6 +59,36 @@ func sign(ts *testscript.TestScript, name, text string, keys []*signed.PrivateKe
 	n, err := signed.Sign(text, keys...)
 	ts.Check(err)
 	ts.Check(os.WriteFile(ts.MkAbs(name), n.Bytes(), 0o644))
+}
+
+// listens NAME keeps an address on which somebody listens until the script ends.
+func listens(ts *testscript.TestScript, _ bool, args []string) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	ts.Check(err)
+	ts.Defer(func() { l.Close() })
+	ts.Setenv(args[0], l.Addr().String())
+}
+
+// A stopped broker says what to do next, for every reason that the runbook
+// knows, in the runbook's words; the runbook's own test holds it to the writer.
+func TestEveryStopHasItsNextStep(t *testing.T) {
+	b, err := os.ReadFile("../../deploy/RUNBOOK.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(b), "| stopped as |")
+	table, _, _ = strings.Cut(table, "\n\n")
+	rows := regexp.MustCompile("(?m)^\\| `([a-z-]+)` \\|.*\\| (.*) \\|$").FindAllStringSubmatch(table, -1)
+	if len(rows) < 9 || len(rows) != len(afterStop) {
+		t.Fatalf("the runbook knows %d reasons, the program %d", len(rows), len(afterStop))
+	}
+	for _, row := range rows {
+		var out bytes.Buffer
+		showStanding(&out, &broker.Status{Stopped: row[1] + ": what it found"})
+		if want := "Then: " + strings.ReplaceAll(row[2], "`", "") + ".\n"; !strings.Contains(out.String(), want) {
+			t.Errorf("stopped as %s it does not say %q:\n%s", row[1], want, &out)
+		}
+	}
 }
 
 // served DIR waits until a process serves the broker.

@@ -28,7 +28,7 @@ it comes up, accepts nothing, and says why, here and at /readyz.`,
 			defer stop()
 			b, err := broker.New(broker.Config{Dir: s.dir, Log: monitor.Logger(os.Stderr)})
 			if err != nil {
-				return err
+				return heldBy(s.dir, err)
 			}
 			defer func() { err = errors.Join(err, b.Close()) }()
 			st := b.Started()
@@ -69,6 +69,7 @@ func showStanding(w io.Writer, st *broker.Status) {
 	switch {
 	case st.Stopped != "":
 		fmt.Fprintf(w, "ACCEPTS NOTHING: %s\n", st.Stopped)
+		fmt.Fprintf(w, "Next:     copy the whole data folder; it has deleted nothing. Then: %s.\n", nextOf(st.Stopped))
 	case !st.Accepting:
 		fmt.Fprintln(w, "Accepts ends alone: its store is near the limit")
 	default:

@@ -102,8 +102,10 @@ func (s *settings) explain(w io.Writer, err error) {
 	case refused:
 		l := lineOf(p.Code, p.Detail)
 		fmt.Fprintf(w, "Rule: %s.\nNext: %s.\n", l.Rule, l.Next)
-	case errors.Is(err, desk.ErrNotServed):
-		fmt.Fprintln(w, "Next: start it with samband-desk serve, or check --dir.")
+	default:
+		if next := s.next(err); next != "" {
+			fmt.Fprintf(w, "Next: %s.\n", next)
+		}
 	}
 }
 

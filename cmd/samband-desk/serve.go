@@ -38,7 +38,7 @@ at its start; with systemd, --passphrase-file names a credential.`,
 		}
 		d, err := desk.New(desk.Config{Dir: dir, Log: monitor.Logger(os.Stderr)})
 		if err != nil {
-			return err
+			return heldBy(dir, err)
 		}
 		defer func() { err = errors.Join(err, d.Close()) }()
 		if unlock {

@@ -18,11 +18,7 @@ func newDesk(s *settings) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			card, err := readAs(args[0], register.ParseRequest)
-			if err != nil {
-				return err
-			}
-			request, err := readFile(args[0])
+			card, request, err := readWhole(args[0], register.ParseRequest)
 			if err != nil {
 				return err
 			}

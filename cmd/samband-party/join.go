@@ -17,11 +17,7 @@ func newJoin(s *settings) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			file, err := readFile(federation)
-			if err != nil {
-				return err
-			}
-			fed, err := readAs(federation, register.ParseFederation)
+			fed, file, err := readWhole(federation, register.ParseFederation)
 			if err != nil {
 				return err
 			}

@@ -87,16 +87,21 @@ func readFile(path string) ([]byte, error) {
 
 // readAs reads a file and parses it; what is wrong is said with the file's name.
 func readAs[T any](path string, parse func([]byte) (T, error)) (T, error) {
+	v, _, err := readWhole(path, parse)
+	return v, err
+}
+
+// readWhole is readAs for who needs the bytes too: those that were parsed, and not
+// what the file holds a moment later.
+func readWhole[T any](path string, parse func([]byte) (T, error)) (v T, b []byte, err error) {
 	var none T
-	b, err := readFile(path)
-	if err != nil {
-		return none, err
+	if b, err = readFile(path); err != nil {
+		return none, nil, err
 	}
-	v, err := parse(b)
-	if err != nil {
-		return none, fmt.Errorf("%s: %w", path, err)
+	if v, err = parse(b); err != nil {
+		return none, nil, fmt.Errorf("%s: %w", path, err)
 	}
-	return v, nil
+	return v, b, nil
 }
 
 // A result is what a command made.

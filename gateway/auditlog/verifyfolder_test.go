@@ -31,15 +31,15 @@ func logKey(t testing.TB) *signed.PrivateKey {
 	return k
 }
 
-// writeLog makes a log's folder in two flushes and reads its files.
-func writeLog(t *testing.T) fstest.MapFS {
+// writeLog makes a log's folder, with a flush at each size, and reads its files.
+func writeLog(t testing.TB, sizes ...int64) fstest.MapFS {
 	t.Helper()
 	dir := t.TempDir()
 	tr, err := tree.Open(dir, logKey(t).Public)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, upTo := range []int64{65900, size} {
+	for _, upTo := range sizes {
 		for i := tr.Head().Size; i < upTo; i++ {
 			h := sha256.Sum256(fmt.Append(nil, "leaf ", i))
 			if _, err := tr.Append(h[:]); err != nil {
@@ -70,7 +70,7 @@ func writeLog(t *testing.T) fstest.MapFS {
 }
 
 func TestVerifyFolder(t *testing.T) {
-	folder := writeLog(t)
+	folder := writeLog(t, 65900, size)
 	key := logKey(t).Public
 	head, err := auditlog.VerifyFolder(folder, key)
 	if err != nil || head.Size != size || head.Origin != origin {
@@ -129,7 +129,7 @@ func TestVerifyFolder(t *testing.T) {
 
 // What a log may have besides, or lack, without being damaged.
 func TestVerifyFolderPasses(t *testing.T) {
-	folder := writeLog(t)
+	folder := writeLog(t, 65900, size)
 	key := logKey(t).Public
 	folder["tile/0/257.p/108"].Data[0] ^= 1 // of the older checkpoint
 	folder["tile/0/300"] = &fstest.MapFile{Data: []byte("beyond the checkpoint")}
@@ -141,7 +141,7 @@ func TestVerifyFolderPasses(t *testing.T) {
 // A log that went on while its folder was copied: the checkpoint is older, and
 // a tile it knew as partial is whole and has no partial file.
 func TestVerifyFolderOfAnOlderCheckpoint(t *testing.T) {
-	folder := writeLog(t)
+	folder := writeLog(t, 65900, size)
 	key := logKey(t)
 	var r auditlog.Range
 	for e, err := range auditlog.Entries(folder, 1000) {
@@ -164,7 +164,7 @@ func TestVerifyFolderOfAnOlderCheckpoint(t *testing.T) {
 
 // Somebody rewrote an entry and each tile above it, but can't sign.
 func TestVerifyFolderOfAnotherHistory(t *testing.T) {
-	folder := writeLog(t)
+	folder := writeLog(t, 65900, size)
 	key := logKey(t)
 	entries := folder["tile/entries/002"].Data
 	entries[2] ^= 1

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"runtime"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -40,6 +41,11 @@ func (b *Broker) Rival(bend func(sequencer.Journal) sequencer.Journal) (*sequenc
 	keys, err := b.readKeys()
 	if err != nil {
 		return nil, err
+	}
+	for last := b.LastGroup(); ; runtime.Gosched() { // the index is one for both: nobody else applies any more
+		if at, _ := b.index.Position(); at >= last {
+			break
+		}
 	}
 	s, _, err := sequencer.Open(context.Background(), sequencer.Config{
 		Register: keys.register, AuditKey: keys.audit, RegisterKey: keys.registry, MAC: keys.mac,

@@ -26,7 +26,12 @@ const maxFile = 256 << 10
 // Load reads the file at path into the struct that into points to. Fields that
 // the file leaves out keep their values, which are the defaults.
 func Load(path string, into any) error {
-	b, err := os.ReadFile(path)
+	f, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("read settings: %w", err)
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	if err != nil {
 		return fmt.Errorf("read settings: %w", err)
 	}

@@ -48,3 +48,10 @@ func TestLoadNamesUnknownKey(t *testing.T) {
 		}
 	}
 }
+
+func TestLoadIsBounded(t *testing.T) {
+	var s settings
+	if err := Load("/dev/zero", &s); err == nil || !strings.Contains(err.Error(), "more than") {
+		t.Errorf("a file without end: %v", err)
+	}
+}

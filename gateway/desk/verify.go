@@ -24,7 +24,7 @@ type Verification struct {
 	Register Head        `json:"register"`
 	Entries  int64       `json:"entries"` // of the register, replayed
 	Messages int         `json:"messages"`
-	Envelope []byte      `json:"envelope,omitempty"` // of the one message that was asked for
+	Envelope []byte      `json:"envelope,omitempty"` // of the one message that was asked for; none once it was erased
 	Facts    []Fact      `json:"facts,omitempty"`    // of the same
 	Proven   int         `json:"proven"`             // facts whose proofs and signatures hold
 	Faults   []Fault     `json:"faults,omitempty"`
@@ -80,7 +80,7 @@ func (d *Desk) Verify(ctx context.Context, id signed.ID, from ...signed.Address)
 	if err != nil {
 		return nil, err
 	}
-	if of != nil {
+	if !id.IsZero() {
 		v.Envelope = of
 		for _, f := range facts {
 			v.Facts = append(v.Facts, Fact{f.Event, f.Time, f.Index, f.Register, f.Code, f.Note, f.Proof})

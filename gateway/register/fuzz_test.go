@@ -79,3 +79,41 @@ func FuzzParseCard(f *testing.F) {
 		}
 	})
 }
+
+// FuzzParseFederation: a federation file that is taken, as a whole note, is
+// written as it was read, and its founders signed it.
+func FuzzParseFederation(f *testing.F) {
+	x := settled(f)
+	good := x.Entries(0)[0]
+	f.Add(good)
+	f.Add(good[:len(good)-1])
+	f.Add(append(bytes.Clone(good), '\n'))
+	f.Add(bytes.Replace(good, []byte("threshold 1"), []byte("threshold 2"), 1))
+	f.Add(bytes.Replace(good, []byte("policy logged"), []byte("policy none"), 1))
+	text, _, _ := bytes.Cut(good, []byte("\n\n"))
+	f.Add(append(bytes.Clone(text), '\n'))
+	f.Add(x.Entries(0)[1])
+	f.Fuzz(func(t *testing.T, note []byte) {
+		fed, err := ParseFederation(note)
+		if err != nil {
+			if _, named := problem.Of(err); !named {
+				t.Fatalf("refused without a code: %v", err)
+			}
+			return
+		}
+		if !bytes.HasPrefix(note, []byte(fed.Text()+"\n")) {
+			t.Fatalf("read:\n%s\nwritten:\n%s", note, fed.Text())
+		}
+		n, err := signed.ParseNote(note)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var founders []*signed.PublicKey
+		for _, f := range fed.Founders {
+			founders = append(founders, f.Keys...)
+		}
+		if err := signed.Verify(n, founders); err != nil || !bytes.Equal(n.Bytes(), note) {
+			t.Fatalf("taken, and it is not what its founders signed: %v\n%s", err, note)
+		}
+	})
+}

@@ -21,7 +21,7 @@ func (t *Tx) Note(message signed.Hash) (note []byte, err error) {
 func (t *Tx) Envelope(message signed.Hash) ([]byte, error) {
 	var note, sealed []byte
 	err := t.row("read message", []any{&note, &sealed},
-		`SELECT note, sealed FROM messages WHERE message = ? AND length(sealed) > 0`, message[:])
+		`SELECT note, sealed FROM messages WHERE message = ? AND erased = 0`, message[:])
 	return append(note, sealed...), err
 }
 
@@ -45,5 +45,5 @@ func (t *Tx) Erase(message signed.Hash) error {
 	if err := t.put("erase file key", `DELETE FROM file_keys WHERE message = ?`, message[:]); err != nil {
 		return err
 	}
-	return t.exec("erase sealed part", `UPDATE messages SET sealed = x'' WHERE message = ? AND length(sealed) > 0`, message[:])
+	return t.exec("erase sealed part", `UPDATE messages SET sealed = x'', erased = 1 WHERE message = ? AND erased = 0`, message[:])
 }

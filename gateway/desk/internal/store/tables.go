@@ -147,6 +147,8 @@ CREATE TABLE blocked (
 	detail    TEXT NOT NULL,
 	PRIMARY KEY (send, recipient)
 ) STRICT;
+-- Whose sealed part was taken away.
+ALTER TABLE messages ADD COLUMN erased INTEGER NOT NULL DEFAULT 0;
 `}
 
 // migrate runs the migrations that the file lacks, each in one transaction

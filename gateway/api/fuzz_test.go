@@ -1,0 +1,69 @@
+package api
+
+import (
+	"encoding/json"
+	"net/http"
+	"testing"
+
+	"samband/gateway/problem"
+	"samband/gateway/signed"
+)
+
+// FuzzAnswer: what is read as an answer is written again with the same meaning;
+// everything else is a refusal of the closed list, and one that the contract
+// doesn't know ends no message.
+func FuzzAnswer(f *testing.F) {
+	hash := signed.HashOf("a hash")
+	fact := &Fact{HandedOver, []byte("note"), "proof", []signed.Hash{hash}}
+	catchup := Catchup{AuditCatchup{"checkpoint", []signed.Hash{hash}}, RegisterCatchup{"checkpoint", [][]byte{[]byte("entry")}}}
+	for _, a := range []any{
+		SubmitAnswer{"proof", fact, fact, catchup},
+		StateAnswer{"proof", catchup},
+		InboxAnswer{[]InboxItem{{7, []byte("envelope"), "proof", fact, []signed.Hash{hash}}}, 8, []signed.Hash{hash}, catchup},
+		ProgressAnswer{[]ProgressItem{{9, signed.ID{1}, hash, *fact}}, 10, []Again{{signed.ID{1}, hash}}, catchup},
+		RegisterAnswer{"checkpoint", [][]byte{[]byte("entry")}},
+	} {
+		b, err := json.Marshal(a)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(http.StatusOK, JSONType, b)
+		f.Add(http.StatusOK, "application/json; charset=utf-8", b[:len(b)-1])
+	}
+	f.Add(http.StatusNoContent, "", []byte{})
+	f.Add(http.StatusUnprocessableEntity, ProblemType, []byte("{}"))
+	f.Fuzz(func(t *testing.T, status int, mediaType string, body []byte) {
+		header := http.Header{"Content-Type": {mediaType}}
+		holds[SubmitAnswer](t, status, header, body)
+		holds[StateAnswer](t, status, header, body)
+		holds[InboxAnswer](t, status, header, body)
+		holds[ProgressAnswer](t, status, header, body)
+		holds[RegisterAnswer](t, status, header, body)
+	})
+}
+
+func holds[A any](t *testing.T, status int, header http.Header, body []byte) {
+	t.Helper()
+	a, err := read[A](status, header, body)
+	if err != nil {
+		p, named := problem.Of(err)
+		if !named || a != nil {
+			t.Fatalf("%T: %v", a, err)
+		}
+		if status == http.StatusOK && p.Class() != problem.Retry {
+			t.Fatalf("%T: an answer that can't be read ends a message: %v", a, err)
+		}
+		return
+	}
+	written, err := json.Marshal(a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := read[A](http.StatusOK, http.Header{"Content-Type": {JSONType}}, written)
+	if err != nil {
+		t.Fatalf("%s is written as %s, which is refused: %v", body, written, err)
+	}
+	if twice, err := json.Marshal(again); err != nil || string(twice) != string(written) {
+		t.Fatalf("%s is read and written as %s", written, twice)
+	}
+}

@@ -1,0 +1,43 @@
+package monitor
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// Holder tells which process holds the lock of a file or folder. It asks the
+// kernel's own list; where there is none, as outside Linux, or more than one
+// could be meant, nobody is named.
+func Holder(path string) (pid int, known bool) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return 0, false
+	}
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return 0, false
+	}
+	f, err := os.Open("/proc/locks")
+	if err != nil {
+		return 0, false
+	}
+	defer f.Close()
+	inode := fmt.Sprintf(":%d", stat.Ino)
+	for lines := bufio.NewScanner(f); lines.Scan(); {
+		// 3: FLOCK  ADVISORY  WRITE 4711 fe:00:10166480 0 EOF
+		v := strings.Fields(lines.Text())
+		if len(v) < 6 || v[1] != "FLOCK" || !strings.HasSuffix(v[5], inode) {
+			continue
+		}
+		holder, err := strconv.Atoi(v[4])
+		if err != nil || holder <= 0 || pid != 0 && pid != holder { // of another container it is 0
+			return 0, false
+		}
+		pid = holder
+	}
+	return pid, pid != 0
+}
