@@ -38,6 +38,8 @@ func (w writer) CheckHeads(audit, registry signed.Head) error {
 	return w.seq.CheckHeads(audit, registry)
 }
 
+func (w writer) Disputed(refusal error) { w.seq.Disputed(refusal) }
+
 func (w writer) View() register.View                      { return w.seq.Register().Now() }
 func (w writer) Now() signed.Time                         { return w.seq.Now() }
 func (w writer) InDoubt() bool                            { return w.seq.InDoubt() }

@@ -28,7 +28,11 @@ func (r *Router) known(ctx context.Context, e *Envelope) (err error) {
 func (r *Router) room(context.Context, *Envelope) error { return r.writer.Room() }
 
 func (r *Router) heads(_ context.Context, e *Envelope) error {
-	return r.writer.CheckHeads(e.AsOfAudit, e.AsOfRegister)
+	err := r.writer.CheckHeads(e.AsOfAudit, e.AsOfRegister)
+	if err != nil && r.writer.View().VerifyMessage(e.Envelope) == nil {
+		r.writer.Disputed(err)
+	}
+	return err
 }
 
 func (r *Router) signatures(_ context.Context, e *Envelope) error {

@@ -7,7 +7,7 @@
 //
 // Heads come before signatures: when the broker lost entries of its register, a
 // desk's newer keys would seem forged to it, and a message would be refused for
-// good that must only wait.
+// good that must only wait. An alarm is raised for a signed head alone.
 //
 // What is known is answered before anything is checked that may have changed
 // since: a desk whose answer was lost repeats the same bytes, after its key was
@@ -42,6 +42,8 @@ type Writer interface {
 	Room() error
 	// CheckHeads refuses heads of the two logs that the logs do not have.
 	CheckHeads(audit, registry signed.Head) error
+	// Disputed takes that refusal of heads that a desk signed.
+	Disputed(refusal error)
 	// View is the register now.
 	View() register.View
 	// Now is logged time; InDoubt says that the clock may have been set forward.

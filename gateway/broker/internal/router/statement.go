@@ -5,6 +5,7 @@ import (
 
 	"samband/gateway/envelope"
 	"samband/gateway/problem"
+	"samband/gateway/register"
 	"samband/gateway/signed"
 )
 
@@ -39,18 +40,31 @@ func (r *Router) knownStatement(ctx context.Context, s *Statement) (err error) {
 }
 
 func (r *Router) headsOfStatement(_ context.Context, s *Statement) error {
-	if c := s.Consignment; c != nil {
-		return r.writer.CheckHeads(c.AsOfAudit, c.AsOfRegister)
+	audit, registry := s.heads()
+	err := r.writer.CheckHeads(audit, registry)
+	if err != nil && s.verify(r.writer.View()) == nil {
+		r.writer.Disputed(err)
 	}
-	return r.writer.CheckHeads(s.Statement.AsOfAudit, s.Statement.AsOfRegister)
+	return err
+}
+
+func (s *Statement) heads() (audit, registry signed.Head) {
+	if c := s.Consignment; c != nil {
+		return c.AsOfAudit, c.AsOfRegister
+	}
+	return s.Statement.AsOfAudit, s.Statement.AsOfRegister
 }
 
 func (r *Router) signatureOfStatement(_ context.Context, s *Statement) error {
 	s.View = r.writer.View()
+	return s.verify(s.View)
+}
+
+func (s *Statement) verify(v register.View) error {
 	if s.Consignment != nil {
-		return s.View.VerifyConsignment(s.Note, s.Consignment)
+		return v.VerifyConsignment(s.Note, s.Consignment)
 	}
-	return s.View.VerifyStatement(s.Note, s.Statement)
+	return v.VerifyStatement(s.Note, s.Statement)
 }
 
 // orderStatement also takes the time that the signer vouches for.

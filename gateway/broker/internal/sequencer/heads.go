@@ -35,20 +35,23 @@ func (r *recent) note(h signed.Head) {
 
 // CheckHeads holds what a text names as verified against both logs, each at its
 // own size: so a tail that was lost shows even when the log has outgrown it.
-// HEAD_AHEAD and HEAD_CONTRADICTS raise an alarm, and stop nothing: only a
-// checkpoint with our signature does, see Show.
 func (s *Sequencer) CheckHeads(audit, registry signed.Head) error {
-	err := s.checkAudit(audit)
-	if err == nil {
-		err = s.cfg.Register.CheckHead(registry)
+	if err := s.checkAudit(audit); err != nil {
+		return err
 	}
-	switch problem.CodeOf(err) {
+	return s.cfg.Register.CheckHead(registry)
+}
+
+// Disputed takes what CheckHeads refused in a text that its desk signed. It
+// raises an alarm, and stops nothing: only a checkpoint with our signature does,
+// see Show.
+func (s *Sequencer) Disputed(refusal error) {
+	switch problem.CodeOf(refusal) {
 	case problem.HeadAhead:
 		s.cfg.Metrics.alarm(AlarmHeadAhead)
 	case problem.HeadContradicts:
 		s.cfg.Metrics.alarm(AlarmHeadContradicts)
 	}
-	return err
 }
 
 func (s *Sequencer) checkAudit(h signed.Head) error {
@@ -122,10 +125,9 @@ func (s *Sequencer) compare(shown, ours signed.Head, log *tree.Tree) (*Stop, err
 
 // Consistency proves that the audit log at the size of c extends what a caller
 // verified. From size zero the proof is empty; a caller that is ahead is
-// refused as CheckHeads would.
+// refused as CheckHeads would, and no more: it has signed nothing.
 func (s *Sequencer) Consistency(from int64, c Checkpoints) ([]signed.Hash, error) {
 	if from > c.AuditHead.Size {
-		s.cfg.Metrics.alarm(AlarmHeadAhead)
 		return nil, problem.New(problem.HeadAhead, "the audit log has %d entries, the caller knows %d", c.AuditHead.Size, from)
 	}
 	if from == 0 {

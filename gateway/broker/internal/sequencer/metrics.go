@@ -11,8 +11,8 @@ type Alarm string
 
 // The closed list of alarms; a stop raises that of its kind.
 const (
-	AlarmHeadAhead       Alarm = "head-ahead"       // a desk verified more than the log has
-	AlarmHeadContradicts Alarm = "head-contradicts" // a desk verified another log
+	AlarmHeadAhead       Alarm = "head-ahead"       // a desk signed that it verified more than the log has
+	AlarmHeadContradicts Alarm = "head-contradicts" // a desk signed that it verified another log
 	AlarmJournalLost     Alarm = "journal-lost"     // NATS lost acknowledged groups
 	AlarmJournalBent     Alarm = "journal-bent"     // JOURNAL holds a group that we did not write
 	AlarmTiles           Alarm = "tiles-failed"     // tiles can't be written
