@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -552,6 +553,56 @@ func TestRefusedByALie(t *testing.T) {
 	if o := outState(t, se, id); o.State != "queued" {
 		t.Errorf("the message is %s", o.State)
 	}
+}
+
+// astray is an edge whose first pages of progress lead far beyond its log.
+type astray struct {
+	line
+	lies *atomic.Int64
+}
+
+func (b astray) Progress(ctx context.Context, h api.Heads, p api.Page) (*api.ProgressAnswer, error) {
+	a, err := b.line.Progress(ctx, h, p)
+	if err == nil && b.lies.Add(-1) >= 0 {
+		a.Next = 1 << 40
+	}
+	return a, err
+}
+
+// A cursor that leads beyond the log isn't kept, and hides nothing.
+func TestCursorAstray(t *testing.T) {
+	s := newStage(t)
+	lies := &atomic.Int64{}
+	lies.Store(3)
+	se, _ := s.startTo("se.spoc", astray{line{s.edge, "se.spoc"}, lies})
+	s.unlock(se)
+	s.ready(se)
+	s.unlocked("fi.spoc")
+	awaitOut(t, se, send(t, se, request(t)), "handed-over")
+}
+
+// What was not believed is read again, also by a process that starts anew.
+func TestDisbelievedAndTrue(t *testing.T) {
+	s := newStage(t)
+	se, stop := s.start("se.spoc")
+	s.unlock(se)
+	s.ready(se)
+	s.start("fi.spoc") // locked: it consigns, and no more
+	s.edge.set(func() {
+		s.edge.lie = func(_ signed.Address, answer any) {
+			if a, ok := answer.(*api.ProgressAnswer); ok {
+				for i := range a.Items {
+					a.Items[i].Proof = ""
+				}
+			}
+		}
+	})
+	id := send(t, se, request(t))
+	awaitEvidence(t, se, "PROOF_MISSING")
+	stop()
+	s.edge.set(func() { s.edge.lie = nil })
+	se, _ = s.start("se.spoc")
+	awaitOut(t, se, id, "consigned")
 }
 
 // A rogue party signs its own entries, whatever they say.

@@ -38,6 +38,9 @@ func (d *Desk) followInbox() func(context.Context) error {
 			return err
 		}
 		defer d.calls.Unlock()
+		if err := onward(next, 0, answer.Next); err != nil { // it may lead back, to bytes that are awaited
+			return errors.Join(err, d.take(next, nothing))
+		}
 		believed, err := d.takeIn(ctx, next, answer.Items)
 		if err != nil {
 			return err

@@ -3,6 +3,7 @@ package desk
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"samband/gateway/api"
@@ -37,6 +38,9 @@ func (d *Desk) followProgress() func(context.Context) error {
 			if after, err = d.cursor(); err != nil {
 				return err
 			}
+			if after.Leaf() > d.logs.Load().audit.Size {
+				after = 0
+			}
 			known = true
 		}
 		if !doubted.IsZero() && d.now().Sub(doubted) > sweepAfter {
@@ -48,17 +52,30 @@ func (d *Desk) followProgress() func(context.Context) error {
 			return err
 		}
 		defer d.calls.Unlock()
+		if err := onward(next, after, answer.Next); err != nil {
+			return errors.Join(err, d.take(next, nothing))
+		}
 		wait = feedWait
+		heard := d.now()
 		believed, err := d.progressed(next, answer, doubted.IsZero())
 		if err != nil {
 			return err
 		}
 		if !believed && doubted.IsZero() {
-			doubted = d.now()
+			doubted = heard
 		}
 		after = answer.Next
 		return d.sendAgain(ctx, answer.Again)
 	}
+}
+
+// onward holds that a cursor leads on, and not past the log: one that does would
+// hide for ever what comes before it.
+func onward(next *lesson, after, cursor api.Cursor) error {
+	if cursor < after || cursor.Leaf() > next.logs.audit.Size {
+		return fmt.Errorf("the feed's next cursor is %s: from %s, in a log of %d entries, it leads nowhere", cursor, after, next.logs.audit.Size)
+	}
+	return nil
 }
 
 // progressed writes down what a page brought, and reports whether all of it could
