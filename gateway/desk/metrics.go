@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -166,13 +168,11 @@ func (m *metrics) count() (*counts, error) {
 		if c.outbox, c.inbox, err = tx.Counts(); err != nil {
 			return err
 		}
-		evidence, err := tx.Evidence()
+		evidence, err := tx.EvidenceCounts()
 		if err != nil {
 			return err
 		}
-		for _, e := range evidence {
-			c.evidence[e.Code]++
-		}
+		maps.Copy(c.evidence, evidence)
 		consigned, err := tx.InboxIn(store.Consigned)
 		if err != nil {
 			return err
@@ -275,9 +275,9 @@ func (d *Desk) registered() error {
 func (d *Desk) unaccused() error {
 	var codes []string
 	err := d.store.View(func(tx *store.Tx) error {
-		all, err := tx.Evidence()
-		for _, e := range all {
-			codes = append(codes, string(e.Code))
+		counts, err := tx.EvidenceCounts()
+		for _, code := range slices.Sorted(maps.Keys(counts)) {
+			codes = append(codes, string(code))
 		}
 		return err
 	})
