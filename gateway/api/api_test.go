@@ -106,6 +106,34 @@ func TestDetailIsMadeSafe(t *testing.T) {
 	}
 }
 
+// An answer within its bytes can't hold items without end: it is refused before it
+// is read.
+func TestItemsWithoutEnd(t *testing.T) {
+	longest := &InboxAnswer{Items: make([]InboxItem, 2*MaxLimit)}
+	for i := range longest.Items {
+		longest.Items[i] = InboxItem{Envelope: []byte(`{",[`), Acceptance: `"\"{{{{,,,,[[[[`, Consigned: &Fact{}}
+	}
+	longest.Catchup.Register.Entries = make([][]byte, MaxEntries)
+	longest.Catchup.Audit.Consistency = make([]signed.Hash, 64)
+	b, err := json.Marshal(longest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a, err := serve(t, answerWith(200, JSONType, string(b))).Inbox(context.Background(), Heads{}, Page{}); err != nil || len(a.Items) != 2*MaxLimit {
+		t.Errorf("the longest answer: %v", err)
+	}
+	for _, endless := range []string{
+		`{"items":[` + strings.Repeat(`{},`, maxValues) + `{}]}`,
+		`{"again":[` + strings.Repeat(`"",`, maxValues) + `""]}`,
+		`{"catchup":{"register":{"entries":[` + strings.Repeat(`"",`, maxValues) + `""]}}}`,
+	} {
+		_, err := serve(t, answerWith(200, JSONType, endless)).Inbox(context.Background(), Heads{}, Page{})
+		if p, ok := problem.Of(err); !ok || p.Code != problem.Internal || !strings.Contains(p.Detail, "values") {
+			t.Errorf("%.30s…: error %v", endless, err)
+		}
+	}
+}
+
 func TestEndlessAnswerIsCutOff(t *testing.T) {
 	c := serve(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", JSONType)

@@ -175,6 +175,9 @@ func read[A any](status int, header http.Header, body []byte) (*A, error) {
 	if len(body) > MaxAnswer {
 		return nil, &Refusal{Problem: problem.New(problem.Internal, "an answer passes the bound of %d bytes", MaxAnswer)}
 	}
+	if values(body) > maxValues {
+		return nil, &Refusal{Problem: problem.New(problem.Internal, "an answer holds more than %d values", maxValues)}
+	}
 	switch {
 	case status == http.StatusNoContent:
 		return new(A), nil
@@ -188,6 +191,30 @@ func read[A any](status int, header http.Header, body []byte) (*A, error) {
 		return nil, stray(status)
 	}
 	return a, nil
+}
+
+// maxValues bounds the values of an answer, an order of magnitude above what the
+// longest list of each kind gives: of two bytes each, MaxAnswer would hold
+// millions, and each takes a hundred times as much once it is read.
+const maxValues = 16 << 10
+
+// values counts what an answer in JSON holds at most: brackets and commas outside
+// strings. It reads nothing into them.
+func values(body []byte) (n int) {
+	quoted := false
+	for i := 0; i < len(body); i++ {
+		switch c := body[i]; {
+		case c == '"':
+			quoted = !quoted
+		case !quoted:
+			if c == ',' || c == '[' || c == '{' {
+				n++
+			}
+		case c == '\\':
+			i++
+		}
+	}
+	return n
 }
 
 func mediaType(contentType string) string {

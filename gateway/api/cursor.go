@@ -8,8 +8,8 @@ import (
 
 // A Cursor is a place in a feed: how many leaves of the audit log lie before
 // it. It crosses the wire as a string of decimal digits, which callers store
-// and hand back without reading anything into it. The zero Cursor is the
-// beginning.
+// and hand back. All they read into it is that it leads on, and not past the log.
+// The zero Cursor is the beginning.
 type Cursor int64
 
 // Past returns the cursor right behind a leaf.

@@ -15,7 +15,7 @@ import (
 
 const (
 	// maxAgain bounds the messages of one answer that are to be sent again.
-	maxAgain = 1000
+	maxAgain = api.MaxLimit
 	// againPause is how long a long poll holds back an answer that brings nothing
 	// but such messages: its caller comes again at once.
 	againPause = 2 * time.Second
@@ -120,7 +120,7 @@ func (b *Broker) inbox(ctx context.Context, caller signed.Address, heads api.Hea
 	a := b.answering(heads)
 	answer := &api.InboxAnswer{Items: []api.InboxItem{}, Next: page.After}
 	for i, m := range again {
-		full, err := b.item(ctx, a, answer, m)
+		full, err := b.item(ctx, a, answer, m, page.Limit)
 		if err != nil || full {
 			b.restored.add(caller, texts(again[i:])...)
 		}
@@ -133,7 +133,7 @@ func (b *Broker) inbox(ctx context.Context, caller signed.Address, heads api.Hea
 		}
 	}
 	for _, m := range waiting {
-		full, err := b.item(ctx, a, answer, message(m, true))
+		full, err := b.item(ctx, a, answer, message(m, true), page.Limit)
 		if err != nil {
 			return nil, err
 		}
@@ -150,7 +150,10 @@ func (b *Broker) inbox(ctx context.Context, caller signed.Address, heads api.Hea
 }
 
 // item adds a message to an inbox, unless the answer is full.
-func (b *Broker) item(ctx context.Context, a *answering, answer *api.InboxAnswer, m *sequencer.Message) (full bool, err error) {
+func (b *Broker) item(ctx context.Context, a *answering, answer *api.InboxAnswer, m *sequencer.Message, limit int) (full bool, err error) {
+	if limit > 0 && len(answer.Items) == limit {
+		return true, nil
+	}
 	raw, err := b.seq.Bytes(ctx, m.Accepted)
 	if errors.Is(err, sequencer.ErrGone) {
 		return false, nil // found lost just now: it is among those awaited

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -552,6 +553,142 @@ func TestRefusedByALie(t *testing.T) {
 	if o := outState(t, se, id); o.State != "queued" {
 		t.Errorf("the message is %s", o.State)
 	}
+}
+
+// astray is an edge whose first pages of progress lead far beyond its log.
+type astray struct {
+	line
+	lies *atomic.Int64
+}
+
+func (b astray) Progress(ctx context.Context, h api.Heads, p api.Page) (*api.ProgressAnswer, error) {
+	a, err := b.line.Progress(ctx, h, p)
+	if err == nil && b.lies.Add(-1) >= 0 {
+		a.Next = 1 << 40
+	}
+	return a, err
+}
+
+// A cursor that leads beyond the log isn't kept, and hides nothing.
+func TestCursorAstray(t *testing.T) {
+	s := newStage(t)
+	lies := &atomic.Int64{}
+	lies.Store(3)
+	se, _ := s.startTo("se.spoc", astray{line{s.edge, "se.spoc"}, lies})
+	s.unlock(se)
+	s.ready(se)
+	s.unlocked("fi.spoc")
+	awaitOut(t, se, send(t, se, request(t)), "handed-over")
+}
+
+// What was not believed is read again, also by a process that starts anew.
+func TestDisbelievedAndTrue(t *testing.T) {
+	s := newStage(t)
+	se, stop := s.start("se.spoc")
+	s.unlock(se)
+	s.ready(se)
+	s.start("fi.spoc") // locked: it consigns, and no more
+	s.edge.set(func() {
+		s.edge.lie = func(_ signed.Address, answer any) {
+			if a, ok := answer.(*api.ProgressAnswer); ok {
+				for i := range a.Items {
+					a.Items[i].Proof = ""
+				}
+			}
+		}
+	})
+	id := send(t, se, request(t))
+	awaitEvidence(t, se, "PROOF_MISSING")
+	stop()
+	s.edge.set(func() { s.edge.lie = nil })
+	se, _ = s.start("se.spoc")
+	awaitOut(t, se, id, "consigned")
+}
+
+// A broker sends junk of megabytes: of each piece so much is kept as the largest
+// envelope has.
+func TestFatEvidence(t *testing.T) {
+	s := newStage(t)
+	se := s.unlocked("se.spoc")
+	s.ready(se)
+	awaitOut(t, se, send(t, se, request(t)), "accepted")
+	s.inboxLie(func(i *api.InboxItem) { i.Envelope = make([]byte, 3<<20) })
+	fi, _ := s.start("fi.spoc")
+	e := awaitEvidence(t, fi, "OVERSIZE")
+	size := 0
+	for _, x := range e.Exhibits {
+		size += len(x)
+	}
+	if whole := len(e.Exhibits["acceptance"]) + len(e.Exhibits["checkpoint"]); size != whole+envelope.MaxEnvelope {
+		t.Errorf("%d bytes of exhibits are kept", size)
+	}
+}
+
+// junk is an edge whose inbox brings a page of rubbish at once, each time.
+type junk struct {
+	line
+	pages *atomic.Int64
+}
+
+func (b junk) Inbox(ctx context.Context, h api.Heads, p api.Page) (*api.InboxAnswer, error) {
+	b.pages.Add(1)
+	a, err := b.line.Inbox(ctx, h, api.Page{After: p.After})
+	if err == nil {
+		a.Items = []api.InboxItem{{Envelope: []byte("rubbish")}}
+	}
+	return a, err
+}
+
+// After a page of which nothing is believed the desk pauses, and does its other
+// work.
+func TestJunkWithoutEnd(t *testing.T) {
+	s := newStage(t)
+	pages := &atomic.Int64{}
+	se := must(desk.New(desk.Config{
+		Dir: s.desk("se.spoc"), Broker: junk{line{s.edge, "se.spoc"}, pages}, Now: s.clock.now, Retry: time.Hour,
+	}))
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan error, 1)
+	go func() { done <- se.Run(ctx) }()
+	s.unlock(se)
+	s.ready(se)
+	awaitEvidence(t, se, "TEXT_MALFORMED")
+	awaitOut(t, se, send(t, se, request(t)), "accepted")
+	if n := pages.Load(); n > 2 { // one more where another call was quicker
+		t.Errorf("%d pages of rubbish were asked for", n)
+	}
+	cancel()
+	must(0, <-done)
+	must(0, se.Close())
+}
+
+// A page of more items than were asked for is not looked at.
+func TestMoreThanAskedFor(t *testing.T) {
+	s := newStage(t)
+	se := s.unlocked("se.spoc")
+	s.ready(se)
+	id := send(t, se, request(t))
+	awaitOut(t, se, id, "accepted")
+	served := 0
+	s.edge.set(func() {
+		s.edge.lie = func(_ signed.Address, answer any) {
+			if a, ok := answer.(*api.InboxAnswer); ok && len(a.Items) > 0 {
+				if served++; served > 3 {
+					return
+				}
+				for len(a.Items) <= 50 {
+					a.Items = append(a.Items, a.Items[0])
+				}
+			}
+		}
+	})
+	fi := s.unlocked("fi.spoc")
+	awaitIn(t, fi, id, "handed-over")
+	s.edge.set(func() {
+		if served < 4 {
+			t.Error("of an endless page an item was taken in")
+		}
+	})
 }
 
 // A rogue party signs its own entries, whatever they say.

@@ -2,11 +2,16 @@ package desk
 
 import (
 	"encoding/json"
+	"fmt"
 
 	"samband/gateway/desk/internal/store"
+	"samband/gateway/envelope"
 	"samband/gateway/problem"
 	"samband/gateway/signed"
 )
+
+// maxExhibit bounds one exhibit: the largest envelope is kept whole.
+const maxExhibit = envelope.MaxEnvelope
 
 // exhibits are the bytes that show what a broker did.
 type exhibits map[string][]byte
@@ -18,6 +23,12 @@ func (d *Desk) accuse(err error, subject string, shown exhibits) {
 	if !ok {
 		d.log.Error("can't judge what the broker sent", "subject", subject, "problem", err.Error())
 		return
+	}
+	for name, x := range shown {
+		if len(x) > maxExhibit {
+			delete(shown, name)
+			shown[fmt.Sprintf("%s, the first of %d bytes", name, len(x))] = x[:maxExhibit]
+		}
 	}
 	b, _ := json.Marshal(shown) // a map of bytes always encodes
 	var fresh bool

@@ -3,6 +3,7 @@ package desk
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"samband/gateway/api"
@@ -47,17 +48,41 @@ func (d *Desk) followInbox() func(context.Context) error {
 			return err
 		}
 		defer d.calls.Unlock()
+		err = within(len(answer.Items), len(answer.Again))
+		if err == nil {
+			err = onward(next, 0, answer.Next) // it may lead back, to bytes that are awaited
+		}
+		if err != nil {
+			return errors.Join(err, d.take(next, nothing))
+		}
 		wait = feedWait
 		believed, err := d.takeIn(ctx, next, answer.Items)
 		if err != nil {
 			return err
 		}
-		if !believed && doubted.IsZero() {
+		if believed < len(answer.Items) && doubted.IsZero() {
 			doubted = d.now()
 		}
 		after = answer.Next
-		return d.want(ctx, answer.Again, wanted)
+		return errors.Join(d.want(ctx, answer.Again, wanted), worthIt(believed, len(answer.Items)))
 	}
+}
+
+// within holds a page against what was asked for.
+func within(items, again int) error {
+	if items > feedPage || again > api.MaxLimit {
+		return fmt.Errorf("a page of %d items, where %d were asked for, and %d that are wanted again", items, feedPage, again)
+	}
+	return nil
+}
+
+// worthIt makes a page of which nothing could be believed an error, so that the
+// next is asked for after a pause: a broker must not keep this desk busy.
+func worthIt(believed, items int) error {
+	if believed == 0 && items > 0 {
+		return fmt.Errorf("of a page of %d items none could be believed", items)
+	}
+	return nil
 }
 
 // want asks for the bytes of messages that the broker has no more, once in a run
@@ -110,24 +135,22 @@ func feed[A any](ctx context.Context, d *Desk, ask func(context.Context, api.Hea
 }
 
 // takeIn holds each item of an inbox page against SPEC §5, and stores those that
-// pass in one transaction, with their signed consignments. It reports whether
-// all could be believed.
-func (d *Desk) takeIn(ctx context.Context, next *lesson, items []api.InboxItem) (bool, error) {
+// pass in one transaction, with their signed consignments. It reports how many
+// could be believed.
+func (d *Desk) takeIn(ctx context.Context, next *lesson, items []api.InboxItem) (believed int, err error) {
 	var steps []func(*store.Tx) error
-	believed := true
 	held := map[sender]signed.Hash{}
 	for _, item := range items {
 		step, err := d.judge(ctx, next, item, held)
 		if err != nil {
 			if _, refused := problem.Of(err); !refused && !errors.Is(err, errNoNote) {
-				return false, err
+				return 0, err
 			}
-			believed = false
 			continue
 		}
 		steps = append(steps, step)
 	}
-	err := d.take(next, func(tx *store.Tx) error {
+	err = d.take(next, func(tx *store.Tx) error {
 		for _, step := range steps {
 			if err := step(tx); err != nil {
 				return err
@@ -137,7 +160,7 @@ func (d *Desk) takeIn(ctx context.Context, next *lesson, items []api.InboxItem) 
 	})
 	wake(d.workers.statements)
 	wake(d.workers.opening)
-	return believed, err
+	return len(steps), err
 }
 
 // sender and id name a message before its text is known.

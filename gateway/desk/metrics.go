@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -261,9 +262,9 @@ func (d *Desk) registered() error {
 func (d *Desk) unaccused() error {
 	var codes []string
 	err := d.store.View(func(tx *store.Tx) error {
-		all, err := tx.Evidence()
-		for _, e := range all {
-			codes = append(codes, string(e.Code))
+		counts, err := tx.CountEvidence()
+		for _, code := range slices.Sorted(maps.Keys(counts)) {
+			codes = append(codes, string(code))
 		}
 		return err
 	})

@@ -3,6 +3,7 @@ package desk
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"samband/gateway/api"
@@ -37,6 +38,9 @@ func (d *Desk) followProgress() func(context.Context) error {
 			if after, err = d.cursor(); err != nil {
 				return err
 			}
+			if after.Leaf() > d.logs.Load().audit.Size {
+				after = 0
+			}
 			known = true
 		}
 		if !doubted.IsZero() && d.now().Sub(doubted) > sweepAfter {
@@ -48,25 +52,41 @@ func (d *Desk) followProgress() func(context.Context) error {
 			return err
 		}
 		defer d.calls.Unlock()
+		err = within(len(answer.Items), len(answer.Again))
+		if err == nil {
+			err = onward(next, after, answer.Next)
+		}
+		if err != nil {
+			return errors.Join(err, d.take(next, nothing))
+		}
 		wait = feedWait
+		heard := d.now()
 		believed, err := d.progressed(next, answer, doubted.IsZero())
 		if err != nil {
 			return err
 		}
-		if !believed && doubted.IsZero() {
-			doubted = d.now()
+		if believed < len(answer.Items) && doubted.IsZero() {
+			doubted = heard
 		}
 		after = answer.Next
-		return d.sendAgain(ctx, answer.Again)
+		return errors.Join(d.sendAgain(ctx, answer.Again), worthIt(believed, len(answer.Items)))
 	}
 }
 
-// progressed writes down what a page brought, and reports whether all of it could
-// be believed. Then, unless something before it was not, the cursor is kept in the
-// same transaction.
-func (d *Desk) progressed(next *lesson, answer *api.ProgressAnswer, keep bool) (bool, error) {
+// onward holds that a cursor leads on, and not past the log: one that does would
+// hide for ever what comes before it.
+func onward(next *lesson, after, cursor api.Cursor) error {
+	if cursor < after || cursor.Leaf() > next.logs.audit.Size {
+		return fmt.Errorf("the feed's next cursor is %s: from %s, in a log of %d entries, it leads nowhere", cursor, after, next.logs.audit.Size)
+	}
+	return nil
+}
+
+// progressed writes down what a page brought, and reports how much of it could be
+// believed. Where all could, and keep says that nothing before it is in doubt, the
+// cursor is kept in the same transaction.
+func (d *Desk) progressed(next *lesson, answer *api.ProgressAnswer, keep bool) (believed int, err error) {
 	var steps []func(*store.Tx) error
-	believed := true
 	for _, item := range answer.Items {
 		step, err := d.heardOf(next, item)
 		_, refused := problem.Of(err)
@@ -75,24 +95,26 @@ func (d *Desk) progressed(next *lesson, answer *api.ProgressAnswer, keep bool) (
 			steps = append(steps, step)
 		case refused, errors.Is(err, errEarly), errors.Is(err, errNoNote):
 			d.log.Warn("an event is not believed", "id", item.ID, "event", item.Event, "problem", err.Error())
-			believed = believed && errors.Is(err, errNoNote) // that one never comes again
+			if errors.Is(err, errNoNote) { // it never comes again, and is in nobody's way
+				steps = append(steps, nothing)
+			}
 		default:
-			return false, err
+			return 0, err
 		}
 	}
-	err := d.take(next, func(tx *store.Tx) error {
+	err = d.take(next, func(tx *store.Tx) error {
 		for _, step := range steps {
 			if err := step(tx); err != nil {
 				return err
 			}
 		}
-		if !believed || !keep {
+		if !keep || len(steps) < len(answer.Items) {
 			return nil
 		}
 		return tx.PutCursor(progressFeed, answer.Next.String())
 	})
 	wake(d.workers.outbox) // an event may have come before our own acceptance did
-	return believed, err
+	return len(steps), err
 }
 
 // heardOf verifies one item and returns what is to be written for it.

@@ -16,16 +16,22 @@ type Evidence struct {
 	Bytes   []byte
 }
 
-// MaxEvidence bounds the evidence of one code.
-const MaxEvidence = 64
+// Bounds of the evidence.
+const (
+	MaxEvidence      = 64       // of one code
+	MaxEvidenceBytes = 32 << 20 // in all; what is past it is kept without its bytes
+)
 
 // AddEvidence keeps evidence and reports whether it is new. Of one code about
 // one subject the first stands, and of one code no more than MaxEvidence: a
-// broker can name as many subjects as it likes, and must not fill the disk.
+// broker can name as many subjects as it likes, and must not fill the disk. Nor
+// must it hide a breach behind others: past MaxEvidenceBytes what it did is still
+// written down.
 func (t *Tx) AddEvidence(e Evidence) (bool, error) {
 	err := t.exec("keep evidence", `INSERT INTO evidence (code, subject, seen, detail, bytes)
-		SELECT ?,?,?,?,? WHERE (SELECT count(*) FROM evidence WHERE code = ?1) < ? ON CONFLICT DO NOTHING`,
-		string(e.Code), e.Subject, e.Seen.Unix(), e.Detail, e.Bytes, MaxEvidence)
+		SELECT ?,?,?,?, CASE WHEN (SELECT coalesce(sum(length(bytes)), 0) FROM evidence) < ? THEN ? ELSE ? END
+		WHERE (SELECT count(*) FROM evidence WHERE code = ?1) < ? ON CONFLICT DO NOTHING`,
+		string(e.Code), e.Subject, e.Seen.Unix(), e.Detail, MaxEvidenceBytes, e.Bytes, []byte("{}"), MaxEvidence)
 	if errors.Is(err, ErrNotFound) {
 		return false, nil
 	}

@@ -199,6 +199,37 @@ func TestEvidenceIsBounded(t *testing.T) {
 	}
 }
 
+// Past its bound in bytes, evidence is still written down and counted.
+func TestEvidenceIsBoundedInBytes(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "desk.db"))
+	for _, e := range []Evidence{
+		{Code: "TEXT_MALFORMED", Subject: "junk", Bytes: make([]byte, MaxEvidenceBytes)},
+		{Code: "SECOND_TEXT", Subject: "m", Bytes: []byte(`{"envelope":"AA=="}`)},
+	} {
+		err := s.Update(func(tx *Tx) error { _, err := tx.AddEvidence(e); return err })
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	err := s.View(func(tx *Tx) error {
+		counts, err := tx.CountEvidence()
+		if err != nil {
+			return err
+		}
+		if len(counts) != 2 || counts["SECOND_TEXT"] != 1 {
+			t.Errorf("counted as %v", counts)
+		}
+		all, err := tx.Evidence()
+		if len(all) != 2 || string(all[1].Bytes) != "{}" {
+			t.Errorf("the last of %d pieces has %d bytes", len(all), len(all[len(all)-1].Bytes))
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // Evidence is kept once for a code and subject.
 func TestEvidenceOnce(t *testing.T) {
 	s := open(t, filepath.Join(t.TempDir(), "desk.db"))
