@@ -79,6 +79,15 @@ func (t *Tx) Log(e LogEntry) error {
 		e.Time.Unix(), e.Event, e.Subject, string(e.Code), e.Detail)
 }
 
+// LogOnce adds a line unless one of that event and subject is there, or so many of
+// that event: what others can cause at will must not fill the log.
+func (t *Tx) LogOnce(e LogEntry, most int) error {
+	return t.put("write the desk's log", `INSERT INTO log (time, event, subject, code, detail)
+		SELECT ?1,?2,?3,?4,?5 WHERE (SELECT count(*) FROM log WHERE event = ?2) < ?6
+		AND NOT EXISTS (SELECT 1 FROM log WHERE event = ?2 AND subject = ?3)`,
+		e.Time.Unix(), e.Event, e.Subject, string(e.Code), e.Detail, most)
+}
+
 // LogEntries returns the newest lines of the desk's log, the newest first.
 func (t *Tx) LogEntries(limit int) ([]LogEntry, error) {
 	return rows(t, "read the desk's log", func(scan func(...any) error) (e LogEntry, err error) {
