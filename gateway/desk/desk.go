@@ -88,6 +88,10 @@ type Desk struct {
 	logs  atomic.Pointer[logs]
 	calls sync.Mutex // over each short call to the broker and what is learned from it
 
+	// refused are statements that the broker refused for good, by the register's
+	// size then. calls guards it.
+	refused map[string]int64
+
 	ring changing[*keys.Locked] // nil while locked
 
 	reachable atomic.Bool
@@ -109,6 +113,7 @@ func New(c Config) (*Desk, error) {
 		d.retry = 500 * time.Millisecond
 	}
 	d.workers = newWorkers()
+	d.refused = map[string]int64{}
 	if err := d.open(); err != nil {
 		d.Close()
 		return nil, fmt.Errorf("open desk %q: %w", c.Dir, err)

@@ -36,6 +36,7 @@ type edge struct {
 	lie      func(caller signed.Address, answer any)
 	down     bool
 	wanted   []signed.Hash
+	refused  int // statements
 }
 
 // A message as the edge knows it.
@@ -249,11 +250,22 @@ func (e *edge) reject(caller signed.Address, h api.Heads, env *envelope.Envelope
 	return r
 }
 
+func (e *edge) rejectStatement(caller signed.Address, h api.Heads, b []byte, p *problem.Problem) error {
+	e.refused++
+	r := e.record(auditlog.Record{Kind: auditlog.Rejected, Caller: caller, TextHash: signed.HashOf(b), Code: p.Code,
+		Until: signed.At(e.clock.now())}, e.register.Size())
+	c := e.catchup(h)
+	return &api.Refusal{Problem: p, Proof: e.prove(r), Catchup: &c}
+}
+
 // State is of api.Service.
 func (e *edge) State(_ context.Context, caller signed.Address, h api.Heads, b []byte) (*api.StateAnswer, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	v, err := e.stated(caller, h, b)
+	if p, ok := problem.Of(err); ok && p.Class() == problem.Final && api.RefusalOf(err).End == nil {
+		return nil, e.rejectStatement(caller, h, b, p)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -114,7 +114,9 @@ func (d *Desk) take(next *lesson, facts func(*store.Tx) error) error {
 	if err != nil {
 		return err
 	}
-	d.logs.Store(next.logs)
+	if d.logs.Swap(next.logs).register.Size() < next.logs.register.Size() {
+		wake(d.workers.statements) // one that was refused may be taken now
+	}
 	d.metrics.verified.Set(float64(d.now().Unix()))
 	d.touch()
 	return nil

@@ -54,6 +54,17 @@ func (d *Desk) state(ctx context.Context, s store.Statement) error {
 		return err
 	}
 	l := d.logs.Load()
+	if at, refused := d.refused[s.Event+" "+s.Message.String()]; refused {
+		if at == l.register.Size() {
+			return nil // shown, until the register says something else
+		}
+		if s.Note, err = d.signAgain(s, h); err != nil {
+			return err
+		}
+		if err := d.store.Update(func(tx *store.Tx) error { return tx.PutStatement(s) }); err != nil {
+			return err
+		}
+	}
 	begin := d.now()
 	answer, err := d.broker.State(ctx, l.heads(), s.Note)
 	d.heard(err)
@@ -138,8 +149,40 @@ func (d *Desk) notStated(ctx context.Context, l *logs, s store.Statement, h *env
 		return d.signAnew(ctx, s, h)
 	case r.End != nil && r.Catchup != nil:
 		return d.standing(ctx, l, s, h, r)
+	case p.Class() == problem.Final && r.Proof != "":
+		return d.notBelieved(l, s, p)
 	}
 	return err
+}
+
+// notBelieved shows why the broker takes no word of this desk about a message. It
+// would refuse the same again, and log it each time, so the word waits until the
+// register has moved; then it is signed anew.
+func (d *Desk) notBelieved(l *logs, s store.Statement, p *problem.Problem) error {
+	d.refused[s.Event+" "+s.Message.String()] = l.register.Size()
+	d.log.Warn("a statement is refused", "message", s.Message, "event", s.Event, "problem", p.Error())
+	defer d.touch()
+	return d.store.Update(func(tx *store.Tx) error {
+		if err := tx.Log(d.entry("refused: "+s.Event, "message "+s.Message.String(), p)); err != nil {
+			return err
+		}
+		if s.Event == string(envelope.Withdrawn) {
+			id, err := tx.AttemptOf(s.Message)
+			if err != nil {
+				return err
+			}
+			o, err := tx.Outbox(id)
+			if err != nil {
+				return err
+			}
+			return tx.SetOutbox(id, o.State, p.Code, p.Detail)
+		}
+		i, err := tx.Inbox(s.Message)
+		if err != nil {
+			return err
+		}
+		return tx.SetInbox(s.Message, i.State, p.Code, p.Detail)
+	})
 }
 
 // signAnew signs a queued statement with the keys and heads of now.
