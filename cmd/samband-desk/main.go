@@ -21,7 +21,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -94,7 +93,7 @@ func exitCode(err error) int {
 func (s *settings) explain(w io.Writer, err error) {
 	p, refused := problem.Of(err)
 	if s.json && refused {
-		json.NewEncoder(w).Encode(map[string]problemLine{"problem": lineOf(p.Code, p.Detail)})
+		writeJSON(w, map[string]problemLine{"problem": lineOf(p.Code, p.Detail)})
 		return
 	}
 	fmt.Fprintln(w, "samband-desk:", clean(err.Error()))

@@ -3,8 +3,10 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -13,8 +15,10 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/spf13/cobra"
 
 	"samband/certs"
 	"samband/gateway/authority"
@@ -165,6 +169,54 @@ func TestClean(t *testing.T) {
 	} {
 		if got := clean(in); got != want {
 			t.Errorf("%q is shown as %q", in, got)
+		}
+	}
+}
+
+// Nor does it in JSON, where it is the same string to a program.
+func TestWriteJSON(t *testing.T) {
+	subject := "Åland \u009b31m\u0085 del\x7f \u202egpj \u2066 \u200b \U000e0041 𝔄 \x1b[2J\n"
+	body, err := json.Marshal(map[string]string{"subject": subject})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := &desk.Message{Title: subject, Body: body, Attachments: []desk.Attachment{{Name: subject}}}
+	for name, write := range map[string]func(io.Writer) error{
+		"data": func(w io.Writer) error {
+			c := &cobra.Command{}
+			c.SetOut(w)
+			return (&settings{json: true}).print(c, m, nil)
+		},
+		"a refusal": func(w io.Writer) error {
+			(&settings{json: true}).explain(w, problem.New(problem.BodyInvalid, "%s", subject))
+			return nil
+		},
+	} {
+		var b bytes.Buffer
+		if err := write(&b); err != nil {
+			t.Fatal(err)
+		}
+		line := strings.TrimSuffix(b.String(), "\n")
+		if at := strings.IndexFunc(line, func(c rune) bool { return !unicode.IsPrint(c) }); at >= 0 {
+			t.Errorf("%s: raw at %d of %q", name, at, line)
+		}
+		if !strings.Contains(line, "Åland") || !strings.Contains(line, "𝔄") {
+			t.Errorf("%s: what is printable is escaped: %s", name, line)
+		}
+		if name != "data" {
+			continue
+		}
+		var in struct{ Subject string }
+		var got struct {
+			Title       string
+			Body        json.RawMessage
+			Attachments []struct{ Name string }
+		}
+		if err := errors.Join(json.Unmarshal(b.Bytes(), &got), json.Unmarshal(got.Body, &in)); err != nil {
+			t.Fatal(err)
+		}
+		if got.Title != subject || in.Subject != subject || got.Attachments[0].Name != subject {
+			t.Errorf("it reads again as %+v, %q", got, in.Subject)
 		}
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"text/tabwriter"
 	"unicode"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"samband/gateway/desk"
 	"samband/gateway/problem"
@@ -32,6 +34,29 @@ func clean(s string) string {
 		}
 	}
 	return b.String()
+}
+
+// writeJSON writes data as one line of JSON that no terminal can misread: what is
+// not printable stands as \uXXXX, which is the same string to a program.
+func writeJSON(w io.Writer, data any) error {
+	var encoded bytes.Buffer
+	if err := json.NewEncoder(&encoded).Encode(data); err != nil {
+		return err
+	}
+	var b strings.Builder
+	for _, c := range strings.TrimSuffix(encoded.String(), "\n") {
+		switch {
+		case c != utf8.RuneError && unicode.IsPrint(c):
+			b.WriteRune(c)
+		case c < 0x10000:
+			fmt.Fprintf(&b, `\u%04x`, c)
+		default:
+			high, low := utf16.EncodeRune(c)
+			fmt.Fprintf(&b, `\u%04x\u%04x`, high, low)
+		}
+	}
+	_, err := fmt.Fprintln(w, b.String())
+	return err
 }
 
 // A problemLine is a code with what a person needs to know of it.

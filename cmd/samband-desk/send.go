@@ -225,7 +225,7 @@ func showExplanation(w io.Writer, x *desk.Explanation) {
 	for _, r := range x.Recipients {
 		fmt.Fprintf(w, "%s  %s\n", r.Address, clean(r.Title))
 		if r.Telephone != "" {
-			fmt.Fprintf(w, "  hours %s, telephone %s, languages %s\n", clean(r.Hours), clean(r.Telephone), strings.Join(r.Languages, " "))
+			fmt.Fprintf(w, "  hours %s, telephone %s, languages %s\n", clean(r.Hours), clean(r.Telephone), clean(strings.Join(r.Languages, " ")))
 		}
 		for _, a := range r.Agreements {
 			fmt.Fprintf(w, "  carried by %q until %s\n    %s\n", clean(a.Title), a.Until, a.Hash)

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -39,7 +38,7 @@ func (s *settings) desk() (*desk.Client, error) {
 func (s *settings) print(c *cobra.Command, data any, text func(io.Writer)) error {
 	out := c.OutOrStdout()
 	if s.json {
-		return json.NewEncoder(out).Encode(data)
+		return writeJSON(out, data)
 	}
 	var b bytes.Buffer
 	text(&b)

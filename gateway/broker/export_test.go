@@ -36,16 +36,15 @@ func WriteSettings(dir string, s Settings) error {
 	return write(folder(dir).settings(), []byte(s.text()), 0o644)
 }
 
-// Rival opens another writer on the same store. Its journal is as bend makes it.
+// Rival opens another writer on the same store, once the index has all that lies
+// there: the two share it. Its journal is as bend makes it.
 func (b *Broker) Rival(bend func(sequencer.Journal) sequencer.Journal) (*sequencer.Sequencer, error) {
+	for b.index.Index.Position().Group != b.LastGroup() {
+		runtime.Gosched()
+	}
 	keys, err := b.readKeys()
 	if err != nil {
 		return nil, err
-	}
-	for last := b.LastGroup(); ; runtime.Gosched() { // the index is one for both: nobody else applies any more
-		if at, _ := b.index.Position(); at >= last {
-			break
-		}
 	}
 	s, _, err := sequencer.Open(context.Background(), sequencer.Config{
 		Register: keys.register, AuditKey: keys.audit, RegisterKey: keys.registry, MAC: keys.mac,

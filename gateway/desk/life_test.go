@@ -192,12 +192,13 @@ func TestLacksKey(t *testing.T) {
 	})
 }
 
-// damage bends what a desk holds of its first message, in a table's own order.
-func (s *stage) damage(addr signed.Address, table string) {
+// damage bends a part of what a desk holds of its first message, in a table's own
+// order.
+func (s *stage) damage(addr signed.Address, table, part string) {
 	s.t.Helper()
 	db := must(sql.Open("sqlite", filepath.Join(s.desk(addr), "desk.db")))
 	defer db.Close()
-	must(db.Exec(`UPDATE messages SET sealed = zeroblob(length(sealed))
+	must(db.Exec(`UPDATE messages SET ` + part + ` = zeroblob(length(` + part + `))
 		WHERE message = (SELECT message FROM ` + table + ` ORDER BY seq LIMIT 1)`))
 }
 
@@ -213,19 +214,28 @@ func TestDamaged(t *testing.T) {
 	awaitOut(t, se, bent, "consigned")
 	awaitOut(t, se, whole, "consigned")
 	stopFi()
-	s.damage("fi.spoc", "inbox")
-	fi := s.unlocked("fi.spoc")
+	s.damage("fi.spoc", "inbox", "sealed")
+	fi, stopFi := s.start("fi.spoc")
+	s.unlock(fi)
 	awaitIn(t, fi, whole, "handed-over")
 	await(t, fi, "shown", func() bool {
 		i := must(fi.Inbox(ctx, desk.Query{ID: bent}))[0]
 		return i.State == "consigned" && strings.Contains(i.Waits, "can't read")
 	})
+	stopFi()
+	s.damage("fi.spoc", "inbox", "note")
+	fi = s.unlocked("fi.spoc")
+	await(t, fi, "there", func() bool { _, err := os.Stat(filepath.Join(s.desk("fi.spoc"), "socket")); return err == nil })
+	items, err := desk.NewClient(s.desk("fi.spoc")).Inbox(ctx, desk.Query{})
+	if err != nil || len(items) != 2 || items[1].ID != bent || !strings.Contains(items[1].Waits, "can't read") {
+		t.Errorf("with a damaged header the inbox is %+v, %v", items, err)
+	}
 
 	stop()
 	db := must(sql.Open("sqlite", filepath.Join(s.desk("se.spoc"), "desk.db")))
 	must(db.Exec(`DELETE FROM facts`))
 	must(0, db.Close())
-	s.damage("se.spoc", "outbox")
+	s.damage("se.spoc", "outbox", "sealed")
 	s.edge.set(func() { s.edge.down = true })
 	se = s.unlocked("se.spoc")
 	next := send(t, se, request(t))

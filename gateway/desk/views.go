@@ -38,8 +38,8 @@ type Item struct {
 	Conversation signed.ID   `json:"conversation"`
 	InReplyTo    signed.Hash `json:"in_reply_to,omitzero"`
 	Agreement    signed.Hash `json:"agreement"`
-	Created      signed.Time `json:"created"`
-	Expires      signed.Time `json:"expires"`
+	Created      signed.Time `json:"created,omitzero"`
+	Expires      signed.Time `json:"expires,omitzero"`
 	Accepted     signed.Time `json:"accepted,omitzero"` // logged times
 	Consigned    signed.Time `json:"consigned,omitzero"`
 	Ended        signed.Time `json:"ended,omitzero"`
