@@ -29,7 +29,7 @@ type Settings struct {
 	// Listen is where desks connect, such as ":8443".
 	Listen string `yaml:"listen"`
 	// Hosts are the names and addresses under which desks reach the broker. They
-	// stand in the certificate that it issues itself at each start.
+	// stand in the certificate that it issues itself, and renews.
 	Hosts []string `yaml:"hosts"`
 	// Metrics is where Prometheus finds /metrics, and an operator /healthz and
 	// /readyz; "" for nowhere.
@@ -99,7 +99,7 @@ keys: %q
 data: %q
 
 # Where desks connect, and the names under which they reach it: these stand in
-# the certificate that the broker issues itself at each start.
+# the certificate that the broker issues itself, and renews.
 listen: %q
 hosts: [%s]
 

@@ -21,7 +21,7 @@ const (
 	FoundTilesBehind  Finding = "tiles-behind"  // leaves without tiles: written
 	FoundTilesGone    Finding = "tiles-gone"    // tiles missing or bent: rebuilt
 	FoundIndexBehind  Finding = "index-behind"  // index brought up
-	FoundIndexLost    Finding = "index-lost"    // index missing or of another past: rebuilt
+	FoundIndexLost    Finding = "index-lost"    // index of another past: rebuilt
 )
 
 // An opening is a start: what records, JOURNAL, tiles and index say, until they
