@@ -90,7 +90,7 @@ type Desk struct {
 
 	// refused are statements that the broker refused for good, by the register's
 	// size then. calls guards it.
-	refused map[string]int64
+	refused map[word]int64
 
 	ring changing[*keys.Locked] // nil while locked
 
@@ -113,7 +113,7 @@ func New(c Config) (*Desk, error) {
 		d.retry = 500 * time.Millisecond
 	}
 	d.workers = newWorkers()
-	d.refused = map[string]int64{}
+	d.refused = map[word]int64{}
 	if err := d.open(); err != nil {
 		d.Close()
 		return nil, fmt.Errorf("open desk %q: %w", c.Dir, err)

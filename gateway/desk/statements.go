@@ -35,6 +35,12 @@ func (d *Desk) sendStatements(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
+// A word is what this desk says of a message: it says each once.
+type word struct {
+	message signed.Hash
+	event   string
+}
+
 // state submits one note and holds its proof.
 func (d *Desk) state(ctx context.Context, s store.Statement) error {
 	d.calls.Lock()
@@ -54,10 +60,11 @@ func (d *Desk) state(ctx context.Context, s store.Statement) error {
 		return err
 	}
 	l := d.logs.Load()
-	if at, refused := d.refused[s.Event+" "+s.Message.String()]; refused {
+	if at, refused := d.refused[word{s.Message, s.Event}]; refused {
 		if at == l.register.Size() {
 			return nil // shown, until the register says something else
 		}
+		delete(d.refused, word{s.Message, s.Event})
 		if s.Note, err = d.signAgain(s, h); err != nil {
 			return err
 		}
@@ -85,15 +92,11 @@ func (d *Desk) state(ctx context.Context, s store.Statement) error {
 }
 
 func (d *Desk) headerOf(message signed.Hash) (*envelope.Header, error) {
-	var b []byte
-	err := d.store.View(func(tx *store.Tx) (err error) {
-		b, err = tx.Note(message)
-		return err
-	})
+	e, err := d.signedHeader(message)
 	if err != nil {
 		return nil, err
 	}
-	return parseHeader(b)
+	return &e.Header, nil
 }
 
 func parseHeader(note []byte) (*envelope.Header, error) {
@@ -159,7 +162,7 @@ func (d *Desk) notStated(ctx context.Context, l *logs, s store.Statement, h *env
 // would refuse the same again, and log it each time, so the word waits until the
 // register has moved; then it is signed anew.
 func (d *Desk) notBelieved(l *logs, s store.Statement, p *problem.Problem) error {
-	d.refused[s.Event+" "+s.Message.String()] = l.register.Size()
+	d.refused[word{s.Message, s.Event}] = l.register.Size()
 	d.log.Warn("a statement is refused", "message", s.Message, "event", s.Event, "problem", p.Error())
 	defer d.touch()
 	return d.store.Update(func(tx *store.Tx) error {
