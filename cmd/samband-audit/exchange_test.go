@@ -165,16 +165,16 @@ func (x *exchangeMaker) log() {
 	t := x.open("audit")
 	entries := make([]auditlog.Entry, auditSize)
 	for i := range entries {
-		r := auditlog.Record{Exchange: h.Exchange, Kind: auditlog.Expired, Index: int64(i), Time: noon,
+		r := auditlog.Record{Exchange: h.Exchange, Kind: envelope.Expired, Index: int64(i), Time: noon,
 			RegisterSize: head.Size, RegisterRoot: head.Root, Message: signed.HashOf(fmt.Sprint(i))}
 		switch i {
 		case accepted:
-			r.Kind, r.Message, r.ID, r.From, r.To = auditlog.Accepted, e.TextHash(), e.ID, e.From, e.To
+			r.Kind, r.Message, r.ID, r.From, r.To = envelope.Accepted, e.TextHash(), e.ID, e.From, e.To
 			r.Type, r.Urgency, r.Expires = e.Type.Name, e.Urgency, e.Expires
 		case handed:
-			r.Kind, r.Message, r.By, r.Statement = auditlog.HandedOver, e.TextHash(), "fi.spoc", signed.HashOf(end)
+			r.Kind, r.Message, r.By, r.Statement = envelope.HandedOver, e.TextHash(), "fi.spoc", signed.HashOf(end)
 		case rejected:
-			r = auditlog.Record{Exchange: h.Exchange, Kind: auditlog.Rejected, Index: int64(i), Time: noon,
+			r = auditlog.Record{Exchange: h.Exchange, Kind: envelope.Rejected, Index: int64(i), Time: noon,
 				RegisterSize: head.Size, RegisterRoot: head.Root, Caller: "se.spoc",
 				TextHash: signed.HashOf("no message"), Code: problem.TextMalformed, Until: noon}
 		}

@@ -82,7 +82,7 @@ func (p *provedRecord) inLog(dir string, l *provedLog) error {
 // register, that its sender signed it.
 func (p *provedRecord) aboutMessage(b []byte, law *register.Register) error {
 	r := p.record
-	if r.Kind == auditlog.Rejected && signed.HashOf(b) == r.TextHash { // bytes that are no message
+	if r.Kind == envelope.Rejected && signed.HashOf(b) == r.TextHash { // bytes that are no message
 		p.About = "message"
 		return nil
 	}
@@ -96,7 +96,7 @@ func (p *provedRecord) aboutMessage(b []byte, law *register.Register) error {
 		return mismatchf("the message is of another exchange")
 	case text != r.Message && text != r.TextHash:
 		return mismatchf("the record is not about this message, whose text has the hash %s", text)
-	case r.Kind == auditlog.Accepted && !acceptedAsSent(r, &e.Header):
+	case r.Kind == envelope.Accepted && !acceptedAsSent(r, &e.Header):
 		return mismatchf("the record names this message and says otherwise who sent it, to whom, or until when")
 	}
 	p.About = "message"
@@ -128,11 +128,11 @@ func (p *provedRecord) aboutStatement(b []byte, law *register.Register) error {
 	if signed.HashOf(b) != p.record.Statement {
 		return mismatchf("the record is not about this note, which has the hash %s", signed.HashOf(b))
 	}
-	s, err := parseStatement(n)
+	s, err := envelope.ParseStatement(n.Text)
 	if err != nil {
 		return err
 	}
-	if err := s.fits(p.record); err != nil {
+	if err := fits(s, p.record); err != nil {
 		return err
 	}
 	p.About = "statement"
@@ -143,10 +143,10 @@ func (p *provedRecord) aboutStatement(b []byte, law *register.Register) error {
 	if err != nil {
 		return err
 	}
-	if err := s.verify(v); err != nil {
+	if err := v.VerifyStatement(n, s); err != nil {
 		return err
 	}
-	p.SignedBy = string(s.signer)
+	p.SignedBy = string(s.Signer)
 	return nil
 }
 
@@ -163,40 +163,15 @@ func (p *provedRecord) view(law *register.Register) (register.View, error) {
 	return law.At(head.Size), nil
 }
 
-// A statement is either form of a desk's word about a message.
-type statement struct {
-	exchange signed.Hash
-	signer   signed.Address
-	subject  auditlog.Record // the lines of the record that it must fit
-	verify   func(register.View) error
-}
-
-func parseStatement(n *signed.Note) (*statement, error) {
-	if signed.FormOf(n.Text) == envelope.ConsignmentForm {
-		c, err := envelope.ParseConsignment(n.Text)
-		if err != nil {
-			return nil, err
-		}
-		return &statement{c.Exchange, c.Signer, auditlog.Record{Kind: auditlog.Consigned, By: c.Signer, Message: c.Message},
-			func(v register.View) error { return v.VerifyConsignment(n, c) }}, nil
-	}
-	s, err := envelope.ParseStatement(n.Text)
-	if err != nil {
-		return nil, err
-	}
-	subject := auditlog.Record{Kind: auditlog.Kind(s.Event), By: s.Signer, Message: s.Message, Code: s.Code}
+// fits checks that a record says of a statement what the statement says.
+func fits(s *envelope.Statement, r *auditlog.Record) error {
+	want := auditlog.Record{Kind: s.Event, By: s.Signer, Message: s.Message, Code: s.Code}
 	if s.Event == envelope.Withdrawn {
-		subject = auditlog.Record{Kind: auditlog.Withdrawn, From: s.Signer, ID: s.ID}
+		want = auditlog.Record{Kind: envelope.Withdrawn, From: s.Signer, ID: s.ID}
 	}
-	return &statement{s.Exchange, s.Signer, subject,
-		func(v register.View) error { return v.VerifyStatement(n, s) }}, nil
-}
-
-func (s *statement) fits(r *auditlog.Record) error {
-	want := s.subject
 	same := r.Kind == want.Kind && r.By == want.By && r.From == want.From && r.ID == want.ID && r.Code == want.Code &&
-		(r.Kind == auditlog.Withdrawn || r.Message == want.Message)
-	if s.exchange != r.Exchange || !same {
+		(r.Kind == envelope.Withdrawn || r.Message == want.Message)
+	if s.Exchange != r.Exchange || !same {
 		return mismatchf("the record names this note and says otherwise what it says")
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"samband/gateway/auditlog"
+	"samband/gateway/envelope"
 	"samband/gateway/signed"
 )
 
@@ -11,22 +12,22 @@ import (
 func says(r *auditlog.Record) string {
 	at := r.Time.String()
 	switch r.Kind {
-	case auditlog.Accepted:
+	case envelope.Accepted:
 		return fmt.Sprintf("At %s the broker accepted the %s %s message %s from %s to %s.", at, r.Urgency, r.Type, r.Message, r.From, r.To)
-	case auditlog.Consigned:
+	case envelope.Consigned:
 		return fmt.Sprintf("At %s %s had said, signed, that it holds the sealed message %s.", at, r.By, r.Message)
-	case auditlog.HandedOver:
+	case envelope.HandedOver:
 		return fmt.Sprintf("At %s %s had said, signed, that message %s is in an officer's view.", at, r.By, r.Message)
-	case auditlog.Refused:
+	case envelope.Refused:
 		return fmt.Sprintf("At %s %s had said, signed, that it refuses message %s: %s.", at, r.By, r.Message, r.Code)
-	case auditlog.Withdrawn:
+	case envelope.Withdrawn:
 		if r.Message == (signed.Hash{}) {
 			return fmt.Sprintf("At %s %s had withdrawn the message with the id %s, before it was ever accepted.", at, r.From, r.ID)
 		}
 		return fmt.Sprintf("At %s %s had withdrawn message %s before it was consigned.", at, r.From, r.Message)
-	case auditlog.Expired:
+	case envelope.Expired:
 		return fmt.Sprintf("At %s message %s had expired and nobody had consigned it.", at, r.Message)
-	case auditlog.Rejected:
+	case envelope.Rejected:
 		return fmt.Sprintf("At %s the broker refused what %s submitted, the text %s: %s.", at, r.Caller, r.TextHash, r.Code)
 	case auditlog.Refusals:
 		return fmt.Sprintf("By %s the broker had refused %d more submissions of %s, beyond its budget.", at, r.Count, r.Caller)

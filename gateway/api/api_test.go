@@ -47,7 +47,7 @@ func answerWith(status int, mediaType, body string) http.HandlerFunc {
 func TestARefusalCrossesTheWire(t *testing.T) {
 	sent := &Refusal{
 		Problem: problem.New(problem.AlreadyEnded, "it was handed over"), Accepted: signed.HashOf("text"), Proof: "proof",
-		End:     &Fact{HandedOver, []byte("note"), "its proof", nil},
+		End:     &Fact{envelope.HandedOver, []byte("note"), "its proof", nil},
 		Catchup: &Catchup{Audit: AuditCatchup{Checkpoint: "checkpoint", Consistency: []signed.Hash{signed.HashOf("hash")}}},
 	}
 	body, err := json.Marshal(sent.Document())

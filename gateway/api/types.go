@@ -5,6 +5,7 @@ package api
 import (
 	"time"
 
+	"samband/gateway/envelope"
 	"samband/gateway/signed"
 )
 
@@ -30,26 +31,15 @@ type RegisterCatchup struct {
 	Entries    [][]byte `json:"entries,omitempty"`
 }
 
-// An Event is what became of a message: one of the log's kinds.
-type Event string
-
-const (
-	Consigned  Event = "consigned"
-	HandedOver Event = "handed-over"
-	Refused    Event = "refused"
-	Withdrawn  Event = "withdrawn"
-	Expired    Event = "expired"
-)
-
-// Events is the closed list.
-var Events = []Event{Consigned, HandedOver, Refused, Withdrawn, Expired}
+// Events is the closed list of what a [Fact] may say.
+var Events = []envelope.Event{envelope.Consigned, envelope.HandedOver, envelope.Refused, envelope.Withdrawn, envelope.Expired}
 
 // A Fact is an event with its evidence.
 type Fact struct {
-	Event       Event         `json:"event"`
-	Note        []byte        `json:"note,omitempty"` // the whole consignment or statement; none for expired
-	Proof       string        `json:"proof"`
-	Consistency []signed.Hash `json:"consistency,omitempty"` // from the note's own as-of to the catchup's checkpoint
+	Event       envelope.Event `json:"event"`
+	Note        []byte         `json:"note,omitempty"` // the whole consignment or statement; none for expired
+	Proof       string         `json:"proof"`
+	Consistency []signed.Hash  `json:"consistency,omitempty"` // from the note's own as-of to the catchup's checkpoint
 }
 
 // SubmitAnswer answers Submit.

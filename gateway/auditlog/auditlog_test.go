@@ -38,19 +38,19 @@ func records() []Record {
 	message, note := signed.HashOf("header text"), signed.HashOf("whole note")
 	id := signed.ID{1, 2, 3}
 	return []Record{
-		r(Accepted, func(r *Record) {
+		r(envelope.Accepted, func(r *Record) {
 			r.Index, r.Message, r.ID, r.From, r.To = 4711, message, id, "se.spoc", "no.liaison-ankara"
 			r.Type, r.Urgency, r.Expires = "INFO_REQUEST", "urgent", noon.Add(time.Hour)
 		}),
-		r(Consigned, func(r *Record) { r.Message, r.By, r.Statement = message, "fi.spoc", note }),
-		r(HandedOver, func(r *Record) { r.Message, r.By, r.Statement = message, "fi.spoc", note }),
-		r(Refused, func(r *Record) {
+		r(envelope.Consigned, func(r *Record) { r.Message, r.By, r.Statement = message, "fi.spoc", note }),
+		r(envelope.HandedOver, func(r *Record) { r.Message, r.By, r.Statement = message, "fi.spoc", note }),
+		r(envelope.Refused, func(r *Record) {
 			r.Message, r.By, r.Statement, r.Code = message, "fi.spoc", note, problem.BodyInvalid
 		}),
-		r(Withdrawn, func(r *Record) { r.ID, r.From, r.Statement, r.Message = id, "se.spoc", note, message }),
-		r(Withdrawn, func(r *Record) { r.ID, r.From, r.Statement = id, "se.spoc", note }),
-		r(Expired, func(r *Record) { r.Message = message }),
-		r(Rejected, func(r *Record) {
+		r(envelope.Withdrawn, func(r *Record) { r.ID, r.From, r.Statement, r.Message = id, "se.spoc", note, message }),
+		r(envelope.Withdrawn, func(r *Record) { r.ID, r.From, r.Statement = id, "se.spoc", note }),
+		r(envelope.Expired, func(r *Record) { r.Message = message }),
+		r(envelope.Rejected, func(r *Record) {
 			r.Caller, r.TextHash, r.Code, r.Until = "se.spoc", message, problem.NoAgreement, noon
 		}),
 		r(Refusals, func(r *Record) { r.Caller, r.Count = "se.spoc", 17 }),

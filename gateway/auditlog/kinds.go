@@ -4,24 +4,18 @@ import (
 	"errors"
 	"slices"
 
+	"samband/gateway/envelope"
 	"samband/gateway/problem"
 	"samband/gateway/signed"
 )
 
-// A Kind names what happened.
-type Kind string
+// A Kind names what happened: an event of a message, or one of the broker's own.
+type Kind = envelope.Event
 
 const (
-	Accepted   Kind = "accepted"    // a message was taken on for its recipient
-	Consigned  Kind = "consigned"   // the receiving desk holds its sealed bytes
-	HandedOver Kind = "handed-over" // end: it is in an officer's view
-	Refused    Kind = "refused"     // end: the receiving desk couldn't take it
-	Withdrawn  Kind = "withdrawn"   // end: its sender took it back
-	Expired    Kind = "expired"     // end: nobody consigned it in time
-	Rejected   Kind = "rejected"    // a submission was finally refused by the broker
-	Refusals   Kind = "refusals"    // so many more were, beyond the caller's budget
-	Entered    Kind = "entered"     // the register has a new entry
-	Opened     Kind = "opened"      // a writer started
+	Refusals Kind = "refusals" // so many more submissions were refused, beyond the caller's budget
+	Entered  Kind = "entered"  // the register has a new entry
+	Opened   Kind = "opened"   // a writer started
 )
 
 // A Tree names the log that a kind's leaves go to.
@@ -98,13 +92,13 @@ var (
 )
 
 var kinds = []Shape{
-	{Accepted, Audit, []Line{lMessage, lID, lFrom, lTo, lType, lUrgency, lExpires}},
-	{Consigned, Audit, []Line{lMessage, lBy, lStatement}},
-	{HandedOver, Audit, []Line{lMessage, lBy, lStatement}},
-	{Refused, Audit, []Line{lMessage, lBy, lStatement, lCode}},
-	{Withdrawn, Audit, []Line{lID, lFrom, lStatement, lMessageIfAny}},
-	{Expired, Audit, []Line{lMessage}},
-	{Rejected, Audit, []Line{lCaller, lText, lCode, lUntil}},
+	{envelope.Accepted, Audit, []Line{lMessage, lID, lFrom, lTo, lType, lUrgency, lExpires}},
+	{envelope.Consigned, Audit, []Line{lMessage, lBy, lStatement}},
+	{envelope.HandedOver, Audit, []Line{lMessage, lBy, lStatement}},
+	{envelope.Refused, Audit, []Line{lMessage, lBy, lStatement, lCode}},
+	{envelope.Withdrawn, Audit, []Line{lID, lFrom, lStatement, lMessageIfAny}},
+	{envelope.Expired, Audit, []Line{lMessage}},
+	{envelope.Rejected, Audit, []Line{lCaller, lText, lCode, lUntil}},
 	{Refusals, Audit, []Line{lCaller, lCount}},
 	{Entered, Register, []Line{lEntry}},
 	{Opened, NoTree, []Line{lWriter}},

@@ -78,21 +78,21 @@ func (a *answering) fact(ctx context.Context, e *sequencer.Event) (*api.Fact, er
 	if err != nil && !errors.Is(err, sequencer.ErrGone) {
 		return nil, err
 	}
-	return a.under(api.Event(e.Kind), note, proof)
+	return a.under(envelope.Event(e.Kind), note, proof)
 }
 
 // under is a fact with the proof that the log under this answer extends the one
 // that the note's signer knew.
-func (a *answering) under(event api.Event, note []byte, proof string) (*api.Fact, error) {
+func (a *answering) under(event envelope.Event, note []byte, proof string) (*api.Fact, error) {
 	f := &api.Fact{Event: event, Note: note, Proof: proof}
 	if len(note) == 0 {
 		return f, nil
 	}
-	_, seen, err := envelope.Seen(note)
+	_, s, err := envelope.ReadStatement(note)
 	if err != nil {
 		return nil, err
 	}
-	f.Consistency, err = a.seq.Consistency(seen.Size, a.points)
+	f.Consistency, err = a.seq.Consistency(s.AsOfAudit.Size, a.points)
 	return f, err
 }
 

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"samband/gateway/api"
-	"samband/gateway/auditlog"
 	"samband/gateway/envelope"
 	"samband/gateway/problem"
 	"samband/gateway/signed"
@@ -35,11 +34,11 @@ func TestLifeOfAMessage(t *testing.T) {
 	}
 
 	consignment := fi.consignment(e.TextHash())
-	if r := fi.stated(consignment); r.Kind != auditlog.Consigned || r.Statement != signed.HashOf(consignment) {
+	if r := fi.stated(consignment); r.Kind != envelope.Consigned || r.Statement != signed.HashOf(consignment) {
 		t.Fatalf("consigned: %+v", r)
 	}
 	over := fi.statement(envelope.HandedOver, e)
-	if r := fi.stated(over); r.Kind != auditlog.HandedOver || r.By != "fi.spoc" {
+	if r := fi.stated(over); r.Kind != envelope.HandedOver || r.By != "fi.spoc" {
 		t.Fatalf("handed over: %+v", r)
 	}
 	// A repeat gets the first entry again.
@@ -53,9 +52,9 @@ func TestLifeOfAMessage(t *testing.T) {
 		progress.Items, progress.Next = append(progress.Items, next.Items...), next.Next
 	}
 	for i, want := range []struct {
-		event api.Event
+		event envelope.Event
 		note  []byte
-	}{{api.Consigned, consignment}, {api.HandedOver, over}} {
+	}{{envelope.Consigned, consignment}, {envelope.HandedOver, over}} {
 		item := progress.Items[i]
 		if item.Event != want.event || !bytes.Equal(item.Note, want.note) || item.ID != e.ID || item.Message != e.TextHash() {
 			t.Errorf("progress %d: %+v", i, item)
@@ -90,7 +89,7 @@ func TestIDReused(t *testing.T) {
 		if r.Accepted != e.TextHash() {
 			t.Errorf("the accepted text is not shown")
 		}
-		if rec := w.prove(r.Proof); rec.Kind != auditlog.Rejected || rec.TextHash != other.TextHash() || rec.Index != 1 {
+		if rec := w.prove(r.Proof); rec.Kind != envelope.Rejected || rec.TextHash != other.TextHash() || rec.Index != 1 {
 			t.Errorf("the refusal is logged as %+v", rec)
 		}
 	}
@@ -104,11 +103,11 @@ func TestWithdrawal(t *testing.T) {
 
 	e := se.envelope("fi.spoc")
 	se.accepted(e)
-	if r := se.stated(se.statement(envelope.Withdrawn, e)); r.Kind != auditlog.Withdrawn || r.Message != e.TextHash() {
+	if r := se.stated(se.statement(envelope.Withdrawn, e)); r.Kind != envelope.Withdrawn || r.Message != e.TextHash() {
 		t.Errorf("withdrawn: %+v", r)
 	}
 	_, err := fi.state(fi.consignment(e.TextHash()))
-	if r := wants(t, err, problem.AlreadyEnded); r.End == nil || r.End.Event != api.Withdrawn {
+	if r := wants(t, err, problem.AlreadyEnded); r.End == nil || r.End.Event != envelope.Withdrawn {
 		t.Errorf("the end is not shown: %+v", r.End)
 	}
 
@@ -116,7 +115,7 @@ func TestWithdrawal(t *testing.T) {
 	se.accepted(consigned)
 	fi.stated(fi.consignment(consigned.TextHash()))
 	_, err = se.state(se.statement(envelope.Withdrawn, consigned))
-	if r := wants(t, err, problem.AlreadyConsigned); r.End == nil || r.End.Event != api.Consigned {
+	if r := wants(t, err, problem.AlreadyConsigned); r.End == nil || r.End.Event != envelope.Consigned {
 		t.Errorf("the consignment is not shown: %+v", r.End)
 	}
 

@@ -6,7 +6,6 @@ import (
 	"sync"
 	"testing"
 
-	"samband/gateway/auditlog"
 	"samband/gateway/broker/internal/sequencer"
 	"samband/gateway/envelope"
 	"samband/gateway/problem"
@@ -118,7 +117,7 @@ func TestAcceptedIsNotRejected(t *testing.T) {
 	for _, raw := range [][]byte{bent(e), []byte(e.Note.Text)} {
 		a, err := se.client.Submit(t.Context(), se.heads(), raw)
 		check(t, err)
-		if r := w.prove(a.Acceptance); r.Kind != auditlog.Accepted || r.Index != leaf {
+		if r := w.prove(a.Acceptance); r.Kind != envelope.Accepted || r.Index != leaf {
 			t.Errorf("answered with %+v", r)
 		}
 	}

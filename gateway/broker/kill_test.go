@@ -211,10 +211,10 @@ func (s *siege) compare(accepted, ends map[signed.ID]int64) {
 		}
 		for _, i := range a.Items {
 			r := s.prove(i.Proof)
-			if i.Event == api.HandedOver && r.Index != ends[i.ID] {
+			if i.Event == envelope.HandedOver && r.Index != ends[i.ID] {
 				s.Errorf("message %s ended at %d, the sender hears %d", i.ID, ends[i.ID], r.Index)
 			}
-			if i.Event == api.HandedOver {
+			if i.Event == envelope.HandedOver {
 				heard[i.ID]++
 			}
 		}

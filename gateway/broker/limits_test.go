@@ -63,7 +63,7 @@ func TestExpiry(t *testing.T) {
 
 	clock.pass(2 * time.Hour)
 	a := se.progress(after, 20*time.Second)
-	if len(a.Items) != 1 || a.Items[0].Event != api.Expired || a.Items[0].Message != open.TextHash() || a.Items[0].Note != nil {
+	if len(a.Items) != 1 || a.Items[0].Event != envelope.Expired || a.Items[0].Message != open.TextHash() || a.Items[0].Note != nil {
 		t.Fatalf("after two hours: %+v", a.Items)
 	}
 	_, err := fi.state(fi.consignment(open.TextHash()))
@@ -114,7 +114,7 @@ func TestClockSetForward(t *testing.T) {
 	fi := w.desks["fi.spoc"]
 	fi.inbox(0, 0)
 	fi.accepted(fi.envelope("se.spoc", later))
-	if a := se.progress(0, 20*time.Second); len(a.Items) != 1 || a.Items[0].Event != api.Expired {
+	if a := se.progress(0, 20*time.Second); len(a.Items) != 1 || a.Items[0].Event != envelope.Expired {
 		t.Fatalf("after two parties agreed: %+v", a.Items)
 	}
 }

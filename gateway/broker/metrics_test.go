@@ -5,7 +5,6 @@ import (
 	"strings"
 	"testing"
 
-	"samband/gateway/api"
 	"samband/gateway/envelope"
 )
 
@@ -19,7 +18,7 @@ func TestMetrics(t *testing.T) {
 	e := se.envelope("fi.spoc")
 	se.accepted(e)
 	fi.stated(fi.statement(envelope.Refused, e))
-	se.hears(api.Refused, e)
+	se.hears(envelope.Refused, e)
 	_, text := b.get(t, "/metrics")
 	for _, want := range []string{
 		`samband_messages_total{outcome="accepted",type="INFO_REQUEST",urgency="urgent"} 4`,

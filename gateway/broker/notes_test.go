@@ -3,7 +3,6 @@ package broker_test
 import (
 	"testing"
 
-	"samband/gateway/api"
 	"samband/gateway/envelope"
 )
 
@@ -20,15 +19,15 @@ func TestNoteOutlivesItsGroup(t *testing.T) {
 		se.accepted(e)
 	}
 	stated := []struct {
-		event api.Event
+		event envelope.Event
 		by    *hand
 		note  []byte
 	}{
-		{api.Consigned, fi, fi.consignment(taken.TextHash())},
-		{api.HandedOver, fi, fi.statement(envelope.HandedOver, taken)},
-		{api.Refused, fi, fi.statement(envelope.Refused, refused)},
-		{api.Withdrawn, se, se.statement(envelope.Withdrawn, withdrawn)},
-		{api.Withdrawn, se, se.statement(envelope.Withdrawn, never)},
+		{envelope.Consigned, fi, fi.consignment(taken.TextHash())},
+		{envelope.HandedOver, fi, fi.statement(envelope.HandedOver, taken)},
+		{envelope.Refused, fi, fi.statement(envelope.Refused, refused)},
+		{envelope.Withdrawn, se, se.statement(envelope.Withdrawn, withdrawn)},
+		{envelope.Withdrawn, se, se.statement(envelope.Withdrawn, never)},
 	}
 	for _, s := range stated {
 		s.by.stated(s.note)

@@ -1,7 +1,6 @@
 package broker
 
 import (
-	"samband/gateway/auditlog"
 	"samband/gateway/broker/internal/index"
 	"samband/gateway/broker/internal/sequencer"
 	"samband/gateway/envelope"
@@ -80,7 +79,7 @@ func (p *past) indexed(g *sequencer.Group) (index.Group, error) {
 	for i := range g.Entries {
 		r := &g.Entries[i].Record
 		item := index.Item{Entry: &g.Entries[i], Blob: index.NoBlob}
-		if place, ok := places[r.Message]; ok && r.Kind == auditlog.Accepted {
+		if place, ok := places[r.Message]; ok && r.Kind == envelope.Accepted {
 			item.Blob = place
 			delete(places, r.Message)
 		}

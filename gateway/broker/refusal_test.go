@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"samband/gateway/api"
-	"samband/gateway/auditlog"
 	"samband/gateway/envelope"
 	"samband/gateway/problem"
 	"samband/gateway/register"
@@ -93,7 +92,7 @@ func TestRefusedEnvelopes(t *testing.T) {
 				return
 			}
 			rec := w.prove(r.Proof)
-			if rec.Kind != auditlog.Rejected || rec.Caller != "se.spoc" || rec.Code != c.code {
+			if rec.Kind != envelope.Rejected || rec.Caller != "se.spoc" || rec.Code != c.code {
 				t.Errorf("logged as %+v", rec)
 			}
 			_, err := envelope.Parse(raw)
@@ -129,7 +128,7 @@ func TestFirstAnswerStands(t *testing.T) {
 	if got := w.prove(se.accepted(e).Acceptance).Index; got != leaf {
 		t.Errorf("after the revocation the message is leaf %d, and was %d", got, leaf)
 	}
-	if r := fi.stated(consignment); r.Kind != auditlog.Consigned {
+	if r := fi.stated(consignment); r.Kind != envelope.Consigned {
 		t.Errorf("a repeated consignment is answered with %+v", r)
 	}
 	_, err = se.submit(refused)

@@ -99,7 +99,7 @@ func (w *world) past() past {
 func (w *world) answers(p past) []string {
 	w.Helper()
 	se, fi := w.desks["se.spoc"], w.desks["fi.spoc"]
-	se.hears(api.Withdrawn, p.withdrawn)
+	se.hears(envelope.Withdrawn, p.withdrawn)
 	var out []string
 	for _, e := range []*envelope.Envelope{p.ended, p.consigned, p.open} {
 		a := se.accepted(e)

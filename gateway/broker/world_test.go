@@ -333,7 +333,7 @@ func (h *hand) accepted(e *envelope.Envelope) *api.SubmitAnswer {
 	a, err := h.submit(e)
 	check(h.world, err)
 	r := h.world.prove(a.Acceptance)
-	if r.Kind != auditlog.Accepted || r.Message != e.TextHash() || r.ID != e.ID || r.From != e.From || r.To != e.To {
+	if r.Kind != envelope.Accepted || r.Message != e.TextHash() || r.ID != e.ID || r.From != e.From || r.To != e.To {
 		h.world.Fatalf("the acceptance is %+v", r)
 	}
 	return a
@@ -342,7 +342,7 @@ func (h *hand) accepted(e *envelope.Envelope) *api.SubmitAnswer {
 func (h *hand) consignment(message signed.Hash) []byte {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	c := &envelope.Consignment{Exchange: h.world.register.Exchange(), Signer: h.address, Message: message,
+	c := &envelope.Statement{Event: envelope.Consigned, Exchange: h.world.register.Exchange(), Signer: h.address, Message: message,
 		Time: signed.At(time.Now()), AsOfAudit: h.audit, AsOfRegister: h.world.register.Head()}
 	return h.world.sign(c.Text(), h.receipts)
 }
@@ -392,7 +392,7 @@ func (h *hand) progress(after api.Cursor, wait time.Duration) *api.ProgressAnswe
 
 // hears reads the sender's progress until it has an event of a message: from
 // then on the index has it too, which trails the answers.
-func (h *hand) hears(event api.Event, e *envelope.Envelope) {
+func (h *hand) hears(event envelope.Event, e *envelope.Envelope) {
 	h.world.Helper()
 	for after := api.Cursor(0); ; {
 		a := h.progress(after, 20*time.Second)

@@ -140,25 +140,15 @@ func (w writer) KnownStatement(ctx context.Context, s *router.Statement) (*api.S
 }
 
 func (w writer) subject(s *router.Statement) (*sequencer.Message, error) {
-	switch {
-	case s.Consignment != nil:
-		return w.seq.Message(s.Consignment.Message)
-	case s.Statement.Event == envelope.Withdrawn:
-		return w.seq.Known(s.Statement.Signer, s.Statement.ID)
-	default:
-		return w.seq.Message(s.Statement.Message)
+	if s.Event == envelope.Withdrawn {
+		return w.seq.Known(s.Signer, s.ID)
 	}
+	return w.seq.Message(s.Message)
 }
 
 // State orders a statement.
 func (w writer) State(ctx context.Context, s *router.Statement) (*api.StateAnswer, error) {
-	var done sequencer.Done
-	var err error
-	if s.Consignment != nil {
-		done, err = w.seq.Do(ctx, sequencer.Consignment{Consignment: s.Consignment, Note: s.Note, Raw: s.Raw, VerifiedAt: s.View.Size()})
-	} else {
-		done, err = w.seq.Do(ctx, sequencer.Ending{Statement: s.Statement, Note: s.Note, Raw: s.Raw, VerifiedAt: s.View.Size()})
-	}
+	done, err := w.seq.Do(ctx, sequencer.Statement{Statement: s.Statement, Note: s.Note, Raw: s.Raw, VerifiedAt: s.View.Size()})
 	if err != nil {
 		return nil, w.explain(ctx, s.Heads, done, err)
 	}

@@ -65,7 +65,7 @@ func (s *stage) handover(signers ...*signed.PrivateKey) []byte {
 // consignment says in Finland's name that it holds a message. s.edge.mu is held.
 func (s *stage) consignment(message signed.Hash) []byte {
 	online, _ := s.rings("fi.spoc")
-	c := envelope.Consignment{
+	c := envelope.Statement{Event: envelope.Consigned,
 		Exchange: s.edge.register.Exchange(), Signer: "fi.spoc", Message: message,
 		Time: signed.At(s.clock.now()), AsOfAudit: s.edge.audit.Head(), AsOfRegister: s.edge.register.Head(),
 	}
@@ -77,7 +77,7 @@ func (s *stage) log(note []byte) {
 	s.edge.set(func() {
 		m := s.edge.messages[0]
 		m.end = &event{s.edge.record(auditlog.Record{
-			Kind: auditlog.HandedOver, Message: m.TextHash(), By: "fi.spoc", Statement: signed.HashOf(note),
+			Kind: envelope.HandedOver, Message: m.TextHash(), By: "fi.spoc", Statement: signed.HashOf(note),
 		}, s.edge.register.Size()), note}
 	})
 }
@@ -113,7 +113,7 @@ func TestHandoverOfAnotherRecord(t *testing.T) {
 		s.edge.lie = func(_ signed.Address, answer any) {
 			if a, ok := answer.(*api.ProgressAnswer); ok {
 				for i := range a.Items {
-					if a.Items[i].Event == api.HandedOver {
+					if a.Items[i].Event == envelope.HandedOver {
 						a.Items[i].Note = true1
 					}
 				}
@@ -156,7 +156,7 @@ func TestAcceptance(t *testing.T) {
 		}, "PROOF_INVALID"},
 		"of another kind": {func(s *stage, i *api.InboxItem) {
 			i.Acceptance = s.edge.prove(s.edge.record(auditlog.Record{
-				Kind: auditlog.Expired, Message: s.edge.messages[1].TextHash(),
+				Kind: envelope.Expired, Message: s.edge.messages[1].TextHash(),
 			}, s.edge.register.Size()))
 		}, "PROOF_INVALID"},
 	} {
@@ -396,7 +396,7 @@ func twoFaced(l line, h api.Heads, b []byte, until func(*envelope.Envelope) sign
 	defer l.e.mu.Unlock()
 	e := must(envelope.Parse(b))
 	v := l.e.record(auditlog.Record{
-		Kind: auditlog.Rejected, Caller: l.caller, TextHash: e.TextHash(), Code: problem.NoAgreement, Until: until(e),
+		Kind: envelope.Rejected, Caller: l.caller, TextHash: e.TextHash(), Code: problem.NoAgreement, Until: until(e),
 	}, l.e.register.Size())
 	must(l.e.accept(b, l.e.register.Size()))
 	c := l.e.catchup(h)
@@ -468,7 +468,7 @@ func TestRefusedAndDelivered(t *testing.T) {
 func (s *stage) expire(m *message) {
 	truth := s.edge.clock
 	s.edge.clock = &clock{t: m.Expires.Go()}
-	m.end = &event{entry: s.edge.record(auditlog.Record{Kind: auditlog.Expired, Message: m.TextHash()}, s.edge.register.Size())}
+	m.end = &event{entry: s.edge.record(auditlog.Record{Kind: envelope.Expired, Message: m.TextHash()}, s.edge.register.Size())}
 	s.edge.clock = truth
 }
 

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"time"
 
-	"samband/gateway/auditlog"
 	"samband/gateway/desk/internal/store"
 	"samband/gateway/envelope"
 	"samband/gateway/signed"
@@ -40,7 +39,7 @@ func (d *Desk) clockOf(tx *store.Tx, r request) (*Deadline, error) {
 	if !ok || t.Clock == nil || !r.state.Counts() {
 		return nil, nil
 	}
-	start, err := tx.Time(r.message, string(auditlog.Consigned))
+	start, err := tx.Time(r.message, string(envelope.Consigned))
 	if err != nil || start.IsZero() {
 		return nil, err
 	}
@@ -173,7 +172,7 @@ func (d *Desk) reopensClocks(tx *store.Tx, o store.OutboxItem) error {
 		return err
 	}
 	for _, other := range others {
-		at, err := tx.Time(other.Message, string(auditlog.Accepted))
+		at, err := tx.Time(other.Message, string(envelope.Accepted))
 		if err != nil {
 			return err
 		}

@@ -30,7 +30,7 @@ func (s *stage) refuse(from signed.Address, id signed.ID) {
 		}
 		note := must(signed.Sign(said.Text(), locked.Statement()...)).Bytes()
 		m.end = &event{s.edge.record(auditlog.Record{
-			Kind: auditlog.Refused, Message: m.TextHash(), By: m.To, Statement: signed.HashOf(note), Code: said.Code,
+			Kind: envelope.Refused, Message: m.TextHash(), By: m.To, Statement: signed.HashOf(note), Code: said.Code,
 		}, s.edge.register.Size()), note}
 	})
 }

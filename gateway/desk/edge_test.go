@@ -139,7 +139,7 @@ func (e *edge) fact(v *event) *api.Fact {
 	if v == nil {
 		return nil
 	}
-	f := &api.Fact{Event: api.Event(v.entry.Record.Kind), Note: v.note, Proof: e.prove(v.entry)}
+	f := &api.Fact{Event: envelope.Event(v.entry.Record.Kind), Note: v.note, Proof: e.prove(v.entry)}
 	if len(v.note) > 0 {
 		_, seen, err := envelope.Seen(v.note)
 		if err != nil {
@@ -189,7 +189,7 @@ func (e *edge) accept(b []byte, size int64) (*message, error) {
 	}
 	m := &message{Envelope: env, bytes: b}
 	m.accepted = e.record(auditlog.Record{
-		Kind: auditlog.Accepted, Message: env.TextHash(), ID: env.ID, From: env.From, To: env.To,
+		Kind: envelope.Accepted, Message: env.TextHash(), ID: env.ID, From: env.From, To: env.To,
 		Type: env.Type.Name, Urgency: env.Urgency, Expires: env.Expires,
 	}, size)
 	e.messages = append(e.messages, m)
@@ -240,7 +240,7 @@ func (e *edge) reject(caller signed.Address, h api.Heads, env *envelope.Envelope
 	v := e.rejected[env.TextHash()]
 	if v == nil {
 		v = &event{entry: e.record(auditlog.Record{
-			Kind: auditlog.Rejected, Caller: caller, TextHash: env.TextHash(), Code: p.Code, Until: env.Expires,
+			Kind: envelope.Rejected, Caller: caller, TextHash: env.TextHash(), Code: p.Code, Until: env.Expires,
 		}, e.register.Size())}
 		e.rejected[env.TextHash()] = v
 	}
@@ -252,7 +252,7 @@ func (e *edge) reject(caller signed.Address, h api.Heads, env *envelope.Envelope
 
 func (e *edge) rejectStatement(caller signed.Address, h api.Heads, b []byte, p *problem.Problem) error {
 	e.refused++
-	r := e.record(auditlog.Record{Kind: auditlog.Rejected, Caller: caller, TextHash: signed.HashOf(b), Code: p.Code,
+	r := e.record(auditlog.Record{Kind: envelope.Rejected, Caller: caller, TextHash: signed.HashOf(b), Code: p.Code,
 		Until: signed.At(e.clock.now())}, e.register.Size())
 	c := e.catchup(h)
 	return &api.Refusal{Problem: p, Proof: e.prove(r), Catchup: &c}
@@ -294,7 +294,7 @@ func (e *edge) stated(caller signed.Address, h api.Heads, b []byte) (*event, err
 	m := e.byText(s.Message)
 	if s.Event == envelope.Withdrawn {
 		m = e.byID(caller, s.ID)
-		r = auditlog.Record{Kind: auditlog.Withdrawn, ID: s.ID, From: caller, Statement: signed.HashOf(b)}
+		r = auditlog.Record{Kind: envelope.Withdrawn, ID: s.ID, From: caller, Statement: signed.HashOf(b)}
 		if m == nil {
 			v := event{e.record(r, e.register.Size()), b}
 			e.withdraw = append(e.withdraw, v)
@@ -332,7 +332,7 @@ func (e *edge) consign(h api.Heads, b []byte, n *signed.Note) (*event, error) {
 		return nil, e.stands(h, problem.AlreadyEnded, m.end)
 	case m.consigned == nil:
 		m.consigned = &event{e.record(auditlog.Record{
-			Kind: auditlog.Consigned, Message: c.Message, By: c.Signer, Statement: signed.HashOf(b),
+			Kind: envelope.Consigned, Message: c.Message, By: c.Signer, Statement: signed.HashOf(b),
 		}, e.register.Size()), b}
 	case string(m.consigned.note) != string(b):
 		return nil, e.stands(h, problem.AlreadyConsigned, m.consigned)

@@ -61,7 +61,7 @@ func (d *Desk) recent(next *lesson, r *auditlog.Record) error {
 
 // accepted reads the proof that a message was accepted (SPEC §5, steps 2 and 3).
 func (d *Desk) accepted(next *lesson, e *envelope.Envelope, proof string) (*auditlog.Record, error) {
-	r, err := d.proven(next, proof, auditlog.Accepted)
+	r, err := d.proven(next, proof, envelope.Accepted)
 	if err != nil {
 		return nil, err
 	}
@@ -85,8 +85,8 @@ var errNoNote = errors.New("the broker no longer has the statement itself")
 // say it, with the keys in force at the record's register. Without the last a
 // broker could invent a handover: it is STATEMENT_FORGED.
 func (d *Desk) became(next *lesson, h *envelope.Header, message signed.Hash, f *api.Fact) (store.Fact, error) {
-	own := f.Event == api.Consigned && h.To == d.Address() // our word: the record alone will do
-	if len(f.Note) == 0 && f.Event != api.Expired && !own {
+	own := f.Event == envelope.Consigned && h.To == d.Address() // our word: the record alone will do
+	if len(f.Note) == 0 && f.Event != envelope.Expired && !own {
 		return store.Fact{}, fmt.Errorf("%s of message %s: %w", f.Event, message, errNoNote)
 	}
 	r, err := d.proven(next, f.Proof, auditlog.Kind(f.Event))
@@ -95,11 +95,11 @@ func (d *Desk) became(next *lesson, h *envelope.Header, message signed.Hash, f *
 	}
 	v := said{next: next, header: h, message: message, note: f.Note, record: r}
 	switch f.Event {
-	case api.Consigned:
+	case envelope.Consigned:
 		err = v.consignment()
-	case api.HandedOver, api.Refused, api.Withdrawn:
+	case envelope.HandedOver, envelope.Refused, envelope.Withdrawn:
 		err = v.statement()
-	case api.Expired:
+	case envelope.Expired:
 		err = v.expiry()
 	default:
 		err = problem.New(problem.ProofInvalid, "an event is none of this version")
@@ -115,11 +115,11 @@ func (d *Desk) oneLog(next *lesson, f *api.Fact) error {
 	if len(f.Note) == 0 {
 		return nil
 	}
-	by, seen, err := envelope.Seen(f.Note)
-	if err != nil || by == d.Address() {
+	_, s, err := envelope.ReadStatement(f.Note)
+	if err != nil || s.Signer == d.Address() {
 		return err
 	}
-	return auditlog.CheckConsistency(seen, next.logs.audit, f.Consistency)
+	return auditlog.CheckConsistency(s.AsOfAudit, next.logs.audit, f.Consistency)
 }
 
 func factOf(message signed.Hash, r *auditlog.Record, note []byte, proof string) store.Fact {
@@ -145,32 +145,24 @@ func (v *said) consignment() error {
 	if len(v.note) == 0 {
 		return nil
 	}
-	n, err := signed.ParseNote(v.note)
+	n, c, err := envelope.ReadStatement(v.note)
 	if err != nil {
 		return forged(err)
 	}
-	c, err := envelope.ParseConsignment(n.Text)
-	if err != nil {
-		return forged(err)
-	}
-	if c.Message != v.message || c.Signer != v.header.To {
+	if c.Event != envelope.Consigned || c.Message != v.message || c.Signer != v.header.To {
 		return problem.New(problem.StatementForged, "the consignment is of another message or desk")
 	}
 	if err := v.bound(v.message, c.AsOfRegister); err != nil {
 		return err
 	}
-	if err := v.next.logs.register.At(v.record.RegisterSize).VerifyConsignment(n, c); err != nil {
+	if err := v.next.logs.register.At(v.record.RegisterSize).VerifyStatement(n, c); err != nil {
 		return forged(err)
 	}
 	return nil
 }
 
 func (v *said) statement() error {
-	n, err := signed.ParseNote(v.note)
-	if err != nil {
-		return forged(err)
-	}
-	s, err := envelope.ParseStatement(n.Text)
+	n, s, err := envelope.ReadStatement(v.note)
 	if err != nil {
 		return forged(err)
 	}

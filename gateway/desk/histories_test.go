@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"samband/gateway/auditlog"
+	"samband/gateway/envelope"
 	"samband/gateway/signed"
 )
 
@@ -68,7 +69,7 @@ func TestHistoryOfTheRecipient(t *testing.T) {
 	s.edge.set(func() {
 		m := s.edge.byID("se.spoc", id)
 		m.consigned = &event{s.edge.record(auditlog.Record{
-			Kind: auditlog.Consigned, Message: m.TextHash(), By: "fi.spoc", Statement: signed.HashOf(note),
+			Kind: envelope.Consigned, Message: m.TextHash(), By: "fi.spoc", Statement: signed.HashOf(note),
 		}, s.edge.register.Size()), note}
 		for range 9 { // long enough to be compared
 			s.edge.record(auditlog.Record{Kind: auditlog.Refusals, Caller: "fi.spoc", Count: 1}, 1)

@@ -205,7 +205,7 @@ func (d *Desk) judge(ctx context.Context, next *lesson, item api.InboxItem, held
 		if err := receive(tx, e, fact); err != nil {
 			return err
 		}
-		return tx.PutStatement(store.Statement{Message: e.TextHash(), Event: string(api.Consigned), Note: note})
+		return tx.PutStatement(store.Statement{Message: e.TextHash(), Event: string(envelope.Consigned), Note: note})
 	}, nil
 }
 
@@ -286,6 +286,6 @@ func (d *Desk) consignedBefore(next *lesson, e *envelope.Envelope, acceptance st
 				return err
 			}
 		}
-		return d.settle(tx, store.Statement{Message: e.TextHash(), Event: string(api.Consigned)}, fact)
+		return d.settle(tx, store.Statement{Message: e.TextHash(), Event: string(envelope.Consigned)}, fact)
 	}, nil
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 
-	"samband/gateway/auditlog"
 	"samband/gateway/desk/internal/keys"
 	"samband/gateway/desk/internal/store"
 	"samband/gateway/envelope"
@@ -121,7 +120,7 @@ func (d *Desk) consigned(i store.InboxItem) (e *envelope.Envelope, accepted stor
 		if b, err = tx.Envelope(i.Message); err != nil {
 			return err
 		}
-		accepted, err = tx.Fact(i.Message, string(auditlog.Accepted))
+		accepted, err = tx.Fact(i.Message, string(envelope.Accepted))
 		return err
 	})
 	if err != nil {

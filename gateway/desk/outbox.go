@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"samband/gateway/api"
-	"samband/gateway/auditlog"
 	"samband/gateway/desk/internal/store"
 	"samband/gateway/envelope"
 	"samband/gateway/problem"
@@ -136,7 +135,7 @@ func (d *Desk) attempt(id signed.ID) (o store.OutboxItem, b []byte, err error) {
 		if o, err = tx.Outbox(id); err != nil || o.State == store.Withdrawn || o.State == store.Rejected {
 			return err
 		}
-		_, err = tx.Fact(o.Message, string(auditlog.Accepted))
+		_, err = tx.Fact(o.Message, string(envelope.Accepted))
 		if !errors.Is(err, store.ErrNotFound) {
 			return err
 		}
@@ -182,7 +181,7 @@ func (d *Desk) waits(o store.OutboxItem, why string) error {
 // believe verifies a fact about a message, and keeps one that fails as evidence.
 func (d *Desk) believe(next *lesson, h *envelope.Header, message signed.Hash, f *api.Fact) (store.Fact, error) {
 	fact, err := d.became(next, h, message, f)
-	if err == nil && fact.Event == string(api.Expired) {
+	if err == nil && fact.Event == string(envelope.Expired) {
 		if err := d.timely(fact.Event, fact.Time); err != nil {
 			return fact, err
 		}
@@ -218,7 +217,7 @@ func (d *Desk) onlyEnd(f store.Fact) error {
 		return err
 	}
 	for _, k := range known {
-		if k.Event == string(auditlog.Rejected) {
+		if k.Event == string(envelope.Rejected) {
 			continue
 		}
 		ended := store.State(k.Event).Ended() && store.State(f.Event).Ended() && k.Event != f.Event
@@ -230,7 +229,7 @@ func (d *Desk) onlyEnd(f store.Fact) error {
 }
 
 func contrary(one, other string) bool {
-	return one == string(api.Consigned) && (other == string(api.Expired) || other == string(api.Withdrawn))
+	return one == string(envelope.Consigned) && (other == string(envelope.Expired) || other == string(envelope.Withdrawn))
 }
 
 // advance writes down what is proven of a sent message. Its state follows, and
@@ -250,7 +249,7 @@ func (d *Desk) advance(tx *store.Tx, id signed.ID, facts []store.Fact) error {
 			}
 			o.Message = f.Message
 		}
-		if f.Event == string(auditlog.Accepted) {
+		if f.Event == string(envelope.Accepted) {
 			if err := d.endsClocks(tx, o, f.Time); err != nil {
 				return err
 			}

@@ -8,6 +8,7 @@ import (
 
 	"samband/gateway/api"
 	"samband/gateway/desk/internal/store"
+	"samband/gateway/envelope"
 	"samband/gateway/problem"
 )
 
@@ -149,7 +150,7 @@ func (d *Desk) heardOf(next *lesson, item api.ProgressItem) (func(*store.Tx) err
 		return nil, err
 	}
 	return func(tx *store.Tx) error {
-		if fact.Event == string(api.Withdrawn) {
+		if fact.Event == string(envelope.Withdrawn) {
 			if err := tx.DropStatement(o.Message, fact.Event); err != nil {
 				return err
 			}

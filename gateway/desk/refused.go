@@ -139,7 +139,7 @@ func (d *Desk) rejected(ctx context.Context, l *logs, o store.OutboxItem, e *env
 // record binds the broker until the message expires: one that binds it shorter
 // would leave it free to deliver what it refused.
 func (d *Desk) refusal(next *lesson, e *envelope.Envelope, proof string) (*auditlog.Record, error) {
-	r, err := d.proven(next, proof, auditlog.Rejected)
+	r, err := d.proven(next, proof, envelope.Rejected)
 	if err != nil {
 		return nil, err
 	}
@@ -157,7 +157,7 @@ func (d *Desk) refusal(next *lesson, e *envelope.Envelope, proof string) (*audit
 func (d *Desk) refusedBefore(f store.Fact) error {
 	var refusal store.Fact
 	err := d.store.View(func(tx *store.Tx) (err error) {
-		refusal, err = tx.Fact(f.Message, string(auditlog.Rejected))
+		refusal, err = tx.Fact(f.Message, string(envelope.Rejected))
 		return err
 	})
 	if errors.Is(err, store.ErrNotFound) {

@@ -82,7 +82,7 @@ func (d *Desk) state(ctx context.Context, s store.Statement) error {
 	if err != nil {
 		return err
 	}
-	fact, err := d.believe(next, h, s.Message, &api.Fact{Event: api.Event(s.Event), Note: s.Note, Proof: answer.Proof})
+	fact, err := d.believe(next, h, s.Message, &api.Fact{Event: envelope.Event(s.Event), Note: s.Note, Proof: answer.Proof})
 	if err != nil {
 		return errors.Join(err, d.take(next, nothing))
 	}
@@ -208,7 +208,7 @@ func (d *Desk) signAnew(ctx context.Context, s store.Statement, h *envelope.Head
 }
 
 func (d *Desk) signAgain(s store.Statement, h *envelope.Header) ([]byte, error) {
-	if s.Event == string(api.Consigned) {
+	if s.Event == string(envelope.Consigned) {
 		return d.signConsignment(d.logs.Load(), s.Message)
 	}
 	n, err := signed.ParseNote(s.Note)
@@ -250,8 +250,8 @@ func (d *Desk) standing(ctx context.Context, l *logs, s store.Statement, h *enve
 
 // signConsignment says that this desk holds a message durably.
 func (d *Desk) signConsignment(l *logs, message signed.Hash) ([]byte, error) {
-	c := envelope.Consignment{
-		Exchange: l.register.Exchange(), Signer: d.Address(), Message: message,
+	c := envelope.Statement{
+		Exchange: l.register.Exchange(), Signer: d.Address(), Event: envelope.Consigned, Message: message,
 		Time: signed.At(d.now()), AsOfAudit: l.audit, AsOfRegister: l.register.Head(),
 	}
 	n, err := signed.Sign(c.Text(), d.online.Receipts...)

@@ -193,7 +193,7 @@ func (d *Desk) verifyFact(l *logs, f store.Fact) error {
 	}
 	next := &lesson{logs: &logs{register: l.register, audit: head}}
 	switch auditlog.Kind(f.Event) {
-	case auditlog.Accepted:
+	case envelope.Accepted:
 		r, err := d.accepted(next, e, string(f.Proof))
 		if err != nil {
 			return err
@@ -203,11 +203,11 @@ func (d *Desk) verifyFact(l *logs, f store.Fact) error {
 			return err
 		}
 		return view.Decide(&e.Header, r.Time)
-	case auditlog.Rejected:
+	case envelope.Rejected:
 		_, err := d.refusal(next, e, string(f.Proof))
 		return err
 	}
-	_, err = d.became(next, &e.Header, f.Message, &api.Fact{Event: api.Event(f.Event), Note: f.Note, Proof: string(f.Proof)})
+	_, err = d.became(next, &e.Header, f.Message, &api.Fact{Event: envelope.Event(f.Event), Note: f.Note, Proof: string(f.Proof)})
 	return err
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 
-	"samband/gateway/auditlog"
 	"samband/gateway/desk/internal/keys"
 	"samband/gateway/desk/internal/store"
 	"samband/gateway/envelope"
@@ -185,9 +184,9 @@ func (d *Desk) item(tx *store.Tx, id signed.ID, r request, code problem.Code, de
 	}
 	for _, f := range facts {
 		switch {
-		case f.Event == string(auditlog.Accepted):
+		case f.Event == string(envelope.Accepted):
 			i.Accepted = f.Time
-		case f.Event == string(auditlog.Consigned):
+		case f.Event == string(envelope.Consigned):
 			i.Consigned = f.Time
 		case f.Event == string(r.state) && r.state.Ended():
 			i.Ended = f.Time

@@ -5,72 +5,68 @@ import (
 	"samband/gateway/signed"
 )
 
-// Forms of the two statements.
+// An Event is what the log may say of a message: the one vocabulary of desks,
+// broker and auditors. A desk signs the first four, in a [Statement].
+type Event string
+
+const (
+	Consigned  Event = "consigned"   // the receiving desk keeps the sealed bytes durably
+	HandedOver Event = "handed-over" // end: opened and valid, it lies in the desk's mailbox for its officers
+	Refused    Event = "refused"     // end: the receiving desk could not take it, with a code
+	Withdrawn  Event = "withdrawn"   // end: its sender took it back, by its id, so all texts of that id
+
+	Accepted Event = "accepted" // the broker took it on for its recipient
+	Expired  Event = "expired"  // end: nobody consigned it in time
+	Rejected Event = "rejected" // the broker refused it for good
+)
+
+// Ends reports whether nothing more can happen to a message after the event.
+func (e Event) Ends() bool {
+	switch e {
+	case HandedOver, Refused, Withdrawn, Expired, Rejected:
+		return true
+	}
+	return false
+}
+
+// Forms of a statement. The online ring signs the first, the locked ring the
+// second, so neither can say the other's words.
 const (
 	ConsignmentForm = "samband/consignment/v1"
 	StatementForm   = "samband/statement/v1"
 )
 
-// A Consignment says that the receiving desk holds the sealed bytes of a
-// message durably. The online ring signs it, so a locked desk can.
-type Consignment struct {
-	Exchange     signed.Hash
-	Signer       signed.Address
-	Message      signed.Hash // text hash
-	Time         signed.Time // by the signer's clock
-	AsOfAudit    signed.Head
-	AsOfRegister signed.Head
-}
-
-// Text writes the consignment.
-func (c *Consignment) Text() string {
-	w := signed.NewWriter(ConsignmentForm, c.Exchange)
-	w.Line("signer", string(c.Signer))
-	w.Line("event", "consigned")
-	w.Line("message", c.Message.String())
-	w.Line("time", c.Time.String())
-	w.Line("as-of", c.AsOfAudit.Values()...)
-	w.Line("as-of", c.AsOfRegister.Values()...)
-	return w.Text()
-}
-
-// ParseConsignment reads a consignment's text.
-func ParseConsignment(text string) (*Consignment, error) {
-	r := signed.NewReader(text, ConsignmentForm)
-	c := &Consignment{Exchange: r.Exchange()}
-	c.Signer = r.Address(one(r, "signer"))
-	oneOf(r, one(r, "event"), "consigned")
-	c.Message = r.Hash(one(r, "message"))
-	c.Time = r.Time(one(r, "time"))
-	c.AsOfAudit, c.AsOfRegister = asOf(r), asOf(r)
-	return c, r.Close(text, c.Text())
-}
-
-// An Event is what a statement says became of a message.
-type Event string
-
-const (
-	HandedOver Event = "handed-over" // by the receiver: opened, valid, in an officer's view
-	Refused    Event = "refused"     // by the receiver: unreadable or invalid, with a code
-	Withdrawn  Event = "withdrawn"   // by the sender, of an id: all its attempts
-)
-
-// A Statement ends a message. The locked ring's Ed25519 key signs it.
+// A Statement is what a desk says of a message.
 type Statement struct {
 	Exchange     signed.Hash
 	Signer       signed.Address
-	Event        Event
-	Message      signed.Hash  // text hash; for handed-over and refused
-	ID           signed.ID    // for withdrawn
-	Code         problem.Code // for refused
+	Event        Event        // Consigned in the one form; HandedOver, Refused or Withdrawn in the other
+	Message      signed.Hash  // text hash; zero for Withdrawn
+	ID           signed.ID    // for Withdrawn
+	Code         problem.Code // for Refused
 	Time         signed.Time  // by the signer's clock
 	AsOfAudit    signed.Head
 	AsOfRegister signed.Head
 }
 
+// Use is the use of the keys that sign the statement.
+func (s *Statement) Use() signed.Use {
+	if s.Event == Consigned {
+		return signed.UseConsignment
+	}
+	return signed.UseStatement
+}
+
+func (s *Statement) form() string {
+	if s.Event == Consigned {
+		return ConsignmentForm
+	}
+	return StatementForm
+}
+
 // Text writes the statement.
 func (s *Statement) Text() string {
-	w := signed.NewWriter(StatementForm, s.Exchange)
+	w := signed.NewWriter(s.form(), s.Exchange)
 	w.Line("signer", string(s.Signer))
 	w.Line("event", string(s.Event))
 	if s.Event == Withdrawn {
@@ -87,12 +83,16 @@ func (s *Statement) Text() string {
 	return w.Text()
 }
 
-// ParseStatement reads a statement's text.
+// ParseStatement reads a statement's text, in either form.
 func ParseStatement(text string) (*Statement, error) {
-	r := signed.NewReader(text, StatementForm)
+	form, events := StatementForm, []string{string(HandedOver), string(Refused), string(Withdrawn)}
+	if signed.FormOf(text) == ConsignmentForm {
+		form, events = ConsignmentForm, []string{string(Consigned)}
+	}
+	r := signed.NewReader(text, form)
 	s := &Statement{Exchange: r.Exchange()}
 	s.Signer = r.Address(one(r, "signer"))
-	s.Event = Event(oneOf(r, one(r, "event"), string(HandedOver), string(Refused), string(Withdrawn)))
+	s.Event = Event(oneOf(r, one(r, "event"), events...))
 	if s.Event == Withdrawn {
 		s.ID = r.ID(one(r, "id"))
 	} else {
@@ -109,23 +109,16 @@ func ParseStatement(text string) (*Statement, error) {
 	return s, r.Close(text, s.Text())
 }
 
-// Seen returns who signed a consignment or statement, and the head of the audit
-// log that the signer had verified by then. The signature is not verified.
-func Seen(note []byte) (signer signed.Address, audit signed.Head, err error) {
+// ReadStatement reads a whole note that is a statement. It verifies no
+// signature: that is the register's part.
+func ReadStatement(note []byte) (*signed.Note, *Statement, error) {
 	n, err := signed.ParseNote(note)
 	if err != nil {
-		return "", audit, err
-	}
-	if signed.FormOf(n.Text) == ConsignmentForm {
-		c, err := ParseConsignment(n.Text)
-		if err != nil {
-			return "", audit, err
-		}
-		return c.Signer, c.AsOfAudit, nil
+		return nil, nil, err
 	}
 	s, err := ParseStatement(n.Text)
 	if err != nil {
-		return "", audit, err
+		return nil, nil, err
 	}
-	return s.Signer, s.AsOfAudit, nil
+	return n, s, nil
 }

@@ -10,9 +10,9 @@ import (
 	"samband/gateway/signed"
 )
 
-func consignment(t testing.TB) *envelope.Consignment {
+func consignment(t testing.TB) *envelope.Statement {
 	h := header(t)
-	return &envelope.Consignment{
+	return &envelope.Statement{Event: envelope.Consigned,
 		Exchange: h.Exchange, Signer: "fi.spoc", Message: signed.HashOf(h.Text()),
 		Time: at(t, "2026-11-23T03:12:07Z"), AsOfAudit: h.AsOfAudit, AsOfRegister: h.AsOfRegister,
 	}
@@ -37,7 +37,7 @@ func statements(t testing.TB) map[envelope.Event]*envelope.Statement {
 
 func TestConsignmentRoundTrip(t *testing.T) {
 	c := consignment(t)
-	got, err := envelope.ParseConsignment(c.Text())
+	got, err := envelope.ParseStatement(c.Text())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,17 +62,16 @@ func TestMalformedConsignments(t *testing.T) {
 	handedOver := statements(t)[envelope.HandedOver].Text()
 	for name, bad := range faults(text) {
 		t.Run(name, func(t *testing.T) {
-			_, err := envelope.ParseConsignment(bad)
+			_, err := envelope.ParseStatement(bad)
 			wantCode(t, err, problem.TextMalformed)
 		})
 	}
 	for name, bad := range map[string]string{
 		"handed over, said by the online ring": strings.Replace(text, "event consigned", "event handed-over", 1),
-		"a statement":                          handedOver,
 		"a statement under this form":          strings.Replace(handedOver, envelope.StatementForm, envelope.ConsignmentForm, 1),
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := envelope.ParseConsignment(bad)
+			_, err := envelope.ParseStatement(bad)
 			wantCode(t, err, problem.TextMalformed)
 		})
 	}
@@ -90,7 +89,6 @@ func TestMalformedStatements(t *testing.T) {
 		}
 	}
 	for name, bad := range map[string]string{
-		"a consignment":                 consignment(t).Text(),
 		"a consignment under this form": strings.Replace(consignment(t).Text(), envelope.ConsignmentForm, envelope.StatementForm, 1),
 		"event of the broker":           strings.Replace(handedOver, "handed-over", "expired", 1),
 		"handed over with a code":       strings.Replace(refused, "event refused", "event handed-over", 1),

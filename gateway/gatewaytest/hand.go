@@ -124,7 +124,7 @@ func (h *Hand) Sign(header envelope.Header, sealed []byte) (*envelope.Envelope, 
 
 // Consign signs that the desk holds a message.
 func (h *Hand) Consign(message signed.Hash, audit, reg signed.Head, now time.Time) ([]byte, error) {
-	c := &envelope.Consignment{Exchange: h.Exchange, Signer: h.Address, Message: message,
+	c := &envelope.Statement{Event: envelope.Consigned, Exchange: h.Exchange, Signer: h.Address, Message: message,
 		Time: signed.At(now), AsOfAudit: audit, AsOfRegister: reg}
 	return note(c.Text(), h.Consignment...)
 }

@@ -11,7 +11,6 @@ import (
 
 	"filippo.io/age"
 
-	"samband/gateway/api"
 	"samband/gateway/desk"
 	"samband/gateway/envelope"
 	"samband/gateway/problem"
@@ -35,8 +34,8 @@ func (s *scene) refusedByReceiver(row flaw) {
 	by, fi := s.callers[careless], s.Desks["fi.spoc"]
 	e := row.make(s, by)
 	by.accepted(e)
-	consigned := by.proven(by.became(e.ID, api.Consigned).Proof)
-	item := by.became(e.ID, api.Refused)
+	consigned := by.proven(by.became(e.ID, envelope.Consigned).Proof)
+	item := by.became(e.ID, envelope.Refused)
 	r := by.proven(item.Proof)
 	if r.Message != e.TextHash() || r.By != "fi.spoc" || r.Code != row.code || r.Statement != signed.HashOf(item.Note) || r.Index <= consigned.Index {
 		s.Errorf("the proven end is %+v", r)
@@ -77,7 +76,7 @@ func (s *scene) receiverGoesOn() {
 	by, fi := s.callers[careless], s.Desks["fi.spoc"]
 	e := sealing(request())(s, by)
 	by.accepted(e)
-	by.became(e.ID, api.HandedOver)
+	by.became(e.ID, envelope.HandedOver)
 	m := got(fi.Read(s.Context(), e.ID))(s)
 	if !strings.Contains(string(m.Body), "Kapellskär") {
 		s.Errorf("the officer reads %s", m.Body)

@@ -26,7 +26,7 @@ type sent struct {
 	raw       []byte
 	statement bool // else an envelope
 	accepted  signed.Hash
-	end       api.Event // that the refusal shows
+	end       envelope.Event // that the refusal shows
 }
 
 func (p sent) post() error {
@@ -135,7 +135,7 @@ func (s *scene) rejects(r *auditlog.Record, p sent, code problem.Code) {
 	if e, err := envelope.Parse(p.raw); err == nil && !p.statement {
 		text = e.TextHash()
 	}
-	if r.Kind != auditlog.Rejected || r.Caller != p.by.Address || r.Code != code || r.TextHash != text {
+	if r.Kind != envelope.Rejected || r.Caller != p.by.Address || r.Code != code || r.TextHash != text {
 		s.Errorf("the proven record is %+v", r)
 	}
 }

@@ -186,7 +186,7 @@ func (c *caller) progress(after api.Cursor, wait time.Duration) *api.ProgressAns
 
 // became waits until the log holds more of a message than its acceptance: the
 // event that is asked for.
-func (c *caller) became(id signed.ID, event api.Event) api.ProgressItem {
+func (c *caller) became(id signed.ID, event envelope.Event) api.ProgressItem {
 	c.s.Helper()
 	var after api.Cursor
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
@@ -269,7 +269,7 @@ func (c *caller) accepted(e *envelope.Envelope) *auditlog.Record {
 	c.s.Helper()
 	a := got(c.submit(e.Bytes()))(c.s)
 	r := c.proven(a.Acceptance)
-	if r.Kind != auditlog.Accepted || r.Message != e.TextHash() || r.ID != e.ID || r.From != e.From || r.To != e.To {
+	if r.Kind != envelope.Accepted || r.Message != e.TextHash() || r.ID != e.ID || r.From != e.From || r.To != e.To {
 		c.s.Fatalf("the acceptance is of %+v", r)
 	}
 	c.s.accepts[e.TextHash()] = true

@@ -177,7 +177,7 @@ func (d *busyDay) refusals() {
 	} {
 		e := sealing(body)(d.scene, by)
 		by.accepted(e)
-		by.became(e.ID, api.Refused)
+		by.became(e.ID, envelope.Refused)
 		_, err := d.Desks["se.spoc"].Send(d.Context(), desk.Draft{To: []signed.Address{"fi.spoc"}, Type: "INFO_REQUEST", Urgent: true, Body: []byte(body)})
 		if problem.CodeOf(err) == problem.Internal {
 			d.Errorf("the desk sends %v", err)

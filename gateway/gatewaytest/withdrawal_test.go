@@ -21,7 +21,7 @@ func TestWithdrawalRace(t *testing.T) {
 	t.Parallel()
 	s := perform(t, borders(), broker.Config{})
 	se, fi := s.callers["se.spoc"], s.callers["fi.spoc"]
-	won := map[api.Event]int{}
+	won := map[envelope.Event]int{}
 	for round := range 40 {
 		e := se.message("fi.spoc")
 		se.accepted(e)
@@ -32,23 +32,23 @@ func TestWithdrawalRace(t *testing.T) {
 			t.Errorf("the sender hears that message %s is %s", item.Message, event)
 		}
 		for _, i := range fi.inbox(0, 0).Items {
-			if event == api.Withdrawn && bytes.Equal(i.Envelope, e.Bytes()) {
+			if event == envelope.Withdrawn && bytes.Equal(i.Envelope, e.Bytes()) {
 				t.Error("a message that is withdrawn is in the inbox")
 			}
 		}
-		if event == api.Consigned {
+		if event == envelope.Consigned {
 			fi.stated(fi.hands(e.TextHash()))
 		}
 	}
-	t.Logf("of 40 races %d were withdrawn, %d consigned", won[api.Withdrawn], won[api.Consigned])
-	if won[api.Withdrawn] == 0 || won[api.Consigned] == 0 {
+	t.Logf("of 40 races %d were withdrawn, %d consigned", won[envelope.Withdrawn], won[envelope.Consigned])
+	if won[envelope.Withdrawn] == 0 || won[envelope.Consigned] == 0 {
 		t.Errorf("one side always wins: %v", won)
 	}
 }
 
 // race sends both at once, now the one and now the other first, and waits for the
 // first one in the first two rounds. It returns what stands.
-func (s *scene) race(round int, e *envelope.Envelope, withdrawal, consignment []byte) api.Event {
+func (s *scene) race(round int, e *envelope.Envelope, withdrawal, consignment []byte) envelope.Event {
 	s.Helper()
 	se, fi := s.callers["se.spoc"], s.callers["fi.spoc"]
 	heads := [2]api.Heads{se.heads(), fi.heads()}
@@ -69,26 +69,26 @@ func (s *scene) race(round int, e *envelope.Envelope, withdrawal, consignment []
 	if errs[0] == nil {
 		se.learn(&answers[0].Catchup)
 		r := s.refusal(fi.heard(errs[1]), problem.AlreadyEnded)
-		s.stands(fi, r, e, api.Withdrawn, withdrawal)
-		return api.Withdrawn
+		s.stands(fi, r, e, envelope.Withdrawn, withdrawal)
+		return envelope.Withdrawn
 	}
 	if errs[1] != nil {
 		s.Fatalf("neither stands: %v", errs)
 	}
 	fi.learn(&answers[1].Catchup)
 	r := s.refusal(se.heard(errs[0]), problem.AlreadyConsigned)
-	s.stands(se, r, e, api.Consigned, consignment)
-	return api.Consigned
+	s.stands(se, r, e, envelope.Consigned, consignment)
+	return envelope.Consigned
 }
 
 // stands holds that a refusal shows and proves what came first.
-func (s *scene) stands(to *caller, r *api.Refusal, e *envelope.Envelope, event api.Event, note []byte) {
+func (s *scene) stands(to *caller, r *api.Refusal, e *envelope.Envelope, event envelope.Event, note []byte) {
 	s.Helper()
 	if r.End == nil || r.End.Event != event || !bytes.Equal(r.End.Note, note) {
 		s.Fatalf("%s is shown %+v", to.Address, r.End)
 	}
 	record := to.proven(r.End.Proof)
-	if api.Event(record.Kind) != event || record.Message != e.TextHash() || record.Statement != signed.HashOf(note) {
+	if envelope.Event(record.Kind) != event || record.Message != e.TextHash() || record.Statement != signed.HashOf(note) {
 		s.Errorf("%s is shown the proof of %+v", to.Address, record)
 	}
 }

@@ -12,15 +12,10 @@ func (v View) VerifyMessage(e *envelope.Envelope) error {
 	return v.verify(e.Note, claim{e.Exchange, e.From, signed.UseMessage, e.AsOfRegister})
 }
 
-// VerifyConsignment holds the same of a consignment, by the receipts key of the
-// online ring.
-func (v View) VerifyConsignment(n *signed.Note, c *envelope.Consignment) error {
-	return v.verify(n, claim{c.Exchange, c.Signer, signed.UseConsignment, c.AsOfRegister})
-}
-
-// VerifyStatement holds the same of a statement, by the locked ring.
+// VerifyStatement checks the same of a statement: of a consignment by the online
+// ring's receipts key, of another by the locked ring.
 func (v View) VerifyStatement(n *signed.Note, s *envelope.Statement) error {
-	return v.verify(n, claim{s.Exchange, s.Signer, signed.UseStatement, s.AsOfRegister})
+	return v.verify(n, claim{s.Exchange, s.Signer, s.Use(), s.AsOfRegister})
 }
 
 // A claim is what a text says of its own signature.

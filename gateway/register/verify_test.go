@@ -81,7 +81,7 @@ func TestVerifyMessage(t *testing.T) {
 	}
 }
 
-func TestVerifyConsignmentAndStatement(t *testing.T) {
+func TestVerifyStatements(t *testing.T) {
 	receipts, locked := keysOf("fi.spoc", signed.UseConsignment, 0), messageKeys("fi.spoc", 0)
 	for name, c := range map[string]struct {
 		wantConsignment, wantStatement problem.Code
@@ -103,7 +103,7 @@ func TestVerifyConsignmentAndStatement(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			x := settled(t)
-			cons := &envelope.Consignment{Exchange: x.Exchange(), Signer: "fi.spoc", Time: noon, AsOfRegister: x.Head()}
+			cons := &envelope.Statement{Exchange: x.Exchange(), Signer: "fi.spoc", Event: envelope.Consigned, Time: noon, AsOfRegister: x.Head()}
 			stat := &envelope.Statement{
 				Exchange: x.Exchange(), Signer: "fi.spoc", Event: envelope.HandedOver,
 				Time: noon.Add(time.Minute), AsOfRegister: x.Head(),
@@ -112,7 +112,7 @@ func TestVerifyConsignmentAndStatement(t *testing.T) {
 				c.later(x)
 			}
 			v := x.Now()
-			wantCode(t, v.VerifyConsignment(signedNote(t, cons.Text(), c.keys), cons), c.wantConsignment)
+			wantCode(t, v.VerifyStatement(signedNote(t, cons.Text(), c.keys), cons), c.wantConsignment)
 			wantCode(t, v.VerifyStatement(signedNote(t, stat.Text(), c.keys), stat), c.wantStatement)
 		})
 	}

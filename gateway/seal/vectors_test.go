@@ -90,7 +90,7 @@ func TestStatementVectors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := envelope.ParseConsignment(n.Text); err != nil {
+	if _, err := envelope.ParseStatement(n.Text); err != nil {
 		t.Error(err)
 	}
 	wantCode(t, signed.Verify(n, online), "")
@@ -203,7 +203,7 @@ func statementNotes(t testing.TB, message signed.Hash) map[string][]byte {
 		}
 		return n.Bytes()
 	}
-	consignment := envelope.Consignment{
+	consignment := envelope.Statement{Event: envelope.Consigned,
 		Exchange: h.Exchange, Signer: "fi.spoc", Message: message, Time: at(t, "2026-11-23T03:12:01Z"),
 		AsOfAudit: h.AsOfAudit, AsOfRegister: h.AsOfRegister,
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"samband/gateway/auditlog"
+	"samband/gateway/envelope"
 	"samband/gateway/signed"
 )
 
@@ -134,21 +135,21 @@ func (a *applier) item(entry int, item Item) {
 // audit takes in one record of the audit log.
 func (a *applier) audit(entry int, r *auditlog.Record, blob int) {
 	switch r.Kind {
-	case auditlog.Accepted:
+	case envelope.Accepted:
 		a.accepted(entry, r, blob)
-	case auditlog.Consigned:
+	case envelope.Consigned:
 		m := a.message(r.Message)
 		a.event(entry, r, m)
 		a.exec(a.st.consign, r.Index, r.Time.Unix(), holdsUntilConsigned, holdsNot, m.accepted)
-	case auditlog.HandedOver, auditlog.Refused, auditlog.Expired:
+	case envelope.HandedOver, envelope.Refused, envelope.Expired:
 		a.ended(entry, r)
-	case auditlog.Withdrawn:
+	case envelope.Withdrawn:
 		if r.Message == (signed.Hash{}) {
 			a.withdrawnUnaccepted(entry, r)
 			return
 		}
 		a.ended(entry, r)
-	case auditlog.Rejected:
+	case envelope.Rejected:
 		a.event(entry, r, owner{})
 		a.exec(a.st.reject, string(r.Caller), r.TextHash[:], r.Index, r.Until.Unix())
 	default:

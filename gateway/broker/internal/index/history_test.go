@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"samband/gateway/auditlog"
+	"samband/gateway/envelope"
 	"samband/gateway/problem"
 	"samband/gateway/signed"
 )
@@ -137,7 +138,7 @@ func (h *history) accept() {
 		from: desks[from], to: desks[(from+1+h.next(2))%len(desks)],
 		expires: h.now.Add(time.Duration(1+h.next(200)) * time.Hour),
 	}
-	h.add(auditlog.Record{Kind: auditlog.Accepted, Message: m.hash, ID: m.id, From: m.from, To: m.to,
+	h.add(auditlog.Record{Kind: envelope.Accepted, Message: m.hash, ID: m.id, From: m.from, To: m.to,
 		Type: "INFO_REQUEST", Urgency: "urgent", Expires: m.expires}, true)
 	h.sent = append(h.sent, m)
 	h.blobs = append(h.blobs, blob{group: h.last().Seq, message: m.hash})
@@ -165,7 +166,7 @@ func (h *history) state(r auditlog.Record) {
 func (h *history) consign() {
 	if m := h.pick(func(m *sent) bool { return !m.consigned && !m.ended }); m != nil {
 		m.consigned = true
-		h.state(auditlog.Record{Kind: auditlog.Consigned, Message: m.hash, By: m.to})
+		h.state(auditlog.Record{Kind: envelope.Consigned, Message: m.hash, By: m.to})
 	}
 }
 
@@ -173,7 +174,7 @@ func (h *history) end() {
 	if h.next(8) == 0 {
 		m := &sent{id: h.uniqueID(), from: desks[h.next(len(desks))], ended: true}
 		h.early = append(h.early, m)
-		h.state(auditlog.Record{Kind: auditlog.Withdrawn, ID: m.id, From: m.from})
+		h.state(auditlog.Record{Kind: envelope.Withdrawn, ID: m.id, From: m.from})
 		return
 	}
 	m := h.pick(func(m *sent) bool { return !m.ended })
@@ -183,19 +184,19 @@ func (h *history) end() {
 	m.ended = true
 	switch h.next(3) {
 	case 0:
-		h.state(auditlog.Record{Kind: auditlog.HandedOver, Message: m.hash, By: m.to})
+		h.state(auditlog.Record{Kind: envelope.HandedOver, Message: m.hash, By: m.to})
 	case 1:
-		h.state(auditlog.Record{Kind: auditlog.Refused, Message: m.hash, By: m.to, Code: problem.BodyInvalid})
+		h.state(auditlog.Record{Kind: envelope.Refused, Message: m.hash, By: m.to, Code: problem.BodyInvalid})
 	case 2:
 		if m.consigned {
-			h.state(auditlog.Record{Kind: auditlog.HandedOver, Message: m.hash, By: m.to})
+			h.state(auditlog.Record{Kind: envelope.HandedOver, Message: m.hash, By: m.to})
 			return
 		}
 		if h.next(2) == 0 {
-			h.state(auditlog.Record{Kind: auditlog.Withdrawn, Message: m.hash, ID: m.id, From: m.from})
+			h.state(auditlog.Record{Kind: envelope.Withdrawn, Message: m.hash, ID: m.id, From: m.from})
 			return
 		}
-		h.add(auditlog.Record{Kind: auditlog.Expired, Message: m.hash}, false)
+		h.add(auditlog.Record{Kind: envelope.Expired, Message: m.hash}, false)
 	}
 }
 
@@ -207,7 +208,7 @@ func (h *history) reject() {
 	}
 	text := h.unique()
 	h.texts = append(h.texts, text)
-	h.add(auditlog.Record{Kind: auditlog.Rejected, Caller: caller, TextHash: text, Code: problem.NoAgreement,
+	h.add(auditlog.Record{Kind: envelope.Rejected, Caller: caller, TextHash: text, Code: problem.NoAgreement,
 		Until: h.now.Add(time.Duration(h.next(100)) * time.Hour)}, false)
 }
 
@@ -252,7 +253,7 @@ func (h *history) accepts(leaf int64) bool {
 	return slices.ContainsFunc(h.groups, func(g Group) bool {
 		return slices.ContainsFunc(g.Items, func(i Item) bool {
 			r := &i.Entry.Record
-			return r.Tree() == auditlog.Audit && r.Index == leaf && r.Kind == auditlog.Accepted
+			return r.Tree() == auditlog.Audit && r.Index == leaf && r.Kind == envelope.Accepted
 		})
 	})
 }

@@ -13,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"samband/gateway/auditlog"
+	"samband/gateway/envelope"
 	"samband/gateway/signed"
 )
 
@@ -193,10 +194,10 @@ func TestConsignedBytesStayWhenWanted(t *testing.T) {
 func TestApplyRefusesWhatDoesNotFollow(t *testing.T) {
 	accept := func(index int64) Item {
 		return Item{&auditlog.Entry{Record: auditlog.Record{
-			Kind: auditlog.Accepted, Index: index, Time: start, Message: signed.HashOf("m"), From: "se.spoc", To: "fi.spoc",
+			Kind: envelope.Accepted, Index: index, Time: start, Message: signed.HashOf("m"), From: "se.spoc", To: "fi.spoc",
 		}}, 0}
 	}
-	consign := Item{&auditlog.Entry{Record: auditlog.Record{Kind: auditlog.Consigned, Time: start, Message: signed.HashOf("unknown")}}, 0}
+	consign := Item{&auditlog.Entry{Record: auditlog.Record{Kind: envelope.Consigned, Time: start, Message: signed.HashOf("unknown")}}, 0}
 	size := func(n int64) signed.Head { return signed.Head{Size: n} }
 	for name, g := range map[string]Group{
 		"index skipped":      {Seq: 1, Items: []Item{accept(1)}, Audit: size(1)},
@@ -222,7 +223,7 @@ func TestARejectionBindsItsCallerAlone(t *testing.T) {
 	x := must(Open(filepath.Join(t.TempDir(), "index.db")))(t)
 	defer x.Close()
 	text := signed.HashOf("a header that another desk signed")
-	r := auditlog.Record{Kind: auditlog.Rejected, Time: start, Caller: "no.liaison-ankara", TextHash: text, Until: start.Add(time.Hour)}
+	r := auditlog.Record{Kind: envelope.Rejected, Time: start, Caller: "no.liaison-ankara", TextHash: text, Until: start.Add(time.Hour)}
 	err := x.Apply([]Group{{Seq: 1, Items: []Item{{&auditlog.Entry{Record: r}, NoBlob}}, Audit: signed.Head{Size: 1}}})
 	if err != nil {
 		t.Fatal(err)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"samband/gateway/auditlog"
+	"samband/gateway/envelope"
 	"samband/gateway/problem"
 	"samband/gateway/signed"
 )
@@ -129,7 +130,7 @@ func (x *Index) messages(stmt *sql.Stmt, args ...any) ([]Message, error) {
 
 // scanMessage reads a message; of its consignment and its end it has the leaf.
 func scanMessage(rows *sql.Rows) (m Message, err error) {
-	e := &Event{Kind: auditlog.Accepted}
+	e := &Event{Kind: envelope.Accepted}
 	var at, group, expires int64
 	var blobGroup, blobPlace, consigned, ended sql.NullInt64
 	err = rows.Scan(&e.Leaf, &at, &group, &e.Entry, scanHash(&m.Hash), scanID(&m.ID), &m.From, &m.To,

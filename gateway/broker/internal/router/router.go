@@ -80,13 +80,12 @@ type Envelope struct {
 	Answer *api.SubmitAnswer // ends the way
 }
 
-// A Statement on its way: one of the two forms.
+// A Statement on its way.
 type Statement struct {
 	Passage
-	Note        *signed.Note
-	Consignment *envelope.Consignment
-	Statement   *envelope.Statement
-	Answer      *api.StateAnswer // ends the way
+	*envelope.Statement
+	Note   *signed.Note
+	Answer *api.StateAnswer // ends the way
 }
 
 // A Rejection is a final refusal of a caller's text.

@@ -47,7 +47,7 @@ func (a Rejection) order(d *draft) (Done, error) {
 		return Done{Event: before}, err
 	}
 	until := envelope.RefusedUntil(a.Until, d.now)
-	event := d.add(auditlog.Record{Kind: auditlog.Rejected, Caller: a.Caller, TextHash: a.Text, Code: a.Code, Until: until})
+	event := d.add(auditlog.Record{Kind: envelope.Rejected, Caller: a.Caller, TextHash: a.Text, Code: a.Code, Until: until})
 	if d.now.Before(until) {
 		d.changed.rejected[r] = event
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"samband/gateway/auditlog"
+	"samband/gateway/envelope"
 	"samband/gateway/signed"
 )
 
@@ -22,9 +23,9 @@ func sample() *Group {
 		After:  Sizes{Size{4713, signed.HashOf("c")}, Size{12, signed.HashOf("b")}},
 		Entries: []auditlog.Entry{
 			{Record: auditlog.Record{Exchange: exchange, Kind: auditlog.Opened, Time: now, Writer: signed.NewID()}},
-			{Salt: auditlog.NewSalt(), Record: auditlog.Record{Exchange: exchange, Kind: auditlog.Accepted, Index: 4711, Time: now,
+			{Salt: auditlog.NewSalt(), Record: auditlog.Record{Exchange: exchange, Kind: envelope.Accepted, Index: 4711, Time: now,
 				Message: signed.HashOf("m"), From: "se.spoc", To: "fi.spoc", Type: "INFO_REQUEST", Urgency: "urgent", Expires: now.Add(time.Hour)}},
-			{Salt: auditlog.NewSalt(), Record: auditlog.Record{Exchange: exchange, Kind: auditlog.Consigned, Index: 4712, Time: now,
+			{Salt: auditlog.NewSalt(), Record: auditlog.Record{Exchange: exchange, Kind: envelope.Consigned, Index: 4712, Time: now,
 				Message: signed.HashOf("n"), By: "fi.spoc", Statement: signed.HashOf(note)}},
 		},
 		Blobs: []Blob{{signed.HashOf("m"), []byte("an envelope")}, {signed.HashOf(note), note}},

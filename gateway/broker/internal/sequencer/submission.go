@@ -45,7 +45,7 @@ func (a Submission) order(d *draft) (Done, error) {
 		return Done{}, err
 	}
 	event := d.add(auditlog.Record{
-		Kind: auditlog.Accepted, Message: text, ID: e.ID, From: e.From, To: e.To,
+		Kind: envelope.Accepted, Message: text, ID: e.ID, From: e.From, To: e.To,
 		Type: e.Type.Name, Urgency: e.Urgency, Expires: e.Expires,
 	})
 	event.Blob = d.blob(text, a.Raw)
@@ -84,7 +84,7 @@ func (a expiry) order(d *draft) (Done, error) {
 	if err != nil || !m.open() || m.Consigned != nil {
 		return Done{Message: m}, err
 	}
-	event := d.add(auditlog.Record{Kind: auditlog.Expired, Message: m.Text})
+	event := d.add(auditlog.Record{Kind: envelope.Expired, Message: m.Text})
 	next := *m
 	next.End = event
 	return Done{event, d.change(next, m.From, m.To)}, nil
