@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"samband/certs"
@@ -290,4 +291,22 @@ func readCard[C any](path string, parse func([]byte) (C, error)) (C, error) {
 		return none, err
 	}
 	return parse(b)
+}
+
+// LogKeys reads the keys of the audit log and the register out of the broker's
+// folder, as who lies in the broker's name must have done.
+func (x *Exchange) LogKeys() (audit, registry *signed.PrivateKey, err error) {
+	read := func(file string) *signed.PrivateKey {
+		var b []byte
+		if err == nil {
+			b, err = os.ReadFile(filepath.Join(x.Broker(), "keys", file))
+		}
+		var key *signed.PrivateKey
+		if err == nil {
+			key, err = signed.DecodePrivateKey(strings.TrimSpace(string(b)))
+		}
+		return key
+	}
+	audit, registry = read("audit.key"), read("register.key")
+	return audit, registry, err
 }
