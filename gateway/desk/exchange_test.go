@@ -122,12 +122,17 @@ func (s *stage) party(name string) *authority.Party { return s.Parties[name].Par
 func (s *stage) enter(made *authority.Made, err error) {
 	s.t.Helper()
 	must(0, err)
+	s.enterNote(made.Note)
+}
+
+func (s *stage) enterNote(note []byte) {
+	s.t.Helper()
 	if s.edge != nil {
-		s.edge.enter(made.Note)
+		s.edge.enter(note)
 		return
 	}
-	must(must(broker.NewClient(s.Exchange.Broker())).Enter(ctx, made.Note))
-	must(s.register.Append(made.Note))
+	must(must(broker.NewClient(s.Exchange.Broker())).Enter(ctx, note))
+	must(s.register.Append(note))
 }
 
 // cut cuts a desk off from the broker until it is mended.
