@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"samband/gateway/envelope"
 	"samband/gateway/problem"
 	"samband/gateway/signed"
 )

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"testing"
 
+	"samband/gateway/envelope"
 	"samband/gateway/problem"
 	"samband/gateway/signed"
 )
@@ -14,7 +15,7 @@ import (
 // doesn't know ends no message.
 func FuzzAnswer(f *testing.F) {
 	hash := signed.HashOf("a hash")
-	fact := &Fact{HandedOver, []byte("note"), "proof", []signed.Hash{hash}}
+	fact := &Fact{envelope.HandedOver, []byte("note"), "proof", []signed.Hash{hash}}
 	catchup := Catchup{AuditCatchup{"checkpoint", []signed.Hash{hash}}, RegisterCatchup{"checkpoint", [][]byte{[]byte("entry")}}}
 	for _, a := range []any{
 		SubmitAnswer{"proof", fact, fact, catchup},

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"samband/gateway/envelope"
 	"samband/gateway/problem"
 	"samband/gateway/signed"
 )
@@ -208,7 +209,7 @@ func shapeOf(typ reflect.Type) string {
 	switch typ {
 	case reflect.TypeFor[[]byte]():
 		return "base64"
-	case reflect.TypeFor[signed.Hash](), reflect.TypeFor[signed.ID](), reflect.TypeFor[Cursor](), reflect.TypeFor[Event]():
+	case reflect.TypeFor[signed.Hash](), reflect.TypeFor[signed.ID](), reflect.TypeFor[Cursor](), reflect.TypeFor[envelope.Event]():
 		return typ.Name()
 	}
 	switch typ.Kind() {

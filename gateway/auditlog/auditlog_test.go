@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"samband/gateway/envelope"
 	"samband/gateway/problem"
 	"samband/gateway/signed"
 )

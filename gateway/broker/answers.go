@@ -78,7 +78,7 @@ func (a *answering) fact(ctx context.Context, e *sequencer.Event) (*api.Fact, er
 	if err != nil && !errors.Is(err, sequencer.ErrGone) {
 		return nil, err
 	}
-	return a.under(envelope.Event(e.Kind), note, proof)
+	return a.under(e.Kind, note, proof)
 }
 
 // under is a fact with the proof that the log under this answer extends the one

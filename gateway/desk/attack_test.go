@@ -3,7 +3,6 @@ package desk_test
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -12,11 +11,10 @@ import (
 	"samband/gateway/api"
 	"samband/gateway/auditlog"
 	"samband/gateway/desk"
-	"samband/gateway/desk/internal/keys"
 	"samband/gateway/envelope"
+	"samband/gateway/gatewaytest"
 	"samband/gateway/problem"
 	"samband/gateway/register"
-	"samband/gateway/seal"
 	"samband/gateway/signed"
 )
 
@@ -27,7 +25,7 @@ import (
 // desk is locked, so nobody has handed it over.
 func consigned(t *testing.T) (*stage, *desk.Desk, signed.ID) {
 	t.Helper()
-	s := newStage(t)
+	s := newLie(t)
 	se := s.unlocked("se.spoc")
 	s.start("fi.spoc")
 	s.ready(se)
@@ -36,40 +34,15 @@ func consigned(t *testing.T) (*stage, *desk.Desk, signed.ID) {
 	return s, se, id
 }
 
-func (s *stage) ready(d *desk.Desk) {
-	s.t.Helper()
-	await(s.t, d, "at the exchange", func() bool {
-		st, err := d.Status(context.Background())
-		return err == nil && st.Registered
-	})
-}
-
-// ring opens a desk's rings as a thief who also knows the passphrase could.
-func (s *stage) rings(addr signed.Address) (*keys.Online, *keys.Locked) {
-	s.t.Helper()
-	dir := filepath.Join(s.desk(addr), "keys")
-	return must(keys.OpenOnline(dir)), must(keys.Unlock(dir, passphrase))
-}
-
 // handover writes the statement that ends the only message.
 func (s *stage) handover(signers ...*signed.PrivateKey) []byte {
 	e := s.edge
 	st := envelope.Statement{
 		Exchange: e.register.Exchange(), Signer: "fi.spoc", Event: envelope.HandedOver,
-		Message: e.messages[0].TextHash(), Time: signed.At(s.clock.now()),
+		Message: e.messages[0].TextHash(), Time: signed.At(s.clock.Wall()),
 		AsOfAudit: e.audit.Head(), AsOfRegister: e.register.Head(),
 	}
 	return must(signed.Sign(st.Text(), signers...)).Bytes()
-}
-
-// consignment says in Finland's name that it holds a message. s.edge.mu is held.
-func (s *stage) consignment(message signed.Hash) []byte {
-	online, _ := s.rings("fi.spoc")
-	c := envelope.Statement{Event: envelope.Consigned,
-		Exchange: s.edge.register.Exchange(), Signer: "fi.spoc", Message: message,
-		Time: signed.At(s.clock.now()), AsOfAudit: s.edge.audit.Head(), AsOfRegister: s.edge.register.Head(),
-	}
-	return must(signed.Sign(c.Text(), online.Receipts...)).Bytes()
 }
 
 // log ends the only message by a statement, whoever signed it.
@@ -107,7 +80,7 @@ func TestHandoverOfAnotherRecord(t *testing.T) {
 	s, se, id := consigned(t)
 	_, locked := s.rings("fi.spoc")
 	true1 := s.handover(locked.Statement()...)
-	s.clock.move(1e9)
+	s.clock.Move(1e9)
 	s.log(s.handover(locked.Statement()...))
 	s.edge.set(func() {
 		s.edge.lie = func(_ signed.Address, answer any) {
@@ -161,7 +134,7 @@ func TestAcceptance(t *testing.T) {
 		}, "PROOF_INVALID"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newStage(t)
+			s := newLie(t)
 			se := s.unlocked("se.spoc")
 			s.ready(se)
 			for range 2 {
@@ -186,13 +159,13 @@ func TestAcceptance(t *testing.T) {
 // under the register as it was before the key was revoked, though this desk had
 // seen the revocation before.
 func TestOldRegister(t *testing.T) {
-	s := newStage(t)
+	s := newLie(t)
 	se, fi := s.unlocked("se.spoc"), s.unlocked("fi.spoc")
 	s.ready(se)
 	awaitOut(t, se, send(t, se, request(t)), "handed-over")
 	old := s.edge.register.Size()
 	stolen := s.stolen(old)
-	s.edge.enter(must(s.party("se").Revoke("se.spoc", "locked", signed.Time{})).Note)
+	s.enter(s.party("se").Revoke("se.spoc", "locked", signed.Time{}))
 	await(t, fi, "told of the revocation", func() bool { st, _ := fi.Status(ctx); return st.Register > old })
 	s.edge.set(func() { must(s.edge.accept(stolen, old)) })
 	awaitEvidence(t, fi, "REGISTER_TOO_OLD")
@@ -217,7 +190,7 @@ func (s *stage) stolen(size int64) []byte {
 // The same id delivered twice, with two texts that are both properly signed and
 // logged.
 func TestSecondText(t *testing.T) {
-	s := newStage(t)
+	s := newLie(t)
 	se, fi := s.unlocked("se.spoc"), s.unlocked("fi.spoc")
 	s.ready(se)
 	id := send(t, se, request(t))
@@ -240,9 +213,10 @@ func TestSecondText(t *testing.T) {
 // Entries that don't belong into the register, under checkpoints that the broker
 // signed over them.
 func TestForcedEntries(t *testing.T) {
-	other := found(t.TempDir(), "other.example")
-	other.admit("fi")
-	foreign := must(other.party("fi").Agreement(register.Agreement{
+	other := must(gatewaytest.Make(t.TempDir(), gatewaytest.Plan{
+		Name: "other.example", Founders: []string{"se"}, Threshold: 1, Parties: []gatewaytest.Party{{Name: "fi", Title: "Party fi"}},
+	}))
+	foreign := must(other.Parties["fi"].Agreement(register.Agreement{
 		Title: "Of another exchange", Parties: []string{"se"}, Types: []string{"SPONTANEOUS"},
 		Purposes: []string{"INVESTIGATE_CRIME"}, Ceiling: envelope.Unclassified,
 		From: signed.At(morning), Until: signed.At(morning.AddDate(1, 0, 0)),
@@ -251,8 +225,8 @@ func TestForcedEntries(t *testing.T) {
 		entry func(*stage) []byte
 		code  string
 	}{
-		"replayed":                      {func(s *stage) []byte { return s.entries[len(s.entries)-1] }, "ENTRY_OUT_OF_ORDER"},
-		"party of another exchange":     {func(*stage) []byte { return other.entries[0] }, "WRONG_EXCHANGE"},
+		"replayed":                      {func(s *stage) []byte { return s.Entries[len(s.Entries)-1] }, "ENTRY_OUT_OF_ORDER"},
+		"party of another exchange":     {func(*stage) []byte { return other.Entries[0] }, "WRONG_EXCHANGE"},
 		"agreement of another exchange": {func(*stage) []byte { return foreign }, "WRONG_EXCHANGE"},
 		"not signed by its party": {func(s *stage) []byte {
 			a := register.Agreement{
@@ -266,7 +240,7 @@ func TestForcedEntries(t *testing.T) {
 		}, "SIGNATURE_MISSING"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newStage(t)
+			s := newLie(t)
 			se := s.unlocked("se.spoc")
 			s.ready(se)
 			size := s.edge.register.Size()
@@ -287,10 +261,10 @@ func TestForcedEntries(t *testing.T) {
 // A broker signs a checkpoint without end and shows entries to match: the first
 // that nobody entitled signed is the last that this desk asks for.
 func TestEndlessRegister(t *testing.T) {
-	s := newStage(t)
-	known := s.edge.tree.Head(s.exchange.register.Public.Name)
+	s := newLie(t)
+	known := s.edge.tree.Head(s.edge.entryKey.Public.Name)
 	known.Size = 1 << 40
-	lure := string(must(auditlog.SignCheckpoint(known, s.exchange.register)))
+	lure := string(must(auditlog.SignCheckpoint(known, s.edge.entryKey)))
 	s.edge.set(func() {
 		s.edge.lie = func(_ signed.Address, answer any) {
 			switch a := answer.(type) {
@@ -302,7 +276,7 @@ func TestEndlessRegister(t *testing.T) {
 		}
 	})
 	se := must(desk.New(desk.Config{
-		Dir: s.desk("se.spoc"), Broker: endless{line{s.edge, "se.spoc"}}, Now: s.clock.now, Retry: time.Millisecond,
+		Dir: s.desk("se.spoc"), Broker: endless{line{s.edge, "se.spoc"}}, Now: s.clock.Wall, Retry: time.Millisecond,
 	}))
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan error, 1)
@@ -351,7 +325,7 @@ func (s *stage) cheated(submit func(context.Context, line, api.Heads, []byte) (*
 
 // A message that is refused again and again doesn't hold up the next.
 func TestOneRefused(t *testing.T) {
-	s := newStage(t)
+	s := newLie(t)
 	var first []byte
 	se := s.cheated(func(ctx context.Context, l line, h api.Heads, e []byte) (*api.SubmitAnswer, error) {
 		if first == nil {
@@ -372,7 +346,7 @@ func TestOneRefused(t *testing.T) {
 // A broker says that the register has moved, once, and it has not: the same bytes
 // go again.
 func TestMovedOnce(t *testing.T) {
-	s := newStage(t)
+	s := newLie(t)
 	moved := false
 	se := s.cheated(func(ctx context.Context, l line, h api.Heads, e []byte) (*api.SubmitAnswer, error) {
 		if !moved {
@@ -406,12 +380,12 @@ func twoFaced(l line, h api.Heads, b []byte, until func(*envelope.Envelope) sign
 // A logged refusal that binds nobody would let the broker deliver what it refused:
 // it ends nothing.
 func TestRefusalThatBindsNobody(t *testing.T) {
-	s := newStage(t)
+	s := newLie(t)
 	lies := true
 	se := s.cheated(func(ctx context.Context, l line, h api.Heads, e []byte) (*api.SubmitAnswer, error) {
 		if lies {
 			lies = false
-			return nil, twoFaced(l, h, e, func(*envelope.Envelope) signed.Time { return signed.At(s.clock.now()) })
+			return nil, twoFaced(l, h, e, func(*envelope.Envelope) signed.Time { return signed.At(s.clock.Wall()) })
 		}
 		return l.Submit(ctx, h, e)
 	})
@@ -438,11 +412,11 @@ func TestRefusedAndDelivered(t *testing.T) {
 					}
 				}
 			})
-			s.edge.enter(must(s.party("fi").Revoke("fi.spoc", "locked", signed.Time{})).Note) // ends the poll
+			s.enter(s.party("fi").Revoke("fi.spoc", "locked", signed.Time{})) // ends the poll
 		}, "accepted"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newStage(t)
+			s := newLie(t)
 			lies := true
 			se := s.cheated(func(ctx context.Context, l line, h api.Heads, e []byte) (*api.SubmitAnswer, error) {
 				if lies {
@@ -467,7 +441,7 @@ func TestRefusedAndDelivered(t *testing.T) {
 // goes on from there. s.edge.mu is held.
 func (s *stage) expire(m *message) {
 	truth := s.edge.clock
-	s.edge.clock = &clock{t: m.Expires.Go()}
+	s.edge.clock = gatewaytest.NewClock(m.Expires.Go())
 	m.end = &event{entry: s.edge.record(auditlog.Record{Kind: envelope.Expired, Message: m.TextHash()}, s.edge.register.Size())}
 	s.edge.clock = truth
 }
@@ -475,7 +449,7 @@ func (s *stage) expire(m *message) {
 // A broker expires a message a week before its time, by a lie about the hour: the
 // sender goes by its own clock until that time has come.
 func TestExpiredByALie(t *testing.T) {
-	s := newStage(t)
+	s := newLie(t)
 	se := s.unlocked("se.spoc")
 	s.ready(se)
 	id := send(t, se, request(t))
@@ -491,15 +465,15 @@ func TestExpiredByALie(t *testing.T) {
 	if v := must(se.Verify(ctx, signed.ID{})); len(v.Evidence)+len(v.Faults) != 0 {
 		t.Errorf("clocks that disagree are no evidence: %+v %+v", v.Evidence, v.Faults)
 	}
-	s.clock.move(7 * 24 * time.Hour)
-	s.edge.enter(must(s.party("fi").Revoke("fi.spoc", "locked", signed.Time{})).Note) // ends the poll
+	s.clock.Move(7 * 24 * time.Hour)
+	s.enter(s.party("fi").Revoke("fi.spoc", "locked", signed.Time{})) // ends the poll
 	awaitOut(t, se, id, "expired")
 }
 
 // The same lie to the receiver, who holds the message already: it consigns as soon
 // as the broker lets it.
 func TestExpiredByALieToTheReceiver(t *testing.T) {
-	s := newStage(t)
+	s := newLie(t)
 	se := s.unlocked("se.spoc")
 	s.ready(se)
 	id := send(t, se, request(t))
@@ -534,16 +508,16 @@ func (b hasty) State(ctx context.Context, h api.Heads, note []byte) (*api.StateA
 // A refusal whose time is yet to come ends nothing either: by such a lie every
 // text has expired.
 func TestRefusedByALie(t *testing.T) {
-	s := newStage(t)
+	s := newLie(t)
 	lies := true
 	se := s.cheated(func(ctx context.Context, l line, h api.Heads, e []byte) (*api.SubmitAnswer, error) {
 		if !lies {
 			return l.Submit(ctx, h, e)
 		}
 		truth := s.edge.clock
-		s.edge.set(func() { s.edge.clock = &clock{t: morning.AddDate(0, 0, 8)} })
+		s.edge.set(func() { s.edge.clock = gatewaytest.NewClock(morning.AddDate(0, 0, 8)) })
 		defer s.edge.set(func() { s.edge.clock = truth })
-		return nil, twoFaced(l, h, e, func(*envelope.Envelope) signed.Time { return signed.At(s.edge.clock.now()) })
+		return nil, twoFaced(l, h, e, func(*envelope.Envelope) signed.Time { return signed.At(s.edge.clock.Wall()) })
 	})
 	id := send(t, se, request(t))
 	await(t, se, "shown", func() bool {
@@ -571,7 +545,7 @@ func (b astray) Progress(ctx context.Context, h api.Heads, p api.Page) (*api.Pro
 
 // A cursor that leads beyond the log isn't kept, and hides nothing.
 func TestCursorAstray(t *testing.T) {
-	s := newStage(t)
+	s := newLie(t)
 	lies := &atomic.Int64{}
 	lies.Store(3)
 	se, _ := s.startTo("se.spoc", astray{line{s.edge, "se.spoc"}, lies})
@@ -583,7 +557,7 @@ func TestCursorAstray(t *testing.T) {
 
 // What was not believed is read again, also by a process that starts anew.
 func TestDisbelievedAndTrue(t *testing.T) {
-	s := newStage(t)
+	s := newLie(t)
 	se, stop := s.start("se.spoc")
 	s.unlock(se)
 	s.ready(se)
@@ -608,7 +582,7 @@ func TestDisbelievedAndTrue(t *testing.T) {
 // A broker sends junk of megabytes: of each piece so much is kept as the largest
 // envelope has.
 func TestFatEvidence(t *testing.T) {
-	s := newStage(t)
+	s := newLie(t)
 	se := s.unlocked("se.spoc")
 	s.ready(se)
 	awaitOut(t, se, send(t, se, request(t)), "accepted")
@@ -642,10 +616,10 @@ func (b junk) Inbox(ctx context.Context, h api.Heads, p api.Page) (*api.InboxAns
 // After a page of which nothing is believed the desk pauses, and does its other
 // work.
 func TestJunkWithoutEnd(t *testing.T) {
-	s := newStage(t)
+	s := newLie(t)
 	pages := &atomic.Int64{}
 	se := must(desk.New(desk.Config{
-		Dir: s.desk("se.spoc"), Broker: junk{line{s.edge, "se.spoc"}, pages}, Now: s.clock.now, Retry: time.Hour,
+		Dir: s.desk("se.spoc"), Broker: junk{line{s.edge, "se.spoc"}, pages}, Now: s.clock.Wall, Retry: time.Hour,
 	}))
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan error, 1)
@@ -664,7 +638,7 @@ func TestJunkWithoutEnd(t *testing.T) {
 
 // A page of more items than were asked for is not looked at.
 func TestMoreThanAskedFor(t *testing.T) {
-	s := newStage(t)
+	s := newLie(t)
 	se := s.unlocked("se.spoc")
 	s.ready(se)
 	id := send(t, se, request(t))
@@ -691,150 +665,11 @@ func TestMoreThanAskedFor(t *testing.T) {
 	})
 }
 
-// A rogue party signs its own entries, whatever they say.
-type rogue struct {
-	*stage
-	party []*signed.PrivateKey
-	desk  register.Desk // without its opening key
-}
-
-// admitRogue makes the party "no" with the desk "no.spoc", under an agreement with
-// Sweden.
-func (s *stage) admitRogue() *rogue {
-	s.t.Helper()
-	r := &rogue{stage: s, party: must(signed.GenerateKeys("no", signed.UseEntry))}
-	card := &register.PartyCard{Name: "no", Title: "Party no", Keys: signed.PublicKeys(r.party)}
-	s.edge.enter(must(s.founder().Sign(must(s.founder().DraftAdmit(card)))).Note)
-	r.desk = register.Desk{Address: "no.spoc", Directory: directory, DeskKeys: register.DeskKeys{
-		Message:     signed.PublicKeys(must(signed.GenerateKeys("no.spoc", signed.UseMessage))),
-		Consignment: signed.PublicKeys(must(signed.GenerateKeys("no.spoc", signed.UseConsignment))),
-		TLS:         signed.HashOf("tls"), Versions: []int64{1},
-	}}
-	r.open(trueKey())
-	a := must(s.party("se").Agreement(register.Agreement{
-		Title: "With a rogue", Parties: []string{"no"}, Types: []string{"INFO_REQUEST"},
-		Purposes: []string{"INVESTIGATE_CRIME"}, Ceiling: envelope.Unclassified,
-		From: signed.At(morning.AddDate(0, -6, 0)), Until: signed.At(morning.AddDate(1, 0, 0)),
-	}))
-	s.edge.enter(a.Note)
-	r.enter(&register.Accession{Link: r.link(), Agreement: a.Hash})
-	return r
-}
-
-func trueKey() string {
-	_, key, err := seal.NewOpeningKey()
-	must(0, err)
-	return key
-}
-
-func (r *rogue) link() register.Link {
-	previous, _ := r.edge.register.Previous("no")
-	return register.Link{Exchange: r.edge.register.Exchange(), Previous: previous, Signers: []string{"no"}}
-}
-
-func (r *rogue) enter(e register.Entry) {
-	r.t.Helper()
-	r.edge.enter(must(signed.Sign(e.Text(), r.party...)).Bytes())
-}
-
-// open names the desk's opening key, true or false.
-func (r *rogue) open(key string) {
-	r.t.Helper()
-	d := r.desk
-	d.Link, d.Opening = r.link(), key
-	r.enter(&d)
-}
-
-// A desk whose opening key is none gets nothing, and stops nobody else's mail:
-// what was queued to it waits and shows why, until its party enters a true one.
-func TestFalseOpeningKey(t *testing.T) {
-	s := newStage(t)
-	no := s.admitRogue()
-	se := s.unlocked("se.spoc")
-	s.ready(se)
-	to := func(desks ...signed.Address) desk.Draft {
-		draft := request(t)
-		draft.To = desks
-		return draft
-	}
-	s.edge.set(func() { s.edge.down = true })
-	waits, goes := send(t, se, to("no.spoc")), send(t, se, to("fi.spoc"))
-	no.open("age1pq1poison")
-	s.edge.set(func() { s.edge.down = false })
-	awaitOut(t, se, goes, "accepted")
-	await(t, se, "shown why", func() bool {
-		o := outState(t, se, waits)
-		return o.State == "queued" && o.Problem != nil && o.Problem.Code == problem.EntryInvalid
-	})
-
-	x := must(se.Explain(ctx, to("no.spoc", "fi.spoc")))
-	if p := x.Recipients[0].Problem; p == nil || p.Code != problem.EntryInvalid || x.Recipients[1].Problem != nil {
-		t.Errorf("explained as %+v", x.Recipients)
-	}
-	sending := must(se.Send(ctx, to("no.spoc", "fi.spoc")))
-	if len(sending.Messages) != 1 || len(sending.Blocked) != 1 || sending.Blocked[0].Problem.Code != problem.EntryInvalid {
-		t.Errorf("sent to both as %+v", sending)
-	}
-	before := len(must(se.Outbox(ctx, desk.Query{})))
-	if _, err := se.Send(ctx, to("no.spoc")); problem.CodeOf(err) != problem.EntryInvalid {
-		t.Errorf("sent to it alone: %v", err)
-	}
-	if after := len(must(se.Outbox(ctx, desk.Query{}))); after != before {
-		t.Errorf("a refused draft is stored: %d messages, before %d", after, before)
-	}
-
-	no.open(trueKey())
-	awaitOut(t, se, waits, "accepted")
-}
-
-// A peer sends under the id of a message that this desk sent: neither hides the
-// other.
-func TestSharedID(t *testing.T) {
-	s := newStage(t)
-	se, fi := s.unlocked("se.spoc"), s.unlocked("fi.spoc")
-	s.ready(se)
-	s.ready(fi)
-	id := send(t, se, request(t))
-	awaitOut(t, se, id, "handed-over")
-	draft := request(t)
-	draft.To = []signed.Address{"se.spoc"}
-	other := send(t, fi, draft)
-	awaitOut(t, fi, other, "handed-over")
-	s.edge.set(func() {
-		_, locked := s.rings("fi.spoc")
-		m := s.edge.byID("fi.spoc", other)
-		h := m.Header
-		h.ID, h.AsOfAudit = id, s.edge.audit.Head()
-		must(s.edge.accept(must(envelope.Sign(h, m.Sealed, locked.Message)).Bytes(), s.edge.register.Size()))
-	})
-	await(t, se, "received under its own id", func() bool {
-		items, err := se.Inbox(ctx, desk.Query{ID: id})
-		return err == nil && len(items) == 1
-	})
-	_, err := se.Read(ctx, id)
-	if p, _ := problem.Of(err); p == nil || p.Code != problem.UnknownMessage || !strings.Contains(p.Detail, "[fi.spoc se.spoc]") {
-		t.Errorf("of two it reads %v", err)
-	}
-	c := desk.NewClient(s.desk("se.spoc"))
-	if m := must(c.Read(ctx, id, "se.spoc")); m.Received || m.To != "fi.spoc" {
-		t.Errorf("its own is %+v", m)
-	}
-	if v := must(c.Verify(ctx, id, "fi.spoc")); len(v.Facts) == 0 || v.Facts[0].Event != "accepted" {
-		t.Errorf("of the other it proves %+v", v)
-	}
-	if _, err := c.Answer(ctx, id, desk.Draft{Type: "CLARIFY"}, "se.spoc"); problem.CodeOf(err) != problem.ReplyNotAllowed {
-		t.Errorf("it answers itself: %v", err)
-	}
-	if _, err := se.Read(ctx, id, "no.spoc"); problem.CodeOf(err) != problem.UnknownMessage {
-		t.Errorf("of a third it reads %v", err)
-	}
-}
-
 // Two histories: the broker shows a log that does not hold what this desk saw.
 func TestTwoHistories(t *testing.T) {
 	s, se, id := consigned(t)
 	s.edge.set(func() {
-		fork := newEdge(t, s.exchange, s.clock)
+		fork := s.newEdge()
 		for range 5 {
 			fork.record(auditlog.Record{Kind: auditlog.Refusals, Caller: "fi.spoc", Count: 1}, 1)
 		}
@@ -856,14 +691,14 @@ func (s *stage) sendsUnaware(from *desk.Desk) signed.ID {
 	s.t.Helper()
 	s.edge.set(func() { s.edge.down = true })
 	id := send(s.t, from, request(s.t))
-	s.edge.enter(must(s.party("fi").Revoke("fi.spoc", "locked", signed.Time{})).Note)
+	s.enter(s.party("fi").Revoke("fi.spoc", "locked", signed.Time{}))
 	s.edge.set(func() { s.edge.down = false })
 	return id
 }
 
 // A false proof of refusal ends nothing.
 func TestFalseRefusal(t *testing.T) {
-	s := newStage(t)
+	s := newLie(t)
 	se := s.unlocked("se.spoc")
 	s.ready(se)
 	refuse := true
@@ -889,7 +724,7 @@ func TestFalseRefusal(t *testing.T) {
 // A refusal that the log doesn't bear out ends nothing: the broker could deliver
 // the message all the same.
 func TestRefusalWithoutProof(t *testing.T) {
-	s := newStage(t)
+	s := newLie(t)
 	se := s.unlocked("se.spoc")
 	s.ready(se)
 	hide := true

@@ -9,7 +9,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
-	"samband/gateway/auditlog"
 	"samband/gateway/desk"
 	"samband/gateway/envelope"
 	"samband/gateway/problem"
@@ -20,19 +19,8 @@ import (
 // refuse ends a message as its recipient does that can't read it.
 func (s *stage) refuse(from signed.Address, id signed.ID) {
 	s.t.Helper()
-	s.edge.set(func() {
-		m := s.edge.byID(from, id)
-		_, locked := s.rings(m.To)
-		said := envelope.Statement{
-			Exchange: s.edge.register.Exchange(), Signer: m.To, Event: envelope.Refused, Message: m.TextHash(),
-			Code: problem.SealUnreadable, Time: signed.At(s.clock.now()),
-			AsOfAudit: s.edge.audit.Head(), AsOfRegister: s.edge.register.Head(),
-		}
-		note := must(signed.Sign(said.Text(), locked.Statement()...)).Bytes()
-		m.end = &event{s.edge.record(auditlog.Record{
-			Kind: envelope.Refused, Message: m.TextHash(), By: m.To, Statement: signed.HashOf(note), Code: said.Code,
-		}, s.edge.register.Size()), note}
-	})
+	m := outState(s.t, s.Desks[from], id)
+	s.thief(m.To).state(envelope.Statement{Event: envelope.Refused, Message: m.Message, Code: problem.SealUnreadable})
 }
 
 func inDeadline(d *desk.Desk, id signed.ID) *desk.Deadline {
@@ -61,7 +49,7 @@ func TestRefusedQuestion(t *testing.T) {
 	question := must(fi.Answer(ctx, id, desk.Draft{Type: "CLARIFY", Body: body(t, "02-clarify.json")})).Messages[0].ID
 	awaitOut(t, fi, question, "consigned")
 	awaitIn(t, se, question, "consigned")
-	s.clock.move(9 * time.Hour)
+	s.clock.Move(9 * time.Hour)
 	if ours, theirs := outState(t, se, id).Deadline, inDeadline(fi, id); !ours.Paused || !theirs.Paused {
 		t.Fatalf("while a question is out, se's clock stands at %+v, fi's at %+v", ours, theirs)
 	}
@@ -81,32 +69,15 @@ func TestRefusedQuestion(t *testing.T) {
 func TestUnreadableQuestion(t *testing.T) {
 	s, se, _, id := asked(t)
 	s.unlock(se)
-	_, locked := s.rings("fi.spoc")
-	var question signed.ID
-	s.edge.set(func() {
-		request := s.edge.byID("se.spoc", id)
-		to, _ := s.edge.register.Now().Desk("se.spoc")
-		junk := []byte("not an age file")
-		h := request.Header
-		h.ID, h.From, h.To, h.ToKey = signed.NewID(), "fi.spoc", "se.spoc", to.OpeningID()
-		h.Type, h.InReplyTo, h.Sealed, h.AsOfAudit = typeRef("CLARIFY"), request.TextHash(), envelope.SealedOf(junk), s.edge.audit.Head()
-		must(s.edge.accept(must(envelope.Sign(h, junk, locked.Message)).Bytes(), s.edge.register.Size()))
-		question = h.ID
+	asked := outState(t, se, id)
+	question := s.thief("fi.spoc").message("se.spoc", "CLARIFY", func(h *envelope.Header) {
+		h.Conversation, h.InReplyTo, h.Urgency = asked.Conversation, asked.Message, asked.Urgency
 	})
 	awaitIn(t, se, question, "refused")
-	s.clock.move(9 * time.Hour)
+	s.clock.Move(9 * time.Hour)
 	if at := outState(t, se, id).Deadline; at.Paused || !at.Overdue {
 		t.Errorf("the clock stands at %+v", at)
 	}
-}
-
-func typeRef(name string) envelope.TypeRef {
-	for _, t := range schema.Catalogue() {
-		if t.Name == name {
-			return envelope.TypeRef{Name: t.Name, Version: t.Version, Hash: t.Hash}
-		}
-	}
-	panic("no type " + name)
 }
 
 // The receiving desk alone says which term runs, and may say otherwise until it
@@ -123,7 +94,7 @@ func TestDeclare(t *testing.T) {
 			t.Errorf("declared %s, the clock stands at %+v, %v", step.access, i.Deadline, err)
 		}
 	}
-	s.clock.move(9 * time.Hour)
+	s.clock.Move(9 * time.Hour)
 	if at := inDeadline(fi, id); at.Overdue || at.Class != "3d" {
 		t.Errorf("fi's clock stands at %+v", at)
 	}
@@ -170,7 +141,7 @@ func TestQuestionAgain(t *testing.T) {
 	awaitIn(t, fi, told, "handed-over")
 	again := must(fi.Answer(ctx, told, desk.Draft{Type: "CLARIFY", Body: body(t, "02-clarify.json")})).Messages[0].ID
 	awaitOut(t, fi, again, "handed-over")
-	s.clock.move(9 * time.Hour)
+	s.clock.Move(9 * time.Hour)
 	if ours, theirs := outState(t, se, id).Deadline, inDeadline(fi, id); !ours.Paused || !theirs.Paused {
 		t.Errorf("se's clock stands at %+v, fi's at %+v", ours, theirs)
 	}
@@ -188,7 +159,7 @@ func TestRefusedAnswer(t *testing.T) {
 	if at := inDeadline(fi, id); !at.OnTime {
 		t.Fatalf("after an answer the clock stands at %+v", at)
 	}
-	s.clock.move(9 * time.Hour)
+	s.clock.Move(9 * time.Hour)
 	s.refuse("fi.spoc", first)
 	awaitOut(t, fi, first, "refused")
 	if at := inDeadline(fi, id); !at.Overdue || !at.Answered.IsZero() {
@@ -208,7 +179,7 @@ func TestFirstAnswerRefused(t *testing.T) {
 		answers[i] = must(fi.Answer(ctx, id, desk.Draft{Type: "ANSWER", Body: body(t, "04-answer.json")})).Messages[0].ID
 		awaitOut(t, fi, answers[i], "consigned")
 		awaitIn(t, se, answers[i], "consigned")
-		s.clock.move(time.Hour)
+		s.clock.Move(time.Hour)
 	}
 	s.refuse("fi.spoc", answers[0])
 	awaitOut(t, fi, answers[0], "refused")
@@ -224,16 +195,14 @@ func TestOneConversation(t *testing.T) {
 		s := newStage(t)
 		se := s.unlocked("se.spoc")
 		s.ready(se)
-		awaitOut(t, se, send(t, se, request(t)), "accepted")
-		_, locked := s.rings("se.spoc")
-		s.edge.set(func() {
-			first := s.edge.messages[0]
-			for range n - 1 {
-				h := first.Header
-				h.ID, h.AsOfAudit = signed.NewID(), s.edge.audit.Head()
-				must(s.edge.accept(must(envelope.Sign(h, first.Sealed, locked.Message)).Bytes(), s.edge.register.Size()))
-			}
-		})
+		id := send(t, se, request(t))
+		awaitOut(t, se, id, "accepted")
+		first, thief := outState(t, se, id), s.thief("se.spoc")
+		for range n - 1 {
+			thief.message("fi.spoc", "INFO_REQUEST", func(h *envelope.Header) {
+				h.Conversation, h.Urgency = first.Conversation, first.Urgency
+			})
+		}
 		fi, stop := s.start("fi.spoc")
 		await(t, fi, "in hold of all", func() bool {
 			items := must(fi.Inbox(ctx, desk.Query{Limit: n}))
@@ -278,7 +247,7 @@ func TestCountedAnswer(t *testing.T) {
 		s.unlock(fi)
 		id := send(t, se, request(t))
 		awaitIn(t, fi, id, "handed-over")
-		s.clock.move(after)
+		s.clock.Move(after)
 		for range 2 {
 			answer := must(fi.Answer(ctx, id, desk.Draft{Type: "ANSWER", Body: body(t, "04-answer.json")})).Messages[0].ID
 			awaitOut(t, fi, answer, "handed-over")

@@ -11,18 +11,20 @@ import (
 	"samband/gateway/auditlog/tree"
 	"samband/gateway/desk"
 	"samband/gateway/envelope"
+	"samband/gateway/gatewaytest"
 	"samband/gateway/problem"
 	"samband/gateway/register"
 	"samband/gateway/signed"
 )
 
-// An edge is a broker that the test plays: it holds the logs' keys, so it can say
-// whatever a broker can say. Left alone it is honest; lie changes an answer just
-// before it leaves.
+// An edge is a broker that the test plays: it has the logs' keys, so it can say
+// whatever a broker can say. It serves the tests of lies alone. lie changes an
+// answer just before it leaves.
 type edge struct {
 	t        *testing.T
-	x        *exchange
-	clock    *clock
+	auditKey *signed.PrivateKey
+	entryKey *signed.PrivateKey
+	clock    *gatewaytest.Clock
 	register *register.Register // honest; what was entered with force is not in it
 
 	mu       sync.Mutex
@@ -30,13 +32,10 @@ type edge struct {
 	entries  [][]byte // of the register, as signed
 	tree     auditlog.Range
 	messages []*message
-	withdraw []event // of ids that were never accepted
 	rejected map[signed.Hash]*event
 	changed  chan struct{}
 	lie      func(caller signed.Address, answer any)
 	down     bool
-	wanted   []signed.Hash
-	refused  int // statements
 }
 
 // A message as the edge knows it.
@@ -54,16 +53,24 @@ type event struct {
 
 var _ api.Service = (*edge)(nil)
 
-func newEdge(t *testing.T, x *exchange, c *clock) *edge {
+// newLie is a stage whose broker the test plays.
+func newLie(t *testing.T) *stage {
 	t.Helper()
-	log, err := tree.Open(t.TempDir(), x.audit.Public)
-	if err != nil {
-		t.Fatal(err)
-	}
-	e := &edge{t: t, x: x, clock: c, audit: log, changed: make(chan struct{}), rejected: map[signed.Hash]*event{}}
-	e.register = must(register.New(x.federation))
-	e.force(x.federation)
-	for _, n := range x.entries {
+	s := still(t)
+	s.edge = s.newEdge()
+	s.register = s.edge.register
+	return s
+}
+
+func (s *stage) newEdge() *edge {
+	s.t.Helper()
+	audit, entry, err := s.LogKeys()
+	must(0, err)
+	e := &edge{t: s.t, auditKey: audit, entryKey: entry, clock: s.clock, changed: make(chan struct{}), rejected: map[signed.Hash]*event{}}
+	e.audit = must(tree.Open(s.t.TempDir(), audit.Public))
+	e.register = must(register.New(s.Federation()))
+	e.force(s.Federation())
+	for _, n := range s.Entries {
 		e.enter(n)
 	}
 	return e
@@ -95,7 +102,7 @@ func (e *edge) set(f func()) {
 	e.wake()
 }
 
-// wake ends long polls; e.mu is held.
+// wake ends long polls. The caller has locked e.mu.
 func (e *edge) wake() {
 	close(e.changed)
 	e.changed = make(chan struct{})
@@ -104,7 +111,7 @@ func (e *edge) wake() {
 // record orders a record under the register at a size.
 func (e *edge) record(r auditlog.Record, size int64) auditlog.Entry {
 	view := e.register.At(size)
-	r.Exchange, r.Time, r.Index = e.register.Exchange(), signed.At(e.clock.now()), e.audit.Head().Size
+	r.Exchange, r.Time, r.Index = e.register.Exchange(), signed.At(e.clock.Wall()), e.audit.Head().Size
 	r.RegisterSize, r.RegisterRoot = size, view.Head().Root
 	entry := auditlog.Entry{Salt: auditlog.NewSalt(), Record: r}
 	if _, err := e.audit.Append(entry.Leaf()); err != nil {
@@ -122,7 +129,7 @@ func (e *edge) prove(entry auditlog.Entry) string {
 	return string(auditlog.MakeProof(entry, hashes, e.checkpoint()))
 }
 
-func (e *edge) checkpoint() []byte { return must(auditlog.SignCheckpoint(e.audit.Head(), e.x.audit)) }
+func (e *edge) checkpoint() []byte { return must(auditlog.SignCheckpoint(e.audit.Head(), e.auditKey)) }
 
 func (e *edge) catchup(h api.Heads) api.Catchup {
 	var c api.Catchup
@@ -130,7 +137,7 @@ func (e *edge) catchup(h api.Heads) api.Catchup {
 	if h.Audit > 0 {
 		c.Audit.Consistency = must(e.audit.ProveConsistency(h.Audit, e.audit.Head().Size))
 	}
-	c.Register.Checkpoint = string(must(auditlog.SignCheckpoint(e.tree.Head(e.x.register.Public.Name), e.x.register)))
+	c.Register.Checkpoint = string(must(auditlog.SignCheckpoint(e.tree.Head(e.entryKey.Public.Name), e.entryKey)))
 	c.Register.Entries = e.entries[min(h.Register, int64(len(e.entries))):]
 	return c
 }
@@ -139,13 +146,13 @@ func (e *edge) fact(v *event) *api.Fact {
 	if v == nil {
 		return nil
 	}
-	f := &api.Fact{Event: envelope.Event(v.entry.Record.Kind), Note: v.note, Proof: e.prove(v.entry)}
+	f := &api.Fact{Event: v.entry.Record.Kind, Note: v.note, Proof: e.prove(v.entry)}
 	if len(v.note) > 0 {
-		_, seen, err := envelope.Seen(v.note)
+		_, s, err := envelope.ReadStatement(v.note)
 		if err != nil {
 			e.t.Error(err)
 		}
-		f.Consistency = e.extends(seen)
+		f.Consistency = e.extends(s.AsOfAudit)
 	}
 	return f
 }
@@ -180,8 +187,8 @@ func (e *edge) byID(from signed.Address, id signed.ID) *message {
 	return nil
 }
 
-// accept takes a message in under the register at a size, lawful or not. e.mu is
-// held.
+// accept takes a message in under the register at a size, lawful or not. The
+// caller has locked e.mu.
 func (e *edge) accept(b []byte, size int64) (*message, error) {
 	env, err := envelope.Parse(b)
 	if err != nil {
@@ -210,16 +217,10 @@ func (e *edge) Submit(_ context.Context, caller signed.Address, h api.Heads, b [
 		return nil, &api.Refusal{Problem: problem.New(problem.IDReused, "the id stands for another text"), Accepted: m.TextHash()}
 	}
 	if m == nil {
-		for _, w := range e.withdraw {
-			if w.entry.Record.ID == env.ID {
-				c := e.catchup(h)
-				return nil, &api.Refusal{Problem: problem.New(problem.AlreadyEnded, "withdrawn"), End: e.fact(&w), Catchup: &c}
-			}
-		}
 		view := e.register.Now()
 		err := view.VerifyMessage(env)
 		if err == nil {
-			err = view.Decide(&env.Header, signed.At(e.clock.now()))
+			err = view.Decide(&env.Header, signed.At(e.clock.Wall()))
 		}
 		if p, ok := problem.Of(err); ok && p.Class() == problem.Final {
 			return nil, e.reject(caller, h, env, p)
@@ -250,22 +251,11 @@ func (e *edge) reject(caller signed.Address, h api.Heads, env *envelope.Envelope
 	return r
 }
 
-func (e *edge) rejectStatement(caller signed.Address, h api.Heads, b []byte, p *problem.Problem) error {
-	e.refused++
-	r := e.record(auditlog.Record{Kind: envelope.Rejected, Caller: caller, TextHash: signed.HashOf(b), Code: p.Code,
-		Until: signed.At(e.clock.now())}, e.register.Size())
-	c := e.catchup(h)
-	return &api.Refusal{Problem: p, Proof: e.prove(r), Catchup: &c}
-}
-
 // State is of api.Service.
 func (e *edge) State(_ context.Context, caller signed.Address, h api.Heads, b []byte) (*api.StateAnswer, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	v, err := e.stated(caller, h, b)
-	if p, ok := problem.Of(err); ok && p.Class() == problem.Final && api.RefusalOf(err).End == nil {
-		return nil, e.rejectStatement(caller, h, b, p)
-	}
 	if err != nil {
 		return nil, err
 	}
@@ -276,68 +266,28 @@ func (e *edge) State(_ context.Context, caller signed.Address, h api.Heads, b []
 }
 
 func (e *edge) stated(caller signed.Address, h api.Heads, b []byte) (*event, error) {
-	n, err := signed.ParseNote(b)
-	if err != nil {
-		return nil, err
-	}
-	if signed.FormOf(n.Text) == envelope.ConsignmentForm {
-		return e.consign(h, b, n)
-	}
-	s, err := envelope.ParseStatement(n.Text)
+	n, s, err := envelope.ReadStatement(b)
 	if err != nil {
 		return nil, err
 	}
 	if err := e.register.Now().VerifyStatement(n, s); err != nil {
 		return nil, err
 	}
-	r := auditlog.Record{Kind: auditlog.Kind(s.Event), Message: s.Message, By: caller, Statement: signed.HashOf(b), Code: s.Code}
 	m := e.byText(s.Message)
-	if s.Event == envelope.Withdrawn {
-		m = e.byID(caller, s.ID)
-		r = auditlog.Record{Kind: envelope.Withdrawn, ID: s.ID, From: caller, Statement: signed.HashOf(b)}
-		if m == nil {
-			v := event{e.record(r, e.register.Size()), b}
-			e.withdraw = append(e.withdraw, v)
-			return &v, nil
-		}
-		r.Message = m.TextHash()
-		if m.consigned != nil {
-			return nil, e.stands(h, problem.AlreadyConsigned, m.consigned)
-		}
-	}
 	if m == nil {
 		return nil, problem.New(problem.UnknownMessage, "no such message")
 	}
-	if m.end == nil {
-		m.end = &event{e.record(r, e.register.Size()), b}
-	} else if string(m.end.note) != string(b) {
-		return nil, e.stands(h, problem.AlreadyEnded, m.end)
+	stands, code := &m.end, problem.AlreadyEnded
+	if s.Event == envelope.Consigned && m.end == nil {
+		stands, code = &m.consigned, problem.AlreadyConsigned
 	}
-	return m.end, nil
-}
-
-func (e *edge) consign(h api.Heads, b []byte, n *signed.Note) (*event, error) {
-	c, err := envelope.ParseConsignment(n.Text)
-	if err != nil {
-		return nil, err
+	if *stands == nil {
+		r := auditlog.Record{Kind: s.Event, Message: s.Message, By: caller, Statement: signed.HashOf(b), Code: s.Code}
+		*stands = &event{e.record(r, e.register.Size()), b}
+	} else if string((*stands).note) != string(b) {
+		return nil, e.stands(h, code, *stands)
 	}
-	if err := e.register.Now().VerifyConsignment(n, c); err != nil {
-		return nil, err
-	}
-	m := e.byText(c.Message)
-	switch {
-	case m == nil:
-		return nil, problem.New(problem.UnknownMessage, "no such message")
-	case m.consigned == nil && m.end != nil:
-		return nil, e.stands(h, problem.AlreadyEnded, m.end)
-	case m.consigned == nil:
-		m.consigned = &event{e.record(auditlog.Record{
-			Kind: envelope.Consigned, Message: c.Message, By: c.Signer, Statement: signed.HashOf(b),
-		}, e.register.Size()), b}
-	case string(m.consigned.note) != string(b):
-		return nil, e.stands(h, problem.AlreadyConsigned, m.consigned)
-	}
-	return m.consigned, nil
+	return *stands, nil
 }
 
 func (e *edge) stands(h api.Heads, code problem.Code, v *event) error {
@@ -405,13 +355,7 @@ func poll[A any](ctx context.Context, e *edge, h api.Heads, wait time.Duration, 
 }
 
 // Want is of api.Service.
-func (e *edge) Want(_ context.Context, _ signed.Address, _ api.Heads, w api.Want) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.wanted = append(e.wanted, w.Message)
-	e.wake()
-	return nil
-}
+func (e *edge) Want(context.Context, signed.Address, api.Heads, api.Want) error { return nil }
 
 // Show is of api.Service.
 func (e *edge) Show(context.Context, signed.Address, []byte) error { return nil }

@@ -1,7 +1,6 @@
 package desk_test
 
 import (
-	"bytes"
 	"context"
 	"os"
 	"path/filepath"
@@ -9,55 +8,28 @@ import (
 	"testing"
 	"time"
 
-	"filippo.io/age"
-
 	"samband/certs"
+	"samband/gateway/api"
+	"samband/gateway/auditlog"
 	"samband/gateway/authority"
+	"samband/gateway/broker"
 	"samband/gateway/desk"
+	"samband/gateway/desk/internal/keys"
 	"samband/gateway/envelope"
+	"samband/gateway/gatewaytest"
 	"samband/gateway/register"
-	"samband/gateway/seal"
 	"samband/gateway/signed"
 	"samband/schema"
 )
 
-// The exchange of these tests is made as people make one: a founder, parties
-// with their authorities, desks with their cards. Making it costs a second, so
-// it is made once; each test starts from copies of its folders.
+// The exchange of these tests is Finland and Sweden, a desk each. It is made once;
+// each test starts from a copy. Its broker is the true one (newStage), or one that
+// the test plays and that lies (newLie).
 
-const exchangeName = "nordic.example"
+var passphrase = []byte(gatewaytest.Passphrase)
 
-var passphrase = []byte("nine geese over Åland, 1987")
-
-// morning is when the tests begin.
-var morning = time.Date(2026, 11, 23, 3, 12, 0, 0, time.UTC)
-
-// A clock that stands still until it is moved.
-type clock struct {
-	mu sync.Mutex
-	t  time.Time
-}
-
-func (c *clock) now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.t
-}
-
-func (c *clock) move(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.t = c.t.Add(d)
-}
-
-// An exchange is the keys that its makers hold and the entries that they made.
-type exchange struct {
-	dir             string
-	federation      []byte
-	entries         [][]byte // after the federation file, in order
-	audit, register *signed.PrivateKey
-	agreement       signed.Hash
-}
+// morning is when the tests begin: today, for certificates go by the true time.
+var morning = time.Now().UTC().Truncate(time.Second)
 
 func must[T any](v T, err error) T {
 	if err != nil {
@@ -66,14 +38,31 @@ func must[T any](v T, err error) T {
 	return v
 }
 
-var made = sync.OnceValue(func() *exchange {
-	x := found(must(os.MkdirTemp("", "samband-desk-test-")), exchangeName)
+var directory = register.Directory{
+	Title: "Yhteyspiste, Kontaktpunkt", Functions: []register.Function{"spoc"},
+	Languages: []string{"fi", "sv"}, Hours: "24/7", Telephone: "+358 295 000 000",
+}
+
+var made = sync.OnceValue(func() *gatewaytest.Exchange {
+	plan := gatewaytest.Plan{Name: "nordic.example", Founders: []string{"se"}, Threshold: 1}
 	for _, party := range []string{"fi", "se"} {
-		x.addDesk(x.admit(party))
+		plan.Parties = append(plan.Parties, gatewaytest.Party{Name: party, Title: "Party " + party, Desks: []gatewaytest.Desk{
+			{Address: signed.Address(party + ".spoc"), Directory: directory},
+		}})
 	}
-	x.settle()
-	return x
+	plan.Agreements = []gatewaytest.Agreement{{
+		Title: "Police cooperation in the North", Parties: []string{"fi", "se"}, Types: typeNames(),
+		Purposes: []string{"INVESTIGATE_CRIME", "PREVENT_CRIME"}, Ceiling: envelope.Unclassified, Lasts: 366 * 24 * time.Hour,
+	}}
+	return must(gatewaytest.Make(must(os.MkdirTemp("", "samband-desk-test-")), plan))
 })
+
+func typeNames() (names []string) {
+	for _, t := range schema.Catalogue() {
+		names = append(names, t.Name)
+	}
+	return names
+}
 
 // TestMain removes what made left. In the child of TestKilled it serves a desk.
 func TestMain(m *testing.M) {
@@ -81,160 +70,108 @@ func TestMain(m *testing.M) {
 		serveChild(dir)
 	}
 	code := m.Run()
-	os.RemoveAll(made().dir)
+	os.RemoveAll(made().Dir)
 	os.Exit(code)
 }
 
-func found(dir, name string) *exchange {
-	x := &exchange{dir: dir}
-	key := func(n string) *signed.PrivateKey { return must(signed.GenerateKeys(n, signed.UseCheckpoint))[0] }
-	x.audit, x.register = key(name+"/audit"), key(name+"/register")
-	operator := key(register.OperatorName(name))
-	ca, _, err := certs.NewBrokerCA(name, morning)
-	must(0, err)
-	broker := &register.BrokerCard{Name: name, Broker: register.Broker{
-		Audit: x.audit.Public, Register: x.register.Public, Operator: operator.Public, BrokerCA: ca.Raw,
-	}}
-	founder := must(authority.CreateFounder(x.folder("se"), "se", nil))
-	card := must(register.ParseFounderCard(must(os.ReadFile(filepath.Join(x.folder("se"), "root", "card")))))
-	text := must(authority.DraftFederation(name, 1, []*register.FounderCard{card}, broker))
-	x.federation = must(founder.Sign(text)).Note
-	return x
-}
-
-func (x *exchange) folder(party string) string { return filepath.Join(x.dir, "parties", party) }
-
-func (x *exchange) desk(addr signed.Address) string {
-	return filepath.Join(x.dir, "desks", string(addr))
-}
-
-func (x *exchange) founder() *authority.Founder {
-	return must(authority.OpenFounder(x.folder("se"), nil))
-}
-func (x *exchange) party(name string) *authority.Party {
-	return must(authority.OpenParty(x.folder(name), nil))
-}
-
-func (x *exchange) enter(note []byte) { x.entries = append(x.entries, note) }
-
-// admit makes a party and its CA.
-func (x *exchange) admit(name string) *authority.Party {
-	p := must(authority.CreateParty(x.folder(name), name, "Party "+name, nil))
-	card := must(register.ParsePartyCard(must(os.ReadFile(filepath.Join(x.folder(name), "authority", "card")))))
-	admission := must(x.founder().Sign(must(x.founder().DraftAdmit(card)))).Note
-	x.enter(admission)
-	must(0, p.Join(x.federation, admission))
-	x.enter(must(p.CA(must(authority.CreateCA(x.folder(name), name, nil, morning)))).Note)
-	return p
-}
-
-// addDesk makes a party's desk, "<party>.spoc".
-func (x *exchange) addDesk(p *authority.Party) {
-	addr := signed.Address(p.Name + ".spoc")
-	setup := desk.Setup{Federation: x.federation, Passphrase: passphrase}
-	setup.Address, setup.Broker = addr, "https://broker.nordic.example"
-	request := must(desk.Init(x.desk(addr), setup))
-	x.enter(must(p.Desk(request, directory)).Note)
-	cheapen(filepath.Join(x.desk(addr), "keys", "locked.age"))
-}
-
-// cheapen protects a ring anew with less work, or unlocking it would take most
-// of these tests' time.
-func cheapen(ring string) {
-	secret := must(seal.Unprotect(must(os.ReadFile(ring)), passphrase))
-	to := must(age.NewScryptRecipient(string(passphrase)))
-	to.SetWorkFactor(8)
-	var b bytes.Buffer
-	w := must(age.Encrypt(&b, to))
-	must(w.Write(secret))
-	must(0, w.Close())
-	must(0, os.WriteFile(ring, b.Bytes(), 0o600))
-}
-
-var directory = register.Directory{
-	Title: "Yhteyspiste, Kontaktpunkt", Functions: []register.Function{"spoc"},
-	Languages: []string{"fi", "sv"}, Hours: "24/7", Telephone: "+358 295 000 000",
-}
-
-// settle enters the catalogue and an agreement of all parties.
-func (x *exchange) settle() {
-	var types []envelope.TypeRef
-	var names []string
-	for _, t := range schema.Catalogue() {
-		types = append(types, envelope.TypeRef{Name: t.Name, Version: t.Version, Hash: t.Hash})
-		names = append(names, t.Name)
-	}
-	x.enter(must(x.founder().Sign(must(x.founder().DraftCatalogue(types)))).Note)
-	a := must(x.party("fi").Agreement(register.Agreement{
-		Title: "Police cooperation in the North", Parties: []string{"se"}, Types: names,
-		Purposes: []string{"INVESTIGATE_CRIME", "PREVENT_CRIME"}, Ceiling: envelope.Unclassified,
-		From: signed.At(morning.AddDate(0, -6, 0)), Until: signed.At(morning.AddDate(1, 0, 0)),
-	}))
-	x.agreement = a.Hash
-	x.enter(a.Note)
-	x.enter(must(x.party("se").Accede(a.Note)).Note)
-}
-
-// A stage is one test's exchange: its own copy of the folders, a broker that the
-// test plays, and the desks that it started.
+// A stage is one test's exchange: its own copy of the folders, a broker, and the
+// desks that it started.
 type stage struct {
 	t *testing.T
-	*exchange
-	edge  *edge
-	clock *clock
+	*gatewaytest.Running
+	clock    *gatewaytest.Clock
+	register *register.Register // as the test entered it
+	cables   map[signed.Address]*gatewaytest.Cable
+	edge     *edge // nil where the broker is the true one
 }
 
+// newStage is a stage with the true broker.
 func newStage(t *testing.T) *stage {
 	t.Helper()
-	x := *made()
-	x.dir = t.TempDir()
-	if err := os.CopyFS(x.dir, os.DirFS(made().dir)); err != nil {
-		t.Fatal(err)
+	s := still(t)
+	s.cables = map[signed.Address]*gatewaytest.Cable{}
+	for _, desk := range []signed.Address{"fi.spoc", "se.spoc"} {
+		c := must(s.Cable(desk))
+		t.Cleanup(func() { must(0, c.Close()) })
+		s.cables[desk] = c
 	}
-	s := &stage{t: t, exchange: &x, clock: &clock{t: morning}}
-	s.edge = newEdge(t, &x, s.clock)
+	must(0, s.StartBroker(broker.Config{Clock: s.clock}))
+	must(0, s.EnterAll(ctx))
 	return s
+}
+
+// still is a stage where nothing runs.
+func still(t *testing.T) *stage {
+	t.Helper()
+	x := must(made().Copy(t.TempDir()))
+	s := &stage{t: t, Running: x.Still(ctx), clock: gatewaytest.NewClock(morning)}
+	s.register = must(register.Replay(append([][]byte{x.Federation()}, x.Entries...)))
+	t.Cleanup(func() {
+		if err := s.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+func (s *stage) desk(addr signed.Address) string { return s.Desk(addr) }
+
+func (s *stage) party(name string) *authority.Party { return s.Parties[name].Party }
+
+// enter brings an entry into the register.
+func (s *stage) enter(made *authority.Made, err error) {
+	s.t.Helper()
+	must(0, err)
+	s.enterNote(made.Note)
+}
+
+func (s *stage) enterNote(note []byte) {
+	s.t.Helper()
+	if s.edge != nil {
+		s.edge.enter(note)
+		return
+	}
+	must(must(broker.NewClient(s.Exchange.Broker())).Enter(ctx, note))
+	must(s.register.Append(note))
+}
+
+// cut cuts a desk off from the broker until it is mended.
+func (s *stage) cut(addr signed.Address)  { s.cables[addr].Cut() }
+func (s *stage) mend(addr signed.Address) { s.cables[addr].Mend() }
+
+func (s *stage) conf(b desk.Broker) desk.Config {
+	return desk.Config{Broker: b, Now: s.clock.Wall, Retry: time.Millisecond}
+}
+
+// broker is what a desk speaks to; nil is the one that its settings name.
+func (s *stage) broker(addr signed.Address) desk.Broker {
+	if s.edge != nil {
+		return s.edge.as(addr)
+	}
+	return nil
 }
 
 // open opens a desk without running it.
 func (s *stage) open(addr signed.Address) *desk.Desk {
 	s.t.Helper()
-	return s.openTo(addr, s.edge.as(addr))
-}
-
-func (s *stage) openTo(addr signed.Address, b desk.Broker) *desk.Desk {
-	s.t.Helper()
-	d, err := desk.New(desk.Config{Dir: s.desk(addr), Broker: b, Now: s.clock.now, Retry: time.Millisecond})
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	return d
+	return must(s.OpenDesk(addr, s.conf(s.broker(addr))))
 }
 
 // start runs a desk until the test ends; stop ends it sooner.
 func (s *stage) start(addr signed.Address) (d *desk.Desk, stop func()) {
 	s.t.Helper()
-	return s.startTo(addr, s.edge.as(addr))
+	return s.startTo(addr, s.broker(addr))
 }
 
 // startTo is start with a broker of the test's own.
 func (s *stage) startTo(addr signed.Address, b desk.Broker) (d *desk.Desk, stop func()) {
 	s.t.Helper()
-	d = s.openTo(addr, b)
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- d.Run(ctx) }()
-	stop = sync.OnceFunc(func() {
-		cancel()
-		if err := <-done; err != nil {
+	d = must(s.StartDesk(addr, s.conf(b)))
+	return d, func() {
+		if err := s.StopDesk(d); err != nil {
 			s.t.Errorf("%s ran into: %v", addr, err)
 		}
-		if err := d.Close(); err != nil {
-			s.t.Errorf("close %s: %v", addr, err)
-		}
-	})
-	s.t.Cleanup(stop)
-	return d, stop
+	}
 }
 
 func (s *stage) unlocked(addr signed.Address) *desk.Desk {
@@ -251,23 +188,75 @@ func (s *stage) unlock(d *desk.Desk) {
 	}
 }
 
+// ready waits until a desk knows that it is in the register.
+func (s *stage) ready(d *desk.Desk) {
+	s.t.Helper()
+	await(s.t, d, "at the exchange", func() bool {
+		st, err := d.Status(context.Background())
+		return err == nil && st.Registered
+	})
+}
+
+// rings opens a desk's rings as a thief who also knows the passphrase could.
+func (s *stage) rings(addr signed.Address) (*keys.Online, *keys.Locked) {
+	s.t.Helper()
+	dir := filepath.Join(s.desk(addr), "keys")
+	return must(keys.OpenOnline(dir)), must(keys.Unlock(dir, passphrase))
+}
+
+// A thief speaks to the true broker with a desk's own keys: what a desk would
+// never say, said properly.
+type thief struct {
+	*gatewaytest.Hand
+	s      *stage
+	client *api.Client
+	audit  signed.Head // claims to know nothing of the log
+}
+
+func (s *stage) thief(addr signed.Address) *thief {
+	s.t.Helper()
+	online, locked := s.rings(addr)
+	h := &gatewaytest.Hand{Address: addr, Exchange: s.register.Exchange(),
+		Message: locked.Message, Consignment: online.Receipts, TLS: online.TLS,
+		Certificate: must(certs.DecodeCertificate(must(os.ReadFile(filepath.Join(s.desk(addr), "certificate.pem")))))}
+	f := s.register.Federation()
+	c := must(h.Client(s.URL(), must(certs.ParseCA(f.BrokerCA))))
+	s.t.Cleanup(c.Close)
+	return &thief{h, s, c, (&auditlog.Range{}).Head(f.Audit.Name)}
+}
+
+// message signs a message to a desk over bytes that nobody can open, and submits
+// it.
+func (h *thief) message(to signed.Address, typ string, edit func(*envelope.Header)) signed.ID {
+	h.s.t.Helper()
+	header := must(h.Header(h.s.register.Now(), h.audit, to, typ, h.s.clock.Wall()))
+	edit(header)
+	e := must(h.Sign(*header, []byte("not an age file")))
+	must(h.client.Submit(ctx, api.Heads{Register: h.s.register.Size()}, e.Bytes()))
+	return header.ID
+}
+
+func (h *thief) state(said envelope.Statement) {
+	h.s.t.Helper()
+	note := must(h.State(said, h.audit, h.s.register.Head(), h.s.clock.Wall()))
+	must(h.client.State(ctx, api.Heads{Register: h.s.register.Size()}, note))
+}
+
+// inbox is what the broker gives to who reads from the beginning.
+func (h *thief) inbox() *api.InboxAnswer {
+	h.s.t.Helper()
+	return must(h.client.Inbox(ctx, api.Heads{Register: h.s.register.Size()}, api.Page{Limit: api.MaxLimit}))
+}
+
 // patience bounds every wait; a test that needs it has failed.
 const patience = 30 * time.Second
 
 // await looks at each change of the desk until look is true.
 func await(t *testing.T, d *desk.Desk, what string, look func() bool) {
 	t.Helper()
-	late := time.After(patience)
-	for {
-		changed := d.Changed()
-		if look() {
-			return
-		}
-		select {
-		case <-changed:
-		case <-late:
-			t.Fatalf("%s: never %s", d.Address(), what)
-		}
+	err := gatewaytest.Await(ctx, d, patience, func() (bool, error) { return look(), nil })
+	if err != nil {
+		t.Fatalf("%s: never %s", d.Address(), what)
 	}
 }
 

@@ -89,7 +89,7 @@ func (d *Desk) became(next *lesson, h *envelope.Header, message signed.Hash, f *
 	if len(f.Note) == 0 && f.Event != envelope.Expired && !own {
 		return store.Fact{}, fmt.Errorf("%s of message %s: %w", f.Event, message, errNoNote)
 	}
-	r, err := d.proven(next, f.Proof, auditlog.Kind(f.Event))
+	r, err := d.proven(next, f.Proof, envelope.Event(f.Event))
 	if err != nil {
 		return store.Fact{}, err
 	}

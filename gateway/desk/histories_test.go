@@ -14,7 +14,7 @@ import (
 // fork is the same exchange at a second edge, under the same keys, whose log
 // begins otherwise.
 func (s *stage) fork() *stage {
-	fork := newEdge(s.t, s.exchange, s.clock)
+	fork := s.newEdge()
 	fork.set(func() {
 		for range 9 {
 			fork.record(auditlog.Record{Kind: auditlog.Refusals, Caller: "fi.spoc", Count: 1}, 1)
@@ -35,7 +35,7 @@ func (s *stage) carry(other *stage, id signed.ID) {
 // Sweden and Finland are shown two histories. What Sweden had verified when it
 // wrote is no prefix of what Finland sees.
 func TestHistoryOfTheSender(t *testing.T) {
-	s := newStage(t)
+	s := newLie(t)
 	fork := s.fork()
 	se := s.unlocked("se.spoc")
 	s.ready(se)
@@ -55,7 +55,7 @@ func TestHistoryOfTheSender(t *testing.T) {
 // Sweden wrote before it knew an entry, so nothing in its message tells; the
 // answer does.
 func TestHistoryOfTheRecipient(t *testing.T) {
-	s := newStage(t)
+	s := newLie(t)
 	fork := s.fork()
 	se := s.unlocked("se.spoc")
 	s.ready(se)

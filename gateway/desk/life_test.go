@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -64,7 +66,7 @@ func TestBrokerAway(t *testing.T) {
 	se, stop := s.start("se.spoc")
 	s.unlock(se)
 	s.ready(se)
-	s.edge.set(func() { s.edge.down = true })
+	s.cut("se.spoc")
 	draft := request(t)
 	draft.Name = "case 4711"
 	id := send(t, se, draft)
@@ -78,7 +80,7 @@ func TestBrokerAway(t *testing.T) {
 		t.Errorf("another message under the same name: %v", err)
 	}
 	stop()
-	s.edge.set(func() { s.edge.down = false })
+	s.mend("se.spoc")
 	se, _ = s.start("se.spoc")
 	awaitOut(t, se, id, "accepted")
 	if !se.Locked() {
@@ -86,28 +88,39 @@ func TestBrokerAway(t *testing.T) {
 	}
 }
 
+// lossy is a broker whose first two answers to a submission are lost.
+type lossy struct {
+	desk.Broker
+	asked *atomic.Int64
+}
+
+func (b lossy) Submit(ctx context.Context, h api.Heads, e []byte) (*api.SubmitAnswer, error) {
+	a, err := b.Broker.Submit(ctx, h, e)
+	if b.asked.Add(1) <= 2 {
+		return nil, errors.Join(err, api.ErrUnreachable)
+	}
+	return a, err
+}
+
 // The answer to a submission is lost: the message was accepted, and the desk,
 // asking again with the same bytes, gets its first acceptance.
 func TestLostAnswer(t *testing.T) {
 	s := newStage(t)
-	se := s.unlocked("se.spoc")
+	lost := lossy{must(desk.Dial(s.desk("se.spoc"))), &atomic.Int64{}}
+	se, _ := s.startTo("se.spoc", lost)
+	s.unlock(se)
 	s.ready(se)
-	lost := 0
-	s.edge.set(func() {
-		s.edge.lie = func(_ signed.Address, answer any) {
-			if a, ok := answer.(*api.SubmitAnswer); ok && lost < 2 {
-				lost++
-				a.Catchup.Audit.Checkpoint = "cut off"
-			}
-		}
-	})
 	id := send(t, se, request(t))
 	awaitOut(t, se, id, "accepted")
-	s.edge.set(func() {
-		if len(s.edge.messages) != 1 {
-			t.Errorf("the edge accepted %d messages", len(s.edge.messages))
-		}
-	})
+	if n := lost.asked.Load(); n != 3 {
+		t.Errorf("the desk submitted %d times", n)
+	}
+	if n := len(s.thief("fi.spoc").inbox().Items); n != 1 {
+		t.Errorf("the broker accepted %d messages", n)
+	}
+	if v := must(se.Verify(ctx, id)); v.Proven != 1 || len(v.Faults) != 0 {
+		t.Errorf("the desk proves %+v", v)
+	}
 }
 
 // Finland's desk lost its disk after it had consigned a message, and the broker
@@ -124,19 +137,7 @@ func TestLostDisk(t *testing.T) {
 	for _, f := range must(filepath.Glob(filepath.Join(s.desk("fi.spoc"), "desk.db*"))) {
 		must(0, os.Remove(f))
 	}
-	s.edge.set(func() {
-		s.edge.lie = func(caller signed.Address, answer any) {
-			a, ok := answer.(*api.InboxAnswer)
-			if !ok || caller != "fi.spoc" || len(a.Items) == 0 {
-				return
-			}
-			if len(s.edge.wanted) == 0 {
-				a.Again, a.Items, a.Next = []signed.Hash{s.edge.messages[0].TextHash()}, nil, 0
-			} else {
-				a.Items[0].Consigned.Note = nil // nobody had need of it any more
-			}
-		}
-	})
+	s.letsGo("fi.spoc", outState(t, se, id).Message)
 	fi = s.unlocked("fi.spoc")
 	awaitIn(t, fi, id, "handed-over")
 	awaitOut(t, se, id, "handed-over")
@@ -147,18 +148,34 @@ func TestLostDisk(t *testing.T) {
 	}
 }
 
+// letsGo waits until the broker has let go of a message that its recipient
+// consigned. It does that in its own time and gives no sign.
+func (s *stage) letsGo(to signed.Address, message signed.Hash) {
+	s.t.Helper()
+	h := s.thief(to)
+	look, late := time.NewTicker(10*time.Millisecond), time.After(patience)
+	defer look.Stop()
+	for !slices.Contains(h.inbox().Again, message) {
+		select {
+		case <-look.C:
+		case <-late:
+			s.t.Fatal("the broker never let go of the message")
+		}
+	}
+}
+
 // The recipient changes its opening key while a message is under way: the desk
 // seals anew under the same id. Both texts may have reached the broker.
 func TestSealedAnew(t *testing.T) {
 	s := newStage(t)
 	se := s.unlocked("se.spoc")
 	s.ready(se)
-	s.edge.set(func() { s.edge.down = true })
+	s.cut("se.spoc")
 	id := send(t, se, request(t))
 	first := outState(t, se, id).Message
 	card := must(desk.Rotate(s.desk("fi.spoc"), passphrase))
-	s.edge.enter(must(s.party("fi").Desk(card, directory)).Note)
-	s.edge.set(func() { s.edge.down = false })
+	s.enter(s.party("fi").Desk(card, directory))
+	s.mend("se.spoc")
 	fi := s.unlocked("fi.spoc")
 	awaitOut(t, se, id, "handed-over")
 	if outState(t, se, id).Message == first {
@@ -180,7 +197,7 @@ func TestLacksKey(t *testing.T) {
 	}
 	must(0, os.WriteFile(ring, must(os.ReadFile(old)), 0o600))
 	card := must(desk.Rotate(s.desk("fi.spoc"), passphrase))
-	s.edge.enter(must(s.party("fi").Desk(card, directory)).Note)
+	s.enter(s.party("fi").Desk(card, directory))
 	must(0, os.Rename(old, ring)) // restored from before the rotation
 	se, fi := s.unlocked("se.spoc"), s.unlocked("fi.spoc")
 	s.ready(se)
@@ -236,10 +253,10 @@ func TestDamaged(t *testing.T) {
 	must(db.Exec(`DELETE FROM facts`))
 	must(0, db.Close())
 	s.damage("se.spoc", "outbox", "sealed")
-	s.edge.set(func() { s.edge.down = true })
+	s.cut("se.spoc")
 	se = s.unlocked("se.spoc")
 	next := send(t, se, request(t))
-	s.edge.set(func() { s.edge.down = false })
+	s.mend("se.spoc")
 	awaitOut(t, se, next, "handed-over")
 	if o := outState(t, se, bent); o.State != "consigned" || !strings.Contains(o.Waits, "can't read") {
 		t.Errorf("the damaged one is %s: %s", o.State, o.Waits)
@@ -259,20 +276,21 @@ func TestWithdraw(t *testing.T) {
 	}
 	awaitOut(t, se, id, "withdrawn")
 
-	s.edge.set(func() { s.edge.down = true })
+	s.cut("se.spoc")
 	never := send(t, se, request(t))
 	if o := must(se.Withdraw(ctx, never)); !o.Withdrawing {
 		t.Error("the withdrawal isn't shown")
 	}
-	s.edge.set(func() { s.edge.down = false })
+	s.mend("se.spoc")
 	awaitOut(t, se, never, "withdrawn")
 
 	late := send(t, se, request(t))
 	awaitOut(t, se, late, "accepted")
-	s.edge.set(func() { s.edge.down = true })
+	s.cut("se.spoc")
 	must(se.Withdraw(ctx, late))
-	m := s.edge.byID("se.spoc", late)
-	s.edge.set(func() { s.edge.down = false; must(s.edge.stated("fi.spoc", api.Heads{}, s.consignment(m.TextHash()))) })
+	fi, _ := s.start("fi.spoc")
+	awaitIn(t, fi, late, "consigned")
+	s.mend("se.spoc")
 	awaitOut(t, se, late, "consigned")
 	await(t, se, "out of its doubt", func() bool { return !outState(t, se, late).Withdrawing })
 	if _, err := se.Withdraw(ctx, late); problem.CodeOf(err) != problem.AlreadyConsigned {
@@ -294,21 +312,21 @@ func TestClockPauses(t *testing.T) {
 	awaitIn(t, fi, id, "handed-over")
 	deadline := func() *desk.Deadline { return must(fi.Inbox(ctx, desk.Query{ID: id}))[0].Deadline }
 
-	s.clock.move(time.Hour)
+	s.clock.Move(time.Hour)
 	asked := must(fi.Answer(ctx, id, desk.Draft{Type: "CLARIFY", Body: body(t, "02-clarify.json")})).Messages[0].ID
 	awaitOut(t, fi, asked, "handed-over")
-	s.clock.move(10 * time.Hour)
+	s.clock.Move(10 * time.Hour)
 	if at := deadline(); !at.Paused || at.Overdue {
 		t.Errorf("while a question is out the clock stands at %+v", at)
 	}
 	told := must(se.Answer(ctx, asked, desk.Draft{Type: "CLARIFICATION", Body: body(t, "03-clarification.json")})).Messages[0].ID
 	awaitOut(t, se, told, "handed-over")
 	awaitIn(t, fi, told, "handed-over")
-	s.clock.move(6*time.Hour + 59*time.Minute)
+	s.clock.Move(6*time.Hour + 59*time.Minute)
 	if at := deadline(); at.Paused || at.Overdue {
 		t.Errorf("within 8 hours of running time the clock stands at %+v", at)
 	}
-	s.clock.move(2 * time.Minute)
+	s.clock.Move(2 * time.Minute)
 	if at := deadline(); !at.Overdue {
 		t.Errorf("after 8 hours the clock stands at %+v", at)
 	}
@@ -400,13 +418,14 @@ func TestSeveralRecipients(t *testing.T) {
 // Of an erased message nothing is left that could be opened; its proofs stand.
 func TestErase(t *testing.T) {
 	s := newStage(t)
-	se, fi := s.unlocked("se.spoc"), s.unlocked("fi.spoc")
+	se := s.unlocked("se.spoc")
 	s.ready(se)
 	id := send(t, se, request(t))
+	awaitOut(t, se, id, "accepted")
+	sealed := must(envelope.Parse(s.thief("fi.spoc").inbox().Items[0].Envelope)).Sealed[512:576]
+	fi := s.unlocked("fi.spoc")
 	awaitOut(t, se, id, "handed-over")
 	awaitIn(t, fi, id, "handed-over")
-	var sealed []byte
-	s.edge.set(func() { sealed = s.edge.byID("se.spoc", id).Sealed[512:576] })
 	if !s.onDisk("fi.spoc", sealed) {
 		t.Error("the sealed part is not where it is looked for")
 	}
@@ -483,18 +502,21 @@ func TestSocket(t *testing.T) {
 	if info, err := os.Stat(filepath.Join(s.desk("se.spoc"), "socket")); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the socket: %v, %v", info, err)
 	}
-	if _, err := desk.New(desk.Config{Dir: s.desk("se.spoc"), Broker: s.edge.as("se.spoc")}); err == nil {
+	if _, err := desk.New(desk.Config{Dir: s.desk("se.spoc")}); err == nil {
 		t.Error("two processes serve one desk")
 	}
 }
 
-// childOf names the folder that the child of TestKilled serves.
-const childOf = "SAMBAND_TEST_DESK"
+// childOf names the folder that the child of TestKilled serves, childAt its time.
+const (
+	childOf = "SAMBAND_TEST_DESK"
+	childAt = "SAMBAND_TEST_NOW"
+)
 
 // serveChild serves a desk, unlocked and cut off, until it is killed.
 func serveChild(dir string) {
-	now := func() time.Time { return morning }
-	d := must(desk.New(desk.Config{Dir: dir, Broker: silence{}, Now: now}))
+	at := must(time.Parse(time.RFC3339, os.Getenv(childAt)))
+	d := must(desk.New(desk.Config{Dir: dir, Broker: silence{}, Now: func() time.Time { return at }}))
 	must(0, d.Unlock(ctx, passphrase))
 	must(0, d.Run(ctx))
 }
@@ -523,7 +545,7 @@ func TestKilled(t *testing.T) {
 	s.ready(se) // it has the register
 	stop()
 	child := exec.Command(os.Args[0])
-	child.Env = append(os.Environ(), childOf+"="+s.desk("se.spoc"))
+	child.Env = append(os.Environ(), childOf+"="+s.desk("se.spoc"), childAt+"="+morning.Format(time.RFC3339))
 	must(0, child.Start())
 	c := desk.NewClient(s.desk("se.spoc"))
 	late := time.Now().Add(patience)

@@ -192,7 +192,7 @@ func (d *Desk) verifyFact(l *logs, f store.Fact) error {
 		return err
 	}
 	next := &lesson{logs: &logs{register: l.register, audit: head}}
-	switch auditlog.Kind(f.Event) {
+	switch envelope.Event(f.Event) {
 	case envelope.Accepted:
 		r, err := d.accepted(next, e, string(f.Proof))
 		if err != nil {

@@ -79,7 +79,7 @@ var strangers = []stranger{
 	}},
 	{"of a party that is revoked", func(s *scene) *tls.Certificate {
 		dk := s.callers["dk.spoc"]
-		text := got(s.founders[0].DraftRevoke("dk", signed.Time{}))(s)
+		text := got(s.Founders[0].DraftRevoke("dk", signed.Time{}))(s)
 		got(s.root(text, nil))(s)
 		s.follow()
 		pair := certs.Pair(dk.Certificate, dk.TLS)

@@ -30,7 +30,7 @@ func TestDesks(t *testing.T) {
 	s := perform(t, p, broker.Config{Clock: dial, Log: log})
 	holds := map[signed.Address]*hold{"se.spoc": newHold(), "fi.spoc": newHold()}
 	for address, h := range holds {
-		err := s.startDesk(address, desk.Config{Now: dial.Wall, Log: log}, func(_ signed.Address, c *api.Client) desk.Broker {
+		err := s.startUnlocked(address, desk.Config{Now: dial.Wall, Log: log}, func(_ signed.Address, c *api.Client) desk.Broker {
 			return held{c, h}
 		})
 		if err != nil {

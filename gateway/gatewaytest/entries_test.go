@@ -86,8 +86,8 @@ var entryRefusals = []entryRefusal{
 	}},
 	{problem.NotEntitled, "by fewer founders than the root asks for", func(s *scene) []byte {
 		l := register.Link{Exchange: s.register.Exchange(), Previous: known(s.register.Previous("fi/root")), Signers: []string{"fi/root"}}
-		note := got(s.founders[0].Sign((&register.Catalogue{Link: l, Types: Types()[:1]}).Text()))(s).Note
-		if err := s.founders[0].Follow(s.register); err != nil { // it was never entered
+		note := got(s.Founders[0].Sign((&register.Catalogue{Link: l, Types: Types()[:1]}).Text()))(s).Note
+		if err := s.Founders[0].Follow(s.register); err != nil { // it was never entered
 			s.Fatal(err)
 		}
 		return note
@@ -95,7 +95,7 @@ var entryRefusals = []entryRefusal{
 	{problem.KeyRevoked, "by a party that is revoked", func(s *scene) []byte {
 		p := s.admitted("lt")
 		note := s.signedBy(p, agreement(s.link("lt"), "fi", "lt").Text())
-		text := got(s.founders[0].DraftRevoke("lt", signed.Time{}))(s)
+		text := got(s.Founders[0].DraftRevoke("lt", signed.Time{}))(s)
 		got(s.root(text, nil))(s)
 		s.follow()
 		return note
@@ -104,8 +104,8 @@ var entryRefusals = []entryRefusal{
 		return got(signed.Sign(agreement(s.link("ee"), "ee", "fi").Text(), s.estonia()[:1]...))(s).Bytes()
 	}},
 	{problem.SignatureMissing, "one founder of two", func(s *scene) []byte {
-		text := got(s.founders[0].DraftCatalogue(Types()[:1]))(s)
-		return got(s.founders[0].Sign(text))(s).Note
+		text := got(s.Founders[0].DraftCatalogue(Types()[:1]))(s)
+		return got(s.Founders[0].Sign(text))(s).Note
 	}},
 	{problem.SignatureExtra, "one too many", func(s *scene) []byte {
 		return got(signed.Sign(agreement(s.link("ee"), "ee", "fi").Text(), append(s.estonia(), s.callers["fi.spoc"].Message[0])...))(s).Bytes()
@@ -160,7 +160,7 @@ func (s *scene) admitted(name string) []*signed.PrivateKey {
 	s.Helper()
 	keys := got(signed.GenerateKeys(name, signed.UseEntry))(s)
 	card := &register.PartyCard{Name: name, Title: "Politsei", Keys: signed.PublicKeys(keys)}
-	got(s.root(s.founders[0].DraftAdmit(card)))(s)
+	got(s.root(s.Founders[0].DraftAdmit(card)))(s)
 	s.follow()
 	return keys
 }

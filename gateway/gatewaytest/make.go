@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"samband/certs"
@@ -23,16 +24,16 @@ import (
 //	parties/<party>/       founder, authority and CA of each party
 //	desks/<address>/       each desk's
 type Exchange struct {
-	Dir     string
-	Plan    Plan
-	Listen  string // where desks reach the broker
-	Metrics string // where an operator does
-	Parties map[string]*Authority
-	Hands   map[signed.Address]*Hand
-	Entries [][]byte // of the register, after the federation file, in order
+	Dir      string
+	Plan     Plan
+	Listen   string // where desks reach the broker
+	Metrics  string // where an operator does
+	Parties  map[string]*Authority
+	Founders []*authority.Founder
+	Hands    map[signed.Address]*Hand
+	Entries  [][]byte // of the register, after the federation file, in order
 
 	federation []byte
-	founders   []*authority.Founder
 }
 
 // An Authority is a party at work: its entries and its certificates.
@@ -98,13 +99,13 @@ func (x *Exchange) found() error {
 		if err != nil {
 			return err
 		}
-		x.founders, cards = append(x.founders, f), append(cards, c)
+		x.Founders, cards = append(x.Founders, f), append(cards, c)
 	}
 	text, err := authority.DraftFederation(x.Plan.Name, x.Plan.Threshold, cards, b)
 	if err != nil {
 		return err
 	}
-	if x.federation, err = x.sign(text, x.founders); err != nil {
+	if x.federation, err = x.sign(text, x.Founders); err != nil {
 		return err
 	}
 	if err := os.WriteFile(x.FederationFile(), x.federation, 0o644); err != nil {
@@ -124,7 +125,7 @@ func (x *Exchange) sign(text string, signers []*authority.Founder) ([]byte, erro
 	if err != nil {
 		return nil, err
 	}
-	for _, f := range x.founders {
+	for _, f := range x.Founders {
 		if _, err := f.Keep(draft.Note); err != nil {
 			return nil, err
 		}
@@ -137,7 +138,7 @@ func (x *Exchange) root(text string, err error) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	note, err := x.sign(text, x.founders[:x.Plan.Threshold])
+	note, err := x.sign(text, x.Founders[:x.Plan.Threshold])
 	if err != nil {
 		return nil, err
 	}
@@ -163,7 +164,7 @@ func (x *Exchange) admit() error {
 		if err != nil {
 			return err
 		}
-		admission, err := x.root(x.founders[0].DraftAdmit(card))
+		admission, err := x.root(x.Founders[0].DraftAdmit(card))
 		if err != nil {
 			return err
 		}
@@ -183,7 +184,7 @@ func (x *Exchange) admit() error {
 }
 
 func (x *Exchange) catalogue() error {
-	_, err := x.root(x.founders[0].DraftCatalogue(Types()))
+	_, err := x.root(x.Founders[0].DraftCatalogue(Types()))
 	return err
 }
 
@@ -219,6 +220,9 @@ func (x *Exchange) desk(a *Authority, d Desk) error {
 		Passphrase: []byte(Passphrase),
 	})
 	if err != nil {
+		return err
+	}
+	if err := lighten(x.Desk(d.Address)); err != nil {
 		return err
 	}
 	if err := x.enter(a.Party.Desk(request, d.Directory)); err != nil {
@@ -287,4 +291,22 @@ func readCard[C any](path string, parse func([]byte) (C, error)) (C, error) {
 		return none, err
 	}
 	return parse(b)
+}
+
+// LogKeys reads the keys of the audit log and the register out of the broker's
+// folder, as who lies in the broker's name must have done.
+func (x *Exchange) LogKeys() (audit, registry *signed.PrivateKey, err error) {
+	read := func(file string) *signed.PrivateKey {
+		var b []byte
+		if err == nil {
+			b, err = os.ReadFile(filepath.Join(x.Broker(), "keys", file))
+		}
+		var key *signed.PrivateKey
+		if err == nil {
+			key, err = signed.DecodePrivateKey(strings.TrimSpace(string(b)))
+		}
+		return key
+	}
+	audit, registry = read("audit.key"), read("register.key")
+	return audit, registry, err
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"samband/gateway/api"
@@ -13,7 +12,8 @@ import (
 	"samband/gateway/signed"
 )
 
-// A Running exchange has its broker and its desks in this process.
+// A Running exchange has its broker and its desks in this process. Each is
+// started and stopped by itself; one goroutine does that.
 type Running struct {
 	*Exchange
 	Broker *broker.Broker
@@ -21,9 +21,7 @@ type Running struct {
 
 	ctx    context.Context
 	cancel context.CancelFunc
-	all    sync.WaitGroup
-	mu     sync.Mutex
-	errs   []error
+	runs   map[any]*run // of the broker or a desk
 }
 
 // A Tap may put itself between a desk and its client; nil leaves it alone.
@@ -32,12 +30,15 @@ type Tap func(desk signed.Address, c *api.Client) desk.Broker
 // Start runs the broker, enters the register's entries, and runs every desk,
 // unlocked.
 func (x *Exchange) Start(ctx context.Context, tap Tap) (*Running, error) {
-	r := x.still(ctx)
-	err := r.startBroker(broker.Config{})
+	r := x.Still(ctx)
+	err := r.StartBroker(broker.Config{})
+	if err == nil {
+		err = x.EnterAll(r.ctx)
+	}
 	for _, p := range x.Plan.Parties {
 		for _, d := range p.Desks {
 			if err == nil && !d.ByHand {
-				err = r.startDesk(d.Address, desk.Config{}, tap)
+				err = r.startUnlocked(d.Address, desk.Config{}, tap)
 			}
 		}
 	}
@@ -47,22 +48,27 @@ func (x *Exchange) Start(ctx context.Context, tap Tap) (*Running, error) {
 	return r, nil
 }
 
-// still is the exchange before anything of it runs.
-func (x *Exchange) still(ctx context.Context) *Running {
-	r := &Running{Exchange: x, Desks: map[signed.Address]*desk.Desk{}}
+// Still is the exchange before anything of it runs. What is started runs until
+// ctx ends.
+func (x *Exchange) Still(ctx context.Context) *Running {
+	r := &Running{Exchange: x, Desks: map[signed.Address]*desk.Desk{}, runs: map[any]*run{}}
 	r.ctx, r.cancel = context.WithCancel(ctx)
 	return r
 }
 
-// startBroker runs the broker and enters the exchange's entries.
-func (r *Running) startBroker(conf broker.Config) (err error) {
+// StartBroker runs the broker on its folder. At its first start it knows the
+// federation file alone, and wants the rest of EnterAll.
+func (r *Running) StartBroker(conf broker.Config) (err error) {
 	conf.Dir = r.Exchange.Broker()
 	if r.Broker, err = broker.New(conf); err != nil {
 		return err
 	}
-	r.goRun(r.Broker.Run, r.Broker.Close)
-	return r.EnterAll(r.ctx)
+	r.goRun(r.Broker, r.Broker.Run, r.Broker.Close)
+	return nil
 }
+
+// StopBroker ends the broker, as a shutdown of its machine does.
+func (r *Running) StopBroker() error { return r.end(r.Broker) }
 
 // EnterAll brings the exchange's entries into the broker that runs.
 func (x *Exchange) EnterAll(ctx context.Context) error {
@@ -78,22 +84,47 @@ func (x *Exchange) EnterAll(ctx context.Context) error {
 	return nil
 }
 
-// startDesk runs a desk, unlocked.
-func (r *Running) startDesk(address signed.Address, conf desk.Config, tap Tap) error {
-	conf.Dir, conf.Retry = r.Desk(address), 50*time.Millisecond
+// OpenDesk opens a desk on its folder, and starts none of its work.
+func (x *Exchange) OpenDesk(address signed.Address, conf desk.Config) (*desk.Desk, error) {
+	conf.Dir = x.Desk(address)
+	if conf.Retry == 0 {
+		conf.Retry = 50 * time.Millisecond
+	}
+	return desk.New(conf)
+}
+
+// StartDesk runs a desk, locked.
+func (r *Running) StartDesk(address signed.Address, conf desk.Config) (*desk.Desk, error) {
+	d, err := r.OpenDesk(address, conf)
+	if err != nil {
+		return nil, err
+	}
+	r.RunDesk(d)
+	return d, nil
+}
+
+// RunDesk runs a desk that was opened.
+func (r *Running) RunDesk(d *desk.Desk) {
+	r.Desks[d.Address()] = d
+	r.goRun(d, d.Run, d.Close)
+}
+
+// StopDesk ends a desk, as a shutdown of its machine does.
+func (r *Running) StopDesk(d *desk.Desk) error { return r.end(d) }
+
+// startUnlocked runs a desk, unlocked, and waits until it knows the register.
+func (r *Running) startUnlocked(address signed.Address, conf desk.Config, tap Tap) error {
 	if tap != nil {
-		client, err := desk.Dial(conf.Dir)
+		client, err := desk.Dial(r.Desk(address))
 		if err != nil {
 			return err
 		}
 		conf.Broker = tap(address, client)
 	}
-	d, err := desk.New(conf)
+	d, err := r.StartDesk(address, conf)
 	if err != nil {
 		return err
 	}
-	r.Desks[address] = d
-	r.goRun(d.Run, d.Close)
 	if err := d.Unlock(r.ctx, []byte(Passphrase)); err != nil {
 		return err
 	}
@@ -109,21 +140,39 @@ func (r *Running) CaughtUp(address signed.Address) error {
 	})
 }
 
-// goRun runs a process of the exchange until Stop.
-func (r *Running) goRun(run func(context.Context) error, close func() error) {
-	r.all.Go(func() {
-		err := errors.Join(run(r.ctx), close())
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		r.errs = append(r.errs, err)
-	})
+// A run is of the broker or a desk.
+type run struct {
+	cancel context.CancelFunc
+	ended  chan error
+}
+
+func (r *Running) goRun(what any, work func(context.Context) error, close func() error) {
+	ctx, cancel := context.WithCancel(r.ctx)
+	it := &run{cancel, make(chan error, 1)}
+	r.runs[what] = it
+	go func() { it.ended <- errors.Join(work(ctx), close()) }()
+}
+
+// end ends what runs, and tells what went wrong in it. What has ended before is
+// left alone.
+func (r *Running) end(what any) error {
+	it, runs := r.runs[what]
+	if !runs {
+		return nil
+	}
+	delete(r.runs, what)
+	it.cancel()
+	return <-it.ended
 }
 
 // Stop ends all of it, and reports what went wrong in any of them.
 func (r *Running) Stop() error {
 	r.cancel()
-	r.all.Wait()
-	return errors.Join(r.errs...)
+	var errs []error
+	for what := range r.runs {
+		errs = append(errs, r.end(what))
+	}
+	return errors.Join(errs...)
 }
 
 // Await waits until done is true of a desk, looking again at each change.

@@ -43,8 +43,11 @@ func perform(t *testing.T, plan Plan, conf broker.Config) *scene {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &scene{T: t, whole: t, Running: x.still(t.Context()), callers: map[signed.Address]*caller{}, accepts: map[signed.Hash]bool{}}
-	if err := s.startBroker(conf); err != nil {
+	s := &scene{T: t, whole: t, Running: x.Still(t.Context()), callers: map[signed.Address]*caller{}, accepts: map[signed.Hash]bool{}}
+	if err := s.StartBroker(conf); err != nil {
+		t.Fatal(errors.Join(err, s.Stop()))
+	}
+	if err := x.EnterAll(t.Context()); err != nil {
 		t.Fatal(errors.Join(err, s.Stop()))
 	}
 	t.Cleanup(func() {

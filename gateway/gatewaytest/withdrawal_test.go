@@ -88,7 +88,7 @@ func (s *scene) stands(to *caller, r *api.Refusal, e *envelope.Envelope, event e
 		s.Fatalf("%s is shown %+v", to.Address, r.End)
 	}
 	record := to.proven(r.End.Proof)
-	if envelope.Event(record.Kind) != event || record.Message != e.TextHash() || record.Statement != signed.HashOf(note) {
+	if record.Kind != event || record.Message != e.TextHash() || record.Statement != signed.HashOf(note) {
 		s.Errorf("%s is shown the proof of %+v", to.Address, record)
 	}
 }

@@ -31,6 +31,7 @@ type sent struct {
 	expires          signed.Time
 	gone             bool
 	consigned, ended bool
+	consignedIn      uint64 // the group
 }
 
 // A history is a plausible past, made of choices: each byte decides one thing.
@@ -165,7 +166,7 @@ func (h *history) state(r auditlog.Record) {
 
 func (h *history) consign() {
 	if m := h.pick(func(m *sent) bool { return !m.consigned && !m.ended }); m != nil {
-		m.consigned = true
+		m.consigned, m.consignedIn = true, h.last().Seq
 		h.state(auditlog.Record{Kind: envelope.Consigned, Message: m.hash, By: m.to})
 	}
 }
@@ -237,8 +238,10 @@ func (h *history) of(hash signed.Hash) *sent {
 	return nil
 }
 
+// restore lets lost bytes come again. Those of a consigned message are asked for
+// first, by what the index says, so never in the group of its consignment.
 func (h *history) restore() {
-	m := h.pick(func(m *sent) bool { return m.gone && !m.ended })
+	m := h.pick(func(m *sent) bool { return m.gone && !m.ended && m.consignedIn != h.last().Seq })
 	if m == nil {
 		return
 	}
