@@ -2,7 +2,11 @@ package desk
 
 import (
 	"context"
+	"slices"
 	"sync"
+
+	"samband/gateway/desk/internal/store"
+	"samband/gateway/signed"
 )
 
 // changing is a value that many read and few replace, with readers let in while
@@ -50,6 +54,73 @@ func (c *changes) look() (n int64, next <-chan struct{}) {
 		c.next = make(chan struct{})
 	}
 	return c.n, c.next
+}
+
+// ends are those who wait for the end of one message that this desk sent. Each
+// hears of that message alone: one look at the database for each caller and
+// change would cost callers times messages.
+type ends struct {
+	mu      sync.Mutex
+	waiting map[signed.ID][]chan struct{}
+}
+
+// watch returns a channel that is closed once the message has ended, from now on.
+func (e *ends) watch(id signed.ID) (ended <-chan struct{}, cancel func()) {
+	c := make(chan struct{})
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.waiting == nil {
+		e.waiting = map[signed.ID][]chan struct{}{}
+	}
+	e.waiting[id] = append(e.waiting[id], c)
+	return c, func() {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		left := slices.DeleteFunc(e.waiting[id], func(other chan struct{}) bool { return other == c })
+		if e.waiting[id] = left; len(left) == 0 {
+			delete(e.waiting, id)
+		}
+	}
+}
+
+// moved hears of each new state of a sent message.
+func (e *ends) moved(id signed.ID, state store.State) {
+	if !state.Ended() {
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, c := range e.waiting[id] {
+		close(c)
+	}
+	delete(e.waiting, id)
+}
+
+// Ended returns a message that this desk sent as soon as it has ended, or as it
+// stands when ctx ends. It waits for that message alone.
+func (d *Desk) Ended(ctx context.Context, id signed.ID) (*OutboxItem, error) {
+	ended, cancel := d.ends.watch(id)
+	defer cancel()
+	var state store.State
+	err := d.store.View(func(tx *store.Tx) error {
+		o, err := tx.Outbox(id)
+		state = o.State
+		return unknown(err, id)
+	})
+	if err != nil {
+		return nil, err
+	}
+	if !state.Ended() {
+		select {
+		case <-ended:
+		case <-ctx.Done():
+		}
+	}
+	items, err := d.Outbox(context.WithoutCancel(ctx), Query{ID: id})
+	if err != nil {
+		return nil, err
+	}
+	return &items[0], nil
 }
 
 func (d *Desk) touch() { d.changes.touch() }

@@ -11,6 +11,7 @@ import (
 	"net/http"
 
 	"samband/gateway/api"
+	"samband/gateway/desk/internal/store"
 	"samband/gateway/problem"
 	"samband/gateway/signed"
 	"samband/schema"
@@ -138,6 +139,19 @@ func (c *Client) Verify(ctx context.Context, id signed.ID, from ...signed.Addres
 
 func (c *Client) Log(ctx context.Context, q Query) ([]LogEntry, error) {
 	return ask[[]LogEntry](ctx, c, "log", q)
+}
+
+// Ended asks again until ctx ends: each call to the desk is bounded.
+func (c *Client) Ended(ctx context.Context, id signed.ID) (*OutboxItem, error) {
+	for {
+		o, err := ask[*OutboxItem](ctx, c, "ended", endedCall{id, maxWait})
+		if ctx.Err() != nil {
+			return ask[*OutboxItem](context.WithoutCancel(ctx), c, "ended", endedCall{ID: id})
+		}
+		if err != nil || store.State(o.State).Ended() {
+			return o, err
+		}
+	}
 }
 
 // Wait asks again until ctx ends: each call to the desk is bounded.

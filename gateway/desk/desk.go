@@ -98,6 +98,7 @@ type Desk struct {
 	workers   workers
 
 	changes changes
+	ends    ends
 }
 
 // New opens a desk's folder. One process at a time holds it.
@@ -135,7 +136,7 @@ func (d *Desk) open() (err error) {
 	if d.online, err = keys.OpenOnline(d.dir.keys()); err != nil {
 		return err
 	}
-	if d.store, err = store.Open(d.dir.database()); err != nil {
+	if d.store, err = store.Open(d.dir.database(), d.ends.moved); err != nil {
 		return err
 	}
 	l, err := loadLogs(d.store, federation)
@@ -205,6 +206,7 @@ func (d *Desk) Run(ctx context.Context) error {
 	}
 	serving := []func(context.Context) error{
 		func(ctx context.Context) error { return serveSocket(ctx, socket, d) },
+		d.untilWriteFails,
 	}
 	if d.settings.Metrics != "" {
 		ln, err := net.Listen("tcp", d.settings.Metrics)
@@ -233,6 +235,17 @@ func (d *Desk) Run(ctx context.Context) error {
 		return err
 	}
 	return nil
+}
+
+// untilWriteFails ends the desk when a commit failed: nobody knows then what the
+// disk has, so whoever starts the desk again goes on from what is there.
+func (d *Desk) untilWriteFails(ctx context.Context) error {
+	select {
+	case <-d.store.Failed():
+		return d.store.Failure()
+	case <-ctx.Done():
+		return nil
+	}
 }
 
 // Close lets go of the folder. Run must have returned.

@@ -53,7 +53,7 @@ func (d *Desk) followInbox() func(context.Context) error {
 			err = onward(next, 0, answer.Next) // it may lead back, to bytes that are awaited
 		}
 		if err != nil {
-			return errors.Join(err, d.take(next, nothing))
+			return errors.Join(err, d.take(next, unsynced, nothing))
 		}
 		wait = feedWait
 		believed, err := d.takeIn(ctx, next, answer.Items)
@@ -150,7 +150,7 @@ func (d *Desk) takeIn(ctx context.Context, next *lesson, items []api.InboxItem) 
 		}
 		steps = append(steps, step)
 	}
-	err = d.take(next, func(tx *store.Tx) error {
+	err = d.take(next, synced, func(tx *store.Tx) error {
 		for _, step := range steps {
 			if err := step(tx); err != nil {
 				return err

@@ -102,10 +102,16 @@ func (d *Desk) study(ctx context.Context, l *logs, c *api.Catchup) (*lesson, err
 	return &lesson{&logs{grown, head}, l.register.Size(), []byte(c.Audit.Checkpoint), []byte(c.Register.Checkpoint)}, nil
 }
 
-// take makes a lesson and what the answer proved durable in one transaction,
-// and only then goes by it.
-func (d *Desk) take(next *lesson, facts func(*store.Tx) error) error {
-	err := d.store.Update(func(tx *store.Tx) error {
+// take writes a lesson and what the answer proved in one transaction, and only
+// then goes by it. What is synced is durable when take returns; the rest can be
+// asked for again, but for new register entries, which are always synced: a desk
+// seals and decides by them.
+func (d *Desk) take(next *lesson, wait durability, facts func(*store.Tx) error) error {
+	update := d.store.UpdateUnsynced
+	if wait == synced || next.logs.register.Size() > next.from {
+		update = d.store.Update
+	}
+	err := update(func(tx *store.Tx) error {
 		if err := next.save(tx, signed.At(d.now())); err != nil {
 			return err
 		}
@@ -121,6 +127,14 @@ func (d *Desk) take(next *lesson, facts func(*store.Tx) error) error {
 	d.touch()
 	return nil
 }
+
+// durability says whether a write waits for the disk.
+type durability bool
+
+const (
+	synced   durability = true
+	unsynced durability = false
+)
 
 func (n *lesson) save(tx *store.Tx, now signed.Time) error {
 	for i, e := range n.logs.register.Entries(n.from) {

@@ -12,7 +12,7 @@ import (
 // Every metric is there from the start with zero, in the form that Prometheus
 // asks for.
 func TestMetrics(t *testing.T) {
-	s, err := store.Open(t.TempDir() + "/desk.db")
+	s, err := store.Open(t.TempDir()+"/desk.db", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

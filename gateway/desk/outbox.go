@@ -98,7 +98,7 @@ func (d *Desk) admitted(ctx context.Context, l *logs, begin time.Time, o store.O
 		d.accuse(err, "message "+message.String(), exhibits{
 			"envelope": e.Bytes(), "acceptance": []byte(answer.Acceptance), "checkpoint": next.audit,
 		})
-		return errors.Join(err, d.take(next, nothing), d.stillQueued(o, err))
+		return errors.Join(err, d.take(next, unsynced, nothing), d.stillQueued(o, err))
 	}
 	facts := []store.Fact{factOf(message, r, nil, answer.Acceptance)}
 	if err := d.refusedBefore(facts[0]); err != nil {
@@ -114,11 +114,11 @@ func (d *Desk) admitted(ctx context.Context, l *logs, begin time.Time, o store.O
 			continue
 		}
 		if err != nil {
-			return errors.Join(err, d.take(next, func(tx *store.Tx) error { return d.advance(tx, o.ID, facts) }))
+			return errors.Join(err, d.take(next, unsynced, func(tx *store.Tx) error { return d.advance(tx, o.ID, facts) }))
 		}
 		facts = append(facts, fact)
 	}
-	return d.take(next, func(tx *store.Tx) error { return d.advance(tx, o.ID, facts) })
+	return d.take(next, unsynced, func(tx *store.Tx) error { return d.advance(tx, o.ID, facts) })
 }
 
 func nothing(*store.Tx) error { return nil }

@@ -61,7 +61,7 @@ func (d *Desk) followProgress() func(context.Context) error {
 			err = onward(next, after, answer.Next)
 		}
 		if err != nil {
-			return errors.Join(err, d.take(next, nothing))
+			return errors.Join(err, d.take(next, unsynced, nothing))
 		}
 		wait = feedWait
 		heard := d.now()
@@ -106,7 +106,7 @@ func (d *Desk) progressed(next *lesson, answer *api.ProgressAnswer, keep bool) (
 			return 0, err
 		}
 	}
-	err = d.take(next, func(tx *store.Tx) error {
+	err = d.take(next, unsynced, func(tx *store.Tx) error {
 		for _, step := range steps {
 			if err := step(tx); err != nil {
 				return err

@@ -61,9 +61,9 @@ func (d *Desk) endedBefore(ctx context.Context, l *logs, o store.OutboxItem, e *
 	}
 	fact, err := d.believe(next, &e.Header, o.Message, r.End)
 	if err != nil {
-		return errors.Join(err, d.take(next, nothing))
+		return errors.Join(err, d.take(next, unsynced, nothing))
 	}
-	return d.take(next, func(tx *store.Tx) error { return d.advance(tx, o.ID, []store.Fact{fact}) })
+	return d.take(next, unsynced, func(tx *store.Tx) error { return d.advance(tx, o.ID, []store.Fact{fact}) })
 }
 
 // earlierAttempt recognises an ID_REUSED that names an earlier text of our own:
@@ -118,13 +118,13 @@ func (d *Desk) rejected(ctx context.Context, l *logs, o store.OutboxItem, e *env
 	}
 	if err != nil {
 		d.accuse(err, "message "+o.Message.String(), exhibits{"refusal": []byte(r.Proof), "checkpoint": next.audit})
-		return errors.Join(err, d.take(next, nothing), d.stillQueued(o, err))
+		return errors.Join(err, d.take(next, unsynced, nothing), d.stillQueued(o, err))
 	}
 	if err := d.timely(string(record.Kind), record.Time); err != nil {
-		return errors.Join(err, d.take(next, nothing), d.waits(o, err.Error()))
+		return errors.Join(err, d.take(next, unsynced, nothing), d.waits(o, err.Error()))
 	}
 	fact := factOf(o.Message, record, nil, r.Proof)
-	return d.take(next, func(tx *store.Tx) error {
+	return d.take(next, synced, func(tx *store.Tx) error {
 		if err := tx.PutFact(fact); err != nil {
 			return err
 		}
@@ -278,7 +278,7 @@ func (d *Desk) refresh(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return d.take(next, nothing)
+	return d.take(next, unsynced, nothing)
 }
 
 // made is a message as it was just sealed and signed.

@@ -45,6 +45,9 @@ type Service interface {
 	Verify(ctx context.Context, id signed.ID, from ...signed.Address) (*Verification, error)
 	// Log lists the desk's own log, the newest first.
 	Log(ctx context.Context, q Query) ([]LogEntry, error)
+	// Ended returns a message that the desk sent once it has ended, or as it stands
+	// when ctx ends.
+	Ended(ctx context.Context, id signed.ID) (*OutboxItem, error)
 	// Wait returns once the number of changes is not after, or when ctx ends.
 	Wait(ctx context.Context, after int64) (int64, error)
 }

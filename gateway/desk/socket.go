@@ -48,6 +48,10 @@ type (
 		After int64         `json:"after"`
 		For   time.Duration `json:"for"`
 	}
+	endedCall struct {
+		ID  signed.ID     `json:"id"`
+		For time.Duration `json:"for"`
+	}
 	waited struct {
 		Changes int64 `json:"changes"`
 	}
@@ -99,6 +103,11 @@ func handler(s Service) http.Handler {
 		return s.Verify(ctx, c.ID, c.From...)
 	}))
 	mux.Handle("POST /v1/log", local(s.Log))
+	mux.Handle("POST /v1/ended", local(func(ctx context.Context, c endedCall) (*OutboxItem, error) {
+		ctx, cancel := context.WithTimeout(ctx, min(c.For, maxWait))
+		defer cancel()
+		return s.Ended(ctx, c.ID)
+	}))
 	mux.Handle("POST /v1/wait", local(func(ctx context.Context, c waitCall) (waited, error) {
 		ctx, cancel := context.WithTimeout(ctx, min(c.For, maxWait))
 		defer cancel()

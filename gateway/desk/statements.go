@@ -84,11 +84,11 @@ func (d *Desk) state(ctx context.Context, s store.Statement) error {
 	}
 	fact, err := d.believe(next, h, s.Message, &api.Fact{Event: envelope.Event(s.Event), Note: s.Note, Proof: answer.Proof})
 	if err != nil {
-		return errors.Join(err, d.take(next, nothing))
+		return errors.Join(err, d.take(next, unsynced, nothing))
 	}
 	d.compareClocks(begin, l, fact)
 	defer wake(d.workers.opening) // once it is written that the message is consigned
-	return d.take(next, func(tx *store.Tx) error { return d.settle(tx, s, fact) })
+	return d.take(next, unsynced, func(tx *store.Tx) error { return d.settle(tx, s, fact) })
 }
 
 func (d *Desk) headerOf(message signed.Hash) (*envelope.Header, error) {
@@ -236,11 +236,11 @@ func (d *Desk) standing(ctx context.Context, l *logs, s store.Statement, h *enve
 	}
 	fact, err := d.believe(next, h, s.Message, r.End)
 	if err != nil {
-		return errors.Join(err, d.take(next, nothing))
+		return errors.Join(err, d.take(next, unsynced, nothing))
 	}
 	d.log.Info("another statement stands", "message", s.Message, "ours", s.Event, "stands", fact.Event)
 	defer wake(d.workers.opening)
-	return d.take(next, func(tx *store.Tx) error {
+	return d.take(next, synced, func(tx *store.Tx) error {
 		if err := tx.Log(d.entry("too late: "+s.Event, "message "+s.Message.String(), r.Problem)); err != nil {
 			return err
 		}

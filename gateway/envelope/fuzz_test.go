@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"samband/gateway/envelope"
+	"samband/gateway/signed"
 )
 
 func FuzzParse(f *testing.F) {

@@ -164,17 +164,11 @@ func (f *field) exchange(ctx context.Context, i int) error {
 // handedOver waits until a desk holds the proof that its message was handed over.
 // How a caller waits for its own message stands here alone.
 func handedOver(ctx context.Context, d *desk.Desk, id signed.ID) error {
-	var state string
-	err := Await(ctx, d, 10*time.Minute, func() (bool, error) {
-		items, err := d.Outbox(ctx, desk.Query{ID: id})
-		if err != nil {
-			return false, err
-		}
-		state = items[0].State
-		return !items[0].Ended.IsZero(), nil
-	})
-	if err == nil && state != "handed-over" {
-		err = fmt.Errorf("message %s ended %s", id, state)
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
+	defer cancel()
+	o, err := d.Ended(ctx, id)
+	if err == nil && o.State != "handed-over" {
+		err = fmt.Errorf("message %s stands %s", id, o.State)
 	}
 	return err
 }

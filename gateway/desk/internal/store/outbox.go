@@ -103,6 +103,7 @@ func (t *Tx) AttemptOf(message signed.Hash) (id signed.ID, err error) {
 
 // SetOutbox moves an item to a state, with a code and its detail or with none.
 func (t *Tx) SetOutbox(id signed.ID, state State, code problem.Code, detail string) error {
+	t.moved = append(t.moved, move{id, state})
 	return t.exec("move outbox item", `UPDATE outbox SET state = ?, code = ?, detail = ? WHERE id = ?`,
 		string(state), string(code), detail, id[:])
 }

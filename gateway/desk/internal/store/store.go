@@ -14,6 +14,8 @@
 // statement about it, an answer of the broker and the heads it was believed
 // under. Update returns after the disk has it (WAL, synchronous=FULL), so what
 // happens next may rely on it, and a desk killed anywhere goes on from here.
+// What can be asked for again is an UpdateUnsynced: a kill keeps it, a power cut
+// may take it. All that wait to write share one commit (writer.go).
 //
 // Bodies lie here only as they crossed the wire: sealed. What stands in the
 // open is what the broker saw too: headers, states, times, and proofs. The file
@@ -29,27 +31,29 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"samband/gateway/signed"
+
 	_ "modernc.org/sqlite" // the driver
 )
 
 // A Store is an open database. One process opens it.
 type Store struct {
-	db       *sql.DB
-	writing  sync.Mutex // one Update at a time
-	prepared sync.Map   // the *sql.Stmt of each query: to parse one costs more than to run it
+	db       *sql.DB  // of readers
+	prepared sync.Map // the *sql.Stmt of each query of theirs: to parse one costs more than to run it
 	read     atomic.Int64
+	*writer
 }
 
-// connections is how many stay open: one writes, the workers and whoever asks
-// read beside it.
+// connections is how many stay open for readers: the workers and whoever asks.
 const connections = 8
 
 // ErrNotFound says that no row has that key.
 var ErrNotFound = errors.New("not found")
 
 // Open opens the database at path, makes it when it is absent, and brings its
-// tables to this version's form.
-func Open(path string) (*Store, error) {
+// tables to this version's form. moved hears of each sent message whose state was
+// written, once that is committed; it must not wait.
+func Open(path string, moved func(signed.ID, State)) (*Store, error) {
 	q := url.Values{"_pragma": {
 		"journal_mode(WAL)", "synchronous(FULL)", "secure_delete(ON)",
 		"foreign_keys(ON)", "busy_timeout(10000)",
@@ -60,9 +64,11 @@ func Open(path string) (*Store, error) {
 	}
 	db.SetMaxIdleConns(connections)
 	s := &Store{db: db}
-	if err := s.migrate(); err != nil {
-		db.Close()
-		return nil, fmt.Errorf("open database %q: %w", path, err)
+	if s.writer, err = newWriter(s, moved); err == nil {
+		err = s.migrate()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open database %q: %w", path, errors.Join(err, s.Close()))
 	}
 	return s, nil
 }
@@ -72,7 +78,41 @@ func Open(path string) (*Store, error) {
 func (s *Store) RowsRead() int64 { return s.read.Load() }
 
 // Close closes the database.
-func (s *Store) Close() error { return s.db.Close() }
+func (s *Store) Close() error {
+	if s.writer != nil {
+		s.writer.close()
+	}
+	return s.db.Close()
+}
+
+// Check reports whether the database answers.
+func (s *Store) Check() error {
+	var one int
+	return s.db.QueryRow("SELECT 1").Scan(&one)
+}
+
+// A Tx is one transaction, or one savepoint of it.
+type Tx struct {
+	store *Store
+	stmt  func(query string) (*sql.Stmt, error)
+	moved []move
+}
+
+// View runs f on one state of the database.
+func (s *Store) View(f func(*Tx) error) error {
+	tx, err := s.db.Begin()
+	if err != nil {
+		return fmt.Errorf("begin reading: %w", err)
+	}
+	defer tx.Rollback()
+	return f(&Tx{store: s, stmt: func(query string) (*sql.Stmt, error) {
+		stmt, err := s.prepare(query)
+		if err != nil {
+			return nil, err
+		}
+		return tx.Stmt(stmt), nil
+	}})
+}
 
 // prepare parses a query once for all that run it. Queries are constants of this
 // package, so there are few.
@@ -88,74 +128,6 @@ func (s *Store) prepare(query string) (*sql.Stmt, error) {
 		return first.(*sql.Stmt), stmt.Close()
 	}
 	return stmt, nil
-}
-
-// Check reports whether the database answers.
-func (s *Store) Check() error {
-	var one int
-	return s.db.QueryRow("SELECT 1").Scan(&one)
-}
-
-// A Tx is one transaction.
-type Tx struct {
-	tx    *sql.Tx
-	store *Store
-}
-
-func (t *Tx) stmt(query string) (*sql.Stmt, error) {
-	stmt, err := t.store.prepare(query)
-	if err != nil {
-		return nil, err
-	}
-	return t.tx.Stmt(stmt), nil
-}
-
-// Update runs f in one transaction: all of it is durable when Update returns
-// nil, none of it when it returns an error. f must not call Update.
-func (s *Store) Update(f func(*Tx) error) error {
-	s.writing.Lock()
-	defer s.writing.Unlock()
-	return s.run(f)
-}
-
-// View runs f on one state of the database.
-func (s *Store) View(f func(*Tx) error) error {
-	tx, err := s.db.Begin()
-	if err != nil {
-		return fmt.Errorf("begin reading: %w", err)
-	}
-	defer tx.Rollback()
-	return f(&Tx{tx, s})
-}
-
-func (s *Store) run(f func(*Tx) error) error {
-	tx, err := s.db.Begin()
-	if err != nil {
-		return fmt.Errorf("begin transaction: %w", err)
-	}
-	defer tx.Rollback()
-	if err := f(&Tx{tx, s}); err != nil {
-		return err
-	}
-	if err := tx.Commit(); err != nil {
-		return fmt.Errorf("commit: %w", err)
-	}
-	return nil
-}
-
-// Scrub moves the write-ahead log into the database and empties it, so that
-// nothing deleted before stays in it.
-func (s *Store) Scrub() error {
-	s.writing.Lock()
-	defer s.writing.Unlock()
-	var busy, pages, moved int
-	if err := s.db.QueryRow("PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &pages, &moved); err != nil {
-		return fmt.Errorf("empty the write-ahead log: %w", err)
-	}
-	if busy != 0 {
-		return errors.New("empty the write-ahead log: a reader is in the way")
-	}
-	return nil
 }
 
 // exec runs a statement that must touch a row.

@@ -19,7 +19,7 @@ import (
 
 func open(t *testing.T, path string) *Store {
 	t.Helper()
-	s, err := Open(path)
+	s, err := Open(path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +57,7 @@ func queue(s *Store, n int64) error {
 
 // writeForever says each number once it is durable.
 func writeForever(path string) error {
-	s, err := Open(path)
+	s, err := Open(path, nil)
 	if err != nil {
 		return err
 	}
@@ -332,7 +332,7 @@ func TestForms(t *testing.T) {
 		t.Fatal(err)
 	}
 	db.Close()
-	if _, err := Open(path); err == nil || !strings.Contains(err.Error(), "later version") {
+	if _, err := Open(path, nil); err == nil || !strings.Contains(err.Error(), "later version") {
 		t.Errorf("a later form: %v", err)
 	}
 }

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"fmt"
 )
 
@@ -162,11 +163,9 @@ func (s *Store) migrate() error {
 		return fmt.Errorf("its form %d is of a later version than this program's %d", have, len(migrations))
 	}
 	for v := have; v < len(migrations); v++ {
-		err := s.run(func(tx *Tx) error {
-			if _, err := tx.tx.Exec(migrations[v]); err != nil {
-				return err
-			}
-			_, err := tx.tx.Exec(fmt.Sprintf("PRAGMA user_version = %d", v+1))
+		err := s.Update(func(*Tx) error {
+			form := fmt.Sprintf("PRAGMA user_version = %d", v+1)
+			_, err := s.conn.ExecContext(context.Background(), migrations[v]+form)
 			return err
 		})
 		if err != nil {

@@ -1,0 +1,266 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync"
+
+	"samband/gateway/signed"
+)
+
+// maxGroup bounds the writes of one commit.
+const maxGroup = 256
+
+// errClosed says that the database takes no more writes.
+var errClosed = errors.New("the database is closed")
+
+// A writer is the one that writes: it has a connection of its own, takes all
+// writes that wait as one group, and commits them at once. Each write of a group
+// has a savepoint, so one that fails, or panics, takes nothing with it.
+type writer struct {
+	store *Store
+	conn  *sql.Conn
+	stmts map[string]*sql.Stmt
+	heard func(signed.ID, State)
+
+	queue  chan *write
+	once   sync.Once     // over closing quit
+	quit   chan struct{} // closed when no more is taken
+	ended  chan struct{} // closed when the writer has ended
+	failed chan struct{} // closed when a commit failed
+
+	mu  sync.Mutex
+	why error // why it failed
+}
+
+// A write waits for its turn.
+type write struct {
+	do     func(*Tx) error
+	synced bool
+	alone  bool // outside of a transaction
+	done   chan error
+
+	err   error
+	moved []move
+}
+
+// A move is a sent message's new state.
+type move struct {
+	id    signed.ID
+	state State
+}
+
+func newWriter(s *Store, heard func(signed.ID, State)) (*writer, error) {
+	conn, err := s.db.Conn(context.Background())
+	if err != nil {
+		return nil, err
+	}
+	w := &writer{
+		store: s, conn: conn, stmts: map[string]*sql.Stmt{}, heard: heard, queue: make(chan *write, maxGroup),
+		quit: make(chan struct{}), ended: make(chan struct{}), failed: make(chan struct{}),
+	}
+	go w.run()
+	return w, nil
+}
+
+// close ends the writer; a write that still waits is not done.
+func (w *writer) close() {
+	w.once.Do(func() { close(w.quit) })
+	<-w.ended
+	w.conn.Close()
+}
+
+// Update runs f as one write: all of it is durable when Update returns nil, none
+// of it is written when it returns an error. f must not write by another way, nor
+// take a lock that somebody has who writes.
+func (w *writer) Update(f func(*Tx) error) error { return w.enqueue(&write{do: f, synced: true}) }
+
+// UpdateUnsynced is Update without the wait for the disk. After a power cut the
+// write may be missing, and so is each later one that was not synced; a synced
+// one makes all before it durable.
+func (w *writer) UpdateUnsynced(f func(*Tx) error) error { return w.enqueue(&write{do: f}) }
+
+// Scrub moves the write-ahead log into the database and empties it, so that
+// nothing deleted before stays in it.
+func (w *writer) Scrub() error {
+	return w.enqueue(&write{alone: true, do: func(*Tx) error {
+		var busy, pages, moved int
+		row := w.conn.QueryRowContext(context.Background(), "PRAGMA wal_checkpoint(TRUNCATE)")
+		if err := row.Scan(&busy, &pages, &moved); err != nil {
+			return fmt.Errorf("empty the write-ahead log: %w", err)
+		}
+		if busy != 0 {
+			return errors.New("empty the write-ahead log: a reader is in the way")
+		}
+		return nil
+	}})
+}
+
+// Failed is closed when a commit failed. Nobody knows then what the disk has, so
+// nothing more is written: open the database anew and go on from what is there.
+func (w *writer) Failed() <-chan struct{} { return w.failed }
+
+// Failure is why Failed is closed.
+func (w *writer) Failure() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.why
+}
+
+func (w *writer) enqueue(x *write) error {
+	x.done = make(chan error, 1)
+	select {
+	case w.queue <- x:
+	case <-w.failed:
+		return w.Failure()
+	case <-w.quit:
+		return errClosed
+	}
+	select {
+	case err := <-x.done:
+		return err
+	case <-w.ended:
+	}
+	select { // it may have been done last
+	case err := <-x.done:
+		return err
+	default:
+	}
+	return errors.Join(w.Failure(), errClosed)
+}
+
+func (w *writer) run() {
+	defer close(w.ended)
+	for {
+		select {
+		case first := <-w.queue:
+			if !w.write(w.group(first)) {
+				return
+			}
+		case <-w.quit:
+			return
+		}
+	}
+}
+
+// group is what waits now. A write that must be alone ends it.
+func (w *writer) group(first *write) []*write {
+	group := []*write{first}
+	for len(group) < maxGroup && !group[len(group)-1].alone {
+		select {
+		case next := <-w.queue:
+			group = append(group, next)
+		default:
+			return group
+		}
+	}
+	return group
+}
+
+// write does a group and answers each; false when a commit failed.
+func (w *writer) write(group []*write) bool {
+	last := group[len(group)-1]
+	if last.alone {
+		group = group[:len(group)-1]
+	}
+	err := w.commit(group)
+	for _, x := range group {
+		if err != nil {
+			x.err = err
+		}
+		for _, m := range x.moved {
+			if x.err == nil && w.heard != nil {
+				w.heard(m.id, m.state)
+			}
+		}
+		x.done <- x.err
+	}
+	if err != nil {
+		if last.alone {
+			last.done <- err
+		}
+		w.mu.Lock()
+		w.why = err
+		w.mu.Unlock()
+		close(w.failed)
+		return false
+	}
+	if last.alone {
+		last.done <- last.do(nil)
+	}
+	return true
+}
+
+// commit writes a group in one transaction, synced when one of it must be. Its
+// error is that of the transaction; that of each write stands in it.
+func (w *writer) commit(group []*write) error {
+	if len(group) == 0 {
+		return nil
+	}
+	level := "PRAGMA synchronous = NORMAL" // WAL: written, not synced
+	for _, x := range group {
+		if x.synced {
+			level = "PRAGMA synchronous = FULL"
+		}
+	}
+	for _, step := range []string{level, "BEGIN IMMEDIATE"} {
+		if err := w.exec(step); err != nil {
+			return fmt.Errorf("begin transaction: %w", err)
+		}
+	}
+	for _, x := range group {
+		if err := w.one(x); err != nil {
+			return errors.Join(fmt.Errorf("write: %w", err), w.exec("ROLLBACK"))
+		}
+	}
+	if err := w.exec("COMMIT"); err != nil {
+		return errors.Join(fmt.Errorf("commit: %w", err), w.exec("ROLLBACK"))
+	}
+	return nil
+}
+
+// one does one write behind a savepoint.
+func (w *writer) one(x *write) error {
+	if err := w.exec("SAVEPOINT one"); err != nil {
+		return err
+	}
+	tx := &Tx{store: w.store, stmt: w.prepare}
+	if x.err = safely(x.do, tx); x.err == nil {
+		x.moved = tx.moved
+		return w.exec("RELEASE one")
+	}
+	return errors.Join(w.exec("ROLLBACK TO one"), w.exec("RELEASE one"))
+}
+
+// safely turns a panic into an error of the write that it happened in. Its value
+// may quote a message; its type can't.
+func safely(do func(*Tx) error, tx *Tx) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("panic with a %T:\n%s", v, debug.Stack())
+		}
+	}()
+	return do(tx)
+}
+
+func (w *writer) exec(statement string) error {
+	stmt, err := w.prepare(statement)
+	if err == nil {
+		_, err = stmt.Exec()
+	}
+	return err
+}
+
+func (w *writer) prepare(query string) (*sql.Stmt, error) {
+	if stmt := w.stmts[query]; stmt != nil {
+		return stmt, nil
+	}
+	stmt, err := w.conn.PrepareContext(context.Background(), query)
+	if err == nil {
+		w.stmts[query] = stmt
+	}
+	return stmt, err
+}
