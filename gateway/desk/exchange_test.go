@@ -47,7 +47,7 @@ var directory = register.Directory{
 var madeIn string
 
 var made = sync.OnceValue(func() *gatewaytest.Exchange {
-	plan := gatewaytest.Plan{Name: "nordic.example", Founders: []string{"se"}, Threshold: 1}
+	plan := gatewaytest.Plan{Name: "nordic.example", Founders: []string{"se"}, Threshold: 1, LightRings: true}
 	for _, party := range []string{"fi", "se"} {
 		plan.Parties = append(plan.Parties, gatewaytest.Party{Name: party, Title: "Party " + party, Desks: []gatewaytest.Desk{
 			{Address: signed.Address(party + ".spoc"), Directory: directory},

@@ -222,8 +222,10 @@ func (x *Exchange) desk(a *Authority, d Desk) error {
 	if err != nil {
 		return err
 	}
-	if err := lighten(x.Desk(d.Address)); err != nil {
-		return err
+	if x.Plan.LightRings {
+		if err := lighten(x.Desk(d.Address)); err != nil {
+			return err
+		}
 	}
 	if err := x.enter(a.Party.Desk(request, d.Directory)); err != nil {
 		return err
