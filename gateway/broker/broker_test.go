@@ -144,7 +144,7 @@ func TestStatementsOfOthers(t *testing.T) {
 		theirs := wants(t, err, problem.UnknownMessage).Problem.Detail
 		_, err = h.state(h.consignment(signed.HashOf("no message")))
 		if none := wants(t, err, problem.UnknownMessage).Problem.Detail; none != theirs {
-			t.Errorf("%s learns that the message exists: %q and %q", h.address, theirs, none)
+			t.Errorf("%s learns that the message exists: %q and %q", h.Address, theirs, none)
 		}
 	}
 	if err := no.client.Want(context.Background(), no.heads(), api.Want{Message: e.TextHash()}); err == nil {

@@ -19,7 +19,7 @@ func TestCatchupIsBounded(t *testing.T) {
 	se, fi, no := w.desks["se.spoc"], w.desks["fi.spoc"], w.desks["no.spoc"]
 	from := w.register.Size()
 	for i := range int64(20) {
-		no.opening = strings.Repeat("k", 4000) + signed.FormatInt(i)
+		no.Recipient = strings.Repeat("k", 4000) + signed.FormatInt(i)
 		w.enterDesk(no)
 	}
 	w.bringUp(b.Enter, from)

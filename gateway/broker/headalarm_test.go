@@ -6,6 +6,7 @@ import (
 
 	"samband/gateway/api"
 	"samband/gateway/envelope"
+	"samband/gateway/gatewaytest"
 	"samband/gateway/problem"
 	"samband/gateway/signed"
 )
@@ -32,10 +33,10 @@ func TestHeadAlarm(t *testing.T) {
 	other.Root = signed.HashOf("another log")
 	_, err := se.client.Inbox(t.Context(), api.Heads{Audit: 1 << 40}, api.Page{Limit: 1})
 	wants(t, err, problem.HeadAhead)
-	for _, keys := range [][]*signed.PrivateKey{fi.message, se.message} {
+	for _, keys := range [][]*signed.PrivateKey{fi.Message, se.Message} {
 		alarms("0")
 		for head, code := range map[signed.Head]problem.Code{ahead: problem.HeadAhead, other: problem.HeadContradicts} {
-			h := &hand{world: w, address: se.address, message: keys, audit: head}
+			h := &hand{Hand: &gatewaytest.Hand{Address: se.Address, Exchange: se.Exchange, Message: keys}, world: w, audit: head}
 			e := h.envelope("fi.spoc")
 			_, err := se.client.Submit(t.Context(), api.Heads{}, e.Bytes())
 			wants(t, err, code)

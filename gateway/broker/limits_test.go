@@ -5,37 +5,16 @@ import (
 	"io"
 	"net/http"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"samband/gateway/api"
 	"samband/gateway/broker"
 	"samband/gateway/envelope"
+	"samband/gateway/gatewaytest"
 	"samband/gateway/problem"
 	"samband/gateway/register"
 )
-
-// A dial is a clock that a test sets.
-type dial struct {
-	mu      sync.Mutex
-	wall    time.Time
-	elapsed time.Duration
-}
-
-func newDial() *dial { return &dial{wall: time.Now()} }
-
-func (d *dial) Wall() time.Time        { d.mu.Lock(); defer d.mu.Unlock(); return d.wall }
-func (d *dial) Elapsed() time.Duration { d.mu.Lock(); defer d.mu.Unlock(); return d.elapsed }
-
-// pass lets time pass; jump sets the clock.
-func (d *dial) pass(by time.Duration) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.wall, d.elapsed = d.wall.Add(by), d.elapsed+by
-}
-
-func (d *dial) jump(by time.Duration) { d.mu.Lock(); defer d.mu.Unlock(); d.wall = d.wall.Add(by) }
 
 func (r *running) get(t *testing.T, path string) (int, string) {
 	t.Helper()
@@ -50,7 +29,7 @@ func (r *running) get(t *testing.T, path string) (int, string) {
 func TestExpiry(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	clock := newDial()
+	clock := gatewaytest.NewClock(time.Now())
 	b := w.start(func(c *broker.Config) { c.Clock = clock })
 	se, fi := w.desks["se.spoc"], w.desks["fi.spoc"]
 	se.inbox(0, 0)
@@ -61,7 +40,7 @@ func TestExpiry(t *testing.T) {
 	fi.stated(fi.consignment(consigned.TextHash()))
 	after := se.progress(0, 10*time.Second).Next
 
-	clock.pass(2 * time.Hour)
+	clock.Move(2 * time.Hour)
 	a := se.progress(after, 20*time.Second)
 	if len(a.Items) != 1 || a.Items[0].Event != envelope.Expired || a.Items[0].Message != open.TextHash() || a.Items[0].Note != nil {
 		t.Fatalf("after two hours: %+v", a.Items)
@@ -83,13 +62,13 @@ func TestExpiry(t *testing.T) {
 func TestClockSetForward(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	clock := newDial()
+	clock := gatewaytest.NewClock(time.Now())
 	b := w.start(func(c *broker.Config) { c.Clock = clock })
 	se := w.desks["se.spoc"]
 	se.inbox(0, 0)
 	e := se.envelope("fi.spoc", func(h *envelope.Header) { h.Expires = h.Created.Add(time.Hour) })
 	se.accepted(e)
-	clock.jump(2 * time.Hour)
+	clock.Jump(2 * time.Hour)
 	if code, lines := b.get(t, "/readyz"); code != http.StatusOK || !strings.Contains(lines, "clock: note: ") {
 		t.Errorf("readyz says %d %s", code, lines)
 	}

@@ -25,7 +25,14 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
-	os.Exit(m.Run())
+	var err error
+	if madeIn, err = os.MkdirTemp("", "samband-broker-test-"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	code := m.Run()
+	os.RemoveAll(madeIn)
+	os.Exit(code)
 }
 
 func serve(dir string) error {

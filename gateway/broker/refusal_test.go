@@ -166,11 +166,12 @@ func TestEnterRefuses(t *testing.T) {
 	w := newWorld(t)
 	b := w.start()
 	size := b.Started().Register.Size
+	theirs, err := w.PartyKeys("fi")
+	check(t, err)
 	for name, note := range map[string][]byte{
-		"replayed": w.register.Entries(2)[0],
-		"a poem":   []byte("roses are red\n"),
-		"another's": w.sign((&register.CA{Link: w.link("se"), DER: w.parties["se"].ca.Raw}).Text(),
-			w.parties["fi"].keys),
+		"replayed":  w.register.Entries(2)[0],
+		"a poem":    []byte("roses are red\n"),
+		"another's": w.sign((&register.CA{Link: w.link("se"), DER: w.Parties["se"].CA.Certificate.Raw}).Text(), theirs),
 	} {
 		if _, err := b.Enter(context.Background(), note); err == nil {
 			t.Errorf("%s is entered", name)

@@ -465,7 +465,7 @@ func TestDataDeleted(t *testing.T) {
 			t.Fatalf("a broker without its data starts with %v", err)
 		}
 	}
-	if err := broker.Install(w.dir, w.federation); err == nil {
+	if err := broker.Install(w.dir, w.Federation()); err == nil {
 		t.Fatal("data is made a second time")
 	}
 	check(t, os.MkdirAll(w.path("nats"), 0o700))

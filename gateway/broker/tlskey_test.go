@@ -14,12 +14,14 @@ func TestCertificateForAnotherKey(t *testing.T) {
 	w := newWorld(t)
 	r := w.start()
 	h := w.desks["se.spoc"]
-	key, err := certs.NewKey()
+	var err error
+	h.TLS, err = certs.NewKey()
 	check(t, err)
-	p := w.parties["se"]
-	cert, err := certs.IssueDesk(p.ca, p.key, exchangeName, h.address, &key.PublicKey, time.Now())
+	request, err := h.Request()
 	check(t, err)
-	h.cert = certs.Pair(cert, key)
+	issued, err := w.Parties["se"].CA.Issue(request, time.Now())
+	check(t, err)
+	h.Certificate = issued.Certificate
 	h.connect(r.Address())
 	_, err = h.client.Register(t.Context(), h.heads(), 0, 1)
 	if problem.CodeOf(err) != problem.CertificateRefused {

@@ -2,9 +2,7 @@ package broker_test
 
 import (
 	"context"
-	"crypto/ecdsa"
 	"crypto/rand"
-	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"os"
@@ -13,47 +11,55 @@ import (
 	"testing"
 	"time"
 
-	"samband/certs"
 	"samband/gateway/api"
 	"samband/gateway/auditlog"
 	"samband/gateway/broker"
 	"samband/gateway/envelope"
+	"samband/gateway/gatewaytest"
 	"samband/gateway/problem"
 	"samband/gateway/register"
 	"samband/gateway/signed"
 )
 
-const exchangeName = "nordic.example"
+// madeIn is a folder of TestMain's.
+var madeIn string
 
-var typeInquiry = envelope.TypeRef{Name: "INFO_REQUEST", Version: "1.0", Hash: signed.HashOf("a message type")}
+// made is the exchange of these tests: Sweden and Finland with one desk each, and
+// Norway without agreement. It is made once; each test has a copy.
+var made = sync.OnceValues(func() (*gatewaytest.Exchange, error) {
+	plan := gatewaytest.Plan{Name: "nordic.example", Founders: []string{"se"}, Threshold: 1}
+	for _, party := range []string{"se", "fi", "no"} {
+		plan.Parties = append(plan.Parties, gatewaytest.Party{Name: party, Title: "Polisen i " + party, Desks: []gatewaytest.Desk{
+			{Address: signed.Address(party + ".spoc"), Directory: directory, ByHand: true},
+		}})
+	}
+	plan.Agreements = []gatewaytest.Agreement{{
+		Title: "Nordiskt samarbete", Parties: []string{"fi", "se"}, Types: []string{"INFO_REQUEST"},
+		Purposes: []string{"INVESTIGATE_CRIME"}, Ceiling: envelope.Unclassified, Lasts: 366 * 24 * time.Hour,
+	}}
+	return gatewaytest.Make(filepath.Join(madeIn, "exchange"), plan)
+})
 
-// A world is an exchange with keys held openly, and its broker's folder. Sealed
-// parts are random bytes: a broker can't tell.
-type world struct {
-	testing.TB
-	dir        string
-	register   *register.Register // as the world entered it
-	root       []*signed.PrivateKey
-	parties    map[string]*party
-	desks      map[signed.Address]*hand
-	agreement  signed.Hash
-	federation []byte
+var directory = register.Directory{
+	Title: "Yhteyspiste, 国際連絡室", Functions: []register.Function{"spoc"},
+	Languages: []string{"sv"}, Hours: "24/7", Telephone: "+46 8 000 00 00",
 }
 
-type party struct {
-	keys []*signed.PrivateKey
-	ca   *x509.Certificate
-	key  *ecdsa.PrivateKey
+// A world is one test's exchange, its broker's folder, and its desks, driven by
+// hand. Sealed parts are random bytes: a broker can't tell.
+type world struct {
+	testing.TB
+	*gatewaytest.Exchange
+	dir       string             // the broker's
+	register  *register.Register // as the world entered it
+	desks     map[signed.Address]*hand
+	agreement signed.Hash
 }
 
 // A hand is a desk that a test drives.
 type hand struct {
+	*gatewaytest.Hand
 	world    *world
-	address  signed.Address
-	message  []*signed.PrivateKey
-	receipts []*signed.PrivateKey
-	opening  string
-	cert     tls.Certificate
 	client   *api.Client
 	mu       sync.Mutex
 	audit    signed.Head // as verified from the answers
@@ -68,38 +74,23 @@ func check(t testing.TB, err error) {
 	}
 }
 
-// newWorld makes an exchange of Sweden and Finland with one desk each, and a
-// third party without agreement.
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	w := &world{TB: t, dir: t.TempDir(), parties: map[string]*party{}, desks: map[signed.Address]*hand{}}
-	card, err := broker.Init(w.dir, broker.Setup{Name: exchangeName, Settings: broker.Settings{
+	origin, err := made()
+	check(t, err)
+	x, err := origin.Copy(t.TempDir())
+	check(t, err)
+	w := &world{TB: t, Exchange: x, dir: x.Broker(), desks: map[signed.Address]*hand{}}
+	check(t, broker.WriteSettings(w.dir, broker.Settings{
 		Listen: "127.0.0.1:0", Hosts: []string{"127.0.0.1"}, Metrics: "127.0.0.1:0", JournalBytes: 256 << 20,
-	}})
+	}))
+	w.register, err = register.Replay(append([][]byte{x.Federation()}, x.Entries...))
 	check(t, err)
-	b, err := register.ParseBrokerCard(card)
-	check(t, err)
-	w.root, err = signed.GenerateKeys("se/root", signed.UseEntry)
-	check(t, err)
-	federation := &register.Federation{
-		Name: exchangeName, Nonce: signed.NewID(), Threshold: 1,
-		Founders: []register.Founder{{Party: "se", Keys: signed.PublicKeys(w.root)}},
-		Broker:   b.Broker, Policy: register.PolicyLogged,
+	w.agreement = w.register.Now().AgreementsBetween("fi", "se", signed.At(time.Now()))[0].Hash()
+	for address, h := range x.Hands {
+		w.desks[address] = &hand{Hand: h, world: w, sealed: 5755,
+			audit: signed.Head{Origin: w.register.Federation().Audit.Name}}
 	}
-	w.federation = w.sign(federation.Text(), w.root)
-	w.register, err = register.New(w.federation)
-	check(t, err)
-	check(t, broker.Install(w.dir, w.federation))
-	w.root0(func(l register.Link) register.Entry {
-		return &register.Catalogue{Link: l, Types: []envelope.TypeRef{typeInquiry}}
-	})
-	for _, name := range []string{"se", "fi", "no"} {
-		w.admit(name)
-	}
-	for _, address := range []signed.Address{"se.spoc", "fi.spoc", "no.spoc"} {
-		w.desk(address)
-	}
-	w.agree()
 	return w
 }
 
@@ -115,14 +106,12 @@ func (w *world) link(signer string) register.Link {
 	return register.Link{Exchange: w.register.Exchange(), Previous: previous, Signers: []string{signer}}
 }
 
-func (w *world) root0(entry func(register.Link) register.Entry) []byte {
-	w.Helper()
-	return w.enter(w.sign(entry(w.link("se/root")).Text(), w.root))
-}
-
+// party signs an entry of a party, and the world's register has it.
 func (w *world) party(name string, entry func(register.Link) register.Entry) []byte {
 	w.Helper()
-	return w.enter(w.sign(entry(w.link(name)).Text(), w.parties[name].keys))
+	keys, err := w.PartyKeys(name)
+	check(w, err)
+	return w.enter(w.sign(entry(w.link(name)).Text(), keys))
 }
 
 func (w *world) enter(note []byte) []byte {
@@ -132,67 +121,16 @@ func (w *world) enter(note []byte) []byte {
 	return note
 }
 
-func (w *world) admit(name string) {
-	w.Helper()
-	keys, err := signed.GenerateKeys(name, signed.UseEntry)
-	check(w, err)
-	ca, key, err := certs.NewCA(name, exchangeName, time.Now())
-	check(w, err)
-	w.parties[name] = &party{keys, ca, key}
-	w.root0(func(l register.Link) register.Entry {
-		return &register.Party{Link: l, Name: name, Title: "Polisen i " + name, Keys: signed.PublicKeys(keys)}
-	})
-	w.party(name, func(l register.Link) register.Entry { return &register.CA{Link: l, DER: ca.Raw} })
-}
-
-func (w *world) desk(address signed.Address) {
-	w.Helper()
-	h := &hand{world: w, address: address, sealed: 5755, opening: "age1pq1" + signed.EncodeBytes([]byte(address))}
-	var err error
-	h.message, err = signed.GenerateKeys(string(address), signed.UseMessage)
-	check(w, err)
-	h.receipts, err = signed.GenerateKeys(string(address), signed.UseConsignment)
-	check(w, err)
-	key, err := certs.NewKey()
-	check(w, err)
-	p := w.parties[address.Party()]
-	cert, err := certs.IssueDesk(p.ca, p.key, exchangeName, address, &key.PublicKey, time.Now())
-	check(w, err)
-	h.cert = certs.Pair(cert, key)
-	h.audit = signed.Head{Origin: exchangeName + "/audit"}
-	w.desks[address] = h
-	w.enterDesk(h)
-}
-
+// enterDesk enters a desk's keys, whatever they are.
 func (w *world) enterDesk(h *hand) []byte {
 	w.Helper()
-	return w.party(h.address.Party(), func(l register.Link) register.Entry {
-		return &register.Desk{Link: l, Address: h.address,
-			Directory: register.Directory{
-				Title: "Yhteyspiste, 国際連絡室", Functions: []register.Function{"spoc"},
-				Languages: []string{"sv"}, Hours: "24/7", Telephone: "+46 8 000 00 00",
-			},
-			DeskKeys: register.DeskKeys{
-				Message: signed.PublicKeys(h.message), Consignment: signed.PublicKeys(h.receipts),
-				TLS:     signed.HashOf(h.cert.Leaf.RawSubjectPublicKeyInfo),
-				Opening: h.opening, Versions: []int64{1},
-			},
-		}
+	return w.party(h.Address.Party(), func(l register.Link) register.Entry {
+		return &register.Desk{Link: l, Address: h.Address, Directory: directory, DeskKeys: register.DeskKeys{
+			Message: signed.PublicKeys(h.Message), Consignment: signed.PublicKeys(h.Consignment),
+			TLS:     signed.HashOf(h.Certificate.RawSubjectPublicKeyInfo),
+			Opening: h.Recipient, Versions: []int64{1},
+		}}
 	})
-}
-
-func (w *world) agree() {
-	w.Helper()
-	now := time.Now()
-	note := w.party("fi", func(l register.Link) register.Entry {
-		return &register.Agreement{Link: l, Title: "Nordiskt samarbete", Parties: []string{"fi", "se"},
-			Types: []string{typeInquiry.Name}, Purposes: []string{"INVESTIGATE_CRIME"}, Ceiling: envelope.Unclassified,
-			From: signed.At(now.Add(-time.Hour)), Until: signed.At(now.AddDate(1, 0, 0))}
-	})
-	n, err := signed.ParseNote(note)
-	check(w, err)
-	w.agreement = signed.HashOf(n.Text)
-	w.party("se", func(l register.Link) register.Entry { return &register.Accession{Link: l, Agreement: w.agreement} })
 }
 
 // A running broker.
@@ -241,8 +179,7 @@ func (h *hand) connect(address string) {
 	if h.client != nil {
 		h.client.Close()
 	}
-	client, err := api.New(api.Config{URL: "https://" + address, TLS: certs.ClientConfig(h.world.brokerCA(),
-		func() (*tls.Certificate, error) { return &h.cert, nil })})
+	client, err := h.Client("https://"+address, h.world.brokerCA())
 	check(h.world, err)
 	h.client = client
 }
@@ -258,22 +195,17 @@ func (h *hand) envelope(to signed.Address, edit ...func(*envelope.Header)) *enve
 	h.world.Helper()
 	sealed := make([]byte, h.sealed)
 	rand.Read(sealed)
-	now := signed.At(time.Now())
 	h.mu.Lock()
-	audit, registry := h.audit, h.world.register.Head()
+	audit := h.audit
 	h.mu.Unlock()
-	header := envelope.Header{
-		Exchange: h.world.register.Exchange(), ID: signed.NewID(), Type: typeInquiry,
-		From: h.address, To: to, ToKey: envelope.KeyIDOf(h.world.desks[to].opening),
-		Conversation: signed.NewID(), Created: now, Expires: now.Add(24 * time.Hour),
-		Agreement: h.world.agreement, Urgency: envelope.Urgent, Classification: envelope.Unclassified,
-		AsOfAudit: audit, AsOfRegister: registry,
-		Body: signed.HashOf("body"), Statistics: signed.HashOf("statistics"), Sealed: envelope.SealedOf(sealed),
-	}
+	header, err := h.Header(h.world.register.Now(), audit, to, "INFO_REQUEST", time.Now())
+	check(h.world, err)
+	header.Expires, header.Urgency, header.Agreement = header.Created.Add(24*time.Hour), envelope.Urgent, h.world.agreement
+	header.Body, header.Statistics, header.Sealed = signed.HashOf("body"), signed.HashOf("statistics"), envelope.SealedOf(sealed)
 	for _, e := range edit {
-		e(&header)
+		e(header)
 	}
-	e, err := envelope.Sign(header, sealed, h.message)
+	e, err := envelope.Sign(*header, sealed, h.Message)
 	check(h.world, err)
 	return e
 }
@@ -340,20 +272,22 @@ func (h *hand) accepted(e *envelope.Envelope) *api.SubmitAnswer {
 }
 
 func (h *hand) consignment(message signed.Hash) []byte {
+	h.world.Helper()
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	c := &envelope.Statement{Event: envelope.Consigned, Exchange: h.world.register.Exchange(), Signer: h.address, Message: message,
-		Time: signed.At(time.Now()), AsOfAudit: h.audit, AsOfRegister: h.world.register.Head()}
-	return h.world.sign(c.Text(), h.receipts)
+	note, err := h.Consign(message, h.audit, h.world.register.Head(), time.Now())
+	check(h.world, err)
+	return note
 }
 
 func (h *hand) statement(event envelope.Event, e *envelope.Envelope) []byte {
+	h.world.Helper()
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	s := &envelope.Statement{Exchange: h.world.register.Exchange(), Signer: h.address, Event: event,
-		Message: e.TextHash(), ID: e.ID, Code: problem.BodyInvalid,
-		Time: signed.At(time.Now()), AsOfAudit: h.audit, AsOfRegister: h.world.register.Head()}
-	return h.world.sign(s.Text(), h.message[:1])
+	note, err := h.State(envelope.Statement{Event: event, Message: e.TextHash(), ID: e.ID, Code: problem.BodyInvalid},
+		h.audit, h.world.register.Head(), time.Now())
+	check(h.world, err)
+	return note
 }
 
 func (h *hand) state(note []byte) (*api.StateAnswer, error) {
@@ -397,7 +331,7 @@ func (h *hand) hears(event envelope.Event, e *envelope.Envelope) {
 	for after := api.Cursor(0); ; {
 		a := h.progress(after, 20*time.Second)
 		if len(a.Items) == 0 {
-			h.world.Fatalf("%s never heard that the message is %s", h.address, event)
+			h.world.Fatalf("%s never heard that the message is %s", h.Address, event)
 		}
 		for _, i := range a.Items {
 			if i.Event == event && i.ID == e.ID {

@@ -43,8 +43,11 @@ var directory = register.Directory{
 	Languages: []string{"fi", "sv"}, Hours: "24/7", Telephone: "+358 295 000 000",
 }
 
+// madeIn is a folder of TestMain's.
+var madeIn string
+
 var made = sync.OnceValue(func() *gatewaytest.Exchange {
-	plan := gatewaytest.Plan{Name: "nordic.example", Founders: []string{"se"}, Threshold: 1}
+	plan := gatewaytest.Plan{Name: "nordic.example", Founders: []string{"se"}, Threshold: 1, LightRings: true}
 	for _, party := range []string{"fi", "se"} {
 		plan.Parties = append(plan.Parties, gatewaytest.Party{Name: party, Title: "Party " + party, Desks: []gatewaytest.Desk{
 			{Address: signed.Address(party + ".spoc"), Directory: directory},
@@ -54,7 +57,7 @@ var made = sync.OnceValue(func() *gatewaytest.Exchange {
 		Title: "Police cooperation in the North", Parties: []string{"fi", "se"}, Types: typeNames(),
 		Purposes: []string{"INVESTIGATE_CRIME", "PREVENT_CRIME"}, Ceiling: envelope.Unclassified, Lasts: 366 * 24 * time.Hour,
 	}}
-	return must(gatewaytest.Make(must(os.MkdirTemp("", "samband-desk-test-")), plan))
+	return must(gatewaytest.Make(filepath.Join(madeIn, "exchange"), plan))
 })
 
 func typeNames() (names []string) {
@@ -69,8 +72,9 @@ func TestMain(m *testing.M) {
 	if dir := os.Getenv(childOf); dir != "" {
 		serveChild(dir)
 	}
+	madeIn = must(os.MkdirTemp("", "samband-desk-test-"))
 	code := m.Run()
-	os.RemoveAll(made().Dir)
+	os.RemoveAll(madeIn)
 	os.Exit(code)
 }
 

@@ -2,7 +2,6 @@ package gatewaytest
 
 import (
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -19,7 +18,11 @@ import (
 func (x *Exchange) Copy(dir string) (*Exchange, error) {
 	c := *x
 	c.Dir, c.Entries = dir, slices.Clone(x.Entries)
-	c.Parties, c.Hands, c.Founders = map[string]*Authority{}, maps.Clone(x.Hands), nil
+	c.Parties, c.Hands, c.Founders = map[string]*Authority{}, map[signed.Address]*Hand{}, nil
+	for address, h := range x.Hands {
+		own := *h
+		c.Hands[address] = &own
+	}
 	for _, step := range []func() error{
 		func() error { return os.CopyFS(dir, os.DirFS(x.Dir)) },
 		c.addresses,

@@ -3,6 +3,7 @@ package gatewaytest
 import (
 	"log/slog"
 	"testing"
+	"time"
 
 	"samband/gateway/api"
 	"samband/gateway/broker"
@@ -26,11 +27,11 @@ func TestDesks(t *testing.T) {
 
 	var said journal
 	log := slog.New(slog.NewJSONHandler(&said, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	dial := newDial()
-	s := perform(t, p, broker.Config{Clock: dial, Log: log})
+	clock := NewClock(time.Now())
+	s := perform(t, p, broker.Config{Clock: clock, Log: log})
 	holds := map[signed.Address]*hold{"se.spoc": newHold(), "fi.spoc": newHold()}
 	for address, h := range holds {
-		err := s.startUnlocked(address, desk.Config{Now: dial.Wall, Log: log}, func(_ signed.Address, c *api.Client) desk.Broker {
+		err := s.startUnlocked(address, desk.Config{Now: clock.Wall, Log: log}, func(_ signed.Address, c *api.Client) desk.Broker {
 			return held{c, h}
 		})
 		if err != nil {
@@ -49,7 +50,7 @@ func TestDesks(t *testing.T) {
 	for _, row := range notSent {
 		s.act("sender/"+string(row.code)+"/"+row.name, func() { s.notSent(row) })
 	}
-	s.act("withdrawal", func() { s.duels(&duel{s, holds["se.spoc"], holds["fi.spoc"]}, dial) })
+	s.act("withdrawal", func() { s.duels(&duel{s, holds["se.spoc"], holds["fi.spoc"]}, clock) })
 	s.act("nobody is accused", s.noEvidence)
 	s.act("secrecy", func() { day.secrecy(&said) })
 }

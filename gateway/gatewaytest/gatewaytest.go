@@ -6,10 +6,16 @@
 //	defer run.Stop()
 //	sending, err := run.Desks["se.spoc"].Send(ctx, draft)
 //
+// Tests that need more take it apart: an exchange that was made once is copied for
+// each test ([Exchange.Copy]), broker and desks start and stop alone
+// ([Exchange.Still]), a desk is cut off from the broker and comes back ([Cable]),
+// and time passes when the test says so ([Clock]).
+//
 // Everything in it is the real thing: NATS, TLS on loopback, files, both
 // databases. It serves the tests of whoever writes a client or a case-management
 // system, our own, and the demonstration. A desk may also be driven by hand: a
-// [Hand] holds its keys openly, so that a test can say what no desk would.
+// [Hand] holds its keys openly, so that a test can say what no desk would; with
+// [Exchange.LogKeys] a test says what no broker would.
 //
 // It makes no exchange for real use: its passphrase is published below.
 package gatewaytest

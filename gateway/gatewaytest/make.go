@@ -222,8 +222,10 @@ func (x *Exchange) desk(a *Authority, d Desk) error {
 	if err != nil {
 		return err
 	}
-	if err := lighten(x.Desk(d.Address)); err != nil {
-		return err
+	if x.Plan.LightRings {
+		if err := lighten(x.Desk(d.Address)); err != nil {
+			return err
+		}
 	}
 	if err := x.enter(a.Party.Desk(request, d.Directory)); err != nil {
 		return err
@@ -293,20 +295,37 @@ func readCard[C any](path string, parse func([]byte) (C, error)) (C, error) {
 	return parse(b)
 }
 
-// LogKeys reads the keys of the audit log and the register out of the broker's
-// folder, as who lies in the broker's name must have done.
+// LogKeys are the keys of the audit log and the register, out of the broker's
+// folder: who has them can say whatever a broker can say.
 func (x *Exchange) LogKeys() (audit, registry *signed.PrivateKey, err error) {
-	read := func(file string) *signed.PrivateKey {
-		var b []byte
-		if err == nil {
-			b, err = os.ReadFile(filepath.Join(x.Broker(), "keys", file))
+	var keys [2]*signed.PrivateKey
+	for i, file := range []string{"audit.key", "register.key"} {
+		k, err := readKeys(filepath.Join(x.Broker(), "keys", file))
+		if err != nil {
+			return nil, nil, err
 		}
-		var key *signed.PrivateKey
-		if err == nil {
-			key, err = signed.DecodePrivateKey(strings.TrimSpace(string(b)))
-		}
-		return key
+		keys[i] = k[0]
 	}
-	audit, registry = read("audit.key"), read("register.key")
-	return audit, registry, err
+	return keys[0], keys[1], nil
+}
+
+// PartyKeys are the pair that signs a party's entries, whatever these say.
+func (x *Exchange) PartyKeys(party string) ([]*signed.PrivateKey, error) {
+	return readKeys(filepath.Join(x.Party(party), "authority", "key"))
+}
+
+// readKeys reads a file of keys, one in each line.
+func readKeys(path string) (keys []*signed.PrivateKey, err error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	for line := range strings.Lines(string(b)) {
+		k, err := signed.DecodePrivateKey(strings.TrimSuffix(line, "\n"))
+		if err != nil {
+			return nil, err
+		}
+		keys = append(keys, k)
+	}
+	return keys, nil
 }

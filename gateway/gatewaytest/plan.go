@@ -15,6 +15,7 @@ type Plan struct {
 	Threshold  int
 	Parties    []Party
 	Agreements []Agreement
+	LightRings bool // desks unlock at once; a true ring takes a second
 }
 
 // A Party of a plan, with its desks.

@@ -11,9 +11,9 @@ import (
 	"samband/gateway/seal"
 )
 
-// lightWork is the work factor of the rings of an exchange that is made here:
-// 2^8 where a true desk's ring takes 2^18, about a second at each unlocking. The
-// passphrase is published, so the work would protect nothing.
+// lightWork is the work factor of light rings: 2^8 where a true desk's ring takes
+// 2^18, about a second at each unlocking. The passphrase is published, so the work
+// would protect nothing.
 const lightWork = 8
 
 // lighten protects a desk's locked ring anew with little work.

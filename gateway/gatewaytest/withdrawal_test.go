@@ -112,7 +112,7 @@ func TestWithdrawalOfAnother(t *testing.T) {
 
 // duels plays all that can become of a message that its sender takes back. Both
 // desks show the same end.
-func (s *scene) duels(d *duel, dial *dial) {
+func (s *scene) duels(d *duel, clock *Clock) {
 	s.act("withdrawn first", func() {
 		d.receiver.set(false)
 		id := d.sent()
@@ -149,7 +149,7 @@ func (s *scene) duels(d *duel, dial *dial) {
 	s.act("expired first", func() {
 		d.receiver.set(false)
 		id := d.sent()
-		dial.pass(8 * 24 * time.Hour)
+		clock.Move(8 * 24 * time.Hour)
 		s.await("se.spoc", s.sees("se.spoc", id, "expired"))
 		d.receiver.set(true)
 		d.end(id, "expired")
@@ -252,28 +252,4 @@ func (h held) State(ctx context.Context, heads api.Heads, note []byte) (*api.Sta
 		return nil, err
 	}
 	return h.Broker.State(ctx, heads, note)
-}
-
-// A dial is a clock that a test turns; between turns it runs.
-type dial struct {
-	mu    sync.Mutex
-	began time.Time
-	ahead time.Duration
-}
-
-func newDial() *dial { return &dial{began: time.Now()} }
-
-// pass lets time pass, for the wall clock and the other alike.
-func (d *dial) pass(by time.Duration) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.ahead += by
-}
-
-func (d *dial) Wall() time.Time { return d.began.Add(d.Elapsed()) }
-
-func (d *dial) Elapsed() time.Duration {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return time.Since(d.began) + d.ahead
 }
