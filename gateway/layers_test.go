@@ -68,6 +68,7 @@ var floors = []string{
 	"samband/gateway/auditlog",
 	"samband/gateway/auditlog/tree",
 	"samband/gateway/register",
+	"samband/gateway/verify",
 	"samband/gateway/authority",
 	"samband/gateway/api",
 }

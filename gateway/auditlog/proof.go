@@ -81,19 +81,29 @@ func (p *Proof) Verify(key *signed.PublicKey) (*Record, signed.Head, error) {
 	if err != nil {
 		return nil, signed.Head{}, err
 	}
+	r, err := p.VerifyUnder(head)
+	if err != nil {
+		return nil, signed.Head{}, err
+	}
+	return r, head, nil
+}
+
+// VerifyUnder is Verify where the proof's checkpoint was verified already, and
+// has this head.
+func (p *Proof) VerifyUnder(head signed.Head) (*Record, error) {
 	r := &p.Entry.Record
 	leaf := p.Entry.Leaf()
 	if leaf == nil {
-		return nil, signed.Head{}, invalid("records of kind %s stand in no log", r.Kind)
+		return nil, invalid("records of kind %s stand in no log", r.Kind)
 	}
 	if r.Index < 0 || r.Index >= head.Size {
-		return nil, signed.Head{}, invalid("entry %d lies beyond the checkpoint's size of %d", r.Index, head.Size)
+		return nil, invalid("entry %d lies beyond the checkpoint's size of %d", r.Index, head.Size)
 	}
-	err = tlog.CheckRecord(toTlog(p.Hashes), head.Size, tlog.Hash(head.Root), r.Index, tlog.Hash(hashOfEntry(leaf)))
+	err := tlog.CheckRecord(toTlog(p.Hashes), head.Size, tlog.Hash(head.Root), r.Index, tlog.Hash(hashOfEntry(leaf)))
 	if err != nil {
-		return nil, signed.Head{}, invalid("%s does not hold this %s record as entry %d of %d", key.Name, r.Kind, r.Index, head.Size)
+		return nil, invalid("%s does not hold this %s record as entry %d of %d", head.Origin, r.Kind, r.Index, head.Size)
 	}
-	return r, head, nil
+	return r, nil
 }
 
 func toTlog(hashes []signed.Hash) []tlog.Hash {

@@ -7,6 +7,7 @@ import (
 	"samband/gateway/desk/internal/store"
 	"samband/gateway/envelope"
 	"samband/gateway/signed"
+	"samband/gateway/verify"
 	"samband/schema"
 )
 
@@ -249,8 +250,8 @@ const maxOffset = time.Minute
 // compareClocks holds the log's time of a record against the span of the call
 // that it was written in. A repeat was recorded earlier and tells nothing: its
 // record lies before what this desk knew of the log when it called.
-func (d *Desk) compareClocks(begin time.Time, known *logs, f store.Fact) {
-	if f.Index < known.audit.Size {
+func (d *Desk) compareClocks(begin time.Time, known *verify.Logs, f store.Fact) {
+	if f.Index < known.Audit().Size {
 		return
 	}
 	end := d.now()

@@ -48,6 +48,7 @@ import (
 	"samband/gateway/monitor"
 	"samband/gateway/register"
 	"samband/gateway/signed"
+	"samband/gateway/verify"
 )
 
 // Broker is what a desk asks of a broker. An *api.Client is one.
@@ -85,7 +86,7 @@ type Desk struct {
 	lock     *os.File
 	metrics  *metrics
 
-	logs  atomic.Pointer[logs]
+	logs  atomic.Pointer[verify.Logs]
 	calls sync.Mutex // over each short call to the broker and what is learned from it
 
 	// refused are statements that the broker refused for good, by the register's

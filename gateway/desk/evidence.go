@@ -2,7 +2,12 @@ package desk
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
+
+	"samband/gateway/api"
+	"samband/gateway/verify"
 
 	"samband/gateway/desk/internal/store"
 	"samband/gateway/envelope"
@@ -13,16 +18,16 @@ import (
 // maxExhibit bounds one exhibit: the largest envelope is kept whole.
 const maxExhibit = envelope.MaxEnvelope
 
-// exhibits are the bytes that show what a broker did.
-type exhibits map[string][]byte
-
 // accuse keeps evidence that the broker broke a rule, once for each rule and
-// subject, and raises the alarm. A fault of our own is logged and is no evidence.
-func (d *Desk) accuse(err error, subject string, shown exhibits) {
-	p, ok := problem.Of(err)
-	if !ok {
-		d.log.Error("can't judge what the broker sent", "subject", subject, "problem", err.Error())
+// subject, and raises the alarm. What is no Breach is no evidence.
+func (d *Desk) accuse(err error) {
+	var b *verify.Breach
+	if !errors.As(err, &b) {
 		return
+	}
+	p, subject, shown := b.Problem, b.Subject, maps.Clone(b.Exhibits)
+	if b.Log != "" {
+		shown["known"] = d.checkpoint(b.Log)
 	}
 	for name, x := range shown {
 		if len(x) > maxExhibit {
@@ -30,11 +35,11 @@ func (d *Desk) accuse(err error, subject string, shown exhibits) {
 			shown[fmt.Sprintf("%s, the first of %d bytes", name, len(x))] = x[:maxExhibit]
 		}
 	}
-	b, _ := json.Marshal(shown) // a map of bytes always encodes
+	encoded, _ := json.Marshal(shown) // a map of bytes always encodes
 	var fresh bool
 	err = d.store.Update(func(tx *store.Tx) (err error) {
 		fresh, err = tx.AddEvidence(store.Evidence{
-			Seen: signed.At(d.now()), Code: p.Code, Subject: subject, Detail: p.Detail, Bytes: b,
+			Seen: signed.At(d.now()), Code: p.Code, Subject: subject, Detail: p.Detail, Bytes: encoded,
 		})
 		if err != nil || !fresh {
 			return err
@@ -48,6 +53,26 @@ func (d *Desk) accuse(err error, subject string, shown exhibits) {
 	if fresh {
 		d.touch()
 	}
+}
+
+// breach is a rule that the broker broke, as this desk alone can tell from what it
+// has.
+func breach(subject string, exhibits map[string][]byte, code problem.Code, format string, args ...any) error {
+	return &verify.Breach{Problem: problem.New(code, format, args...), Subject: subject, Exhibits: exhibits}
+}
+
+// factOf is a fact for the database.
+func factOf(message signed.Hash, f *verify.Fact) store.Fact {
+	r := f.Record
+	return store.Fact{
+		Message: message, Event: string(r.Kind), Note: f.Note, Proof: f.Proof,
+		Index: r.Index, Time: r.Time, Register: r.RegisterSize, Code: r.Code,
+	}
+}
+
+// claimOf is what an answer says became of a message.
+func claimOf(f *api.Fact) verify.Claim {
+	return verify.Claim{Event: f.Event, Note: f.Note, Proof: []byte(f.Proof), Consistency: f.Consistency}
 }
 
 // entry is a line for the desk's own log; p may be nil.

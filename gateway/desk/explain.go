@@ -8,6 +8,7 @@ import (
 	"samband/gateway/register"
 	"samband/gateway/seal"
 	"samband/gateway/signed"
+	"samband/gateway/verify"
 )
 
 // An Explanation says of each recipient who would get a draft, under which
@@ -96,14 +97,14 @@ func (d *Desk) explain(draft Draft) (*Explanation, error) {
 	return x, nil
 }
 
-func (d *Desk) recipient(l *logs, q register.Question, named signed.Hash) Recipient {
+func (d *Desk) recipient(l *verify.Logs, q register.Question, named signed.Hash) Recipient {
 	now := signed.At(d.now())
 	r := Recipient{Address: q.To}
-	to, ok := l.view().Desk(q.To)
+	to, ok := l.View().Desk(q.To)
 	if ok {
 		r.Title, r.Hours, r.Telephone, r.Languages = to.Title, to.Hours, to.Telephone, to.Languages
 	}
-	x := l.view().Explain(q, now)
+	x := l.View().Explain(q, now)
 	for _, a := range x.Carriers {
 		r.Agreements = append(r.Agreements, agreementOf(a))
 	}

@@ -7,11 +7,11 @@ import (
 	"time"
 
 	"samband/gateway/api"
-	"samband/gateway/auditlog"
 	"samband/gateway/desk/internal/store"
 	"samband/gateway/envelope"
 	"samband/gateway/problem"
 	"samband/gateway/signed"
+	"samband/gateway/verify"
 )
 
 const (
@@ -93,7 +93,7 @@ func (d *Desk) want(ctx context.Context, lost []signed.Hash, wanted map[signed.H
 		if wanted[message] || !errors.Is(err, store.ErrNotFound) {
 			continue
 		}
-		if err := d.broker.Want(ctx, d.logs.Load().heads(), api.Want{Message: message}); err != nil {
+		if err := d.broker.Want(ctx, heads(d.logs.Load()), api.Want{Message: message}); err != nil {
 			return err
 		}
 		wanted[message] = true
@@ -108,19 +108,19 @@ func (d *Desk) want(ctx context.Context, lost []signed.Hash, wanted map[signed.H
 func feed[A any](ctx context.Context, d *Desk, ask func(context.Context, api.Heads, api.Page) (*A, error),
 	page api.Page, parts func(*A) (*api.Catchup, int)) (*lesson, *A, error) {
 	l := d.logs.Load()
-	answer, err := ask(ctx, l.heads(), page)
+	answer, err := ask(ctx, heads(l), page)
 	d.heard(err)
 	if err != nil {
 		return nil, nil, err
 	}
 	d.calls.Lock()
-	if now := d.logs.Load(); now.heads() != l.heads() {
+	if now := d.logs.Load(); heads(now) != heads(l) {
 		if _, items := parts(answer); items == 0 {
 			d.calls.Unlock()
 			return nil, nil, nil
 		}
 		l, page.Wait = now, 0
-		if answer, err = ask(ctx, l.heads(), page); err != nil {
+		if answer, err = ask(ctx, heads(l), page); err != nil {
 			d.calls.Unlock()
 			return nil, nil, err
 		}
@@ -143,7 +143,7 @@ func (d *Desk) takeIn(ctx context.Context, next *lesson, items []api.InboxItem) 
 	for _, item := range items {
 		step, err := d.judge(ctx, next, item, held)
 		if err != nil {
-			if _, refused := problem.Of(err); !refused && !errors.Is(err, errNoNote) {
+			if _, refused := problem.Of(err); !refused && !errors.Is(err, verify.ErrNoNote) {
 				return 0, err
 			}
 			continue
@@ -173,23 +173,24 @@ type sender struct {
 // *problem.Problem is the broker's fault: the bytes are kept as evidence and
 // nothing is consigned.
 func (d *Desk) judge(ctx context.Context, next *lesson, item api.InboxItem, held map[sender]signed.Hash) (func(*store.Tx) error, error) {
-	shown := exhibits{"envelope": item.Envelope, "acceptance": []byte(item.Acceptance), "checkpoint": next.audit}
+	shown := map[string][]byte{"envelope": item.Envelope, "acceptance": []byte(item.Acceptance), "checkpoint": next.Checkpoint}
 	e, err := envelope.Parse(item.Envelope)
+	if p, ok := problem.Of(err); ok {
+		err = &verify.Breach{Problem: p, Subject: "inbox item " + item.Cursor.String(), Exhibits: shown}
+	}
+	var admitted *verify.Fact
+	if err == nil {
+		admitted, err = next.Admit(e, d.Address(), []byte(item.Acceptance), item.Consistency)
+	}
+	known := false
+	if err == nil {
+		known, err = d.held(e, held, shown)
+	}
 	if err != nil {
-		d.accuse(err, "inbox item "+item.Cursor.String(), shown)
+		d.accuse(err)
 		return nil, err
 	}
-	shown["consistency"] = hashes(item.Consistency)
-	fact, err := d.admissible(next, e, &item)
-	if err != nil {
-		d.accuse(err, "message "+e.TextHash().String(), shown)
-		return nil, err
-	}
-	known, err := d.held(e, held)
-	if err != nil {
-		d.accuse(err, "message "+e.ID.String()+" of "+string(e.From), shown)
-		return nil, err
-	}
+	fact := factOf(e.TextHash(), admitted)
 	held[sender{e.From, e.ID}] = e.TextHash()
 	if item.Consigned != nil {
 		return d.consignedBefore(next, e, fact, item.Consigned, known)
@@ -197,7 +198,7 @@ func (d *Desk) judge(ctx context.Context, next *lesson, item api.InboxItem, held
 	if known {
 		return nothing, nil // its consignment is on its way
 	}
-	note, err := d.signConsignment(next.logs, e.TextHash())
+	note, err := d.signConsignment(next.Logs, e.TextHash())
 	if err != nil {
 		return nil, err
 	}
@@ -209,34 +210,9 @@ func (d *Desk) judge(ctx context.Context, next *lesson, item api.InboxItem, held
 	}, nil
 }
 
-// admissible is what must hold before this desk says that it holds a message.
-func (d *Desk) admissible(next *lesson, e *envelope.Envelope, item *api.InboxItem) (store.Fact, error) {
-	if e.Exchange != next.logs.register.Exchange() {
-		return store.Fact{}, problem.New(problem.WrongExchange, "the message is of another exchange")
-	}
-	if e.To != d.Address() {
-		return store.Fact{}, problem.New(problem.ProofInvalid, "the message is for %s", e.To)
-	}
-	r, err := d.accepted(next, e, item.Acceptance)
-	if err != nil {
-		return store.Fact{}, err
-	}
-	if err := next.logs.register.CheckHead(e.AsOfRegister); err != nil {
-		return store.Fact{}, err
-	}
-	if err := auditlog.CheckConsistency(e.AsOfAudit, next.logs.audit, item.Consistency); err != nil {
-		return store.Fact{}, err
-	}
-	view := next.logs.register.At(r.RegisterSize)
-	if err := view.VerifyMessage(e); err != nil {
-		return store.Fact{}, err
-	}
-	return factOf(e.TextHash(), r, nil, item.Acceptance), view.Decide(&e.Header, r.Time)
-}
-
 // held reports whether this desk has the message already. A second text under
 // the same sender and id is SECOND_TEXT.
-func (d *Desk) held(e *envelope.Envelope, page map[sender]signed.Hash) (bool, error) {
+func (d *Desk) held(e *envelope.Envelope, page map[sender]signed.Hash, shown map[string][]byte) (bool, error) {
 	first, ok := page[sender{e.From, e.ID}]
 	if !ok {
 		err := d.store.View(func(tx *store.Tx) error {
@@ -252,7 +228,7 @@ func (d *Desk) held(e *envelope.Envelope, page map[sender]signed.Hash) (bool, er
 		}
 	}
 	if ok && first != e.TextHash() {
-		return true, problem.New(problem.SecondText, "this desk holds another text of %s with that id: %s", e.From, first)
+		return true, breach("message "+e.ID.String()+" of "+string(e.From), shown, problem.SecondText, "this desk holds another text of %s with that id: %s", e.From, first)
 	}
 	return ok, nil
 }

@@ -12,21 +12,15 @@ import (
 	"samband/gateway/problem"
 	"samband/gateway/register"
 	"samband/gateway/signed"
+	"samband/gateway/verify"
 )
 
-// A logs is what this desk has verified of the exchange's two logs: the register
-// replayed entry by entry, and the audit log's head. Nothing enters it that the
-// database does not hold already. It never changes; a longer one replaces it.
-type logs struct {
-	register *register.Register
-	audit    signed.Head
-}
-
-// loadLogs replays what the database holds. A new database begins with the
+// loadLogs replays what the database has. A new database begins with the
 // federation file; an old one must begin with the same.
-func loadLogs(s *store.Store, federation []byte) (*logs, error) {
+func loadLogs(s *store.Store, federation []byte) (*verify.Logs, error) {
 	var entries [][]byte
 	var audit store.Head
+	var seen []store.Sighting
 	err := s.Update(func(tx *store.Tx) (err error) {
 		if entries, err = tx.Entries(); err != nil {
 			return err
@@ -34,6 +28,9 @@ func loadLogs(s *store.Store, federation []byte) (*logs, error) {
 		if len(entries) == 0 {
 			entries = [][]byte{federation}
 			return tx.AddEntry(0, federation)
+		}
+		if seen, err = tx.Sightings(); err != nil {
+			return err
 		}
 		audit, err = tx.Head(auditLog)
 		if errors.Is(err, store.ErrNotFound) {
@@ -47,41 +44,47 @@ func loadLogs(s *store.Store, federation []byte) (*logs, error) {
 	if !bytes.Equal(entries[0], federation) {
 		return nil, errors.New("the database belongs to another exchange than the federation file")
 	}
-	l := &logs{}
-	if l.register, err = register.Replay(entries); err != nil {
+	r, err := register.Replay(entries)
+	if err != nil {
 		return nil, fmt.Errorf("replay the register: %w", err)
 	}
-	l.audit = (&auditlog.Range{}).Head(l.register.Federation().Audit.Name)
+	head := (&auditlog.Range{}).Head(r.Federation().Audit.Name)
 	if audit.Size > 0 {
-		l.audit.Size, l.audit.Root = audit.Size, audit.Root
+		head.Size, head.Root = audit.Size, audit.Root
 	}
-	return l, nil
+	return verify.New(r, head, sightings(seen)), nil
 }
 
+func sightings(rows []store.Sighting) (seen []verify.Sighting) {
+	for _, s := range rows {
+		seen = append(seen, verify.Sighting{Audit: s.Audit, Register: s.Register})
+	}
+	return seen
+}
+
+// Names of the two logs in the database.
 const (
 	auditLog    = "audit"
 	registerLog = "register"
 )
 
 // heads are the sizes that a call names.
-func (l *logs) heads() api.Heads { return api.Heads{Audit: l.audit.Size, Register: l.register.Size()} }
-
-// view is the register as it stands.
-func (l *logs) view() register.View { return l.register.Now() }
-
-// A lesson is what an answer's catchup adds to the logs, verified and not yet
-// kept. The answer's proofs stand under its audit head.
-type lesson struct {
-	*logs
-	from     int64  // index of the first new register entry
-	audit    []byte // checkpoints
-	register []byte
+func heads(l *verify.Logs) api.Heads {
+	return api.Heads{Audit: l.Audit().Size, Register: l.Register().Size()}
 }
 
-// learn holds a catchup against what this desk knows. Nothing of an answer is
+// A lesson is what an answer's catchup adds to the logs, verified and not yet
+// kept. The answer's proofs stand under it.
+type lesson struct {
+	*verify.Answer
+	from     int64  // index of the first new register entry
+	register []byte // checkpoint
+}
+
+// learn checks a catchup by what this desk knows. Nothing of an answer is
 // believed whose catchup fails: what went before still counts, and the next
 // answer is measured against it again.
-func (d *Desk) learn(ctx context.Context, l *logs, c *api.Catchup) (*lesson, error) {
+func (d *Desk) learn(ctx context.Context, l *verify.Logs, c *api.Catchup) (*lesson, error) {
 	next, err := d.study(ctx, l, c)
 	if err != nil {
 		d.metrics.failures.Inc()
@@ -90,16 +93,30 @@ func (d *Desk) learn(ctx context.Context, l *logs, c *api.Catchup) (*lesson, err
 	return next, nil
 }
 
-func (d *Desk) study(ctx context.Context, l *logs, c *api.Catchup) (*lesson, error) {
-	head, err := d.extendsAudit(l, c.Audit)
-	if err != nil {
-		return nil, err
+// study fetches page by page the register entries that the answer did not bring.
+func (d *Desk) study(ctx context.Context, l *verify.Logs, c *api.Catchup) (*lesson, error) {
+	plain := &verify.Catchup{
+		Audit: []byte(c.Audit.Checkpoint), Consistency: c.Audit.Consistency,
+		Register: []byte(c.Register.Checkpoint), Entries: c.Register.Entries,
 	}
-	grown, err := d.extendsRegister(ctx, l, c.Register)
-	if err != nil {
-		return nil, err
+	for {
+		answer, err := l.Extend(plain)
+		var missing *verify.Missing
+		if !errors.As(err, &missing) {
+			if err != nil {
+				d.accuse(err)
+				return nil, err
+			}
+			return &lesson{answer, l.Register().Size(), plain.Register}, nil
+		}
+		page, err := d.broker.Register(ctx, heads(l), missing.From, api.MaxEntries)
+		if err != nil {
+			return nil, err
+		}
+		if plain.Entries = page.Entries; len(page.Entries) == 0 {
+			return nil, problem.New(problem.ProofInvalid, "the register's checkpoint names entries that the broker does not show")
+		}
 	}
-	return &lesson{&logs{grown, head}, l.register.Size(), []byte(c.Audit.Checkpoint), []byte(c.Register.Checkpoint)}, nil
 }
 
 // take writes a lesson and what the answer proved in one transaction, and only
@@ -108,7 +125,7 @@ func (d *Desk) study(ctx context.Context, l *logs, c *api.Catchup) (*lesson, err
 // seals and decides by them.
 func (d *Desk) take(next *lesson, wait durability, facts func(*store.Tx) error) error {
 	update := d.store.UpdateUnsynced
-	if wait == synced || next.logs.register.Size() > next.from {
+	if wait == synced || next.Register().Size() > next.from {
 		update = d.store.Update
 	}
 	err := update(func(tx *store.Tx) error {
@@ -120,7 +137,7 @@ func (d *Desk) take(next *lesson, wait durability, facts func(*store.Tx) error) 
 	if err != nil {
 		return err
 	}
-	if d.logs.Swap(next.logs).register.Size() < next.logs.register.Size() {
+	if d.logs.Swap(next.Logs).Register().Size() < next.Register().Size() {
 		wake(d.workers.statements) // one that was refused may be taken now
 	}
 	d.metrics.verified.Set(float64(d.now().Unix()))
@@ -137,102 +154,19 @@ const (
 )
 
 func (n *lesson) save(tx *store.Tx, now signed.Time) error {
-	for i, e := range n.logs.register.Entries(n.from) {
+	for i, e := range n.Register().Entries(n.from) {
 		if err := tx.AddEntry(n.from+int64(i), e); err != nil {
 			return err
 		}
 	}
-	if err := tx.PutHead(auditLog, store.Head{Head: n.logs.audit, Checkpoint: n.audit, Verified: now}); err != nil {
+	if err := tx.PutHead(auditLog, store.Head{Head: n.Audit(), Checkpoint: n.Checkpoint, Verified: now}); err != nil {
 		return err
 	}
-	head := n.logs.register.Head()
+	head := n.Register().Head()
 	if err := tx.PutHead(registerLog, store.Head{Head: head, Checkpoint: n.register, Verified: now}); err != nil {
 		return err
 	}
-	return tx.SawRegister(head.Size, n.logs.audit.Size)
-}
-
-// extendsAudit checks that the audit log only grew.
-func (d *Desk) extendsAudit(l *logs, c api.AuditCatchup) (signed.Head, error) {
-	head, err := auditlog.VerifyCheckpoint([]byte(c.Checkpoint), l.register.Federation().Audit)
-	if err != nil {
-		return head, err
-	}
-	if head.Size < l.audit.Size {
-		return head, problem.New(problem.HeadAhead, "the answer's checkpoint has %d entries; this desk told that it knows %d", head.Size, l.audit.Size)
-	}
-	if err := auditlog.CheckConsistency(l.audit, head, c.Consistency); err != nil {
-		d.accuse(err, fmt.Sprintf("%s beyond %d", l.audit.Origin, l.audit.Size), exhibits{
-			"known":       d.checkpoint(auditLog),
-			"shown":       []byte(c.Checkpoint),
-			"consistency": hashes(c.Consistency),
-		})
-		return head, err
-	}
-	return head, nil
-}
-
-func hashes(hs []signed.Hash) []byte {
-	var b bytes.Buffer
-	for _, h := range hs {
-		fmt.Fprintln(&b, h)
-	}
-	return b.Bytes()
-}
-
-// extendsRegister checks that the register only grew, by the entries shown, to
-// the signed checkpoint. What this desk goes by stays as it was: the new entries
-// go into a replay of its own.
-func (d *Desk) extendsRegister(ctx context.Context, l *logs, c api.RegisterCatchup) (*register.Register, error) {
-	checkpoint := []byte(c.Checkpoint)
-	head, err := auditlog.VerifyCheckpoint(checkpoint, l.register.Federation().Register)
-	if err != nil {
-		return nil, err
-	}
-	size := l.register.Size()
-	if head.Size < size {
-		return nil, problem.New(problem.HeadAhead, "the answer's register has %d entries; this desk told that it knows %d", head.Size, size)
-	}
-	grown := l.register
-	if head.Size > size {
-		if grown, err = d.grow(ctx, l, head.Size, c); err != nil {
-			return nil, err
-		}
-	}
-	if grown.Head() != head {
-		err := problem.New(problem.LogContradicts, "the register's checkpoint at %d entries does not follow from the entries shown", head.Size)
-		d.accuse(err, fmt.Sprintf("%s beyond %d", head.Origin, size), exhibits{
-			"known": d.checkpoint(registerLog), "shown": checkpoint, "entries": bytes.Join(grown.Entries(size), []byte("\n")),
-		})
-		return nil, err
-	}
-	return grown, nil
-}
-
-// grow appends to a register of its own the new entries up to the checkpoint's
-// size: those that the answer brought, then page by page. Each is verified as it
-// comes and the first that is refused ends it, so a broker can't make this desk
-// collect what nobody entitled has signed.
-func (d *Desk) grow(ctx context.Context, l *logs, size int64, c api.RegisterCatchup) (*register.Register, error) {
-	r := l.register.Fork()
-	for page := c.Entries; ; {
-		for _, e := range page[:min(int64(len(page)), size-r.Size())] {
-			if _, err := r.Append(e); err != nil {
-				d.accuse(err, fmt.Sprintf("register entry %d", r.Size()), exhibits{"checkpoint": []byte(c.Checkpoint), "entry": e})
-				return nil, fmt.Errorf("register entry %d: %w", r.Size(), err)
-			}
-		}
-		if r.Size() == size {
-			return r, nil
-		}
-		answer, err := d.broker.Register(ctx, l.heads(), r.Size(), api.MaxEntries)
-		if err != nil {
-			return nil, err
-		}
-		if page = answer.Entries; len(page) == 0 {
-			return nil, problem.New(problem.ProofInvalid, "the register's checkpoint names entries that the broker does not show")
-		}
-	}
+	return tx.SawRegister(head.Size, n.Audit().Size)
 }
 
 // show hands the broker the checkpoints that its logs no longer reach, or

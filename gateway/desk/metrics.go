@@ -249,9 +249,9 @@ func (d *Desk) checks() []monitor.Check {
 // registered holds that the register knows this desk by the keys it has.
 func (d *Desk) registered() error {
 	l := d.logs.Load()
-	entry, ok := l.view().Desk(d.Address())
+	entry, ok := l.View().Desk(d.Address())
 	if !ok {
-		return fmt.Errorf("at size %d it does not know %s yet", l.register.Size(), d.Address())
+		return fmt.Errorf("at size %d it does not know %s yet", l.Register().Size(), d.Address())
 	}
 	if string(entry.Consignment[0].Bytes) != string(d.online.Receipts[0].Public.Bytes) {
 		return errors.New("it knows this desk by another receipts key")

@@ -162,7 +162,7 @@ func (d *Desk) judgeContent(e *envelope.Envelope, t *schema.Type, c *seal.Conten
 	if err := checkManifest(c.Body, c.Attachments); err != nil {
 		return nil, err
 	}
-	if err := d.logs.Load().register.At(accepted.Register).DecideSealed(e.Agreement, body.Sealed); err != nil {
+	if err := d.logs.Load().Register().At(accepted.Register).DecideSealed(e.Agreement, body.Sealed); err != nil {
 		return nil, err
 	}
 	if err := d.repliesTo(&e.Header, t, body.Outcome); err != nil {

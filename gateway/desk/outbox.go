@@ -11,6 +11,7 @@ import (
 	"samband/gateway/envelope"
 	"samband/gateway/problem"
 	"samband/gateway/signed"
+	"samband/gateway/verify"
 )
 
 // sendQueued submits what has no proof of acceptance yet, oldest first. What is
@@ -77,7 +78,7 @@ func (d *Desk) submit(ctx context.Context, id signed.ID) error {
 	}
 	l := d.logs.Load()
 	begin := d.now()
-	answer, err := d.broker.Submit(ctx, l.heads(), e.Bytes())
+	answer, err := d.broker.Submit(ctx, heads(l), e.Bytes())
 	d.heard(err)
 	if err != nil {
 		return d.notAccepted(ctx, l, o, e, err)
@@ -87,20 +88,18 @@ func (d *Desk) submit(ctx context.Context, id signed.ID) error {
 
 // admitted takes in the answer to a submission that began at a time. d.calls is
 // held.
-func (d *Desk) admitted(ctx context.Context, l *logs, begin time.Time, o store.OutboxItem, e *envelope.Envelope, answer *api.SubmitAnswer) error {
+func (d *Desk) admitted(ctx context.Context, l *verify.Logs, begin time.Time, o store.OutboxItem, e *envelope.Envelope, answer *api.SubmitAnswer) error {
 	next, err := d.learn(ctx, l, &answer.Catchup)
 	if err != nil {
 		return errors.Join(err, d.stillQueued(o, err))
 	}
 	message := e.TextHash()
-	r, err := d.accepted(next, e, answer.Acceptance)
+	accepted, err := next.Acceptance(e, []byte(answer.Acceptance))
 	if err != nil {
-		d.accuse(err, "message "+message.String(), exhibits{
-			"envelope": e.Bytes(), "acceptance": []byte(answer.Acceptance), "checkpoint": next.audit,
-		})
+		d.accuse(err)
 		return errors.Join(err, d.take(next, unsynced, nothing), d.stillQueued(o, err))
 	}
-	facts := []store.Fact{factOf(message, r, nil, answer.Acceptance)}
+	facts := []store.Fact{factOf(message, accepted)}
 	if err := d.refusedBefore(facts[0]); err != nil {
 		return err
 	}
@@ -110,7 +109,7 @@ func (d *Desk) admitted(ctx context.Context, l *logs, begin time.Time, o store.O
 			continue
 		}
 		fact, err := d.believe(next, &e.Header, message, f)
-		if errors.Is(err, errNoNote) {
+		if errors.Is(err, verify.ErrNoNote) {
 			continue
 		}
 		if err != nil {
@@ -180,34 +179,27 @@ func (d *Desk) waits(o store.OutboxItem, why string) error {
 
 // believe verifies a fact about a message, and keeps one that fails as evidence.
 func (d *Desk) believe(next *lesson, h *envelope.Header, message signed.Hash, f *api.Fact) (store.Fact, error) {
-	fact, err := d.became(next, h, message, f)
-	if err == nil && fact.Event == string(envelope.Expired) {
-		if err := d.timely(fact.Event, fact.Time); err != nil {
-			return fact, err
+	verified, err := next.Event(h, message, d.Address(), claimOf(f))
+	var fact store.Fact
+	if err == nil {
+		fact = factOf(message, verified)
+		if fact.Event == string(envelope.Expired) {
+			if err := d.timely(fact.Event, fact.Time); err != nil {
+				return fact, err
+			}
+		}
+		if err = d.onlyEnd(next, fact); err == nil {
+			return fact, d.refusedBefore(fact)
 		}
 	}
-	if err == nil {
-		err = d.oneLog(next, f)
-	}
-	if err == nil {
-		err = d.onlyEnd(fact)
-	}
-	if err == nil {
-		return fact, d.refusedBefore(fact)
-	}
-	if !errors.Is(err, errNoNote) {
-		d.accuse(err, "message "+message.String(), exhibits{
-			"event": []byte(f.Event), "note": f.Note, "proof": []byte(f.Proof), "checkpoint": next.audit,
-			"consistency": hashes(f.Consistency),
-		})
-	}
+	d.accuse(err)
 	return fact, err
 }
 
 // onlyEnd refuses a second end, and an expiry or withdrawal of what is consigned.
 // A refusal by the broker is none here: what the log says of the message beside
 // it is so.
-func (d *Desk) onlyEnd(f store.Fact) error {
+func (d *Desk) onlyEnd(next *lesson, f store.Fact) error {
 	var known []store.Fact
 	err := d.store.View(func(tx *store.Tx) (err error) {
 		known, err = tx.Facts(f.Message)
@@ -222,7 +214,9 @@ func (d *Desk) onlyEnd(f store.Fact) error {
 		}
 		ended := store.State(k.Event).Ended() && store.State(f.Event).Ended() && k.Event != f.Event
 		if ended || contrary(k.Event, f.Event) || contrary(f.Event, k.Event) {
-			return problem.New(problem.AlreadyEnded, "the log says %s, and before it said %s", f.Event, k.Event)
+			return breach("message "+f.Message.String(),
+				map[string][]byte{"event": []byte(f.Event), "note": f.Note, "proof": f.Proof, "checkpoint": next.Checkpoint},
+				problem.AlreadyEnded, "the log says %s, and before it said %s", f.Event, k.Event)
 		}
 	}
 	return nil
@@ -280,4 +274,20 @@ func (d *Desk) stillQueued(o store.OutboxItem, err error) error {
 	return d.store.Update(func(tx *store.Tx) error {
 		return tx.SetOutbox(o.ID, o.State, p.Code, p.Detail)
 	})
+}
+
+// errEarly says that the log is ahead of this desk's clock. Which of the two is
+// right nobody can prove, so it is no evidence.
+var errEarly = errors.New("later than this desk's clock")
+
+// timely checks that an end by the broker's time alone is not before its time by
+// this desk's clock: else a broker could end what it likes by a lie about the
+// hour. Where the clocks disagree the end waits, and the offset is shown.
+func (d *Desk) timely(event string, at signed.Time) error {
+	offset := at.Go().Sub(d.now())
+	if offset <= maxOffset {
+		return nil
+	}
+	d.metrics.offset.Set(offset.Seconds())
+	return fmt.Errorf("the log says %s at %s: %w", event, at, errEarly)
 }

@@ -10,6 +10,7 @@ import (
 	"samband/gateway/desk/internal/store"
 	"samband/gateway/envelope"
 	"samband/gateway/problem"
+	"samband/gateway/verify"
 )
 
 const (
@@ -42,7 +43,7 @@ func (d *Desk) followProgress() func(context.Context) error {
 			if after, err = d.cursor(); err != nil {
 				return err
 			}
-			if after.Leaf() > d.logs.Load().audit.Size {
+			if after.Leaf() > d.logs.Load().Audit().Size {
 				after = 0
 			}
 			known = true
@@ -80,8 +81,8 @@ func (d *Desk) followProgress() func(context.Context) error {
 // onward holds that a cursor leads on, and not past the log: one that does would
 // hide for ever what comes before it.
 func onward(next *lesson, after, cursor api.Cursor) error {
-	if cursor < after || cursor.Leaf() > next.logs.audit.Size {
-		return fmt.Errorf("the feed's next cursor is %s: from %s, in a log of %d entries, it leads nowhere", cursor, after, next.logs.audit.Size)
+	if cursor < after || cursor.Leaf() > next.Audit().Size {
+		return fmt.Errorf("the feed's next cursor is %s: from %s, in a log of %d entries, it leads nowhere", cursor, after, next.Audit().Size)
 	}
 	return nil
 }
@@ -97,9 +98,9 @@ func (d *Desk) progressed(next *lesson, answer *api.ProgressAnswer, keep bool) (
 		switch {
 		case err == nil:
 			steps = append(steps, step)
-		case refused, errors.Is(err, errEarly), errors.Is(err, errNoNote):
+		case refused, errors.Is(err, errEarly), errors.Is(err, verify.ErrNoNote):
 			d.log.Warn("an event is not believed", "id", item.ID, "event", item.Event, "problem", err.Error())
-			if errors.Is(err, errNoNote) { // it never comes again, and is in nobody's way
+			if errors.Is(err, verify.ErrNoNote) { // it never comes again, and is in nobody's way
 				steps = append(steps, nothing)
 			}
 		default:
@@ -222,7 +223,7 @@ func (d *Desk) sendOneAgain(ctx context.Context, a api.Again) error {
 	}
 	d.log.Info("sent again, as the broker asked", "id", a.ID)
 	l, begin := d.logs.Load(), d.now()
-	answer, err := d.broker.Submit(ctx, l.heads(), b)
+	answer, err := d.broker.Submit(ctx, heads(l), b)
 	d.heard(err)
 	if err != nil {
 		return err

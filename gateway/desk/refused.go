@@ -5,13 +5,13 @@ import (
 	"errors"
 
 	"samband/gateway/api"
-	"samband/gateway/auditlog"
 	"samband/gateway/desk/internal/keys"
 	"samband/gateway/desk/internal/store"
 	"samband/gateway/envelope"
 	"samband/gateway/problem"
 	"samband/gateway/seal"
 	"samband/gateway/signed"
+	"samband/gateway/verify"
 	"samband/schema"
 )
 
@@ -26,7 +26,7 @@ var ofConnection = map[problem.Code]bool{
 
 // notAccepted takes in a refusal of a submission. A nil result means that the
 // refusal is dealt with. d.calls is held.
-func (d *Desk) notAccepted(ctx context.Context, l *logs, o store.OutboxItem, e *envelope.Envelope, err error) error {
+func (d *Desk) notAccepted(ctx context.Context, l *verify.Logs, o store.OutboxItem, e *envelope.Envelope, err error) error {
 	p, ok := problem.Of(err)
 	switch {
 	case !ok:
@@ -54,7 +54,7 @@ func (d *Desk) notAccepted(ctx context.Context, l *logs, o store.OutboxItem, e *
 
 // endedBefore takes in the end of a message that this desk thought queued: it was
 // withdrawn, and this desk's disk has forgotten it.
-func (d *Desk) endedBefore(ctx context.Context, l *logs, o store.OutboxItem, e *envelope.Envelope, r *api.Refusal) error {
+func (d *Desk) endedBefore(ctx context.Context, l *verify.Logs, o store.OutboxItem, e *envelope.Envelope, r *api.Refusal) error {
 	next, err := d.learn(ctx, l, r.Catchup)
 	if err != nil {
 		return errors.Join(err, d.stillQueued(o, err))
@@ -97,7 +97,7 @@ func (d *Desk) earlierAttempt(o store.OutboxItem, r *api.Refusal) (bool, error) 
 // rejected ends a message that the broker refused for good. The refusal must
 // bring the proof that it is logged: without it a broker could say no to the
 // sender and deliver all the same. What lacks it, or is false, ends nothing.
-func (d *Desk) rejected(ctx context.Context, l *logs, o store.OutboxItem, e *envelope.Envelope, r *api.Refusal) error {
+func (d *Desk) rejected(ctx context.Context, l *verify.Logs, o store.OutboxItem, e *envelope.Envelope, r *api.Refusal) error {
 	p := r.Problem
 	d.log.Warn("message refused by the broker", "id", o.ID, "code", p.Code, "problem", p.Detail)
 	if r.Proof == "" || r.Catchup == nil {
@@ -108,22 +108,23 @@ func (d *Desk) rejected(ctx context.Context, l *logs, o store.OutboxItem, e *env
 	if err != nil {
 		return errors.Join(err, d.stillQueued(o, err))
 	}
-	record, err := d.refusal(next, e, r.Proof)
+	subject, shown := "message "+o.Message.String(), map[string][]byte{"refusal": []byte(r.Proof), "checkpoint": next.Checkpoint}
+	refusal, err := next.Refusal(e, []byte(r.Proof))
 	switch {
 	case err != nil:
-	case record.Code != p.Code:
-		err = problem.New(problem.ProofInvalid, "the proven refusal is of code %s, not %s", record.Code, p.Code)
+	case refusal.Record.Code != p.Code:
+		err = breach(subject, shown, problem.ProofInvalid, "the proven refusal is of code %s, not %s", refusal.Record.Code, p.Code)
 	case o.State != store.Queued:
-		err = problem.New(problem.AlreadyEnded, "the log says rejected, and it says %s", o.State)
+		err = breach(subject, shown, problem.AlreadyEnded, "the log says rejected, and it says %s", o.State)
 	}
 	if err != nil {
-		d.accuse(err, "message "+o.Message.String(), exhibits{"refusal": []byte(r.Proof), "checkpoint": next.audit})
+		d.accuse(err)
 		return errors.Join(err, d.take(next, unsynced, nothing), d.stillQueued(o, err))
 	}
-	if err := d.timely(string(record.Kind), record.Time); err != nil {
+	if err := d.timely(string(envelope.Rejected), refusal.Record.Time); err != nil {
 		return errors.Join(err, d.take(next, unsynced, nothing), d.waits(o, err.Error()))
 	}
-	fact := factOf(o.Message, record, nil, r.Proof)
+	fact := factOf(o.Message, refusal)
 	return d.take(next, synced, func(tx *store.Tx) error {
 		if err := tx.PutFact(fact); err != nil {
 			return err
@@ -133,23 +134,6 @@ func (d *Desk) rejected(ctx context.Context, l *logs, o store.OutboxItem, e *env
 		}
 		return tx.Log(d.entry("rejected", "message "+o.ID.String(), p))
 	})
-}
-
-// refusal reads the proof that a message of this desk was refused for good. Its
-// record binds the broker until the message expires: one that binds it shorter
-// would leave it free to deliver what it refused.
-func (d *Desk) refusal(next *lesson, e *envelope.Envelope, proof string) (*auditlog.Record, error) {
-	r, err := d.proven(next, proof, envelope.Rejected)
-	if err != nil {
-		return nil, err
-	}
-	if r.TextHash != e.TextHash() || r.Caller != e.From {
-		return nil, problem.New(problem.ProofInvalid, "the proven refusal is of another text or desk")
-	}
-	if until := envelope.RefusedUntil(e.Expires, r.Time); r.Until != until {
-		return nil, problem.New(problem.ProofInvalid, "the proven refusal binds the broker until %s, not %s", r.Until, until)
-	}
-	return r, nil
 }
 
 // refusedBefore keeps as evidence that the log proves something else of a message
@@ -166,10 +150,9 @@ func (d *Desk) refusedBefore(f store.Fact) error {
 	if err != nil {
 		return err
 	}
-	err = problem.New(problem.AlreadyEnded, "the log says %s, and before it said rejected", f.Event)
-	d.accuse(err, "message "+f.Message.String(), exhibits{
-		"refusal": refusal.Proof, "event": []byte(f.Event), "note": f.Note, "proof": f.Proof,
-	})
+	d.accuse(breach("message "+f.Message.String(),
+		map[string][]byte{"refusal": refusal.Proof, "event": []byte(f.Event), "note": f.Note, "proof": f.Proof},
+		problem.AlreadyEnded, "the log says %s, and before it said rejected", f.Event))
 	return nil
 }
 
@@ -180,7 +163,7 @@ func (d *Desk) moved(ctx context.Context, e *envelope.Envelope) (bool, error) {
 	if err := d.refresh(ctx); err != nil {
 		return false, err
 	}
-	return d.logs.Load().register.Size() > e.AsOfRegister.Size, nil
+	return d.logs.Load().Register().Size() > e.AsOfRegister.Size, nil
 }
 
 // reseal makes a queued message anew under its id, with the register as it is
@@ -216,7 +199,7 @@ func (d *Desk) resealWith(ring *keys.Locked, o store.OutboxItem, e *envelope.Env
 	}
 	l := d.logs.Load()
 	h := e.Header
-	ref, ok := l.view().Type(h.Type.Name)
+	ref, ok := l.View().Type(h.Type.Name)
 	if !ok {
 		return problem.New(problem.TypeUnknown, "the catalogue has no type %s any more", h.Type.Name)
 	}
@@ -227,7 +210,7 @@ func (d *Desk) resealWith(ring *keys.Locked, o store.OutboxItem, e *envelope.Env
 	if err := t.Validate(content.Body); err != nil {
 		return err
 	}
-	h.Type, h.AsOfAudit, h.AsOfRegister = ref, l.audit, l.register.Head()
+	h.Type, h.AsOfAudit, h.AsOfRegister = ref, l.Audit(), l.Register().Head()
 	made, err := d.make(ring, l, h, content)
 	if err != nil {
 		return err
@@ -269,7 +252,7 @@ func (d *Desk) refresh(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	answer, err := d.broker.Progress(ctx, l.heads(), api.Page{After: cursor, Limit: 1})
+	answer, err := d.broker.Progress(ctx, heads(l), api.Page{After: cursor, Limit: 1})
 	d.heard(err)
 	if err != nil {
 		return err
@@ -290,8 +273,8 @@ type made struct {
 
 // make seals content for the header's recipient, signs it and holds it against
 // the law as it stands now.
-func (d *Desk) make(ring *keys.Locked, l *logs, h envelope.Header, content *seal.Content) (*made, error) {
-	to, ok := l.view().Desk(h.To)
+func (d *Desk) make(ring *keys.Locked, l *verify.Logs, h envelope.Header, content *seal.Content) (*made, error) {
+	to, ok := l.View().Desk(h.To)
 	if !ok {
 		return nil, problem.New(problem.UnknownDesk, "%s is no desk in the register", h.To)
 	}
@@ -300,7 +283,7 @@ func (d *Desk) make(ring *keys.Locked, l *logs, h envelope.Header, content *seal
 	if err != nil {
 		return nil, err
 	}
-	if err := l.view().Decide(&h, signed.At(d.now())); err != nil {
+	if err := l.View().Decide(&h, signed.At(d.now())); err != nil {
 		return nil, err
 	}
 	e, err := envelope.Sign(h, sealed, ring.Message)

@@ -14,6 +14,7 @@ import (
 	"samband/gateway/register"
 	"samband/gateway/seal"
 	"samband/gateway/signed"
+	"samband/gateway/verify"
 	"samband/schema"
 )
 
@@ -138,8 +139,8 @@ func (d *Desk) upToDate(ctx context.Context, ask func() error) error {
 	defer cancel()
 	d.calls.Lock()
 	defer d.calls.Unlock()
-	before := d.logs.Load().register.Size()
-	if d.refresh(ctx) != nil || d.logs.Load().register.Size() == before {
+	before := d.logs.Load().Register().Size()
+	if d.refresh(ctx) != nil || d.logs.Load().Register().Size() == before {
 		return err
 	}
 	return ask()
@@ -180,7 +181,7 @@ func (d *Desk) sendWith(ring *keys.Locked, draft Draft, to reply) ([]Blocked, er
 }
 
 // composeAll makes an envelope for each recipient, or says why not.
-func (d *Desk) composeAll(ring *keys.Locked, l *logs, p *plan) (items []queued, stopped []Blocked, err error) {
+func (d *Desk) composeAll(ring *keys.Locked, l *verify.Logs, p *plan) (items []queued, stopped []Blocked, err error) {
 	shared := signed.NewID()
 	for _, addr := range p.draft.To {
 		h := p.header(d, l, addr, shared)
@@ -214,7 +215,7 @@ type plan struct {
 }
 
 // plan completes and validates a draft.
-func (d *Desk) plan(l *logs, draft Draft, to reply) (*plan, error) {
+func (d *Desk) plan(l *verify.Logs, draft Draft, to reply) (*plan, error) {
 	if len(draft.To) == 0 {
 		return nil, problem.New(problem.UnknownDesk, "the message names no recipient")
 	}
@@ -253,8 +254,8 @@ func (d *Desk) plan(l *logs, draft Draft, to reply) (*plan, error) {
 	return p, nil
 }
 
-func typeNamed(l *logs, name string) (envelope.TypeRef, *schema.Type, error) {
-	ref, ok := l.view().Type(name)
+func typeNamed(l *verify.Logs, name string) (envelope.TypeRef, *schema.Type, error) {
+	ref, ok := l.View().Type(name)
 	if !ok {
 		return ref, nil, problem.New(problem.TypeUnknown, "the exchange's catalogue has no type %q", name)
 	}
@@ -287,13 +288,13 @@ func (p *plan) lifetime() time.Duration {
 }
 
 // header is everything of a message's header but agreement and seal.
-func (p *plan) header(d *Desk, l *logs, to signed.Address, shared signed.ID) envelope.Header {
+func (p *plan) header(d *Desk, l *verify.Logs, to signed.Address, shared signed.ID) envelope.Header {
 	now := signed.At(d.now())
 	h := envelope.Header{
-		Exchange: l.register.Exchange(), ID: signed.NewID(), Type: p.ref, From: d.Address(), To: to,
+		Exchange: l.Register().Exchange(), ID: signed.NewID(), Type: p.ref, From: d.Address(), To: to,
 		Conversation: shared, Created: now, Expires: now.Add(p.lifetime()), Agreement: p.draft.Agreement,
 		Urgency: string(p.urgency()), Classification: p.classification(),
-		AsOfAudit: l.audit, AsOfRegister: l.register.Head(),
+		AsOfAudit: l.Audit(), AsOfRegister: l.Register().Head(),
 	}
 	switch {
 	case p.reply.header != nil:
@@ -305,13 +306,13 @@ func (p *plan) header(d *Desk, l *logs, to signed.Address, shared signed.ID) env
 }
 
 // compose chooses the agreement, asks the law, seals and signs.
-func (d *Desk) compose(ring *keys.Locked, l *logs, p *plan, h envelope.Header) (*made, error) {
+func (d *Desk) compose(ring *keys.Locked, l *verify.Logs, p *plan, h envelope.Header) (*made, error) {
 	agreement, err := chooseAgreement(l, p.question(h.From, h.To), h.Agreement, h.Created)
 	if err != nil {
 		return nil, err
 	}
 	h.Agreement = agreement
-	if err := l.view().DecideSealed(agreement, p.body.Sealed); err != nil {
+	if err := l.View().DecideSealed(agreement, p.body.Sealed); err != nil {
 		return nil, err
 	}
 	return d.make(ring, l, h, p.content)
@@ -324,8 +325,8 @@ func (p *plan) question(from, to signed.Address) register.Question {
 }
 
 // chooseAgreement takes the agreement that is named, or the only one that fits.
-func chooseAgreement(l *logs, q register.Question, named signed.Hash, now signed.Time) (signed.Hash, error) {
-	x := l.view().Explain(q, now)
+func chooseAgreement(l *verify.Logs, q register.Question, named signed.Hash, now signed.Time) (signed.Hash, error) {
+	x := l.View().Explain(q, now)
 	switch {
 	case x.Problem != nil && named.IsZero():
 		return named, x.Problem
@@ -398,7 +399,7 @@ func (d *Desk) queue(name, outcome string, items []queued, blocked []Blocked) er
 
 // sentBefore looks for an earlier sending of the same name, and holds it against
 // this draft.
-func (d *Desk) sentBefore(ring *keys.Locked, l *logs, draft Draft, to reply) (blocked []Blocked, before bool, err error) {
+func (d *Desk) sentBefore(ring *keys.Locked, l *verify.Logs, draft Draft, to reply) (blocked []Blocked, before bool, err error) {
 	var items []store.OutboxItem
 	err = d.store.View(func(tx *store.Tx) (err error) {
 		if items, err = tx.Send(draft.Name); err != nil {

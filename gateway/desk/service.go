@@ -85,9 +85,9 @@ func (d *Desk) Status(context.Context) (*Status, error) {
 		return nil, err
 	}
 	s := &Status{
-		Desk: d.Address(), Exchange: l.register.Federation().Name, Hash: l.register.Exchange(),
+		Desk: d.Address(), Exchange: l.Register().Federation().Name, Hash: l.Register().Exchange(),
 		Broker: d.settings.Broker, Locked: d.Locked(), Reachable: d.reachable.Load(),
-		Registered: d.registered() == nil, Register: l.register.Size(), Audit: l.audit.Size, Changes: n,
+		Registered: d.registered() == nil, Register: l.Register().Size(), Audit: l.Audit().Size, Changes: n,
 	}
 	for _, count := range evidence {
 		s.Evidence += count

@@ -11,6 +11,7 @@ import (
 	"samband/gateway/envelope"
 	"samband/gateway/problem"
 	"samband/gateway/signed"
+	"samband/gateway/verify"
 )
 
 // sendStatements submits what this desk signed and nobody has proven yet. One
@@ -61,7 +62,7 @@ func (d *Desk) state(ctx context.Context, s store.Statement) error {
 	}
 	l := d.logs.Load()
 	if at, refused := d.refused[word{s.Message, s.Event}]; refused {
-		if at == l.register.Size() {
+		if at == l.Register().Size() {
 			return nil // shown, until the register says something else
 		}
 		delete(d.refused, word{s.Message, s.Event})
@@ -73,7 +74,7 @@ func (d *Desk) state(ctx context.Context, s store.Statement) error {
 		}
 	}
 	begin := d.now()
-	answer, err := d.broker.State(ctx, l.heads(), s.Note)
+	answer, err := d.broker.State(ctx, heads(l), s.Note)
 	d.heard(err)
 	if err != nil {
 		return d.notStated(ctx, l, s, h, err)
@@ -141,7 +142,7 @@ func (d *Desk) progress(tx *store.Tx, f store.Fact) error {
 }
 
 // notStated takes in a refusal of a statement. d.calls is held.
-func (d *Desk) notStated(ctx context.Context, l *logs, s store.Statement, h *envelope.Header, err error) error {
+func (d *Desk) notStated(ctx context.Context, l *verify.Logs, s store.Statement, h *envelope.Header, err error) error {
 	p, ok := problem.Of(err)
 	if !ok {
 		return err
@@ -161,8 +162,8 @@ func (d *Desk) notStated(ctx context.Context, l *logs, s store.Statement, h *env
 // notBelieved shows why the broker takes no word of this desk about a message. It
 // would refuse the same again, and log it each time, so the word waits until the
 // register has moved; then it is signed anew.
-func (d *Desk) notBelieved(l *logs, s store.Statement, p *problem.Problem) error {
-	d.refused[word{s.Message, s.Event}] = l.register.Size()
+func (d *Desk) notBelieved(l *verify.Logs, s store.Statement, p *problem.Problem) error {
+	d.refused[word{s.Message, s.Event}] = l.Register().Size()
 	d.log.Warn("a statement is refused", "message", s.Message, "event", s.Event, "problem", p.Error())
 	defer d.touch()
 	return d.store.Update(func(tx *store.Tx) error {
@@ -190,11 +191,11 @@ func (d *Desk) notBelieved(l *logs, s store.Statement, p *problem.Problem) error
 
 // signAnew signs a queued statement with the keys and heads of now.
 func (d *Desk) signAnew(ctx context.Context, s store.Statement, h *envelope.Header) error {
-	before := d.logs.Load().register.Size()
+	before := d.logs.Load().Register().Size()
 	if err := d.refresh(ctx); err != nil {
 		return err
 	}
-	if d.logs.Load().register.Size() == before {
+	if d.logs.Load().Register().Size() == before {
 		return fmt.Errorf("sign %s of message %s anew: the register has not moved since", s.Event, s.Message)
 	}
 	note, err := d.signAgain(s, h)
@@ -229,7 +230,7 @@ func (d *Desk) signAgain(s store.Statement, h *envelope.Header) ([]byte, error) 
 
 // standing takes in what stands in place of our statement: an end before our
 // consignment, or a consignment before our withdrawal.
-func (d *Desk) standing(ctx context.Context, l *logs, s store.Statement, h *envelope.Header, r *api.Refusal) error {
+func (d *Desk) standing(ctx context.Context, l *verify.Logs, s store.Statement, h *envelope.Header, r *api.Refusal) error {
 	next, err := d.learn(ctx, l, r.Catchup)
 	if err != nil {
 		return err
@@ -249,10 +250,10 @@ func (d *Desk) standing(ctx context.Context, l *logs, s store.Statement, h *enve
 }
 
 // signConsignment says that this desk holds a message durably.
-func (d *Desk) signConsignment(l *logs, message signed.Hash) ([]byte, error) {
+func (d *Desk) signConsignment(l *verify.Logs, message signed.Hash) ([]byte, error) {
 	c := envelope.Statement{
-		Exchange: l.register.Exchange(), Signer: d.Address(), Event: envelope.Consigned, Message: message,
-		Time: signed.At(d.now()), AsOfAudit: l.audit, AsOfRegister: l.register.Head(),
+		Exchange: l.Register().Exchange(), Signer: d.Address(), Event: envelope.Consigned, Message: message,
+		Time: signed.At(d.now()), AsOfAudit: l.Audit(), AsOfRegister: l.Register().Head(),
 	}
 	n, err := signed.Sign(c.Text(), d.online.Receipts...)
 	if err != nil {
@@ -264,8 +265,8 @@ func (d *Desk) signConsignment(l *logs, message signed.Hash) ([]byte, error) {
 // signStatement signs what s says of a message, as of now.
 func (d *Desk) signStatement(ring *keys.Locked, s envelope.Statement) ([]byte, error) {
 	l := d.logs.Load()
-	s.Exchange, s.Signer, s.Time = l.register.Exchange(), d.Address(), signed.At(d.now())
-	s.AsOfAudit, s.AsOfRegister = l.audit, l.register.Head()
+	s.Exchange, s.Signer, s.Time = l.Register().Exchange(), d.Address(), signed.At(d.now())
+	s.AsOfAudit, s.AsOfRegister = l.Audit(), l.Register().Head()
 	n, err := signed.Sign(s.Text(), ring.Statement()...)
 	if err != nil {
 		return nil, err

@@ -6,13 +6,13 @@ import (
 	"errors"
 	"fmt"
 
-	"samband/gateway/api"
 	"samband/gateway/auditlog"
 	"samband/gateway/desk/internal/store"
 	"samband/gateway/envelope"
 	"samband/gateway/problem"
 	"samband/gateway/register"
 	"samband/gateway/signed"
+	"samband/gateway/verify"
 )
 
 // A Verification is what this desk proves again from its own files, without
@@ -104,11 +104,15 @@ func (d *Desk) Verify(ctx context.Context, id signed.ID, from ...signed.Address)
 }
 
 // verifyLogs replays the register and holds both newest checkpoints against it.
-func (d *Desk) verifyLogs() (*logs, *Verification, error) {
+func (d *Desk) verifyLogs() (*verify.Logs, *Verification, error) {
 	var entries [][]byte
 	var heads [2]store.Head
+	var seen []store.Sighting
 	err := d.store.View(func(tx *store.Tx) (err error) {
 		if entries, err = tx.Entries(); err != nil {
+			return err
+		}
+		if seen, err = tx.Sightings(); err != nil {
 			return err
 		}
 		for i, log := range []string{auditLog, registerLog} {
@@ -125,13 +129,14 @@ func (d *Desk) verifyLogs() (*logs, *Verification, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("replay the register: %w", err)
 	}
-	l, fed := &logs{register: r}, r.Federation()
+	var audit signed.Head
+	fed := r.Federation()
 	v := &Verification{Exchange: fed.Name, Hash: r.Exchange(), Entries: r.Size()}
 	v.Audit, v.Register = Head{Origin: fed.Audit.Name}, Head{Origin: fed.Register.Name}
 	if heads[0].Size > 0 {
-		l.audit, err = auditlog.VerifyCheckpoint(heads[0].Checkpoint, fed.Audit)
+		audit, err = auditlog.VerifyCheckpoint(heads[0].Checkpoint, fed.Audit)
 		v.fault(err, "the newest checkpoint of "+fed.Audit.Name)
-		v.Audit.Size, v.Audit.Root, v.Audit.Verified = l.audit.Size, l.audit.Root, heads[0].Verified
+		v.Audit.Size, v.Audit.Root, v.Audit.Verified = audit.Size, audit.Root, heads[0].Verified
 	}
 	if heads[1].Size > 0 {
 		head, err := auditlog.VerifyCheckpoint(heads[1].Checkpoint, fed.Register)
@@ -141,7 +146,7 @@ func (d *Desk) verifyLogs() (*logs, *Verification, error) {
 		v.fault(err, "the newest checkpoint of "+fed.Register.Name)
 		v.Register.Size, v.Register.Root, v.Register.Verified = head.Size, head.Root, heads[1].Verified
 	}
-	return l, v, nil
+	return verify.New(r, audit, sightings(seen)), v, nil
 }
 
 func (v *Verification) fault(err error, subject string) {
@@ -175,39 +180,26 @@ func (d *Desk) factsOf(ctx context.Context, id signed.ID, from []signed.Address)
 }
 
 // verifyFact checks one fact under the head that its own proof brought.
-func (d *Desk) verifyFact(l *logs, f store.Fact) error {
-	p, err := auditlog.ParseProof(f.Proof)
+func (d *Desk) verifyFact(l *verify.Logs, f store.Fact) error {
+	a, err := l.Under(f.Proof)
 	if err != nil {
 		return err
 	}
-	head, err := auditlog.VerifyCheckpoint(p.Checkpoint, l.register.Federation().Audit)
-	if err != nil {
-		return err
-	}
-	if head.Size > l.audit.Size {
+	if a.Audit().Size > l.Audit().Size {
 		return problem.New(problem.ProofInvalid, "the proof is of a log longer than the newest checkpoint")
 	}
 	e, err := d.signedHeader(f.Message)
 	if err != nil {
 		return err
 	}
-	next := &lesson{logs: &logs{register: l.register, audit: head}}
 	switch envelope.Event(f.Event) {
 	case envelope.Accepted:
-		r, err := d.accepted(next, e, string(f.Proof))
-		if err != nil {
-			return err
-		}
-		view := l.register.At(r.RegisterSize)
-		if err := view.VerifyMessage(e); err != nil {
-			return err
-		}
-		return view.Decide(&e.Header, r.Time)
+		_, err = a.Admit(e, "", f.Proof, nil)
 	case envelope.Rejected:
-		_, err := d.refusal(next, e, string(f.Proof))
-		return err
+		_, err = a.Refusal(e, f.Proof)
+	default:
+		_, err = a.Event(&e.Header, f.Message, d.Address(), verify.Claim{Event: envelope.Event(f.Event), Note: f.Note, Proof: f.Proof})
 	}
-	_, err = d.became(next, &e.Header, f.Message, &api.Fact{Event: envelope.Event(f.Event), Note: f.Note, Proof: string(f.Proof)})
 	return err
 }
 

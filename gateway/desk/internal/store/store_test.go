@@ -292,27 +292,6 @@ func holds(t *testing.T, dir string, marker []byte) bool {
 	return found
 }
 
-// No record may rest on a register smaller than one seen before it was written.
-func TestRegisterSeenBefore(t *testing.T) {
-	s := open(t, filepath.Join(t.TempDir(), "desk.db"))
-	err := s.Update(func(tx *Tx) error {
-		for _, saw := range [][2]int64{{5, 0}, {6, 10}, {6, 12}, {8, 20}} { // register, audit
-			if err := tx.SawRegister(saw[0], saw[1]); err != nil {
-				return err
-			}
-		}
-		for index, want := range map[int64]int64{0: 5, 9: 5, 10: 6, 19: 6, 20: 8, 99: 8} {
-			if got, err := tx.RegisterSeenBefore(index); err != nil || got != want {
-				t.Errorf("before entry %d: register %d, want %d (%v)", index, got, want, err)
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
 // The file says its form, keeps durability on, and a later form is refused.
 func TestForms(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "desk.db")

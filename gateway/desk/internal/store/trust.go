@@ -52,13 +52,14 @@ func (t *Tx) SawRegister(register, audit int64) error {
 		ON CONFLICT DO NOTHING`, register, audit)
 }
 
-// RegisterSeenBefore returns the largest register that this desk had verified
-// while the audit log was not yet longer than index: no record at that index may
-// rest on a smaller one.
-func (t *Tx) RegisterSeenBefore(index int64) (size int64, err error) {
-	err = t.row("read register's sizes", []any{&size},
-		`SELECT coalesce(max(register), 0) FROM sightings WHERE audit <= ?`, index)
-	return size, err
+// A Sighting is what SawRegister noted.
+type Sighting struct{ Register, Audit int64 }
+
+// Sightings returns all that SawRegister noted, the smallest register first.
+func (t *Tx) Sightings() ([]Sighting, error) {
+	return rows(t, "read register's sizes", func(scan func(...any) error) (s Sighting, err error) {
+		return s, scan(&s.Register, &s.Audit)
+	}, `SELECT register, audit FROM sightings ORDER BY register`)
 }
 
 // PutCursor keeps how far a feed was read.

@@ -1,0 +1,288 @@
+package verify
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+
+	"samband/gateway/auditlog"
+	"samband/gateway/envelope"
+	"samband/gateway/problem"
+	"samband/gateway/signed"
+)
+
+// A Fact is one thing that the audit log proves of a message.
+type Fact struct {
+	Record *auditlog.Record
+	Note   []byte // the signed note that the record binds; nil when it binds none
+	Proof  []byte
+}
+
+// A Claim is what an answer says became of a message.
+type Claim struct {
+	Event       envelope.Event
+	Note        []byte        // the whole statement; none for an expiry
+	Proof       []byte        //
+	Consistency []signed.Hash // from the note's own as-of to the answer's checkpoint
+}
+
+// ErrNoNote says that a broker let a statement go. What it said can't be verified
+// any more, and nobody is to blame.
+var ErrNoNote = errors.New("the broker no longer has the statement itself")
+
+// Acceptance checks the proof that a message was accepted (SPEC §5, 2 and 3).
+func (a *Answer) Acceptance(e *envelope.Envelope, proof []byte) (*Fact, error) {
+	r, err := a.acceptance(e, proof)
+	if err != nil {
+		return nil, breach(err, message(e.TextHash()),
+			map[string][]byte{"envelope": e.Bytes(), "acceptance": proof, "checkpoint": a.Checkpoint})
+	}
+	return &Fact{Record: r, Proof: proof}, nil
+}
+
+func (a *Answer) acceptance(e *envelope.Envelope, proof []byte) (*auditlog.Record, error) {
+	r, err := a.proven(proof, envelope.Accepted)
+	if err != nil {
+		return nil, err
+	}
+	if err := SaysOfMessage(r, e); err != nil {
+		return nil, err
+	}
+	if r.RegisterSize < e.AsOfRegister.Size {
+		return nil, problem.New(problem.RegisterTooOld, "decided under register size %d; its sender had seen %d", r.RegisterSize, e.AsOfRegister.Size)
+	}
+	return r, nil
+}
+
+// Admit checks all that must hold before a desk says that it keeps a message
+// (SPEC §5, 2 to 4): the proof of acceptance, that both logs are those that the
+// sender knew, the sender's signatures, and the law, at the record's register size.
+// me is the desk that the message must be for; "" for any.
+func (a *Answer) Admit(e *envelope.Envelope, me signed.Address, proof []byte, consistency []signed.Hash) (*Fact, error) {
+	r, err := a.admit(e, me, proof, consistency)
+	if err != nil {
+		return nil, breach(err, message(e.TextHash()), map[string][]byte{
+			"envelope": e.Bytes(), "acceptance": proof, "checkpoint": a.Checkpoint, "consistency": lines(consistency)})
+	}
+	return &Fact{Record: r, Proof: proof}, nil
+}
+
+func (a *Answer) admit(e *envelope.Envelope, me signed.Address, proof []byte, consistency []signed.Hash) (*auditlog.Record, error) {
+	if e.Exchange != a.register.Exchange() {
+		return nil, problem.New(problem.WrongExchange, "the message is of another exchange")
+	}
+	if me != "" && e.To != me {
+		return nil, problem.New(problem.ProofInvalid, "the message is for %s", e.To)
+	}
+	r, err := a.acceptance(e, proof)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.register.CheckHead(e.AsOfRegister); err != nil {
+		return nil, err
+	}
+	if err := a.extends(e.AsOfAudit, consistency); err != nil {
+		return nil, err
+	}
+	view := a.register.At(r.RegisterSize)
+	if err := view.VerifyMessage(e); err != nil {
+		return nil, err
+	}
+	return r, view.Decide(&e.Header, r.Time)
+}
+
+// extends checks that the audit log extends the one that another party knew when
+// it signed: a broker that shows two histories is found out by the first text that
+// crosses between them.
+func (a *Answer) extends(known signed.Head, consistency []signed.Hash) error {
+	if a.alone {
+		return nil
+	}
+	return auditlog.CheckConsistency(known, a.audit, consistency)
+}
+
+// Event checks what is said to have become of a message: the proof, that the
+// record binds this very note, and the note's own signature by the one who may say
+// it, with the keys in force at the record's register. Without the last a broker
+// could invent a handover: it is STATEMENT_FORGED. me is the desk that asks: its
+// own words were signed under its own log.
+func (a *Answer) Event(h *envelope.Header, text signed.Hash, me signed.Address, c Claim) (*Fact, error) {
+	own := c.Event == envelope.Consigned && h.To == me // our word: the record alone will do
+	if len(c.Note) == 0 && c.Event != envelope.Expired && !own {
+		return nil, fmt.Errorf("%s of %s: %w", c.Event, message(text), ErrNoNote)
+	}
+	r, err := a.event(h, text, me, c)
+	if err != nil {
+		return nil, breach(err, message(text), map[string][]byte{
+			"event": []byte(c.Event), "note": c.Note, "proof": c.Proof, "checkpoint": a.Checkpoint, "consistency": lines(c.Consistency)})
+	}
+	return &Fact{Record: r, Note: c.Note, Proof: c.Proof}, nil
+}
+
+func (a *Answer) event(h *envelope.Header, text signed.Hash, me signed.Address, c Claim) (*auditlog.Record, error) {
+	r, err := a.proven(c.Proof, c.Event)
+	if err != nil {
+		return nil, err
+	}
+	switch c.Event {
+	case envelope.Expired:
+		if r.Message != text || r.Time.Before(h.Expires) {
+			return nil, problem.New(problem.ProofInvalid, "the proven expiry is of another message, or before its time")
+		}
+		return r, nil
+	case envelope.Consigned, envelope.HandedOver, envelope.Refused:
+		if r.By != h.To || r.Message != text {
+			return nil, problem.New(problem.ProofInvalid, "the proven record is of another message or desk")
+		}
+	case envelope.Withdrawn:
+		if r.From != h.From || r.ID != h.ID || !r.Message.IsZero() && r.Message != text {
+			return nil, problem.New(problem.ProofInvalid, "the proven withdrawal is of another message or desk")
+		}
+	default:
+		return nil, problem.New(problem.ProofInvalid, "an event is none of this version")
+	}
+	if len(c.Note) == 0 {
+		return r, nil
+	}
+	s, err := a.statement(r, c.Note)
+	if err != nil || s.Signer == me {
+		return r, err
+	}
+	return r, a.extends(s.AsOfAudit, c.Consistency)
+}
+
+// Statement checks a statement and its proof where the message itself is not at
+// hand: whether the signer was one of its two desks stays open.
+func (a *Answer) Statement(note, proof []byte) (*Fact, error) {
+	_, s, err := envelope.ReadStatement(note)
+	if err != nil {
+		return nil, forged(err)
+	}
+	r, err := a.proven(proof, s.Event)
+	if err == nil {
+		_, err = a.statement(r, note)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &Fact{Record: r, Note: note, Proof: proof}, nil
+}
+
+// statement checks that a proven record binds a note, says of it what it says,
+// and rests on a register no older than the signer's; and the note's signature.
+func (a *Answer) statement(r *auditlog.Record, note []byte) (*envelope.Statement, error) {
+	n, s, err := envelope.ReadStatement(note)
+	if err != nil {
+		return nil, forged(err)
+	}
+	if err := SaysOfStatement(r, s, note); err != nil {
+		return nil, err
+	}
+	if r.RegisterSize < s.AsOfRegister.Size {
+		return nil, problem.New(problem.RegisterTooOld, "decided under register size %d; its signer had seen %d", r.RegisterSize, s.AsOfRegister.Size)
+	}
+	if err := a.register.At(r.RegisterSize).VerifyStatement(n, s); err != nil {
+		return nil, forged(err)
+	}
+	return s, nil
+}
+
+// forged says what is wrong with a statement's own text or signature.
+func forged(err error) error { return problem.New(problem.StatementForged, "%v", err) }
+
+// Refusal checks the proof that a message was refused for good. Its record binds
+// the broker until the message expires: one that binds it shorter would leave it
+// free to deliver what it refused.
+func (a *Answer) Refusal(e *envelope.Envelope, proof []byte) (*Fact, error) {
+	r, err := a.proven(proof, envelope.Rejected)
+	if err == nil {
+		err = SaysOfMessage(r, e)
+	}
+	if err != nil {
+		return nil, breach(err, message(e.TextHash()), map[string][]byte{"refusal": proof, "checkpoint": a.Checkpoint})
+	}
+	return &Fact{Record: r, Proof: proof}, nil
+}
+
+// proven checks a proof: its record stands in the log under the answer's
+// checkpoint, is of this exchange and of the kind expected, and was decided under a
+// register that is a prefix of ours and no older than it may be.
+func (a *Answer) proven(proof []byte, kind envelope.Event) (*auditlog.Record, error) {
+	if len(proof) == 0 {
+		return nil, problem.New(problem.ProofMissing, "no proof that the message was %s", kind)
+	}
+	p, err := auditlog.ParseProof(proof)
+	if err != nil {
+		return nil, err
+	}
+	head := a.audit
+	if !bytes.Equal(p.Checkpoint, a.Checkpoint) { // else it was verified with the answer
+		if head, err = auditlog.VerifyCheckpoint(p.Checkpoint, a.register.Federation().Audit); err != nil {
+			return nil, err
+		}
+	}
+	if head != a.audit {
+		return nil, problem.New(problem.ProofInvalid, "the proof stands under another checkpoint than its answer's")
+	}
+	r, err := p.VerifyUnder(head)
+	switch {
+	case err != nil:
+		return nil, err
+	case r.Exchange != a.register.Exchange():
+		return nil, problem.New(problem.ProofInvalid, "the proven record is of another exchange")
+	case r.Kind != kind:
+		return nil, problem.New(problem.ProofInvalid, "the proven record is of kind %s, not %s", r.Kind, kind)
+	}
+	return r, a.recent(r)
+}
+
+// recent checks that a record was not decided under a register older than one that
+// this party had seen before the record was written: else a broker could keep an
+// old register alive for a stolen key.
+func (a *Answer) recent(r *auditlog.Record) error {
+	at := signed.Head{Origin: a.register.Federation().Register.Name, Size: r.RegisterSize, Root: r.RegisterRoot}
+	if err := a.register.CheckHead(at); err != nil || r.RegisterSize < 1 {
+		return problem.New(problem.ProofInvalid, "the record's register at size %d is not this exchange's", r.RegisterSize)
+	}
+	if seen := a.seenBefore(r.Index); r.RegisterSize < seen {
+		return problem.New(problem.RegisterTooOld, "decided under register size %d; this desk had seen %d before", r.RegisterSize, seen)
+	}
+	return nil
+}
+
+// SaysOfMessage checks that an acceptance or a refusal is of this very message, as
+// far as the record and the message say. Neither is verified by that.
+func SaysOfMessage(r *auditlog.Record, e *envelope.Envelope) error {
+	text := e.TextHash()
+	if r.Kind != envelope.Rejected {
+		same := r.Message == text && r.ID == e.ID && r.From == e.From && r.To == e.To &&
+			r.Type == e.Type.Name && r.Urgency == e.Urgency && r.Expires == e.Expires
+		if !same {
+			return problem.New(problem.ProofInvalid, "the proven acceptance is of another message")
+		}
+		return nil
+	}
+	if r.TextHash != text || r.Caller != e.From {
+		return problem.New(problem.ProofInvalid, "the proven refusal is of another text or desk")
+	}
+	if until := envelope.RefusedUntil(e.Expires, r.Time); r.Until != until {
+		return problem.New(problem.ProofInvalid, "the proven refusal binds the broker until %s, not %s", r.Until, until)
+	}
+	return nil
+}
+
+// SaysOfStatement checks that a record binds this very note and says of it what it
+// says. Neither is verified by that.
+func SaysOfStatement(r *auditlog.Record, s *envelope.Statement, note []byte) error {
+	signer, same := r.By, r.Message == s.Message
+	if s.Event == envelope.Withdrawn {
+		signer, same = r.From, r.ID == s.ID
+	}
+	if !same || s.Event != r.Kind || s.Signer != signer || s.Code != r.Code {
+		return problem.New(problem.StatementForged, "the statement is of another message, desk or event than its record")
+	}
+	if r.Statement != signed.HashOf(note) {
+		return problem.New(problem.ProofInvalid, "the proven record binds another statement")
+	}
+	return nil
+}
