@@ -65,14 +65,18 @@ func (c *Cable) carry(near net.Conn) {
 	delete(c.conns, far)
 }
 
-// keep takes two connections into what a cut ends, unless the cable is cut.
+// keep notes connections that a cut is to end. Through a cable that is cut none
+// goes.
 func (c *Cable) keep(conns ...net.Conn) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.cut {
+		return false
+	}
 	for _, conn := range conns {
 		c.conns[conn] = true
 	}
-	return !c.cut
+	return true
 }
 
 // Cut cuts the cable; Mend mends it.
