@@ -22,6 +22,7 @@ const (
 	accepted  = 301 // where the one true message was accepted
 	handed    = 302 // and handed over
 	rejected  = 303 // and bytes that are no message refused
+	early     = 304 // and another accepted under a register too old
 )
 
 var noon = signed.At(time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC))
@@ -60,9 +61,13 @@ func makeExchange(dir string) {
 }
 
 type exchangeMaker struct {
-	dir      string
-	register *register.Register
+	dir       string
+	register  *register.Register
+	agreement signed.Hash
 }
+
+// request is the type of the message, as the catalogue names it.
+var request = envelope.TypeRef{Name: "INFO_REQUEST", Version: "1.0", Hash: signed.HashOf("type")}
 
 func (x *exchangeMaker) write(file string, b []byte) {
 	path := filepath.Join(x.dir, file)
@@ -118,6 +123,14 @@ func (x *exchangeMaker) enter() {
 				Opening:     "age1pq1" + party, Versions: []int64{1},
 			}}, party)
 	}
+	root := register.RootName("se")
+	enter(&register.Catalogue{Link: link(root), Types: []envelope.TypeRef{request}}, root)
+	a := &register.Agreement{Link: link("fi"), Title: "Samarbete", Parties: []string{"fi", "se"},
+		Types: []string{request.Name}, Purposes: []string{"PREVENT_CRIME"}, Ceiling: envelope.Unclassified,
+		From: noon, Until: noon.Add(48 * time.Hour)}
+	enter(a, "fi")
+	x.agreement = signed.HashOf(a.Text())
+	enter(&register.Accession{Link: link("se"), Agreement: x.agreement}, "se")
 	t := x.open("register")
 	must(t.Append(x.register.Entries(0)...))
 	x.flush(t, "register")
@@ -142,9 +155,8 @@ func (x *exchangeMaker) log() {
 	sealed := []byte("age-encryption.org/v1\n… not opened here …\n")
 	h := envelope.Header{
 		Exchange: x.register.Exchange(), ID: signed.ID{7},
-		Type: envelope.TypeRef{Name: "INFO_REQUEST", Version: "1.0", Hash: signed.HashOf("type")},
-		From: "se.spoc", To: "fi.spoc", Conversation: signed.ID{9},
-		Created: noon, Expires: noon.Add(24 * time.Hour), Agreement: signed.HashOf("agreement"),
+		Type: request, From: "se.spoc", To: "fi.spoc", ToKey: envelope.KeyIDOf("age1pq1fi"), Conversation: signed.ID{9},
+		Created: noon, Expires: noon.Add(24 * time.Hour), Agreement: x.agreement,
 		Urgency: envelope.Urgent, Classification: envelope.Unclassified,
 		AsOfAudit: heads[0], AsOfRegister: heads[1], Sealed: envelope.SealedOf(sealed),
 	}
@@ -171,6 +183,11 @@ func (x *exchangeMaker) log() {
 		case accepted:
 			r.Kind, r.Message, r.ID, r.From, r.To = envelope.Accepted, e.TextHash(), e.ID, e.From, e.To
 			r.Type, r.Urgency, r.Expires = e.Type.Name, e.Urgency, e.Expires
+		case early: // decided under a register older than the one that its sender had seen
+			before := x.register.At(head.Size - 1).Head()
+			r.Kind, r.Message, r.ID, r.From, r.To = envelope.Accepted, other.TextHash(), other.ID, other.From, other.To
+			r.Type, r.Urgency, r.Expires = other.Type.Name, other.Urgency, other.Expires
+			r.RegisterSize, r.RegisterRoot = before.Size, before.Root
 		case handed:
 			r.Kind, r.Message, r.By, r.Statement = envelope.HandedOver, e.TextHash(), "fi.spoc", signed.HashOf(end)
 		case rejected:
@@ -182,7 +199,7 @@ func (x *exchangeMaker) log() {
 		must(t.Append(entries[i].Leaf()))
 	}
 	cp := x.flush(t, "audit")
-	for file, i := range map[string]int64{"acceptance": accepted, "end-proof": handed, "refusal": rejected, "expiry": 0} {
+	for file, i := range map[string]int64{"acceptance": accepted, "end-proof": handed, "refusal": rejected, "expiry": 0, "old-acceptance": early} {
 		x.write(file, auditlog.MakeProof(entries[i], must(t.Prove(i, auditSize)), cp))
 	}
 	// A proof under a checkpoint of the same log with another history.

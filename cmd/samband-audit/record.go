@@ -9,6 +9,7 @@ import (
 	"samband/gateway/problem"
 	"samband/gateway/register"
 	"samband/gateway/signed"
+	"samband/gateway/verify"
 )
 
 // A provedRecord is a record that was proved to stand in a log.
@@ -23,9 +24,13 @@ type provedRecord struct {
 	Says     string      `json:"says"`
 	About    string      `json:"about,omitempty"`     // "message" or "statement", when one was compared
 	SignedBy string      `json:"signed_by,omitempty"` // whose signatures were verified by the register
-	InLog    bool        `json:"in_log,omitempty"`    // the log's own folder was proved to hold it too
+	Lawful   bool        `json:"lawful,omitempty"`    // the law permitted it, by the register when it was decided
+	InLog    bool        `json:"in_log,omitempty"`    // the log's own folder was proved to have it too
+
+	Unchecked []string `json:"unchecked"` // what stays open
 
 	record *auditlog.Record
+	proof  []byte
 }
 
 // proveRecord proves a proof by the key of the log that its kind belongs to.
@@ -43,11 +48,11 @@ func proveRecord(b []byte, f *register.Federation) (*provedRecord, error) {
 		return nil, err
 	}
 	if r.Exchange != f.Hash() {
-		return nil, mismatchf("the record is of another exchange: %s", r.Exchange)
+		return nil, problem.New(problem.ProofInvalid, "the record is of another exchange: %s", r.Exchange)
 	}
 	proved := &provedRecord{
 		Log: head.Origin, Key: key.VerifierKey(), Size: head.Size, Root: head.Root,
-		Index: r.Index, Kind: string(r.Kind), Says: says(r), record: r,
+		Index: r.Index, Kind: string(r.Kind), Says: says(r), record: r, proof: b,
 	}
 	if r.Tree() == auditlog.Audit {
 		proved.Time = r.Time.String()
@@ -78,8 +83,9 @@ func (p *provedRecord) inLog(dir string, l *provedLog) error {
 	return nil
 }
 
-// aboutMessage holds that the record speaks of this very envelope and, given the
-// register, that its sender signed it.
+// aboutMessage checks that the record speaks of this very envelope. Given the
+// register, it checks too what a receiving desk checks of it: the sender's
+// signatures, and the law, as they were when the broker decided.
 func (p *provedRecord) aboutMessage(b []byte, law *register.Register) error {
 	r := p.record
 	if r.Kind == envelope.Rejected && signed.HashOf(b) == r.TextHash { // bytes that are no message
@@ -92,68 +98,71 @@ func (p *provedRecord) aboutMessage(b []byte, law *register.Register) error {
 	}
 	text := e.TextHash()
 	switch {
-	case e.Exchange != r.Exchange:
-		return mismatchf("the message is of another exchange")
-	case text != r.Message && text != r.TextHash:
-		return mismatchf("the record is not about this message, whose text has the hash %s", text)
-	case r.Kind == envelope.Accepted && !acceptedAsSent(r, &e.Header):
-		return mismatchf("the record names this message and says otherwise who sent it, to whom, or until when")
+	case r.Kind == envelope.Accepted || r.Kind == envelope.Rejected:
+		if err := verify.SaysOfMessage(r, e); err != nil {
+			return err
+		}
+	case text != r.Message:
+		return problem.New(problem.ProofInvalid, "the record is not about this message, whose text has the hash %s", text)
 	}
 	p.About = "message"
-	if law == nil {
+	if law == nil || r.Kind == envelope.Rejected {
 		return nil
 	}
-	v, err := p.view(law)
+	if r.Kind != envelope.Accepted {
+		v, err := p.view(law)
+		if err != nil {
+			return err
+		}
+		p.SignedBy = string(e.From)
+		return v.VerifyMessage(e)
+	}
+	a, err := p.under(law)
 	if err != nil {
 		return err
 	}
-	if err := v.VerifyMessage(e); err != nil {
-		return err
-	}
-	p.SignedBy = string(e.From)
-	return nil
+	p.SignedBy, p.Lawful = string(e.From), true
+	_, err = a.Admit(e, "", p.proof, nil)
+	return err
 }
 
-func acceptedAsSent(r *auditlog.Record, h *envelope.Header) bool {
-	return r.ID == h.ID && r.From == h.From && r.To == h.To && r.Type == h.Type.Name &&
-		r.Urgency == h.Urgency && r.Expires == h.Expires
-}
-
-// aboutStatement holds the same of a consignment or statement.
+// aboutStatement checks the same of a consignment or statement.
 func (p *provedRecord) aboutStatement(b []byte, law *register.Register) error {
-	n, err := signed.ParseNote(b)
+	_, s, err := envelope.ReadStatement(b)
 	if err != nil {
 		return err
 	}
-	if signed.HashOf(b) != p.record.Statement {
-		return mismatchf("the record is not about this note, which has the hash %s", signed.HashOf(b))
-	}
-	s, err := envelope.ParseStatement(n.Text)
-	if err != nil {
-		return err
-	}
-	if err := fits(s, p.record); err != nil {
+	if err := verify.SaysOfStatement(p.record, s, b); err != nil {
 		return err
 	}
 	p.About = "statement"
 	if law == nil {
 		return nil
 	}
-	v, err := p.view(law)
+	a, err := p.under(law)
 	if err != nil {
 		return err
 	}
-	if err := v.VerifyStatement(n, s); err != nil {
-		return err
-	}
 	p.SignedBy = string(s.Signer)
-	return nil
+	_, err = a.Statement(b, p.proof)
+	return err
+}
+
+// under is what may be believed under the proof's own checkpoint.
+func (p *provedRecord) under(law *register.Register) (*verify.Answer, error) {
+	if _, err := p.view(law); err != nil {
+		return nil, err
+	}
+	return verify.New(law, signed.Head{}, nil).Under(p.proof)
 }
 
 // view is the register as it was when the broker decided the record.
 func (p *provedRecord) view(law *register.Register) (register.View, error) {
 	r := p.record
 	head := signed.Head{Origin: law.Federation().Register.Name, Size: r.RegisterSize, Root: r.RegisterRoot}
+	if head.Size > law.Size() {
+		return register.View{}, mismatchf("the record was decided under %d entries of the register, and this folder has %d: it may lag; fetch it again", head.Size, law.Size())
+	}
 	if err := law.CheckHead(head); err != nil {
 		return register.View{}, fmt.Errorf("the record was decided under a register that isn't this one: %w", err)
 	}
@@ -163,16 +172,27 @@ func (p *provedRecord) view(law *register.Register) (register.View, error) {
 	return law.At(head.Size), nil
 }
 
-// fits checks that a record says of a statement what the statement says.
-func fits(s *envelope.Statement, r *auditlog.Record) error {
-	want := auditlog.Record{Kind: s.Event, By: s.Signer, Message: s.Message, Code: s.Code}
-	if s.Event == envelope.Withdrawn {
-		want = auditlog.Record{Kind: envelope.Withdrawn, From: s.Signer, ID: s.ID}
+// unchecked lists what stays open, and what would close it.
+func (p *provedRecord) unchecked() (open []string) {
+	switch {
+	case p.About == "":
+	case p.SignedBy == "" && p.record.Kind == envelope.Rejected:
+		open = append(open, "who signed what was refused")
+	case p.SignedBy == "":
+		open = append(open, "who signed it; that needs the register, by --register")
 	}
-	same := r.Kind == want.Kind && r.By == want.By && r.From == want.From && r.ID == want.ID && r.Code == want.Code &&
-		(r.Kind == envelope.Withdrawn || r.Message == want.Message)
-	if s.Exchange != r.Exchange || !same {
-		return mismatchf("the record names this note and says otherwise what it says")
+	if p.About == "message" && p.record.Kind == envelope.Accepted && !p.Lawful {
+		open = append(open, "whether the law permitted it; that needs the register, by --register")
 	}
-	return nil
+	if p.About == "statement" {
+		open = append(open, "whether the signer is a desk of that message; that needs the message")
+	}
+	if p.About != "" {
+		open = append(open, "whether its signer knew this same log; that needs a proof of consistency from the head in its as-of line")
+	}
+	open = append(open, "whether those to whom this was shown had seen a longer register before; only they know")
+	if !p.InLog {
+		open = append(open, "that everyone is shown this same log; compare size and root with what others verified, or name the log's folder too")
+	}
+	return open
 }

@@ -106,15 +106,16 @@ func (p *provedRecord) words(b *strings.Builder) {
 	if p.About != "" {
 		fmt.Fprintf(b, "  PROVED: the record is about the %s that you gave.\n", p.About)
 	}
-	switch {
-	case p.SignedBy != "":
+	if p.SignedBy != "" {
 		fmt.Fprintf(b, "  PROVED: %s signed it, by the keys that the register had when this was decided.\n", p.SignedBy)
-	case p.About != "":
-		b.WriteString("  Not proved: who signed it; that needs the register, by --register.\n")
+	}
+	if p.Lawful {
+		b.WriteString("  PROVED: the law permitted it, as the register had it then.\n")
 	}
 	if p.InLog {
 		b.WriteString("  PROVED: the whole log above is the one that this proof was given under.\n")
-		return
 	}
-	b.WriteString("  Not proved: that everyone is shown this same log. Compare size and root with\n  what others verified, or name the log's folder too.\n")
+	for _, open := range p.Unchecked {
+		fmt.Fprintf(b, "  Not proved: %s.\n", open)
+	}
 }

@@ -122,6 +122,9 @@ func (q *question) prove(r *report) error {
 		}
 		r.Logs = append(r.Logs, *l)
 	}
+	if r.Proof != nil {
+		r.Proof.Unchecked = r.Proof.unchecked()
+	}
 	r.Grade = gradeLogged
 	return nil
 }

@@ -326,7 +326,9 @@ func TestJournalLost(t *testing.T) {
 	}
 	se.accepted(p.consigned)
 	a = fi.inbox(inbox.Next+100, 10*time.Second)
-	if len(a.Items) != 1 || !bytes.Equal(a.Items[0].Envelope, p.consigned.Bytes()) {
+	// The open one may come once more: its bytes came again beside the cursor and
+	// in their order, and a desk knows it by its id.
+	if !slices.ContainsFunc(a.Items, func(i api.InboxItem) bool { return bytes.Equal(i.Envelope, p.consigned.Bytes()) }) {
 		t.Errorf("the wanted message is not delivered: %d items", len(a.Items))
 	}
 	if after := w.answers(p); len(after) < len(before) {

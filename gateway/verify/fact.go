@@ -45,13 +45,7 @@ func (a *Answer) acceptance(e *envelope.Envelope, proof []byte) (*auditlog.Recor
 	if err != nil {
 		return nil, err
 	}
-	if err := SaysOfMessage(r, e); err != nil {
-		return nil, err
-	}
-	if r.RegisterSize < e.AsOfRegister.Size {
-		return nil, problem.New(problem.RegisterTooOld, "decided under register size %d; its sender had seen %d", r.RegisterSize, e.AsOfRegister.Size)
-	}
-	return r, nil
+	return r, SaysOfMessage(r, e)
 }
 
 // Admit checks all that must hold before a desk says that it keeps a message
@@ -168,8 +162,7 @@ func (a *Answer) Statement(note, proof []byte) (*Fact, error) {
 	return &Fact{Record: r, Note: note, Proof: proof}, nil
 }
 
-// statement checks that a proven record binds a note, says of it what it says,
-// and rests on a register no older than the signer's; and the note's signature.
+// statement checks that a proven record fits a note, and the note's signature.
 func (a *Answer) statement(r *auditlog.Record, note []byte) (*envelope.Statement, error) {
 	n, s, err := envelope.ReadStatement(note)
 	if err != nil {
@@ -177,9 +170,6 @@ func (a *Answer) statement(r *auditlog.Record, note []byte) (*envelope.Statement
 	}
 	if err := SaysOfStatement(r, s, note); err != nil {
 		return nil, err
-	}
-	if r.RegisterSize < s.AsOfRegister.Size {
-		return nil, problem.New(problem.RegisterTooOld, "decided under register size %d; its signer had seen %d", r.RegisterSize, s.AsOfRegister.Size)
 	}
 	if err := a.register.At(r.RegisterSize).VerifyStatement(n, s); err != nil {
 		return nil, forged(err)
@@ -251,19 +241,23 @@ func (a *Answer) recent(r *auditlog.Record) error {
 }
 
 // SaysOfMessage checks that an acceptance or a refusal is of this very message, as
-// far as the record and the message say. Neither is verified by that.
+// far as the two say, and that the acceptance rests on a register no older than its
+// sender's. Neither is verified by that.
 func SaysOfMessage(r *auditlog.Record, e *envelope.Envelope) error {
 	text := e.TextHash()
+	if r.Message != text && r.TextHash != text {
+		return problem.New(problem.ProofInvalid, "the record is not about this message, whose text has the hash %s", text)
+	}
 	if r.Kind != envelope.Rejected {
-		same := r.Message == text && r.ID == e.ID && r.From == e.From && r.To == e.To &&
+		same := r.ID == e.ID && r.From == e.From && r.To == e.To &&
 			r.Type == e.Type.Name && r.Urgency == e.Urgency && r.Expires == e.Expires
 		if !same {
-			return problem.New(problem.ProofInvalid, "the proven acceptance is of another message")
+			return problem.New(problem.ProofInvalid, "the record names this message and says otherwise who sent it, to whom, or until when")
 		}
-		return nil
+		return notOlder(r, e.AsOfRegister)
 	}
-	if r.TextHash != text || r.Caller != e.From {
-		return problem.New(problem.ProofInvalid, "the proven refusal is of another text or desk")
+	if r.Caller != e.From {
+		return problem.New(problem.ProofInvalid, "the proven refusal is of a text that another desk brought")
 	}
 	if until := envelope.RefusedUntil(e.Expires, r.Time); r.Until != until {
 		return problem.New(problem.ProofInvalid, "the proven refusal binds the broker until %s, not %s", r.Until, until)
@@ -272,8 +266,12 @@ func SaysOfMessage(r *auditlog.Record, e *envelope.Envelope) error {
 }
 
 // SaysOfStatement checks that a record binds this very note and says of it what it
-// says. Neither is verified by that.
+// says, and rests on a register no older than its signer's. Neither is verified by
+// that.
 func SaysOfStatement(r *auditlog.Record, s *envelope.Statement, note []byte) error {
+	if hash := signed.HashOf(note); r.Statement != hash {
+		return problem.New(problem.ProofInvalid, "the record is not about this note, which has the hash %s", hash)
+	}
 	signer, same := r.By, r.Message == s.Message
 	if s.Event == envelope.Withdrawn {
 		signer, same = r.From, r.ID == s.ID
@@ -281,8 +279,14 @@ func SaysOfStatement(r *auditlog.Record, s *envelope.Statement, note []byte) err
 	if !same || s.Event != r.Kind || s.Signer != signer || s.Code != r.Code {
 		return problem.New(problem.StatementForged, "the statement is of another message, desk or event than its record")
 	}
-	if r.Statement != signed.HashOf(note) {
-		return problem.New(problem.ProofInvalid, "the proven record binds another statement")
+	return notOlder(r, s.AsOfRegister)
+}
+
+// notOlder checks that a decision rests on a register no older than the one that
+// the text's signer had seen.
+func notOlder(r *auditlog.Record, asOf signed.Head) error {
+	if r.RegisterSize < asOf.Size {
+		return problem.New(problem.RegisterTooOld, "decided under register size %d; its signer had seen %d", r.RegisterSize, asOf.Size)
 	}
 	return nil
 }
