@@ -23,6 +23,7 @@ type metrics struct {
 	desk     *Desk
 	verified prometheus.Gauge
 	failures prometheus.Counter
+	sealed   prometheus.Counter
 	offset   prometheus.Gauge
 }
 
@@ -38,12 +39,16 @@ func newMetrics(d *Desk) *metrics {
 			Name: "samband_audit_verification_failures_total",
 			Help: "Answers of the broker that could not be verified against the logs known before.",
 		}),
+		sealed: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "samband_envelopes_sealed_total",
+			Help: "Envelopes that this desk sealed: one for each recipient that the law permits, and one for each text made anew.",
+		}),
 		offset: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "samband_clock_offset_seconds",
 			Help: "Logged time minus this desk's, as far as the last call could tell; 0 within its duration.",
 		}),
 	}
-	m.registry.MustRegister(m.verified, m.failures, m.offset, m,
+	m.registry.MustRegister(m.verified, m.failures, m.sealed, m.offset, m,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "samband_desk_locked", Help: "1 while the locked ring is locked: nothing is sent, opened or answered.",

@@ -31,6 +31,7 @@ func TestMetrics(t *testing.T) {
 		"samband_unreadable_messages":                   1,
 		"samband_audit_last_verified_timestamp_seconds": 1,
 		"samband_audit_verification_failures_total":     1,
+		"samband_envelopes_sealed_total":                1,
 		"samband_clock_offset_seconds":                  1,
 		"samband_certificate_expiry_timestamp_seconds":  0, // there is no certificate yet
 	} {

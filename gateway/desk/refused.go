@@ -283,6 +283,7 @@ func (d *Desk) make(ring *keys.Locked, l *verify.Logs, h envelope.Header, conten
 	if err != nil {
 		return nil, err
 	}
+	d.metrics.sealed.Inc()
 	if err := l.View().Decide(&h, signed.At(d.now())); err != nil {
 		return nil, err
 	}

@@ -164,28 +164,35 @@ func (d *Desk) sendWith(ring *keys.Locked, draft Draft, to reply) ([]Blocked, er
 		if err != nil {
 			return nil, err
 		}
-		items, stopped, err := d.composeAll(ring, l, p)
+		headers, stopped, err := d.permitted(l, p)
 		if err != nil {
 			return nil, err
 		}
 		blocked = append(blocked, stopped...)
 		switch {
-		case len(items) == 0:
+		case len(headers) == 0:
 			b := blocked[0]
 			return nil, problem.New(b.Problem.Code, "%s: %s", b.To, b.Problem.Detail)
 		case len(stopped) == 0:
+			items, err := d.sealAll(ring, l, p, headers)
+			if err != nil {
+				return nil, err
+			}
 			return blocked, d.queue(draft.Name, p.body.Outcome, items, blocked)
 		}
-		draft.To = recipients(items) // once more, for the roster
+		draft.To = nil // once more, for the roster
+		for _, h := range headers {
+			draft.To = append(draft.To, h.To)
+		}
 	}
 }
 
-// composeAll makes an envelope for each recipient, or says why not.
-func (d *Desk) composeAll(ring *keys.Locked, l *verify.Logs, p *plan) (items []queued, stopped []Blocked, err error) {
+// permitted asks the law for each recipient, before anything is sealed: a header
+// for each that it permits, and why not for each other.
+func (d *Desk) permitted(l *verify.Logs, p *plan) (headers []envelope.Header, stopped []Blocked, err error) {
 	shared := signed.NewID()
 	for _, addr := range p.draft.To {
-		h := p.header(d, l, addr, shared)
-		m, err := d.compose(ring, l, p, h)
+		h, err := d.address(l, p, p.header(d, l, addr, shared))
 		if refused, ok := problem.Of(err); ok {
 			stopped = append(stopped, Blocked{addr, problemOf(refused.Code, refused.Detail)})
 			continue
@@ -193,16 +200,41 @@ func (d *Desk) composeAll(ring *keys.Locked, l *verify.Logs, p *plan) (items []q
 		if err != nil {
 			return nil, nil, err
 		}
-		items = append(items, queued{m, h})
+		headers = append(headers, h)
 	}
-	return items, stopped, nil
+	return headers, stopped, nil
 }
 
-func recipients(items []queued) (to []signed.Address) {
-	for _, i := range items {
-		to = append(to, i.header.To)
+// address chooses the agreement of a header and asks both halves of the law.
+func (d *Desk) address(l *verify.Logs, p *plan, h envelope.Header) (envelope.Header, error) {
+	var err error
+	if h.Agreement, err = chooseAgreement(l, p.question(h.From, h.To), h.Agreement, h.Created); err != nil {
+		return h, err
 	}
-	return to
+	if err := l.View().DecideSealed(h.Agreement, p.body.Sealed); err != nil {
+		return h, err
+	}
+	to, ok := l.View().Desk(h.To)
+	if !ok {
+		return h, problem.New(problem.UnknownDesk, "%s is no desk in the register", h.To)
+	}
+	if err := seal.CheckRecipient(to.Opening); err != nil {
+		return h, err
+	}
+	h.ToKey = to.OpeningID()
+	return h, l.View().Decide(&h, signed.At(d.now()))
+}
+
+// sealAll seals and signs an envelope for each header, once each.
+func (d *Desk) sealAll(ring *keys.Locked, l *verify.Logs, p *plan, headers []envelope.Header) (items []queued, err error) {
+	for _, h := range headers {
+		m, err := d.make(ring, l, h, p.content)
+		if err != nil {
+			return nil, err
+		}
+		items = append(items, queued{m, h})
+	}
+	return items, nil
 }
 
 // A plan is a draft that passed everything but the law between two parties.
@@ -303,19 +335,6 @@ func (p *plan) header(d *Desk, l *verify.Logs, to signed.Address, shared signed.
 		h.Conversation = signed.NewID()
 	}
 	return h
-}
-
-// compose chooses the agreement, asks the law, seals and signs.
-func (d *Desk) compose(ring *keys.Locked, l *verify.Logs, p *plan, h envelope.Header) (*made, error) {
-	agreement, err := chooseAgreement(l, p.question(h.From, h.To), h.Agreement, h.Created)
-	if err != nil {
-		return nil, err
-	}
-	h.Agreement = agreement
-	if err := l.View().DecideSealed(agreement, p.body.Sealed); err != nil {
-		return nil, err
-	}
-	return d.make(ring, l, h, p.content)
 }
 
 func (p *plan) question(from, to signed.Address) register.Question {
