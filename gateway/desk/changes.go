@@ -97,7 +97,7 @@ func (e *ends) moved(id signed.ID, state store.State) {
 }
 
 // Ended returns a message that this desk sent as soon as it has ended, or as it
-// stands when ctx ends. It waits for that message alone.
+// stands when ctx ends. It waits for that message alone, and opens nothing.
 func (d *Desk) Ended(ctx context.Context, id signed.ID) (*OutboxItem, error) {
 	ended, cancel := d.ends.watch(id)
 	defer cancel()
@@ -116,7 +116,7 @@ func (d *Desk) Ended(ctx context.Context, id signed.ID) (*OutboxItem, error) {
 		case <-ctx.Done():
 		}
 	}
-	items, err := d.Outbox(context.WithoutCancel(ctx), Query{ID: id})
+	items, err := d.outboxItems(Query{ID: id})
 	if err != nil {
 		return nil, err
 	}

@@ -18,7 +18,7 @@ func (d *Desk) Declare(ctx context.Context, id signed.ID, access schema.Access, 
 	if access != schema.Direct && access != schema.Indirect {
 		return nil, problem.New(problem.BodyMalformed, "what is asked for is accessible %q or %q", schema.Direct, schema.Indirect)
 	}
-	m, err := d.find(ctx, id, from)
+	m, err := d.find(id, from)
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +51,7 @@ func (d *Desk) Declare(ctx context.Context, id signed.ID, access schema.Access, 
 		return nil, err
 	}
 	d.touch()
-	if m, err = d.find(ctx, id, []signed.Address{m.From}); err != nil {
+	if m, err = d.find(id, []signed.Address{m.From}); err != nil {
 		return nil, err
 	}
 	return &InboxItem{m.From, m.Item}, nil

@@ -32,7 +32,7 @@ type Message struct {
 // reading can't be noted is not shown. DESK_LOCKED while locked; UNKNOWN_MESSAGE
 // for one that isn't there, isn't opened yet, or isn't the only one of its id.
 func (d *Desk) Read(ctx context.Context, id signed.ID, from ...signed.Address) (*Message, error) {
-	m, err := d.find(ctx, id, from)
+	m, err := d.find(id, from)
 	if err != nil {
 		return nil, err
 	}
@@ -43,13 +43,14 @@ func (d *Desk) Read(ctx context.Context, id signed.ID, from ...signed.Address) (
 	if err := d.note("read", "message "+id.String()); err != nil {
 		return nil, err
 	}
+	m.Summary = d.summary(m.Item)
 	return m, nil
 }
 
 // find looks for an id in inbox and outbox. A sender chooses its ids, so one may
 // stand for messages of several desks, this one's own among them: none goes before
 // another, and from says whose is meant.
-func (d *Desk) find(ctx context.Context, id signed.ID, from []signed.Address) (*Message, error) {
+func (d *Desk) find(id signed.ID, from []signed.Address) (*Message, error) {
 	if id.IsZero() { // to a listing that would mean every message
 		return nil, unknown(store.ErrNotFound, id)
 	}
@@ -60,14 +61,14 @@ func (d *Desk) find(ctx context.Context, id signed.ID, from []signed.Address) (*
 			found, senders = append(found, m), append(senders, m.From)
 		}
 	}
-	in, err := d.Inbox(ctx, Query{ID: id})
+	in, err := d.inboxItems(Query{ID: id})
 	if err != nil && problem.CodeOf(err) != problem.UnknownMessage {
 		return nil, err
 	}
 	for _, i := range in {
 		add(&Message{From: i.From, To: d.Address(), Received: true, Item: i.Item})
 	}
-	out, err := d.Outbox(ctx, Query{ID: id})
+	out, err := d.outboxItems(Query{ID: id})
 	if err != nil && problem.CodeOf(err) != problem.UnknownMessage {
 		return nil, err
 	}
@@ -113,7 +114,7 @@ func (d *Desk) fill(ring *keys.Locked, m *Message) error {
 // sender's reference as your_reference unless the body has one. Errors are those
 // of Send, and REPLY_NOT_ALLOWED.
 func (d *Desk) Answer(ctx context.Context, id signed.ID, draft Draft, from ...signed.Address) (*Sending, error) {
-	m, err := d.find(ctx, id, from)
+	m, err := d.find(id, from)
 	if err != nil {
 		return nil, err
 	}
@@ -123,7 +124,7 @@ func (d *Desk) Answer(ctx context.Context, id signed.ID, draft Draft, from ...si
 	if d.Locked() {
 		return nil, problem.New(problem.DeskLocked, "the ring of %s is locked", d.Address())
 	}
-	if m.Summary == nil {
+	if m.Summary = d.summary(m.Item); m.Summary == nil {
 		return nil, problem.New(problem.ReplyNotAllowed, "message %s is not in the officers' view yet", id)
 	}
 	draft.To = []signed.Address{m.From}
@@ -140,7 +141,7 @@ func (d *Desk) Withdraw(ctx context.Context, id signed.ID) (*OutboxItem, error) 
 	if id.IsZero() {
 		return nil, unknown(store.ErrNotFound, id)
 	}
-	items, err := d.Outbox(ctx, Query{ID: id})
+	items, err := d.outboxItems(Query{ID: id})
 	if err != nil {
 		return nil, err
 	}
@@ -173,7 +174,7 @@ func (d *Desk) Withdraw(ctx context.Context, id signed.ID) (*OutboxItem, error) 
 	}
 	wake(d.workers.statements)
 	d.touch()
-	items, err = d.Outbox(ctx, Query{ID: id})
+	items, err = d.outboxItems(Query{ID: id})
 	if err != nil {
 		return nil, err
 	}
@@ -184,7 +185,7 @@ func (d *Desk) Withdraw(ctx context.Context, id signed.ID) (*OutboxItem, error) 
 // its file key and its sealed part. Proofs and header stay. Whoever has a copy of
 // the sealed part from elsewhere can open it as long as the opening key lives.
 func (d *Desk) Erase(ctx context.Context, id signed.ID, from ...signed.Address) error {
-	m, err := d.find(ctx, id, from)
+	m, err := d.find(id, from)
 	if err != nil {
 		return err
 	}

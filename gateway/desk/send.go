@@ -45,7 +45,8 @@ type Attachment struct {
 }
 
 // A Sending is what became of a draft: an envelope for each recipient that the
-// law permits, and the rule for each other.
+// law permits, and the rule for each other. Its messages have no summary: nothing
+// is opened to show what was just written.
 type Sending struct {
 	Name     string       `json:"name"`
 	Messages []OutboxItem `json:"messages"`

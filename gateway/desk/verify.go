@@ -72,7 +72,7 @@ type Evidence struct {
 func (d *Desk) Verify(ctx context.Context, id signed.ID, from ...signed.Address) (*Verification, error) {
 	// The facts before the heads: while the desk runs, newer facts come under
 	// newer heads, and a fact is held against a head that reaches it.
-	facts, of, err := d.factsOf(ctx, id, from)
+	facts, of, err := d.factsOf(id, from)
 	if err != nil {
 		return nil, err
 	}
@@ -157,7 +157,7 @@ func (v *Verification) fault(err error, subject string) {
 
 // factsOf reads the facts of one message and its envelope, if that was not
 // erased, or, when id is zero, the facts of all messages.
-func (d *Desk) factsOf(ctx context.Context, id signed.ID, from []signed.Address) (facts []store.Fact, envelope []byte, err error) {
+func (d *Desk) factsOf(id signed.ID, from []signed.Address) (facts []store.Fact, envelope []byte, err error) {
 	if id.IsZero() {
 		err = d.store.View(func(tx *store.Tx) (err error) {
 			facts, err = tx.AllFacts()
@@ -165,7 +165,7 @@ func (d *Desk) factsOf(ctx context.Context, id signed.ID, from []signed.Address)
 		})
 		return facts, nil, err
 	}
-	m, err := d.find(ctx, id, from)
+	m, err := d.find(id, from)
 	if err != nil {
 		return nil, nil, err
 	}

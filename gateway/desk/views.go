@@ -73,6 +73,15 @@ type InboxItem struct {
 
 // Outbox lists what this desk sends, the newest first.
 func (d *Desk) Outbox(_ context.Context, q Query) ([]OutboxItem, error) {
+	items, err := d.outboxItems(q)
+	for n := range items {
+		items[n].Summary = d.summary(items[n].Item)
+	}
+	return items, err
+}
+
+// outboxItems, sendItems and inboxItems open nothing: they have no summaries.
+func (d *Desk) outboxItems(q Query) ([]OutboxItem, error) {
 	return d.outbox(func(tx *store.Tx) ([]store.OutboxItem, error) {
 		if q.ID.IsZero() {
 			return tx.Outboxes(q.limit())
@@ -112,15 +121,20 @@ func (d *Desk) outbox(read func(*store.Tx) ([]store.OutboxItem, error)) ([]Outbo
 	if err != nil {
 		return nil, err
 	}
-	for n := range items {
-		items[n].Summary = d.summary(items[n].Item)
-	}
 	return items, nil
 }
 
 // Inbox lists what this desk received, the newest first. What is only stored or
 // consigned shows its header alone; the rest its subject too, while unlocked.
 func (d *Desk) Inbox(_ context.Context, q Query) ([]InboxItem, error) {
+	items, err := d.inboxItems(q)
+	for n := range items {
+		items[n].Summary = d.summary(items[n].Item)
+	}
+	return items, err
+}
+
+func (d *Desk) inboxItems(q Query) ([]InboxItem, error) {
 	items := []InboxItem{}
 	err := d.store.View(func(tx *store.Tx) error {
 		rows, err := d.inboxRows(tx, q)
@@ -140,9 +154,6 @@ func (d *Desk) Inbox(_ context.Context, q Query) ([]InboxItem, error) {
 	})
 	if err != nil {
 		return nil, err
-	}
-	for n := range items {
-		items[n].Summary = d.summary(items[n].Item)
 	}
 	return items, nil
 }
