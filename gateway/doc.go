@@ -21,11 +21,12 @@
 //	what all sides speak: public, pure
 //	  problem                 the closed list of codes
 //	  signed                  lines of text, keys with uses, notes
-//	  envelope                header, consignment, statement
+//	  envelope                header, statements, and the events of a message
 //	  seal                    frame and age; the only door to a body
 //	  auditlog                record, leaf, checkpoint, proof
 //	    tree                  tiles on disk
 //	  register                parties, desks, keys, agreements; Decide
+//	  verify                  what a party may believe of both logs and an answer
 //	  authority               root and parties at work, on files
 //	  api                     the HTTP contract and its client
 //	  config, monitor         settings files; metrics and health

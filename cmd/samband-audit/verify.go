@@ -34,8 +34,9 @@ func newVerify() *cobra.Command {
 order), or one proof, with the message or statement that it is about. Given both,
 the log must also be the one that the proof was given under.
 
-With --register the proof's message or statement is also verified by its
-signer's keys, as the register had them when the broker decided.`,
+With --register the proof's message or statement is also judged as a desk judges
+it: by its signer's keys and by the law, as the register had them when the broker
+decided. What could not be checked is listed.`,
 		Example: `  samband-audit verify --federation federation log/audit log/register
   samband-audit verify --federation federation --proof acceptance --message envelope --register log/register`,
 		RunE: func(c *cobra.Command, args []string) error {

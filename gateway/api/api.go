@@ -24,9 +24,9 @@
 // answer that bears proofs brings a [Catchup] from there. Proofs and
 // checkpoints are opaque texts here, which auditlog reads and verifies.
 //
-// Both feeds are resumed by a [Cursor] that the caller stores once it has stored
-// what came before it. To ask a feed with a cursor is to say that all before it
-// is safe with the caller: the broker may forget what served only that.
+// Both feeds are resumed by a [Cursor] that the caller stores together with what
+// came before it. To ask with one says nothing of what the caller has: after a
+// power cut it may ask again with an earlier one.
 //
 // A refusal is a [Refusal]: a problem of the closed list, carried as a problem
 // document of RFC 9457. SPEC §11 says every byte, and openapi.json beside this

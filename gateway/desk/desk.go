@@ -13,12 +13,11 @@
 // which has the same methods ([Service]): the command line, and an
 // organisation's case-management system.
 //
-// The desk believes nobody on their word. What the broker answers is measured
-// against the two logs as this desk knew them before (logs.go), each fact
-// against its proof and the other desk's own signature (facts.go); what fails
-// is kept as evidence, and the message stays where it was. The rest are five
-// workers that read the database, do one thing, and write down that it is done,
-// so a desk that is killed anywhere, locked, or cut off goes on by itself:
+// The desk believes nobody on their word: what the broker answers is measured by
+// package verify against what this desk knew before; what fails is kept as
+// evidence, and the message stays where it was. The rest are five workers that
+// read the database, do one thing, and write down that it is done, so a desk that
+// is killed anywhere, locked, or cut off goes on by itself:
 //
 //	outbox.go      sends what is queued, the same bytes until they are answered
 //	statements.go  sends what was signed about received messages
