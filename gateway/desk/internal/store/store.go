@@ -32,8 +32,6 @@ import (
 	"sync/atomic"
 
 	"samband/gateway/signed"
-
-	_ "modernc.org/sqlite" // the driver
 )
 
 // A Store is an open database. One process opens it.

@@ -8,6 +8,9 @@ import (
 	"runtime/debug"
 	"sync"
 
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
 	"samband/gateway/signed"
 )
 
@@ -30,7 +33,7 @@ type writer struct {
 	once   sync.Once     // over closing quit
 	quit   chan struct{} // closed when no more is taken
 	ended  chan struct{} // closed when the writer has ended
-	failed chan struct{} // closed when a commit failed
+	failed chan struct{} // closed when a commit failed and nobody knows how far
 
 	mu  sync.Mutex
 	why error // why it failed
@@ -99,7 +102,7 @@ func (w *writer) Scrub() error {
 	}})
 }
 
-// Failed is closed when a commit failed. Nobody knows then what the disk has, so
+// Failed is closed when a commit failed, but for want of room. Nobody knows then what the disk has, so
 // nothing more is written: open the database anew and go on from what is there.
 func (w *writer) Failed() <-chan struct{} { return w.failed }
 
@@ -160,13 +163,13 @@ func (w *writer) group(first *write) []*write {
 	return group
 }
 
-// write does a group and answers each; false when a commit failed.
+// write does a group and answers each; false when nobody knows what the disk has.
 func (w *writer) write(group []*write) bool {
 	last := group[len(group)-1]
 	if last.alone {
 		group = group[:len(group)-1]
 	}
-	err := w.commit(group)
+	certain, err := w.commit(group)
 	for _, x := range group {
 		if err != nil {
 			x.err = err
@@ -178,7 +181,7 @@ func (w *writer) write(group []*write) bool {
 		}
 		x.done <- x.err
 	}
-	if err != nil {
+	if !certain {
 		if last.alone {
 			last.done <- err
 		}
@@ -195,10 +198,12 @@ func (w *writer) write(group []*write) bool {
 }
 
 // commit writes a group in one transaction, synced when one of it must be. Its
-// error is that of the transaction; that of each write stands in it.
-func (w *writer) commit(group []*write) error {
+// error is that of the transaction: then nothing of the group is written, as far as
+// that is certain. It is, but for a commit that failed otherwise than for want of
+// room.
+func (w *writer) commit(group []*write) (certain bool, err error) {
 	if len(group) == 0 {
-		return nil
+		return true, nil
 	}
 	level := "PRAGMA synchronous = NORMAL" // WAL: written, not synced
 	for _, x := range group {
@@ -208,18 +213,27 @@ func (w *writer) commit(group []*write) error {
 	}
 	for _, step := range []string{level, "BEGIN IMMEDIATE"} {
 		if err := w.exec(step); err != nil {
-			return fmt.Errorf("begin transaction: %w", err)
+			return true, fmt.Errorf("begin transaction: %w", err)
 		}
 	}
 	for _, x := range group {
 		if err := w.one(x); err != nil {
-			return errors.Join(fmt.Errorf("write: %w", err), w.exec("ROLLBACK"))
+			w.exec("ROLLBACK") // SQLite may have done that itself
+			return true, fmt.Errorf("write: %w", errors.Join(x.err, err))
 		}
 	}
 	if err := w.exec("COMMIT"); err != nil {
-		return errors.Join(fmt.Errorf("commit: %w", err), w.exec("ROLLBACK"))
+		w.exec("ROLLBACK")
+		return isFull(err), fmt.Errorf("commit: %w", err)
 	}
-	return nil
+	return true, nil
+}
+
+// isFull reports whether a write found no room: SQLite has undone it then, and
+// takes writes again once there is room.
+func isFull(err error) bool {
+	var e *sqlite.Error
+	return errors.As(err, &e) && e.Code()&0xff == sqlite3.SQLITE_FULL
 }
 
 // one does one write behind a savepoint.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 
@@ -106,6 +107,32 @@ func TestFailedCommit(t *testing.T) {
 		if has(t, s, text) != want {
 			t.Errorf("%s is there: %t", text, !want)
 		}
+	}
+}
+
+// Without room nothing of the group is written and each hears it; with room again
+// writes are taken as before.
+func TestFull(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "desk.db"))
+	limit := func(pages string) {
+		t.Helper()
+		if err := s.Update(func(*Tx) error {
+			_, err := s.conn.ExecContext(t.Context(), "PRAGMA max_page_count = "+pages)
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	limit("1") // as many as there are
+	if err := s.Update(add(strings.Repeat("x", 1<<20))); !isFull(err) {
+		t.Fatalf("a write without room: %v", err)
+	}
+	if has(t, s, strings.Repeat("x", 1<<20)) {
+		t.Error("it is there")
+	}
+	limit("100000")
+	if err := s.Update(add("after")); err != nil || s.Failure() != nil {
+		t.Errorf("with room again: %v, %v", err, s.Failure())
 	}
 }
 
