@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"os"
 
 	"samband/gateway/auditlog"
@@ -84,55 +83,43 @@ func (p *provedRecord) inLog(dir string, l *provedLog) error {
 }
 
 // aboutMessage checks that the record speaks of this very envelope. Given the
-// register, it checks too what a receiving desk checks of it: the sender's
-// signatures, and the law, as they were when the broker decided.
+// register, it checks too what a receiving desk checks of it: of an acceptance the
+// sender's signatures, and the law, as they were when the broker decided.
 func (p *provedRecord) aboutMessage(b []byte, law *register.Register) error {
 	r := p.record
-	if r.Kind == envelope.Rejected && signed.HashOf(b) == r.TextHash { // bytes that are no message
-		p.About = "message"
-		return nil
-	}
-	e, err := envelope.Parse(b)
-	if err != nil {
-		return err
-	}
-	text := e.TextHash()
-	switch {
-	case r.Kind == envelope.Accepted || r.Kind == envelope.Rejected:
+	noMessage := r.Kind == envelope.Rejected && signed.HashOf(b) == r.TextHash
+	p.About = "message"
+	var e *envelope.Envelope
+	if !noMessage {
+		var err error
+		if e, err = envelope.Parse(b); err != nil {
+			return err
+		}
 		if err := verify.SaysOfMessage(r, e); err != nil {
 			return err
 		}
-	case text != r.Message:
-		return problem.New(problem.ProofInvalid, "the record is not about this message, whose text has the hash %s", text)
 	}
-	p.About = "message"
-	if law == nil || r.Kind == envelope.Rejected {
+	if law == nil {
 		return nil
 	}
-	if r.Kind != envelope.Accepted {
-		v, err := p.view(law)
-		if err != nil {
-			return err
-		}
-		p.SignedBy = string(e.From)
-		return v.VerifyMessage(e)
-	}
 	a, err := p.under(law)
-	if err != nil {
-		return err
+	switch {
+	case err != nil:
+	case noMessage:
+		_, err = a.Proven(p.proof, r.Kind)
+	default:
+		_, err = a.Message(e, p.proof)
 	}
-	p.SignedBy, p.Lawful = string(e.From), true
-	_, err = a.Admit(e, "", p.proof, nil)
+	if err == nil && r.Kind == envelope.Accepted {
+		p.SignedBy, p.Lawful = string(e.From), true
+	}
 	return err
 }
 
 // aboutStatement checks the same of a consignment or statement.
 func (p *provedRecord) aboutStatement(b []byte, law *register.Register) error {
-	_, s, err := envelope.ReadStatement(b)
+	s, err := verify.SaysOfStatement(p.record, b)
 	if err != nil {
-		return err
-	}
-	if err := verify.SaysOfStatement(p.record, s, b); err != nil {
 		return err
 	}
 	p.About = "statement"
@@ -140,36 +127,18 @@ func (p *provedRecord) aboutStatement(b []byte, law *register.Register) error {
 		return nil
 	}
 	a, err := p.under(law)
-	if err != nil {
-		return err
+	if err == nil {
+		_, err = a.Statement(b, p.proof)
 	}
-	p.SignedBy = string(s.Signer)
-	_, err = a.Statement(b, p.proof)
+	if err == nil {
+		p.SignedBy = string(s.Signer)
+	}
 	return err
 }
 
 // under is what may be believed under the proof's own checkpoint.
 func (p *provedRecord) under(law *register.Register) (*verify.Answer, error) {
-	if _, err := p.view(law); err != nil {
-		return nil, err
-	}
 	return verify.New(law, signed.Head{}, nil).Under(p.proof)
-}
-
-// view is the register as it was when the broker decided the record.
-func (p *provedRecord) view(law *register.Register) (register.View, error) {
-	r := p.record
-	head := signed.Head{Origin: law.Federation().Register.Name, Size: r.RegisterSize, Root: r.RegisterRoot}
-	if head.Size > law.Size() {
-		return register.View{}, mismatchf("the record was decided under %d entries of the register, and this folder has %d: it may lag; fetch it again", head.Size, law.Size())
-	}
-	if err := law.CheckHead(head); err != nil {
-		return register.View{}, fmt.Errorf("the record was decided under a register that isn't this one: %w", err)
-	}
-	if head.Size < 1 {
-		return register.View{}, mismatchf("the record was decided under an empty register")
-	}
-	return law.At(head.Size), nil
 }
 
 // unchecked lists what stays open, and what would close it.
@@ -178,6 +147,8 @@ func (p *provedRecord) unchecked() (open []string) {
 	case p.About == "":
 	case p.SignedBy == "" && p.record.Kind == envelope.Rejected:
 		open = append(open, "who signed what was refused")
+	case p.SignedBy == "" && p.About == "message" && p.record.Kind != envelope.Accepted:
+		open = append(open, "who signed the message, which its acceptance proves, and who said what became of it, which needs the statement")
 	case p.SignedBy == "":
 		open = append(open, "who signed it; that needs the register, by --register")
 	}

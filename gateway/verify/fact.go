@@ -41,7 +41,7 @@ func (a *Answer) Acceptance(e *envelope.Envelope, proof []byte) (*Fact, error) {
 }
 
 func (a *Answer) acceptance(e *envelope.Envelope, proof []byte) (*auditlog.Record, error) {
-	r, err := a.proven(proof, envelope.Accepted)
+	r, err := a.Proven(proof, envelope.Accepted)
 	if err != nil {
 		return nil, err
 	}
@@ -114,45 +114,57 @@ func (a *Answer) Event(h *envelope.Header, text signed.Hash, me signed.Address, 
 }
 
 func (a *Answer) event(h *envelope.Header, text signed.Hash, me signed.Address, c Claim) (*auditlog.Record, error) {
-	r, err := a.proven(c.Proof, c.Event)
+	r, err := a.Proven(c.Proof, c.Event)
 	if err != nil {
 		return nil, err
 	}
-	switch c.Event {
-	case envelope.Expired:
-		if r.Message != text || r.Time.Before(h.Expires) {
-			return nil, problem.New(problem.ProofInvalid, "the proven expiry is of another message, or before its time")
-		}
-		return r, nil
-	case envelope.Consigned, envelope.HandedOver, envelope.Refused:
-		if r.By != h.To || r.Message != text {
-			return nil, problem.New(problem.ProofInvalid, "the proven record is of another message or desk")
-		}
-	case envelope.Withdrawn:
-		if r.From != h.From || r.ID != h.ID || !r.Message.IsZero() && r.Message != text {
-			return nil, problem.New(problem.ProofInvalid, "the proven withdrawal is of another message or desk")
-		}
-	default:
-		return nil, problem.New(problem.ProofInvalid, "an event is none of this version")
-	}
 	if len(c.Note) == 0 {
-		return r, nil
+		return r, saysOfEvent(r, h, text)
 	}
 	s, err := a.statement(r, c.Note)
+	if err == nil {
+		err = saysOfEvent(r, h, text)
+	}
 	if err != nil || s.Signer == me {
 		return r, err
 	}
 	return r, a.extends(s.AsOfAudit, c.Consistency)
 }
 
+// Message checks a proof with the message that it is about, whatever the proof
+// says of it: an acceptance as Admit does, a refusal as Refusal does. Of another
+// event the signatures stay open: the message's were judged at its acceptance, the
+// statement's need its note.
+func (a *Answer) Message(e *envelope.Envelope, proof []byte) (*Fact, error) {
+	p, err := auditlog.ParseProof(proof)
+	if err != nil {
+		return nil, err
+	}
+	switch kind := p.Entry.Record.Kind; kind {
+	case envelope.Accepted:
+		return a.Admit(e, "", proof, nil)
+	case envelope.Rejected:
+		return a.Refusal(e, proof)
+	default:
+		r, err := a.Proven(proof, kind)
+		if err == nil {
+			err = SaysOfMessage(r, e)
+		}
+		if err != nil {
+			return nil, err
+		}
+		return &Fact{Record: r, Proof: proof}, nil
+	}
+}
+
 // Statement checks a statement and its proof where the message itself is not at
 // hand: whether the signer was one of its two desks stays open.
 func (a *Answer) Statement(note, proof []byte) (*Fact, error) {
-	_, s, err := envelope.ReadStatement(note)
+	_, s, err := readStatement(note)
 	if err != nil {
-		return nil, forged(err)
+		return nil, err
 	}
-	r, err := a.proven(proof, s.Event)
+	r, err := a.Proven(proof, s.Event)
 	if err == nil {
 		_, err = a.statement(r, note)
 	}
@@ -164,17 +176,26 @@ func (a *Answer) Statement(note, proof []byte) (*Fact, error) {
 
 // statement checks that a proven record fits a note, and the note's signature.
 func (a *Answer) statement(r *auditlog.Record, note []byte) (*envelope.Statement, error) {
-	n, s, err := envelope.ReadStatement(note)
+	s, err := SaysOfStatement(r, note)
+	if err != nil {
+		return nil, err
+	}
+	n, _, err := readStatement(note)
+	if err == nil {
+		err = a.register.At(r.RegisterSize).VerifyStatement(n, s)
+	}
 	if err != nil {
 		return nil, forged(err)
 	}
-	if err := SaysOfStatement(r, s, note); err != nil {
-		return nil, err
-	}
-	if err := a.register.At(r.RegisterSize).VerifyStatement(n, s); err != nil {
-		return nil, forged(err)
-	}
 	return s, nil
+}
+
+func readStatement(note []byte) (*signed.Note, *envelope.Statement, error) {
+	n, s, err := envelope.ReadStatement(note)
+	if err != nil {
+		return nil, nil, forged(err)
+	}
+	return n, s, nil
 }
 
 // forged says what is wrong with a statement's own text or signature.
@@ -184,7 +205,7 @@ func forged(err error) error { return problem.New(problem.StatementForged, "%v",
 // the broker until the message expires: one that binds it shorter would leave it
 // free to deliver what it refused.
 func (a *Answer) Refusal(e *envelope.Envelope, proof []byte) (*Fact, error) {
-	r, err := a.proven(proof, envelope.Rejected)
+	r, err := a.Proven(proof, envelope.Rejected)
 	if err == nil {
 		err = SaysOfMessage(r, e)
 	}
@@ -194,10 +215,10 @@ func (a *Answer) Refusal(e *envelope.Envelope, proof []byte) (*Fact, error) {
 	return &Fact{Record: r, Proof: proof}, nil
 }
 
-// proven checks a proof: its record stands in the log under the answer's
+// Proven checks a proof: its record stands in the log under the answer's
 // checkpoint, is of this exchange and of the kind expected, and was decided under a
 // register that is a prefix of ours and no older than it may be.
-func (a *Answer) proven(proof []byte, kind envelope.Event) (*auditlog.Record, error) {
+func (a *Answer) Proven(proof []byte, kind envelope.Event) (*auditlog.Record, error) {
 	if len(proof) == 0 {
 		return nil, problem.New(problem.ProofMissing, "no proof that the message was %s", kind)
 	}
@@ -231,6 +252,9 @@ func (a *Answer) proven(proof []byte, kind envelope.Event) (*auditlog.Record, er
 // old register alive for a stolen key.
 func (a *Answer) recent(r *auditlog.Record) error {
 	at := signed.Head{Origin: a.register.Federation().Register.Name, Size: r.RegisterSize, Root: r.RegisterRoot}
+	if known := a.register.Size(); at.Size > known {
+		return problem.New(problem.ProofInvalid, "decided under register size %d, and %d entries are known: where the register's copy lags, fetch it again", at.Size, known)
+	}
 	if err := a.register.CheckHead(at); err != nil || r.RegisterSize < 1 {
 		return problem.New(problem.ProofInvalid, "the record's register at size %d is not this exchange's", r.RegisterSize)
 	}
@@ -240,22 +264,30 @@ func (a *Answer) recent(r *auditlog.Record) error {
 	return nil
 }
 
-// SaysOfMessage checks that an acceptance or a refusal is of this very message, as
-// far as the two say, and that the acceptance rests on a register no older than its
-// sender's. Neither is verified by that.
+// SaysOfMessage checks that a record is of this very message, as far as the two
+// say, and that an acceptance rests on a register no older than its sender's.
+// Neither is verified by that. A refusal may be of a text of another exchange.
 func SaysOfMessage(r *auditlog.Record, e *envelope.Envelope) error {
 	text := e.TextHash()
-	if r.Message != text && r.TextHash != text {
+	switch {
+	case r.Kind != envelope.Rejected && e.Exchange != r.Exchange:
+		return problem.New(problem.WrongExchange, "the message is of another exchange")
+	case r.Message != text && r.TextHash != text:
 		return problem.New(problem.ProofInvalid, "the record is not about this message, whose text has the hash %s", text)
+	case r.Kind == envelope.Rejected:
+		return saysOfRefusal(r, e)
+	case r.Kind != envelope.Accepted:
+		return saysOfEvent(r, &e.Header, text)
 	}
-	if r.Kind != envelope.Rejected {
-		same := r.ID == e.ID && r.From == e.From && r.To == e.To &&
-			r.Type == e.Type.Name && r.Urgency == e.Urgency && r.Expires == e.Expires
-		if !same {
-			return problem.New(problem.ProofInvalid, "the record names this message and says otherwise who sent it, to whom, or until when")
-		}
-		return notOlder(r, e.AsOfRegister)
+	same := r.ID == e.ID && r.From == e.From && r.To == e.To &&
+		r.Type == e.Type.Name && r.Urgency == e.Urgency && r.Expires == e.Expires
+	if !same {
+		return problem.New(problem.ProofInvalid, "the record names this message and says otherwise who sent it, to whom, or until when")
 	}
+	return notOlder(r, e.AsOfRegister)
+}
+
+func saysOfRefusal(r *auditlog.Record, e *envelope.Envelope) error {
 	if r.Caller != e.From {
 		return problem.New(problem.ProofInvalid, "the proven refusal is of a text that another desk brought")
 	}
@@ -265,21 +297,43 @@ func SaysOfMessage(r *auditlog.Record, e *envelope.Envelope) error {
 	return nil
 }
 
-// SaysOfStatement checks that a record binds this very note and says of it what it
-// says, and rests on a register no older than its signer's. Neither is verified by
-// that.
-func SaysOfStatement(r *auditlog.Record, s *envelope.Statement, note []byte) error {
+// saysOfEvent checks that what the record says happened could happen to this
+// message: by its recipient, by its sender, or by time.
+func saysOfEvent(r *auditlog.Record, h *envelope.Header, text signed.Hash) error {
+	same := false
+	switch r.Kind {
+	case envelope.Expired:
+		same = r.Message == text && !r.Time.Before(h.Expires)
+	case envelope.Consigned, envelope.HandedOver, envelope.Refused:
+		same = r.Message == text && r.By == h.To
+	case envelope.Withdrawn:
+		same = r.From == h.From && r.ID == h.ID && (r.Message.IsZero() || r.Message == text)
+	}
+	if !same {
+		return problem.New(problem.ProofInvalid, "the proven record (%s) is of another message or desk, or before its time", r.Kind)
+	}
+	return nil
+}
+
+// SaysOfStatement reads a note and checks that a record binds it and says of it
+// what it says, and rests on a register no older than its signer's. Neither is
+// verified by that.
+func SaysOfStatement(r *auditlog.Record, note []byte) (*envelope.Statement, error) {
+	_, s, err := readStatement(note)
+	if err != nil {
+		return nil, err
+	}
 	if hash := signed.HashOf(note); r.Statement != hash {
-		return problem.New(problem.ProofInvalid, "the record is not about this note, which has the hash %s", hash)
+		return nil, problem.New(problem.ProofInvalid, "the record is not about this note, which has the hash %s", hash)
 	}
 	signer, same := r.By, r.Message == s.Message
 	if s.Event == envelope.Withdrawn {
 		signer, same = r.From, r.ID == s.ID
 	}
-	if !same || s.Event != r.Kind || s.Signer != signer || s.Code != r.Code {
-		return problem.New(problem.StatementForged, "the statement is of another message, desk or event than its record")
+	if !same || s.Exchange != r.Exchange || s.Event != r.Kind || s.Signer != signer || s.Code != r.Code {
+		return nil, problem.New(problem.StatementForged, "the statement is of another exchange, message, desk or event than its record")
 	}
-	return notOlder(r, s.AsOfRegister)
+	return s, notOlder(r, s.AsOfRegister)
 }
 
 // notOlder checks that a decision rests on a register no older than the one that

@@ -209,6 +209,31 @@ func (m *maker) make(dir string) {
 	message("accepted is another message", problem.ProofInvalid, other, acceptance(good))
 	message("accepted with another recipient", problem.ProofInvalid, good, func(r *auditlog.Record) { acceptance(good)(r); r.To = "se.spoc" })
 	message("accepted in another exchange", problem.ProofInvalid, good, func(r *auditlog.Record) { acceptance(good)(r); r.Exchange = signed.HashOf("other") })
+	foreign := m.message(own, func(h *envelope.Header) { h.Exchange = signed.HashOf("other") })
+	falseRoot := func(edit func(*auditlog.Record)) func(*auditlog.Record) {
+		return func(r *auditlog.Record) { edit(r); r.RegisterRoot = signed.HashOf("other") }
+	}
+	beyond := func(edit func(*auditlog.Record)) func(*auditlog.Record) {
+		return func(r *auditlog.Record) { edit(r); r.RegisterSize++ }
+	}
+	happened := func(event envelope.Event, by signed.Address, at signed.Time) func(*auditlog.Record) {
+		return func(r *auditlog.Record) {
+			r.Kind, r.Message, r.Time = event, good.TextHash(), at
+			if event != envelope.Expired {
+				r.By, r.Statement = by, signed.HashOf("note")
+			}
+		}
+	}
+	message("accepted of another exchange", problem.WrongExchange, foreign, acceptance(foreign))
+	message("accepted under a false register root", problem.ProofInvalid, good, falseRoot(acceptance(good)))
+	message("accepted under a register beyond the log", problem.ProofInvalid, good, beyond(acceptance(good)))
+	message("expired", "", good, happened(envelope.Expired, "", good.Expires))
+	message("expired before its time", problem.ProofInvalid, good, happened(envelope.Expired, "", noon))
+	message("handed over with the message", "", good, happened(envelope.HandedOver, "fi.spoc", noon))
+	message("handed over by a desk that is not the recipient", problem.ProofInvalid, good, happened(envelope.HandedOver, "se.spoc", noon))
+	message("refused of another exchange", "", foreign, refusal(foreign))
+	message("refused under a false register root", problem.ProofInvalid, lawless, falseRoot(refusal(lawless)))
+	message("refused under a register beyond the log", problem.ProofInvalid, lawless, beyond(refusal(lawless)))
 	message("refused for good", "", lawless, refusal(lawless))
 	message("refused for a shorter time than it binds", problem.ProofInvalid, lawless, func(r *auditlog.Record) { refusal(lawless)(r); r.Until = noon })
 	message("refused to another caller", problem.ProofInvalid, lawless, func(r *auditlog.Record) { refusal(lawless)(r); r.Caller = "fi.spoc" })
@@ -226,6 +251,7 @@ func (m *maker) make(dir string) {
 		b := note(s.Text(), keys...)
 		write(vector+"/proof", m.record(edit(stated(s, b))))
 		write(vector+"/statement", b)
+		write(vector+"/about", good.Bytes())
 		write(vector+"/code", []byte(code))
 	}
 	as := func(edit func(*auditlog.Record)) func(*auditlog.Record) { return edit }
@@ -246,6 +272,13 @@ func (m *maker) make(dir string) {
 	statement("handed over by another desk than the record names", problem.StatementForged, say(envelope.HandedOver, same), locked, bent(func(r *auditlog.Record) { r.By = "se.spoc" }))
 	statement("handed over of another message than the record names", problem.StatementForged, say(envelope.HandedOver, same), locked, bent(func(r *auditlog.Record) { r.Message = signed.HashOf("other") }))
 	statement("refused with another code than the record names", problem.StatementForged, refused, locked, bent(func(r *auditlog.Record) { r.Code = problem.SealInvalid }))
+	statement("handed over in another exchange", problem.StatementForged, say(envelope.HandedOver, func(s *envelope.Statement) { s.Exchange = signed.HashOf("other") }), locked, as)
+	handed := say(envelope.HandedOver, same)
+	malformed := append(note(handed.Text(), locked...), "more\n"...)
+	write("handed over in a malformed note/proof", m.record(stated(handed, malformed)))
+	write("handed over in a malformed note/statement", malformed)
+	write("handed over in a malformed note/about", good.Bytes())
+	write("handed over in a malformed note/code", []byte(problem.StatementForged))
 	statement("handed over by another note", problem.ProofInvalid, say(envelope.HandedOver, same), locked, bent(func(r *auditlog.Record) { r.Statement = signed.HashOf("other") }))
 }
 
@@ -291,21 +324,23 @@ func judge(t *testing.T, logs *verify.Logs, dir string) error {
 	}
 	if b, err := os.ReadFile(filepath.Join(dir, "statement")); err == nil {
 		_, err := a.Statement(b, proof)
+		// Asked with its message, as a desk asks, it gets the same code.
+		about, fault := envelope.Parse(read(t, filepath.Join(dir, "about")))
+		p, broken := auditlog.ParseProof(proof)
+		if fault != nil || broken != nil {
+			t.Fatal(fault, broken)
+		}
+		_, asEvent := a.Event(&about.Header, about.TextHash(), "", verify.Claim{Event: p.Entry.Record.Kind, Note: b, Proof: proof})
+		if codeOf(asEvent) != codeOf(err) {
+			t.Errorf("with its message judged %v, alone %v", asEvent, err)
+		}
 		return err
 	}
 	e, err := envelope.Parse(read(t, filepath.Join(dir, "message")))
 	if err != nil {
 		return err
 	}
-	p, err := auditlog.ParseProof(proof)
-	if err != nil {
-		return err
-	}
-	if p.Entry.Record.Kind == envelope.Rejected {
-		_, err = a.Refusal(e, proof)
-		return err
-	}
-	_, err = a.Admit(e, "", proof, nil)
+	_, err = a.Message(e, proof)
 	return err
 }
 
