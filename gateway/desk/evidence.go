@@ -7,12 +7,11 @@ import (
 	"maps"
 
 	"samband/gateway/api"
-	"samband/gateway/verify"
-
 	"samband/gateway/desk/internal/store"
 	"samband/gateway/envelope"
 	"samband/gateway/problem"
 	"samband/gateway/signed"
+	"samband/gateway/verify"
 )
 
 // maxExhibit bounds one exhibit: the largest envelope is kept whole.

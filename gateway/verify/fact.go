@@ -21,8 +21,8 @@ type Fact struct {
 // A Claim is what an answer says became of a message.
 type Claim struct {
 	Event       envelope.Event
-	Note        []byte        // the whole statement; none for an expiry
-	Proof       []byte        //
+	Note        []byte // the whole statement; none for an expiry
+	Proof       []byte
 	Consistency []signed.Hash // from the note's own as-of to the answer's checkpoint
 }
 
@@ -121,7 +121,10 @@ func (a *Answer) event(h *envelope.Header, text signed.Hash, me signed.Address, 
 	if len(c.Note) == 0 {
 		return r, saysOfEvent(r, h, text)
 	}
-	s, err := a.statement(r, c.Note)
+	n, s, err := readStatement(c.Note)
+	if err == nil {
+		err = a.statement(r, n, s, c.Note)
+	}
 	if err == nil {
 		err = saysOfEvent(r, h, text)
 	}
@@ -160,13 +163,13 @@ func (a *Answer) Message(e *envelope.Envelope, proof []byte) (*Fact, error) {
 // Statement checks a statement and its proof where the message itself is not at
 // hand: whether the signer was one of its two desks stays open.
 func (a *Answer) Statement(note, proof []byte) (*Fact, error) {
-	_, s, err := readStatement(note)
+	n, s, err := readStatement(note)
 	if err != nil {
 		return nil, err
 	}
 	r, err := a.Proven(proof, s.Event)
 	if err == nil {
-		_, err = a.statement(r, note)
+		err = a.statement(r, n, s, note)
 	}
 	if err != nil {
 		return nil, err
@@ -175,19 +178,14 @@ func (a *Answer) Statement(note, proof []byte) (*Fact, error) {
 }
 
 // statement checks that a proven record fits a note, and the note's signature.
-func (a *Answer) statement(r *auditlog.Record, note []byte) (*envelope.Statement, error) {
-	s, err := SaysOfStatement(r, note)
-	if err != nil {
-		return nil, err
+func (a *Answer) statement(r *auditlog.Record, n *signed.Note, s *envelope.Statement, note []byte) error {
+	if err := saysOfStatement(r, s, note); err != nil {
+		return err
 	}
-	n, _, err := readStatement(note)
-	if err == nil {
-		err = a.register.At(r.RegisterSize).VerifyStatement(n, s)
+	if err := a.register.At(r.RegisterSize).VerifyStatement(n, s); err != nil {
+		return forged(err)
 	}
-	if err != nil {
-		return nil, forged(err)
-	}
-	return s, nil
+	return nil
 }
 
 func readStatement(note []byte) (*signed.Note, *envelope.Statement, error) {
@@ -272,7 +270,7 @@ func SaysOfMessage(r *auditlog.Record, e *envelope.Envelope) error {
 	switch {
 	case r.Kind != envelope.Rejected && e.Exchange != r.Exchange:
 		return problem.New(problem.WrongExchange, "the message is of another exchange")
-	case r.Message != text && r.TextHash != text:
+	case r.Message != text && r.TextHash != text && r.Kind != envelope.Withdrawn: // of an id, maybe before a text came
 		return problem.New(problem.ProofInvalid, "the record is not about this message, whose text has the hash %s", text)
 	case r.Kind == envelope.Rejected:
 		return saysOfRefusal(r, e)
@@ -323,17 +321,21 @@ func SaysOfStatement(r *auditlog.Record, note []byte) (*envelope.Statement, erro
 	if err != nil {
 		return nil, err
 	}
+	return s, saysOfStatement(r, s, note)
+}
+
+func saysOfStatement(r *auditlog.Record, s *envelope.Statement, note []byte) error {
 	if hash := signed.HashOf(note); r.Statement != hash {
-		return nil, problem.New(problem.ProofInvalid, "the record is not about this note, which has the hash %s", hash)
+		return problem.New(problem.ProofInvalid, "the record is not about this note, which has the hash %s", hash)
 	}
 	signer, same := r.By, r.Message == s.Message
 	if s.Event == envelope.Withdrawn {
 		signer, same = r.From, r.ID == s.ID
 	}
 	if !same || s.Exchange != r.Exchange || s.Event != r.Kind || s.Signer != signer || s.Code != r.Code {
-		return nil, problem.New(problem.StatementForged, "the statement is of another exchange, message, desk or event than its record")
+		return problem.New(problem.StatementForged, "the statement is of another exchange, message, desk or event than its record")
 	}
-	return s, notOlder(r, s.AsOfRegister)
+	return notOlder(r, s.AsOfRegister)
 }
 
 // notOlder checks that a decision rests on a register no older than the one that

@@ -231,6 +231,13 @@ func (m *maker) make(dir string) {
 	message("expired before its time", problem.ProofInvalid, good, happened(envelope.Expired, "", noon))
 	message("handed over with the message", "", good, happened(envelope.HandedOver, "fi.spoc", noon))
 	message("handed over by a desk that is not the recipient", problem.ProofInvalid, good, happened(envelope.HandedOver, "se.spoc", noon))
+	early := func(id signed.ID) func(*auditlog.Record) {
+		return func(r *auditlog.Record) {
+			r.Kind, r.From, r.ID, r.Statement = envelope.Withdrawn, "se.spoc", id, signed.HashOf("note")
+		}
+	}
+	message("withdrawn before it came", "", good, early(good.ID))
+	message("withdrawn is another id", problem.ProofInvalid, good, early(signed.ID{8}))
 	message("refused of another exchange", "", foreign, refusal(foreign))
 	message("refused under a false register root", problem.ProofInvalid, lawless, falseRoot(refusal(lawless)))
 	message("refused under a register beyond the log", problem.ProofInvalid, lawless, beyond(refusal(lawless)))

@@ -102,8 +102,9 @@ func (w *writer) Scrub() error {
 	}})
 }
 
-// Failed is closed when a commit failed, but for want of room. Nobody knows then what the disk has, so
-// nothing more is written: open the database anew and go on from what is there.
+// Failed is closed when a commit failed otherwise than for want of room. Nobody
+// knows then what the disk has, so nothing more is written: open the database anew
+// and go on from what is there.
 func (w *writer) Failed() <-chan struct{} { return w.failed }
 
 // Failure is why Failed is closed.
