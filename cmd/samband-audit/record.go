@@ -138,7 +138,7 @@ func (p *provedRecord) aboutStatement(b []byte, law *register.Register) error {
 
 // under is what may be believed under the proof's own checkpoint.
 func (p *provedRecord) under(law *register.Register) (*verify.Answer, error) {
-	return verify.New(law, signed.Head{}, nil).Under(p.proof)
+	return verify.New(law, signed.Head{}, nil, nil).Under(p.proof)
 }
 
 // unchecked lists what stays open, and what would close it.

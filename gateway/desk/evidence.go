@@ -25,8 +25,8 @@ func (d *Desk) accuse(err error) {
 		return
 	}
 	p, subject, shown := b.Problem, b.Subject, maps.Clone(b.Exhibits)
-	if b.Log != "" {
-		shown["known"] = d.checkpoint(b.Log)
+	if _, has := shown["known"]; b.Log == registerLog && !has {
+		shown["known"] = d.checkpoint(registerLog)
 	}
 	for name, x := range shown {
 		if len(x) > maxExhibit {

@@ -52,7 +52,7 @@ func loadLogs(s *store.Store, federation []byte) (*verify.Logs, error) {
 	if audit.Size > 0 {
 		head.Size, head.Root = audit.Size, audit.Root
 	}
-	return verify.New(r, head, sightings(seen)), nil
+	return verify.New(r, head, audit.Checkpoint, sightings(seen)), nil
 }
 
 func sightings(rows []store.Sighting) (seen []verify.Sighting) {

@@ -146,7 +146,7 @@ func (d *Desk) verifyLogs() (*verify.Logs, *Verification, error) {
 		v.fault(err, "the newest checkpoint of "+fed.Register.Name)
 		v.Register.Size, v.Register.Root, v.Register.Verified = head.Size, head.Root, heads[1].Verified
 	}
-	return verify.New(r, audit, sightings(seen)), v, nil
+	return verify.New(r, audit, heads[0].Checkpoint, sightings(seen)), v, nil
 }
 
 func (v *Verification) fault(err error, subject string) {

@@ -297,7 +297,7 @@ func TestVectors(t *testing.T) {
 		}
 		newMaker().make(vectors)
 	}
-	logs := verify.New(replay(t), signed.Head{}, nil)
+	logs := verify.New(replay(t), signed.Head{}, nil, nil)
 	cases, err := filepath.Glob(filepath.Join(vectors, "*", "code"))
 	if err != nil || len(cases) < 20 {
 		t.Fatalf("%d vectors (%v)", len(cases), err)

@@ -5,7 +5,7 @@
 // how far the register had come when. An answer of the broker brings a [Catchup]
 // that leads from there to the checkpoint under which the answer's proofs stand:
 //
-//	logs := verify.New(register, head, seen)
+//	logs := verify.New(register, head, checkpoint, seen)
 //	answer, err := logs.Extend(&verify.Catchup{Audit: checkpoint, …})
 //	fact, err := answer.Admit(envelope, "fi.spoc", proof, consistency)
 //	logs = answer.Logs // once the caller has stored it
@@ -15,6 +15,9 @@
 //	answer, err := logs.Under(proof)
 //	fact, err := answer.Event(header, textHash, "se.spoc", claim)
 //
+// Two answers to one party, each of which extends what it knew, are linked by
+// [Logs.Join] before the party goes by both.
+//
 // A [Breach] is a fault of the broker and names the bytes that show it; to store
 // them, and to accuse, is the caller's part. This package has no database, asks
 // nobody, and reads no clock. It implements SPEC §5, §7.4 and §8.3.
@@ -22,8 +25,10 @@ package verify
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 
 	"samband/gateway/auditlog"
 	"samband/gateway/problem"
@@ -40,13 +45,17 @@ type Sighting struct{ Audit, Register int64 }
 type Logs struct {
 	register *register.Register
 	audit    signed.Head
-	seen     []Sighting // ascending
+	seen     []Sighting // ascending by register
+
+	// The texts that the broker signed of the two heads; empty where none came.
+	auditCheckpoint, registerCheckpoint []byte
 }
 
-// New makes Logs of what a party verified before. An auditor that knows the
-// register alone gives the zero head.
-func New(r *register.Register, audit signed.Head, seen []Sighting) *Logs {
-	return &Logs{r, audit, seen}
+// New makes Logs of what a party verified before; checkpoint is the signed text of
+// the audit log's head. An auditor that knows the register alone gives the zero
+// head and no checkpoint.
+func New(r *register.Register, audit signed.Head, checkpoint []byte, seen []Sighting) *Logs {
+	return &Logs{register: r, audit: audit, auditCheckpoint: checkpoint, seen: seen}
 }
 
 // Register is the register as it was replayed.
@@ -74,8 +83,12 @@ func (l *Logs) seenBefore(index int64) (size int64) {
 type Breach struct {
 	Problem  *problem.Problem
 	Subject  string            // what it is about: a message, an entry, a log
-	Log      string            // "audit" or "register": the checkpoint of it that was known before is evidence too
 	Exhibits map[string][]byte // by name
+
+	// Log is "audit" or "register" where two checkpoints of that log contradict each
+	// other; "" else. The exhibits "known" and "shown" are the two. "known" is missing
+	// of a register that New was given: its caller has that checkpoint, and adds it.
+	Log string
 }
 
 func (b *Breach) Error() string { return b.Problem.Error() }
@@ -131,7 +144,7 @@ func (l *Logs) Extend(c *Catchup) (*Answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	next := &Logs{grown, head, l.seen}
+	next := &Logs{grown, head, l.seen, c.Audit, c.Register}
 	if size := grown.Size(); size > l.register.Size() || len(l.seen) == 0 {
 		next.seen = append(l.seen[:len(l.seen):len(l.seen)], Sighting{head.Size, size})
 	}
@@ -148,7 +161,16 @@ func (l *Logs) extendAudit(c *Catchup) (signed.Head, error) {
 	}
 	err = auditlog.CheckConsistency(l.audit, head, c.Consistency)
 	return head, ofLog("audit", breach(err, fmt.Sprintf("%s beyond %d", head.Origin, l.audit.Size),
-		map[string][]byte{"shown": c.Audit, "consistency": lines(c.Consistency)}))
+		exhibits(l.auditCheckpoint, c.Audit, "consistency", lines(c.Consistency))))
+}
+
+// exhibits are two checkpoints of one log, and what was to link them.
+func exhibits(known, shown []byte, name string, link []byte) map[string][]byte {
+	x := map[string][]byte{"shown": shown, name: link}
+	if len(known) > 0 {
+		x["known"] = known
+	}
+	return x
 }
 
 // ofLog notes in a Breach which log it is about.
@@ -191,9 +213,84 @@ func (l *Logs) extendRegister(c *Catchup) (*register.Register, error) {
 	case grown.Head() != head:
 		err := problem.New(problem.LogContradicts, "the register's checkpoint at %d entries does not follow from the entries shown", head.Size)
 		return nil, ofLog("register", breach(err, fmt.Sprintf("%s beyond %d", head.Origin, size),
-			map[string][]byte{"shown": c.Register, "entries": bytes.Join(grown.Entries(size), []byte("\n"))}))
+			exhibits(l.registerCheckpoint, c.Register, "entries", bytes.Join(grown.Entries(size), []byte("\n")))))
 	}
 	return grown, nil
+}
+
+// Join returns the logs that two of one party's answers lead to: the longer of
+// each, and what was seen in both. l and other both extend what the party knew
+// before; that does not prove that they extend each other: a broker can lead two
+// calls that overtake one another into two histories. consistency leads from the
+// smaller audit head to the larger, and is nil where their sizes are equal; the
+// smaller register must be a prefix of the larger. Else it is a Breach, whose
+// "known" is the checkpoint of l and whose "shown" is that of other.
+//
+// All that was seen on the way to either counts. A sighting says that the broker
+// had shown a register of this size before it wrote the audit log's entries from
+// that size on. The joined log has the same entries at the same places as both
+// that it joins, so what was true of one of them is true of it. Where both saw a
+// register size, the smaller audit size counts: it says the same of more entries.
+func (l *Logs) Join(other *Logs, consistency []signed.Hash) (*Logs, error) {
+	if l == other {
+		return l, nil
+	}
+	if err := l.linkAudit(other, consistency); err != nil {
+		return nil, ofLog("audit", err)
+	}
+	if err := l.linkRegister(other); err != nil {
+		return nil, ofLog("register", err)
+	}
+	audit, reg := l, l
+	if other.audit.Size >= l.audit.Size {
+		audit = other
+	}
+	if other.register.Size() >= l.register.Size() {
+		reg = other
+	}
+	return &Logs{reg.register, audit.audit, union(l.seen, other.seen), audit.auditCheckpoint, reg.registerCheckpoint}, nil
+}
+
+func (l *Logs) linkAudit(other *Logs, consistency []signed.Hash) error {
+	if l.audit == other.audit {
+		return nil
+	}
+	small, large := l.audit, other.audit
+	if small.Size > large.Size {
+		small, large = large, small
+	}
+	return breach(auditlog.CheckConsistency(small, large, consistency),
+		fmt.Sprintf("%s at %d and %d", large.Origin, small.Size, large.Size),
+		exhibits(l.auditCheckpoint, other.auditCheckpoint, "consistency", lines(consistency)))
+}
+
+// linkRegister shows of a fork the larger register's entries from the first that
+// the smaller has not: with those that both have they give the larger's root.
+func (l *Logs) linkRegister(other *Logs) error {
+	small, large := l.register, other.register
+	if small.Size() > large.Size() {
+		small, large = large, small
+	}
+	head := small.Head()
+	if large.CheckHead(head) == nil {
+		return nil
+	}
+	a, b, same := small.Entries(0), large.Entries(0), 0
+	for bytes.Equal(a[same], b[same]) {
+		same++
+	}
+	err := problem.New(problem.LogContradicts, "%s at %d entries does not extend what it was at %d", head.Origin, large.Size(), head.Size)
+	return breach(err, fmt.Sprintf("%s at %d and %d", head.Origin, head.Size, large.Size()),
+		exhibits(l.registerCheckpoint, other.registerCheckpoint, "entries", bytes.Join(b[same:], []byte("\n"))))
+}
+
+// union is every register size that was seen, each with the smallest audit size.
+func union(a, b []Sighting) []Sighting {
+	all := slices.Concat(a, b)
+	slices.SortFunc(all, func(a, b Sighting) int {
+		return cmp.Or(cmp.Compare(a.Register, b.Register), cmp.Compare(a.Audit, b.Audit))
+	})
+	return slices.CompactFunc(all, func(a, b Sighting) bool { return a.Register == b.Register })
 }
 
 // Under is an answer that consists of one stored proof, under that proof's own
@@ -207,7 +304,8 @@ func (l *Logs) Under(proof []byte) (*Answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Answer{Logs: &Logs{l.register, head, l.seen}, Checkpoint: p.Checkpoint, alone: true}, nil
+	under := &Logs{l.register, head, l.seen, p.Checkpoint, l.registerCheckpoint}
+	return &Answer{Logs: under, Checkpoint: p.Checkpoint, alone: true}, nil
 }
 
 func lines(hashes []signed.Hash) []byte {

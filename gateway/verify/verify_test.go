@@ -35,7 +35,7 @@ func logOf(entries ...string) *auditlog.Range {
 func TestExtendByPages(t *testing.T) {
 	m := newMaker()
 	all := m.register.Entries(0)
-	logs := verify.New(must(register.New(all[0])), signed.Head{}, nil)
+	logs := verify.New(must(register.New(all[0])), signed.Head{}, nil, nil)
 	c := m.catchup(logOf("one"), m.register.Size(), 1)
 	c.Entries = all[1:3]
 	for from := int64(3); from < m.register.Size(); from += 2 {
@@ -64,8 +64,8 @@ func TestExtendRefuses(t *testing.T) {
 	size := m.register.Size()
 	r := must(register.Replay(m.register.Entries(0)))
 	known := logOf("one")
-	logs := verify.New(r, known.Head(name+"/audit"), nil)
-	short := verify.New(must(register.New(m.register.Entries(0)[0])), signed.Head{}, nil)
+	logs := verify.New(r, known.Head(name+"/audit"), nil, nil)
+	short := verify.New(must(register.New(m.register.Entries(0)[0])), signed.Head{}, nil, nil)
 	for name, c := range map[string]struct {
 		logs    *verify.Logs
 		catchup func() *verify.Catchup
@@ -123,7 +123,7 @@ func TestRegisterSeenBefore(t *testing.T) {
 		"the same one seen":                       {[]verify.Sighting{{Audit: 1, Register: size - 1}}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			a, err := verify.New(m.register, signed.Head{}, c.seen).Under(proof)
+			a, err := verify.New(m.register, signed.Head{}, nil, c.seen).Under(proof)
 			if err == nil {
 				_, err = a.Acceptance(e, proof)
 			}
