@@ -2,6 +2,7 @@ package verify_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"samband/gateway/auditlog"
@@ -131,5 +132,39 @@ func TestRegisterSeenBefore(t *testing.T) {
 				t.Errorf("judged %v, want %q", err, c.want)
 			}
 		})
+	}
+}
+
+// The key that signs the audit log is asked once for an answer's checkpoint, and
+// not again for each proof that brings the same bytes: such a proof is believed
+// even after the key is gone. Any other bytes are verified, of the same head too.
+func TestCheckpointVerifiedOnce(t *testing.T) {
+	m := newMaker()
+	e := m.message(keysOf("se.spoc", signed.UseMessage), nothing)
+	own := m.record(acceptance(e))
+	p := must(auditlog.ParseProof(own))
+	under := func(keys ...*signed.PrivateKey) []byte {
+		text, _, _ := strings.Cut(string(p.Checkpoint), "\n\n")
+		return auditlog.MakeProof(p.Entry, p.Hashes, note(text+"\n", keys...))
+	}
+	witnessed, forged := under(logKey("audit"), logKey("operator")), under(logKey("operator"))
+
+	size := m.register.Size()
+	c := m.catchup(logOf(), size, size)
+	c.Audit = p.Checkpoint
+	a, err := verify.New(m.register, signed.Head{}, nil, nil).Extend(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	judge := func(proof []byte) problem.Code {
+		_, err := a.Acceptance(e, proof)
+		return codeOf(err)
+	}
+	if own, witnessed, forged := judge(own), judge(witnessed), judge(forged); own != "" || witnessed != "" || forged != problem.ProofInvalid {
+		t.Errorf("with the key judged %q, %q, %q", own, witnessed, forged)
+	}
+	m.register.Federation().Audit = keysOf("nobody", signed.UseCheckpoint)[0].Public
+	if own, witnessed := judge(own), judge(witnessed); own != "" || witnessed != problem.ProofInvalid {
+		t.Errorf("without the key judged %q, %q", own, witnessed)
 	}
 }
