@@ -16,7 +16,7 @@ import (
 )
 
 // between proves that a log of these entries extends what it was at an older size.
-func between(t *testing.T, old int64, entries ...string) []signed.Hash {
+func between(t testing.TB, old int64, entries ...string) []signed.Hash {
 	t.Helper()
 	log := must(tree.Open(t.TempDir(), logKey("audit").Public))
 	for _, e := range entries {

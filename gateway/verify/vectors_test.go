@@ -351,7 +351,7 @@ func judge(t *testing.T, logs *verify.Logs, dir string) error {
 	return err
 }
 
-func replay(t *testing.T) *register.Register {
+func replay(t testing.TB) *register.Register {
 	t.Helper()
 	folder := os.DirFS(filepath.Join(vectors, "register"))
 	f, err := register.ParseFederation(read(t, filepath.Join(vectors, "federation")))
@@ -365,7 +365,7 @@ func replay(t *testing.T) *register.Register {
 	return must(register.Replay(entries(t, folder, head.Size)))
 }
 
-func entries(t *testing.T, folder fs.FS, size int64) (all [][]byte) {
+func entries(t testing.TB, folder fs.FS, size int64) (all [][]byte) {
 	t.Helper()
 	for e, err := range auditlog.Entries(folder, size) {
 		if err != nil {
@@ -376,7 +376,7 @@ func entries(t *testing.T, folder fs.FS, size int64) (all [][]byte) {
 	return all
 }
 
-func read(t *testing.T, path string) []byte {
+func read(t testing.TB, path string) []byte {
 	t.Helper()
 	b, err := os.ReadFile(path)
 	if err != nil {
