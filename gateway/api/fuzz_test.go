@@ -15,12 +15,14 @@ import (
 // doesn't know ends no message.
 func FuzzAnswer(f *testing.F) {
 	hash := signed.HashOf("a hash")
-	fact := &Fact{envelope.HandedOver, []byte("note"), "proof", []signed.Hash{hash}}
-	catchup := Catchup{AuditCatchup{"checkpoint", []signed.Hash{hash}}, RegisterCatchup{"checkpoint", [][]byte{[]byte("entry")}}}
+	fact := &Fact{envelope.HandedOver, []byte("note"), "proof", Hashes{hash}}
+	refused := (&Refusal{Problem: problem.New(problem.AlreadyEnded, "words"), Proof: "proof", End: fact}).Document()
+	catchup := Catchup{AuditCatchup{"checkpoint", Hashes{hash}}, RegisterCatchup{"checkpoint", [][]byte{[]byte("entry")}}}
 	for _, a := range []any{
-		SubmitAnswer{"proof", fact, fact, catchup},
-		StateAnswer{"proof", catchup},
-		InboxAnswer{[]InboxItem{{7, []byte("envelope"), "proof", fact, []signed.Hash{hash}}}, 8, []signed.Hash{hash}, catchup},
+		SubmitAnswer{[]SubmitItem{{hash, "proof", fact, fact, nil}, {Hash: hash, Problem: refused}}, catchup},
+		StateAnswer{[]StateItem{{hash, "proof", nil}, {Hash: hash, Problem: refused}}, catchup},
+		ConsistencyAnswer{Hashes{hash, hash}},
+		InboxAnswer{[]InboxItem{{7, []byte("envelope"), "proof", fact, Hashes{hash}}}, 8, []signed.Hash{hash}, catchup},
 		ProgressAnswer{[]ProgressItem{{9, signed.ID{1}, hash, *fact}}, 10, []Again{{signed.ID{1}, hash}}, catchup},
 		RegisterAnswer{"checkpoint", [][]byte{[]byte("entry")}},
 	} {
@@ -40,6 +42,7 @@ func FuzzAnswer(f *testing.F) {
 		holds[InboxAnswer](t, status, header, body)
 		holds[ProgressAnswer](t, status, header, body)
 		holds[RegisterAnswer](t, status, header, body)
+		holds[ConsistencyAnswer](t, status, header, body)
 	})
 }
 

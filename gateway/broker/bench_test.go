@@ -12,6 +12,7 @@ import (
 	"samband/gateway/api"
 	"samband/gateway/broker/internal/sequencer"
 	"samband/gateway/envelope"
+	"samband/gateway/gatewaytest"
 	"samband/gateway/signed"
 )
 
@@ -56,7 +57,7 @@ func twins(e *envelope.Envelope, n int) []sequencer.Submission {
 		twin := *e
 		twin.ID = signed.NewID()
 		twin.Note = &signed.Note{Text: twin.Header.Text(), Signatures: e.Note.Signatures}
-		out[i] = sequencer.Submission{Envelope: &twin, Raw: twin.Bytes()}
+		out[i] = sequencer.Submission{Envelope: &twin, Raw: twin.Bytes(), Budget: always}
 	}
 	return out
 }
@@ -114,7 +115,7 @@ func BenchmarkBroker(b *testing.B) {
 			heads := api.Heads{Register: w.register.Size()}
 			b.SetBytes(int64(len(envelopes[0])))
 			waiting(b, callers, func(i int64) error {
-				_, err := se.client.Submit(context.Background(), heads, envelopes[i])
+				_, err := gatewaytest.SubmitOne(context.Background(), se.client, heads, envelopes[i])
 				return err
 			})
 		})
