@@ -53,7 +53,7 @@ func TestAcceptedOrRejected(t *testing.T) {
 					return rival.Do(ctx, sequencer.Submission{Envelope: e, Raw: e.Bytes(), DecidedAt: size, Seen: seen, Budget: always})
 				},
 				func() (sequencer.Done, error) {
-					return rival.Do(ctx, sequencer.Rejection{Caller: e.From, Text: e.TextHash(), Problem: forged, Until: e.Expires, Budget: always})
+					return rival.Do(ctx, sequencer.Rejection{Caller: e.From, Text: e.TextHash(), Problem: forged, Until: e.Expires})
 				},
 			}
 			if i%2 == 1 {

@@ -55,25 +55,30 @@ func (w writer) KnownEnvelope(ctx context.Context, e *router.Envelope) error {
 	switch {
 	case m == nil:
 		e.Seen = seen
-		return w.refusedBefore(e)
+		return w.refusedBefore(e, nil)
 	case m.Accepted == nil || m.Text != e.TextHash():
-		e.Verdict = router.Orders // to be refused, and logged so
+		e.Verdict = router.Contradicts
+		return w.refusedBefore(e, m)
 	case m.LacksBytes():
 		return w.restores(ctx, e, m)
 	default:
 		e.Verdict, e.Stands = router.Knows, sequencer.Result{Done: sequencer.Done{Event: m.Accepted, Message: m, Known: true}}
+		return nil
 	}
-	return nil
 }
 
-// refusedBefore gives a repeat of a refused text the refusal that it had.
-func (w writer) refusedBefore(e *router.Envelope) error {
+// refusedBefore gives a repeat of a refused text the refusal that it had, beside
+// what stands under its id.
+func (w writer) refusedBefore(e *router.Envelope, m *sequencer.Message) error {
 	before, err := w.seq.Rejected(e.Caller, e.TextHash())
 	if err != nil || before == nil {
 		return err
 	}
-	e.Verdict = router.Knows
-	e.Stands = sequencer.Result{Done: sequencer.Done{Event: before, Known: true}, Err: sequencer.Before(before)}
+	done := sequencer.Done{Event: before, Message: m, Known: true}
+	if m != nil {
+		done.Stands = m.End
+	}
+	e.Verdict, e.Stands = router.Knows, sequencer.Result{Done: done, Err: sequencer.Before(before)}
 	return nil
 }
 
@@ -92,7 +97,7 @@ func (w writer) restores(ctx context.Context, e *router.Envelope, m *sequencer.M
 	if err := e.View.VerifyMessage(e.Envelope); err != nil {
 		return err
 	}
-	e.Verdict, e.Restores = router.Orders, true
+	e.Verdict = router.Restores
 	return nil
 }
 
@@ -120,9 +125,7 @@ func (w writer) subject(s *router.Statement) (*sequencer.Message, error) {
 
 // Accept orders envelopes and answers for them.
 func (w writer) Accept(ctx context.Context, heads api.Heads, items []*router.Envelope, budget api.Budget) (*api.SubmitAnswer, error) {
-	results, err := order(ctx, w, heads, items, func(e *router.Envelope) (*router.Passage, sequencer.Act) {
-		return &e.Passage, submission(e, budget)
-	})
+	results, err := order(ctx, w, heads, budget, items, func(e *router.Envelope) *router.Passage { return &e.Passage }, submission)
 	if err != nil {
 		return nil, err
 	}
@@ -143,9 +146,7 @@ func (w writer) Accept(ctx context.Context, heads api.Heads, items []*router.Env
 
 // State orders statements and answers for them.
 func (w writer) State(ctx context.Context, heads api.Heads, items []*router.Statement, budget api.Budget) (*api.StateAnswer, error) {
-	results, err := order(ctx, w, heads, items, func(s *router.Statement) (*router.Passage, sequencer.Act) {
-		return &s.Passage, statement(s, budget)
-	})
+	results, err := order(ctx, w, heads, budget, items, func(s *router.Statement) *router.Passage { return &s.Passage }, statement)
 	if err != nil {
 		return nil, err
 	}
@@ -172,7 +173,8 @@ func (w writer) State(ctx context.Context, heads api.Heads, items []*router.Stat
 // order hands over, in their places, the items that are to be ordered, and tells
 // of each item what came of it. Heads that the logs do not reach refuse the call
 // before anything is ordered: no answer could lead on from them.
-func order[T any](ctx context.Context, w writer, heads api.Heads, items []*T, split func(*T) (*router.Passage, sequencer.Act)) ([]sequencer.Result, error) {
+func order[T any](ctx context.Context, w writer, heads api.Heads, budget api.Budget, items []*T,
+	passage func(*T) *router.Passage, act func(*T, sequencer.Budget) sequencer.Act) ([]sequencer.Result, error) {
 	if err := w.reached(heads); err != nil {
 		return nil, err
 	}
@@ -180,13 +182,13 @@ func order[T any](ctx context.Context, w writer, heads api.Heads, items []*T, sp
 	var acts []sequencer.Act
 	var places []int
 	for i := range items {
-		switch p, act := split(items[i]); {
-		case p.Verdict == router.Knows:
+		p := passage(items[i])
+		if p.Verdict == router.Knows {
 			results[i] = p.Stands.(sequencer.Result)
-		case p.Verdict == router.Refused && p.Problem.Class() != problem.Final:
-			results[i] = sequencer.Result{Err: p.Problem}
-		default:
-			acts, places = append(acts, act), append(places, i)
+		} else if err := w.orderable(p, budget); err != nil {
+			results[i] = sequencer.Result{Err: err}
+		} else {
+			acts, places = append(acts, act(items[i], sequencer.Budget(budget))), append(places, i)
 		}
 	}
 	ordered, err := w.seq.DoAll(ctx, acts...)
@@ -202,35 +204,56 @@ func order[T any](ctx context.Context, w writer, heads api.Heads, items []*T, sp
 	return results, nil
 }
 
-// submission is what is ordered for an envelope. A refusal is of its text, which is
-// remembered until it expires, or of bytes that are no envelope.
-func submission(e *router.Envelope, budget api.Budget) sequencer.Act {
-	switch {
-	case e.Verdict != router.Refused:
-		return sequencer.Submission{
-			Envelope: e.Envelope, Raw: e.Raw, DecidedAt: e.View.Size(), Seen: e.Seen, Budget: sequencer.Budget(budget),
+// orderable refuses what is not to be ordered: what a stage refused for now, and a
+// refusal for good for which there is no room, or no budget. So what a desk is
+// refused beyond its budget doesn't come to the writer.
+func (w writer) orderable(p *router.Passage, budget api.Budget) error {
+	switch p.Verdict {
+	case router.Refused:
+		if p.Problem.Class() != problem.Final {
+			return p.Problem
 		}
-	case e.Envelope == nil:
-		return rejection(&e.Passage, signed.HashOf(e.Raw), signed.Time{}, budget)
+	case router.Contradicts:
 	default:
-		return rejection(&e.Passage, e.TextHash(), e.Expires, budget)
+		return nil
 	}
+	if err := w.Room(); err != nil {
+		return err
+	}
+	if !budget() {
+		return sequencer.Exhausted(p.Caller)
+	}
+	return nil
+}
+
+// submission is what is ordered for an envelope. A refusal is of its text, which is
+// remembered until it expires, or of bytes that are no envelope. The writer asks
+// the budget for what it refuses itself, but for a contradiction, whose refusal was
+// taken from it already.
+func submission(e *router.Envelope, budget sequencer.Budget) sequencer.Act {
+	switch {
+	case e.Verdict == router.Contradicts:
+		budget = func() bool { return true }
+	case e.Verdict == router.Refused && e.Envelope == nil:
+		return rejection(&e.Passage, signed.HashOf(e.Raw), signed.Time{})
+	case e.Verdict == router.Refused:
+		return rejection(&e.Passage, e.TextHash(), e.Expires)
+	}
+	return sequencer.Submission{Envelope: e.Envelope, Raw: e.Raw, DecidedAt: e.View.Size(), Seen: e.Seen, Budget: budget}
 }
 
 // statement is what is ordered for a statement, as submission is for an envelope.
 // A refusal is not remembered: what a statement meets may change while it is on its
 // way.
-func statement(s *router.Statement, budget api.Budget) sequencer.Act {
+func statement(s *router.Statement, budget sequencer.Budget) sequencer.Act {
 	if s.Verdict == router.Refused {
-		return rejection(&s.Passage, signed.HashOf(s.Raw), signed.Time{}, budget)
+		return rejection(&s.Passage, signed.HashOf(s.Raw), signed.Time{})
 	}
-	return sequencer.Statement{
-		Statement: s.Statement, Note: s.Note, Raw: s.Raw, VerifiedAt: s.View.Size(), Budget: sequencer.Budget(budget),
-	}
+	return sequencer.Statement{Statement: s.Statement, Note: s.Note, Raw: s.Raw, VerifiedAt: s.View.Size(), Budget: budget}
 }
 
-func rejection(p *router.Passage, text signed.Hash, until signed.Time, budget api.Budget) sequencer.Act {
-	return sequencer.Rejection{Caller: p.Caller, Text: text, Problem: p.Problem, Until: until, Budget: sequencer.Budget(budget)}
+func rejection(p *router.Passage, text signed.Hash, until signed.Time) sequencer.Act {
+	return sequencer.Rejection{Caller: p.Caller, Text: text, Problem: p.Problem, Until: until}
 }
 
 // accepted counts a message that stands, wakes its recipient where its lost bytes
@@ -239,7 +262,7 @@ func rejection(p *router.Passage, text signed.Hash, until signed.Time, budget ap
 func (w writer) accepted(e *router.Envelope, done sequencer.Done) {
 	m, outcome := done.Message, outcomeAccepted
 	switch {
-	case e.Restores:
+	case e.Verdict == router.Restores:
 		w.restored.add(m.To, m.Text)
 		w.waiters.wake(m.To)
 		outcome = outcomeRestored

@@ -8,7 +8,7 @@ import (
 	"samband/gateway/signed"
 )
 
-// parse holds bounds and form (SPEC §4.3).
+// parse checks bounds and form (SPEC §4.3).
 func (r *Router) parse(_ context.Context, e *Envelope) (err error) {
 	e.Envelope, err = envelope.Parse(e.Raw)
 	return err

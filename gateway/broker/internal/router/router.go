@@ -56,14 +56,13 @@ type Writer interface {
 	Now() signed.Time
 	InDoubt() bool
 
-	// KnownEnvelope and KnownStatement set the verdict of what is known: that it
-	// is answered by what stands, or goes to be ordered as it is.
+	// KnownEnvelope and KnownStatement set the verdict of what is known.
 	KnownEnvelope(context.Context, *Envelope) error
 	KnownStatement(context.Context, *Statement) error
 
 	// Accept and State order items of one call, each in its place, and answer for
-	// all: with proofs under one checkpoint, taken when the last was ordered. A
-	// final refusal is logged where the budget has one left.
+	// all: with proofs under one checkpoint, taken when the last was ordered. Each
+	// final refusal is taken from the budget before it is ordered.
 	Accept(context.Context, api.Heads, []*Envelope, api.Budget) (*api.SubmitAnswer, error)
 	State(context.Context, api.Heads, []*Statement, api.Budget) (*api.StateAnswer, error)
 }
@@ -83,17 +82,17 @@ type Passage struct {
 type Verdict int
 
 const (
-	Passes  Verdict = iota // nothing speaks against it; once all stages say so, it is ordered
-	Orders                 // it is known in a way that only the writer can answer: it is ordered as it is
-	Knows                  // it is answered by what stands
-	Refused                // a stage refuses it
+	Passes      Verdict = iota // nothing speaks against it; once all stages say so, it is ordered
+	Restores                   // it brings again bytes that were lost: no stage need ask more
+	Contradicts                // its id stands for something else: its refusal is ordered, and shows that
+	Knows                      // it is answered by what stands
+	Refused                    // a stage refuses it
 )
 
 // An Envelope on its way.
 type Envelope struct {
 	Passage
-	*envelope.Envelope      // nil where it has not the form of one
-	Restores           bool // it brings again what was lost
+	*envelope.Envelope // nil where it has not the form of one
 }
 
 // A Statement on its way.

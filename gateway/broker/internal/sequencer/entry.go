@@ -22,26 +22,26 @@ func (a Entry) order(d *draft) (Done, error) {
 }
 
 // A Rejection logs a final refusal: of a header's text, which gets the same
-// answer until it expires, or of bytes that had none.
+// answer until it expires, or of bytes that had none. Whoever hands it over has
+// taken it from the caller's budget.
 type Rejection struct {
 	Caller  signed.Address
 	Text    signed.Hash
 	Problem *problem.Problem
 	Until   signed.Time // zero: it binds nobody
-	Budget  Budget
 }
-
-// A Budget takes one refusal from what a caller may still have; false: there is
-// none left. The writer asks it, so it must not wait.
-type Budget func() bool
 
 func (a Rejection) bytes() int { return 0 }
 
-// order logs the refusal and returns it, with its entry. A caller's text that was
+func (a Rejection) order(d *draft) (Done, error) {
+	return a.log(d, func() bool { return true })
+}
+
+// log orders the refusal and returns it, with its entry. A caller's text that was
 // accepted meanwhile, as one with other signatures may be, is not refused any more:
 // then it is the message that stands. A repeat of a refused text gets the entry of
-// its first refusal, and costs no budget: it orders nothing.
-func (a Rejection) order(d *draft) (Done, error) {
+// its first refusal, and takes nothing from the budget: it orders nothing.
+func (a Rejection) log(d *draft, budget Budget) (Done, error) {
 	m, err := d.message(a.Text)
 	if err != nil {
 		return Done{}, err
@@ -61,8 +61,8 @@ func (a Rejection) order(d *draft) (Done, error) {
 		// Where there is no room for the entry there is no refusal either.
 		return Done{}, problem.New(problem.StoreFull, "the broker's store is near its limit")
 	}
-	if !a.Budget() {
-		return Done{}, problem.New(problem.BudgetExhausted, "%s was refused too often", a.Caller)
+	if !budget() {
+		return Done{}, Exhausted(a.Caller)
 	}
 	until := envelope.RefusedUntil(a.Until, d.now)
 	event := d.add(auditlog.Record{Kind: envelope.Rejected, Caller: a.Caller, TextHash: a.Text, Code: a.Problem.Code, Until: until})
@@ -72,24 +72,33 @@ func (a Rejection) order(d *draft) (Done, error) {
 	return Done{Event: event}, a.Problem
 }
 
+// A Budget takes one refusal from what a caller may still have; false: there is
+// none left. The writer asks it, so it must not wait.
+type Budget func() bool
+
+// Exhausted is the refusal of what there is no budget left to refuse for good.
+func Exhausted(caller signed.Address) *problem.Problem {
+	return problem.New(problem.BudgetExhausted, "%s was refused too often", caller)
+}
+
 // Before is the refusal that a text had, for its repeat.
 func Before(e *Event) *problem.Problem {
 	return problem.New(e.Code, "the text was refused before")
 }
 
-// rejects gives a final refusal its entry, in the place of what it refuses; other
-// results pass as they are.
-func (a Rejection) rejects(d *draft, done Done, err error) (Done, error) {
+// logged gives the final refusal of an act its entry, in the act's own place, as a
+// that names all but the problem. Other results pass as they are.
+func (d *draft) logged(a Rejection, budget Budget, done Done, err error) (Done, error) {
 	p, refused := problem.Of(err)
-	if !refused || p.Class() != problem.Final {
+	if done.Known || !refused || p.Class() != problem.Final {
 		return done, err
 	}
 	a.Problem = p
-	logged, err := a.order(d)
-	if logged.Message == nil {
-		logged.Message, logged.Stands = done.Message, done.Stands
+	out, err := a.log(d, budget)
+	if out.Message == nil {
+		out.Message, out.Stands = done.Message, done.Stands
 	}
-	return logged, err
+	return out, err
 }
 
 // A Tally logs how many more submissions of a caller were refused beyond its

@@ -23,7 +23,7 @@ func (a Statement) bytes() int { return len(a.Raw) }
 func (a Statement) order(d *draft) (Done, error) {
 	hash := signed.HashOf(a.Raw)
 	done, err := a.state(d, hash)
-	return Rejection{Caller: a.Signer, Text: hash, Budget: a.Budget}.rejects(d, done, err)
+	return d.logged(Rejection{Caller: a.Signer, Text: hash}, a.Budget, done, err)
 }
 
 // state logs what a desk says, once. To hand over or to refuse implies that the

@@ -25,10 +25,7 @@ func (a Submission) order(d *draft) (Done, error) {
 	e := a.Envelope
 	text := e.TextHash()
 	done, err := a.accept(d, text)
-	if done.Known {
-		return done, err
-	}
-	return Rejection{Caller: e.From, Text: text, Until: e.Expires, Budget: a.Budget}.rejects(d, done, err)
+	return d.logged(Rejection{Caller: e.From, Text: text, Until: e.Expires}, a.Budget, done, err)
 }
 
 // accept accepts a message: once, whatever is submitted meanwhile; by the
