@@ -71,3 +71,47 @@ func holds[A any](t *testing.T, status int, header http.Header, body []byte) {
 		t.Fatalf("%s is read and written as %s", written, twice)
 	}
 }
+
+// FuzzCutSequence: what is cut into items is what the items are written as again.
+func FuzzCutSequence(f *testing.F) {
+	f.Add(sequence([][]byte{[]byte("one"), nil, []byte("three")}))
+	f.Add(sequence(make([][]byte, MaxItems)))
+	f.Add(sequence(make([][]byte, MaxItems+1)))
+	f.Add([]byte{0, 0, 0, 2, 1})
+	f.Add([]byte{255, 255, 255, 255})
+	f.Add([]byte{})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		items, err := CutSequence(b)
+		if err != nil {
+			if problem.CodeOf(err) != problem.TextMalformed || items != nil {
+				t.Fatalf("%d items, %v", len(items), err)
+			}
+			return
+		}
+		if len(items) == 0 || len(items) > MaxItems || string(sequence(items)) != string(b) {
+			t.Errorf("%q is cut into %d items, which are written as %q", b, len(items), sequence(items))
+		}
+	})
+}
+
+// FuzzHashes: a consistency proof has one spelling.
+func FuzzHashes(f *testing.F) {
+	hash := signed.HashOf("a hash")
+	for _, h := range []Hashes{nil, {hash}, {hash, hash}, make(Hashes, maxHashes)} {
+		b, err := h.MarshalText()
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b)
+	}
+	f.Add([]byte("AAAA"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		var h Hashes
+		if h.UnmarshalText(text) != nil {
+			return
+		}
+		if again, err := h.MarshalText(); err != nil || string(again) != string(text) {
+			t.Errorf("%q is read and written as %q, %v", text, again, err)
+		}
+	})
+}
