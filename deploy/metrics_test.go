@@ -183,10 +183,10 @@ func consignOne(t *testing.T, run *gatewaytest.Running) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := client.State(t.Context(), api.Heads{}, note); err != nil {
+	if _, err := gatewaytest.StateOne(t.Context(), client, api.Heads{}, note); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := client.Submit(t.Context(), api.Heads{}, []byte("no envelope")); problem.CodeOf(err) == "" {
+	if _, err := gatewaytest.SubmitOne(t.Context(), client, api.Heads{}, []byte("no envelope")); problem.CodeOf(err) == "" {
 		t.Fatalf("the broker takes anything: %v", err)
 	}
 }

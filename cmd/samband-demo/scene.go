@@ -34,13 +34,15 @@ type wire struct {
 	envelopes map[signed.ID][]byte
 }
 
-func (w *wire) Submit(ctx context.Context, heads api.Heads, b []byte) (*api.SubmitAnswer, error) {
-	if id, ok := gatewaytest.IDOf(b); ok {
-		w.mu.Lock()
-		w.envelopes[id] = b
-		w.mu.Unlock()
+func (w *wire) Submit(ctx context.Context, heads api.Heads, envelopes [][]byte) (*api.SubmitAnswer, error) {
+	for _, b := range envelopes {
+		if id, ok := gatewaytest.IDOf(b); ok {
+			w.mu.Lock()
+			w.envelopes[id] = b
+			w.mu.Unlock()
+		}
 	}
-	return w.Broker.Submit(ctx, heads, b)
+	return w.Broker.Submit(ctx, heads, envelopes)
 }
 
 func (w *wire) envelope(id signed.ID) []byte {

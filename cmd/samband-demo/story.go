@@ -10,6 +10,7 @@ import (
 	"samband/gateway/api"
 	"samband/gateway/auditlog"
 	"samband/gateway/desk"
+	"samband/gateway/gatewaytest"
 	"samband/gateway/problem"
 	"samband/gateway/signed"
 )
@@ -260,7 +261,7 @@ func (s *story) forbidden(ctx context.Context) (Step, error) {
 func (s *story) tampered(ctx context.Context) (Step, error) {
 	bent := strings.Replace(string(s.wires[sweden].envelope(s.request)), "\nurgency urgent\n", "\nurgency non-urgent\n", 1)
 	bent = strings.Replace(bent, s.request.String(), signed.NewID().String(), 1)
-	_, err := s.clients[sweden].Submit(ctx, api.Heads{}, []byte(bent))
+	_, err := gatewaytest.SubmitOne(ctx, s.clients[sweden], api.Heads{}, []byte(bent))
 	return s.refusedStep(err, problem.SignatureInvalid,
 		"Somebody copied the envelope, gave it a new id and made it non-urgent. That header is not what Sweden signed. The refusal is a leaf of the log, and Sweden gets its proof.")
 }
@@ -270,7 +271,7 @@ func (s *story) replayed(ctx context.Context) (Step, error) {
 	if err != nil {
 		return Step{}, err
 	}
-	answer, err := s.clients[sweden].Submit(ctx, api.Heads{}, s.wires[sweden].envelope(s.request))
+	answer, err := gatewaytest.SubmitOne(ctx, s.clients[sweden], api.Heads{}, s.wires[sweden].envelope(s.request))
 	if err != nil {
 		return Step{}, err
 	}
@@ -290,7 +291,7 @@ func (s *story) replayed(ctx context.Context) (Step, error) {
 }
 
 func (s *story) stolen(ctx context.Context) (Step, error) {
-	_, err := s.clients[bureau].Submit(ctx, api.Heads{}, s.wires[sweden].envelope(s.request))
+	_, err := gatewaytest.SubmitOne(ctx, s.clients[bureau], api.Heads{}, s.wires[sweden].envelope(s.request))
 	return s.refusedStep(err, problem.CertificateWrong,
 		"The bureau holds a copy of Sweden's envelope and hands it in as its own. A desk submits only what it signed itself.")
 }

@@ -1,4 +1,4 @@
-// Package api is the contract between a desk and the broker: seven calls over
+// Package api is the contract between a desk and the broker: eight calls over
 // HTTP/2 and mutual TLS 1.3.
 //
 // A desk submits envelopes and statements, and follows two feeds: its inbox
@@ -7,18 +7,28 @@
 // [Service]:
 //
 //	broker, err := api.New(api.Config{URL: "https://broker.nordic.example", TLS: conf})
-//	answer, err := broker.Submit(ctx, api.Heads{Audit: 4711, Register: 123}, envelope)
+//	answer, err := broker.Submit(ctx, api.Heads{Audit: 4711, Register: 123}, [][]byte{first, second})
 //	if p, refused := problem.Of(err); refused {
-//		// p.Class() says: send the same bytes again, seal anew, or stop
+//		// of the whole call: nothing is known of any item
 //	}
-//	// answer.Acceptance is a proof; answer.Catchup leads from leaf 4711 to it
+//	for i := range answer.Items {
+//		if p, refused := problem.Of(answer.Items[i].Refusal()); refused {
+//			// p.Class() says: send the same bytes again, seal anew, or stop
+//		}
+//		// answer.Items[i].Acceptance is a proof; answer.Catchup leads from leaf 4711 to it
+//	}
 //
 // On the wire this is
 //
 //	POST /v1/envelopes HTTP/2
-//	Content-Type: application/vnd.samband.envelope
+//	Content-Type: application/vnd.samband.envelopes
 //	Samband-Audit: 4711
 //	Samband-Register: 123
+//
+// and a sequence: each envelope behind its length ([AppendItem], [CutSequence]).
+// The items of the answer stand in the same order, each with the hash of the bytes
+// that it is about. The broker orders them in that order, but one that is refused
+// holds up no other.
 //
 // A caller names in those two headers how far it has verified each log; an
 // answer that bears proofs brings a [Catchup] from there. Proofs and
@@ -47,7 +57,11 @@ import (
 //go:embed openapi.json
 var OpenAPI []byte
 
-// Bounds (SPEC §11.2).
+// Bounds (SPEC §11.2). The longest answer of all is to 256 items that are known and
+// have ended: each has three proofs of at most 8 KiB (64 hashes, a record and a
+// checkpoint, none of which comes to 2 KiB), and two notes of at most 4 KiB, as
+// only those that verified are shown, with a consistency proof of 3 KiB each. That
+// is 10 MiB in all, so every sequence that is taken is answered within MaxAnswer.
 const (
 	MaxEnvelope   = envelope.MaxEnvelope // bytes of a submitted envelope
 	MaxStatement  = 64 << 10             // bytes of a submitted consignment or statement
@@ -70,8 +84,8 @@ const (
 
 // Media types.
 const (
-	EnvelopeType   = "application/vnd.samband.envelope"
-	StatementType  = "application/vnd.samband.statement"
+	EnvelopesType  = "application/vnd.samband.envelopes"  // a sequence
+	StatementsType = "application/vnd.samband.statements" // a sequence
 	CheckpointType = "application/vnd.samband.checkpoint"
 	JSONType       = "application/json"
 	ProblemType    = "application/problem+json"
@@ -81,19 +95,26 @@ const (
 // caller that knows nothing yet.
 type Heads struct{ Audit, Register int64 }
 
+// A Budget takes one final refusal from what its desk may still have of one
+// operation; false: there is none left. It is asked for each refusal before that is
+// ordered, and at no other time: what may pass waits for no budget.
+type Budget func() bool
+
 // A Service is the broker's side of the contract. Each method takes the caller
 // as its certificate names it and returns an answer, a *Refusal, another error
 // that wraps a *problem.Problem, or a fault, which callers see as INTERNAL.
 // All methods may be called at once.
 type Service interface {
-	// Submit takes in one envelope. A repeat of a known message gets the first
-	// acceptance again and what is known of it since.
-	Submit(ctx context.Context, caller signed.Address, heads Heads, envelope []byte) (*SubmitAnswer, error)
+	// Submit takes in envelopes, in their order. A repeat of a known message gets
+	// the first acceptance again and what is known of it since. A final refusal is
+	// logged where the budget has one left, and is BUDGET_EXHAUSTED otherwise.
+	// The envelopes are not used any more after it has returned.
+	Submit(ctx context.Context, caller signed.Address, heads Heads, envelopes [][]byte, budget Budget) (*SubmitAnswer, error)
 
-	// State takes in a consignment or a statement: a whole note. An identical
-	// repeat gets the first proof again; a message that has another end, or is
-	// consigned, gets a Refusal that shows it.
-	State(ctx context.Context, caller signed.Address, heads Heads, note []byte) (*StateAnswer, error)
+	// State takes in consignments and statements, in their order: whole notes. An
+	// identical repeat gets the first proof again; where a message has another end,
+	// or is consigned, the refusal shows it. Budget and notes as in Submit.
+	State(ctx context.Context, caller signed.Address, heads Heads, notes [][]byte, budget Budget) (*StateAnswer, error)
 
 	// Inbox lists what is addressed to the caller and has not ended, in the
 	// order of acceptance. With nothing to list it waits up to page.Wait.
@@ -114,4 +135,8 @@ type Service interface {
 
 	// Register lists at most limit entries of the register from an index on.
 	Register(ctx context.Context, caller signed.Address, heads Heads, from int64, limit int) (*RegisterAnswer, error)
+
+	// Consistency proves that the audit log of size to extends that of size from,
+	// which is not larger.
+	Consistency(ctx context.Context, caller signed.Address, from, to int64) (*ConsistencyAnswer, error)
 }

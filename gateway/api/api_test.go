@@ -45,24 +45,57 @@ func answerWith(status int, mediaType, body string) http.HandlerFunc {
 	}
 }
 
-func TestARefusalCrossesTheWire(t *testing.T) {
-	sent := &Refusal{
-		Problem: problem.New(problem.AlreadyEnded, "it was handed over"), Accepted: signed.HashOf("text"), Proof: "proof",
-		End:     &Fact{envelope.HandedOver, []byte("note"), "its proof", nil},
-		Catchup: &Catchup{Audit: AuditCatchup{Checkpoint: "checkpoint", Consistency: []signed.Hash{signed.HashOf("hash")}}},
-	}
-	body, err := json.Marshal(sent.Document())
+// encoded is an answer as a broker writes it.
+func encoded(t *testing.T, v any) string {
+	t.Helper()
+	b, err := json.Marshal(v)
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := serve(t, answerWith(Status(problem.AlreadyEnded), ProblemType, string(body)))
-	_, err = c.State(context.Background(), Heads{}, []byte("note"))
+	return string(b)
+}
+
+func TestARefusalCrossesTheWire(t *testing.T) {
+	sent := &Refusal{Problem: problem.New(problem.BrokerBusy, "as many as one desk may"), RetryAfter: 7 * time.Second}
+	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Retry-After", FormatRetryAfter(sent.RetryAfter))
+		answerWith(Status(problem.BrokerBusy), ProblemType, encoded(t, sent.Document()))(w, r)
+	})
+	_, err := c.State(context.Background(), Heads{}, [][]byte{[]byte("note")})
 	var got *Refusal
 	if !errors.As(err, &got) || !reflect.DeepEqual(got, sent) {
 		t.Errorf("received %+v, sent %+v", got, sent)
 	}
-	if p, ok := problem.Of(err); !ok || p.Class() != problem.Final {
-		t.Errorf("%v is not a final problem", err)
+}
+
+// What refuses one item brings what stands beside it; the others are answered.
+func TestARefusedItemCrossesTheWire(t *testing.T) {
+	sent := &Refusal{
+		Problem: problem.New(problem.AlreadyEnded, "it was handed over"), Accepted: signed.HashOf("text"), Proof: "proof",
+		End: &Fact{envelope.HandedOver, []byte("note"), "its proof", Hashes{signed.HashOf("hash")}},
+	}
+	notes := [][]byte{[]byte("one"), []byte("two")}
+	answer := &StateAnswer{
+		Items: []StateItem{
+			{Hash: signed.HashOf(notes[0]), Proof: "proof"},
+			{Hash: signed.HashOf(notes[1]), Problem: sent.Document()},
+		},
+		Catchup: Catchup{Audit: AuditCatchup{Checkpoint: "checkpoint", Consistency: Hashes{signed.HashOf("hash")}}},
+	}
+	c := serve(t, answerWith(200, JSONType, encoded(t, answer)))
+	a, err := c.State(context.Background(), Heads{}, notes)
+	if err != nil || !reflect.DeepEqual(a, answer) {
+		t.Fatalf("received %+v, %v, sent %+v", a, err, answer)
+	}
+	if err := a.Items[0].Refusal(); err != nil {
+		t.Errorf("an item that stands is refused: %v", err)
+	}
+	var got *Refusal
+	if err := a.Items[1].Refusal(); !errors.As(err, &got) || !reflect.DeepEqual(got, sent) {
+		t.Errorf("received %+v, sent %+v", got, sent)
+	}
+	if p, ok := problem.Of(got); !ok || p.Class() != problem.Final {
+		t.Errorf("%v is not a final problem", got)
 	}
 }
 
@@ -86,10 +119,11 @@ func TestStrayAnswersAreRetried(t *testing.T) {
 		"success, not JSON":   answerWith(200, JSONType, "no"),
 		"success, other type": answerWith(200, "text/html", "{}"),
 		"redirect":            answerWith(302, "text/html", ""),
-		"hash malformed":      answerWith(200, JSONType, `{"catchup":{"audit":{"consistency":["AAAA"]}}}`),
+		"proof malformed":     answerWith(200, JSONType, `{"catchup":{"audit":{"consistency":"AAAA"}}}`),
+		"no items":            answerWith(200, JSONType, `{}`),
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := serve(t, answer).Submit(context.Background(), Heads{}, []byte("x"))
+			_, err := serve(t, answer).Submit(context.Background(), Heads{}, [][]byte{[]byte("x")})
 			if p, ok := problem.Of(err); !ok || p.Code != problem.Internal || p.Class() != problem.Retry {
 				t.Errorf("error %v", err)
 			}
@@ -97,13 +131,33 @@ func TestStrayAnswersAreRetried(t *testing.T) {
 	}
 }
 
+// Nor must what refuses one item, if it is no problem of the contract.
+func TestStrayItemsAreRetried(t *testing.T) {
+	for name, edit := range map[string]func(*Document){
+		"unknown code":      func(d *Document) { d.Code = "SOMETHING_NEW" },
+		"class altered":     func(d *Document) { d.Class = problem.Retry },
+		"status of another": func(d *Document) { d.Status = 400 },
+		"no status":         func(d *Document) { d.Status = 0 },
+		"nothing":           func(d *Document) { *d = Document{} },
+	} {
+		d := (&Refusal{Problem: problem.New(problem.NoAgreement, "none"), Proof: "proof"}).Document()
+		edit(d)
+		for _, err := range []error{(&SubmitItem{Problem: d}).Refusal(), (&StateItem{Problem: d}).Refusal()} {
+			if p, ok := problem.Of(err); !ok || p.Code != problem.Internal || p.Class() != problem.Retry {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	}
+}
+
 func TestDetailIsMadeSafe(t *testing.T) {
 	d := (&Refusal{Problem: problem.New(problem.NoAgreement, "\x1b[2J%s", strings.Repeat("x", 5000))}).Document()
-	b, _ := json.Marshal(d)
-	_, err := serve(t, answerWith(422, ProblemType, string(b))).Submit(context.Background(), Heads{}, nil)
-	p, _ := problem.Of(err)
-	if strings.Contains(p.Detail, "\x1b") || len(p.Detail) != maxDetail {
-		t.Errorf("a detail of %d bytes: %.20q", len(p.Detail), p.Detail)
+	_, whole := serve(t, answerWith(422, ProblemType, encoded(t, d))).Submit(context.Background(), Heads{}, [][]byte{nil})
+	for _, err := range []error{whole, (&SubmitItem{Problem: d}).Refusal()} {
+		p, _ := problem.Of(err)
+		if strings.Contains(p.Detail, "\x1b") || len(p.Detail) != maxDetail {
+			t.Errorf("a detail of %d bytes: %.20q", len(p.Detail), p.Detail)
+		}
 	}
 }
 
@@ -115,13 +169,27 @@ func TestItemsWithoutEnd(t *testing.T) {
 		longest.Items[i] = InboxItem{Envelope: []byte(`{",[`), Acceptance: `"\"{{{{,,,,[[[[`, Consigned: &Fact{}}
 	}
 	longest.Catchup.Register.Entries = make([][]byte, MaxEntries)
-	longest.Catchup.Audit.Consistency = make([]signed.Hash, 64)
+	longest.Catchup.Audit.Consistency = make(Hashes, maxHashes)
 	b, err := json.Marshal(longest)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if a, err := serve(t, answerWith(200, JSONType, string(b))).Inbox(context.Background(), Heads{}, Page{}); err != nil || len(a.Items) != 2*MaxLimit {
 		t.Errorf("the longest answer: %v", err)
+	}
+	refused := &SubmitAnswer{Items: make([]SubmitItem, MaxItems), Catchup: longest.Catchup}
+	sent := make([][]byte, MaxItems)
+	end := &Fact{envelope.HandedOver, []byte("note"), "proof", make(Hashes, maxHashes)}
+	for i := range refused.Items {
+		r := &Refusal{Problem: problem.New(problem.AlreadyEnded, `"\"{{{{,,,,[[[[`), Accepted: signed.HashOf("text"), Proof: "proof", End: end, Request: "name"}
+		refused.Items[i] = SubmitItem{Hash: signed.HashOf(""), Problem: r.Document()}
+	}
+	body := encoded(t, refused)
+	if a, err := serve(t, answerWith(200, JSONType, body)).Submit(context.Background(), Heads{}, sent); err != nil || len(a.Items) != MaxItems {
+		t.Errorf("the longest answer to a sequence: %v", err)
+	}
+	if n := values([]byte(body)); n > maxValues/3 {
+		t.Errorf("the longest answer has %d values, more than a third of %d", n, maxValues)
 	}
 	for _, endless := range []string{
 		`{"items":[` + strings.Repeat(`{},`, maxValues) + `{}]}`,

@@ -79,14 +79,48 @@ func New(c Config) (*Client, error) {
 // Close lets go of idle connections.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
-// Submit sends an envelope.
-func (c *Client) Submit(ctx context.Context, heads Heads, envelope []byte) (*SubmitAnswer, error) {
-	return call[SubmitAnswer](ctx, c, OpSubmit, heads, nil, envelope, 0)
+// Submit sends envelopes as one sequence. An answer that has not each of them in
+// its place is none.
+func (c *Client) Submit(ctx context.Context, heads Heads, envelopes [][]byte) (*SubmitAnswer, error) {
+	answer, err := call[SubmitAnswer](ctx, c, OpSubmit, heads, nil, sequence(envelopes), 0)
+	if err != nil {
+		return nil, err
+	}
+	if err := inPlace(envelopes, answer.Items, func(i *SubmitItem) signed.Hash { return i.Hash }); err != nil {
+		return nil, err
+	}
+	return answer, nil
 }
 
-// State sends a consignment or a statement.
-func (c *Client) State(ctx context.Context, heads Heads, note []byte) (*StateAnswer, error) {
-	return call[StateAnswer](ctx, c, OpState, heads, nil, note, 0)
+// State sends consignments and statements as one sequence. An answer that has not
+// each of them in its place is none.
+func (c *Client) State(ctx context.Context, heads Heads, notes [][]byte) (*StateAnswer, error) {
+	answer, err := call[StateAnswer](ctx, c, OpState, heads, nil, sequence(notes), 0)
+	if err != nil {
+		return nil, err
+	}
+	if err := inPlace(notes, answer.Items, func(i *StateItem) signed.Hash { return i.Hash }); err != nil {
+		return nil, err
+	}
+	return answer, nil
+}
+
+// inPlace refuses an answer whose items differ from those sent, in number or hash.
+// Nobody knows of such an answer what it is about: the same bytes go again.
+func inPlace[I any](sent [][]byte, items []I, hashOf func(*I) signed.Hash) error {
+	if len(items) != len(sent) {
+		return noAnswer("an answer has %d items, the call has %d", len(items), len(sent))
+	}
+	for i := range items {
+		if hashOf(&items[i]) != signed.HashOf(sent[i]) {
+			return noAnswer("item %d of an answer is not of the bytes sent in its place", i+1)
+		}
+	}
+	return nil
+}
+
+func noAnswer(format string, args ...any) error {
+	return &Refusal{Problem: problem.New(problem.Internal, format, args...)}
 }
 
 // Inbox follows the feed of what is addressed to the desk.
@@ -119,6 +153,13 @@ func (c *Client) Show(ctx context.Context, checkpoint []byte) error {
 func (c *Client) Register(ctx context.Context, heads Heads, from int64, limit int) (*RegisterAnswer, error) {
 	query := url.Values{"from": {signed.FormatInt(from)}, "limit": {strconv.Itoa(limit)}}
 	return call[RegisterAnswer](ctx, c, OpRegister, heads, query, nil, 0)
+}
+
+// Consistency asks for the proof that the audit log of one size extends that of
+// another.
+func (c *Client) Consistency(ctx context.Context, from, to int64) (*ConsistencyAnswer, error) {
+	query := url.Values{"from": {signed.FormatInt(from)}, "to": {signed.FormatInt(to)}}
+	return call[ConsistencyAnswer](ctx, c, OpConsistency, Heads{}, query, nil, 0)
 }
 
 func (p Page) query() url.Values {
@@ -173,10 +214,10 @@ func (c *Client) do(req *http.Request) (int, http.Header, []byte, error) {
 // read turns an answer into an A or a Refusal.
 func read[A any](status int, header http.Header, body []byte) (*A, error) {
 	if len(body) > MaxAnswer {
-		return nil, &Refusal{Problem: problem.New(problem.Internal, "an answer passes the bound of %d bytes", MaxAnswer)}
+		return nil, noAnswer("an answer passes the bound of %d bytes", MaxAnswer)
 	}
 	if values(body) > maxValues {
-		return nil, &Refusal{Problem: problem.New(problem.Internal, "an answer holds more than %d values", maxValues)}
+		return nil, noAnswer("an answer has more than %d values", maxValues)
 	}
 	switch {
 	case status == http.StatusNoContent:
@@ -193,9 +234,13 @@ func read[A any](status int, header http.Header, body []byte) (*A, error) {
 	return a, nil
 }
 
-// maxValues bounds the values of an answer, an order of magnitude above what the
-// longest list of each kind gives: of two bytes each, MaxAnswer would hold
-// millions, and each takes a hundred times as much once it is read.
+// maxValues bounds the values of an answer: of two bytes each, MaxAnswer would take
+// millions, and each needs a hundred times as much once it is read. The longest
+// answer has less than a third of it: 256 refused items, each at most 17 values
+// (2 of the item, its place in the list, 10 of the problem, 4 of the end), 1,000
+// entries of the register beside them, and a dozen of the catchup. A page of a
+// feed, with 100 items of at most 12 values and 100 messages asked for again, has
+// fewer.
 const maxValues = 16 << 10
 
 // values counts what an answer in JSON holds at most: brackets and commas outside

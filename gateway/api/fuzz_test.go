@@ -15,12 +15,14 @@ import (
 // doesn't know ends no message.
 func FuzzAnswer(f *testing.F) {
 	hash := signed.HashOf("a hash")
-	fact := &Fact{envelope.HandedOver, []byte("note"), "proof", []signed.Hash{hash}}
-	catchup := Catchup{AuditCatchup{"checkpoint", []signed.Hash{hash}}, RegisterCatchup{"checkpoint", [][]byte{[]byte("entry")}}}
+	fact := &Fact{envelope.HandedOver, []byte("note"), "proof", Hashes{hash}}
+	refused := (&Refusal{Problem: problem.New(problem.AlreadyEnded, "words"), Proof: "proof", End: fact}).Document()
+	catchup := Catchup{AuditCatchup{"checkpoint", Hashes{hash}}, RegisterCatchup{"checkpoint", [][]byte{[]byte("entry")}}}
 	for _, a := range []any{
-		SubmitAnswer{"proof", fact, fact, catchup},
-		StateAnswer{"proof", catchup},
-		InboxAnswer{[]InboxItem{{7, []byte("envelope"), "proof", fact, []signed.Hash{hash}}}, 8, []signed.Hash{hash}, catchup},
+		SubmitAnswer{[]SubmitItem{{hash, "proof", fact, fact, nil}, {Hash: hash, Problem: refused}}, catchup},
+		StateAnswer{[]StateItem{{hash, "proof", nil}, {Hash: hash, Problem: refused}}, catchup},
+		ConsistencyAnswer{Hashes{hash, hash}},
+		InboxAnswer{[]InboxItem{{7, []byte("envelope"), "proof", fact, Hashes{hash}}}, 8, []signed.Hash{hash}, catchup},
 		ProgressAnswer{[]ProgressItem{{9, signed.ID{1}, hash, *fact}}, 10, []Again{{signed.ID{1}, hash}}, catchup},
 		RegisterAnswer{"checkpoint", [][]byte{[]byte("entry")}},
 	} {
@@ -40,6 +42,7 @@ func FuzzAnswer(f *testing.F) {
 		holds[InboxAnswer](t, status, header, body)
 		holds[ProgressAnswer](t, status, header, body)
 		holds[RegisterAnswer](t, status, header, body)
+		holds[ConsistencyAnswer](t, status, header, body)
 	})
 }
 
@@ -67,4 +70,48 @@ func holds[A any](t *testing.T, status int, header http.Header, body []byte) {
 	if twice, err := json.Marshal(again); err != nil || string(twice) != string(written) {
 		t.Fatalf("%s is read and written as %s", written, twice)
 	}
+}
+
+// FuzzCutSequence: what is cut into items is what the items are written as again.
+func FuzzCutSequence(f *testing.F) {
+	f.Add(sequence([][]byte{[]byte("one"), nil, []byte("three")}))
+	f.Add(sequence(make([][]byte, MaxItems)))
+	f.Add(sequence(make([][]byte, MaxItems+1)))
+	f.Add([]byte{0, 0, 0, 2, 1})
+	f.Add([]byte{255, 255, 255, 255})
+	f.Add([]byte{})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		items, err := CutSequence(b)
+		if err != nil {
+			if problem.CodeOf(err) != problem.TextMalformed || items != nil {
+				t.Fatalf("%d items, %v", len(items), err)
+			}
+			return
+		}
+		if len(items) == 0 || len(items) > MaxItems || string(sequence(items)) != string(b) {
+			t.Errorf("%q is cut into %d items, which are written as %q", b, len(items), sequence(items))
+		}
+	})
+}
+
+// FuzzHashes: a consistency proof has one spelling.
+func FuzzHashes(f *testing.F) {
+	hash := signed.HashOf("a hash")
+	for _, h := range []Hashes{nil, {hash}, {hash, hash}, make(Hashes, maxHashes)} {
+		b, err := h.MarshalText()
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b)
+	}
+	f.Add([]byte("AAAA"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		var h Hashes
+		if h.UnmarshalText(text) != nil {
+			return
+		}
+		if again, err := h.MarshalText(); err != nil || string(again) != string(text) {
+			t.Errorf("%q is read and written as %q, %v", text, again, err)
+		}
+	})
 }

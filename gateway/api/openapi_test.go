@@ -1,6 +1,7 @@
 package api
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -28,6 +29,8 @@ type schema struct {
 	Minimum         *int64            `json:"minimum"`
 	Maximum         *int64            `json:"maximum"`
 	MaxLength       int64             `json:"maxLength"`
+	MinItems        int               `json:"minItems"`
+	MaxItems        int               `json:"maxItems"`
 	Default         *int64            `json:"default"`
 	Statuses        map[string]int    `json:"x-statuses"`
 }
@@ -65,7 +68,7 @@ func readDocument(t *testing.T) (d document) {
 // answers of each operation; nil: no content; absent: a document of another kind.
 var answers = map[Operation]any{
 	OpSubmit: SubmitAnswer{}, OpState: StateAnswer{}, OpInbox: InboxAnswer{}, OpProgress: ProgressAnswer{},
-	OpWant: nil, OpShow: nil, OpRegister: RegisterAnswer{},
+	OpWant: nil, OpShow: nil, OpRegister: RegisterAnswer{}, OpConsistency: ConsistencyAnswer{},
 }
 
 func TestDocumentHasTheRoutes(t *testing.T) {
@@ -153,9 +156,9 @@ func TestDocumentHasTheTypes(t *testing.T) {
 	d := readDocument(t)
 	for name, v := range map[string]any{
 		"Catchup": Catchup{}, "AuditCatchup": AuditCatchup{}, "RegisterCatchup": RegisterCatchup{}, "Fact": Fact{},
-		"SubmitAnswer": SubmitAnswer{}, "StateAnswer": StateAnswer{}, "InboxAnswer": InboxAnswer{}, "InboxItem": InboxItem{},
+		"SubmitAnswer": SubmitAnswer{}, "SubmitItem": SubmitItem{}, "StateAnswer": StateAnswer{}, "StateItem": StateItem{}, "InboxAnswer": InboxAnswer{}, "InboxItem": InboxItem{},
 		"ProgressAnswer": ProgressAnswer{}, "ProgressItem": ProgressItem{}, "Again": Again{}, "Want": Want{},
-		"RegisterAnswer": RegisterAnswer{}, "Problem": Document{},
+		"RegisterAnswer": RegisterAnswer{}, "ConsistencyAnswer": ConsistencyAnswer{}, "Problem": Document{},
 	} {
 		t.Run(name, func(t *testing.T) {
 			props, required := fields(reflect.TypeOf(v))
@@ -209,7 +212,9 @@ func shapeOf(typ reflect.Type) string {
 	switch typ {
 	case reflect.TypeFor[[]byte]():
 		return "base64"
-	case reflect.TypeFor[signed.Hash](), reflect.TypeFor[signed.ID](), reflect.TypeFor[Cursor](), reflect.TypeFor[envelope.Event]():
+	case reflect.TypeFor[*Document]():
+		return "Problem"
+	case reflect.TypeFor[signed.Hash](), reflect.TypeFor[Hashes](), reflect.TypeFor[signed.ID](), reflect.TypeFor[Cursor](), reflect.TypeFor[envelope.Event]():
 		return typ.Name()
 	}
 	switch typ.Kind() {
@@ -262,6 +267,18 @@ func TestDocumentHasTheBounds(t *testing.T) {
 		if got := [3]int64{*s.Minimum, *s.Maximum, *s.Default}; got != want {
 			t.Errorf("%s has bounds and default %v, expected %v", name, got, want)
 		}
+	}
+}
+
+func TestDocumentBoundsSequences(t *testing.T) {
+	d := readDocument(t)
+	for _, name := range []string{"SubmitAnswer", "StateAnswer"} {
+		if s := d.Components.Schemas[name].Properties["items"]; s.MinItems != 1 || s.MaxItems != MaxItems {
+			t.Errorf("%s has %d to %d items, expected 1 to %d", name, s.MinItems, s.MaxItems, MaxItems)
+		}
+	}
+	if s := d.Components.Schemas["Hashes"]; s.MaxLength != int64(base64.StdEncoding.EncodedLen(maxHashes*len(signed.Hash{}))) {
+		t.Errorf("Hashes have %d characters at most", s.MaxLength)
 	}
 }
 

@@ -13,13 +13,13 @@ import (
 )
 
 // A Refusal is an error that carries a Problem, and what the contract shows
-// with it. errors.As finds the *problem.Problem in it.
+// with it: of a whole call, or of one item of a sequence, whose proofs stand under
+// the catchup of the call's answer. errors.As finds the *problem.Problem in it.
 type Refusal struct {
 	Problem    *problem.Problem
-	Accepted   signed.Hash   // with ID_REUSED: the text that the id stands for
-	Proof      string        // with a final refusal that is logged: the proof of its entry
-	End        *Fact         // with ALREADY_CONSIGNED and ALREADY_ENDED: what stands
-	Catchup    *Catchup      // where Proof or End bring proofs
+	Accepted   signed.Hash   // of an item, with ID_REUSED: the text that the id stands for
+	Proof      string        // of an item, with a final refusal that is logged: the proof of its entry
+	End        *Fact         // of an item, with ALREADY_CONSIGNED and ALREADY_ENDED: what stands
 	Request    string        // with INTERNAL: how the operator finds the fault in the log
 	RetryAfter time.Duration // when to try again; zero: the caller's own pace
 }
@@ -39,7 +39,6 @@ type Document struct {
 	Accepted signed.Hash   `json:"accepted,omitzero"`
 	Proof    string        `json:"proof,omitempty"`
 	End      *Fact         `json:"end,omitempty"`
-	Catchup  *Catchup      `json:"catchup,omitempty"`
 }
 
 const (
@@ -76,7 +75,6 @@ func (r *Refusal) Document() *Document {
 		Accepted: r.Accepted,
 		Proof:    r.Proof,
 		End:      r.End,
-		Catchup:  r.Catchup,
 	}
 	if r.Request != "" {
 		d.Instance = instancePrefix + r.Request
@@ -89,21 +87,38 @@ func (r *Refusal) Document() *Document {
 // retry: a stray answer of some machine between must never end a message.
 func parseRefusal(status int, header http.Header, body []byte) *Refusal {
 	var d Document
-	if mediaType(header.Get("Content-Type")) != ProblemType || json.Unmarshal(body, &d) != nil {
+	if mediaType(header.Get("Content-Type")) != ProblemType || json.Unmarshal(body, &d) != nil || d.Status != status {
 		return stray(status)
 	}
+	r := d.refusal()
+	r.RetryAfter = parseRetryAfter(header.Get("Retry-After"))
+	return r
+}
+
+// refusalOf is the refusal of an item by its document. What is not a problem of
+// the contract is INTERNAL, as parseRefusal has it. An item has no Retry-After of
+// its own: the pause is its code's.
+func refusalOf(d *Document) error {
+	if d == nil {
+		return nil
+	}
+	r := d.refusal()
+	r.RetryAfter = RetryAfter(r.Problem.Code)
+	return r
+}
+
+// refusal reads a document: code, class and status must fit each other.
+func (d *Document) refusal() *Refusal {
 	row, known := problem.Lookup(d.Code)
-	if !known || d.Class != row.Class || d.Status != status || status != Status(d.Code) {
-		return stray(status)
+	if !known || d.Class != row.Class || d.Status != Status(d.Code) {
+		return stray(d.Status)
 	}
 	return &Refusal{
-		Problem:    problem.New(d.Code, "%s", safe(d.Detail)),
-		Accepted:   d.Accepted,
-		Proof:      d.Proof,
-		End:        d.End,
-		Catchup:    d.Catchup,
-		Request:    safe(strings.TrimPrefix(d.Instance, instancePrefix)),
-		RetryAfter: parseRetryAfter(header.Get("Retry-After")),
+		Problem:  problem.New(d.Code, "%s", safe(d.Detail)),
+		Accepted: d.Accepted,
+		Proof:    d.Proof,
+		End:      d.End,
+		Request:  safe(strings.TrimPrefix(d.Instance, instancePrefix)),
 	}
 }
 

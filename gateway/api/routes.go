@@ -6,14 +6,15 @@ import "net/http"
 type Operation string
 
 const (
-	OpSubmit   Operation = "submit"
-	OpState    Operation = "state"
-	OpInbox    Operation = "inbox"
-	OpProgress Operation = "progress"
-	OpWant     Operation = "want"
-	OpShow     Operation = "show"
-	OpRegister Operation = "register"
-	OpOpenAPI  Operation = "openapi"
+	OpSubmit      Operation = "submit"
+	OpState       Operation = "state"
+	OpInbox       Operation = "inbox"
+	OpProgress    Operation = "progress"
+	OpWant        Operation = "want"
+	OpShow        Operation = "show"
+	OpRegister    Operation = "register"
+	OpConsistency Operation = "consistency"
+	OpOpenAPI     Operation = "openapi"
 )
 
 // A Route is one row of the contract.
@@ -31,13 +32,14 @@ func (r Route) Pattern() string { return r.Method + " " + r.Path }
 
 // Routes is the whole contract; openapi.json says the same.
 var Routes = []Route{
-	{OpSubmit, http.MethodPost, "/v1/envelopes", EnvelopeType, MaxEnvelope, nil},
-	{OpState, http.MethodPost, "/v1/statements", StatementType, MaxStatement, nil},
+	{OpSubmit, http.MethodPost, "/v1/envelopes", EnvelopesType, MaxSequence, nil},
+	{OpState, http.MethodPost, "/v1/statements", StatementsType, MaxSequence, nil},
 	{OpInbox, http.MethodGet, "/v1/inbox", "", 0, []string{"after", "wait", "limit"}},
 	{OpProgress, http.MethodGet, "/v1/progress", "", 0, []string{"after", "wait", "limit"}},
 	{OpWant, http.MethodPost, "/v1/want", JSONType, MaxWant, nil},
 	{OpShow, http.MethodPost, "/v1/checkpoint", CheckpointType, MaxCheckpoint, nil},
 	{OpRegister, http.MethodGet, "/v1/register", "", 0, []string{"from", "limit"}},
+	{OpConsistency, http.MethodGet, "/v1/consistency", "", 0, []string{"from", "to"}},
 	{OpOpenAPI, http.MethodGet, "/v1/openapi.json", "", 0, nil},
 }
 

@@ -19,8 +19,8 @@ type Catchup struct {
 // AuditCatchup brings the newest checkpoint of the audit log, and the proof
 // that it extends the caller's size. From size zero the proof is empty.
 type AuditCatchup struct {
-	Checkpoint  string        `json:"checkpoint"`
-	Consistency []signed.Hash `json:"consistency,omitempty"`
+	Checkpoint  string `json:"checkpoint"`
+	Consistency Hashes `json:"consistency,omitempty"`
 }
 
 // RegisterCatchup brings the newest checkpoint of the register, and its entries
@@ -39,21 +39,48 @@ type Fact struct {
 	Event       envelope.Event `json:"event"`
 	Note        []byte         `json:"note,omitempty"` // the whole consignment or statement; none for expired
 	Proof       string         `json:"proof"`
-	Consistency []signed.Hash  `json:"consistency,omitempty"` // from the note's own as-of to the catchup's checkpoint
+	Consistency Hashes         `json:"consistency,omitempty"` // from the note's own as-of to the catchup's checkpoint
 }
 
-// SubmitAnswer answers Submit.
+// SubmitAnswer answers Submit: each envelope in its place, and one catchup, taken
+// after the last was ordered. All proofs of the answer stand under it.
 type SubmitAnswer struct {
-	Acceptance string  `json:"acceptance"`          // proof
-	Consigned  *Fact   `json:"consigned,omitempty"` // where the message was known and is consigned
-	End        *Fact   `json:"end,omitempty"`       // where the message was known and has ended
-	Catchup    Catchup `json:"catchup"`
+	Items   []SubmitItem `json:"items"`
+	Catchup Catchup      `json:"catchup"`
 }
 
-// StateAnswer answers State.
+// A SubmitItem is what became of one envelope: accepted, or a problem.
+type SubmitItem struct {
+	Hash       signed.Hash `json:"hash"`                 // of the item's bytes
+	Acceptance string      `json:"acceptance,omitempty"` // proof; none beside a problem
+	Consigned  *Fact       `json:"consigned,omitempty"`  // where the message was known and is consigned
+	End        *Fact       `json:"end,omitempty"`        // where the message was known and has ended
+	Problem    *Document   `json:"problem,omitempty"`
+}
+
+// Refusal returns the item's problem as a *[Refusal]; nil where there is none.
+func (i *SubmitItem) Refusal() error { return refusalOf(i.Problem) }
+
+// StateAnswer answers State: each note in its place, and one catchup, as in
+// SubmitAnswer.
 type StateAnswer struct {
-	Proof   string  `json:"proof"`
-	Catchup Catchup `json:"catchup"`
+	Items   []StateItem `json:"items"`
+	Catchup Catchup     `json:"catchup"`
+}
+
+// A StateItem is what became of one note: logged, or a problem.
+type StateItem struct {
+	Hash    signed.Hash `json:"hash"`            // of the item's bytes
+	Proof   string      `json:"proof,omitempty"` // none beside a problem
+	Problem *Document   `json:"problem,omitempty"`
+}
+
+// Refusal returns the item's problem as a *[Refusal]; nil where there is none.
+func (i *StateItem) Refusal() error { return refusalOf(i.Problem) }
+
+// ConsistencyAnswer answers Consistency.
+type ConsistencyAnswer struct {
+	Consistency Hashes `json:"consistency,omitempty"` // none from size 0, and to the same size
 }
 
 // A Page says which part of a feed is asked for.
@@ -79,7 +106,7 @@ type InboxItem struct {
 	Consigned  *Fact  `json:"consigned,omitempty"` // the caller's own consignment, if it stands
 
 	// From the envelope's own as-of to the catchup's checkpoint.
-	Consistency []signed.Hash `json:"consistency,omitempty"`
+	Consistency Hashes `json:"consistency,omitempty"`
 }
 
 // ProgressAnswer answers Progress.

@@ -5,14 +5,15 @@ import (
 	"errors"
 
 	"samband/gateway/api"
-	"samband/gateway/auditlog"
 	"samband/gateway/broker/internal/sequencer"
 	"samband/gateway/envelope"
 	"samband/gateway/problem"
+	"samband/gateway/signed"
 )
 
 // An answering writes one answer: all its proofs stand under the same
-// checkpoints, to which its catchup leads the caller.
+// checkpoints, to which its catchup leads the caller. It is made when the last item
+// is ordered.
 type answering struct {
 	seq    *sequencer.Sequencer
 	heads  api.Heads
@@ -65,7 +66,9 @@ func (a *answering) proof(ctx context.Context, e *sequencer.Event) (string, erro
 	return string(p), err
 }
 
-// fact is an event with its evidence; nil for none. An expiry has no note.
+// fact is an event with its evidence; nil for none. An expiry has no note. Beside a
+// note stands the proof that the log under this answer extends the one that its
+// signer knew.
 func (a *answering) fact(ctx context.Context, e *sequencer.Event) (*api.Fact, error) {
 	if e == nil {
 		return nil, nil
@@ -78,13 +81,7 @@ func (a *answering) fact(ctx context.Context, e *sequencer.Event) (*api.Fact, er
 	if err != nil && !errors.Is(err, sequencer.ErrGone) {
 		return nil, err
 	}
-	return a.under(e.Kind, note, proof)
-}
-
-// under is a fact with the proof that the log under this answer extends the one
-// that the note's signer knew.
-func (a *answering) under(event envelope.Event, note []byte, proof string) (*api.Fact, error) {
-	f := &api.Fact{Event: event, Note: note, Proof: proof}
+	f := &api.Fact{Event: e.Kind, Note: note, Proof: proof}
 	if len(note) == 0 {
 		return f, nil
 	}
@@ -96,86 +93,48 @@ func (a *answering) under(event envelope.Event, note []byte, proof string) (*api
 	return f, err
 }
 
-// submit answers for a message that was accepted, now or before.
-func (a *answering) submit(ctx context.Context, m *sequencer.Message) (*api.SubmitAnswer, error) {
-	var errs [4]error
-	answer := &api.SubmitAnswer{}
-	answer.Acceptance, errs[0] = a.proof(ctx, m.Accepted)
-	answer.Consigned, errs[1] = a.fact(ctx, m.Consigned)
-	answer.End, errs[2] = a.fact(ctx, m.End)
-	answer.Catchup, errs[3] = a.catchup(api.MaxCatchup)
-	if err := errors.Join(errs[:]...); err != nil {
-		return nil, err
+// submitted is the item of a submission.
+func (a *answering) submitted(ctx context.Context, raw []byte, r sequencer.Result) (api.SubmitItem, error) {
+	item := api.SubmitItem{Hash: signed.HashOf(raw)}
+	var errs [3]error
+	if r.Err != nil {
+		item.Problem, errs[0] = a.refusal(ctx, r)
+		return item, errs[0]
 	}
-	return answer, nil
+	m := r.Done.Message
+	item.Acceptance, errs[0] = a.proof(ctx, m.Accepted)
+	item.Consigned, errs[1] = a.fact(ctx, m.Consigned)
+	item.End, errs[2] = a.fact(ctx, m.End)
+	return item, errors.Join(errs[:]...)
 }
 
-// state answers for a statement that stands.
-func (a *answering) state(ctx context.Context, e *sequencer.Event) (*api.StateAnswer, error) {
-	proof, err := a.proof(ctx, e)
-	if err != nil {
-		return nil, err
+// stated is the item of a statement.
+func (a *answering) stated(ctx context.Context, raw []byte, r sequencer.Result) (item api.StateItem, err error) {
+	item.Hash = signed.HashOf(raw)
+	if r.Err != nil {
+		item.Problem, err = a.refusal(ctx, r)
+		return item, err
 	}
-	catchup, err := a.catchup(api.MaxCatchup)
-	return &api.StateAnswer{Proof: proof, Catchup: catchup}, err
+	item.Proof, err = a.proof(ctx, r.Done.Event)
+	return item, err
 }
 
-// refusal shows what stands beside a problem: the text that an id has, the
-// consignment or end that came first.
-func (a *answering) refusal(ctx context.Context, p *problem.Problem, m *sequencer.Message, e *sequencer.Event) error {
-	r := &api.Refusal{Problem: p}
-	switch p.Code {
-	case problem.IDReused:
-		r.Accepted = m.Text
-	case problem.AlreadyConsigned, problem.AlreadyEnded:
-		fact, err := a.fact(ctx, e)
-		if err != nil {
-			return err
-		}
-		r.End = fact
-		return a.withCatchup(r)
-	}
-	return r
-}
-
-// logged shows the proof of the entry by which a refusal is logged.
-func (a *answering) logged(ctx context.Context, r *api.Refusal, e *sequencer.Event) error {
-	out := *r
-	if out.Problem.Code != e.Code {
-		// The first refusal of this text stands.
-		out = api.Refusal{Problem: problem.New(e.Code, "the text was refused before")}
-	}
+// refusal is the problem of an item, with what stands beside it (the text that an
+// id has, the consignment or end that came first) and with the proof of the entry
+// that logs it.
+func (a *answering) refusal(ctx context.Context, r sequencer.Result) (*api.Document, error) {
+	refusal := api.RefusalOf(r.Err)
 	var errs [2]error
-	out.Proof, errs[0] = a.proof(ctx, e)
-	out.End, errs[1] = a.again(out.End)
-	if err := errors.Join(errs[:]...); err != nil {
-		return err
+	switch refusal.Problem.Code {
+	case problem.IDReused:
+		if r.Done.Message != nil {
+			refusal.Accepted = r.Done.Message.Text
+		}
+	case problem.AlreadyConsigned, problem.AlreadyEnded:
+		refusal.End, errs[0] = a.fact(ctx, r.Done.Stands)
 	}
-	return a.withCatchup(&out)
-}
-
-// again proves a fact under this answer's checkpoint, which is later than the
-// one that it was proven under: the refusal that shows it was logged since.
-func (a *answering) again(f *api.Fact) (*api.Fact, error) {
-	if f == nil {
-		return nil, nil
+	if r.Done.Event != nil {
+		refusal.Proof, errs[1] = a.proof(ctx, r.Done.Event)
 	}
-	before, err := auditlog.ParseProof([]byte(f.Proof))
-	if err != nil {
-		return nil, err
-	}
-	proof, err := a.seq.Prove(before.Entry, a.points)
-	if err != nil {
-		return nil, err
-	}
-	return a.under(f.Event, f.Note, string(proof))
-}
-
-func (a *answering) withCatchup(r *api.Refusal) error {
-	catchup, err := a.catchup(api.MaxCatchup)
-	if err != nil {
-		return err
-	}
-	r.Catchup = &catchup
-	return r
+	return refusal.Document(), errors.Join(errs[:]...)
 }

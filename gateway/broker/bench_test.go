@@ -2,6 +2,7 @@ package broker_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -56,7 +57,7 @@ func twins(e *envelope.Envelope, n int) []sequencer.Submission {
 		twin := *e
 		twin.ID = signed.NewID()
 		twin.Note = &signed.Note{Text: twin.Header.Text(), Signatures: e.Note.Signatures}
-		out[i] = sequencer.Submission{Envelope: &twin, Raw: twin.Bytes()}
+		out[i] = sequencer.Submission{Envelope: &twin, Raw: twin.Bytes(), Budget: always}
 	}
 	return out
 }
@@ -100,23 +101,35 @@ func BenchmarkWriter(b *testing.B) {
 
 // BenchmarkBroker is the whole broker over mutual TLS, with envelopes that were
 // signed beforehand: certificate, parse, signatures, law, writer, proof, catchup.
+// Each call brings so many of them.
 func BenchmarkBroker(b *testing.B) {
-	for _, callers := range []int{1, 16, 64} {
-		b.Run(fmt.Sprintf("waiting=%d", callers), func(b *testing.B) {
+	for _, c := range []struct{ callers, items int }{{1, 1}, {16, 1}, {64, 1}, {1, 16}, {1, 256}, {4, 64}} {
+		b.Run(fmt.Sprintf("waiting=%d/items=%d", c.callers, c.items), func(b *testing.B) {
 			w := newWorld(b)
 			setJournal(b, w, 2<<30)
 			w.start()
 			se := w.desks["se.spoc"]
-			envelopes := make([][]byte, b.N)
-			for i := range envelopes {
-				envelopes[i] = se.envelope("fi.spoc").Bytes()
+			calls := make([][][]byte, b.N)
+			size := 0
+			for i := range calls {
+				for range c.items {
+					calls[i] = append(calls[i], se.envelope("fi.spoc").Bytes())
+				}
+				size = c.items * len(calls[i][0])
 			}
 			heads := api.Heads{Register: w.register.Size()}
-			b.SetBytes(int64(len(envelopes[0])))
-			waiting(b, callers, func(i int64) error {
-				_, err := se.client.Submit(context.Background(), heads, envelopes[i])
+			b.SetBytes(int64(size))
+			waiting(b, c.callers, func(i int64) error {
+				a, err := se.client.Submit(context.Background(), heads, calls[i])
+				if err != nil {
+					return err
+				}
+				for j := range a.Items {
+					err = errors.Join(err, a.Items[j].Refusal())
+				}
 				return err
 			})
+			b.ReportMetric(float64(b.N*c.items)/b.Elapsed().Seconds(), "items/s")
 		})
 	}
 }

@@ -6,6 +6,7 @@ import (
 
 	"samband/gateway/api"
 	"samband/gateway/envelope"
+	"samband/gateway/gatewaytest"
 	"samband/gateway/problem"
 	"samband/gateway/signed"
 )
@@ -25,13 +26,13 @@ func TestCatchupIsBounded(t *testing.T) {
 	w.bringUp(b.Enter, from)
 	fi.inbox(0, 0)
 	e := se.envelope("fi.spoc")
-	submitted, err := se.client.Submit(t.Context(), api.Heads{}, e.Bytes())
+	submitted, err := gatewaytest.SubmitOne(t.Context(), se.client, api.Heads{}, e.Bytes())
 	check(t, err)
-	stated, err := fi.client.State(t.Context(), api.Heads{}, fi.consignment(e.TextHash()))
+	stated, err := gatewaytest.StateOne(t.Context(), fi.client, api.Heads{}, fi.consignment(e.TextHash()))
 	check(t, err)
-	_, err = se.client.State(t.Context(), api.Heads{}, se.statement(envelope.Withdrawn, e))
-	refused := wants(t, err, problem.AlreadyConsigned)
-	for name, c := range map[string]*api.Catchup{"submitted": &submitted.Catchup, "stated": &stated.Catchup, "refused": refused.Catchup} {
+	refused, err := gatewaytest.StateOne(t.Context(), se.client, api.Heads{}, se.statement(envelope.Withdrawn, e))
+	wants(t, err, problem.AlreadyConsigned)
+	for name, c := range map[string]*api.Catchup{"submitted": &submitted.Catchup, "stated": &stated.Catchup, "refused": &refused.Catchup} {
 		n := 0
 		for _, entry := range c.Register.Entries {
 			n += len(entry)

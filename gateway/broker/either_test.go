@@ -8,6 +8,7 @@ import (
 
 	"samband/gateway/broker/internal/sequencer"
 	"samband/gateway/envelope"
+	"samband/gateway/gatewaytest"
 	"samband/gateway/problem"
 	"samband/gateway/signed"
 )
@@ -22,6 +23,11 @@ func bent(e *envelope.Envelope) []byte {
 	}
 	return append(n.Bytes(), e.Sealed...)
 }
+
+var forged = problem.New(problem.SignatureInvalid, "the signature does not verify")
+
+// always is the budget of a desk that has one left.
+func always() bool { return true }
 
 // A text that comes with good and bad signatures at once is accepted or refused,
 // and never both: what is ordered first stands, in one group and in two.
@@ -44,10 +50,10 @@ func TestAcceptedOrRejected(t *testing.T) {
 			e := se.envelope("fi.spoc")
 			acts := []func() (sequencer.Done, error){
 				func() (sequencer.Done, error) {
-					return rival.Do(ctx, sequencer.Submission{Envelope: e, Raw: e.Bytes(), DecidedAt: size, Seen: seen})
+					return rival.Do(ctx, sequencer.Submission{Envelope: e, Raw: e.Bytes(), DecidedAt: size, Seen: seen, Budget: always})
 				},
 				func() (sequencer.Done, error) {
-					return rival.Do(ctx, sequencer.Rejection{Caller: e.From, Text: e.TextHash(), Code: problem.SignatureInvalid, Until: e.Expires})
+					return rival.Do(ctx, sequencer.Rejection{Caller: e.From, Text: e.TextHash(), Problem: forged, Until: e.Expires})
 				},
 			}
 			if i%2 == 1 {
@@ -89,10 +95,11 @@ func TestRejectedMeanwhile(t *testing.T) {
 	b := w.start()
 	se := w.desks["se.spoc"]
 	e, seen := se.envelope("fi.spoc"), b.Seen()
-	_, err := se.client.Submit(t.Context(), se.heads(), bent(e))
+	_, err := gatewaytest.SubmitOne(t.Context(), se.client, se.heads(), bent(e))
 	leaf := w.prove(wants(t, err, problem.SignatureInvalid).Proof).Index
-	_, err = b.Accept(e, seen)
-	if r := w.prove(wants(t, err, problem.SignatureInvalid).Proof); r.Index != leaf || r.TextHash != e.TextHash() {
+	a, err := b.Accept(e, seen)
+	check(t, err)
+	if r := w.prove(wants(t, a.Items[0].Refusal(), problem.SignatureInvalid).Proof); r.Index != leaf || r.TextHash != e.TextHash() {
 		t.Errorf("the text was refused as leaf %d, and is answered with %+v", leaf, r)
 	}
 }
@@ -115,7 +122,7 @@ func TestAcceptedIsNotRejected(t *testing.T) {
 	size := se.audit.Size
 
 	for _, raw := range [][]byte{bent(e), []byte(e.Note.Text)} {
-		a, err := se.client.Submit(t.Context(), se.heads(), raw)
+		a, err := gatewaytest.SubmitOne(t.Context(), se.client, se.heads(), raw)
 		check(t, err)
 		if r := w.prove(a.Acceptance); r.Kind != envelope.Accepted || r.Index != leaf {
 			t.Errorf("answered with %+v", r)

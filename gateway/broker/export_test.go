@@ -72,8 +72,9 @@ func (b *Broker) Checkpoint() string { return string(b.seq.Checkpoints().Audit) 
 
 // Accept orders an envelope that passed every stage when the last group was seen.
 func (b *Broker) Accept(e *envelope.Envelope, seen uint64) (*api.SubmitAnswer, error) {
-	return writer{b}.Accept(context.Background(), &router.Envelope{
-		Passage: router.Passage{Caller: e.From, Raw: e.Bytes(), View: b.view(), Seen: seen}, Envelope: e})
+	return writer{b}.Accept(context.Background(), api.Heads{}, []*router.Envelope{{
+		Passage: router.Passage{Caller: e.From, Raw: e.Bytes(), View: b.view(), Seen: seen}, Envelope: e,
+	}}, func() bool { return true })
 }
 
 // Seen is the last group that the stages of a submission can know of.

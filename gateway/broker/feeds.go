@@ -298,14 +298,23 @@ func (b *Broker) Register(_ context.Context, _ signed.Address, heads api.Heads, 
 	return &api.RegisterAnswer{Checkpoint: string(a.points.Register), Entries: entries}, nil
 }
 
-// Submit takes in an envelope.
-func (b *Broker) Submit(ctx context.Context, caller signed.Address, heads api.Heads, raw []byte) (*api.SubmitAnswer, error) {
-	return b.router.Submit(ctx, caller, heads, raw)
+// Consistency proves that the audit log of one size extends that of another.
+func (b *Broker) Consistency(_ context.Context, _ signed.Address, from, to int64) (*api.ConsistencyAnswer, error) {
+	if err := (writer{b}).Open(); err != nil {
+		return nil, err
+	}
+	hashes, err := b.seq.Extends(from, to)
+	return &api.ConsistencyAnswer{Consistency: hashes}, err
 }
 
-// State takes in a consignment or a statement.
-func (b *Broker) State(ctx context.Context, caller signed.Address, heads api.Heads, raw []byte) (*api.StateAnswer, error) {
-	return b.router.State(ctx, caller, heads, raw)
+// Submit takes in envelopes.
+func (b *Broker) Submit(ctx context.Context, caller signed.Address, heads api.Heads, envelopes [][]byte, budget api.Budget) (*api.SubmitAnswer, error) {
+	return b.router.Submit(ctx, caller, heads, envelopes, budget)
+}
+
+// State takes in consignments and statements.
+func (b *Broker) State(ctx context.Context, caller signed.Address, heads api.Heads, notes [][]byte, budget api.Budget) (*api.StateAnswer, error) {
+	return b.router.State(ctx, caller, heads, notes, budget)
 }
 
 // Show takes a checkpoint that a desk holds. One that bears our signature, and

@@ -38,9 +38,9 @@ func TestHeadAlarm(t *testing.T) {
 		for head, code := range map[signed.Head]problem.Code{ahead: problem.HeadAhead, other: problem.HeadContradicts} {
 			h := &hand{Hand: &gatewaytest.Hand{Address: se.Address, Exchange: se.Exchange, Message: keys}, world: w, audit: head}
 			e := h.envelope("fi.spoc")
-			_, err := se.client.Submit(t.Context(), api.Heads{}, e.Bytes())
+			_, err := gatewaytest.SubmitOne(t.Context(), se.client, api.Heads{}, e.Bytes())
 			wants(t, err, code)
-			_, err = se.client.State(t.Context(), api.Heads{}, h.statement(envelope.Withdrawn, e))
+			_, err = gatewaytest.StateOne(t.Context(), se.client, api.Heads{}, h.statement(envelope.Withdrawn, e))
 			wants(t, err, code)
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"samband/gateway/api"
 	"samband/gateway/auditlog"
 	"samband/gateway/envelope"
+	"samband/gateway/gatewaytest"
 	"samband/gateway/problem"
 	"samband/gateway/signed"
 )
@@ -136,8 +137,8 @@ func (s *siege) send() (*envelope.Envelope, int64) {
 	e := se.envelope("fi.spoc")
 	leaf := int64(-1)
 	for range 1 + rand.IntN(2) {
-		a, err := call(s, se, func(c *api.Client, heads api.Heads) (*api.SubmitAnswer, error) {
-			a, err := c.Submit(s.ctx, heads, e.Bytes())
+		a, err := call(s, se, func(c *api.Client, heads api.Heads) (*gatewaytest.Submitted, error) {
+			a, err := gatewaytest.SubmitOne(s.ctx, c, heads, e.Bytes())
 			if err == nil {
 				se.learn(heads, &a.Catchup)
 			}
@@ -181,8 +182,8 @@ func (s *siege) receive(ends map[signed.ID]int64) {
 }
 
 func (s *siege) state(h *hand, note []byte) *auditlog.Record {
-	a, err := call(s, h, func(c *api.Client, heads api.Heads) (*api.StateAnswer, error) {
-		a, err := c.State(s.ctx, heads, note)
+	a, err := call(s, h, func(c *api.Client, heads api.Heads) (*gatewaytest.Stated, error) {
+		a, err := gatewaytest.StateOne(s.ctx, c, heads, note)
 		if err == nil {
 			h.learn(heads, &a.Catchup)
 		}

@@ -169,7 +169,7 @@ func TestBudget(t *testing.T) {
 	refused := 0
 	var err error
 	for range 200 {
-		_, err = se.client.Submit(context.Background(), se.heads(), []byte("no envelope"))
+		_, err = gatewaytest.SubmitOne(context.Background(), se.client, se.heads(), []byte("no envelope"))
 		if problem.CodeOf(err) == problem.BudgetExhausted {
 			break
 		}

@@ -250,9 +250,9 @@ func (w *world) prove(proof string) *auditlog.Record {
 	return r
 }
 
-func (h *hand) submit(e *envelope.Envelope) (*api.SubmitAnswer, error) {
+func (h *hand) submit(e *envelope.Envelope) (*gatewaytest.Submitted, error) {
 	heads := h.heads()
-	a, err := h.client.Submit(context.Background(), heads, e.Bytes())
+	a, err := gatewaytest.SubmitOne(context.Background(), h.client, heads, e.Bytes())
 	if err == nil {
 		h.learn(heads, &a.Catchup)
 	}
@@ -260,7 +260,7 @@ func (h *hand) submit(e *envelope.Envelope) (*api.SubmitAnswer, error) {
 }
 
 // accepted submits and holds the acceptance against the envelope.
-func (h *hand) accepted(e *envelope.Envelope) *api.SubmitAnswer {
+func (h *hand) accepted(e *envelope.Envelope) *gatewaytest.Submitted {
 	h.world.Helper()
 	a, err := h.submit(e)
 	check(h.world, err)
@@ -290,9 +290,9 @@ func (h *hand) statement(event envelope.Event, e *envelope.Envelope) []byte {
 	return note
 }
 
-func (h *hand) state(note []byte) (*api.StateAnswer, error) {
+func (h *hand) state(note []byte) (*gatewaytest.Stated, error) {
 	heads := h.heads()
-	a, err := h.client.State(context.Background(), heads, note)
+	a, err := gatewaytest.StateOne(context.Background(), h.client, heads, note)
 	if err == nil {
 		h.learn(heads, &a.Catchup)
 	}

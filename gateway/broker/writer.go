@@ -40,103 +40,80 @@ func (w writer) CheckHeads(audit, registry signed.Head) error {
 
 func (w writer) Disputed(refusal error) { w.seq.Disputed(refusal) }
 
-func (w writer) View() register.View                      { return w.seq.Register().Now() }
-func (w writer) Now() signed.Time                         { return w.seq.Now() }
-func (w writer) InDoubt() bool                            { return w.seq.InDoubt() }
-func (w writer) Agree(desk signed.Address, t signed.Time) { w.seq.Agree(desk, t) }
+func (w writer) View() register.View { return w.seq.Register().Now() }
+func (w writer) Now() signed.Time    { return w.seq.Now() }
+func (w writer) InDoubt() bool       { return w.seq.InDoubt() }
 
-// KnownEnvelope answers an id that is known, and a text that was refused for
-// good (SPEC §8.2).
-func (w writer) KnownEnvelope(ctx context.Context, e *router.Envelope) (*api.SubmitAnswer, error) {
-	e.Seen = w.seq.Seen()
+// KnownEnvelope looks for what stands: an id that is known, or a text that was
+// refused for good (SPEC §8.2).
+func (w writer) KnownEnvelope(ctx context.Context, e *router.Envelope) error {
+	seen := w.seq.Seen()
 	m, err := w.seq.Known(e.From, e.ID)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	switch {
 	case m == nil:
-		return nil, w.refusedBefore(ctx, e)
-	case m.Accepted == nil:
-		return nil, w.answering(e.Heads).refusal(ctx, problem.New(problem.AlreadyEnded, "the id was withdrawn before a message came"), m, m.End)
-	case m.Text != e.TextHash():
-		return nil, w.answering(e.Heads).refusal(ctx, problem.New(problem.IDReused, "the id stands for another text"), m, nil)
+		e.Seen = seen
+		return w.refusedBefore(e, nil)
+	case m.Accepted == nil || m.Text != e.TextHash():
+		e.Verdict = router.Contradicts
+		return w.refusedBefore(e, m)
 	case m.LacksBytes():
-		return w.restore(ctx, e, m)
+		return w.restores(ctx, e, m)
+	default:
+		e.Verdict, e.Stands = router.Knows, sequencer.Result{Done: sequencer.Done{Event: m.Accepted, Message: m, Known: true}}
+		return nil
 	}
-	w.metrics.message(m.Type, m.Urgency, outcomeRepeated)
-	return w.answering(e.Heads).submit(ctx, m)
 }
 
-// refusedBefore gives a repeat of a refused text the refusal that it had.
-func (w writer) refusedBefore(ctx context.Context, e *router.Envelope) error {
+// refusedBefore gives a repeat of a refused text the refusal that it had, beside
+// what stands under its id.
+func (w writer) refusedBefore(e *router.Envelope, m *sequencer.Message) error {
 	before, err := w.seq.Rejected(e.Caller, e.TextHash())
 	if err != nil || before == nil {
 		return err
 	}
-	p := problem.New(before.Code, "the text was refused before")
-	return w.answering(e.Heads).logged(ctx, &api.Refusal{Problem: p}, before)
+	done := sequencer.Done{Event: before, Message: m, Known: true}
+	if m != nil {
+		done.Stands = m.End
+	}
+	e.Verdict, e.Stands = router.Knows, sequencer.Result{Done: done, Err: sequencer.Before(before)}
+	return nil
 }
 
-// restore takes the lost bytes of a message again. Its signatures are verified
-// by the register that it was accepted under: whatever was revoked since, it
-// stays accepted.
-func (w writer) restore(ctx context.Context, e *router.Envelope, m *sequencer.Message) (*api.SubmitAnswer, error) {
+// restores lets the lost bytes of a message come again. Their signatures are
+// verified by the register that it was accepted under: whatever was revoked since,
+// it stays accepted.
+func (w writer) restores(ctx context.Context, e *router.Envelope, m *sequencer.Message) error {
 	if err := w.Room(); err != nil {
-		return nil, err
+		return err
 	}
 	entry, err := w.seq.Entry(ctx, m.Accepted)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	view := w.seq.Register().At(entry.Record.RegisterSize)
-	if err := view.VerifyMessage(e.Envelope); err != nil {
-		return nil, err
+	e.View = w.seq.Register().At(entry.Record.RegisterSize)
+	if err := e.View.VerifyMessage(e.Envelope); err != nil {
+		return err
 	}
-	done, err := w.seq.Do(ctx, sequencer.Submission{Envelope: e.Envelope, Raw: e.Raw, DecidedAt: view.Size()})
-	if err != nil {
-		return nil, err
-	}
-	w.restored.add(m.To, m.Text)
-	w.waiters.wake(m.To)
-	w.metrics.message(m.Type, m.Urgency, outcomeRestored)
-	return w.answering(e.Heads).submit(ctx, done.Message)
+	e.Verdict = router.Restores
+	return nil
 }
 
-// Accept orders an envelope.
-func (w writer) Accept(ctx context.Context, e *router.Envelope) (*api.SubmitAnswer, error) {
-	done, err := w.seq.Do(ctx, sequencer.Submission{Envelope: e.Envelope, Raw: e.Raw, DecidedAt: e.View.Size(), Seen: e.Seen})
-	if err != nil {
-		return nil, w.explain(ctx, e.Heads, done, err)
-	}
-	w.metrics.message(e.Type.Name, e.Urgency, outcomeAccepted)
-	return w.answering(e.Heads).submit(ctx, done.Message)
-}
-
-// explain adds to a refusal of the writer what stands.
-func (w writer) explain(ctx context.Context, heads api.Heads, done sequencer.Done, err error) error {
-	p, refused := problem.Of(err)
-	switch {
-	case refused && done.Message != nil:
-		return w.answering(heads).refusal(ctx, p, done.Message, done.Event)
-	case refused && done.Event != nil: // the text was refused meanwhile
-		return w.answering(heads).logged(ctx, &api.Refusal{Problem: p}, done.Event)
-	}
-	return err
-}
-
-// KnownStatement answers a statement that stands already.
-func (w writer) KnownStatement(ctx context.Context, s *router.Statement) (*api.StateAnswer, error) {
+// KnownStatement looks for a statement that stands already.
+func (w writer) KnownStatement(_ context.Context, s *router.Statement) error {
 	m, err := w.subject(s)
 	if err != nil || m == nil {
-		return nil, err
+		return err
 	}
 	hash := signed.HashOf(s.Raw)
 	for _, e := range []*sequencer.Event{m.Consigned, m.End} {
 		if e != nil && e.Statement == hash {
-			return w.answering(s.Heads).state(ctx, e)
+			s.Verdict, s.Stands = router.Knows, sequencer.Result{Done: sequencer.Done{Event: e, Message: m, Known: true}}
 		}
 	}
-	return nil, nil
+	return nil
 }
 
 func (w writer) subject(s *router.Statement) (*sequencer.Message, error) {
@@ -146,33 +123,182 @@ func (w writer) subject(s *router.Statement) (*sequencer.Message, error) {
 	return w.seq.Message(s.Message)
 }
 
-// State orders a statement.
-func (w writer) State(ctx context.Context, s *router.Statement) (*api.StateAnswer, error) {
-	done, err := w.seq.Do(ctx, sequencer.Statement{Statement: s.Statement, Note: s.Note, Raw: s.Raw, VerifiedAt: s.View.Size()})
+// Accept orders envelopes and answers for them.
+func (w writer) Accept(ctx context.Context, heads api.Heads, items []*router.Envelope, budget api.Budget) (*api.SubmitAnswer, error) {
+	results, err := order(ctx, w, heads, budget, items, func(e *router.Envelope) *router.Passage { return &e.Passage }, submission)
 	if err != nil {
-		return nil, w.explain(ctx, s.Heads, done, err)
+		return nil, err
 	}
-	w.metrics.stated(done.Message, done.Event)
-	return w.answering(s.Heads).state(ctx, done.Event)
+	a := w.answering(heads)
+	answer := &api.SubmitAnswer{Items: make([]api.SubmitItem, len(items))}
+	for i, e := range items {
+		if results[i].Err == nil {
+			w.accepted(e, results[i].Done)
+		}
+		if answer.Items[i], err = a.submitted(ctx, e.Raw, results[i]); err != nil {
+			return nil, err
+		}
+	}
+	w.countRefusals(results)
+	answer.Catchup, err = a.catchup(api.MaxCatchup)
+	return answer, err
 }
 
-// Reject logs a final refusal. Where there is no room for its entry there is no
-// refusal either: the caller comes again. A text that was accepted meanwhile is
-// answered as a known one.
-func (w writer) Reject(ctx context.Context, why router.Rejection) (*api.SubmitAnswer, error) {
-	if err := w.Room(); err != nil {
-		return nil, err
-	}
-	done, err := w.seq.Do(ctx, sequencer.Rejection{
-		Caller: why.Caller, Text: why.Text, Code: why.Refusal.Problem.Code, Until: why.Until,
-	})
+// State orders statements and answers for them.
+func (w writer) State(ctx context.Context, heads api.Heads, items []*router.Statement, budget api.Budget) (*api.StateAnswer, error) {
+	results, err := order(ctx, w, heads, budget, items, func(s *router.Statement) *router.Passage { return &s.Passage }, statement)
 	if err != nil {
 		return nil, err
 	}
-	if m := done.Message; m != nil {
-		w.metrics.message(m.Type, m.Urgency, outcomeRepeated)
-		return w.answering(why.Heads).submit(ctx, m)
+	a := w.answering(heads)
+	answer := &api.StateAnswer{Items: make([]api.StateItem, len(items))}
+	for i, s := range items {
+		if results[i].Err == nil && s.Verdict == router.Refused {
+			// The bytes are a header's text, and that message stands: no entry
+			// refuses them.
+			results[i] = sequencer.Result{Err: s.Problem}
+		}
+		if results[i].Err == nil && s.Verdict != router.Knows {
+			w.stated(s, results[i].Done)
+		}
+		if answer.Items[i], err = a.stated(ctx, s.Raw, results[i]); err != nil {
+			return nil, err
+		}
 	}
-	w.metrics.rejected()
-	return nil, w.answering(why.Heads).logged(ctx, why.Refusal, done.Event)
+	w.countRefusals(results)
+	answer.Catchup, err = a.catchup(api.MaxCatchup)
+	return answer, err
+}
+
+// order hands over, in their places, the items that are to be ordered, and tells
+// of each item what came of it. Heads that the logs do not reach refuse the call
+// before anything is ordered: no answer could lead on from them.
+func order[T any](ctx context.Context, w writer, heads api.Heads, budget api.Budget, items []*T,
+	passage func(*T) *router.Passage, act func(*T, sequencer.Budget) sequencer.Act) ([]sequencer.Result, error) {
+	if err := w.reached(heads); err != nil {
+		return nil, err
+	}
+	results := make([]sequencer.Result, len(items))
+	var acts []sequencer.Act
+	var places []int
+	for i := range items {
+		p := passage(items[i])
+		if p.Verdict == router.Knows {
+			results[i] = p.Stands.(sequencer.Result)
+		} else if err := w.orderable(p, budget); err != nil {
+			results[i] = sequencer.Result{Err: err}
+		} else {
+			acts, places = append(acts, act(items[i], sequencer.Budget(budget))), append(places, i)
+		}
+	}
+	ordered, err := w.seq.DoAll(ctx, acts...)
+	if err != nil {
+		return nil, err
+	}
+	for i, r := range ordered {
+		if _, refused := problem.Of(r.Err); r.Err != nil && !refused {
+			return nil, r.Err
+		}
+		results[places[i]] = r
+	}
+	return results, nil
+}
+
+// orderable refuses what is not to be ordered: what a stage refused for now, and a
+// refusal for good for which there is no room, or no budget. So what a desk is
+// refused beyond its budget doesn't come to the writer.
+func (w writer) orderable(p *router.Passage, budget api.Budget) error {
+	switch p.Verdict {
+	case router.Refused:
+		if p.Problem.Class() != problem.Final {
+			return p.Problem
+		}
+	case router.Contradicts:
+	default:
+		return nil
+	}
+	if err := w.Room(); err != nil {
+		return err
+	}
+	if !budget() {
+		return sequencer.Exhausted(p.Caller)
+	}
+	return nil
+}
+
+// submission is what is ordered for an envelope. A refusal is of its text, which is
+// remembered until it expires, or of bytes that are no envelope. The writer asks
+// the budget for what it refuses itself, but for a contradiction, whose refusal was
+// taken from it already.
+func submission(e *router.Envelope, budget sequencer.Budget) sequencer.Act {
+	switch {
+	case e.Verdict == router.Contradicts:
+		budget = func() bool { return true }
+	case e.Verdict == router.Refused && e.Envelope == nil:
+		return rejection(&e.Passage, signed.HashOf(e.Raw), signed.Time{})
+	case e.Verdict == router.Refused:
+		return rejection(&e.Passage, e.TextHash(), e.Expires)
+	}
+	return sequencer.Submission{Envelope: e.Envelope, Raw: e.Raw, DecidedAt: e.View.Size(), Seen: e.Seen, Budget: budget}
+}
+
+// statement is what is ordered for a statement, as submission is for an envelope.
+// A refusal is not remembered: what a statement meets may change while it is on its
+// way.
+func statement(s *router.Statement, budget sequencer.Budget) sequencer.Act {
+	if s.Verdict == router.Refused {
+		return rejection(&s.Passage, signed.HashOf(s.Raw), signed.Time{})
+	}
+	return sequencer.Statement{Statement: s.Statement, Note: s.Note, Raw: s.Raw, VerifiedAt: s.View.Size(), Budget: budget}
+}
+
+func rejection(p *router.Passage, text signed.Hash, until signed.Time) sequencer.Act {
+	return sequencer.Rejection{Caller: p.Caller, Text: text, Problem: p.Problem, Until: until}
+}
+
+// accepted counts a message that stands, wakes its recipient where its lost bytes
+// came again, and takes the time that the sender vouches for: only what was lawful,
+// and is in the log, speaks for the clock.
+func (w writer) accepted(e *router.Envelope, done sequencer.Done) {
+	m, outcome := done.Message, outcomeAccepted
+	switch {
+	case e.Verdict == router.Restores:
+		w.restored.add(m.To, m.Text)
+		w.waiters.wake(m.To)
+		outcome = outcomeRestored
+	case done.Known:
+		outcome = outcomeRepeated
+	default:
+		w.seq.Agree(e.From, e.Created)
+	}
+	w.metrics.message(m.Type, m.Urgency, outcome)
+}
+
+// stated counts a statement that was ordered, and takes the time that its signer
+// vouches for.
+func (w writer) stated(s *router.Statement, done sequencer.Done) {
+	if done.Known {
+		return
+	}
+	w.metrics.stated(done.Message, done.Event)
+	w.seq.Agree(s.Caller, s.Time)
+}
+
+// countRefusals counts the entries by which a call's items were refused.
+func (w writer) countRefusals(results []sequencer.Result) {
+	for _, r := range results {
+		if r.Err != nil && r.Done.Event != nil && !r.Done.Known {
+			w.metrics.rejected()
+		}
+	}
+}
+
+// reached refuses a caller that has verified more than the logs have.
+func (w writer) reached(heads api.Heads) error {
+	c := w.seq.Checkpoints()
+	if heads.Audit > c.AuditHead.Size || heads.Register > c.RegisterHead.Size {
+		return problem.New(problem.HeadAhead, "the logs have %d and %d entries, the caller knows %d and %d",
+			c.AuditHead.Size, c.RegisterHead.Size, heads.Audit, heads.Register)
+	}
+	return nil
 }

@@ -310,8 +310,22 @@ type crook struct {
 	submit func(context.Context, line, api.Heads, []byte) (*api.SubmitAnswer, error)
 }
 
-func (b crook) Submit(ctx context.Context, h api.Heads, e []byte) (*api.SubmitAnswer, error) {
-	return b.submit(ctx, b.line, h, e)
+// Submit asks for each envelope alone.
+func (b crook) Submit(ctx context.Context, h api.Heads, envelopes [][]byte) (*api.SubmitAnswer, error) {
+	all := &api.SubmitAnswer{}
+	for _, e := range envelopes {
+		a, err := b.submit(ctx, b.line, h, e)
+		if err != nil {
+			return nil, err
+		}
+		all.Items, all.Catchup = append(all.Items, a.Items...), a.Catchup
+	}
+	return all, nil
+}
+
+// refusing is the answer to an envelope that refuses it.
+func refusing(e []byte, r *api.Refusal, c api.Catchup) *api.SubmitAnswer {
+	return &api.SubmitAnswer{Items: []api.SubmitItem{{Hash: signed.HashOf(e), Problem: r.Document()}}, Catchup: c}
 }
 
 // cheated runs Sweden's desk, unlocked, with a crook for a broker.
@@ -332,9 +346,9 @@ func TestOneRefused(t *testing.T) {
 			first = e
 		}
 		if string(e) == string(first) {
-			return nil, problem.New(problem.Internal, "of this one text")
+			return refusing(e, &api.Refusal{Problem: problem.New(problem.Internal, "of this one text")}, api.Catchup{}), nil
 		}
-		return l.Submit(ctx, h, e)
+		return l.Submit(ctx, h, [][]byte{e})
 	})
 	stays, goes := send(t, se, request(t)), send(t, se, request(t))
 	awaitOut(t, se, goes, "accepted")
@@ -351,9 +365,9 @@ func TestMovedOnce(t *testing.T) {
 	se := s.cheated(func(ctx context.Context, l line, h api.Heads, e []byte) (*api.SubmitAnswer, error) {
 		if !moved {
 			moved = true
-			return nil, problem.New(problem.RegisterMoved, "says the broker")
+			return refusing(e, &api.Refusal{Problem: problem.New(problem.RegisterMoved, "says the broker")}, api.Catchup{}), nil
 		}
-		return l.Submit(ctx, h, e)
+		return l.Submit(ctx, h, [][]byte{e})
 	})
 	id := send(t, se, request(t))
 	text := outState(t, se, id).Message
@@ -365,7 +379,7 @@ func TestMovedOnce(t *testing.T) {
 
 // twoFaced logs a refusal of an envelope, to bind it until a time, and accepts the
 // envelope all the same.
-func twoFaced(l line, h api.Heads, b []byte, until func(*envelope.Envelope) signed.Time) error {
+func twoFaced(l line, h api.Heads, b []byte, until func(*envelope.Envelope) signed.Time) *api.SubmitAnswer {
 	l.e.mu.Lock()
 	defer l.e.mu.Unlock()
 	e := must(envelope.Parse(b))
@@ -373,8 +387,7 @@ func twoFaced(l line, h api.Heads, b []byte, until func(*envelope.Envelope) sign
 		Kind: envelope.Rejected, Caller: l.caller, TextHash: e.TextHash(), Code: problem.NoAgreement, Until: until(e),
 	}, l.e.register.Size())
 	must(l.e.accept(b, l.e.register.Size()))
-	c := l.e.catchup(h)
-	return &api.Refusal{Problem: problem.New(problem.NoAgreement, "says the broker"), Proof: l.e.prove(v), Catchup: &c}
+	return refusing(b, &api.Refusal{Problem: problem.New(problem.NoAgreement, "says the broker"), Proof: l.e.prove(v)}, l.e.catchup(h))
 }
 
 // A logged refusal that binds nobody would let the broker deliver what it refused:
@@ -385,9 +398,9 @@ func TestRefusalThatBindsNobody(t *testing.T) {
 	se := s.cheated(func(ctx context.Context, l line, h api.Heads, e []byte) (*api.SubmitAnswer, error) {
 		if lies {
 			lies = false
-			return nil, twoFaced(l, h, e, func(*envelope.Envelope) signed.Time { return signed.At(s.clock.Wall()) })
+			return twoFaced(l, h, e, func(*envelope.Envelope) signed.Time { return signed.At(s.clock.Wall()) }), nil
 		}
-		return l.Submit(ctx, h, e)
+		return l.Submit(ctx, h, [][]byte{e})
 	})
 	id := send(t, se, request(t))
 	awaitEvidence(t, se, "PROOF_INVALID")
@@ -421,9 +434,9 @@ func TestRefusedAndDelivered(t *testing.T) {
 			se := s.cheated(func(ctx context.Context, l line, h api.Heads, e []byte) (*api.SubmitAnswer, error) {
 				if lies {
 					lies = false
-					return nil, twoFaced(l, h, e, func(e *envelope.Envelope) signed.Time { return e.Expires })
+					return twoFaced(l, h, e, func(e *envelope.Envelope) signed.Time { return e.Expires }), nil
 				}
-				return l.Submit(ctx, h, e)
+				return l.Submit(ctx, h, [][]byte{e})
 			})
 			id := send(t, se, request(t))
 			awaitOut(t, se, id, "rejected")
@@ -500,9 +513,9 @@ type hasty struct {
 	first func()
 }
 
-func (b hasty) State(ctx context.Context, h api.Heads, note []byte) (*api.StateAnswer, error) {
+func (b hasty) State(ctx context.Context, h api.Heads, notes [][]byte) (*api.StateAnswer, error) {
 	b.first()
-	return b.line.State(ctx, h, note)
+	return b.line.State(ctx, h, notes)
 }
 
 // A refusal whose time is yet to come ends nothing either: by such a lie every
@@ -512,12 +525,12 @@ func TestRefusedByALie(t *testing.T) {
 	lies := true
 	se := s.cheated(func(ctx context.Context, l line, h api.Heads, e []byte) (*api.SubmitAnswer, error) {
 		if !lies {
-			return l.Submit(ctx, h, e)
+			return l.Submit(ctx, h, [][]byte{e})
 		}
 		truth := s.edge.clock
 		s.edge.set(func() { s.edge.clock = gatewaytest.NewClock(morning.AddDate(0, 0, 8)) })
 		defer s.edge.set(func() { s.edge.clock = truth })
-		return nil, twoFaced(l, h, e, func(*envelope.Envelope) signed.Time { return signed.At(s.edge.clock.Wall()) })
+		return twoFaced(l, h, e, func(*envelope.Envelope) signed.Time { return signed.At(s.edge.clock.Wall()) }), nil
 	})
 	id := send(t, se, request(t))
 	await(t, se, "shown", func() bool {
@@ -731,7 +744,7 @@ func TestRefusalWithoutProof(t *testing.T) {
 	s.edge.set(func() {
 		s.edge.lie = func(_ signed.Address, answer any) {
 			if r, ok := answer.(*api.Refusal); ok && hide {
-				r.Proof, r.Catchup = "", nil
+				r.Proof = ""
 			}
 		}
 	})

@@ -52,8 +52,8 @@ import (
 
 // Broker is what a desk asks of a broker. An *api.Client is one.
 type Broker interface {
-	Submit(ctx context.Context, heads api.Heads, envelope []byte) (*api.SubmitAnswer, error)
-	State(ctx context.Context, heads api.Heads, note []byte) (*api.StateAnswer, error)
+	Submit(ctx context.Context, heads api.Heads, envelopes [][]byte) (*api.SubmitAnswer, error)
+	State(ctx context.Context, heads api.Heads, notes [][]byte) (*api.StateAnswer, error)
 	Inbox(ctx context.Context, heads api.Heads, page api.Page) (*api.InboxAnswer, error)
 	Progress(ctx context.Context, heads api.Heads, page api.Page) (*api.ProgressAnswer, error)
 	Want(ctx context.Context, heads api.Heads, want api.Want) error

@@ -158,7 +158,7 @@ func (e *edge) fact(v *event) *api.Fact {
 }
 
 // extends proves that the log extends a head of it.
-func (e *edge) extends(h signed.Head) []signed.Hash {
+func (e *edge) extends(h signed.Head) api.Hashes {
 	if h.Size == 0 {
 		return nil
 	}
@@ -205,16 +205,41 @@ func (e *edge) accept(b []byte, size int64) (*message, error) {
 }
 
 // Submit is of api.Service.
-func (e *edge) Submit(_ context.Context, caller signed.Address, h api.Heads, b []byte) (*api.SubmitAnswer, error) {
+func (e *edge) Submit(_ context.Context, caller signed.Address, h api.Heads, envelopes [][]byte, _ api.Budget) (*api.SubmitAnswer, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	fates := make([]fate, len(envelopes))
+	for i, b := range envelopes {
+		fates[i] = e.submitted(caller, b)
+	}
+	a := &api.SubmitAnswer{Catchup: e.catchup(h)}
+	for i, f := range fates {
+		item := api.SubmitItem{Hash: signed.HashOf(envelopes[i]), Problem: e.problem(caller, f)}
+		if m := f.message; item.Problem == nil {
+			item.Acceptance, item.Consigned, item.End = e.prove(m.accepted), e.fact(m.consigned), e.fact(m.end)
+		}
+		a.Items = append(a.Items, item)
+	}
+	e.tamper(caller, a)
+	return a, nil
+}
+
+// A fate is what became of one item of a call.
+type fate struct {
+	err     error
+	message *message // that was accepted
+	logged  *event   // of a statement, or of a refusal
+	stands  *event   // with a refusal: what came first
+}
+
+func (e *edge) submitted(caller signed.Address, b []byte) fate {
 	env, err := envelope.Parse(b)
 	if err != nil {
-		return nil, err
+		return fate{err: err}
 	}
 	m := e.byID(caller, env.ID)
 	if m != nil && m.TextHash() != env.TextHash() {
-		return nil, &api.Refusal{Problem: problem.New(problem.IDReused, "the id stands for another text"), Accepted: m.TextHash()}
+		return fate{err: &api.Refusal{Problem: problem.New(problem.IDReused, "the id stands for another text"), Accepted: m.TextHash()}}
 	}
 	if m == nil {
 		view := e.register.Now()
@@ -223,21 +248,19 @@ func (e *edge) Submit(_ context.Context, caller signed.Address, h api.Heads, b [
 			err = view.Decide(&env.Header, signed.At(e.clock.Wall()))
 		}
 		if p, ok := problem.Of(err); ok && p.Class() == problem.Final {
-			return nil, e.reject(caller, h, env, p)
+			return fate{err: p, logged: e.reject(caller, env, p)}
+		}
+		if err == nil {
+			m, err = e.accept(b, e.register.Size())
 		}
 		if err != nil {
-			return nil, err
-		}
-		if m, err = e.accept(b, e.register.Size()); err != nil {
-			return nil, err
+			return fate{err: err}
 		}
 	}
-	a := &api.SubmitAnswer{Acceptance: e.prove(m.accepted), Consigned: e.fact(m.consigned), End: e.fact(m.end), Catchup: e.catchup(h)}
-	e.tamper(caller, a)
-	return a, nil
+	return fate{message: m}
 }
 
-func (e *edge) reject(caller signed.Address, h api.Heads, env *envelope.Envelope, p *problem.Problem) error {
+func (e *edge) reject(caller signed.Address, env *envelope.Envelope, p *problem.Problem) *event {
 	v := e.rejected[env.TextHash()]
 	if v == nil {
 		v = &event{entry: e.record(auditlog.Record{
@@ -245,37 +268,55 @@ func (e *edge) reject(caller signed.Address, h api.Heads, env *envelope.Envelope
 		}, e.register.Size())}
 		e.rejected[env.TextHash()] = v
 	}
-	c := e.catchup(h)
-	r := &api.Refusal{Problem: p, Proof: e.prove(v.entry), Catchup: &c}
-	e.tamper(caller, r)
-	return r
+	return v
+}
+
+// problem is an item's refusal as it leaves; nil for none. Lies change it before.
+func (e *edge) problem(caller signed.Address, f fate) *api.Document {
+	if f.err == nil {
+		return nil
+	}
+	r := api.RefusalOf(f.err)
+	r.End = e.fact(f.stands)
+	if f.logged != nil {
+		r.Proof = e.prove(f.logged.entry)
+		e.tamper(caller, r)
+	}
+	return r.Document()
 }
 
 // State is of api.Service.
-func (e *edge) State(_ context.Context, caller signed.Address, h api.Heads, b []byte) (*api.StateAnswer, error) {
+func (e *edge) State(_ context.Context, caller signed.Address, h api.Heads, notes [][]byte, _ api.Budget) (*api.StateAnswer, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	v, err := e.stated(caller, h, b)
-	if err != nil {
-		return nil, err
+	fates := make([]fate, len(notes))
+	for i, b := range notes {
+		fates[i] = e.stated(caller, b)
 	}
 	e.wake()
-	a := &api.StateAnswer{Proof: e.prove(v.entry), Catchup: e.catchup(h)}
+	a := &api.StateAnswer{Catchup: e.catchup(h)}
+	for i, f := range fates {
+		item := api.StateItem{Hash: signed.HashOf(notes[i]), Problem: e.problem(caller, f)}
+		if item.Problem == nil {
+			item.Proof = e.prove(f.logged.entry)
+		}
+		a.Items = append(a.Items, item)
+	}
 	e.tamper(caller, a)
 	return a, nil
 }
 
-func (e *edge) stated(caller signed.Address, h api.Heads, b []byte) (*event, error) {
+func (e *edge) stated(caller signed.Address, b []byte) fate {
 	n, s, err := envelope.ReadStatement(b)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		err = e.register.Now().VerifyStatement(n, s)
 	}
-	if err := e.register.Now().VerifyStatement(n, s); err != nil {
-		return nil, err
+	if err != nil {
+		return fate{err: err}
 	}
 	m := e.byText(s.Message)
 	if m == nil {
-		return nil, problem.New(problem.UnknownMessage, "no such message")
+		return fate{err: problem.New(problem.UnknownMessage, "no such message")}
 	}
 	stands, code := &m.end, problem.AlreadyEnded
 	if s.Event == envelope.Consigned && m.end == nil {
@@ -285,14 +326,9 @@ func (e *edge) stated(caller signed.Address, h api.Heads, b []byte) (*event, err
 		r := auditlog.Record{Kind: s.Event, Message: s.Message, By: caller, Statement: signed.HashOf(b), Code: s.Code}
 		*stands = &event{e.record(r, e.register.Size()), b}
 	} else if string((*stands).note) != string(b) {
-		return nil, e.stands(h, code, *stands)
+		return fate{err: problem.New(code, "it came first"), stands: *stands}
 	}
-	return *stands, nil
-}
-
-func (e *edge) stands(h api.Heads, code problem.Code, v *event) error {
-	c := e.catchup(h)
-	return &api.Refusal{Problem: problem.New(code, "it came first"), End: e.fact(v), Catchup: &c}
+	return fate{logged: *stands}
 }
 
 // Inbox is of api.Service.
@@ -369,6 +405,14 @@ func (e *edge) Register(_ context.Context, _ signed.Address, h api.Heads, from i
 	return &api.RegisterAnswer{Checkpoint: c.Register.Checkpoint, Entries: all[:min(len(all), limit)]}, nil
 }
 
+// Consistency is of api.Service.
+func (e *edge) Consistency(_ context.Context, _ signed.Address, from, to int64) (*api.ConsistencyAnswer, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	hashes, err := e.audit.ProveConsistency(from, to)
+	return &api.ConsistencyAnswer{Consistency: hashes}, err
+}
+
 func (e *edge) tamper(caller signed.Address, answer any) {
 	if e.lie != nil {
 		e.lie(caller, answer)
@@ -392,18 +436,18 @@ func (l line) up() error {
 	return nil
 }
 
-func (l line) Submit(ctx context.Context, h api.Heads, b []byte) (*api.SubmitAnswer, error) {
+func (l line) Submit(ctx context.Context, h api.Heads, envelopes [][]byte) (*api.SubmitAnswer, error) {
 	if err := l.up(); err != nil {
 		return nil, err
 	}
-	return l.e.Submit(ctx, l.caller, h, b)
+	return l.e.Submit(ctx, l.caller, h, envelopes, nil)
 }
 
-func (l line) State(ctx context.Context, h api.Heads, b []byte) (*api.StateAnswer, error) {
+func (l line) State(ctx context.Context, h api.Heads, notes [][]byte) (*api.StateAnswer, error) {
 	if err := l.up(); err != nil {
 		return nil, err
 	}
-	return l.e.State(ctx, l.caller, h, b)
+	return l.e.State(ctx, l.caller, h, notes, nil)
 }
 
 func (l line) Inbox(ctx context.Context, h api.Heads, p api.Page) (*api.InboxAnswer, error) {

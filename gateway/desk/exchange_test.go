@@ -236,14 +236,14 @@ func (h *thief) message(to signed.Address, typ string, edit func(*envelope.Heade
 	header := must(h.Header(h.s.register.Now(), h.audit, to, typ, h.s.clock.Wall()))
 	edit(header)
 	e := must(h.Sign(*header, []byte("not an age file")))
-	must(h.client.Submit(ctx, api.Heads{Register: h.s.register.Size()}, e.Bytes()))
+	must(gatewaytest.SubmitOne(ctx, h.client, api.Heads{Register: h.s.register.Size()}, e.Bytes()))
 	return header.ID
 }
 
 func (h *thief) state(said envelope.Statement) {
 	h.s.t.Helper()
 	note := must(h.State(said, h.audit, h.s.register.Head(), h.s.clock.Wall()))
-	must(h.client.State(ctx, api.Heads{Register: h.s.register.Size()}, note))
+	must(gatewaytest.StateOne(ctx, h.client, api.Heads{Register: h.s.register.Size()}, note))
 }
 
 // inbox is what the broker gives to who reads from the beginning.

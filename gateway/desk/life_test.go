@@ -94,8 +94,8 @@ type lossy struct {
 	asked *atomic.Int64
 }
 
-func (b lossy) Submit(ctx context.Context, h api.Heads, e []byte) (*api.SubmitAnswer, error) {
-	a, err := b.Broker.Submit(ctx, h, e)
+func (b lossy) Submit(ctx context.Context, h api.Heads, envelopes [][]byte) (*api.SubmitAnswer, error) {
+	a, err := b.Broker.Submit(ctx, h, envelopes)
 	if b.asked.Add(1) <= 2 {
 		return nil, errors.Join(err, api.ErrUnreachable)
 	}
@@ -524,7 +524,7 @@ func serveChild(dir string) {
 // silence is a broker that never answers.
 type silence struct{ desk.Broker }
 
-func (silence) Submit(ctx context.Context, _ api.Heads, _ []byte) (*api.SubmitAnswer, error) {
+func (silence) Submit(ctx context.Context, _ api.Heads, _ [][]byte) (*api.SubmitAnswer, error) {
 	<-ctx.Done()
 	return nil, api.ErrUnreachable
 }

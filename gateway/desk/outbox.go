@@ -78,10 +78,13 @@ func (d *Desk) submit(ctx context.Context, id signed.ID) error {
 	}
 	l := d.logs.Load()
 	begin := d.now()
-	answer, err := d.broker.Submit(ctx, heads(l), e.Bytes())
+	answer, err := d.broker.Submit(ctx, heads(l), [][]byte{e.Bytes()})
 	d.heard(err)
 	if err != nil {
-		return d.notAccepted(ctx, l, o, e, err)
+		return d.notAccepted(ctx, l, o, e, nil, err)
+	}
+	if err := answer.Items[0].Refusal(); err != nil {
+		return d.notAccepted(ctx, l, o, e, &answer.Catchup, err)
 	}
 	return d.admitted(ctx, l, begin, o, e, answer)
 }
@@ -94,7 +97,8 @@ func (d *Desk) admitted(ctx context.Context, l *verify.Logs, begin time.Time, o 
 		return errors.Join(err, d.stillQueued(o, err))
 	}
 	message := e.TextHash()
-	accepted, err := next.Acceptance(e, []byte(answer.Acceptance))
+	item := &answer.Items[0]
+	accepted, err := next.Acceptance(e, []byte(item.Acceptance))
 	if err != nil {
 		d.accuse(err)
 		return errors.Join(err, d.take(next, unsynced, nothing), d.stillQueued(o, err))
@@ -104,7 +108,7 @@ func (d *Desk) admitted(ctx context.Context, l *verify.Logs, begin time.Time, o 
 		return err
 	}
 	d.compareClocks(begin, l, facts[0])
-	for _, f := range []*api.Fact{answer.Consigned, answer.End} {
+	for _, f := range []*api.Fact{item.Consigned, item.End} {
 		if f == nil {
 			continue
 		}

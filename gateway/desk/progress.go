@@ -223,8 +223,11 @@ func (d *Desk) sendOneAgain(ctx context.Context, a api.Again) error {
 	}
 	d.log.Info("sent again, as the broker asked", "id", a.ID)
 	l, begin := d.logs.Load(), d.now()
-	answer, err := d.broker.Submit(ctx, heads(l), b)
+	answer, err := d.broker.Submit(ctx, heads(l), [][]byte{b})
 	d.heard(err)
+	if err == nil {
+		err = answer.Items[0].Refusal()
+	}
 	if err != nil {
 		return err
 	}

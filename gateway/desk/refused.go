@@ -24,9 +24,10 @@ var ofConnection = map[problem.Code]bool{
 	problem.NotFound:           true,
 }
 
-// notAccepted takes in a refusal of a submission. A nil result means that the
-// refusal is dealt with. d.calls is held.
-func (d *Desk) notAccepted(ctx context.Context, l *verify.Logs, o store.OutboxItem, e *envelope.Envelope, err error) error {
+// notAccepted takes in a refusal of a submission, under the answer's catchup; nil
+// where the whole call is refused. A nil result means that the refusal is dealt with.
+// d.calls is held.
+func (d *Desk) notAccepted(ctx context.Context, l *verify.Logs, o store.OutboxItem, e *envelope.Envelope, c *api.Catchup, err error) error {
 	p, ok := problem.Of(err)
 	switch {
 	case !ok:
@@ -46,16 +47,16 @@ func (d *Desk) notAccepted(ctx context.Context, l *verify.Logs, o store.OutboxIt
 	if own, err := d.earlierAttempt(o, r); own || err != nil {
 		return err
 	}
-	if r.End != nil && r.Catchup != nil {
-		return d.endedBefore(ctx, l, o, e, r)
+	if r.End != nil && c != nil {
+		return d.endedBefore(ctx, l, o, e, c, r)
 	}
-	return d.rejected(ctx, l, o, e, r)
+	return d.rejected(ctx, l, o, e, c, r)
 }
 
 // endedBefore takes in the end of a message that this desk thought queued: it was
 // withdrawn, and this desk's disk has forgotten it.
-func (d *Desk) endedBefore(ctx context.Context, l *verify.Logs, o store.OutboxItem, e *envelope.Envelope, r *api.Refusal) error {
-	next, err := d.learn(ctx, l, r.Catchup)
+func (d *Desk) endedBefore(ctx context.Context, l *verify.Logs, o store.OutboxItem, e *envelope.Envelope, c *api.Catchup, r *api.Refusal) error {
+	next, err := d.learn(ctx, l, c)
 	if err != nil {
 		return errors.Join(err, d.stillQueued(o, err))
 	}
@@ -97,14 +98,14 @@ func (d *Desk) earlierAttempt(o store.OutboxItem, r *api.Refusal) (bool, error) 
 // rejected ends a message that the broker refused for good. The refusal must
 // bring the proof that it is logged: without it a broker could say no to the
 // sender and deliver all the same. What lacks it, or is false, ends nothing.
-func (d *Desk) rejected(ctx context.Context, l *verify.Logs, o store.OutboxItem, e *envelope.Envelope, r *api.Refusal) error {
+func (d *Desk) rejected(ctx context.Context, l *verify.Logs, o store.OutboxItem, e *envelope.Envelope, c *api.Catchup, r *api.Refusal) error {
 	p := r.Problem
 	d.log.Warn("message refused by the broker", "id", o.ID, "code", p.Code, "problem", p.Detail)
-	if r.Proof == "" || r.Catchup == nil {
+	if r.Proof == "" || c == nil {
 		err := problem.New(problem.ProofMissing, "refused by %s, and no entry of the log is shown for it", p.Code)
 		return errors.Join(err, d.stillQueued(o, err))
 	}
-	next, err := d.learn(ctx, l, r.Catchup)
+	next, err := d.learn(ctx, l, c)
 	if err != nil {
 		return errors.Join(err, d.stillQueued(o, err))
 	}

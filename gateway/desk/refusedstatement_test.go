@@ -19,12 +19,17 @@ type refusals struct {
 	refused *atomic.Int64
 }
 
-func (b refusals) State(ctx context.Context, h api.Heads, note []byte) (*api.StateAnswer, error) {
-	a, err := b.Broker.State(ctx, h, note)
-	if problem.CodeOf(err) == problem.KeyRevoked {
-		b.refused.Add(1)
+func (b refusals) State(ctx context.Context, h api.Heads, notes [][]byte) (*api.StateAnswer, error) {
+	a, err := b.Broker.State(ctx, h, notes)
+	if err != nil {
+		return nil, err
 	}
-	return a, err
+	for i := range a.Items {
+		if problem.CodeOf(a.Items[i].Refusal()) == problem.KeyRevoked {
+			b.refused.Add(1)
+		}
+	}
+	return a, nil
 }
 
 // The broker takes no word of a desk whose ring is revoked. The desk shows that,

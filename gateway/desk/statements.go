@@ -74,16 +74,19 @@ func (d *Desk) state(ctx context.Context, s store.Statement) error {
 		}
 	}
 	begin := d.now()
-	answer, err := d.broker.State(ctx, heads(l), s.Note)
+	answer, err := d.broker.State(ctx, heads(l), [][]byte{s.Note})
 	d.heard(err)
 	if err != nil {
-		return d.notStated(ctx, l, s, h, err)
+		return d.notStated(ctx, l, s, h, nil, err)
+	}
+	if err := answer.Items[0].Refusal(); err != nil {
+		return d.notStated(ctx, l, s, h, &answer.Catchup, err)
 	}
 	next, err := d.learn(ctx, l, &answer.Catchup)
 	if err != nil {
 		return err
 	}
-	fact, err := d.believe(next, h, s.Message, &api.Fact{Event: envelope.Event(s.Event), Note: s.Note, Proof: answer.Proof})
+	fact, err := d.believe(next, h, s.Message, &api.Fact{Event: envelope.Event(s.Event), Note: s.Note, Proof: answer.Items[0].Proof})
 	if err != nil {
 		return errors.Join(err, d.take(next, unsynced, nothing))
 	}
@@ -141,8 +144,9 @@ func (d *Desk) progress(tx *store.Tx, f store.Fact) error {
 	return tx.SetInbox(f.Message, reached, f.Code, i.Detail)
 }
 
-// notStated takes in a refusal of a statement. d.calls is held.
-func (d *Desk) notStated(ctx context.Context, l *verify.Logs, s store.Statement, h *envelope.Header, err error) error {
+// notStated takes in a refusal of a statement, under the answer's catchup; nil where
+// the whole call is refused. d.calls is held.
+func (d *Desk) notStated(ctx context.Context, l *verify.Logs, s store.Statement, h *envelope.Header, c *api.Catchup, err error) error {
 	p, ok := problem.Of(err)
 	if !ok {
 		return err
@@ -151,8 +155,8 @@ func (d *Desk) notStated(ctx context.Context, l *verify.Logs, s store.Statement,
 	switch {
 	case p.Class() == problem.Reseal:
 		return d.signAnew(ctx, s, h)
-	case r.End != nil && r.Catchup != nil:
-		return d.standing(ctx, l, s, h, r)
+	case r.End != nil && c != nil:
+		return d.standing(ctx, l, s, h, c, r)
 	case p.Class() == problem.Final && r.Proof != "":
 		return d.notBelieved(l, s, p)
 	}
@@ -230,8 +234,8 @@ func (d *Desk) signAgain(s store.Statement, h *envelope.Header) ([]byte, error) 
 
 // standing takes in what stands in place of our statement: an end before our
 // consignment, or a consignment before our withdrawal.
-func (d *Desk) standing(ctx context.Context, l *verify.Logs, s store.Statement, h *envelope.Header, r *api.Refusal) error {
-	next, err := d.learn(ctx, l, r.Catchup)
+func (d *Desk) standing(ctx context.Context, l *verify.Logs, s store.Statement, h *envelope.Header, c *api.Catchup, r *api.Refusal) error {
+	next, err := d.learn(ctx, l, c)
 	if err != nil {
 		return err
 	}

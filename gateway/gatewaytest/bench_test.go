@@ -330,7 +330,7 @@ func (h *Hand) receive(ctx context.Context, c *api.Client, r *register.Register)
 				return err
 			}
 			for _, word := range [][]byte{consignment, end} {
-				if _, err := c.State(ctx, heads, word); err != nil {
+				if _, err := StateOne(ctx, c, heads, word); err != nil {
 					return err
 				}
 			}

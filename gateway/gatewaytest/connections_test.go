@@ -136,7 +136,7 @@ func (s *scene) turnedAway(cert *tls.Certificate) {
 	_, err := c.Inbox(s.Context(), api.Heads{}, api.Page{Limit: 1})
 	s.refusal(err, problem.CertificateRefused)
 	e := s.callers["se.spoc"].message("fi.spoc")
-	_, err = c.Submit(s.Context(), api.Heads{}, e.Bytes())
+	_, err = SubmitOne(s.Context(), c, api.Heads{}, e.Bytes())
 	s.refusal(err, problem.CertificateRefused)
 }
 
@@ -185,14 +185,15 @@ func (s *scene) barred() {
 	s.refusal(<-polled, problem.DeskBarred)
 	_, err := c.client.Progress(s.Context(), c.heads(), api.Page{Limit: 1})
 	s.refusal(err, problem.DeskBarred)
-	_, err = c.client.Submit(s.Context(), c.heads(), c.message("fi.spoc").Bytes())
+	_, err = SubmitOne(s.Context(), c.client, c.heads(), c.message("fi.spoc").Bytes())
 	s.refusal(err, problem.DeskBarred)
 	pair := certs.Pair(c.Certificate, c.TLS)
 	_, err = s.with(&pair).Inbox(s.Context(), c.heads(), api.Page{Limit: 1})
 	s.refusal(err, problem.DeskBarred)
 }
 
-// oversize sends what passes the bounds of each call, whole or without a length.
+// oversize sends what passes the bounds of each call, whole or without a length,
+// and of each item.
 func (s *scene) oversize() {
 	c := s.callers["se.spoc"]
 	_, err := c.submit(make([]byte, api.MaxEnvelope+1))
@@ -200,8 +201,10 @@ func (s *scene) oversize() {
 	_, err = c.state(make([]byte, api.MaxStatement+1))
 	s.refusal(err, problem.Oversize)
 	s.refusal(c.client.Show(s.Context(), make([]byte, api.MaxCheckpoint+1)), problem.Oversize)
-	endless := io.MultiReader(bytes.NewReader(c.message("fi.spoc").Bytes()), bytes.NewReader(make([]byte, api.MaxEnvelope)))
-	s.asks(http.MethodPost, "/v1/envelopes", api.EnvelopeType, endless, problem.Oversize)
+	_, err = c.submit(make([]byte, api.MaxSequence))
+	s.refusal(err, problem.Oversize)
+	endless := io.MultiReader(bytes.NewReader(c.message("fi.spoc").Bytes()), bytes.NewReader(make([]byte, api.MaxSequence)))
+	s.asks(http.MethodPost, "/v1/envelopes", api.EnvelopesType, endless, problem.Oversize)
 }
 
 func (s *scene) notFound() {
@@ -235,8 +238,8 @@ func (s *scene) asks(method, path, mediaType string, body io.Reader, code proble
 	}
 }
 
-// exhausted refuses a desk so often that it has to wait. Its statements have a
-// budget of their own, and others are not held up.
+// exhausted refuses a desk so often that what is refused has to wait. Its statements
+// have a budget of their own, and others are not held up.
 func (s *scene) exhausted() {
 	c := s.desk(s.fresh("se"))
 	var err error
@@ -252,8 +255,7 @@ func (s *scene) exhausted() {
 	if r.RetryAfter == 0 || r.Proof != "" {
 		s.Errorf("the refusal is %+v", r)
 	}
-	_, err = c.submit(c.message("fi.spoc").Bytes()) // not even what may pass
-	s.refusal(err, problem.BudgetExhausted)
+	c.accepted(c.message("fi.spoc")) // what may pass never waits
 	_, err = c.state(c.consigns(signed.HashOf("no message")))
 	s.refusal(err, problem.UnknownMessage)
 	other := s.desk(s.fresh("se"))

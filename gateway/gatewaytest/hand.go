@@ -1,6 +1,7 @@
 package gatewaytest
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/tls"
 	"crypto/x509"
@@ -10,6 +11,7 @@ import (
 
 	"samband/certs"
 	"samband/gateway/api"
+	"samband/gateway/desk"
 	"samband/gateway/envelope"
 	"samband/gateway/register"
 	"samband/gateway/seal"
@@ -142,6 +144,38 @@ func note(text string, keys ...*signed.PrivateKey) ([]byte, error) {
 		return nil, err
 	}
 	return n.Bytes(), nil
+}
+
+// Submitted is the answer to one envelope that was submitted alone. Its proofs stand
+// under the catchup.
+type Submitted struct {
+	api.SubmitItem
+	Catchup api.Catchup
+}
+
+// SubmitOne submits one envelope as a sequence of its own. The error is a refusal,
+// of the call or of the item; in the second case the answer is there too.
+func SubmitOne(ctx context.Context, b desk.Broker, heads api.Heads, envelope []byte) (*Submitted, error) {
+	a, err := b.Submit(ctx, heads, [][]byte{envelope})
+	if err != nil {
+		return nil, err
+	}
+	return &Submitted{a.Items[0], a.Catchup}, a.Items[0].Refusal()
+}
+
+// Stated is the answer to one statement, as Submitted is.
+type Stated struct {
+	api.StateItem
+	Catchup api.Catchup
+}
+
+// StateOne states one note, as SubmitOne submits an envelope.
+func StateOne(ctx context.Context, b desk.Broker, heads api.Heads, note []byte) (*Stated, error) {
+	a, err := b.State(ctx, heads, [][]byte{note})
+	if err != nil {
+		return nil, err
+	}
+	return &Stated{a.Items[0], a.Catchup}, a.Items[0].Refusal()
 }
 
 // IDOf reads the id of an envelope as it crosses the wire.

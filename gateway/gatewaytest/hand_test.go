@@ -49,9 +49,9 @@ func (h *witness) write(subject string, to *station) (*sending, *envelope.Envelo
 	return m, e
 }
 
-func (h *witness) submit(e *envelope.Envelope) *api.SubmitAnswer {
+func (h *witness) submit(e *envelope.Envelope) *Submitted {
 	h.world.Helper()
-	a, err := h.client.Submit(h.ctx, api.Heads{}, e.Bytes())
+	a, err := SubmitOne(h.ctx, h.client, api.Heads{}, e.Bytes())
 	h.must(err)
 	return a
 }
@@ -83,7 +83,7 @@ func (h *witness) handOver(these ...*sending) {
 		handover, err := h.State(envelope.Statement{Event: envelope.HandedOver, Message: e.TextHash()}, h.audit, h.view.Head(), time.Now())
 		h.must(err)
 		for _, note := range [][]byte{consignment, handover} {
-			_, err := h.client.State(h.ctx, api.Heads{}, note)
+			_, err := StateOne(h.ctx, h.client, api.Heads{}, note)
 			h.must(err)
 		}
 	}

@@ -239,32 +239,22 @@ func (c *caller) proven(proof string) *auditlog.Record {
 }
 
 // submit sends an envelope, state a statement. Both learn from a refusal too.
-func (c *caller) submit(raw []byte) (*api.SubmitAnswer, error) {
+func (c *caller) submit(raw []byte) (*Submitted, error) {
 	c.s.Helper()
-	a, err := c.client.Submit(c.s.Context(), c.heads(), raw)
-	if err != nil {
-		return nil, c.heard(err)
+	a, err := SubmitOne(c.s.Context(), c.client, c.heads(), raw)
+	if a != nil {
+		c.learn(&a.Catchup)
 	}
-	c.learn(&a.Catchup)
-	return a, nil
+	return a, err
 }
 
-func (c *caller) state(raw []byte) (*api.StateAnswer, error) {
+func (c *caller) state(raw []byte) (*Stated, error) {
 	c.s.Helper()
-	a, err := c.client.State(c.s.Context(), c.heads(), raw)
-	if err != nil {
-		return nil, c.heard(err)
+	a, err := StateOne(c.s.Context(), c.client, c.heads(), raw)
+	if a != nil {
+		c.learn(&a.Catchup)
 	}
-	c.learn(&a.Catchup)
-	return a, nil
-}
-
-func (c *caller) heard(err error) error {
-	c.s.Helper()
-	if r := new(api.Refusal); errors.As(err, &r) && r.Catchup != nil {
-		c.learn(r.Catchup)
-	}
-	return err
+	return a, err
 }
 
 // accepted submits an envelope and returns the record of its acceptance.

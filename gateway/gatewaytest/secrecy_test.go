@@ -196,13 +196,13 @@ func (d *busyDay) plaintext() {
 	body := d.marked("01-info-request.json", "facts")
 	d.refusal(by.client.Show(d.Context(), body), problem.ProofInvalid) // it is no checkpoint of ours
 	for _, post := range []func() error{
-		func() error { _, err := by.client.Submit(d.Context(), by.heads(), body); return err },
-		func() error { _, err := by.client.State(d.Context(), by.heads(), body); return err },
+		func() error { _, err := SubmitOne(d.Context(), by.client, by.heads(), body); return err },
+		func() error { _, err := StateOne(d.Context(), by.client, by.heads(), body); return err },
 		func() error { _, err := d.local.Enter(d.Context(), body); return err },
 		func() error {
 			e := by.message("fi.spoc", func(*envelope.Header) {})
 			text := strings.Replace(e.Note.Text, "urgency", "subject "+caseMarkers["the suspect"]+"\nurgency", 1)
-			_, err := by.client.Submit(d.Context(), by.heads(), append(by.signs(text, by.Message...), body...))
+			_, err := SubmitOne(d.Context(), by.client, by.heads(), append(by.signs(text, by.Message...), body...))
 			return err
 		},
 	} {

@@ -52,12 +52,12 @@ func (s *scene) race(round int, e *envelope.Envelope, withdrawal, consignment []
 	s.Helper()
 	se, fi := s.callers["se.spoc"], s.callers["fi.spoc"]
 	heads := [2]api.Heads{se.heads(), fi.heads()}
-	var answers [2]*api.StateAnswer
+	var answers [2]*Stated
 	var errs [2]error
 	var both sync.WaitGroup
 	sends := []func(){
-		func() { answers[0], errs[0] = se.client.State(s.Context(), heads[0], withdrawal) },
-		func() { answers[1], errs[1] = fi.client.State(s.Context(), heads[1], consignment) },
+		func() { answers[0], errs[0] = StateOne(s.Context(), se.client, heads[0], withdrawal) },
+		func() { answers[1], errs[1] = StateOne(s.Context(), fi.client, heads[1], consignment) },
 	}
 	for i := range sends {
 		both.Go(sends[(i+round)%2])
@@ -66,17 +66,20 @@ func (s *scene) race(round int, e *envelope.Envelope, withdrawal, consignment []
 		}
 	}
 	both.Wait()
+	for i, c := range []*caller{se, fi} {
+		if answers[i] != nil {
+			c.learn(&answers[i].Catchup)
+		}
+	}
 	if errs[0] == nil {
-		se.learn(&answers[0].Catchup)
-		r := s.refusal(fi.heard(errs[1]), problem.AlreadyEnded)
+		r := s.refusal(errs[1], problem.AlreadyEnded)
 		s.stands(fi, r, e, envelope.Withdrawn, withdrawal)
 		return envelope.Withdrawn
 	}
 	if errs[1] != nil {
 		s.Fatalf("neither stands: %v", errs)
 	}
-	fi.learn(&answers[1].Catchup)
-	r := s.refusal(se.heard(errs[0]), problem.AlreadyConsigned)
+	r := s.refusal(errs[0], problem.AlreadyConsigned)
 	s.stands(se, r, e, envelope.Consigned, consignment)
 	return envelope.Consigned
 }
@@ -247,9 +250,9 @@ type held struct {
 	hold *hold
 }
 
-func (h held) State(ctx context.Context, heads api.Heads, note []byte) (*api.StateAnswer, error) {
+func (h held) State(ctx context.Context, heads api.Heads, notes [][]byte) (*api.StateAnswer, error) {
 	if err := h.hold.pass(ctx); err != nil {
 		return nil, err
 	}
-	return h.Broker.State(ctx, heads, note)
+	return h.Broker.State(ctx, heads, notes)
 }

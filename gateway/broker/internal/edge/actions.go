@@ -13,10 +13,10 @@ type action func(ctx context.Context, s api.Service, c *call) (any, error)
 
 var actions = map[api.Operation]action{
 	api.OpSubmit: func(ctx context.Context, s api.Service, c *call) (any, error) {
-		return s.Submit(ctx, c.caller, c.heads, c.body)
+		return s.Submit(ctx, c.caller, c.heads, c.items, c.budget)
 	},
 	api.OpState: func(ctx context.Context, s api.Service, c *call) (any, error) {
-		return s.State(ctx, c.caller, c.heads, c.body)
+		return s.State(ctx, c.caller, c.heads, c.items, c.budget)
 	},
 	api.OpInbox: func(ctx context.Context, s api.Service, c *call) (any, error) {
 		page, err := parsePage(c.query)
@@ -52,6 +52,17 @@ var actions = map[api.Operation]action{
 			return nil, refusedHere{err}
 		}
 		return s.Register(ctx, c.caller, c.heads, from, int(limit))
+	},
+	api.OpConsistency: func(ctx context.Context, s api.Service, c *call) (any, error) {
+		to, err := asked(c.query, "to", 1<<53-1)
+		if err != nil {
+			return nil, refusedHere{err}
+		}
+		from, err := asked(c.query, "from", to)
+		if err != nil {
+			return nil, refusedHere{err}
+		}
+		return s.Consistency(ctx, c.caller, from, to)
 	},
 	api.OpOpenAPI: func(context.Context, api.Service, *call) (any, error) {
 		return json.RawMessage(api.OpenAPI), nil

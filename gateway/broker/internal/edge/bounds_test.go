@@ -25,7 +25,8 @@ func (b *bench) raw(conf *tls.Config) *http.Client {
 func TestBoundsAndForms(t *testing.T) {
 	b := newBench(t)
 	client := b.raw(b.tls(b.parties["se"], "se.spoc"))
-	envelope := http.Header{"Content-Type": {api.EnvelopeType}}
+	envelopes := http.Header{"Content-Type": {api.EnvelopesType}}
+	statements := http.Header{"Content-Type": {api.StatementsType}}
 	want := http.Header{"Content-Type": {api.JSONType}}
 	for _, c := range []struct {
 		name, method, target string
@@ -35,10 +36,20 @@ func TestBoundsAndForms(t *testing.T) {
 	}{
 		{"no such path", "GET", "/v1/nothing", nil, "", problem.NotFound},
 		{"no such method", "DELETE", "/v1/envelopes", nil, "", problem.NotFound},
-		{"body too long", "POST", "/v1/envelopes", envelope, strings.Repeat("x", api.MaxEnvelope+1), problem.Oversize},
+		{"body too long", "POST", "/v1/envelopes", envelopes, strings.Repeat("x", api.MaxSequence+1), problem.Oversize},
 		{"no media type", "POST", "/v1/envelopes", nil, "x", problem.TextMalformed},
 		{"other media type", "POST", "/v1/envelopes", want, "x", problem.TextMalformed},
-		{"head not a number", "POST", "/v1/envelopes", http.Header{"Content-Type": {api.EnvelopeType}, api.AuditHeader: {"-1"}}, "x", problem.TextMalformed},
+		{"no items", "POST", "/v1/envelopes", envelopes, "", problem.TextMalformed},
+		{"257 items", "POST", "/v1/envelopes", envelopes, strings.Repeat("\x00\x00\x00\x01x", api.MaxItems+1), problem.TextMalformed},
+		{"a length past the end", "POST", "/v1/envelopes", envelopes, "\x00\x00\x00\x01x\x00\x00\x00\x02x", problem.TextMalformed},
+		{"a length without end", "POST", "/v1/envelopes", envelopes, "\xff\xff\xff\xffx", problem.TextMalformed},
+		{"cut in a length", "POST", "/v1/statements", statements, "\x00\x00\x00\x01x\x00\x00", problem.TextMalformed},
+		{"an envelope by itself", "POST", "/v1/envelopes", envelopes, "samband/message/v1\n", problem.TextMalformed},
+		{"consistency from nowhere", "GET", "/v1/consistency?to=1", nil, "", problem.TextMalformed},
+		{"consistency to nowhere", "GET", "/v1/consistency?from=1", nil, "", problem.TextMalformed},
+		{"consistency backward", "GET", "/v1/consistency?from=2&to=1", nil, "", problem.TextMalformed},
+		{"consistency of no number", "GET", "/v1/consistency?from=-1&to=1", nil, "", problem.TextMalformed},
+		{"head not a number", "POST", "/v1/envelopes", http.Header{"Content-Type": {api.EnvelopesType}, api.AuditHeader: {"-1"}}, "x", problem.TextMalformed},
 		{"head twice", "GET", "/v1/inbox", http.Header{api.AuditHeader: {"1", "1"}}, "", problem.TextMalformed},
 		{"cursor malformed", "GET", "/v1/inbox?after=01", nil, "", problem.TextMalformed},
 		{"wait too long", "GET", "/v1/inbox?wait=56", nil, "", problem.TextMalformed},
@@ -72,7 +83,7 @@ func TestBoundsAndForms(t *testing.T) {
 	if len(b.service.envelopes) != 0 {
 		t.Error("something reached the service")
 	}
-	if err := b.edge.handOn(context.Background()); err != nil || b.summed["se.spoc"] != 18 {
+	if err := b.edge.handOn(context.Background()); err != nil || b.summed["se.spoc"] != 28 {
 		t.Errorf("refusals handed on: %v, %v", b.summed, err)
 	}
 }
@@ -82,7 +93,7 @@ func TestEndlessBodyIsCutOff(t *testing.T) {
 	b := newBench(t)
 	endless := io.MultiReader(strings.NewReader("x"), endlessReader{})
 	req := must(http.NewRequest("POST", b.url+"/v1/statements", endless))(t)
-	req.Header.Set("Content-Type", api.StatementType)
+	req.Header.Set("Content-Type", api.StatementsType)
 	resp, err := b.raw(b.tls(b.parties["se"], "se.spoc")).Do(req)
 	if err != nil {
 		t.Fatal(err)
@@ -104,8 +115,8 @@ func TestNothingOfARequestIsLogged(t *testing.T) {
 	client := b.raw(b.tls(b.parties["se"], "se.spoc"))
 	b.service.failWith(errors.New("disk on fire"))
 	for _, target := range []string{"/v1/envelopes", "/v1/want?x=Hemlig", "/v1/Hemlig"} {
-		req := must(http.NewRequest("POST", b.url+target, bytes.NewBufferString(marker)))(t)
-		req.Header.Set("Content-Type", api.EnvelopeType)
+		req := must(http.NewRequest("POST", b.url+target, bytes.NewReader(api.AppendItem(nil, []byte(marker)))))(t)
+		req.Header.Set("Content-Type", api.EnvelopesType)
 		req.Header.Set("X-Note", "Hemlig")
 		resp := must(client.Do(req))(t)
 		resp.Body.Close()

@@ -11,8 +11,8 @@ import (
 )
 
 // desks keeps what the edge knows of each desk: its connections, how many of its
-// requests are under way, its budgets, and its refusals since they were last handed on. Only
-// desks that the register has get this far, so it stays small.
+// requests, and of their bytes, are under way, its budgets, and its refusals since they
+// were last handed on. Only desks that the register has get this far, so it stays small.
 type desks struct {
 	mu          sync.Mutex
 	known       map[signed.Address]*desk
@@ -23,6 +23,7 @@ type desk struct {
 	connections int
 	requests    int
 	pages       int
+	bytes       int
 	budgets     map[api.Operation]*rate.Limiter
 	refusals    int64
 }
@@ -92,6 +93,19 @@ func (k *desk) count(n int, page bool) {
 	if page {
 		k.pages += n
 	}
+}
+
+// reserve takes room for bytes of a body; false when the desk has as many under way
+// as one may. A negative number gives back what was taken.
+func (d *desks) reserve(address signed.Address, bytes int) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	k := d.of(address)
+	if bytes > 0 && k.bytes+bytes > MaxUnderway {
+		return false
+	}
+	k.bytes += bytes
+	return true
 }
 
 // budget returns a desk's budget for an operation. Each has its own, so that a

@@ -17,15 +17,20 @@
 //     This is asked each time, so a revocation, or a CA that replaces a stolen
 //     one, acts at once on connections that are already there.
 //  2. Does the desk have a slot free? One desk can't take all of the broker.
-//  3. Does the desk have budget left? A desk that is refused too often waits.
-//  4. Are headers, query, media type and body in their form and bounds?
-//  5. The service decides the rest.
+//  3. Are headers, query, media type and body in their form and bounds? What is
+//     read of bodies is bounded for each desk.
+//  4. The service decides the rest, item by item where the body is a sequence.
+//
+// Each desk has a budget of final refusals for either kind of sequence. A refusal
+// takes one before it is given: the service asks for those that it logs. Where none
+// is left the answer is BUDGET_EXHAUSTED, and the caller comes again. What may pass
+// waits for no budget.
 //
 // Whatever goes wrong is answered as a problem document of package api. A fault
 // of the broker's own becomes INTERNAL with a request's name and nothing else;
 // the log has the rest under that name. No body and no query is ever logged.
 //
-// What the edge itself refuses for good, and what it turns away for lack of
+// What the edge itself refuses for good, and what is turned away for lack of
 // budget, has no entry of its own in the audit log. It is counted by desk, and
 // each interval Refusals is handed the sum (SPEC §7.1, kind refusals).
 package edge
@@ -57,12 +62,13 @@ const (
 	MaxOfDesk      = 64                    // of these, of one desk
 	MaxRequests    = 64                    // at once, of one desk, until their answers are written
 	MaxPages       = 8                     // of these, feeds and register: their answers are large
+	MaxUnderway    = 16 << 20              // bytes of the bodies of these: four of the longest
 	MaxHeaders     = 16 << 10              // bytes of a request's header lines
 	BudgetBurst    = 60                    // final refusals of a desk on one operation in one go
 	BudgetPace     = rate.Limit(30.0 / 60) // and a second after that: 30 a minute
 
 	handshakeTimeout = 3 * time.Second
-	bodyTimeout      = 3 * time.Minute // 1 MiB over a satellite link
+	bodyTimeout      = 3 * time.Minute // 4 MiB over a satellite link
 	answerTimeout    = 3 * time.Minute
 	serviceTimeout   = 30 * time.Second // beyond a long poll's wait
 	idleTimeout      = 2 * time.Minute

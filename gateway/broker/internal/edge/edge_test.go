@@ -9,6 +9,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -33,13 +34,18 @@ type echo struct {
 	heads     api.Heads
 	arrived   chan struct{} // closed and made anew at each envelope
 	polling   chan struct{} // receives when a poll begins to wait
-	fail      error         // what Submit and State answer instead, when set
+	fail      error         // what Submit answers instead, when set
+	refuse    *problem.Problem
+	hold      chan struct{} // when set, Submit waits until it is closed
+	held      chan struct{} // receives when Submit begins to wait
 }
 
 var _ api.Service = (*echo)(nil)
 
 func newEcho() *echo {
-	return &echo{envelopes: map[signed.Address][][]byte{}, arrived: make(chan struct{}), polling: make(chan struct{}, 100)}
+	return &echo{
+		envelopes: map[signed.Address][][]byte{}, arrived: make(chan struct{}), polling: make(chan struct{}, 100), held: make(chan struct{}),
+	}
 }
 
 func (s *echo) failWith(err error) {
@@ -48,18 +54,46 @@ func (s *echo) failWith(err error) {
 	s.fail = err
 }
 
-func (s *echo) Submit(_ context.Context, caller signed.Address, heads api.Heads, envelope []byte) (*api.SubmitAnswer, error) {
+// refuseWith makes Submit refuse each envelope that begins with "bad", for good
+// where the budget has one left.
+func (s *echo) refuseWith(p *problem.Problem) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refuse = p
+}
+
+func (s *echo) Submit(_ context.Context, caller signed.Address, heads api.Heads, envelopes [][]byte, budget api.Budget) (*api.SubmitAnswer, error) {
+	s.mu.Lock()
+	hold := s.hold
+	s.mu.Unlock()
+	if hold != nil {
+		s.held <- struct{}{}
+		<-hold
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.fail != nil {
 		return nil, s.fail
 	}
-	if bytes.Equal(envelope, []byte("panic")) {
-		panic(string(envelope))
+	a := &api.SubmitAnswer{}
+	for _, envelope := range envelopes {
+		item := api.SubmitItem{Hash: signed.HashOf(envelope)}
+		switch refusal := s.refuse; {
+		case bytes.Equal(envelope, []byte("panic")):
+			panic(string(envelope))
+		case refusal != nil && bytes.HasPrefix(envelope, []byte("bad")):
+			if refusal.Class() == problem.Final && !budget() {
+				refusal = problem.New(problem.BudgetExhausted, "refused too often")
+			}
+			item.Problem = (&api.Refusal{Problem: refusal}).Document()
+		default:
+			s.heads = heads
+			s.deliver(caller, envelope)
+			item.Acceptance = "proof for " + string(caller)
+		}
+		a.Items = append(a.Items, item)
 	}
-	s.heads = heads
-	s.deliver(caller, envelope)
-	return &api.SubmitAnswer{Acceptance: "proof for " + string(caller)}, nil
+	return a, nil
 }
 
 // deliver is called with mu held.
@@ -69,8 +103,17 @@ func (s *echo) deliver(desk signed.Address, envelope []byte) {
 	s.arrived = make(chan struct{})
 }
 
-func (s *echo) State(_ context.Context, caller signed.Address, _ api.Heads, note []byte) (*api.StateAnswer, error) {
-	return &api.StateAnswer{Proof: string(note)}, nil
+func (s *echo) State(_ context.Context, _ signed.Address, _ api.Heads, notes [][]byte, _ api.Budget) (*api.StateAnswer, error) {
+	a := &api.StateAnswer{}
+	for _, note := range notes {
+		a.Items = append(a.Items, api.StateItem{Hash: signed.HashOf(note), Proof: string(note)})
+	}
+	return a, nil
+}
+
+// Consistency proves whatever is asked by two hashes that name it.
+func (s *echo) Consistency(_ context.Context, _ signed.Address, from, to int64) (*api.ConsistencyAnswer, error) {
+	return &api.ConsistencyAnswer{Consistency: api.Hashes{signed.HashOf(signed.FormatInt(from)), signed.HashOf(signed.FormatInt(to))}}, nil
 }
 
 func (s *echo) Inbox(ctx context.Context, caller signed.Address, _ api.Heads, page api.Page) (*api.InboxAnswer, error) {
@@ -286,6 +329,23 @@ func (b *bench) metric(name string, labels ...string) float64 {
 	return 0
 }
 
+// submit sends one envelope; the error is a refusal of the call or of the envelope.
+func submit(c *api.Client, heads api.Heads, envelope []byte) (*api.SubmitItem, error) {
+	a, err := c.Submit(context.Background(), heads, [][]byte{envelope})
+	if err != nil {
+		return nil, err
+	}
+	return &a.Items[0], a.Items[0].Refusal()
+}
+
+func state(c *api.Client, note []byte) (*api.StateItem, error) {
+	a, err := c.State(context.Background(), api.Heads{}, [][]byte{note})
+	if err != nil {
+		return nil, err
+	}
+	return &a.Items[0], a.Items[0].Refusal()
+}
+
 func codeOf(t *testing.T, err error) problem.Code {
 	t.Helper()
 	p, ok := problem.Of(err)
@@ -298,7 +358,7 @@ func codeOf(t *testing.T, err error) problem.Code {
 func TestACallCrossesTheWire(t *testing.T) {
 	b := newBench(t)
 	c, ctx := b.client("se.spoc"), context.Background()
-	a, err := c.Submit(ctx, api.Heads{Audit: 4711, Register: 12}, []byte("sealed bytes"))
+	a, err := submit(c, api.Heads{Audit: 4711, Register: 12}, []byte("sealed bytes"))
 	if err != nil || a.Acceptance != "proof for se.spoc" {
 		t.Fatalf("submit: %+v, %v", a, err)
 	}
@@ -319,8 +379,12 @@ func TestACallCrossesTheWire(t *testing.T) {
 	if err != nil || string(reg.Entries[0]) != "7" || string(reg.Entries[1]) != "9" {
 		t.Errorf("register: %+v, %v", reg, err)
 	}
-	if st, err := c.State(ctx, api.Heads{}, []byte("a note")); err != nil || st.Proof != "a note" {
+	if st, err := state(c, []byte("a note")); err != nil || st.Proof != "a note" {
 		t.Errorf("state: %+v, %v", st, err)
+	}
+	cons, err := c.Consistency(ctx, 7, 9)
+	if err != nil || !slices.Equal(cons.Consistency, api.Hashes{signed.HashOf("7"), signed.HashOf("9")}) {
+		t.Errorf("consistency: %+v, %v", cons, err)
 	}
 	if _, err := c.Progress(ctx, api.Heads{}, api.Page{}); err != nil {
 		t.Errorf("progress: %v", err)
@@ -350,7 +414,7 @@ func TestStrangersDoNotConnect(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			before := b.metric("samband_edge_tls_failures_total")
 			for range 5 { // the alert races the request; the client must see it each time
-				_, err := b.clientOf(conf).Submit(context.Background(), api.Heads{}, bytes.Repeat([]byte("x"), 1<<20))
+				_, err := submit(b.clientOf(conf), api.Heads{}, bytes.Repeat([]byte("x"), 1<<20))
 				if code := codeOf(t, err); code != problem.CertificateRefused {
 					t.Fatalf("code %s", code)
 				}
@@ -447,7 +511,7 @@ func TestFaultsAreNamedAndKept(t *testing.T) {
 			if name == "error" {
 				b.service.failWith(errors.New("open /var/secret: no such file"))
 			}
-			_, err := c.Submit(context.Background(), api.Heads{}, []byte(envelope))
+			_, err := submit(c, api.Heads{}, []byte(envelope))
 			var refusal *api.Refusal
 			if !errors.As(err, &refusal) || refusal.Problem.Code != problem.Internal {
 				t.Fatalf("answer: %v", err)
@@ -465,23 +529,31 @@ func TestFaultsAreNamedAndKept(t *testing.T) {
 func TestBudgetTurnsFinalRefusalsIntoRetry(t *testing.T) {
 	b := newBench(t)
 	c, ctx := b.client("se.spoc"), context.Background()
-	b.service.failWith(problem.New(problem.NoAgreement, "no agreement carries this"))
+	b.service.refuseWith(problem.New(problem.NoAgreement, "no agreement carries this"))
 	for range BudgetBurst {
-		if _, err := c.Submit(ctx, api.Heads{}, []byte("x")); codeOf(t, err) != problem.NoAgreement {
+		if _, err := submit(c, api.Heads{}, []byte("bad")); codeOf(t, err) != problem.NoAgreement {
 			t.Fatalf("within the budget: %v", err)
 		}
 	}
-	_, err := c.Submit(ctx, api.Heads{}, []byte("x"))
+	_, err := submit(c, api.Heads{}, []byte("bad"))
 	var refusal *api.Refusal
 	if !errors.As(err, &refusal) || refusal.Problem.Code != problem.BudgetExhausted || refusal.RetryAfter == 0 {
 		t.Fatalf("beyond the budget: %v", err)
 	}
-	if _, err := c.State(ctx, api.Heads{}, []byte("a note")); err != nil {
+	if _, err := submit(c, api.Heads{}, []byte("good")); err != nil {
+		t.Errorf("what may pass waits for the budget: %v", err)
+	}
+	if _, err := state(c, []byte("a note")); err != nil {
 		t.Errorf("a statement within its own budget: %v", err)
 	}
-	b.service.failWith(nil)
-	if _, err := b.client("fi.spoc").Submit(ctx, api.Heads{}, []byte("x")); err != nil {
+	if _, err := submit(b.client("fi.spoc"), api.Heads{}, []byte("bad")); codeOf(t, err) != problem.NoAgreement {
 		t.Errorf("another desk: %v", err)
+	}
+	if n := b.metric("samband_message_rejections_total", "NO_AGREEMENT", "se.spoc"); n != BudgetBurst {
+		t.Errorf("%v rejections were counted", n)
+	}
+	if n := b.metric("samband_message_rejections_total", "BUDGET_EXHAUSTED", "se.spoc"); n != 1 {
+		t.Errorf("%v rejections beyond the budget were counted", n)
 	}
 	b.sumFail = errors.New("the writer is stopped")
 	if err := b.edge.handOn(ctx); err == nil {
@@ -496,13 +568,39 @@ func TestBudgetTurnsFinalRefusalsIntoRetry(t *testing.T) {
 	}
 }
 
-func TestRetryableRefusalsCostNoBudget(t *testing.T) {
+// A call that the edge itself refuses for good takes its budget too.
+func TestBudgetOfMalformedCalls(t *testing.T) {
 	b := newBench(t)
 	c, ctx := b.client("se.spoc"), context.Background()
-	b.service.failWith(problem.New(problem.StoreFull, "four fifths are full"))
-	for range BudgetBurst + 5 {
-		if _, err := c.Submit(ctx, api.Heads{}, []byte("x")); codeOf(t, err) != problem.StoreFull {
-			t.Fatalf("answer: %v", err)
+	for range BudgetBurst {
+		if _, err := c.Submit(ctx, api.Heads{}, nil); codeOf(t, err) != problem.TextMalformed {
+			t.Fatalf("within the budget: %v", err)
+		}
+	}
+	var refusal *api.Refusal
+	if _, err := c.Submit(ctx, api.Heads{}, nil); !errors.As(err, &refusal) || refusal.Problem.Code != problem.BudgetExhausted || refusal.RetryAfter == 0 {
+		t.Fatalf("beyond the budget: %v", err)
+	}
+	if _, err := submit(c, api.Heads{}, []byte("good")); err != nil {
+		t.Errorf("what may pass waits for the budget: %v", err)
+	}
+	if err := b.edge.handOn(ctx); err != nil || b.summed["se.spoc"] != BudgetBurst+1 {
+		t.Errorf("sums handed on: %v, %v", b.summed, err)
+	}
+}
+
+func TestRetryableRefusalsCostNoBudget(t *testing.T) {
+	b := newBench(t)
+	c := b.client("se.spoc")
+	for _, refuse := range []func(){
+		func() { b.service.refuseWith(problem.New(problem.StoreFull, "four fifths are full")) },
+		func() { b.service.failWith(problem.New(problem.StoreFull, "four fifths are full")) },
+	} {
+		refuse()
+		for range BudgetBurst + 5 {
+			if _, err := submit(c, api.Heads{}, []byte("bad")); codeOf(t, err) != problem.StoreFull {
+				t.Fatalf("answer: %v", err)
+			}
 		}
 	}
 }
@@ -524,7 +622,7 @@ func TestLongPollWakesAndEnds(t *testing.T) {
 		return got
 	}
 	first := poll(0)
-	if _, err := c.Submit(ctx, api.Heads{}, []byte("x")); err != nil {
+	if _, err := submit(c, api.Heads{}, []byte("x")); err != nil {
 		t.Fatal(err)
 	}
 	a := <-first

@@ -45,10 +45,12 @@ func (e *Edge) route(route api.Route, act action) http.Handler {
 		var answer any
 		err := e.enter(from, route)
 		if err == nil {
-			// Given back when the answer is written: it lies in memory as long as its
-			// caller takes to read it.
+			// Both are given back when the answer is written: it lies in memory as long
+			// as its caller takes to read it.
 			defer e.desks.leave(caller, paged(route))
-			answer, err = e.pass(w, r, route, act)
+			underway := &underway{desks: e.desks, desk: caller}
+			defer underway.done()
+			answer, err = e.pass(w, r, route, act, underway)
 		}
 		status := e.answer(w, route, caller, answer, err)
 		e.metrics.observe(pattern, status, time.Since(began))
@@ -73,19 +75,22 @@ func (e *Edge) enter(from *conn, route api.Route) error {
 
 // pass lets a request that has its slot through the edge's other checks, in the
 // order that the package comment gives, and on to the service.
-func (e *Edge) pass(w http.ResponseWriter, r *http.Request, route api.Route, act action) (any, error) {
+func (e *Edge) pass(w http.ResponseWriter, r *http.Request, route api.Route, act action, underway *underway) (any, error) {
 	from := connOf(r.Context())
 	caller := from.named()
-	if budgeted(route) && e.desks.exhausted(caller, route.Operation) {
-		return nil, refusedHere{problem.New(problem.BudgetExhausted, "%s was refused too often", caller)}
-	}
-	c, err := readCall(w, r, route, caller)
+	c, err := readCall(w, r, route, caller, underway)
 	if err != nil {
-		return nil, refusedHere{err}
+		return nil, e.withinBudget(route, caller, err)
+	}
+	if sequenced(route) {
+		c.budget = e.desks.budget(caller, route.Operation).Allow
 	}
 	ctx, cancel := e.bound(r.Context(), c)
 	defer cancel()
 	answer, err := e.act(ctx, act, c)
+	if err == nil {
+		e.countItems(caller, answer)
+	}
 	if polls(route) {
 		if err := e.admit(from); err != nil { // since it began to wait
 			return nil, err
@@ -105,8 +110,42 @@ func (e *Edge) admit(from *conn) error {
 	return nil
 }
 
-// budgeted tells which calls leave an entry in the log when they are refused.
-func budgeted(route api.Route) bool {
+// withinBudget is the edge's own refusal of a call: without a budget left for a
+// final one, the caller comes again.
+func (e *Edge) withinBudget(route api.Route, caller signed.Address, err error) error {
+	p, _ := problem.Of(err)
+	if sequenced(route) && p.Class() == problem.Final && e.desks.exhausted(caller, route.Operation) {
+		p = problem.New(problem.BudgetExhausted, "%s was refused too often", caller)
+	}
+	return refusedHere{p}
+}
+
+// countItems keeps the accounts of the items that an answer refuses. Those for
+// which there was no budget left have no entry in the log.
+func (e *Edge) countItems(caller signed.Address, answer any) {
+	count := func(d *api.Document) {
+		if d == nil {
+			return
+		}
+		e.metrics.rejections.WithLabelValues(string(caller), string(d.Code)).Inc()
+		if d.Code == problem.BudgetExhausted {
+			e.desks.refused(caller, 1)
+		}
+	}
+	switch a := answer.(type) {
+	case *api.SubmitAnswer:
+		for i := range a.Items {
+			count(a.Items[i].Problem)
+		}
+	case *api.StateAnswer:
+		for i := range a.Items {
+			count(a.Items[i].Problem)
+		}
+	}
+}
+
+// sequenced tells which calls bring a sequence. Their final refusals take a budget.
+func sequenced(route api.Route) bool {
 	return route.Operation == api.OpSubmit || route.Operation == api.OpState
 }
 
@@ -183,7 +222,7 @@ func (e *Edge) refusal(route api.Route, caller signed.Address, err error) *api.R
 	if code == problem.Internal {
 		refusal = e.fault(route, caller, err)
 	}
-	if class == problem.Final && budgeted(route) {
+	if class == problem.Final && sequenced(route) {
 		e.desks.spend(caller, route.Operation)
 	}
 	if isHere && (class == problem.Final || code == problem.BudgetExhausted) {

@@ -28,7 +28,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		}, []string{"route", "class"}),
 		rejections: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "samband_message_rejections_total",
-			Help: "Calls answered with a problem, by the desk that called and the problem's code.",
+			Help: "Calls, and items of a sequence, answered with a problem, by the desk that called and the problem's code.",
 		}, []string{"desk", "code"}),
 		tlsFailures: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "samband_edge_tls_failures_total",

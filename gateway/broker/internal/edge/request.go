@@ -2,7 +2,6 @@ package edge
 
 import (
 	"errors"
-	"io"
 	"mime"
 	"net/http"
 	"net/url"
@@ -24,10 +23,13 @@ type call struct {
 	heads  api.Heads
 	query  url.Values
 	body   []byte
+	items  [][]byte   // of the body, where it is a sequence
+	budget api.Budget // likewise
 }
 
-// readCall reads a request; a fault of its form is a Problem (SPEC §11.2).
-func readCall(w http.ResponseWriter, r *http.Request, route api.Route, caller signed.Address) (*call, error) {
+// readCall reads a request; a fault of its form is a Problem (SPEC §11.2). What of
+// its body lies in memory counts as under way.
+func readCall(w http.ResponseWriter, r *http.Request, route api.Route, caller signed.Address, underway *underway) (*call, error) {
 	heads, err := parseHeads(r.Header)
 	if err != nil {
 		return nil, err
@@ -36,11 +38,15 @@ func readCall(w http.ResponseWriter, r *http.Request, route api.Route, caller si
 	if err != nil {
 		return nil, err
 	}
-	body, err := readBody(w, r, route)
+	body, err := readBody(w, r, route, underway)
 	if err != nil {
 		return nil, err
 	}
-	return &call{route, caller, heads, query, body}, nil
+	c := &call{route: route, caller: caller, heads: heads, query: query, body: body}
+	if sequenced(route) {
+		c.items, err = api.CutSequence(body)
+	}
+	return c, err
 }
 
 // parseHeads reads the two headers by which a caller says how far it knows the
@@ -110,8 +116,16 @@ func number(query url.Values, name string, low, high, otherwise int64) (int64, e
 	return n, nil
 }
 
+// asked reads a number that the query must have, from 0 on.
+func asked(query url.Values, name string, high int64) (int64, error) {
+	if !query.Has(name) {
+		return 0, malformed("the query does not say %s", name)
+	}
+	return number(query, name, 0, high, 0)
+}
+
 // readBody reads a body of the route's media type within its bound.
-func readBody(w http.ResponseWriter, r *http.Request, route api.Route) ([]byte, error) {
+func readBody(w http.ResponseWriter, r *http.Request, route api.Route, underway *underway) ([]byte, error) {
 	if route.Request == "" {
 		return nil, nil
 	}
@@ -121,16 +135,17 @@ func readBody(w http.ResponseWriter, r *http.Request, route api.Route) ([]byte, 
 	if r.ContentLength > route.MaxBody {
 		return nil, oversize(route)
 	}
-	b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, route.MaxBody))
+	b, err := underway.readAll(http.MaxBytesReader(w, r.Body, route.MaxBody))
 	var tooLong *http.MaxBytesError
-	if errors.As(err, &tooLong) {
+	_, refused := problem.Of(err)
+	switch {
+	case errors.As(err, &tooLong):
 		return nil, oversize(route)
-	}
-	if err != nil {
+	case err != nil && !refused:
 		// The caller broke off or was too slow: nothing is wrong with its bytes.
 		return nil, problem.New(problem.BrokerBusy, "the body did not arrive whole")
 	}
-	return b, nil
+	return b, err
 }
 
 func oversize(route api.Route) error {

@@ -78,7 +78,7 @@ func TestADeskHasSoManySlots(t *testing.T) {
 	if _, err := b.client("se.spoc").Progress(ctx, api.Heads{}, api.Page{}); codeOf(t, err) != problem.BrokerBusy {
 		t.Errorf("beyond the slots: %v", err)
 	}
-	if _, err := first.State(ctx, api.Heads{}, []byte("a note")); err != nil {
+	if _, err := state(first, []byte("a note")); err != nil {
 		t.Errorf("while all its polls wait: %v", err)
 	}
 	if _, err := b.client("fi.spoc").Progress(ctx, api.Heads{}, api.Page{}); err != nil {

@@ -8,9 +8,7 @@ import (
 	"samband/gateway/signed"
 )
 
-func (r *Router) open(context.Context, *Envelope) error { return r.writer.Open() }
-
-// parse holds bounds and form (SPEC §4.3).
+// parse checks bounds and form (SPEC §4.3).
 func (r *Router) parse(_ context.Context, e *Envelope) (err error) {
 	e.Envelope, err = envelope.Parse(e.Raw)
 	return err
@@ -20,10 +18,7 @@ func (r *Router) certificate(_ context.Context, e *Envelope) error {
 	return isCaller(e.Caller, e.From)
 }
 
-func (r *Router) known(ctx context.Context, e *Envelope) (err error) {
-	e.Answer, err = r.writer.KnownEnvelope(ctx, e)
-	return err
-}
+func (r *Router) known(ctx context.Context, e *Envelope) error { return r.writer.KnownEnvelope(ctx, e) }
 
 func (r *Router) room(context.Context, *Envelope) error { return r.writer.Room() }
 
@@ -48,24 +43,6 @@ func (r *Router) law(_ context.Context, e *Envelope) error {
 		return problem.New(problem.BrokerBusy, "the broker's clock is in doubt")
 	}
 	return err
-}
-
-// order also takes the time that the sender vouches for: only what was lawful,
-// and is in the log, speaks for the clock.
-func (r *Router) order(ctx context.Context, e *Envelope) (err error) {
-	if e.Answer, err = r.writer.Accept(ctx, e); err == nil {
-		r.writer.Agree(e.From, e.Created)
-	}
-	return err
-}
-
-// rejection is how a refusal of the envelope is logged: of its text, which is
-// remembered until it expires, or of bytes that are no envelope.
-func (e *Envelope) rejection() Rejection {
-	if e.Envelope == nil {
-		return Rejection{Caller: e.Caller, Heads: e.Heads, Text: signed.HashOf(e.Raw)}
-	}
-	return Rejection{Caller: e.Caller, Heads: e.Heads, Text: e.TextHash(), Until: e.Expires}
 }
 
 func isCaller(caller, signer signed.Address) error {

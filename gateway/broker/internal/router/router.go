@@ -1,21 +1,26 @@
-// Package router is the way of a submission through the broker: which stages it
-// passes, and in which order. The order is the law of the house, so it stands in
-// two slices that are read at a glance:
+// Package router is the way of a submission through the broker: which stages each
+// of its items passes, and in which order. The order is the law of the house, so it
+// stands in two slices that are read at a glance:
 //
-//	envelope:   open, parse, certificate, known, room, heads, signatures, law, order
-//	statement:  open, parse, certificate, known,       heads, signatures,      order
+//	envelope:   parse, certificate, known, room, heads, signatures, law
+//	statement:  parse, certificate, known,       heads, signatures
 //
-// Heads come before signatures: when the broker lost entries of its register, a
-// desk's newer keys would seem forged to it, and a message would be refused for
-// good that must only wait. An alarm is raised for a signed head alone.
+// and then the writer orders: what passed, and what was refused for good. Heads
+// come before signatures: when the broker lost entries of its register, a desk's
+// newer keys would seem forged to it, and a message would be refused for good that
+// must only wait. An alarm is raised for a signed head alone.
 //
 // What is known is answered before anything is checked that may have changed
 // since: a desk whose answer was lost repeats the same bytes, after its key was
-// revoked if need be, and gets its first acceptance. Only a stage's refusal ends
-// the way before the writer has ordered the text and made it durable.
+// revoked if need be, and gets its first acceptance.
 //
 //	r := router.New(writer)
-//	answer, err := r.Submit(ctx, "se.spoc", heads, envelope)
+//	answer, err := r.Submit(ctx, "se.spoc", heads, envelopes, budget)
+//
+// The stages judge several items of a call at once, so they know nothing of each
+// other: what an item proves against a later one (the same id twice) the writer
+// decides, when it orders them in their places. It asks all of it once more that
+// may have changed.
 //
 // A final refusal of a caller leaves an entry in the audit log, and the answer
 // brings its proof: a broker that refuses a text and accepts it later has
@@ -24,6 +29,7 @@ package router
 
 import (
 	"context"
+	"runtime"
 
 	"samband/gateway/api"
 	"samband/gateway/envelope"
@@ -49,65 +55,66 @@ type Writer interface {
 	// Now is logged time; InDoubt says that the clock may have been set forward.
 	Now() signed.Time
 	InDoubt() bool
-	// Agree takes the time that a desk signed in a text that was ordered.
-	Agree(desk signed.Address, at signed.Time)
 
-	// KnownEnvelope answers for an id that is known, KnownStatement for a
-	// statement that stands already: nil for what is new.
-	KnownEnvelope(context.Context, *Envelope) (*api.SubmitAnswer, error)
-	KnownStatement(context.Context, *Statement) (*api.StateAnswer, error)
-	// Accept orders an envelope, State a statement.
-	Accept(context.Context, *Envelope) (*api.SubmitAnswer, error)
-	State(context.Context, *Statement) (*api.StateAnswer, error)
-	// Reject logs a final refusal and returns it with its proof; a text that was
-	// accepted meanwhile it answers.
-	Reject(context.Context, Rejection) (*api.SubmitAnswer, error)
+	// KnownEnvelope and KnownStatement set the verdict of what is known.
+	KnownEnvelope(context.Context, *Envelope) error
+	KnownStatement(context.Context, *Statement) error
+
+	// Accept and State order items of one call, each in its place, and answer for
+	// all: with proofs under one checkpoint, taken when the last was ordered. Each
+	// final refusal is taken from the budget before it is ordered.
+	Accept(context.Context, api.Heads, []*Envelope, api.Budget) (*api.SubmitAnswer, error)
+	State(context.Context, api.Heads, []*Statement, api.Budget) (*api.StateAnswer, error)
 }
 
-// A Passage is one submission on its way.
+// A Passage is one item on its way.
 type Passage struct {
-	Caller signed.Address
-	Heads  api.Heads
-	Raw    []byte
-	View   register.View // that signatures and law were decided by
-	Seen   uint64        // how far the writer had come when the id was not known
+	Caller  signed.Address
+	Raw     []byte
+	View    register.View    // that signatures and law were decided by
+	Seen    uint64           // how far the writer had come when the id was not known
+	Verdict Verdict          // how far the stages have come with it
+	Problem *problem.Problem // why it is Refused
+	Stands  any              // the writer's own: what it Knows of the item
 }
+
+// A Verdict is what the stages came to.
+type Verdict int
+
+const (
+	Passes      Verdict = iota // nothing speaks against it; once all stages say so, it is ordered
+	Restores                   // it brings again bytes that were lost: no stage need ask more
+	Contradicts                // its id stands for something else: its refusal is ordered, and shows that
+	Knows                      // it is answered by what stands
+	Refused                    // a stage refuses it
+)
 
 // An Envelope on its way.
 type Envelope struct {
 	Passage
-	*envelope.Envelope
-	Answer *api.SubmitAnswer // ends the way
+	*envelope.Envelope // nil where it has not the form of one
 }
 
 // A Statement on its way.
 type Statement struct {
 	Passage
-	*envelope.Statement
-	Note   *signed.Note
-	Answer *api.StateAnswer // ends the way
-}
-
-// A Rejection is a final refusal of a caller's text.
-type Rejection struct {
-	Caller  signed.Address
-	Heads   api.Heads
-	Text    signed.Hash // of the text, or of bytes that had none
-	Until   signed.Time // a repeat is answered alike until then; zero: it isn't remembered
-	Refusal *api.Refusal
+	*envelope.Statement // nil where it has not the form of one
+	Note                *signed.Note
 }
 
 // A Router leads submissions. Its methods may be called at once.
-type Router struct{ writer Writer }
+type Router struct {
+	writer Writer
+	turns  *turns
+}
 
 // New makes a Router.
-func New(w Writer) *Router { return &Router{w} }
+func New(w Writer) *Router { return &Router{w, newTurns(runtime.GOMAXPROCS(0))} }
 
-// A stage refuses, or answers, or lets the text go on.
+// A stage refuses, or comes to a verdict, or lets the item go on.
 type stage[T any] func(*Router, context.Context, *T) error
 
 var envelopeStages = []stage[Envelope]{
-	(*Router).open,
 	(*Router).parse,
 	(*Router).certificate, // the caller is the sender
 	(*Router).known,       // the first answer stands, whatever changed since
@@ -115,59 +122,61 @@ var envelopeStages = []stage[Envelope]{
 	(*Router).heads,
 	(*Router).signatures,
 	(*Router).law,
-	(*Router).order,
 }
 
 var statementStages = []stage[Statement]{
-	(*Router).openStatement,
 	(*Router).parseStatement,
 	(*Router).signer, // the caller is the signer
 	(*Router).knownStatement,
 	(*Router).headsOfStatement,
 	(*Router).signatureOfStatement,
-	(*Router).orderStatement,
 }
 
-// Submit takes in one envelope.
-func (r *Router) Submit(ctx context.Context, caller signed.Address, heads api.Heads, raw []byte) (*api.SubmitAnswer, error) {
-	e := &Envelope{Passage: Passage{Caller: caller, Heads: heads, Raw: raw}}
-	for _, stage := range envelopeStages {
-		if err := stage(r, ctx, e); err != nil {
-			return r.refuse(ctx, e.rejection(), err)
-		}
-		if e.Answer != nil {
-			break
-		}
+// Submit takes in envelopes.
+func (r *Router) Submit(ctx context.Context, caller signed.Address, heads api.Heads, envelopes [][]byte, budget api.Budget) (*api.SubmitAnswer, error) {
+	items := make([]*Envelope, len(envelopes))
+	for i, raw := range envelopes {
+		items[i] = &Envelope{Passage: Passage{Caller: caller, Raw: raw}}
 	}
-	return e.Answer, nil
+	if err := judge(ctx, r, caller, envelopeStages, items, func(e *Envelope) *Passage { return &e.Passage }); err != nil {
+		return nil, err
+	}
+	return r.writer.Accept(ctx, heads, items, budget)
 }
 
-// State takes in one consignment or statement.
-func (r *Router) State(ctx context.Context, caller signed.Address, heads api.Heads, raw []byte) (*api.StateAnswer, error) {
-	s := &Statement{Passage: Passage{Caller: caller, Heads: heads, Raw: raw}}
-	for _, stage := range statementStages {
-		if err := stage(r, ctx, s); err != nil {
-			if accepted, refusal := r.refuse(ctx, s.rejection(), err); accepted == nil {
-				return nil, refusal
+// State takes in consignments and statements.
+func (r *Router) State(ctx context.Context, caller signed.Address, heads api.Heads, notes [][]byte, budget api.Budget) (*api.StateAnswer, error) {
+	items := make([]*Statement, len(notes))
+	for i, raw := range notes {
+		items[i] = &Statement{Passage: Passage{Caller: caller, Raw: raw}}
+	}
+	if err := judge(ctx, r, caller, statementStages, items, func(s *Statement) *Passage { return &s.Passage }); err != nil {
+		return nil, err
+	}
+	return r.writer.State(ctx, heads, items, budget)
+}
+
+// judge leads each item through the stages. A problem is the item's; a fault of
+// ours is the call's, of which nothing is ordered then.
+func judge[T any](ctx context.Context, r *Router, caller signed.Address, stages []stage[T], items []*T, passage func(*T) *Passage) error {
+	if err := r.writer.Open(); err != nil {
+		return err
+	}
+	return r.turns.each(ctx, caller, len(items), func(i int) error {
+		p := passage(items[i])
+		for _, stage := range stages {
+			err := stage(r, ctx, items[i])
+			refusal, refused := problem.Of(err)
+			switch {
+			case refused:
+				p.Verdict, p.Problem = Refused, refusal
+			case err != nil:
+				return err
 			}
-			return nil, err // the bytes are a header's text, and that message stands
+			if p.Verdict != Passes {
+				return nil
+			}
 		}
-		if s.Answer != nil {
-			break
-		}
-	}
-	return s.Answer, nil
-}
-
-// refuse logs a refusal that is final; others pass as they are. One that brings
-// its proof is logged already.
-func (r *Router) refuse(ctx context.Context, why Rejection, err error) (*api.SubmitAnswer, error) {
-	if _, refused := problem.Of(err); !refused {
-		return nil, err
-	}
-	why.Refusal = api.RefusalOf(err)
-	if why.Refusal.Problem.Class() != problem.Final || why.Refusal.Proof != "" {
-		return nil, err
-	}
-	return r.writer.Reject(ctx, why)
+		return nil
+	})
 }

@@ -13,71 +13,104 @@ import (
 // maxActs bounds the records of one group.
 const maxActs = 4096
 
-// A waiting act, and where its caller is answered.
-type waiting struct {
-	act    act
-	answer chan<- answer
+// A Result is what came of an act: with an error nothing was ordered for it, but
+// for the entry that Done names.
+type Result struct {
+	Done Done
+	Err  error
 }
 
-type answer struct {
-	done Done
-	err  error
+// A waiting act, and where its caller is answered. Acts of one caller that stand
+// together in the queue are answered each in its place.
+type waiting struct {
+	act      Act
+	place    int
+	answered chan<- placed
+}
+
+type placed struct {
+	place  int
+	result Result
 }
 
 // Do hands an act to the writer and waits for what comes of it. When ctx ends
 // first, the act may still happen: the caller repeats it, and is told.
-func (s *Sequencer) Do(ctx context.Context, a act) (Done, error) {
+func (s *Sequencer) Do(ctx context.Context, a Act) (Done, error) {
+	results, err := s.DoAll(ctx, a)
+	if err != nil {
+		return Done{}, err
+	}
+	return results[0].Done, results[0].Err
+}
+
+// DoAll is Do for acts that are ordered one behind the other, with none of another
+// caller between them. They need not come into one group: the writer ends a group
+// where it is full, so that however much waits, no group passes its bound. Each is
+// decided by what came of those before it.
+func (s *Sequencer) DoAll(ctx context.Context, acts ...Act) ([]Result, error) {
 	if reason := s.Stopped(); reason != nil {
-		return Done{}, reason.problem()
+		return nil, reason.problem()
 	}
-	answered := make(chan answer, 1)
+	if len(acts) == 0 {
+		return nil, nil
+	}
+	answered := make(chan placed, len(acts))
+	together := make([]*waiting, len(acts))
+	for i, a := range acts {
+		together[i] = &waiting{a, i, answered}
+	}
 	select {
-	case s.queue <- &waiting{a, answered}:
+	case s.queue <- together:
 	case <-s.quit:
-		return Done{}, problem.New(problem.BrokerBusy, "the broker is going down")
+		return nil, problem.New(problem.BrokerBusy, "the broker is going down")
 	case <-ctx.Done():
-		return Done{}, ctx.Err()
+		return nil, ctx.Err()
 	}
-	select {
-	case got := <-answered:
-		return got.done, got.err
-	case <-s.quit:
-		return Done{}, problem.New(problem.BrokerBusy, "the broker is going down")
-	case <-ctx.Done():
-		return Done{}, ctx.Err()
+	results := make([]Result, len(acts))
+	for range acts {
+		select {
+		case got := <-answered:
+			results[got.place] = got.result
+		case <-s.quit:
+			return nil, problem.New(problem.BrokerBusy, "the broker is going down")
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
 	}
+	return results, nil
 }
 
 // write is the writer: it takes all that wait as one group, again and again.
 func (s *Sequencer) write(ctx context.Context) {
 	for {
-		select {
-		case first := <-s.queue:
-			s.commit(ctx, first)
-		case <-ctx.Done():
-			return
+		if len(s.rest) == 0 {
+			select {
+			case s.rest = <-s.queue:
+			case <-ctx.Done():
+				return
+			}
 		}
+		s.commit(ctx)
 	}
 }
 
-// commit orders first and all that wait behind it, makes the group durable and
-// answers.
-func (s *Sequencer) commit(ctx context.Context, first *waiting) {
+// commit orders all that wait, makes the group durable and answers.
+func (s *Sequencer) commit(ctx context.Context) {
 	start := time.Now()
 	d := s.newDraft()
 	var acts []*waiting
-	var answers []answer
-	for w, size := first, 0; w != nil; w = s.next(d, len(acts), size) {
+	var results []Result
+	for w, size := s.next(d, 0, 0), 0; w != nil; w = s.next(d, len(acts), size) {
 		done, err := w.act.order(d)
-		acts, answers = append(acts, w), append(answers, answer{done, err})
+		acts, results = append(acts, w), append(results, Result{done, err})
 		size += w.act.bytes()
 	}
 	err := s.make(ctx, d)
 	for i, w := range acts {
 		if err != nil {
-			answers[i] = answer{err: err}
+			results[i] = Result{Err: err}
 		}
-		w.answer <- answers[i]
+		w.answered <- placed{w.place, results[i]}
 	}
 	if err == nil && !d.empty() {
 		s.cfg.Metrics.committed(time.Since(start), len(acts))
@@ -89,12 +122,16 @@ func (s *Sequencer) next(d *draft, acts, size int) *waiting {
 	if d.entry != nil || size >= maxWaiting || acts >= maxActs {
 		return nil
 	}
-	select {
-	case w := <-s.queue:
-		return w
-	default:
-		return nil
+	if len(s.rest) == 0 {
+		select {
+		case s.rest = <-s.queue:
+		default:
+			return nil
+		}
 	}
+	w := s.rest[0]
+	s.rest = s.rest[1:]
+	return w
 }
 
 // make commits a draft: see the package comment for the order. What fails

@@ -22,36 +22,83 @@ func (a Entry) order(d *draft) (Done, error) {
 }
 
 // A Rejection logs a final refusal: of a header's text, which gets the same
-// answer until it expires, or of bytes that had none.
+// answer until it expires, or of bytes that had none. Whoever hands it over has
+// taken it from the caller's budget.
 type Rejection struct {
-	Caller signed.Address
-	Text   signed.Hash
-	Code   problem.Code
-	Until  signed.Time // zero: it binds nobody
+	Caller  signed.Address
+	Text    signed.Hash
+	Problem *problem.Problem
+	Until   signed.Time // zero: it binds nobody
 }
 
 func (a Rejection) bytes() int { return 0 }
 
-// order logs the refusal, unless the caller's text was accepted meanwhile, as one
-// with other signatures may be: then it is the message that stands.
 func (a Rejection) order(d *draft) (Done, error) {
+	return a.log(d, func() bool { return true })
+}
+
+// log orders the refusal and returns it, with its entry. A caller's text that was
+// accepted meanwhile, as one with other signatures may be, is not refused any more:
+// then it is the message that stands. A repeat of a refused text gets the entry of
+// its first refusal, and takes nothing from the budget: it orders nothing.
+func (a Rejection) log(d *draft, budget Budget) (Done, error) {
 	m, err := d.message(a.Text)
 	if err != nil {
 		return Done{}, err
 	}
 	if m != nil && m.From == a.Caller {
-		return Done{m.Accepted, m}, nil
+		return Done{Event: m.Accepted, Message: m, Known: true}, nil
 	}
 	r := rejection{a.Caller, a.Text}
-	if before, err := d.rejected(r); before != nil || err != nil {
-		return Done{Event: before}, err
+	before, err := d.rejected(r)
+	if err != nil {
+		return Done{}, err
+	}
+	if before != nil {
+		return Done{Event: before, Known: true}, Before(before)
+	}
+	if d.s.Full() {
+		// Where there is no room for the entry there is no refusal either.
+		return Done{}, problem.New(problem.StoreFull, "the broker's store is near its limit")
+	}
+	if !budget() {
+		return Done{}, Exhausted(a.Caller)
 	}
 	until := envelope.RefusedUntil(a.Until, d.now)
-	event := d.add(auditlog.Record{Kind: envelope.Rejected, Caller: a.Caller, TextHash: a.Text, Code: a.Code, Until: until})
+	event := d.add(auditlog.Record{Kind: envelope.Rejected, Caller: a.Caller, TextHash: a.Text, Code: a.Problem.Code, Until: until})
 	if d.now.Before(until) {
 		d.changed.rejected[r] = event
 	}
-	return Done{Event: event}, nil
+	return Done{Event: event}, a.Problem
+}
+
+// A Budget takes one refusal from what a caller may still have; false: there is
+// none left. The writer asks it, so it must not wait.
+type Budget func() bool
+
+// Exhausted is the refusal of what there is no budget left to refuse for good.
+func Exhausted(caller signed.Address) *problem.Problem {
+	return problem.New(problem.BudgetExhausted, "%s was refused too often", caller)
+}
+
+// Before is the refusal that a text had, for its repeat.
+func Before(e *Event) *problem.Problem {
+	return problem.New(e.Code, "the text was refused before")
+}
+
+// logged gives the final refusal of an act its entry, in the act's own place, as a
+// that names all but the problem. Other results pass as they are.
+func (d *draft) logged(a Rejection, budget Budget, done Done, err error) (Done, error) {
+	p, refused := problem.Of(err)
+	if done.Known || !refused || p.Class() != problem.Final {
+		return done, err
+	}
+	a.Problem = p
+	out, err := a.log(d, budget)
+	if out.Message == nil {
+		out.Message, out.Stands = done.Message, done.Stands
+	}
+	return out, err
 }
 
 // A Tally logs how many more submissions of a caller were refused beyond its

@@ -136,6 +136,15 @@ func (s *Sequencer) Consistency(from int64, c Checkpoints) ([]signed.Hash, error
 	return s.tree.ProveConsistency(from, c.AuditHead.Size)
 }
 
+// Extends proves that the audit log of one size extends that of another, which its
+// newest checkpoint reaches.
+func (s *Sequencer) Extends(from, to int64) ([]signed.Hash, error) {
+	if size := s.Checkpoints().AuditHead.Size; to > size {
+		return nil, problem.New(problem.HeadAhead, "the audit log has %d entries, the caller asks about %d", size, to)
+	}
+	return s.tree.ProveConsistency(from, to)
+}
+
 func tailLost(format string, args ...any) *Stop {
 	return &Stop{StopTailLost, fmt.Sprintf(format, args...)}
 }

@@ -1,6 +1,8 @@
 package sequencer
 
 import (
+	"bytes"
+
 	"samband/gateway/auditlog"
 	"samband/gateway/register"
 	"samband/gateway/signed"
@@ -72,9 +74,10 @@ func (d *draft) grow(tree auditlog.Tree, r *auditlog.Range, leaf []byte) {
 	d.leaves[tree] = append(d.leaves[tree], leaf)
 }
 
-// blob puts bytes into the group.
+// blob puts a copy of bytes into the group. The group stays in memory for a while,
+// and the bytes lie in the body of a whole call, which must not stay with it.
 func (d *draft) blob(of signed.Hash, b []byte) *Place {
-	d.group.Blobs = append(d.group.Blobs, Blob{of, b})
+	d.group.Blobs = append(d.group.Blobs, Blob{of, bytes.Clone(b)})
 	return &Place{d.group.Number, len(d.group.Blobs) - 1}
 }
 
@@ -130,16 +133,19 @@ func (d *draft) change(m Message, wake ...signed.Address) *Message {
 	return &m
 }
 
-// An act is one thing that waits to be ordered.
-type act interface {
+// An Act is one thing that waits to be ordered.
+type Act interface {
 	// bytes is about how much it adds to a group.
 	bytes() int
-	// order decides the act by all that was ordered before it.
+	// order decides the act by all that was ordered before it. Of a final refusal it
+	// also orders the entry, where there is to be one.
 	order(*draft) (Done, error)
 }
 
-// Done is what came of an act. With a refusal, Message shows what stands.
+// Done is what came of an act.
 type Done struct {
-	Event   *Event   // the entry that answers the caller
+	Event   *Event   // the entry that answers the caller: of what it asked for, or of its refusal
 	Message *Message // as it stands now
+	Stands  *Event   // with a refusal: the consignment or end that came first
+	Known   bool     // the entry was ordered before this act
 }

@@ -15,8 +15,12 @@
 //
 // A caller sees one call:
 //
-//	done, err := seq.Do(ctx, sequencer.Submission{Envelope: e, Raw: raw})
-//	proof, err := seq.Prove(done.Entry)
+//	done, err := seq.Do(ctx, sequencer.Submission{Envelope: e, Raw: raw, Budget: budget})
+//	entry, err := seq.Entry(ctx, done.Event)
+//	proof, err := seq.Prove(entry, seq.Checkpoints())
+//
+// or [Sequencer.DoAll] for acts that are to be ordered one behind the other. What
+// an act refuses for good has its entry in the act's own place.
 //
 // A crash anywhere leaves one of few differences between JOURNAL, records,
 // tiles and index. [Open] finds and settles each in one switch, in start.go.
@@ -124,8 +128,8 @@ type Config struct {
 type Sequencer struct {
 	cfg      Config
 	exchange signed.Hash
-	queue    chan *waiting
-	quit     chan struct{} // closed when the writer has ended
+	queue    chan []*waiting // acts that stand together
+	quit     chan struct{}   // closed when the writer has ended
 	stopped  atomic.Pointer[Stop]
 	clock    logClock
 	over     *overlay
@@ -145,6 +149,7 @@ type Sequencer struct {
 	number   uint64 // of the last group
 	audit    *auditlog.Range
 	registry *auditlog.Range
+	rest     []*waiting // taken from the queue, and not ordered yet
 
 	mu          sync.RWMutex
 	checkpoints Checkpoints // newest of both logs

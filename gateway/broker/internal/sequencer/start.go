@@ -59,7 +59,7 @@ func Open(ctx context.Context, cfg Config) (*Sequencer, []Finding, error) {
 	s := &Sequencer{
 		cfg:      cfg,
 		exchange: cfg.Register.Exchange(),
-		queue:    make(chan *waiting, maxActs),
+		queue:    make(chan []*waiting, maxActs),
 		quit:     make(chan struct{}),
 		clock:    logClock{clock: cfg.Clock},
 		over:     newOverlay(),

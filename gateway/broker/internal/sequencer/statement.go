@@ -13,22 +13,30 @@ type Statement struct {
 	Note       *signed.Note
 	Raw        []byte
 	VerifiedAt int64
+	Budget     Budget // of its signer's refusals
 }
 
 func (a Statement) bytes() int { return len(a.Raw) }
 
-// order logs what a desk says, once. To hand over or to refuse implies that the
+// order logs what a desk says, or why not. A refusal is not remembered: what a
+// statement meets may change while it is on its way.
+func (a Statement) order(d *draft) (Done, error) {
+	hash := signed.HashOf(a.Raw)
+	done, err := a.state(d, hash)
+	return d.logged(Rejection{Caller: a.Signer, Text: hash}, a.Budget, done, err)
+}
+
+// state logs what a desk says, once. To hand over or to refuse implies that the
 // message is consigned: where no consignment came before, the clocks start at
 // this entry.
-func (a Statement) order(d *draft) (Done, error) {
+func (a Statement) state(d *draft, hash signed.Hash) (Done, error) {
 	m, err := a.subject(d)
 	if err != nil {
 		return Done{}, err
 	}
-	hash := signed.HashOf(a.Raw)
 	for _, e := range []*Event{m.Consigned, m.End} {
 		if e != nil && e.Statement == hash {
-			return Done{e, m}, nil
+			return Done{Event: e, Message: m, Known: true}, nil
 		}
 	}
 	if done, err := a.late(d, m); err != nil {
@@ -51,18 +59,18 @@ func (a Statement) order(d *draft) (Done, error) {
 	if m.Accepted != nil {
 		wake = append(wake, m.To)
 	}
-	return Done{event, d.change(next, wake...)}, nil
+	return Done{Event: event, Message: d.change(next, wake...)}, nil
 }
 
 // late refuses what another statement came before.
 func (a Statement) late(d *draft, m *Message) (Done, error) {
 	switch {
 	case m.End != nil:
-		return Done{m.End, m}, problem.New(problem.AlreadyEnded, "the message is %s", m.End.Kind)
+		return Done{Message: m, Stands: m.End}, problem.New(problem.AlreadyEnded, "the message is %s", m.End.Kind)
 	case a.Event == envelope.Consigned && m.Consigned != nil:
-		return Done{m.Consigned, m}, problem.New(problem.AlreadyConsigned, "the message is consigned by another statement")
+		return Done{Message: m, Stands: m.Consigned}, problem.New(problem.AlreadyConsigned, "the message is consigned by another statement")
 	case a.Event == envelope.Withdrawn && m.Consigned != nil:
-		return Done{m.Consigned, m}, problem.New(problem.AlreadyConsigned, "the message is consigned")
+		return Done{Message: m, Stands: m.Consigned}, problem.New(problem.AlreadyConsigned, "the message is consigned")
 	case m.Accepted == nil && d.s.Full():
 		// It ends nothing that JOURNAL holds, so it frees nothing: the room left is
 		// for those that do.

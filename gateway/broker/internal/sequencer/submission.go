@@ -15,14 +15,23 @@ type Submission struct {
 	Raw       []byte
 	DecidedAt int64
 	Seen      uint64
+	Budget    Budget // of its sender's refusals
 }
 
 func (a Submission) bytes() int { return len(a.Raw) }
 
-// order accepts a message: once, whatever is submitted meanwhile; by the
-// register in force now; at a time that the receiving desk will find lawful.
+// order accepts a message, or logs why not.
 func (a Submission) order(d *draft) (Done, error) {
-	e, text := a.Envelope, a.Envelope.TextHash()
+	e := a.Envelope
+	text := e.TextHash()
+	done, err := a.accept(d, text)
+	return d.logged(Rejection{Caller: e.From, Text: text, Until: e.Expires}, a.Budget, done, err)
+}
+
+// accept accepts a message: once, whatever is submitted meanwhile; by the
+// register in force now; at a time that the receiving desk will find lawful.
+func (a Submission) accept(d *draft, text signed.Hash) (Done, error) {
+	e := a.Envelope
 	m, err := d.knownSince(a.Seen, key{e.From, e.ID})
 	if err != nil {
 		return Done{}, err
@@ -34,7 +43,7 @@ func (a Submission) order(d *draft) (Done, error) {
 	case err != nil:
 		return Done{}, err
 	case before != nil:
-		return Done{Event: before}, problem.New(before.Code, "the text was refused before")
+		return Done{Event: before, Known: true}, Before(before)
 	}
 	if d.view.Size() != a.DecidedAt {
 		if err := d.view.VerifyMessage(e); err != nil {
@@ -53,7 +62,7 @@ func (a Submission) order(d *draft) (Done, error) {
 		From: e.From, ID: e.ID, Text: text, To: e.To,
 		Type: e.Type.Name, Urgency: e.Urgency, Accepted: event,
 	}, e.To)
-	return Done{event, m}, nil
+	return Done{Event: event, Message: m}, nil
 }
 
 // repeat answers for an id that is known. Lost bytes are stored again, which
@@ -61,9 +70,9 @@ func (a Submission) order(d *draft) (Done, error) {
 func (a Submission) repeat(d *draft, m *Message, text signed.Hash) (Done, error) {
 	switch {
 	case m.Accepted == nil:
-		return Done{m.End, m}, problem.New(problem.AlreadyEnded, "the id was withdrawn before a message came")
+		return Done{Message: m, Stands: m.End}, problem.New(problem.AlreadyEnded, "the id was withdrawn before a message came")
 	case m.Text != text:
-		return Done{m.Accepted, m}, problem.New(problem.IDReused, "the id stands for another text")
+		return Done{Message: m}, problem.New(problem.IDReused, "the id stands for another text")
 	case m.LacksBytes():
 		accepted := *m.Accepted
 		accepted.Blob = d.blob(text, a.Raw)
@@ -71,7 +80,7 @@ func (a Submission) repeat(d *draft, m *Message, text signed.Hash) (Done, error)
 		restored.Accepted, restored.Wanted = &accepted, false
 		m = d.change(restored, m.To)
 	}
-	return Done{m.Accepted, m}, nil
+	return Done{Event: m.Accepted, Message: m, Known: true}, nil
 }
 
 // An expiry ends a message that nobody consigned in time.
@@ -87,5 +96,5 @@ func (a expiry) order(d *draft) (Done, error) {
 	event := d.add(auditlog.Record{Kind: envelope.Expired, Message: m.Text})
 	next := *m
 	next.End = event
-	return Done{event, d.change(next, m.From, m.To)}, nil
+	return Done{Event: event, Message: d.change(next, m.From, m.To)}, nil
 }
