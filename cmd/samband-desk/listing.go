@@ -107,14 +107,23 @@ func newOutbox(s *settings) *cobra.Command {
 	return c
 }
 
+// saying puts in words what a desk signed and the log has not proven yet.
+var saying = map[string]string{
+	"withdrawn": "being withdrawn", "consigned": "being consigned", "handed-over": "being handed over", "refused": "being refused",
+}
+
+// standing is where a message stands, and where it is going.
+func standing(i desk.Item) string {
+	if i.Says == "" {
+		return i.State
+	}
+	return i.State + ", " + saying[i.Says]
+}
+
 func showOutbox(w io.Writer, items []desk.OutboxItem) {
 	var rows [][]string
 	for _, i := range items {
-		state := i.State
-		if i.Withdrawing {
-			state += ", withdrawing"
-		}
-		rows = append(rows, []string{i.ID.String(), state, string(i.To), i.Type, moment(i.Accepted), due(i.Deadline), subject(i.Summary)})
+		rows = append(rows, []string{i.ID.String(), standing(i.Item), string(i.To), i.Type, moment(i.Accepted), due(i.Deadline), subject(i.Summary)})
 	}
 	table(w, "ID STATE TO TYPE ACCEPTED CLOCK SUBJECT", rows)
 	for _, i := range items {
@@ -183,7 +192,7 @@ The log decides: a recipient that said first that it holds the message keeps it.
 			ctx, cancel := context.WithTimeout(c.Context(), wait)
 			defer cancel()
 			m, err := until(ctx, d, func() (*desk.OutboxItem, error) { return oneOutbox(c.Context(), d, id) },
-				func(m *desk.OutboxItem) bool { return !m.Withdrawing })
+				func(m *desk.OutboxItem) bool { return m.Says == "" })
 			if err != nil {
 				return err
 			}

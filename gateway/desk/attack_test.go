@@ -307,29 +307,15 @@ func (b endless) Register(ctx context.Context, h api.Heads, from int64, _ int) (
 // A crook is an edge whose submissions the test answers.
 type crook struct {
 	line
-	submit func(context.Context, line, api.Heads, []byte) (*api.SubmitAnswer, error)
+	submit func(line, []byte) (*api.SubmitItem, error)
 }
 
-// Submit asks for each envelope alone.
-func (b crook) Submit(ctx context.Context, h api.Heads, envelopes [][]byte) (*api.SubmitAnswer, error) {
-	all := &api.SubmitAnswer{}
-	for _, e := range envelopes {
-		a, err := b.submit(ctx, b.line, h, e)
-		if err != nil {
-			return nil, err
-		}
-		all.Items, all.Catchup = append(all.Items, a.Items...), a.Catchup
-	}
-	return all, nil
-}
-
-// refusing is the answer to an envelope that refuses it.
-func refusing(e []byte, r *api.Refusal, c api.Catchup) *api.SubmitAnswer {
-	return &api.SubmitAnswer{Items: []api.SubmitItem{{Hash: signed.HashOf(e), Problem: r.Document()}}, Catchup: c}
+func (b crook) Submit(_ context.Context, h api.Heads, envelopes [][]byte) (*api.SubmitAnswer, error) {
+	return b.submitEach(h, envelopes, func(e []byte) (*api.SubmitItem, error) { return b.submit(b.line, e) })
 }
 
 // cheated runs Sweden's desk, unlocked, with a crook for a broker.
-func (s *stage) cheated(submit func(context.Context, line, api.Heads, []byte) (*api.SubmitAnswer, error)) *desk.Desk {
+func (s *stage) cheated(submit func(line, []byte) (*api.SubmitItem, error)) *desk.Desk {
 	s.t.Helper()
 	se, _ := s.startTo("se.spoc", crook{line{s.edge, "se.spoc"}, submit})
 	s.unlock(se)
@@ -341,14 +327,14 @@ func (s *stage) cheated(submit func(context.Context, line, api.Heads, []byte) (*
 func TestOneRefused(t *testing.T) {
 	s := newLie(t)
 	var first []byte
-	se := s.cheated(func(ctx context.Context, l line, h api.Heads, e []byte) (*api.SubmitAnswer, error) {
+	se := s.cheated(func(l line, e []byte) (*api.SubmitItem, error) {
 		if first == nil {
 			first = e
 		}
 		if string(e) == string(first) {
-			return refusing(e, &api.Refusal{Problem: problem.New(problem.Internal, "of this one text")}, api.Catchup{}), nil
+			return nil, problem.New(problem.Internal, "of this one text")
 		}
-		return l.Submit(ctx, h, [][]byte{e})
+		return l.one(e)
 	})
 	stays, goes := send(t, se, request(t)), send(t, se, request(t))
 	awaitOut(t, se, goes, "accepted")
@@ -362,12 +348,12 @@ func TestOneRefused(t *testing.T) {
 func TestMovedOnce(t *testing.T) {
 	s := newLie(t)
 	moved := false
-	se := s.cheated(func(ctx context.Context, l line, h api.Heads, e []byte) (*api.SubmitAnswer, error) {
+	se := s.cheated(func(l line, e []byte) (*api.SubmitItem, error) {
 		if !moved {
 			moved = true
-			return refusing(e, &api.Refusal{Problem: problem.New(problem.RegisterMoved, "says the broker")}, api.Catchup{}), nil
+			return nil, problem.New(problem.RegisterMoved, "says the broker")
 		}
-		return l.Submit(ctx, h, [][]byte{e})
+		return l.one(e)
 	})
 	id := send(t, se, request(t))
 	text := outState(t, se, id).Message
@@ -379,7 +365,7 @@ func TestMovedOnce(t *testing.T) {
 
 // twoFaced logs a refusal of an envelope, to bind it until a time, and accepts the
 // envelope all the same.
-func twoFaced(l line, h api.Heads, b []byte, until func(*envelope.Envelope) signed.Time) *api.SubmitAnswer {
+func twoFaced(l line, b []byte, until func(*envelope.Envelope) signed.Time) error {
 	l.e.mu.Lock()
 	defer l.e.mu.Unlock()
 	e := must(envelope.Parse(b))
@@ -387,7 +373,7 @@ func twoFaced(l line, h api.Heads, b []byte, until func(*envelope.Envelope) sign
 		Kind: envelope.Rejected, Caller: l.caller, TextHash: e.TextHash(), Code: problem.NoAgreement, Until: until(e),
 	}, l.e.register.Size())
 	must(l.e.accept(b, l.e.register.Size()))
-	return refusing(b, &api.Refusal{Problem: problem.New(problem.NoAgreement, "says the broker"), Proof: l.e.prove(v)}, l.e.catchup(h))
+	return &api.Refusal{Problem: problem.New(problem.NoAgreement, "says the broker"), Proof: l.e.prove(v)}
 }
 
 // A logged refusal that binds nobody would let the broker deliver what it refused:
@@ -395,12 +381,12 @@ func twoFaced(l line, h api.Heads, b []byte, until func(*envelope.Envelope) sign
 func TestRefusalThatBindsNobody(t *testing.T) {
 	s := newLie(t)
 	lies := true
-	se := s.cheated(func(ctx context.Context, l line, h api.Heads, e []byte) (*api.SubmitAnswer, error) {
+	se := s.cheated(func(l line, e []byte) (*api.SubmitItem, error) {
 		if lies {
 			lies = false
-			return twoFaced(l, h, e, func(*envelope.Envelope) signed.Time { return signed.At(s.clock.Wall()) }), nil
+			return nil, twoFaced(l, e, func(*envelope.Envelope) signed.Time { return signed.At(s.clock.Wall()) })
 		}
-		return l.Submit(ctx, h, [][]byte{e})
+		return l.one(e)
 	})
 	id := send(t, se, request(t))
 	awaitEvidence(t, se, "PROOF_INVALID")
@@ -431,12 +417,12 @@ func TestRefusedAndDelivered(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := newLie(t)
 			lies := true
-			se := s.cheated(func(ctx context.Context, l line, h api.Heads, e []byte) (*api.SubmitAnswer, error) {
+			se := s.cheated(func(l line, e []byte) (*api.SubmitItem, error) {
 				if lies {
 					lies = false
-					return twoFaced(l, h, e, func(e *envelope.Envelope) signed.Time { return e.Expires }), nil
+					return nil, twoFaced(l, e, func(e *envelope.Envelope) signed.Time { return e.Expires })
 				}
-				return l.Submit(ctx, h, [][]byte{e})
+				return l.one(e)
 			})
 			id := send(t, se, request(t))
 			awaitOut(t, se, id, "rejected")
@@ -513,9 +499,11 @@ type hasty struct {
 	first func()
 }
 
-func (b hasty) State(ctx context.Context, h api.Heads, notes [][]byte) (*api.StateAnswer, error) {
-	b.first()
-	return b.line.State(ctx, h, notes)
+func (b hasty) State(_ context.Context, h api.Heads, notes [][]byte) (*api.StateAnswer, error) {
+	return b.stateEach(h, notes, func(note []byte) (*api.StateItem, error) {
+		b.first()
+		return b.say(note)
+	})
 }
 
 // A refusal whose time is yet to come ends nothing either: by such a lie every
@@ -523,14 +511,14 @@ func (b hasty) State(ctx context.Context, h api.Heads, notes [][]byte) (*api.Sta
 func TestRefusedByALie(t *testing.T) {
 	s := newLie(t)
 	lies := true
-	se := s.cheated(func(ctx context.Context, l line, h api.Heads, e []byte) (*api.SubmitAnswer, error) {
+	se := s.cheated(func(l line, e []byte) (*api.SubmitItem, error) {
 		if !lies {
-			return l.Submit(ctx, h, [][]byte{e})
+			return l.one(e)
 		}
 		truth := s.edge.clock
 		s.edge.set(func() { s.edge.clock = gatewaytest.NewClock(morning.AddDate(0, 0, 8)) })
 		defer s.edge.set(func() { s.edge.clock = truth })
-		return twoFaced(l, h, e, func(*envelope.Envelope) signed.Time { return signed.At(s.edge.clock.Wall()) }), nil
+		return nil, twoFaced(l, e, func(*envelope.Envelope) signed.Time { return signed.At(s.edge.clock.Wall()) })
 	})
 	id := send(t, se, request(t))
 	await(t, se, "shown", func() bool {

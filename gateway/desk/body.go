@@ -2,13 +2,10 @@ package desk
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"slices"
 
-	"samband/gateway/problem"
+	"samband/gateway/desk/internal/mail"
 	"samband/gateway/seal"
 	"samband/gateway/signed"
 )
@@ -19,42 +16,6 @@ const (
 	fieldAttachments   = "attachments"
 	fieldYourReference = "your_reference"
 )
-
-// An entry of a body's list of attachments.
-type listed struct {
-	Name        string `json:"name"`
-	MediaType   string `json:"media_type"`
-	Bytes       int64  `json:"bytes"`
-	SHA256      string `json:"sha256"`
-	Description string `json:"description,omitempty"`
-}
-
-func listOf(files []seal.Attachment) []listed {
-	var out []listed
-	for _, a := range files {
-		sum := sha256.Sum256(a.Data)
-		out = append(out, listed{Name: a.Name, MediaType: a.MediaType, Bytes: int64(len(a.Data)), SHA256: hex.EncodeToString(sum[:])})
-	}
-	return out
-}
-
-// checkManifest holds that a body lists exactly the files that lie beside it. The
-// body has passed its schema.
-func checkManifest(body []byte, files []seal.Attachment) error {
-	var has struct {
-		Attachments []listed `json:"attachments"`
-	}
-	if err := json.Unmarshal(body, &has); err != nil {
-		return problem.New(problem.BodyMalformed, "not one JSON object")
-	}
-	for i := range has.Attachments {
-		has.Attachments[i].Description = ""
-	}
-	if !slices.Equal(has.Attachments, listOf(files)) {
-		return problem.New(problem.BodyInvalid, "at /attachments: must list the attached files, in their order")
-	}
-	return nil
-}
 
 // complete fills in what an officer need not write: the list of attachments, the
 // roster of an open send, and the reference of the message that is answered.
@@ -79,7 +40,7 @@ func complete(body []byte, files []seal.Attachment, roster []signed.Address, you
 		fields[name] = b
 	}
 	if len(files) > 0 {
-		add(fieldAttachments, listOf(files))
+		add(fieldAttachments, mail.ListOf(files))
 	}
 	if len(roster) > 1 {
 		add(fieldRecipients, roster)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"testing"
 
+	"samband/gateway/desk/internal/mail"
 	"samband/gateway/problem"
 	"samband/gateway/seal"
 	"samband/gateway/signed"
@@ -57,7 +58,7 @@ func TestManifest(t *testing.T) {
 		{Name: "b.txt", MediaType: "text/plain", Data: []byte("b")},
 	}
 	body := complete([]byte(`{}`), files, nil, "")
-	if err := checkManifest(body, files); err != nil {
+	if err := mail.CheckManifest(body, files); err != nil {
 		t.Error(err)
 	}
 	for name, beside := range map[string][]seal.Attachment{
@@ -67,7 +68,7 @@ func TestManifest(t *testing.T) {
 		"another content":  {files[0], {Name: "b.txt", MediaType: "text/plain", Data: []byte("c")}},
 		"another name":     {files[0], {Name: "c.txt", MediaType: "text/plain", Data: []byte("b")}},
 	} {
-		if err := checkManifest(body, beside); problem.CodeOf(err) != problem.BodyInvalid {
+		if err := mail.CheckManifest(body, beside); problem.CodeOf(err) != problem.BodyInvalid {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

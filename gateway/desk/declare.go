@@ -27,30 +27,31 @@ func (d *Desk) Declare(ctx context.Context, id signed.ID, access schema.Access, 
 		return nil, problem.New(problem.DeskLocked, "the ring of %s is locked", d.Address())
 	case !m.Received:
 		return nil, problem.New(problem.UnknownMessage, "message %s is this desk's own: %s declares", id, m.To)
-	case m.State != string(store.Opened) && m.State != string(store.HandedOver):
+	case !m.shown():
 		return nil, problem.New(problem.UnknownMessage, "message %s is %s: it is not in the officers' view", id, m.State)
 	case m.Deadline == nil:
 		return nil, problem.New(problem.UnknownMessage, "%s has no legal clock", m.Type)
 	}
-	err = d.store.Update(func(tx *store.Tx) error {
-		i, err := tx.Inbox(m.Message)
+	err = d.room.Store.Update(func(tx *store.Tx) error {
+		r, err := tx.Received(m.From, id)
 		if err != nil {
 			return err
 		}
-		if !i.Answered.IsZero() {
-			return problem.New(problem.AlreadyEnded, "the clock of message %s ended with its answer at %s", id, i.Answered)
+		if !r.Answered.IsZero() {
+			return problem.New(problem.AlreadyEnded, "the clock of message %s ended with its answer at %s", id, r.Answered)
 		}
-		if err := tx.SetAccess(m.Message, string(access)); err != nil {
+		r.Access = string(access)
+		if err := tx.Put(&r); err != nil {
 			return err
 		}
-		e := d.entry("declared", "message "+id.String(), nil)
+		e := d.room.Entry("declared", "message "+id.String(), nil)
 		e.Detail = string(access)
 		return tx.Log(e)
 	})
 	if err != nil {
 		return nil, err
 	}
-	d.touch()
+	d.room.Touch()
 	if m, err = d.find(id, []signed.Address{m.From}); err != nil {
 		return nil, err
 	}

@@ -5,25 +5,17 @@
 // owns it:
 //
 //	d, err := desk.New(desk.Config{Dir: "/var/lib/samband/se.spoc"})
-//	go d.Run(ctx)                      // feeds, outbox, the local socket
-//	err = d.Unlock(ctx, passphrase)    // till then it stores and consigns only
+//	go d.Run(ctx)                      // the mail, the local socket
+//	err = d.Unlock(ctx, passphrase)    // till then it keeps what arrives, sealed, and says so
 //	sending, err := d.Send(ctx, desk.Draft{To: …, Type: "INFO_REQUEST", Body: …})
 //
 // and everyone else speaks to it through its local socket with a [Client],
 // which has the same methods ([Service]): the command line, and an
 // organisation's case-management system.
 //
-// The desk believes nobody on their word: what the broker answers is measured by
-// package verify against what this desk knew before; what fails is kept as
-// evidence, and the message stays where it was. The rest are five workers that
-// read the database, do one thing, and write down that it is done, so a desk that
-// is killed anywhere, locked, or cut off goes on by itself:
-//
-//	outbox.go      sends what is queued, the same bytes until they are answered
-//	statements.go  sends what was signed about received messages
-//	inbox.go       takes in what arrives, sealed, and says so
-//	progress.go    learns what became of what was sent
-//	open.go        when unlocked: opens, checks, hands over
+// Here is what people and programs ask of a desk: they compose, look, explain and
+// prove. What becomes of a message, from the moment when it is queued or arrives,
+// is the work of desk/internal/mail, which alone talks to the broker.
 package desk
 
 import (
@@ -37,31 +29,19 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"samband/certs"
 	"samband/gateway/api"
 	"samband/gateway/desk/internal/keys"
-	"samband/gateway/desk/internal/store"
+	"samband/gateway/desk/internal/mail"
 	"samband/gateway/monitor"
 	"samband/gateway/register"
 	"samband/gateway/signed"
-	"samband/gateway/verify"
 )
 
 // Broker is what a desk asks of a broker. An *api.Client is one.
-type Broker interface {
-	Submit(ctx context.Context, heads api.Heads, envelopes [][]byte) (*api.SubmitAnswer, error)
-	State(ctx context.Context, heads api.Heads, notes [][]byte) (*api.StateAnswer, error)
-	Inbox(ctx context.Context, heads api.Heads, page api.Page) (*api.InboxAnswer, error)
-	Progress(ctx context.Context, heads api.Heads, page api.Page) (*api.ProgressAnswer, error)
-	Want(ctx context.Context, heads api.Heads, want api.Want) error
-	Show(ctx context.Context, checkpoint []byte) error
-	Register(ctx context.Context, heads api.Heads, from int64, limit int) (*api.RegisterAnswer, error)
-}
-
-var _ Broker = (*api.Client)(nil)
+type Broker = mail.Broker
 
 // Config of a desk. Dir alone must be given.
 type Config struct {
@@ -78,51 +58,34 @@ type Desk struct {
 	dir      folder
 	log      *slog.Logger
 	now      func() time.Time
-	retry    time.Duration
-	broker   Broker
-	store    *store.Store
 	online   *keys.Online
+	ring     keys.Ring
 	lock     *os.File
+	broker   Broker
+	room     *mail.Room
 	metrics  *metrics
-
-	logs  atomic.Pointer[verify.Logs]
-	calls sync.Mutex // over each short call to the broker and what is learned from it
-
-	// refused are statements that the broker refused for good, by the register's
-	// size then. calls guards it.
-	refused map[word]int64
-
-	ring changing[*keys.Locked] // nil while locked
-
-	reachable atomic.Bool
-	workers   workers
-
-	changes changes
-	ends    ends
 }
 
-// New opens a desk's folder. One process at a time holds it.
+// New opens a desk's folder. One process at a time locks it.
 func New(c Config) (*Desk, error) {
-	d := &Desk{dir: folder(c.Dir), log: c.Log, now: c.Now, retry: c.Retry, broker: c.Broker}
+	d := &Desk{dir: folder(c.Dir), log: c.Log, now: c.Now, broker: c.Broker}
 	if d.log == nil {
 		d.log = slog.New(slog.DiscardHandler)
 	}
 	if d.now == nil {
 		d.now = time.Now
 	}
-	if d.retry == 0 {
-		d.retry = 500 * time.Millisecond
+	if c.Retry == 0 {
+		c.Retry = 500 * time.Millisecond
 	}
-	d.workers = newWorkers()
-	d.refused = map[word]int64{}
-	if err := d.open(); err != nil {
+	if err := d.open(c.Retry); err != nil {
 		d.Close()
 		return nil, fmt.Errorf("open desk %q: %w", c.Dir, err)
 	}
 	return d, nil
 }
 
-func (d *Desk) open() (err error) {
+func (d *Desk) open(retry time.Duration) (err error) {
 	if d.settings, err = readSettings(d.dir); err != nil {
 		return err
 	}
@@ -136,26 +99,19 @@ func (d *Desk) open() (err error) {
 	if d.online, err = keys.OpenOnline(d.dir.keys()); err != nil {
 		return err
 	}
-	if d.store, err = store.Open(d.dir.database(), d.ends.moved); err != nil {
-		return err
+	if d.broker == nil {
+		if d.broker, err = Dial(string(d.dir)); err != nil {
+			return err
+		}
 	}
-	l, err := loadLogs(d.store, federation)
+	d.room, err = mail.Open(mail.Config{
+		Desk: d.settings.Address, Database: d.dir.database(), Federation: federation, Broker: d.broker,
+		Online: d.online, Ring: &d.ring, Log: d.log, Now: d.now, Retry: retry,
+	})
 	if err != nil {
 		return err
 	}
-	d.logs.Store(l)
 	d.metrics = newMetrics(d)
-	if err := d.recallVerified(); err != nil {
-		return err
-	}
-	if d.broker != nil {
-		return nil
-	}
-	c, err := Dial(string(d.dir))
-	if err != nil {
-		return err
-	}
-	d.broker = c
 	return nil
 }
 
@@ -206,7 +162,6 @@ func (d *Desk) Run(ctx context.Context) error {
 	}
 	serving := []func(context.Context) error{
 		func(ctx context.Context) error { return serveSocket(ctx, socket, d) },
-		d.untilWriteFails,
 	}
 	if d.settings.Metrics != "" {
 		ln, err := net.Listen("tcp", d.settings.Metrics)
@@ -226,9 +181,7 @@ func (d *Desk) Run(ctx context.Context) error {
 			}
 		})
 	}
-	for _, w := range d.jobs() {
-		all.Go(func() { d.work(ctx, w) })
-	}
+	all.Go(func() { d.room.Run(ctx) })
 	d.log.Info("desk runs", "desk", d.settings.Address, "broker", d.settings.Broker)
 	all.Wait()
 	if err := context.Cause(ctx); !errors.Is(err, context.Canceled) {
@@ -237,25 +190,14 @@ func (d *Desk) Run(ctx context.Context) error {
 	return nil
 }
 
-// untilWriteFails ends the desk when a commit failed: nobody knows then what the
-// disk has, so whoever starts the desk again goes on from what is there.
-func (d *Desk) untilWriteFails(ctx context.Context) error {
-	select {
-	case <-d.store.Failed():
-		return d.store.Failure()
-	case <-ctx.Done():
-		return nil
-	}
-}
-
 // Close lets go of the folder. Run must have returned.
 func (d *Desk) Close() error {
 	var errs []error
 	if c, ok := d.broker.(interface{ Close() }); ok {
 		c.Close()
 	}
-	if d.store != nil {
-		errs = append(errs, d.store.Close())
+	if d.room != nil {
+		errs = append(errs, d.room.Close())
 	}
 	if d.lock != nil {
 		errs = append(errs, d.lock.Close())

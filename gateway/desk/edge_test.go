@@ -2,6 +2,7 @@ package desk_test
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"testing"
 	"time"
@@ -50,8 +51,6 @@ type event struct {
 	entry auditlog.Entry
 	note  []byte
 }
-
-var _ api.Service = (*edge)(nil)
 
 // newLie is a stage whose broker the test plays.
 func newLie(t *testing.T) *stage {
@@ -158,7 +157,7 @@ func (e *edge) fact(v *event) *api.Fact {
 }
 
 // extends proves that the log extends a head of it.
-func (e *edge) extends(h signed.Head) api.Hashes {
+func (e *edge) extends(h signed.Head) []signed.Hash {
 	if h.Size == 0 {
 		return nil
 	}
@@ -204,42 +203,17 @@ func (e *edge) accept(b []byte, size int64) (*message, error) {
 	return m, nil
 }
 
-// Submit is of api.Service.
-func (e *edge) Submit(_ context.Context, caller signed.Address, h api.Heads, envelopes [][]byte, _ api.Budget) (*api.SubmitAnswer, error) {
+// submit takes in one envelope.
+func (e *edge) submit(caller signed.Address, b []byte) (*api.SubmitItem, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	fates := make([]fate, len(envelopes))
-	for i, b := range envelopes {
-		fates[i] = e.submitted(caller, b)
-	}
-	a := &api.SubmitAnswer{Catchup: e.catchup(h)}
-	for i, f := range fates {
-		item := api.SubmitItem{Hash: signed.HashOf(envelopes[i]), Problem: e.problem(caller, f)}
-		if m := f.message; item.Problem == nil {
-			item.Acceptance, item.Consigned, item.End = e.prove(m.accepted), e.fact(m.consigned), e.fact(m.end)
-		}
-		a.Items = append(a.Items, item)
-	}
-	e.tamper(caller, a)
-	return a, nil
-}
-
-// A fate is what became of one item of a call.
-type fate struct {
-	err     error
-	message *message // that was accepted
-	logged  *event   // of a statement, or of a refusal
-	stands  *event   // with a refusal: what came first
-}
-
-func (e *edge) submitted(caller signed.Address, b []byte) fate {
 	env, err := envelope.Parse(b)
 	if err != nil {
-		return fate{err: err}
+		return nil, err
 	}
 	m := e.byID(caller, env.ID)
 	if m != nil && m.TextHash() != env.TextHash() {
-		return fate{err: &api.Refusal{Problem: problem.New(problem.IDReused, "the id stands for another text"), Accepted: m.TextHash()}}
+		return nil, &api.Refusal{Problem: problem.New(problem.IDReused, "the id stands for another text"), Accepted: m.TextHash()}
 	}
 	if m == nil {
 		view := e.register.Now()
@@ -248,19 +222,21 @@ func (e *edge) submitted(caller signed.Address, b []byte) fate {
 			err = view.Decide(&env.Header, signed.At(e.clock.Wall()))
 		}
 		if p, ok := problem.Of(err); ok && p.Class() == problem.Final {
-			return fate{err: p, logged: e.reject(caller, env, p)}
-		}
-		if err == nil {
-			m, err = e.accept(b, e.register.Size())
+			return nil, e.reject(caller, env, p)
 		}
 		if err != nil {
-			return fate{err: err}
+			return nil, err
+		}
+		if m, err = e.accept(b, e.register.Size()); err != nil {
+			return nil, err
 		}
 	}
-	return fate{message: m}
+	i := &api.SubmitItem{Acceptance: e.prove(m.accepted), Consigned: e.fact(m.consigned), End: e.fact(m.end)}
+	e.tamper(caller, i)
+	return i, nil
 }
 
-func (e *edge) reject(caller signed.Address, env *envelope.Envelope, p *problem.Problem) *event {
+func (e *edge) reject(caller signed.Address, env *envelope.Envelope, p *problem.Problem) error {
 	v := e.rejected[env.TextHash()]
 	if v == nil {
 		v = &event{entry: e.record(auditlog.Record{
@@ -268,55 +244,36 @@ func (e *edge) reject(caller signed.Address, env *envelope.Envelope, p *problem.
 		}, e.register.Size())}
 		e.rejected[env.TextHash()] = v
 	}
-	return v
+	r := &api.Refusal{Problem: p, Proof: e.prove(v.entry)}
+	e.tamper(caller, r)
+	return r
 }
 
-// problem is an item's refusal as it leaves; nil for none. Lies change it before.
-func (e *edge) problem(caller signed.Address, f fate) *api.Document {
-	if f.err == nil {
-		return nil
-	}
-	r := api.RefusalOf(f.err)
-	r.End = e.fact(f.stands)
-	if f.logged != nil {
-		r.Proof = e.prove(f.logged.entry)
-		e.tamper(caller, r)
-	}
-	return r.Document()
-}
-
-// State is of api.Service.
-func (e *edge) State(_ context.Context, caller signed.Address, h api.Heads, notes [][]byte, _ api.Budget) (*api.StateAnswer, error) {
+// state takes in one statement.
+func (e *edge) state(caller signed.Address, b []byte) (*api.StateItem, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	fates := make([]fate, len(notes))
-	for i, b := range notes {
-		fates[i] = e.stated(caller, b)
+	v, err := e.stated(caller, b)
+	if err != nil {
+		return nil, err
 	}
 	e.wake()
-	a := &api.StateAnswer{Catchup: e.catchup(h)}
-	for i, f := range fates {
-		item := api.StateItem{Hash: signed.HashOf(notes[i]), Problem: e.problem(caller, f)}
-		if item.Problem == nil {
-			item.Proof = e.prove(f.logged.entry)
-		}
-		a.Items = append(a.Items, item)
-	}
-	e.tamper(caller, a)
-	return a, nil
+	i := &api.StateItem{Proof: e.prove(v.entry)}
+	e.tamper(caller, i)
+	return i, nil
 }
 
-func (e *edge) stated(caller signed.Address, b []byte) fate {
+func (e *edge) stated(caller signed.Address, b []byte) (*event, error) {
 	n, s, err := envelope.ReadStatement(b)
-	if err == nil {
-		err = e.register.Now().VerifyStatement(n, s)
-	}
 	if err != nil {
-		return fate{err: err}
+		return nil, err
+	}
+	if err := e.register.Now().VerifyStatement(n, s); err != nil {
+		return nil, err
 	}
 	m := e.byText(s.Message)
 	if m == nil {
-		return fate{err: problem.New(problem.UnknownMessage, "no such message")}
+		return nil, problem.New(problem.UnknownMessage, "no such message")
 	}
 	stands, code := &m.end, problem.AlreadyEnded
 	if s.Event == envelope.Consigned && m.end == nil {
@@ -326,9 +283,13 @@ func (e *edge) stated(caller signed.Address, b []byte) fate {
 		r := auditlog.Record{Kind: s.Event, Message: s.Message, By: caller, Statement: signed.HashOf(b), Code: s.Code}
 		*stands = &event{e.record(r, e.register.Size()), b}
 	} else if string((*stands).note) != string(b) {
-		return fate{err: problem.New(code, "it came first"), stands: *stands}
+		return nil, e.stands(code, *stands)
 	}
-	return fate{logged: *stands}
+	return *stands, nil
+}
+
+func (e *edge) stands(code problem.Code, v *event) error {
+	return &api.Refusal{Problem: problem.New(code, "it came first"), End: e.fact(v)}
 }
 
 // Inbox is of api.Service.
@@ -405,14 +366,6 @@ func (e *edge) Register(_ context.Context, _ signed.Address, h api.Heads, from i
 	return &api.RegisterAnswer{Checkpoint: c.Register.Checkpoint, Entries: all[:min(len(all), limit)]}, nil
 }
 
-// Consistency is of api.Service.
-func (e *edge) Consistency(_ context.Context, _ signed.Address, from, to int64) (*api.ConsistencyAnswer, error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	hashes, err := e.audit.ProveConsistency(from, to)
-	return &api.ConsistencyAnswer{Consistency: hashes}, err
-}
-
 func (e *edge) tamper(caller signed.Address, answer any) {
 	if e.lie != nil {
 		e.lie(caller, answer)
@@ -436,18 +389,112 @@ func (l line) up() error {
 	return nil
 }
 
-func (l line) Submit(ctx context.Context, h api.Heads, envelopes [][]byte) (*api.SubmitAnswer, error) {
-	if err := l.up(); err != nil {
-		return nil, err
-	}
-	return l.e.Submit(ctx, l.caller, h, envelopes, nil)
+// one submits one envelope, say states one note.
+func (l line) one(b []byte) (*api.SubmitItem, error) { return l.e.submit(l.caller, b) }
+func (l line) say(b []byte) (*api.StateItem, error)  { return l.e.state(l.caller, b) }
+
+func (l line) Submit(_ context.Context, h api.Heads, envelopes [][]byte) (*api.SubmitAnswer, error) {
+	return l.submitEach(h, envelopes, l.one)
 }
 
-func (l line) State(ctx context.Context, h api.Heads, notes [][]byte) (*api.StateAnswer, error) {
+func (l line) State(_ context.Context, h api.Heads, notes [][]byte) (*api.StateAnswer, error) {
+	return l.stateEach(h, notes, l.say)
+}
+
+// submitEach and stateEach answer a call item by item, under one catchup.
+func (l line) submitEach(h api.Heads, envelopes [][]byte, one func([]byte) (*api.SubmitItem, error)) (*api.SubmitAnswer, error) {
+	items, err := each(l, envelopes, one, func(d *api.Document) *api.SubmitItem { return &api.SubmitItem{Problem: d} })
+	if err != nil {
+		return nil, err
+	}
+	a := &api.SubmitAnswer{}
+	l.e.mu.Lock()
+	defer l.e.mu.Unlock()
+	for n, i := range items {
+		i.Hash, i.Acceptance = signed.HashOf(envelopes[n]), l.e.anew(i.Acceptance)
+		l.e.factAnew(i.Consigned)
+		l.e.factAnew(i.End)
+		l.e.problemAnew(i.Problem)
+		a.Items = append(a.Items, *i)
+	}
+	a.Catchup = l.e.catchup(h)
+	l.e.tamper(l.caller, a)
+	return a, nil
+}
+
+func (l line) stateEach(h api.Heads, notes [][]byte, say func([]byte) (*api.StateItem, error)) (*api.StateAnswer, error) {
+	items, err := each(l, notes, say, func(d *api.Document) *api.StateItem { return &api.StateItem{Problem: d} })
+	if err != nil {
+		return nil, err
+	}
+	a := &api.StateAnswer{}
+	l.e.mu.Lock()
+	defer l.e.mu.Unlock()
+	for n, i := range items {
+		i.Hash, i.Proof = signed.HashOf(notes[n]), l.e.anew(i.Proof)
+		l.e.problemAnew(i.Problem)
+		a.Items = append(a.Items, *i)
+	}
+	a.Catchup = l.e.catchup(h)
+	l.e.tamper(l.caller, a)
+	return a, nil
+}
+
+func each[I any](l line, raw [][]byte, do func([]byte) (*I, error), refused func(*api.Document) *I) (items []*I, err error) {
 	if err := l.up(); err != nil {
 		return nil, err
 	}
-	return l.e.State(ctx, l.caller, h, notes, nil)
+	for _, b := range raw {
+		i, err := do(b)
+		if errors.Is(err, api.ErrUnreachable) {
+			return nil, err
+		}
+		if err != nil {
+			i = refused(api.RefusalOf(err).Document())
+		}
+		items = append(items, i)
+	}
+	return items, nil
+}
+
+// anew proves again under the checkpoint of now what was proven while the log was
+// shorter: an answer's proofs all stand under its own checkpoint.
+func (e *edge) anew(proof string) string {
+	p, err := auditlog.ParseProof([]byte(proof))
+	if err != nil {
+		return proof // a lie
+	}
+	return e.prove(p.Entry)
+}
+
+func (e *edge) factAnew(f *api.Fact) {
+	if f == nil {
+		return
+	}
+	f.Proof = e.anew(f.Proof)
+	if len(f.Note) > 0 {
+		if _, s, err := envelope.ReadStatement(f.Note); err == nil {
+			f.Consistency = e.extends(s.AsOfAudit)
+		}
+	}
+}
+
+func (e *edge) problemAnew(d *api.Document) {
+	if d != nil {
+		d.Proof = e.anew(d.Proof)
+		e.factAnew(d.End)
+	}
+}
+
+func (l line) Consistency(_ context.Context, from, to int64) (*api.ConsistencyAnswer, error) {
+	if err := l.up(); err != nil {
+		return nil, err
+	}
+	l.e.mu.Lock()
+	defer l.e.mu.Unlock()
+	a := &api.ConsistencyAnswer{Consistency: must(l.e.audit.ProveConsistency(from, to))}
+	l.e.tamper(l.caller, a)
+	return a, nil
 }
 
 func (l line) Inbox(ctx context.Context, h api.Heads, p api.Page) (*api.InboxAnswer, error) {

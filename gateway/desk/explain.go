@@ -78,7 +78,7 @@ func (x *Explanation) refusal() error {
 }
 
 func (d *Desk) explain(draft Draft) (*Explanation, error) {
-	l := d.logs.Load()
+	l := d.room.Logs()
 	x := &Explanation{Type: draft.Type}
 	q := register.Question{From: d.Address(), Type: draft.Type, Classification: envelope.Unclassified}
 	if draft.Classification != "" {

@@ -65,11 +65,11 @@ func TestHistoryOfTheRecipient(t *testing.T) {
 	fork.carry(s, id)
 	awaitIn(t, fi, id, "handed-over")
 	var note []byte
-	fork.edge.set(func() { note = fork.edge.byID("se.spoc", id).consigned.note })
+	fork.edge.set(func() { note = fork.edge.byID("se.spoc", id).end.note })
 	s.edge.set(func() {
 		m := s.edge.byID("se.spoc", id)
-		m.consigned = &event{s.edge.record(auditlog.Record{
-			Kind: envelope.Consigned, Message: m.TextHash(), By: "fi.spoc", Statement: signed.HashOf(note),
+		m.end = &event{s.edge.record(auditlog.Record{
+			Kind: envelope.HandedOver, Message: m.TextHash(), By: "fi.spoc", Statement: signed.HashOf(note),
 		}, s.edge.register.Size()), note}
 		for range 9 { // long enough to be compared
 			s.edge.record(auditlog.Record{Kind: auditlog.Refusals, Caller: "fi.spoc", Count: 1}, 1)

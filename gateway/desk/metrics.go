@@ -7,10 +7,12 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"samband/gateway/desk/internal/mail"
 	"samband/gateway/desk/internal/store"
 	"samband/gateway/monitor"
 	"samband/gateway/problem"
@@ -21,55 +23,24 @@ import (
 type metrics struct {
 	registry *prometheus.Registry
 	desk     *Desk
-	verified prometheus.Gauge
-	failures prometheus.Counter
-	sealed   prometheus.Counter
-	offset   prometheus.Gauge
 }
 
 func newMetrics(d *Desk) *metrics {
 	m := &metrics{
 		registry: prometheus.NewRegistry(),
 		desk:     d,
-		verified: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "samband_audit_last_verified_timestamp_seconds",
-			Help: "When this desk last verified that both logs only grew.",
-		}),
-		failures: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "samband_audit_verification_failures_total",
-			Help: "Answers of the broker that could not be verified against the logs known before.",
-		}),
-		sealed: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "samband_envelopes_sealed_total",
-			Help: "Envelopes that this desk sealed: one for each recipient that the law permits, and one for each text made anew.",
-		}),
-		offset: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "samband_clock_offset_seconds",
-			Help: "Logged time minus this desk's, as far as the last call could tell; 0 within its duration.",
-		}),
 	}
-	m.registry.MustRegister(m.verified, m.failures, m.sealed, m.offset, m,
+	m.registry.MustRegister(d.room.Metrics.Collectors()...)
+	m.registry.MustRegister(m,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "samband_desk_locked", Help: "1 while the locked ring is locked: nothing is sent, opened or answered.",
 		}, func() float64 { return number(d.Locked()) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "samband_broker_reachable", Help: "1 while the broker answers this desk.",
-		}, func() float64 { return number(d.reachable.Load()) }),
+		}, func() float64 { return number(d.room.Reachable()) }),
 	)
 	return m
-}
-
-// recallVerified shows when an earlier run verified the logs last.
-func (d *Desk) recallVerified() error {
-	return d.store.View(func(tx *store.Tx) error {
-		h, err := tx.Head(auditLog)
-		if errors.Is(err, store.ErrNotFound) {
-			return nil
-		}
-		d.metrics.verified.Set(float64(h.Verified.Unix()))
-		return err
-	})
 }
 
 func number(b bool) float64 {
@@ -95,13 +66,15 @@ var (
 		"Consigned messages sealed to an opening key that the ring lacks.", nil, nil)
 	unreadableMessages = prometheus.NewDesc("samband_unreadable_messages",
 		"Messages that wait because this desk can't read them: damaged, or of a type that its program lacks.", nil, nil)
+	oldestStatement = prometheus.NewDesc("samband_statement_waiting_seconds",
+		"How long the oldest statement of this desk has waited for the log to prove it; 0 when none waits.", nil, nil)
 	certificateExpiry = prometheus.NewDesc("samband_certificate_expiry_timestamp_seconds",
 		"When a certificate of this desk expires.", []string{"use"}, nil)
 )
 
 // Describe is of prometheus.Collector.
 func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{outboxMessages, inboxMessages, requestsOverdue, answersTotal, evidenceTotal, keyMissing, unreadableMessages, certificateExpiry} {
+	for _, d := range []*prometheus.Desc{outboxMessages, inboxMessages, requestsOverdue, answersTotal, evidenceTotal, keyMissing, unreadableMessages, oldestStatement, certificateExpiry} {
 		ch <- d
 	}
 }
@@ -116,10 +89,10 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.NewInvalidMetric(outboxMessages, err)
 		return
 	}
-	for _, s := range store.OutboxStates {
+	for _, s := range store.SentStates {
 		gauge(outboxMessages, c.outbox[s], string(s))
 	}
-	for _, s := range store.InboxStates {
+	for _, s := range store.ReceivedStates {
 		gauge(inboxMessages, c.inbox[s], string(s))
 	}
 	for class, n := range c.duties {
@@ -133,6 +106,7 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	}
 	gauge(keyMissing, c.keyMissing)
 	gauge(unreadableMessages, c.unreadable)
+	ch <- prometheus.MustNewConstMetric(oldestStatement, prometheus.GaugeValue, c.waiting.Seconds())
 	if cert, err := m.desk.dir.readCertificate(); err == nil {
 		ch <- prometheus.MustNewConstMetric(certificateExpiry, prometheus.GaugeValue, float64(cert.NotAfter.Unix()), "tls")
 	}
@@ -145,6 +119,7 @@ type counts struct {
 	duties        map[string]*duty
 	keyMissing    int
 	unreadable    int
+	waiting       time.Duration // of the oldest statement
 }
 
 // A duty is how this desk keeps the deadlines of one class.
@@ -169,7 +144,7 @@ func (m *metrics) count() (*counts, error) {
 			}
 		}
 	}
-	return c, m.desk.store.View(func(tx *store.Tx) (err error) {
+	return c, m.desk.room.Store.View(func(tx *store.Tx) (err error) {
 		if c.outbox, c.inbox, err = tx.Counts(); err != nil {
 			return err
 		}
@@ -178,10 +153,17 @@ func (m *metrics) count() (*counts, error) {
 			return err
 		}
 		maps.Copy(c.evidence, evidence)
-		if c.keyMissing, err = tx.CountWaiting(lacksKey); err != nil {
+		oldest, err := tx.OldestWord()
+		if err != nil {
 			return err
 		}
-		for _, why := range []string{lacksType, unreadable} {
+		if !oldest.IsZero() {
+			c.waiting = m.desk.now().Sub(oldest.Go())
+		}
+		if c.keyMissing, err = tx.CountWaiting(mail.LacksKey); err != nil {
+			return err
+		}
+		for _, why := range []string{mail.LacksType, mail.Unreadable} {
 			n, err := tx.CountWaiting(why)
 			if err != nil {
 				return err
@@ -204,11 +186,11 @@ func (d *Desk) duties(tx *store.Tx, by map[string]*duty) error {
 			return err
 		}
 		for _, i := range items {
-			r, err := receivedRequest(i)
+			h, err := mail.HeaderOf(tx, i.Text)
 			if err != nil {
 				continue // damaged: nobody can tell its clock, and it is shown as such
 			}
-			at, err := d.clockOf(tx, r)
+			at, err := mail.DeadlineOf(tx, &i, h, d.now())
 			if err != nil {
 				return err
 			}
@@ -233,9 +215,9 @@ func (d *Desk) duties(tx *store.Tx, by map[string]*duty) error {
 // checks are the lines of /readyz.
 func (d *Desk) checks() []monitor.Check {
 	return []monitor.Check{
-		{Name: "database", Run: func(context.Context) error { return d.store.Check() }},
+		{Name: "database", Run: func(context.Context) error { return d.room.Store.Check() }},
 		{Name: "broker", Run: func(context.Context) error {
-			if !d.reachable.Load() {
+			if !d.room.Reachable() {
 				return errors.New("does not answer; the outbox waits")
 			}
 			return nil
@@ -243,7 +225,7 @@ func (d *Desk) checks() []monitor.Check {
 		{Name: "register", Run: func(context.Context) error { return d.registered() }},
 		{Name: "ring", Run: func(context.Context) error {
 			if d.Locked() {
-				return errors.New("locked: messages are stored and consigned, none is opened; run samband-desk unlock")
+				return errors.New("locked: messages are kept sealed and consigned, none is opened; run samband-desk unlock")
 			}
 			return nil
 		}},
@@ -253,7 +235,7 @@ func (d *Desk) checks() []monitor.Check {
 
 // registered holds that the register knows this desk by the keys it has.
 func (d *Desk) registered() error {
-	l := d.logs.Load()
+	l := d.room.Logs()
 	entry, ok := l.View().Desk(d.Address())
 	if !ok {
 		return fmt.Errorf("at size %d it does not know %s yet", l.Register().Size(), d.Address())
@@ -266,7 +248,7 @@ func (d *Desk) registered() error {
 
 func (d *Desk) unaccused() error {
 	var codes []string
-	err := d.store.View(func(tx *store.Tx) error {
+	err := d.room.Store.View(func(tx *store.Tx) error {
 		counts, err := tx.CountEvidence()
 		for _, code := range slices.Sorted(maps.Keys(counts)) {
 			codes = append(codes, string(code))

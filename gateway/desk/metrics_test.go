@@ -2,33 +2,37 @@ package desk
 
 import (
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 
+	"samband/gateway/desk/internal/mail"
 	"samband/gateway/desk/internal/store"
 )
 
 // Every metric is there from the start with zero, in the form that Prometheus
 // asks for.
 func TestMetrics(t *testing.T) {
-	s, err := store.Open(t.TempDir()+"/desk.db", nil)
+	dir := folder(t.TempDir())
+	s, err := store.Open(dir.database(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	d := &Desk{store: s, dir: folder(t.TempDir())}
+	d := &Desk{dir: dir, now: time.Now, room: &mail.Room{Store: s, Metrics: mail.NewMetrics()}}
 	m := newMetrics(d)
 	for name, want := range map[string]int{
 		"samband_desk_locked":                           1,
 		"samband_broker_reachable":                      1,
-		"samband_outbox_messages":                       len(store.OutboxStates),
-		"samband_inbox_messages":                        len(store.InboxStates),
+		"samband_outbox_messages":                       len(store.SentStates),
+		"samband_inbox_messages":                        len(store.ReceivedStates),
 		"samband_requests_overdue":                      3,
 		"samband_answers_total":                         6,
 		"samband_evidence_total":                        len(accusing),
 		"samband_opening_key_missing_messages":          1,
 		"samband_unreadable_messages":                   1,
+		"samband_statement_waiting_seconds":             1,
 		"samband_audit_last_verified_timestamp_seconds": 1,
 		"samband_audit_verification_failures_total":     1,
 		"samband_envelopes_sealed_total":                1,

@@ -6,11 +6,8 @@ import (
 	"errors"
 	"slices"
 
-	"samband/gateway/desk/internal/keys"
 	"samband/gateway/desk/internal/store"
-	"samband/gateway/envelope"
 	"samband/gateway/problem"
-	"samband/gateway/seal"
 	"samband/gateway/signed"
 	"samband/schema"
 )
@@ -36,8 +33,7 @@ func (d *Desk) Read(ctx context.Context, id signed.ID, from ...signed.Address) (
 	if err != nil {
 		return nil, err
 	}
-	err = d.withRing(func(ring *keys.Locked) error { return d.fill(ring, m) })
-	if err != nil {
+	if err := d.fill(m); err != nil {
 		return nil, err
 	}
 	if err := d.note("read", "message "+id.String()); err != nil {
@@ -87,13 +83,12 @@ func (d *Desk) find(id signed.ID, from []signed.Address) (*Message, error) {
 	return nil, problem.New(problem.UnknownMessage, "the id %s stands for messages of %v: say whose is meant", id, senders)
 }
 
-func (d *Desk) fill(ring *keys.Locked, m *Message) error {
-	e, err := d.envelopeOf(m.Message)
-	var c *seal.Content
-	if err == nil {
-		c, err = d.contentOf(ring, e)
+func (d *Desk) fill(m *Message) error {
+	if d.Locked() {
+		return problem.New(problem.DeskLocked, "the ring of %s is locked", d.Address())
 	}
-	if errors.Is(err, store.ErrNotFound) {
+	e, c, err := d.opened(m.Message)
+	if errors.Is(err, store.ErrNotFound) || !m.shown() {
 		return problem.New(problem.UnknownMessage, "message %s is %s: it is not in the officers' view, or was erased", m.ID, m.State)
 	}
 	if err != nil {
@@ -149,33 +144,14 @@ func (d *Desk) Withdraw(ctx context.Context, id signed.ID) (*OutboxItem, error) 
 	case store.State(o.State).Ended():
 		return nil, problem.New(problem.AlreadyEnded, "message %s is %s", id, o.State)
 	case store.State(o.State) == store.Consigned:
-		return nil, problem.New(problem.AlreadyConsigned, "%s holds message %s", o.To, id)
-	case o.Withdrawing:
+		return nil, problem.New(problem.AlreadyConsigned, "%s has message %s", o.To, id)
+	case o.Says != "":
 		return &o, nil
 	}
-	err = d.withRing(func(ring *keys.Locked) error {
-		note, err := d.signStatement(ring, envelope.Statement{Event: envelope.Withdrawn, ID: id})
-		if err != nil {
-			return err
-		}
-		return d.store.Update(func(tx *store.Tx) error {
-			o, err := tx.Outbox(id) // its attempt may have changed since
-			if err != nil {
-				return err
-			}
-			if err := tx.Log(d.entry("withdrawing", "message "+id.String(), nil)); err != nil {
-				return err
-			}
-			return tx.PutStatement(store.Statement{Message: o.Message, Event: string(envelope.Withdrawn), Note: note})
-		})
-	})
-	if err != nil {
+	if err := d.room.Withdraw(id); err != nil {
 		return nil, err
 	}
-	wake(d.workers.statements)
-	d.touch()
-	items, err = d.outboxItems(Query{ID: id})
-	if err != nil {
+	if items, err = d.outboxItems(Query{ID: id}); err != nil {
 		return nil, err
 	}
 	return &items[0], nil
@@ -192,16 +168,5 @@ func (d *Desk) Erase(ctx context.Context, id signed.ID, from ...signed.Address) 
 	if !store.State(m.State).Ended() {
 		return problem.New(problem.UnknownMessage, "message %s is %s: it has not ended", id, m.State)
 	}
-	err = d.store.Update(func(tx *store.Tx) error {
-		if err := tx.Erase(m.Message); err != nil {
-			return err
-		}
-		return tx.Log(d.entry("erased", "message "+id.String(), nil))
-	})
-	// What is gone already may still lie where the scrub did not come to.
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return err
-	}
-	d.touch()
-	return d.store.Scrub()
+	return d.room.Erase(id, m.Message)
 }

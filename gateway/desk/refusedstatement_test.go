@@ -24,8 +24,8 @@ func (b refusals) State(ctx context.Context, h api.Heads, notes [][]byte) (*api.
 	if err != nil {
 		return nil, err
 	}
-	for i := range a.Items {
-		if problem.CodeOf(a.Items[i].Refusal()) == problem.KeyRevoked {
+	for _, i := range a.Items {
+		if problem.CodeOf(i.Refusal()) == problem.KeyRevoked {
 			b.refused.Add(1)
 		}
 	}

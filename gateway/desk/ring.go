@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"samband/gateway/desk/internal/keys"
+	"samband/gateway/desk/internal/mail"
 	"samband/gateway/desk/internal/store"
 	"samband/gateway/problem"
 	"samband/gateway/seal"
@@ -12,18 +13,11 @@ import (
 
 // withRing lends the locked ring to f; DESK_LOCKED when it is locked.
 func (d *Desk) withRing(f func(*keys.Locked) error) error {
-	return d.ring.use(func(ring *keys.Locked) error {
-		if ring == nil {
-			return problem.New(problem.DeskLocked, "the ring of %s is locked", d.Address())
-		}
-		return f(ring)
-	})
+	return mail.WithRing(&d.ring, d.Address(), f)
 }
 
 // Locked reports whether the ring is locked.
-func (d *Desk) Locked() bool {
-	return d.withRing(func(*keys.Locked) error { return nil }) != nil
-}
+func (d *Desk) Locked() bool { return d.ring.Locked() }
 
 // Unlock opens the locked ring; then what waited for it goes on by itself. A
 // wrong passphrase is DESK_LOCKED.
@@ -38,28 +32,21 @@ func (d *Desk) Unlock(_ context.Context, passphrase []byte) error {
 	if err := d.note("unlocked", "ring"); err != nil {
 		return err
 	}
-	if old := d.ring.set(ring); old != nil {
-		old.Forget()
-	}
+	d.ring.Set(ring)
 	d.log.Info("unlocked")
-	wake(d.workers.opening)
-	wake(d.workers.outbox)
-	wake(d.workers.statements)
-	d.touch()
+	d.room.Unlocked()
 	return nil
 }
 
-// Lock forgets the locked ring. The desk goes on storing and consigning.
+// Lock forgets the locked ring. The desk goes on keeping what arrives, and says so.
 func (d *Desk) Lock(context.Context) error {
-	if old := d.ring.set(nil); old != nil {
-		old.Forget()
-	}
+	d.ring.Set(nil)
 	d.log.Info("locked")
-	d.touch()
+	d.room.Touch()
 	return d.note("locked", "ring")
 }
 
 // note writes a line in the desk's own log.
 func (d *Desk) note(event, subject string) error {
-	return d.store.Update(func(tx *store.Tx) error { return tx.Log(d.entry(event, subject, nil)) })
+	return d.room.Store.Update(func(tx *store.Tx) error { return tx.Log(d.room.Entry(event, subject, nil)) })
 }

@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"samband/gateway/desk/internal/keys"
+	"samband/gateway/desk/internal/mail"
 	"samband/gateway/desk/internal/store"
 	"samband/gateway/envelope"
 	"samband/gateway/problem"
@@ -107,22 +109,73 @@ func (d *Desk) send(ctx context.Context, draft Draft, to reply) (*Sending, error
 		draft.Name = signed.NewID().String()
 	}
 	s := &Sending{Name: draft.Name}
-	err := d.upToDate(ctx, func() error {
-		return d.withRing(func(ring *keys.Locked) (err error) {
-			s.Blocked, err = d.sendWith(ring, draft, to)
-			return err
-		})
-	})
+	digest, err := d.digest(draft, to)
+	before := false
+	if err == nil {
+		before, err = d.sentBefore(draft.Name, digest)
+	}
+	if err == nil && !before {
+		err = d.upToDate(ctx, func() error { return d.sendOnce(draft, to, digest) })
+	}
 	if p, ok := problem.Of(err); ok && p.Code != problem.DeskLocked {
 		// What the desk's own check stops stands in the desk's own log.
-		logged := d.store.Update(func(tx *store.Tx) error { return tx.Log(d.entry("not sent", draft.Type, p)) })
+		logged := d.room.Store.Update(func(tx *store.Tx) error { return tx.Log(d.room.Entry("not sent", draft.Type, p)) })
 		return nil, errors.Join(err, logged)
 	}
 	if err != nil {
 		return nil, err
 	}
+	if s.Blocked, err = d.blocked(draft.Name); err != nil {
+		return nil, err
+	}
 	s.Messages, err = d.sendItems(draft.Name)
 	return s, err
+}
+
+// digest tells one draft from another without keeping what it says in the open.
+// DESK_LOCKED while locked.
+func (d *Desk) digest(draft Draft, to reply) (digest []byte, err error) {
+	draft.Name, draft.To = "", slices.Sorted(slices.Values(draft.To))
+	b, err := json.Marshal(struct {
+		Draft
+		ReplyTo signed.Hash `json:"reply_to"`
+	}{draft, to.message})
+	if err != nil {
+		return nil, err
+	}
+	err = d.withRing(func(ring *keys.Locked) error {
+		digest = ring.Digest(b)
+		return nil
+	})
+	return digest, err
+}
+
+// sentBefore looks for an earlier sending of the same name: with another draft it
+// is ID_REUSED.
+func (d *Desk) sentBefore(name string, digest []byte) (bool, error) {
+	var before []byte
+	err := d.room.Store.View(func(tx *store.Tx) (err error) {
+		before, err = tx.Digest(name)
+		return err
+	})
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil
+	}
+	if err == nil && !bytes.Equal(before, digest) {
+		err = problem.New(problem.IDReused, "the name %q stands for another message", name)
+	}
+	return err == nil, err
+}
+
+func (d *Desk) blocked(name string) (blocked []Blocked, err error) {
+	err = d.room.Store.View(func(tx *store.Tx) error {
+		stopped, err := tx.Blocked(name)
+		for _, b := range stopped {
+			blocked = append(blocked, Blocked{b.To, problemOf(b.Code, b.Detail)})
+		}
+		return err
+	})
+	return blocked, err
 }
 
 // upToDate asks again with the newest register what the law refused by the one
@@ -133,15 +186,13 @@ func (d *Desk) upToDate(ctx context.Context, ask func() error) error {
 	if p, ok := problem.Of(err); !ok || !ofRegister[p.Code] {
 		return err
 	}
-	if !d.reachable.Load() {
+	if !d.room.Reachable() {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	d.calls.Lock()
-	defer d.calls.Unlock()
-	before := d.logs.Load().Register().Size()
-	if d.refresh(ctx) != nil || d.logs.Load().Register().Size() == before {
+	before := d.room.Logs().Register().Size()
+	if d.room.Refresh(ctx) != nil || d.room.Logs().Register().Size() == before {
 		return err
 	}
 	return ask()
@@ -154,32 +205,29 @@ var ofRegister = map[problem.Code]bool{
 	problem.PurposeNotPermitted: true, problem.EntryInvalid: true,
 }
 
-func (d *Desk) sendWith(ring *keys.Locked, draft Draft, to reply) ([]Blocked, error) {
-	l := d.logs.Load()
-	if blocked, before, err := d.sentBefore(ring, l, draft, to); before || err != nil {
-		return blocked, err
-	}
-	var blocked []Blocked
+func (d *Desk) sendOnce(draft Draft, to reply, digest []byte) error {
+	l := d.room.Logs()
+	sending := &mail.Sending{Name: draft.Name, Digest: digest}
 	for {
 		p, err := d.plan(l, draft, to)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		headers, stopped, err := d.permitted(l, p)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		blocked = append(blocked, stopped...)
+		sending.Blocked = append(sending.Blocked, stopped...)
 		switch {
 		case len(headers) == 0:
-			b := blocked[0]
-			return nil, problem.New(b.Problem.Code, "%s: %s", b.To, b.Problem.Detail)
+			b := sending.Blocked[0]
+			return problem.New(b.Code, "%s: %s", b.To, b.Detail)
 		case len(stopped) == 0:
-			items, err := d.sealAll(ring, l, p, headers)
-			if err != nil {
-				return nil, err
+			sending.Outcome = p.body.Outcome
+			if sending.Envelopes, err = d.sealAll(l, p, headers); err != nil {
+				return err
 			}
-			return blocked, d.queue(draft.Name, p.body.Outcome, items, blocked)
+			return d.room.Queue(sending)
 		}
 		draft.To = nil // once more, for the roster
 		for _, h := range headers {
@@ -190,12 +238,12 @@ func (d *Desk) sendWith(ring *keys.Locked, draft Draft, to reply) ([]Blocked, er
 
 // permitted asks the law for each recipient, before anything is sealed: a header
 // for each that it permits, and why not for each other.
-func (d *Desk) permitted(l *verify.Logs, p *plan) (headers []envelope.Header, stopped []Blocked, err error) {
+func (d *Desk) permitted(l *verify.Logs, p *plan) (headers []envelope.Header, stopped []store.Blocked, err error) {
 	shared := signed.NewID()
 	for _, addr := range p.draft.To {
 		h, err := d.address(l, p, p.header(d, l, addr, shared))
 		if refused, ok := problem.Of(err); ok {
-			stopped = append(stopped, Blocked{addr, problemOf(refused.Code, refused.Detail)})
+			stopped = append(stopped, store.Blocked{To: addr, Code: refused.Code, Detail: refused.Detail})
 			continue
 		}
 		if err != nil {
@@ -227,15 +275,18 @@ func (d *Desk) address(l *verify.Logs, p *plan, h envelope.Header) (envelope.Hea
 }
 
 // sealAll seals and signs an envelope for each header, once each.
-func (d *Desk) sealAll(ring *keys.Locked, l *verify.Logs, p *plan, headers []envelope.Header) (items []queued, err error) {
-	for _, h := range headers {
-		m, err := d.make(ring, l, h, p.content)
-		if err != nil {
-			return nil, err
+func (d *Desk) sealAll(l *verify.Logs, p *plan, headers []envelope.Header) (sealed []*mail.Sealed, err error) {
+	err = d.withRing(func(ring *keys.Locked) error {
+		for _, h := range headers {
+			s, err := d.room.Seal(ring, l, h, p.content)
+			if err != nil {
+				return err
+			}
+			sealed = append(sealed, s)
 		}
-		items = append(items, queued{m, h})
-	}
-	return items, nil
+		return nil
+	})
+	return sealed, err
 }
 
 // A plan is a draft that passed everything but the law between two parties.
@@ -271,7 +322,7 @@ func (d *Desk) plan(l *verify.Logs, draft Draft, to reply) (*plan, error) {
 	if err := p.body.FitsUrgency(p.urgency()); err != nil {
 		return nil, err
 	}
-	if err := checkManifest(p.content.Body, p.content.Attachments); err != nil {
+	if err := mail.CheckManifest(p.content.Body, p.content.Attachments); err != nil {
 		return nil, err
 	}
 	if err := checkRoster(p.content.Body, draft.To, draft.Confidential); err != nil {
@@ -279,7 +330,7 @@ func (d *Desk) plan(l *verify.Logs, draft Draft, to reply) (*plan, error) {
 	}
 	p.content.Statistics = p.body.Statistics
 	if to.header != nil {
-		return p, allowsReply(to.header, p.body.Outcome)
+		return p, mail.AllowsReply(to.header, p.body.Outcome)
 	}
 	if t.OnlyReplies() {
 		return nil, problem.New(problem.ReplyNotAllowed, "%s always answers a message: use answer", t.Name)
@@ -376,112 +427,6 @@ func checkRoster(body []byte, to []signed.Address, confidential bool) error {
 		return problem.New(problem.BodyInvalid, "at /recipients: must be those that the message goes to")
 	}
 	return nil
-}
-
-// queued is an envelope that was made, with its header.
-type queued struct {
-	*made
-	header envelope.Header
-}
-
-// queue makes a sending durable, all of it or nothing.
-func (d *Desk) queue(name, outcome string, items []queued, blocked []Blocked) error {
-	err := d.store.Update(func(tx *store.Tx) error {
-		for _, b := range blocked {
-			if err := tx.AddBlocked(name, store.Blocked{To: b.To, Code: b.Problem.Code, Detail: b.Problem.Detail}); err != nil {
-				return err
-			}
-		}
-		for _, i := range items {
-			if err := i.keep(tx); err != nil {
-				return err
-			}
-			err := tx.AddOutbox(store.OutboxItem{
-				ID: i.header.ID, Send: name, To: i.header.To, Message: i.hash, Type: i.header.Type.Name,
-				Conversation: i.header.Conversation, ReplyTo: i.header.InReplyTo, Outcome: outcome, State: store.Queued,
-			})
-			if err != nil {
-				return err
-			}
-			if err := tx.Log(d.entry("queued", "message "+i.header.ID.String(), nil)); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	wake(d.workers.outbox)
-	d.touch()
-	return nil
-}
-
-// sentBefore looks for an earlier sending of the same name, and holds it against
-// this draft.
-func (d *Desk) sentBefore(ring *keys.Locked, l *verify.Logs, draft Draft, to reply) (blocked []Blocked, before bool, err error) {
-	var items []store.OutboxItem
-	err = d.store.View(func(tx *store.Tx) (err error) {
-		if items, err = tx.Send(draft.Name); err != nil {
-			return err
-		}
-		stopped, err := tx.Blocked(draft.Name)
-		for _, b := range stopped {
-			blocked = append(blocked, Blocked{b.To, problemOf(b.Code, b.Detail)})
-		}
-		return err
-	})
-	if err != nil || len(items) == 0 {
-		return nil, false, err
-	}
-	var all, gone []signed.Address
-	for _, i := range items {
-		gone = append(gone, i.To)
-	}
-	for _, b := range blocked {
-		all = append(all, b.To)
-	}
-	another := problem.New(problem.IDReused, "the name %q stands for another message", draft.Name)
-	if all = append(all, gone...); !sameDesks(all, draft.To) {
-		return nil, false, another
-	}
-	draft.To = gone
-	p, err := d.plan(l, draft, to)
-	if err != nil {
-		return nil, false, err
-	}
-	for _, i := range items {
-		same, err := d.sameAs(ring, i, p)
-		if err != nil {
-			return nil, false, err
-		}
-		if !same {
-			return nil, false, another
-		}
-	}
-	return blocked, true, nil
-}
-
-// sameAs reports whether a message that was sent is what a plan would send.
-func (d *Desk) sameAs(ring *keys.Locked, i store.OutboxItem, p *plan) (bool, error) {
-	e, err := d.envelopeOf(i.Message)
-	var c *seal.Content
-	if err == nil {
-		c, err = d.contentOf(ring, e)
-	}
-	if errors.Is(err, store.ErrNotFound) {
-		return false, nil // erased: nobody can tell
-	}
-	if err != nil {
-		return false, err
-	}
-	return string(c.Body) == string(p.content.Body) && e.Type.Name == p.draft.Type &&
-		e.Urgency == string(p.urgency()) && e.Classification == p.classification() &&
-		(p.draft.Agreement.IsZero() || e.Agreement == p.draft.Agreement) &&
-		e.Expires.Sub(e.Created) == p.lifetime() && e.InReplyTo == p.reply.message &&
-		slices.EqualFunc(c.Attachments, p.content.Attachments, func(a, b seal.Attachment) bool {
-			return a.Name == b.Name && a.MediaType == b.MediaType && string(a.Data) == string(b.Data)
-		}), nil
 }
 
 func sameDesks(one, other []signed.Address) bool {

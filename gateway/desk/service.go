@@ -74,10 +74,10 @@ type Status struct {
 
 // Status tells how the desk stands.
 func (d *Desk) Status(context.Context) (*Status, error) {
-	l := d.logs.Load()
-	n, _ := d.changes.look()
+	l := d.room.Logs()
+	n, _ := d.room.Changed()
 	var evidence map[problem.Code]int
-	err := d.store.View(func(tx *store.Tx) (err error) {
+	err := d.room.Store.View(func(tx *store.Tx) (err error) {
 		evidence, err = tx.CountEvidence()
 		return err
 	})
@@ -86,7 +86,7 @@ func (d *Desk) Status(context.Context) (*Status, error) {
 	}
 	s := &Status{
 		Desk: d.Address(), Exchange: l.Register().Federation().Name, Hash: l.Register().Exchange(),
-		Broker: d.settings.Broker, Locked: d.Locked(), Reachable: d.reachable.Load(),
+		Broker: d.settings.Broker, Locked: d.Locked(), Reachable: d.room.Reachable(),
 		Registered: d.registered() == nil, Register: l.Register().Size(), Audit: l.Audit().Size, Changes: n,
 	}
 	for _, count := range evidence {

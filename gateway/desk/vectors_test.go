@@ -62,10 +62,10 @@ func (v vector) keep(t *testing.T, database, vectors string) {
 		return errors.Join(
 			tx.PutHead("register", store.Head{Head: reg, Checkpoint: regCheckpoint, Verified: now}),
 			tx.PutHead("audit", store.Head{Head: audit, Checkpoint: p.Checkpoint, Verified: now}),
-			tx.AddMessage(m.TextHash(), m.Note.Bytes(), m.Sealed),
-			tx.AddOutbox(store.OutboxItem{ID: m.ID, Send: m.ID.String(), To: m.To, Message: m.TextHash(),
+			tx.AddText(m.TextHash(), m.Note.Bytes(), m.Sealed),
+			tx.Add(&store.Row{From: m.From, ID: m.ID, Send: m.ID.String(), To: m.To, Text: m.TextHash(),
 				Type: m.Type.Name, Conversation: m.Conversation, State: store.Queued}),
-			tx.PutFact(store.Fact{Message: m.TextHash(), Event: string(r.Kind), Note: v.note, Proof: v.proof,
+			tx.PutFact(store.Fact{Text: m.TextHash(), Event: r.Kind, Note: v.note, Proof: v.proof,
 				Index: r.Index, Time: r.Time, Register: r.RegisterSize, Code: r.Code}))
 	})
 	if err != nil {

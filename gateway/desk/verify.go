@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"samband/gateway/auditlog"
+	"samband/gateway/desk/internal/mail"
 	"samband/gateway/desk/internal/store"
 	"samband/gateway/envelope"
 	"samband/gateway/problem"
@@ -83,18 +84,18 @@ func (d *Desk) Verify(ctx context.Context, id signed.ID, from ...signed.Address)
 	if !id.IsZero() {
 		v.Envelope = of
 		for _, f := range facts {
-			v.Facts = append(v.Facts, Fact{f.Event, f.Time, f.Index, f.Register, f.Code, f.Note, f.Proof})
+			v.Facts = append(v.Facts, Fact{string(f.Event), f.Time, f.Index, f.Register, f.Code, f.Note, f.Proof})
 		}
 	}
 	messages := map[signed.Hash]bool{}
 	for _, f := range facts {
-		messages[f.Message] = true
+		messages[f.Text] = true
 		if err := d.verifyFact(l, f); err != nil {
 			p := problemIn(err)
 			if p == nil {
 				return nil, err
 			}
-			v.Faults = append(v.Faults, Fault{f.Event + " of message " + f.Message.String(), *p})
+			v.Faults = append(v.Faults, Fault{string(f.Event) + " of message " + f.Text.String(), *p})
 			continue
 		}
 		v.Proven++
@@ -108,14 +109,14 @@ func (d *Desk) verifyLogs() (*verify.Logs, *Verification, error) {
 	var entries [][]byte
 	var heads [2]store.Head
 	var seen []store.Sighting
-	err := d.store.View(func(tx *store.Tx) (err error) {
+	err := d.room.Store.View(func(tx *store.Tx) (err error) {
 		if entries, err = tx.Entries(); err != nil {
 			return err
 		}
 		if seen, err = tx.Sightings(); err != nil {
 			return err
 		}
-		for i, log := range []string{auditLog, registerLog} {
+		for i, log := range []string{mail.AuditLog, mail.RegisterLog} {
 			if heads[i], err = tx.Head(log); err != nil && !errors.Is(err, store.ErrNotFound) {
 				return err
 			}
@@ -146,7 +147,7 @@ func (d *Desk) verifyLogs() (*verify.Logs, *Verification, error) {
 		v.fault(err, "the newest checkpoint of "+fed.Register.Name)
 		v.Register.Size, v.Register.Root, v.Register.Verified = head.Size, head.Root, heads[1].Verified
 	}
-	return verify.New(r, audit, heads[0].Checkpoint, sightings(seen)), v, nil
+	return verify.New(r, audit, heads[0].Checkpoint, mail.Sightings(seen)), v, nil
 }
 
 func (v *Verification) fault(err error, subject string) {
@@ -159,7 +160,7 @@ func (v *Verification) fault(err error, subject string) {
 // erased, or, when id is zero, the facts of all messages.
 func (d *Desk) factsOf(id signed.ID, from []signed.Address) (facts []store.Fact, envelope []byte, err error) {
 	if id.IsZero() {
-		err = d.store.View(func(tx *store.Tx) (err error) {
+		err = d.room.Store.View(func(tx *store.Tx) (err error) {
 			facts, err = tx.AllFacts()
 			return err
 		})
@@ -169,7 +170,7 @@ func (d *Desk) factsOf(id signed.ID, from []signed.Address) (facts []store.Fact,
 	if err != nil {
 		return nil, nil, err
 	}
-	err = d.store.View(func(tx *store.Tx) (err error) {
+	err = d.room.Store.View(func(tx *store.Tx) (err error) {
 		if envelope, err = tx.Envelope(m.Message); err != nil && !errors.Is(err, store.ErrNotFound) {
 			return err
 		}
@@ -188,45 +189,31 @@ func (d *Desk) verifyFact(l *verify.Logs, f store.Fact) error {
 	if a.Audit().Size > l.Audit().Size {
 		return problem.New(problem.ProofInvalid, "the proof is of a log longer than the newest checkpoint")
 	}
-	e, err := d.signedHeader(f.Message)
+	var note []byte
+	err = d.room.Store.View(func(tx *store.Tx) (err error) {
+		note, err = tx.Note(f.Text)
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	switch envelope.Event(f.Event) {
+	e, err := mail.ParseNote(note)
+	if err != nil {
+		return err
+	}
+	switch f.Event {
 	case envelope.Accepted:
 		_, err = a.Admit(e, "", f.Proof, nil)
 	case envelope.Rejected:
 		_, err = a.Refusal(e, f.Proof)
 	default:
-		_, err = a.Event(&e.Header, f.Message, d.Address(), verify.Claim{Event: envelope.Event(f.Event), Note: f.Note, Proof: f.Proof})
+		_, err = a.Event(&e.Header, f.Text, d.Address(), verify.Claim{Event: f.Event, Note: f.Note, Proof: f.Proof})
 	}
 	return err
 }
 
-// signedHeader reads an envelope without its sealed part: what is proven of a
-// message binds no more, and an erased one has no more.
-func (d *Desk) signedHeader(message signed.Hash) (*envelope.Envelope, error) {
-	var b []byte
-	err := d.store.View(func(tx *store.Tx) (err error) {
-		b, err = tx.Note(message)
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	n, err := signed.ParseNote(b)
-	if err != nil {
-		return nil, err
-	}
-	h, err := envelope.ParseHeader(n.Text)
-	if err != nil {
-		return nil, err
-	}
-	return &envelope.Envelope{Header: *h, Note: n}, nil
-}
-
 func (d *Desk) exhibit(v *Verification) error {
-	return d.store.View(func(tx *store.Tx) error {
+	return d.room.Store.View(func(tx *store.Tx) error {
 		all, err := tx.Evidence()
 		if err != nil {
 			return err

@@ -4,10 +4,11 @@ import (
 	"context"
 	"errors"
 
-	"samband/gateway/desk/internal/keys"
+	"samband/gateway/desk/internal/mail"
 	"samband/gateway/desk/internal/store"
 	"samband/gateway/envelope"
 	"samband/gateway/problem"
+	"samband/gateway/seal"
 	"samband/gateway/signed"
 	"samband/schema"
 )
@@ -45,9 +46,16 @@ type Item struct {
 	Deadline     *Deadline   `json:"deadline,omitempty"`
 	Problem      *Problem    `json:"problem,omitempty"`
 	Waits        string      `json:"waits,omitempty"` // what else it waits for
+	Says         string      `json:"says,omitempty"`  // what this desk signed of it and the log has not proven yet
+	Since        signed.Time `json:"since,omitzero"`  // when it signed that, by its own clock
 	Summary      *Summary    `json:"summary,omitempty"`
 	header       envelope.Header
+	received     bool
 }
+
+// A Deadline is where the legal clock of a request stands. All its times are the
+// broker's logged times.
+type Deadline = mail.Deadline
 
 // A Summary is what only an unlocked desk shows.
 type Summary struct {
@@ -59,9 +67,8 @@ type Summary struct {
 
 // An OutboxItem is a message that this desk sends.
 type OutboxItem struct {
-	To          signed.Address `json:"to"`
-	Name        string         `json:"name"` // of the sending
-	Withdrawing bool           `json:"withdrawing,omitempty"`
+	To   signed.Address `json:"to"`
+	Name string         `json:"name"` // of the sending
 	Item
 }
 
@@ -82,50 +89,25 @@ func (d *Desk) Outbox(_ context.Context, q Query) ([]OutboxItem, error) {
 
 // outboxItems, sendItems and inboxItems open nothing: they have no summaries.
 func (d *Desk) outboxItems(q Query) ([]OutboxItem, error) {
-	return d.outbox(func(tx *store.Tx) ([]store.OutboxItem, error) {
+	return d.outbox(func(tx *store.Tx) ([]store.Row, error) {
 		if q.ID.IsZero() {
-			return tx.Outboxes(q.limit())
+			return tx.Newest(false, q.limit())
 		}
-		o, err := tx.Outbox(q.ID)
-		return []store.OutboxItem{o}, unknown(err, q.ID)
+		r, err := tx.Sent(q.ID)
+		return []store.Row{r}, unknown(err, q.ID)
 	})
 }
 
 func (d *Desk) sendItems(name string) ([]OutboxItem, error) {
-	return d.outbox(func(tx *store.Tx) ([]store.OutboxItem, error) { return tx.Send(name) })
+	return d.outbox(func(tx *store.Tx) ([]store.Row, error) { return tx.Sending(name) })
 }
 
-func (d *Desk) outbox(read func(*store.Tx) ([]store.OutboxItem, error)) ([]OutboxItem, error) {
-	items := []OutboxItem{}
-	err := d.store.View(func(tx *store.Tx) error {
-		rows, err := read(tx)
-		if err != nil {
-			return err
-		}
-		for _, o := range rows {
-			i := OutboxItem{To: o.To, Name: o.Send}
-			if r, err := sentRequest(o); err != nil {
-				i.Item = damaged(o.ID, o.Message, o.State)
-			} else if i.Item, err = d.item(tx, o.ID, r, o.Code, o.Detail); err != nil {
-				return err
-			}
-			_, err := tx.Statement(o.Message, string(envelope.Withdrawn))
-			i.Withdrawing = err == nil
-			if err != nil && !errors.Is(err, store.ErrNotFound) {
-				return err
-			}
-			items = append(items, i)
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	return items, nil
+func (d *Desk) outbox(read func(*store.Tx) ([]store.Row, error)) ([]OutboxItem, error) {
+	return listed(d, read, func(r *store.Row, i Item) OutboxItem { return OutboxItem{r.To, r.Send, i} })
 }
 
-// Inbox lists what this desk received, the newest first. What is only stored or
-// consigned shows its header alone; the rest its subject too, while unlocked.
+// Inbox lists what this desk received, the newest first. What is not handed over
+// shows its header alone; the rest its subject too, while unlocked.
 func (d *Desk) Inbox(_ context.Context, q Query) ([]InboxItem, error) {
 	items, err := d.inboxItems(q)
 	for n := range items {
@@ -135,20 +117,33 @@ func (d *Desk) Inbox(_ context.Context, q Query) ([]InboxItem, error) {
 }
 
 func (d *Desk) inboxItems(q Query) ([]InboxItem, error) {
-	items := []InboxItem{}
-	err := d.store.View(func(tx *store.Tx) error {
-		rows, err := d.inboxRows(tx, q)
+	read := func(tx *store.Tx) ([]store.Row, error) {
+		if q.ID.IsZero() {
+			return tx.Newest(true, q.limit())
+		}
+		rows, err := tx.ReceivedID(q.ID)
+		if err == nil && len(rows) == 0 {
+			err = store.ErrNotFound
+		}
+		return rows, unknown(err, q.ID)
+	}
+	return listed(d, read, func(r *store.Row, i Item) InboxItem { return InboxItem{r.From, i} })
+}
+
+// listed makes a listing of what read reads, all of one state of the database.
+func listed[T any](d *Desk, read func(*store.Tx) ([]store.Row, error), as func(*store.Row, Item) T) ([]T, error) {
+	items := []T{}
+	err := d.room.Store.View(func(tx *store.Tx) error {
+		rows, err := read(tx)
 		if err != nil {
 			return err
 		}
-		for _, row := range rows {
-			i := InboxItem{From: row.From}
-			if r, err := receivedRequest(row); err != nil {
-				i.Item = damaged(row.ID, row.Message, row.State)
-			} else if i.Item, err = d.item(tx, row.ID, r, row.Code, row.Detail); err != nil {
+		for n := range rows {
+			i, err := d.item(tx, &rows[n])
+			if err != nil {
 				return err
 			}
-			items = append(items, i)
+			items = append(items, as(&rows[n], i))
 		}
 		return nil
 	})
@@ -156,17 +151,6 @@ func (d *Desk) inboxItems(q Query) ([]InboxItem, error) {
 		return nil, err
 	}
 	return items, nil
-}
-
-func (d *Desk) inboxRows(tx *store.Tx, q Query) ([]store.InboxItem, error) {
-	if q.ID.IsZero() {
-		return tx.Inboxes(q.limit())
-	}
-	rows, err := tx.InboxID(q.ID)
-	if err == nil && len(rows) == 0 {
-		err = store.ErrNotFound
-	}
-	return rows, unknown(err, q.ID)
 }
 
 // unknown puts a row that isn't there in words.
@@ -177,82 +161,93 @@ func unknown(err error, id signed.ID) error {
 	return err
 }
 
-// damaged is an item of which this desk can't read what it holds: it doesn't hide
-// the others.
-func damaged(id signed.ID, message signed.Hash, state store.State) Item {
-	return Item{ID: id, State: string(state), Message: message, Waits: unreadable}
-}
-
-func (d *Desk) item(tx *store.Tx, id signed.ID, r request, code problem.Code, detail string) (Item, error) {
-	facts, err := tx.Facts(r.message)
-	if err != nil {
-		return Item{}, err
-	}
+// item is a message for a listing. One of which this desk can't read what it has
+// shows that, and doesn't hide the others.
+func (d *Desk) item(tx *store.Tx, r *store.Row) (Item, error) {
 	i := Item{
-		ID: id, State: string(r.state), Type: r.Type.Name, Urgency: r.Urgency, Message: r.message,
-		Conversation: r.Conversation, InReplyTo: r.InReplyTo, Agreement: r.Agreement,
-		Created: r.Created, Expires: r.Expires, header: *r.Header,
+		ID: r.ID, State: string(r.State), Message: r.Text,
+		Says: string(r.Word.Event), Since: r.Word.Since, received: r.Received,
 	}
-	for _, f := range facts {
+	note, err := tx.Note(r.Text)
+	if err != nil {
+		return i, err
+	}
+	e, err := mail.ParseNote(note)
+	if err != nil {
+		i.Waits = mail.Unreadable
+		return i, nil
+	}
+	i.header, i.Type, i.Urgency, i.Agreement = e.Header, e.Type.Name, e.Urgency, e.Agreement
+	i.Conversation, i.InReplyTo, i.Created, i.Expires = e.Conversation, e.InReplyTo, e.Created, e.Expires
+	moments, err := tx.Moments(r.Text)
+	if err != nil {
+		return i, err
+	}
+	for _, f := range moments {
 		switch {
-		case f.Event == string(envelope.Accepted):
+		case f.Event == envelope.Accepted:
 			i.Accepted = f.Time
-		case f.Event == string(envelope.Consigned):
+		case f.Event == envelope.Consigned:
 			i.Consigned = f.Time
-		case f.Event == string(r.state) && r.state.Ended():
+		case store.State(f.Event) == r.State && r.State.Ended():
 			i.Ended = f.Time
 		}
 	}
-	if code != "" {
-		p := problemOf(code, detail)
+	if r.Code != "" {
+		p := problemOf(r.Code, r.Detail)
 		i.Problem = &p
 	} else {
-		i.Waits = detail
+		i.Waits = r.Detail
 	}
-	i.Deadline, err = d.clockOf(tx, r)
+	i.Deadline, err = mail.DeadlineOf(tx, r, &e.Header, d.now())
 	return i, err
 }
 
-// summary opens a message for a listing; nil while locked, and for what is not
-// opened yet or erased.
+// shown reports whether a message's content may be shown: this desk sent it, or
+// the log proves that it is handed over.
+func (i *Item) shown() bool { return !i.received || i.State == string(store.HandedOver) }
+
+// summary opens a message for a listing; nil while locked, and for what may not be
+// shown or is erased.
 func (d *Desk) summary(i Item) *Summary {
-	var s *Summary
-	d.withRing(func(ring *keys.Locked) error {
-		e, err := d.envelopeOf(i.Message)
-		if err != nil {
-			return err
-		}
-		c, err := d.contentOf(ring, e)
-		if err != nil {
-			return err
-		}
-		t, ok := schema.FindHash(i.header.Type.Hash)
-		if !ok {
-			return nil
-		}
-		body, err := t.Read(c.Body)
-		if err != nil {
-			return err
-		}
-		s = &Summary{
-			Subject: body.Summary.Subject, OurReference: body.Summary.OurReference,
-			YourReference: body.Summary.YourReference, Language: body.Summary.Language,
-		}
+	if !i.shown() {
 		return nil
-	})
-	return s
+	}
+	e, c, err := d.opened(i.Message)
+	if err != nil {
+		return nil
+	}
+	t, ok := schema.FindHash(e.Type.Hash)
+	if !ok {
+		return nil
+	}
+	body, err := t.Read(c.Body)
+	if err != nil {
+		return nil
+	}
+	return &Summary{
+		Subject: body.Summary.Subject, OurReference: body.Summary.OurReference,
+		YourReference: body.Summary.YourReference, Language: body.Summary.Language,
+	}
 }
 
-func (d *Desk) envelopeOf(message signed.Hash) (*envelope.Envelope, error) {
+// opened opens a text with its file key. DESK_LOCKED while locked;
+// store.ErrNotFound for what was erased, or never opened.
+func (d *Desk) opened(text signed.Hash) (*envelope.Envelope, *seal.Content, error) {
 	var b []byte
-	err := d.store.View(func(tx *store.Tx) (err error) {
-		b, err = tx.Envelope(message)
+	err := d.room.Store.View(func(tx *store.Tx) (err error) {
+		b, err = tx.Envelope(text)
 		return err
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return envelope.Parse(b)
+	e, err := envelope.Parse(b)
+	if err != nil {
+		return nil, nil, err
+	}
+	c, err := d.room.Content(e)
+	return e, c, err
 }
 
 // A LogEntry is a line of the desk's own log: what it did, what it stopped, who
@@ -268,7 +263,7 @@ type LogEntry struct {
 // Log lists the desk's own log, the newest first; q's limit counts.
 func (d *Desk) Log(_ context.Context, q Query) ([]LogEntry, error) {
 	entries := []LogEntry{}
-	err := d.store.View(func(tx *store.Tx) error {
+	err := d.room.Store.View(func(tx *store.Tx) error {
 		all, err := tx.LogEntries(q.limit())
 		for _, e := range all {
 			entries = append(entries, LogEntry(e))

@@ -101,7 +101,12 @@ func (h *witness) answers(sent ...*envelope.Envelope) (said []string) {
 	}
 	for _, e := range sent {
 		a := h.submit(e)
-		said = append(said, h.recordOf(a.Acceptance), h.recordOf(a.Consigned.Proof), h.recordOf(a.End.Proof))
+		said = append(said, h.recordOf(a.Acceptance))
+		for _, f := range []*api.Fact{a.Consigned, a.End} {
+			if f != nil {
+				said = append(said, h.recordOf(f.Proof))
+			}
+		}
 	}
 	return said
 }

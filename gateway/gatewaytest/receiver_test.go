@@ -27,17 +27,16 @@ type flaw struct {
 	make func(*scene, *caller) *envelope.Envelope
 }
 
-// refusedByReceiver holds one row: the broker takes the message, for it can't
-// open it. The receiving desk consigns, opens, refuses with the code, and signs
-// that; no officer sees anything of it.
+// refusedByReceiver checks one row: the broker takes the message, for it can't
+// open it. The receiving desk opens it and refuses it with the code, as its one
+// word; no officer sees anything of it.
 func (s *scene) refusedByReceiver(row flaw) {
 	by, fi := s.callers[careless], s.Desks["fi.spoc"]
 	e := row.make(s, by)
-	by.accepted(e)
-	consigned := by.proven(by.became(e.ID, envelope.Consigned).Proof)
+	accepted := by.accepted(e)
 	item := by.became(e.ID, envelope.Refused)
 	r := by.proven(item.Proof)
-	if r.Message != e.TextHash() || r.By != "fi.spoc" || r.Code != row.code || r.Statement != signed.HashOf(item.Note) || r.Index <= consigned.Index {
+	if r.Message != e.TextHash() || r.By != "fi.spoc" || r.Code != row.code || r.Statement != signed.HashOf(item.Note) || r.Index <= accepted.Index {
 		s.Errorf("the proven end is %+v", r)
 	}
 	n := got(signed.ParseNote(item.Note))(s)
@@ -77,6 +76,10 @@ func (s *scene) receiverGoesOn() {
 	e := sealing(request())(s, by)
 	by.accepted(e)
 	by.became(e.ID, envelope.HandedOver)
+	s.await("fi.spoc", func() bool {
+		items, err := fi.Inbox(s.Context(), desk.Query{ID: e.ID})
+		return err == nil && items[0].State == "handed-over"
+	})
 	m := got(fi.Read(s.Context(), e.ID))(s)
 	if !strings.Contains(string(m.Body), "Kapellskär") {
 		s.Errorf("the officer reads %s", m.Body)

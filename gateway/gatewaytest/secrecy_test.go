@@ -156,9 +156,10 @@ func (d *busyDay) story() {
 
 func (d *busyDay) handedOver(from signed.Address, s *desk.Sending) signed.ID {
 	d.Helper()
-	id := s.Messages[0].ID
-	d.await(from, d.sees(from, id, "handed-over"))
-	return id
+	m := s.Messages[0]
+	d.await(from, d.sees(from, m.ID, "handed-over"))
+	d.await(m.To, d.receives(m.To, m.ID, "handed-over"))
+	return m.ID
 }
 
 // refusals are messages that are stopped: at the sender, at the broker, at the

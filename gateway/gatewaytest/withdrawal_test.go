@@ -176,13 +176,13 @@ func (d *duel) sent() signed.ID {
 	}))(d)
 	id := sending.Messages[0].ID
 	d.await("se.spoc", d.sees("se.spoc", id, "accepted"))
-	d.await("fi.spoc", d.receives("fi.spoc", id, "stored"))
+	d.await("fi.spoc", d.receives("fi.spoc", id, "accepted"))
 	return id
 }
 
 func (d *duel) withdraw(id signed.ID) {
 	d.Helper()
-	if o := got(d.Desks["se.spoc"].Withdraw(d.Context(), id))(d); !o.Withdrawing && o.State != "withdrawn" {
+	if o := got(d.Desks["se.spoc"].Withdraw(d.Context(), id))(d); o.Says != "withdrawn" && o.State != "withdrawn" {
 		d.Errorf("the withdrawal is shown as %+v", o)
 	}
 }

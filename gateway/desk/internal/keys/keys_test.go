@@ -37,7 +37,7 @@ func TestRings(t *testing.T) {
 	}
 
 	hash := signed.HashOf("a message")
-	wrapped := locked.Wrap(seal.FileKey{1, 2, 3}, hash)
+	wrapped := locked.Wrap(seal.FileKey{1, 2, 3}, "FULL", hash)
 	first := locked.Recipient()
 	if err := Rotate(dir, passphrase); err != nil {
 		t.Fatal(err)
@@ -57,7 +57,7 @@ func TestRings(t *testing.T) {
 	if _, ok := rotated.Identity(envelope.KeyID{}); ok {
 		t.Error("a key that nobody made is there")
 	}
-	if key, err := rotated.Unwrap(wrapped, hash); err != nil || key != (seal.FileKey{1, 2, 3}) {
+	if key, outcome, err := rotated.Unwrap(wrapped, hash); err != nil || key != (seal.FileKey{1, 2, 3}) || outcome != "FULL" {
 		t.Errorf("the storage key changed: %v", err)
 	}
 	if got := rotated.Statement(); len(got) != 1 || got[0].Public.Algorithm != signed.Ed25519 {
@@ -85,20 +85,20 @@ func TestWrap(t *testing.T) {
 		t.Fatal(err)
 	}
 	mine, other := signed.HashOf("mine"), signed.HashOf("other")
-	wrapped := l.Wrap(seal.FileKey{7}, mine)
-	if bytes.Equal(wrapped, l.Wrap(seal.FileKey{7}, mine)) {
+	wrapped := l.Wrap(seal.FileKey{7}, "", mine)
+	if bytes.Equal(wrapped, l.Wrap(seal.FileKey{7}, "", mine)) {
 		t.Error("a nonce was used twice")
 	}
-	if _, err := l.Unwrap(wrapped, other); err == nil {
+	if _, _, err := l.Unwrap(wrapped, other); err == nil {
 		t.Error("it opens for another message")
 	}
 	for n := range wrapped {
 		bent := bytes.Clone(wrapped)
 		bent[n] ^= 1
-		if _, err := l.Unwrap(bent, mine); err == nil {
+		if _, _, err := l.Unwrap(bent, mine); err == nil {
 			t.Errorf("it opens with byte %d bent", n)
 		}
-		if _, err := l.Unwrap(wrapped[:n], mine); err == nil {
+		if _, _, err := l.Unwrap(wrapped[:n], mine); err == nil {
 			t.Errorf("it opens cut to %d bytes", n)
 		}
 	}

@@ -3,7 +3,9 @@ package keys
 import (
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/hmac"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -127,25 +129,35 @@ func (l *Locked) Identity(id envelope.KeyID) (string, bool) {
 	return "", false
 }
 
-// Wrap seals the file key of a message under the storage key: nonce, then
-// AES-256-GCM bound to the hash of the message's text.
-func (l *Locked) Wrap(key seal.FileKey, message signed.Hash) []byte {
+// Wrap seals the file key of a text under the storage key, and beside it what the
+// text says, where that may not lie in the open: nonce, then AES-256-GCM bound to
+// the text's hash.
+func (l *Locked) Wrap(key seal.FileKey, outcome string, text signed.Hash) []byte {
 	nonce := make([]byte, l.aead.NonceSize())
 	rand.Read(nonce)
-	return l.aead.Seal(nonce, nonce, key[:], message[:])
+	return l.aead.Seal(nonce, nonce, append(key[:], outcome...), text[:])
 }
 
-// Unwrap opens what Wrap made for this message.
-func (l *Locked) Unwrap(wrapped []byte, message signed.Hash) (key seal.FileKey, err error) {
+// Unwrap opens what Wrap made for this text.
+func (l *Locked) Unwrap(wrapped []byte, text signed.Hash) (key seal.FileKey, outcome string, err error) {
 	n := l.aead.NonceSize()
 	if len(wrapped) < n {
-		return key, errors.New("a wrapped file key is too short")
+		return key, "", errors.New("a wrapped file key is too short")
 	}
-	b, err := l.aead.Open(nil, wrapped[:n], wrapped[n:], message[:])
-	if err != nil || len(b) != len(key) {
-		return key, errors.New("a wrapped file key does not open with this ring")
+	b, err := l.aead.Open(nil, wrapped[:n], wrapped[n:], text[:])
+	if err != nil || len(b) < len(key) {
+		return key, "", errors.New("a wrapped file key does not open with this ring")
 	}
-	return seal.FileKey(b), nil
+	return seal.FileKey(b[:len(key)]), string(b[len(key):]), nil
+}
+
+// Digest is of bytes that may not lie in the open, under the storage key: without
+// it nobody can tell whether he guessed them.
+func (l *Locked) Digest(b []byte) []byte {
+	h := hmac.New(sha256.New, l.storage[:])
+	h.Write([]byte("samband/digest/v1\n"))
+	h.Write(b)
+	return h.Sum(nil)
 }
 
 // Forget wipes the storage key and drops the rest.

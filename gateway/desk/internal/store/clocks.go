@@ -1,55 +1,34 @@
 package store
 
 import (
-	"fmt"
-
+	"samband/gateway/envelope"
 	"samband/gateway/signed"
 )
 
-// counting says in a query what [State.Counts] says.
-const counting = `state NOT IN ('failed', 'refused', 'expired', 'withdrawn', 'rejected')`
-
-// Counts reports whether a message in this state counts for a clock: it was not
-// found invalid, and has not ended otherwise than in an officer's view.
-func (s State) Counts() bool {
-	return s != Failed && (!s.Ended() || s == HandedOver)
-}
-
 // OpenRequests returns what this desk received of a type and nobody has answered,
 // oldest first.
-func (t *Tx) OpenRequests(typ string) ([]InboxItem, error) {
-	return rows(t, "read inbox", scanInbox, inboxColumns+openRequests, typ)
+func (t *Tx) OpenRequests(typ string) ([]Row, error) { return t.mail(openRequests, typ) }
+
+const openRequests = `WHERE m.received = 1 AND m.type = ? AND m.answered = 0 AND ` + counting + ` ORDER BY m.seq`
+
+// Requests returns what passed between this desk and another in a conversation, in
+// one direction, oldest first.
+func (t *Tx) Requests(received bool, other signed.Address, conversation signed.ID) ([]Row, error) {
+	return t.mail(`WHERE m.conversation = ? AND m.received = ? AND ? = CASE WHEN m.received THEN m.sender ELSE m.recipient END
+		ORDER BY m.seq`, conversation[:], received, string(other))
 }
 
-const openRequests = `WHERE i.type = ? AND answered = 0 AND ` + counting + ` ORDER BY i.seq`
+// SentReplies returns what this desk answered to a text and had accepted, in the
+// log's order.
+func (t *Tx) SentReplies(text signed.Hash) ([]Row, error) { return t.mail(sentReplies, text[:]) }
 
-// RequestsOf returns what this desk received from another in a conversation,
-// oldest first.
-func (t *Tx) RequestsOf(from signed.Address, conversation signed.ID) ([]InboxItem, error) {
-	return rows(t, "read inbox", scanInbox, inboxColumns+`WHERE i.conversation = ? AND +i.sender = ?
-		ORDER BY i.seq`, conversation[:], string(from))
-}
+const sentReplies = `JOIN facts f ON f.text = m.text AND f.event = 'accepted'
+	WHERE m.received = 0 AND m.reply_to = ? ORDER BY f.idx`
 
-// RequestsTo returns what this desk sent to another in a conversation and nobody
-// has answered, oldest first.
-func (t *Tx) RequestsTo(to signed.Address, conversation signed.ID) ([]OutboxItem, error) {
-	return rows(t, "read outbox", scanOutbox, outboxColumns+`WHERE o.conversation = ? AND o.recipient = ?
-		AND o.answered = 0 ORDER BY o.seq`, conversation[:], string(to))
-}
-
-// SentReplies returns what this desk answered to a message and had accepted, in
-// the log's order.
-func (t *Tx) SentReplies(message signed.Hash) ([]OutboxItem, error) {
-	return rows(t, "read outbox", scanOutbox, outboxColumns+sentReplies, message[:])
-}
-
-const sentReplies = `JOIN facts f ON f.message = o.message AND f.event = 'accepted'
-	WHERE o.reply_to = ? ORDER BY f.idx`
-
-// Time returns when the log recorded an event of a message; zero: it did not.
-func (t *Tx) Time(message signed.Hash, event string) (signed.Time, error) {
+// Time returns when the log recorded an event of a text; zero: it did not.
+func (t *Tx) Time(text signed.Hash, event envelope.Event) (signed.Time, error) {
 	at, err := first(rows(t, "read logged time", scanTime,
-		`SELECT time FROM facts WHERE message = ? AND event = ?`, message[:], event))
+		`SELECT time FROM facts WHERE text = ? AND event = ?`, text[:], string(event)))
 	if err == ErrNotFound {
 		err = nil
 	}
@@ -74,7 +53,7 @@ type Dialogue struct {
 
 // A Turn is a question or an answer of a dialogue.
 type Turn struct {
-	Message  signed.Hash
+	Text     signed.Hash
 	ReplyTo  signed.Hash
 	Question bool
 	Accepted signed.Time // by the log
@@ -83,45 +62,33 @@ type Turn struct {
 // Turns returns the accepted turns of a dialogue that count. What it reads are
 // they alone, however long the conversation is.
 func (t *Tx) Turns(d Dialogue) ([]Turn, error) {
-	query := askedOfUs
-	if d.Received {
-		query = askedByUs
-	}
-	return rows(t, "read questions", scanTurn, query,
-		d.Request[:], d.Question, d.Answer, string(d.With), d.Conversation[:])
+	return rows(t, "read questions", scanTurn, turns,
+		d.Request[:], d.Question, d.Answer, string(d.With), d.Conversation[:], !d.Received)
 }
 
 func scanTurn(scan func(...any) error) (u Turn, err error) {
-	var message, reply []byte
+	var text, reply []byte
 	var at int64
-	err = scan(&message, &reply, &u.Question, &at)
-	copy(u.Message[:], message)
+	err = scan(&text, &reply, &u.Question, &at)
+	copy(u.Text[:], text)
 	copy(u.ReplyTo[:], reply)
 	u.Accepted = fromUnix(at)
 	return u, err
 }
 
-var (
-	askedByUs = turnsBetween("outbox", "recipient", "inbox", "sender")
-	askedOfUs = turnsBetween("inbox", "sender", "outbox", "recipient")
-)
-
-// turnsBetween makes a query that walks from a request to the questions about it,
-// from each to its answers, and from each of them to the questions about it. The
-// plus keeps SQLite from searching by that column.
-func turnsBetween(questions, asked, answers, told string) string {
-	return fmt.Sprintf(`WITH RECURSIVE turn (message, reply_to, question, time) AS (
-		VALUES (?1, x'', 0, 0)
-		UNION ALL
-		SELECT m.message, m.reply_to, 1, f.time FROM turn t JOIN %[1]s m ON m.reply_to = t.message
-			JOIN facts f ON f.message = m.message AND f.event = 'accepted'
-			WHERE NOT t.question AND m.type = ?2 AND +m.%[2]s = ?4 AND +m.conversation = ?5 AND m.%[5]s
-		UNION ALL
-		SELECT m.message, m.reply_to, 0, f.time FROM turn t JOIN %[3]s m ON m.reply_to = t.message
-			JOIN facts f ON f.message = m.message AND f.event = 'accepted'
-			WHERE t.question AND m.type = ?3 AND +m.%[4]s = ?4 AND +m.conversation = ?5 AND m.%[5]s
-		) SELECT message, reply_to, question, time FROM turn WHERE time > 0`, questions, asked, answers, told, counting)
-}
+// turns walks from a request to the questions about it, from each to its answers,
+// and from each of them to the questions about it. Questions are of the direction
+// that the last parameter says, answers of the other. The plus keeps SQLite from
+// searching by that column.
+const turns = `WITH RECURSIVE turn (text, reply_to, question, time) AS (
+	VALUES (?1, x'', 0, 0)
+	UNION ALL
+	SELECT m.text, m.reply_to, NOT t.question, f.time FROM turn t
+		JOIN mail m ON m.reply_to = t.text AND m.received = CASE WHEN t.question THEN NOT ?6 ELSE ?6 END
+			AND m.type = CASE WHEN t.question THEN ?3 ELSE ?2 END
+		JOIN facts f ON f.text = m.text AND f.event = 'accepted'
+		WHERE ?4 = CASE WHEN +m.received THEN +m.sender ELSE +m.recipient END AND +m.conversation = ?5 AND +m.` + counting + `
+	) SELECT text, reply_to, question, time FROM turn WHERE time > 0`
 
 // CountAnswer counts an answer that was logged, of a class of deadlines, in time
 // or late.

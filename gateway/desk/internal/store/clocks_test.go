@@ -2,22 +2,25 @@ package store
 
 import (
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
 	"samband/gateway/signed"
 )
 
-// What a clock asks for is found by an index, so that its cost is what it finds
-// and not what else lies in the conversation.
-func TestClocksSearch(t *testing.T) {
+// What a clock or a worker asks for is found by an index, so that its cost is what
+// it finds and not what else lies in the conversation or in the database.
+func TestQueriesSearch(t *testing.T) {
 	s := open(t, filepath.Join(t.TempDir(), "desk.db"))
 	for query, want := range map[string][]string{
-		askedByUs:                   {"SEARCH m USING INDEX outbox_replies (reply_to=? AND type=?)", "SEARCH m USING INDEX inbox_replies (reply_to=? AND type=?)"},
-		askedOfUs:                   {"SEARCH m USING INDEX inbox_replies (reply_to=? AND type=?)", "SEARCH m USING INDEX outbox_replies (reply_to=? AND type=?)"},
-		inboxColumns + openRequests: {"SEARCH i USING INDEX inbox_unanswered (type=?)"},
-		outboxColumns + sentReplies: {"SEARCH o USING INDEX outbox_replies (reply_to=?)"},
+		turns:                      {"SEARCH m USING INDEX mail_replies (received=? AND reply_to=? AND type=?)"},
+		mailColumns + openRequests: {"SEARCH m USING INDEX mail_unanswered (received=? AND answered=? AND type=?)"},
+		mailColumns + unsent:       {"SEARCH m USING INDEX mail_unsent (urgent=? AND seq>?)"},
+		mailColumns + unjudged:     {"SEARCH m USING INDEX mail_unjudged (seq>?)"},
+		mailColumns + words:        {"SEARCH m USING INDEX mail_words (seq>?)"},
+		mailColumns + due:          {"SEARCH m USING INDEX mail_due (due=?)"},
+		mailColumns + newest:       {"SEARCH m USING INDEX mail_direction (received=?)"},
+		mailColumns + sentReplies:  {"SEARCH m USING INDEX mail_replies (received=? AND reply_to=?)"},
 	} {
 		plan := explain(t, s, query)
 		for _, step := range want {
@@ -25,7 +28,7 @@ func TestClocksSearch(t *testing.T) {
 				t.Errorf("%s\nlacks %q in its plan:\n%s", query, step, plan)
 			}
 		}
-		for _, table := range []string{"m", "i", "o", "f"} {
+		for _, table := range []string{"m", "f"} {
 			if strings.Contains(plan, "SCAN "+table+"\n") || strings.Contains(plan, "SCAN "+table+" USING") {
 				t.Errorf("%s\nscans a table:\n%s", query, plan)
 			}
@@ -35,7 +38,7 @@ func TestClocksSearch(t *testing.T) {
 
 func explain(t *testing.T, s *Store, query string) string {
 	t.Helper()
-	rs, err := s.db.Query("EXPLAIN QUERY PLAN "+query, make([]any, strings.Count(query, "?"))...)
+	rs, err := s.open.Load().db.Query("EXPLAIN QUERY PLAN "+query, make([]any, strings.Count(query, "?"))...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,19 +93,17 @@ func TestTurns(t *testing.T) {
 			for _, m := range messages {
 				hash, reply := signed.HashOf(m.name), signed.HashOf(m.replyTo)
 				id, conversation := signed.ID(hash[:16]), signed.ID{m.conversation}
-				if err := tx.AddMessage(hash, []byte("note"), []byte("sealed")); err != nil {
+				if err := tx.AddText(hash, []byte("note"), []byte("sealed")); err != nil {
 					return err
 				}
-				var err error
-				if (m.typ == asked) == received {
-					err = tx.AddOutbox(OutboxItem{ID: id, Send: m.name, To: m.peer, Message: hash, Type: m.typ,
-						Conversation: conversation, ReplyTo: reply, State: m.state})
-				} else {
-					err = tx.AddInbox(InboxItem{ID: id, From: m.peer, Message: hash, Type: m.typ,
-						Conversation: conversation, ReplyTo: reply, State: m.state})
+				r := Row{ID: id, Send: m.name, From: "se.spoc", To: m.peer, Text: hash, Type: m.typ,
+					Conversation: conversation, ReplyTo: reply, State: m.state}
+				if (m.typ == asked) != received {
+					r.Received, r.From, r.To = true, m.peer, "se.spoc"
 				}
+				err := tx.Add(&r)
 				if err == nil && m.state != "" {
-					err = tx.PutFact(Fact{Message: hash, Event: "accepted", Proof: []byte{}, Time: fromUnix(1e9)})
+					err = tx.PutFact(Fact{Text: hash, Event: "accepted", Proof: []byte{}, Time: fromUnix(1e9)})
 				}
 				if err != nil {
 					return err
@@ -114,10 +115,10 @@ func TestTurns(t *testing.T) {
 				Question: asked, Answer: told,
 			})
 			for _, u := range turns {
-				if !want[u.Message] || u.Accepted != fromUnix(1e9) {
+				if !want[u.Text] || u.Accepted != fromUnix(1e9) {
 					t.Errorf("received %t: %+v is a turn", received, u)
 				}
-				delete(want, u.Message)
+				delete(want, u.Text)
 			}
 			return err
 		})
@@ -134,7 +135,7 @@ func TestTurns(t *testing.T) {
 
 // The states that count are the same to a query as to the program.
 func TestCounting(t *testing.T) {
-	for _, s := range slices.Concat(OutboxStates, InboxStates) {
+	for _, s := range SentStates {
 		if listed := strings.Contains(counting, "'"+string(s)+"'"); listed == s.Counts() {
 			t.Errorf("%s counts: %t, and is excluded: %t", s, s.Counts(), listed)
 		}

@@ -3,16 +3,15 @@
 //
 //	s, err := store.Open(path)
 //	err = s.Update(func(tx *store.Tx) error {
-//		if err := tx.AddMessage(hash, note, sealed); err != nil {
+//		if err := tx.AddText(hash, note, sealed); err != nil {
 //			return err
 //		}
-//		return tx.AddOutbox(item)
+//		return tx.Add(&row)
 //	}) // nil: on the disk, all of it
 //	err = s.View(func(tx *store.Tx) error { … })
 //
-// What must be true together is one Update: an inbox row and the signed
-// statement about it, an answer of the broker and the heads it was believed
-// under. Update returns after the disk has it (WAL, synchronous=FULL), so what
+// What must be true together is one Update: a message and the signed word about
+// it, an answer of the broker and the heads it was believed under. Update returns after the disk has it (WAL, synchronous=FULL), so what
 // happens next may rely on it, and a desk killed anywhere goes on from here.
 // What can be asked for again is an UpdateUnsynced: a kill keeps it, a power cut
 // may take it. All that wait to write share one commit (writer.go).
@@ -36,10 +35,18 @@ import (
 
 // A Store is an open database. One process opens it.
 type Store struct {
+	path  string
+	moved func(signed.ID, State)
+	read  atomic.Int64
+	open  atomic.Pointer[handle]
+}
+
+// A handle is the database as it was opened once.
+type handle struct {
+	*writer
+	store    *Store
 	db       *sql.DB  // of readers
 	prepared sync.Map // the *sql.Stmt of each query of theirs: to parse one costs more than to run it
-	read     atomic.Int64
-	*writer
 }
 
 // connections is how many stay open for readers: the workers and whoever asks.
@@ -48,27 +55,48 @@ const connections = 8
 // ErrNotFound says that no row has that key.
 var ErrNotFound = errors.New("not found")
 
-// Open opens the database at path, makes it when it is absent, and brings its
-// tables to this version's form. moved hears of each sent message whose state was
-// written, once that is committed; it must not wait.
+// Open opens the database at path, and makes it when it is absent; one of another
+// form it refuses. moved hears of each sent message whose row was written, once
+// that is committed; it must not wait.
 func Open(path string, moved func(signed.ID, State)) (*Store, error) {
+	s := &Store{path: path, moved: moved}
+	return s, s.Reopen()
+}
+
+// Reopen opens the database anew, after a commit failed: what was written and not
+// synced may be gone, and what a caller was refused may be there.
+func (s *Store) Reopen() error {
+	if err := s.Close(); err != nil {
+		return err
+	}
 	q := url.Values{"_pragma": {
 		"journal_mode(WAL)", "synchronous(FULL)", "secure_delete(ON)",
 		"foreign_keys(ON)", "busy_timeout(10000)",
 	}}
-	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?"+q.Encode())
+	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: s.path}).EscapedPath()+"?"+q.Encode())
 	if err != nil {
-		return nil, fmt.Errorf("open database %q: %w", path, err)
+		return fmt.Errorf("open database %q: %w", s.path, err)
 	}
 	db.SetMaxIdleConns(connections)
-	s := &Store{db: db}
-	if s.writer, err = newWriter(s, moved); err == nil {
-		err = s.migrate()
+	h := &handle{store: s, db: db}
+	if h.writer, err = newWriter(h); err == nil {
+		err = h.makeTables()
 	}
 	if err != nil {
-		return nil, fmt.Errorf("open database %q: %w", path, errors.Join(err, s.Close()))
+		return fmt.Errorf("open database %q: %w", s.path, errors.Join(err, h.close()))
 	}
-	return s, nil
+	s.open.Store(h)
+	return nil
+}
+
+// errClosed says that the database is not open.
+var errClosed = errors.New("the database is closed")
+
+func (s *Store) handle() (*handle, error) {
+	if h := s.open.Load(); h != nil {
+		return h, nil
+	}
+	return nil, errClosed
 }
 
 // RowsRead says how many rows queries have given since the database was opened:
@@ -77,16 +105,67 @@ func (s *Store) RowsRead() int64 { return s.read.Load() }
 
 // Close closes the database.
 func (s *Store) Close() error {
-	if s.writer != nil {
-		s.writer.close()
+	if h := s.open.Swap(nil); h != nil {
+		return h.close()
 	}
-	return s.db.Close()
+	return nil
 }
 
-// Check reports whether the database answers.
+func (h *handle) close() error {
+	if h.writer != nil {
+		h.writer.close()
+	}
+	return h.db.Close()
+}
+
+// Check reports whether the database answers, and takes writes.
 func (s *Store) Check() error {
+	h, err := s.handle()
+	if err != nil {
+		return err
+	}
+	select {
+	case <-h.failed:
+		return h.failure()
+	default:
+	}
 	var one int
-	return s.db.QueryRow("SELECT 1").Scan(&one)
+	return h.db.QueryRow("SELECT 1").Scan(&one)
+}
+
+// Update runs f as one write: all of it is durable when Update returns nil, none
+// of it is written when it returns an error. f must not write by another way, nor
+// take a lock that somebody has who writes.
+func (s *Store) Update(f func(*Tx) error) error { return s.enqueue(&write{do: f, synced: true}) }
+
+// UpdateUnsynced is Update without the wait for the disk. After a power cut the
+// write may be missing, and so is each later one that was not synced; a synced
+// one makes all before it durable.
+func (s *Store) UpdateUnsynced(f func(*Tx) error) error { return s.enqueue(&write{do: f}) }
+
+// Scrub moves the write-ahead log into the database and empties it, so that
+// nothing deleted before stays in it.
+func (s *Store) Scrub() error { return s.enqueue(&write{scrub: true}) }
+
+func (s *Store) enqueue(x *write) error {
+	h, err := s.handle()
+	if err != nil {
+		return err
+	}
+	return h.enqueue(x)
+}
+
+// Failed is closed when a commit failed otherwise than for want of room. Nobody
+// knows then what the disk has, so nothing more is written: Reopen, and go on from
+// what is there.
+func (s *Store) Failed() <-chan struct{} {
+	h, err := s.handle()
+	if err != nil {
+		closed := make(chan struct{})
+		close(closed)
+		return closed
+	}
+	return h.failed
 }
 
 // A Tx is one transaction, or one savepoint of it.
@@ -98,13 +177,17 @@ type Tx struct {
 
 // View runs f on one state of the database.
 func (s *Store) View(f func(*Tx) error) error {
-	tx, err := s.db.Begin()
+	h, err := s.handle()
+	if err != nil {
+		return err
+	}
+	tx, err := h.db.Begin()
 	if err != nil {
 		return fmt.Errorf("begin reading: %w", err)
 	}
 	defer tx.Rollback()
 	return f(&Tx{store: s, stmt: func(query string) (*sql.Stmt, error) {
-		stmt, err := s.prepare(query)
+		stmt, err := h.prepare(query)
 		if err != nil {
 			return nil, err
 		}
@@ -114,15 +197,15 @@ func (s *Store) View(f func(*Tx) error) error {
 
 // prepare parses a query once for all that run it. Queries are constants of this
 // package, so there are few.
-func (s *Store) prepare(query string) (*sql.Stmt, error) {
-	if stmt, ok := s.prepared.Load(query); ok {
+func (h *handle) prepare(query string) (*sql.Stmt, error) {
+	if stmt, ok := h.prepared.Load(query); ok {
 		return stmt.(*sql.Stmt), nil
 	}
-	stmt, err := s.db.Prepare(query)
+	stmt, err := h.db.Prepare(query)
 	if err != nil {
 		return nil, err
 	}
-	if first, ok := s.prepared.LoadOrStore(query, stmt); ok {
+	if first, ok := h.prepared.LoadOrStore(query, stmt); ok {
 		return first.(*sql.Stmt), stmt.Close()
 	}
 	return stmt, nil

@@ -45,13 +45,13 @@ func queue(s *Store, n int64) error {
 	hash := signed.HashOf(strconv.FormatInt(n, 10))
 	id := signed.ID(hash[:16])
 	return s.Update(func(tx *Tx) error {
-		if err := tx.AddMessage(hash, []byte("note"), bytes.Repeat([]byte{byte(n)}, 6000)); err != nil {
+		if err := tx.AddText(hash, []byte("note"), bytes.Repeat([]byte{byte(n)}, 6000)); err != nil {
 			return err
 		}
 		if err := tx.PutFileKey(hash, []byte("wrapped")); err != nil {
 			return err
 		}
-		return tx.AddOutbox(OutboxItem{ID: id, Send: id.String(), To: "fi.spoc", Message: hash, State: Queued})
+		return tx.Add(&Row{ID: id, Send: id.String(), From: "se.spoc", To: "fi.spoc", Text: hash, State: Queued})
 	})
 }
 
@@ -93,7 +93,7 @@ func TestKilled(t *testing.T) {
 		child.Wait()
 		s := open(t, path)
 		err = s.View(func(tx *Tx) error {
-			items, err := tx.Outboxes(1 << 20)
+			items, err := tx.Newest(false, 1<<20)
 			if err != nil {
 				return err
 			}
@@ -101,10 +101,10 @@ func TestKilled(t *testing.T) {
 				t.Errorf("%d messages were acknowledged, %d are there", last+1, len(items))
 			}
 			for _, i := range items {
-				if _, err := tx.Envelope(i.Message); err != nil {
+				if _, err := tx.Envelope(i.Text); err != nil {
 					t.Error(err)
 				}
-				if _, err := tx.FileKey(i.Message); err != nil {
+				if _, err := tx.FileKey(i.Text); err != nil {
 					t.Error(err)
 				}
 			}
@@ -124,7 +124,7 @@ func TestAllOrNothing(t *testing.T) {
 	s := open(t, filepath.Join(t.TempDir(), "desk.db"))
 	hash, no := signed.HashOf("m"), errors.New("no")
 	err := s.Update(func(tx *Tx) error {
-		if err := tx.AddMessage(hash, []byte("note"), []byte("sealed")); err != nil {
+		if err := tx.AddText(hash, []byte("note"), []byte("sealed")); err != nil {
 			return err
 		}
 		return no
@@ -144,10 +144,10 @@ func TestOneRowASenderAndID(t *testing.T) {
 	add := func(text string) error {
 		hash := signed.HashOf(text)
 		return s.Update(func(tx *Tx) error {
-			if err := tx.AddMessage(hash, []byte("note"), []byte(text)); err != nil {
+			if err := tx.AddText(hash, []byte("note"), []byte(text)); err != nil {
 				return err
 			}
-			return tx.AddInbox(InboxItem{Message: hash, From: "se.spoc", ID: signed.ID{1}, State: Stored})
+			return tx.Add(&Row{Received: true, Text: hash, From: "se.spoc", To: "fi.spoc", ID: signed.ID{1}, State: Accepted})
 		})
 	}
 	if err := add("one"); err != nil {
@@ -161,7 +161,7 @@ func TestOneRowASenderAndID(t *testing.T) {
 // States only go on, and an end stays; only what the broker alone ended may turn
 // out to have gone on.
 func TestStates(t *testing.T) {
-	for _, states := range [][]State{OutboxStates, InboxStates} {
+	for _, states := range [][]State{SentStates, ReceivedStates} {
 		for _, from := range states {
 			for _, to := range states {
 				if to.After(from) && (from.Ended() && from != Rejected || to.After(to) || from.After(to)) {
@@ -253,7 +253,7 @@ func TestErased(t *testing.T) {
 	s := open(t, filepath.Join(dir, "desk.db"))
 	hash, marker := signed.HashOf("m"), []byte("the wrapped key of a message")
 	err := s.Update(func(tx *Tx) error {
-		if err := tx.AddMessage(hash, []byte("note"), []byte("sealed")); err != nil {
+		if err := tx.AddText(hash, []byte("note"), []byte("sealed")); err != nil {
 			return err
 		}
 		return tx.PutFileKey(hash, marker)
@@ -292,13 +292,13 @@ func holds(t *testing.T, dir string, marker []byte) bool {
 	return found
 }
 
-// The file says its form, keeps durability on, and a later form is refused.
+// The file says its form, keeps durability on, and another form is refused.
 func TestForms(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "desk.db")
 	s := open(t, path)
-	for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "2", "secure_delete": "1", "foreign_keys": "1", "user_version": strconv.Itoa(len(migrations))} {
+	for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "2", "secure_delete": "1", "foreign_keys": "1", "user_version": strconv.Itoa(form)} {
 		var got string
-		if err := s.db.QueryRow("PRAGMA " + pragma).Scan(&got); err != nil || got != want {
+		if err := s.open.Load().db.QueryRow("PRAGMA " + pragma).Scan(&got); err != nil || got != want {
 			t.Errorf("%s is %s, want %s (%v)", pragma, got, want, err)
 		}
 	}
@@ -307,11 +307,13 @@ func TestForms(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := db.Exec("PRAGMA user_version = 99"); err != nil {
-		t.Fatal(err)
-	}
-	db.Close()
-	if _, err := Open(path, nil); err == nil || !strings.Contains(err.Error(), "later version") {
-		t.Errorf("a later form: %v", err)
+	defer db.Close()
+	for other, want := range map[int]string{form + 1: "later version", form - 1: "earlier version", 1: "earlier version"} {
+		if _, err := db.Exec(fmt.Sprintf("PRAGMA user_version = %d", other)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Open(path, nil); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("form %d: %v", other, err)
+		}
 	}
 }

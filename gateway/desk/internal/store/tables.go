@@ -5,9 +5,10 @@ import (
 	"fmt"
 )
 
-// migrations bring the tables from one version to the next. A published one is
-// never changed; a new one is added at the end.
-var migrations = []string{`
+// form is the number of the tables below, and of no other tables ever.
+const form = 4
+
+const tables = `
 -- The register as replayed, and the heads of both logs as verified.
 CREATE TABLE register (
 	idx  INTEGER PRIMARY KEY,
@@ -30,20 +31,21 @@ CREATE TABLE cursors (
 	cursor TEXT NOT NULL
 ) STRICT;
 
--- Every message text this desk holds, sent or received, as it crossed the wire.
-CREATE TABLE messages (
-	message BLOB PRIMARY KEY,
-	note    BLOB NOT NULL,
-	sealed  BLOB NOT NULL
+-- Every text that this desk has, sent or received, as it crossed the wire.
+CREATE TABLE texts (
+	text   BLOB PRIMARY KEY,
+	note   BLOB NOT NULL,
+	sealed BLOB NOT NULL,
+	erased INTEGER NOT NULL DEFAULT 0 -- its sealed part was taken away
 ) STRICT;
--- The keys that open them. To delete a row is to erase the message.
+-- The keys that open them, wrapped. To delete a row is to erase the text.
 CREATE TABLE file_keys (
-	message BLOB PRIMARY KEY REFERENCES messages,
+	text    BLOB PRIMARY KEY REFERENCES texts,
 	wrapped BLOB NOT NULL
 ) STRICT;
--- What the audit log proves of a message.
+-- What the audit log proves of a text.
 CREATE TABLE facts (
-	message  BLOB NOT NULL REFERENCES messages,
+	text     BLOB NOT NULL REFERENCES texts,
 	event    TEXT NOT NULL,
 	note     BLOB,
 	proof    BLOB NOT NULL,
@@ -51,59 +53,79 @@ CREATE TABLE facts (
 	time     INTEGER NOT NULL,
 	register INTEGER NOT NULL,
 	code     TEXT NOT NULL,
-	PRIMARY KEY (message, event)
+	PRIMARY KEY (text, event)
 ) STRICT;
 
-CREATE TABLE outbox (
-	id           BLOB PRIMARY KEY,
-	seq          INTEGER NOT NULL UNIQUE,
-	send         TEXT NOT NULL,
-	recipient    TEXT NOT NULL,
-	message      BLOB NOT NULL REFERENCES messages,
-	type         TEXT NOT NULL,
-	conversation BLOB NOT NULL,
-	reply_to     BLOB NOT NULL,
-	outcome      TEXT NOT NULL,
-	state        TEXT NOT NULL,
-	answered     INTEGER NOT NULL DEFAULT 0,
-	code         TEXT NOT NULL DEFAULT '',
-	detail       TEXT NOT NULL DEFAULT '',
-	UNIQUE (send, recipient)
-) STRICT;
-CREATE INDEX outbox_state ON outbox (state);
-CREATE INDEX outbox_conversation ON outbox (conversation);
--- Each text that was ever made under an id.
-CREATE TABLE attempts (
-	message BLOB PRIMARY KEY REFERENCES messages,
-	id      BLOB NOT NULL REFERENCES outbox
-) STRICT;
-CREATE INDEX attempts_id ON attempts (id);
-
-CREATE TABLE inbox (
-	message      BLOB PRIMARY KEY REFERENCES messages,
-	seq          INTEGER NOT NULL UNIQUE,
+-- The messages: each once for each direction, whatever its texts.
+CREATE TABLE mail (
+	seq          INTEGER PRIMARY KEY AUTOINCREMENT,
+	received     INTEGER NOT NULL,
 	sender       TEXT NOT NULL,
 	id           BLOB NOT NULL,
+	recipient    TEXT NOT NULL,
+	text         BLOB NOT NULL REFERENCES texts, -- the newest, or the accepted one
+	send         TEXT NOT NULL, -- names the sending; its messages share it
 	type         TEXT NOT NULL,
+	urgent       INTEGER NOT NULL,
 	conversation BLOB NOT NULL,
 	reply_to     BLOB NOT NULL,
-	outcome      TEXT NOT NULL DEFAULT '',
-	state        TEXT NOT NULL,
-	answered     INTEGER NOT NULL DEFAULT 0,
+	outcome      TEXT NOT NULL DEFAULT '', -- what it says; of a received one once it is handed over
+	state        TEXT NOT NULL, -- what the log proves
+	accepted     INTEGER NOT NULL DEFAULT 0, -- its acceptance is proven
+	word         TEXT NOT NULL DEFAULT '', -- what this desk signed and has no proof of
+	word_note    BLOB NOT NULL DEFAULT x'',
+	since        INTEGER NOT NULL DEFAULT 0, -- when the word was signed, by this desk's clock
+	due          INTEGER NOT NULL DEFAULT 0, -- its outcome waits for the ring to be unlocked
+	answered     INTEGER NOT NULL DEFAULT 0, -- when its clock was ended
+	answer       BLOB NOT NULL DEFAULT x'', -- by which text of this desk
+	access       TEXT NOT NULL DEFAULT '', -- as this desk declared, such as indirect
 	code         TEXT NOT NULL DEFAULT '',
 	detail       TEXT NOT NULL DEFAULT '',
-	UNIQUE (sender, id)
+	UNIQUE (received, sender, id)
 ) STRICT;
-CREATE INDEX inbox_state ON inbox (state);
-CREATE INDEX inbox_conversation ON inbox (conversation);
-
--- Signed notes that wait for their proof.
-CREATE TABLE statements (
-	message BLOB NOT NULL REFERENCES messages,
-	event   TEXT NOT NULL,
-	seq     INTEGER NOT NULL UNIQUE,
-	note    BLOB NOT NULL,
-	PRIMARY KEY (message, event)
+CREATE UNIQUE INDEX mail_send ON mail (send, recipient) WHERE received = 0;
+CREATE INDEX mail_direction ON mail (received, seq);
+CREATE INDEX mail_state ON mail (received, state);
+CREATE INDEX mail_id ON mail (id);
+CREATE INDEX mail_conversation ON mail (conversation);
+-- Clocks look up what answers a request, and never walk its conversation, which
+-- the sender chooses.
+CREATE INDEX mail_replies ON mail (received, reply_to, type);
+-- What waits for each worker.
+CREATE INDEX mail_unsent ON mail (urgent, seq)
+	WHERE received = 0 AND NOT accepted AND word = '' AND state NOT IN ('withdrawn', 'rejected');
+CREATE INDEX mail_unjudged ON mail (seq)
+	WHERE received = 1 AND word = '' AND state IN ('accepted', 'consigned');
+CREATE INDEX mail_words ON mail (seq) WHERE word != '';
+CREATE INDEX mail_due ON mail (due, seq) WHERE due = 1;
+CREATE INDEX mail_unanswered ON mail (received, answered, type)
+	WHERE received = 1 AND answered = 0 AND word != 'refused' AND state NOT IN ('refused', 'expired', 'withdrawn', 'rejected');
+-- Each text that was ever made under an id, or received.
+CREATE TABLE attempts (
+	text BLOB NOT NULL REFERENCES texts,
+	seq  INTEGER NOT NULL REFERENCES mail,
+	PRIMARY KEY (text, seq)
+) STRICT;
+-- Each sending, with a keyed digest of its draft: a repeat of its name must be of
+-- the same draft.
+CREATE TABLE sendings (
+	send   TEXT PRIMARY KEY,
+	digest BLOB NOT NULL
+) STRICT;
+-- To whom a sending did not go, and why: a repeat of its name says so again.
+CREATE TABLE blocked (
+	send      TEXT NOT NULL,
+	recipient TEXT NOT NULL,
+	code      TEXT NOT NULL,
+	detail    TEXT NOT NULL,
+	PRIMARY KEY (send, recipient)
+) STRICT;
+-- Answers that were logged, as they were judged then.
+CREATE TABLE answers (
+	class   TEXT NOT NULL,
+	on_time INTEGER NOT NULL,
+	n       INTEGER NOT NULL,
+	PRIMARY KEY (class, on_time)
 ) STRICT;
 
 -- Bytes that convict a broker, and the desk's own log.
@@ -123,54 +145,25 @@ CREATE TABLE log (
 	code    TEXT NOT NULL,
 	detail  TEXT NOT NULL
 ) STRICT;
-`, `
--- Clocks look up what answers a request, and never walk its conversation, which
--- the sender chooses.
-CREATE INDEX outbox_replies ON outbox (reply_to, type);
-CREATE INDEX inbox_replies ON inbox (reply_to, type);
-CREATE INDEX inbox_unanswered ON inbox (type)
-	WHERE answered = 0 AND state NOT IN ('failed', 'refused', 'expired', 'withdrawn', 'rejected');
-ALTER TABLE inbox ADD COLUMN answer BLOB NOT NULL DEFAULT x''; -- the message of ours that ended its clock
-ALTER TABLE inbox ADD COLUMN access TEXT NOT NULL DEFAULT ''; -- as this desk declared, such as indirect
--- Answers that were logged, as they were judged then.
-CREATE TABLE answers (
-	class   TEXT NOT NULL,
-	on_time INTEGER NOT NULL,
-	n       INTEGER NOT NULL,
-	PRIMARY KEY (class, on_time)
-) STRICT;
-`, `
--- To whom a sending did not go, and why: a repeat of its name says so again.
-CREATE TABLE blocked (
-	send      TEXT NOT NULL,
-	recipient TEXT NOT NULL,
-	code      TEXT NOT NULL,
-	detail    TEXT NOT NULL,
-	PRIMARY KEY (send, recipient)
-) STRICT;
--- Whose sealed part was taken away.
-ALTER TABLE messages ADD COLUMN erased INTEGER NOT NULL DEFAULT 0;
-`}
+`
 
-// migrate runs the migrations that the file lacks, each in one transaction
-// together with the number that says so.
-func (s *Store) migrate() error {
+// makeTables makes the tables of a new file, in one transaction together with the
+// number that says so, and refuses a file of another form.
+func (h *handle) makeTables() error {
 	var have int
-	if err := s.db.QueryRow("PRAGMA user_version").Scan(&have); err != nil {
+	if err := h.db.QueryRow("PRAGMA user_version").Scan(&have); err != nil {
 		return err
 	}
-	if have > len(migrations) {
-		return fmt.Errorf("its form %d is of a later version than this program's %d", have, len(migrations))
+	switch {
+	case have == form:
+		return nil
+	case have > form:
+		return fmt.Errorf("its form %d is of a later version than this program's %d", have, form)
+	case have > 0:
+		return fmt.Errorf("its form %d is of an earlier version, which this program doesn't read: go on with the program that wrote it, or make the desk anew", have)
 	}
-	for v := have; v < len(migrations); v++ {
-		err := s.Update(func(*Tx) error {
-			form := fmt.Sprintf("PRAGMA user_version = %d", v+1)
-			_, err := s.conn.ExecContext(context.Background(), migrations[v]+form)
-			return err
-		})
-		if err != nil {
-			return fmt.Errorf("bring to form %d: %w", v+1, err)
-		}
-	}
-	return nil
+	return h.enqueue(&write{synced: true, do: func(*Tx) error {
+		_, err := h.conn.ExecContext(context.Background(), fmt.Sprintf("%sPRAGMA user_version = %d", tables, form))
+		return err
+	}})
 }

@@ -7,9 +7,9 @@ import (
 	"samband/gateway/signed"
 )
 
-// AddEntry keeps the register entry of an index.
+// AddEntry keeps the register entry of an index, unless it is there.
 func (t *Tx) AddEntry(index int64, note []byte) error {
-	return t.put("keep register entry", `INSERT INTO register (idx, note) VALUES (?,?)`, index, note)
+	return t.put("keep register entry", `INSERT INTO register (idx, note) VALUES (?,?) ON CONFLICT DO NOTHING`, index, note)
 }
 
 // Entries returns the register's notes in order.
@@ -26,11 +26,13 @@ type Head struct {
 	Verified   signed.Time // by this desk's clock
 }
 
-// PutHead keeps the newest head of a log: "audit" or "register".
+// PutHead keeps a head of a log, "audit" or "register", unless a longer one is
+// there: of two answers that came at once the shorter may be written last.
 func (t *Tx) PutHead(log string, h Head) error {
 	return t.put("keep head", `INSERT INTO heads (log, size, root, checkpoint, verified) VALUES (?,?,?,?,?)
 		ON CONFLICT (log) DO UPDATE SET size = excluded.size, root = excluded.root,
-		checkpoint = excluded.checkpoint, verified = excluded.verified`,
+		checkpoint = excluded.checkpoint, verified = excluded.verified
+		WHERE excluded.size >= heads.size`,
 		log, h.Size, h.Root[:], h.Checkpoint, h.Verified.Unix())
 }
 
@@ -49,7 +51,7 @@ func (t *Tx) Head(log string) (h Head, err error) {
 // the register at this size.
 func (t *Tx) SawRegister(register, audit int64) error {
 	return t.put("note register's size", `INSERT INTO sightings (register, audit) VALUES (?,?)
-		ON CONFLICT DO NOTHING`, register, audit)
+		ON CONFLICT (register) DO UPDATE SET audit = min(audit, excluded.audit)`, register, audit)
 }
 
 // A Sighting is what SawRegister noted.

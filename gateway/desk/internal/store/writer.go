@@ -17,17 +17,14 @@ import (
 // maxGroup bounds the writes of one commit.
 const maxGroup = 256
 
-// errClosed says that the database takes no more writes.
-var errClosed = errors.New("the database is closed")
-
 // A writer is the one that writes: it has a connection of its own, takes all
 // writes that wait as one group, and commits them at once. Each write of a group
 // has a savepoint, so one that fails, or panics, takes nothing with it.
 type writer struct {
-	store *Store
-	conn  *sql.Conn
-	stmts map[string]*sql.Stmt
-	heard func(signed.ID, State)
+	store  *Store
+	conn   *sql.Conn
+	stmts  map[string]*sql.Stmt
+	synced bool // whether commits of conn wait for the disk, as they do at first
 
 	queue  chan *write
 	once   sync.Once     // over closing quit
@@ -43,7 +40,7 @@ type writer struct {
 type write struct {
 	do     func(*Tx) error
 	synced bool
-	alone  bool // outside of a transaction
+	scrub  bool // empties the write-ahead log instead, outside of a transaction
 	done   chan error
 
 	err   error
@@ -56,13 +53,13 @@ type move struct {
 	state State
 }
 
-func newWriter(s *Store, heard func(signed.ID, State)) (*writer, error) {
-	conn, err := s.db.Conn(context.Background())
+func newWriter(h *handle) (*writer, error) {
+	conn, err := h.db.Conn(context.Background())
 	if err != nil {
 		return nil, err
 	}
 	w := &writer{
-		store: s, conn: conn, stmts: map[string]*sql.Stmt{}, heard: heard, queue: make(chan *write, maxGroup),
+		store: h.store, conn: conn, stmts: map[string]*sql.Stmt{}, synced: true, queue: make(chan *write, maxGroup),
 		quit: make(chan struct{}), ended: make(chan struct{}), failed: make(chan struct{}),
 	}
 	go w.run()
@@ -76,39 +73,20 @@ func (w *writer) close() {
 	w.conn.Close()
 }
 
-// Update runs f as one write: all of it is durable when Update returns nil, none
-// of it is written when it returns an error. f must not write by another way, nor
-// take a lock that somebody has who writes.
-func (w *writer) Update(f func(*Tx) error) error { return w.enqueue(&write{do: f, synced: true}) }
-
-// UpdateUnsynced is Update without the wait for the disk. After a power cut the
-// write may be missing, and so is each later one that was not synced; a synced
-// one makes all before it durable.
-func (w *writer) UpdateUnsynced(f func(*Tx) error) error { return w.enqueue(&write{do: f}) }
-
-// Scrub moves the write-ahead log into the database and empties it, so that
-// nothing deleted before stays in it.
-func (w *writer) Scrub() error {
-	return w.enqueue(&write{alone: true, do: func(*Tx) error {
-		var busy, pages, moved int
-		row := w.conn.QueryRowContext(context.Background(), "PRAGMA wal_checkpoint(TRUNCATE)")
-		if err := row.Scan(&busy, &pages, &moved); err != nil {
-			return fmt.Errorf("empty the write-ahead log: %w", err)
-		}
-		if busy != 0 {
-			return errors.New("empty the write-ahead log: a reader is in the way")
-		}
-		return nil
-	}})
+func (w *writer) emptyLog() error {
+	var busy, pages, moved int
+	row := w.conn.QueryRowContext(context.Background(), "PRAGMA wal_checkpoint(TRUNCATE)")
+	if err := row.Scan(&busy, &pages, &moved); err != nil {
+		return fmt.Errorf("empty the write-ahead log: %w", err)
+	}
+	if busy != 0 {
+		return errors.New("empty the write-ahead log: a reader is in the way")
+	}
+	return nil
 }
 
-// Failed is closed when a commit failed otherwise than for want of room. Nobody
-// knows then what the disk has, so nothing more is written: open the database anew
-// and go on from what is there.
-func (w *writer) Failed() <-chan struct{} { return w.failed }
-
-// Failure is why Failed is closed.
-func (w *writer) Failure() error {
+// failure is why failed is closed.
+func (w *writer) failure() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.why
@@ -119,7 +97,7 @@ func (w *writer) enqueue(x *write) error {
 	select {
 	case w.queue <- x:
 	case <-w.failed:
-		return w.Failure()
+		return w.failure()
 	case <-w.quit:
 		return errClosed
 	}
@@ -133,7 +111,7 @@ func (w *writer) enqueue(x *write) error {
 		return err
 	default:
 	}
-	return errors.Join(w.Failure(), errClosed)
+	return errors.Join(w.failure(), errClosed)
 }
 
 func (w *writer) run() {
@@ -150,10 +128,10 @@ func (w *writer) run() {
 	}
 }
 
-// group is what waits now. A write that must be alone ends it.
+// group is what waits now. A scrub ends it.
 func (w *writer) group(first *write) []*write {
 	group := []*write{first}
-	for len(group) < maxGroup && !group[len(group)-1].alone {
+	for len(group) < maxGroup && !group[len(group)-1].scrub {
 		select {
 		case next := <-w.queue:
 			group = append(group, next)
@@ -167,7 +145,7 @@ func (w *writer) group(first *write) []*write {
 // write does a group and answers each; false when nobody knows what the disk has.
 func (w *writer) write(group []*write) bool {
 	last := group[len(group)-1]
-	if last.alone {
+	if last.scrub {
 		group = group[:len(group)-1]
 	}
 	certain, err := w.commit(group)
@@ -176,14 +154,14 @@ func (w *writer) write(group []*write) bool {
 			x.err = err
 		}
 		for _, m := range x.moved {
-			if x.err == nil && w.heard != nil {
-				w.heard(m.id, m.state)
+			if x.err == nil && w.store.moved != nil {
+				w.store.moved(m.id, m.state)
 			}
 		}
 		x.done <- x.err
 	}
 	if !certain {
-		if last.alone {
+		if last.scrub {
 			last.done <- err
 		}
 		w.mu.Lock()
@@ -192,8 +170,8 @@ func (w *writer) write(group []*write) bool {
 		close(w.failed)
 		return false
 	}
-	if last.alone {
-		last.done <- last.do(nil)
+	if last.scrub {
+		last.done <- w.emptyLog()
 	}
 	return true
 }
@@ -206,16 +184,12 @@ func (w *writer) commit(group []*write) (certain bool, err error) {
 	if len(group) == 0 {
 		return true, nil
 	}
-	level := "PRAGMA synchronous = NORMAL" // WAL: written, not synced
+	synced := false
 	for _, x := range group {
-		if x.synced {
-			level = "PRAGMA synchronous = FULL"
-		}
+		synced = synced || x.synced
 	}
-	for _, step := range []string{level, "BEGIN IMMEDIATE"} {
-		if err := w.exec(step); err != nil {
-			return true, fmt.Errorf("begin transaction: %w", err)
-		}
+	if err := w.begin(synced); err != nil {
+		return true, fmt.Errorf("begin transaction: %w", err)
 	}
 	for _, x := range group {
 		if err := w.one(x); err != nil {
@@ -228,6 +202,21 @@ func (w *writer) commit(group []*write) (certain bool, err error) {
 		return isFull(err), fmt.Errorf("commit: %w", err)
 	}
 	return true, nil
+}
+
+// begin begins a transaction whose commit waits for the disk, or does not.
+func (w *writer) begin(synced bool) error {
+	if w.synced != synced {
+		level := "PRAGMA synchronous = NORMAL" // WAL: written, not synced
+		if synced {
+			level = "PRAGMA synchronous = FULL"
+		}
+		if err := w.exec(level); err != nil {
+			return err
+		}
+		w.synced = synced
+	}
+	return w.exec("BEGIN IMMEDIATE")
 }
 
 // isFull reports whether a write found no room: SQLite has undone it then, and

@@ -14,7 +14,7 @@ import (
 
 // add keeps a message that is named by its text.
 func add(text string) func(*Tx) error {
-	return func(tx *Tx) error { return tx.AddMessage(signed.HashOf(text), []byte("note"), []byte(text)) }
+	return func(tx *Tx) error { return tx.AddText(signed.HashOf(text), []byte("note"), []byte(text)) }
 }
 
 func has(t *testing.T, s *Store, text string) bool {
@@ -42,14 +42,14 @@ func together(t *testing.T, s *Store, writes ...func(*Tx) error) []error {
 	queued := make([]*write, len(writes))
 	for i, f := range writes {
 		queued[i] = &write{do: f, synced: true, done: make(chan error, 1)}
-		s.queue <- queued[i]
+		s.open.Load().queue <- queued[i]
 	}
 	close(release)
 	for i, x := range queued {
 		select {
 		case errs[i] = <-x.done:
-		case <-s.ended:
-			errs[i] = s.Failure()
+		case <-s.open.Load().ended:
+			errs[i] = s.open.Load().failure()
 		}
 	}
 	all.Wait()
@@ -87,7 +87,7 @@ func TestFailedCommit(t *testing.T) {
 		t.Fatal(err)
 	}
 	errs := together(t, s, add("of the same group"), func(tx *Tx) error {
-		if err := s.exec("PRAGMA defer_foreign_keys = ON"); err != nil {
+		if err := s.open.Load().exec("PRAGMA defer_foreign_keys = ON"); err != nil {
 			return err
 		}
 		return tx.PutFileKey(signed.HashOf("no such message"), []byte("key"))
@@ -98,11 +98,12 @@ func TestFailedCommit(t *testing.T) {
 		}
 	}
 	<-s.Failed()
-	if s.Failure() == nil || s.Update(add("later")) == nil || s.Scrub() == nil {
+	if s.Check() == nil || s.Update(add("later")) == nil || s.Scrub() == nil {
 		t.Error("the database takes writes after a commit that failed")
 	}
-	s.Close()
-	s = open(t, path)
+	if err := s.Reopen(); err != nil {
+		t.Fatal(err)
+	}
 	for text, want := range map[string]bool{"before": true, "of the same group": false, "later": false} {
 		if has(t, s, text) != want {
 			t.Errorf("%s is there: %t", text, !want)
@@ -117,7 +118,7 @@ func TestFull(t *testing.T) {
 	limit := func(pages string) {
 		t.Helper()
 		if err := s.Update(func(*Tx) error {
-			_, err := s.conn.ExecContext(t.Context(), "PRAGMA max_page_count = "+pages)
+			_, err := s.open.Load().conn.ExecContext(t.Context(), "PRAGMA max_page_count = "+pages)
 			return err
 		}); err != nil {
 			t.Fatal(err)
@@ -131,8 +132,8 @@ func TestFull(t *testing.T) {
 		t.Error("it is there")
 	}
 	limit("100000")
-	if err := s.Update(add("after")); err != nil || s.Failure() != nil {
-		t.Errorf("with room again: %v, %v", err, s.Failure())
+	if err := s.Update(add("after")); err != nil || s.Check() != nil {
+		t.Errorf("with room again: %v, %v", err, s.Check())
 	}
 }
 
@@ -192,21 +193,24 @@ func TestMovesAreHeardOf(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
-	id, no := signed.ID{1}, errors.New("no")
+	r, no := Row{ID: signed.ID{1}, Send: "send", From: "se.spoc", To: "fi.spoc", Text: signed.HashOf("text"), State: Queued}, errors.New("no")
 	err = s.Update(func(tx *Tx) error {
 		if err := add("text")(tx); err != nil {
 			return err
 		}
-		return tx.AddOutbox(OutboxItem{ID: id, Send: "send", To: "fi.spoc", Message: signed.HashOf("text"), State: Queued})
+		return tx.Add(&r)
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = s.Update(func(tx *Tx) error { return errors.Join(tx.SetOutbox(id, Consigned, "", ""), no) })
+	stands := func(at State) func(*Tx) error {
+		return func(tx *Tx) error { r.State = at; return tx.Put(&r) }
+	}
+	err = s.Update(func(tx *Tx) error { return errors.Join(stands(Consigned)(tx), no) })
 	if !errors.Is(err, no) {
 		t.Fatal(err)
 	}
-	if err := s.UpdateUnsynced(func(tx *Tx) error { return tx.SetOutbox(id, Accepted, "", "") }); err != nil {
+	if err := s.UpdateUnsynced(stands(Accepted)); err != nil {
 		t.Fatal(err)
 	}
 	if len(heard) != 1 || heard[0] != Accepted {

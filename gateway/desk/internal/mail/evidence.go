@@ -1,4 +1,4 @@
-package desk
+package mail
 
 import (
 	"encoding/json"
@@ -19,14 +19,14 @@ const maxExhibit = envelope.MaxEnvelope
 
 // accuse keeps evidence that the broker broke a rule, once for each rule and
 // subject, and raises the alarm. What is no Breach is no evidence.
-func (d *Desk) accuse(err error) {
+func (m *Room) accuse(err error) {
 	var b *verify.Breach
 	if !errors.As(err, &b) {
 		return
 	}
 	p, subject, shown := b.Problem, b.Subject, maps.Clone(b.Exhibits)
-	if _, has := shown["known"]; b.Log == registerLog && !has {
-		shown["known"] = d.checkpoint(registerLog)
+	if b.Log == RegisterLog && shown["known"] == nil {
+		shown["known"] = m.checkpoint(RegisterLog)
 	}
 	for name, x := range shown {
 		if len(x) > maxExhibit {
@@ -36,21 +36,21 @@ func (d *Desk) accuse(err error) {
 	}
 	encoded, _ := json.Marshal(shown) // a map of bytes always encodes
 	var fresh bool
-	err = d.store.Update(func(tx *store.Tx) (err error) {
+	err = m.Store.Update(func(tx *store.Tx) (err error) {
 		fresh, err = tx.AddEvidence(store.Evidence{
-			Seen: signed.At(d.now()), Code: p.Code, Subject: subject, Detail: p.Detail, Bytes: encoded,
+			Seen: signed.At(m.Now()), Code: p.Code, Subject: subject, Detail: p.Detail, Bytes: encoded,
 		})
 		if err != nil || !fresh {
 			return err
 		}
-		return tx.Log(d.entry("evidence", subject, p))
+		return tx.Log(m.Entry("evidence", subject, p))
 	})
 	if err != nil {
-		d.log.Error("can't keep evidence", "subject", subject, "problem", err.Error())
+		m.Log.Error("can't keep evidence", "subject", subject, "problem", err.Error())
 	}
-	d.log.Error("the broker broke a rule; nothing of it is believed", "code", p.Code, "subject", subject, "problem", p.Detail)
+	m.Log.Error("the broker broke a rule; nothing of it is believed", "code", p.Code, "subject", subject, "problem", p.Detail)
 	if fresh {
-		d.touch()
+		m.Touch()
 	}
 }
 
@@ -61,10 +61,10 @@ func breach(subject string, exhibits map[string][]byte, code problem.Code, forma
 }
 
 // factOf is a fact for the database.
-func factOf(message signed.Hash, f *verify.Fact) store.Fact {
+func factOf(text signed.Hash, f *verify.Fact) store.Fact {
 	r := f.Record
 	return store.Fact{
-		Message: message, Event: string(r.Kind), Note: f.Note, Proof: f.Proof,
+		Text: text, Event: r.Kind, Note: f.Note, Proof: f.Proof,
 		Index: r.Index, Time: r.Time, Register: r.RegisterSize, Code: r.Code,
 	}
 }
@@ -74,9 +74,9 @@ func claimOf(f *api.Fact) verify.Claim {
 	return verify.Claim{Event: f.Event, Note: f.Note, Proof: []byte(f.Proof), Consistency: f.Consistency}
 }
 
-// entry is a line for the desk's own log; p may be nil.
-func (d *Desk) entry(event, subject string, p *problem.Problem) store.LogEntry {
-	e := store.LogEntry{Time: signed.At(d.now()), Event: event, Subject: subject}
+// Entry is a line for the desk's own log; p may be nil.
+func (m *Room) Entry(event, subject string, p *problem.Problem) store.LogEntry {
+	e := store.LogEntry{Time: signed.At(m.Now()), Event: event, Subject: subject}
 	if p != nil {
 		e.Code, e.Detail = p.Code, p.Detail
 	}

@@ -1,0 +1,265 @@
+package mail
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"samband/gateway/api"
+	"samband/gateway/desk/internal/store"
+	"samband/gateway/envelope"
+	"samband/gateway/problem"
+	"samband/gateway/signed"
+	"samband/gateway/verify"
+)
+
+const (
+	feedWait = 50 * time.Second
+
+	// sweepAfter is when a feed is read from its beginning again, after it had
+	// something that this desk could not believe.
+	sweepAfter = 10 * time.Minute
+)
+
+// An inbox reads what arrives. The feed has only what has not ended, so its cursor
+// need not outlive the process: a start reads it from the beginning and finds what
+// an earlier run left undone. It does so too after a call that failed, for a broker
+// that was away has forgotten what it was asked. The first page is not waited for:
+// it names also what this desk consigned and the broker no longer has, in case its
+// disk was lost.
+type inbox struct {
+	*Room
+	after   api.Cursor
+	wait    time.Duration
+	doubted time.Time
+	wanted  map[signed.Hash]bool
+}
+
+func (i *inbox) do(ctx context.Context) error {
+	if i.judging.hasRoom(ctx); ctx.Err() != nil {
+		return nil
+	}
+	if !i.doubted.IsZero() && i.Now().Sub(i.doubted) > sweepAfter {
+		i.after, i.doubted = 0, time.Time{}
+	}
+	base := i.logs.Load()
+	answer, err := i.Broker.Inbox(ctx, heads(base), api.Page{After: i.after, Wait: i.wait, Limit: api.MaxLimit})
+	i.heard(err)
+	if errors.Is(err, api.ErrUnreachable) {
+		i.after, i.wait = 0, 0
+		clear(i.wanted)
+	}
+	if err != nil {
+		return err
+	}
+	next, err := i.learn(ctx, base, &answer.Catchup)
+	if err != nil {
+		return err
+	}
+	err = within(len(answer.Items), len(answer.Again))
+	if err == nil {
+		err = onward(next, 0, answer.Next) // it may lead back, to bytes that are awaited
+	}
+	if err != nil {
+		return errors.Join(err, i.write(unsynced, next))
+	}
+	i.wait = feedWait
+	believed, err := i.takeIn(next, answer.Items)
+	if err != nil {
+		return err
+	}
+	if believed < len(answer.Items) && i.doubted.IsZero() {
+		i.doubted = i.Now()
+	}
+	i.after = answer.Next
+	return errors.Join(i.want(ctx, answer.Again), worthIt(believed, len(answer.Items)))
+}
+
+// within checks a page against what was asked for.
+func within(items, again int) error {
+	if items > api.MaxLimit || again > api.MaxLimit {
+		return fmt.Errorf("a page of %d items, and %d that are wanted again, where %d of each were asked for", items, again, api.MaxLimit)
+	}
+	return nil
+}
+
+// onward checks that a cursor leads on, and not past the log: one that does would
+// hide for ever what comes before it.
+func onward(next *lesson, after, cursor api.Cursor) error {
+	if cursor < after || cursor.Leaf() > next.Audit().Size {
+		return fmt.Errorf("the feed's next cursor is %s: from %s, in a log of %d entries, it leads nowhere", cursor, after, next.Audit().Size)
+	}
+	return nil
+}
+
+// worthIt makes a page of which nothing could be believed an error, so that the
+// next is asked for after a pause: a broker must not keep this desk busy.
+func worthIt(believed, items int) error {
+	if believed == 0 && items > 0 {
+		return fmt.Errorf("of a page of %d items none could be believed", items)
+	}
+	return nil
+}
+
+// want asks for the bytes of messages that the broker has no more, once in a run
+// for each that this desk does not have either.
+func (i *inbox) want(ctx context.Context, lost []signed.Hash) error {
+	for _, text := range lost {
+		err := i.Store.View(func(tx *store.Tx) error { _, err := tx.OfText(true, text); return err })
+		if i.wanted[text] || !errors.Is(err, store.ErrNotFound) {
+			continue
+		}
+		if err := i.Broker.Want(ctx, heads(i.logs.Load()), api.Want{Message: text}); err != nil {
+			return err
+		}
+		i.wanted[text] = true
+	}
+	return nil
+}
+
+// An arrival is an item that passed, and what is to be written for it.
+type arrival struct {
+	*envelope.Envelope
+	accepted  store.Fact
+	consigned *store.Fact // this desk's own consignment, where it stands
+	known     int64       // its row; zero: it is new
+	written   bool        // it was new
+	word      store.Word  // of a new one, where the ring is locked
+}
+
+// takeIn checks each item of a page by SPEC §5 and keeps those that pass in one
+// write. While the ring is unlocked they are judged then, before this desk says
+// anything of them, and nothing is lost if the disk forgets them: they come again.
+// What this desk has already is judged by the bytes that it has.
+// Locked, this desk says at once that it keeps them, so the write is synced. It
+// reports how many items could be believed.
+func (i *inbox) takeIn(next *lesson, items []api.InboxItem) (believed int, err error) {
+	locked, wait := i.Ring.Locked(), unsynced
+	page := map[sender]signed.Hash{}
+	var arrived []*arrival
+	var steps []step
+	for n := range items {
+		a, err := i.admit(next, &items[n], page)
+		if err != nil {
+			if _, refused := problem.Of(err); !refused && !errors.Is(err, verify.ErrNoNote) {
+				return 0, err
+			}
+			continue
+		}
+		if believed++; a.known != 0 && a.consigned == nil {
+			continue // its word is on its way
+		}
+		if a.known == 0 && a.consigned == nil && locked {
+			if a.word, err = i.consignment(a.TextHash()); err != nil {
+				return 0, err
+			}
+			wait = synced
+		}
+		arrived = append(arrived, a)
+		steps = append(steps, a.write)
+	}
+	doubted, err := i.writeWith(wait, next, nil, steps)
+	if err != nil {
+		return 0, err
+	}
+	for _, a := range arrived {
+		if a.written && !locked {
+			i.judging.begin(a.known, a.Envelope, a.accepted)
+		}
+	}
+	if locked && !i.Ring.Locked() {
+		i.judging.recall() // unlocked meanwhile, before these were written
+	}
+	if wait == synced {
+		wake(i.workers.words)
+	}
+	return believed - doubted, nil
+}
+
+// sender and id name a message before its text is known.
+type sender struct {
+	from signed.Address
+	id   signed.ID
+}
+
+// admit decides about one item. A *problem.Problem is the broker's fault: the
+// bytes are kept as evidence, and nothing is said of them.
+func (i *inbox) admit(next *lesson, item *api.InboxItem, page map[sender]signed.Hash) (*arrival, error) {
+	shown := map[string][]byte{"envelope": item.Envelope, "acceptance": []byte(item.Acceptance), "checkpoint": next.Checkpoint}
+	e, err := envelope.Parse(item.Envelope)
+	if p, ok := problem.Of(err); ok {
+		err = &verify.Breach{Problem: p, Subject: "inbox item " + item.Cursor.String(), Exhibits: shown}
+	}
+	var admitted *verify.Fact
+	if err == nil {
+		admitted, err = next.Admit(e, i.Desk, []byte(item.Acceptance), item.Consistency)
+	}
+	var known int64
+	if err == nil {
+		known, err = i.keeps(e, page, shown)
+	}
+	if err != nil {
+		i.accuse(err)
+		return nil, err
+	}
+	a := &arrival{Envelope: e, accepted: factOf(e.TextHash(), admitted), known: known}
+	page[sender{e.From, e.ID}] = e.TextHash()
+	if item.Consigned != nil { // signed by this desk, which did not hear of the proof, or lost its disk since
+		fact, err := i.believe(next, &e.Header, e.TextHash(), item.Consigned)
+		if err != nil {
+			return nil, err
+		}
+		a.consigned = &fact
+	}
+	return a, nil
+}
+
+// keeps returns the row of a message that this desk has already. A second text
+// under the same sender and id is SECOND_TEXT.
+func (i *inbox) keeps(e *envelope.Envelope, page map[sender]signed.Hash, shown map[string][]byte) (seq int64, err error) {
+	first, twice := page[sender{e.From, e.ID}]
+	if !twice {
+		err := i.Store.View(func(tx *store.Tx) error {
+			r, err := tx.Received(e.From, e.ID)
+			if errors.Is(err, store.ErrNotFound) {
+				return nil
+			}
+			seq, first = r.Seq, r.Text
+			return err
+		})
+		if err != nil || seq == 0 {
+			return 0, err
+		}
+	}
+	if first != e.TextHash() {
+		return 0, breach("message "+e.ID.String()+" of "+string(e.From), shown, problem.SecondText,
+			"this desk has another text of %s with that id: %s", e.From, first)
+	}
+	return seq, nil
+}
+
+// write keeps a message as it crossed the wire, with the proof that it was
+// accepted.
+func (a *arrival) write(c *change) error {
+	if a.known == 0 {
+		r := store.Row{
+			Received: true, From: a.From, ID: a.ID, To: a.To, Text: a.TextHash(), Type: a.Type.Name, Urgent: isUrgent(&a.Header),
+			Conversation: a.Conversation, ReplyTo: a.InReplyTo, State: store.Accepted, Accepted: true, Word: a.word,
+		}
+		if err := c.AddText(r.Text, a.Note.Bytes(), a.Sealed); err != nil {
+			return err
+		}
+		if err := c.Add(&r); err != nil {
+			return err
+		}
+		if err := c.PutFact(a.accepted); err != nil {
+			return err
+		}
+		a.known, a.written = r.Seq, true
+	}
+	if a.consigned != nil {
+		return c.advance(a.known, *a.consigned)
+	}
+	return nil
+}

@@ -1,0 +1,244 @@
+package mail
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+
+	"samband/gateway/api"
+	"samband/gateway/auditlog"
+	"samband/gateway/desk/internal/store"
+	"samband/gateway/problem"
+	"samband/gateway/register"
+	"samband/gateway/signed"
+	"samband/gateway/verify"
+)
+
+// Names of the two logs in the database.
+const (
+	AuditLog    = "audit"
+	RegisterLog = "register"
+)
+
+// load replays what the database has. A new database begins with the federation
+// file; an old one must begin with the same.
+func (m *Room) load() error {
+	var entries [][]byte
+	var audit store.Head
+	var seen []store.Sighting
+	err := m.Store.Update(func(tx *store.Tx) (err error) {
+		if entries, err = tx.Entries(); err != nil {
+			return err
+		}
+		if len(entries) == 0 {
+			entries = [][]byte{m.Federation}
+			return tx.AddEntry(0, m.Federation)
+		}
+		if seen, err = tx.Sightings(); err != nil {
+			return err
+		}
+		audit, err = tx.Head(AuditLog)
+		if errors.Is(err, store.ErrNotFound) {
+			return nil
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(entries[0], m.Federation) {
+		return errors.New("the database belongs to another exchange than the federation file")
+	}
+	r, err := register.Replay(entries)
+	if err != nil {
+		return fmt.Errorf("replay the register: %w", err)
+	}
+	head := (&auditlog.Range{}).Head(r.Federation().Audit.Name)
+	if audit.Size > 0 {
+		head.Size, head.Root = audit.Size, audit.Root
+		m.Metrics.verified.Set(float64(audit.Verified.Unix()))
+	}
+	m.logs.Store(verify.New(r, head, audit.Checkpoint, Sightings(seen)))
+	return nil
+}
+
+// Sightings are those of the database, for package verify.
+func Sightings(rows []store.Sighting) (seen []verify.Sighting) {
+	for _, s := range rows {
+		seen = append(seen, verify.Sighting{Audit: s.Audit, Register: s.Register})
+	}
+	return seen
+}
+
+// heads are the sizes that a call names.
+func heads(l *verify.Logs) api.Heads {
+	return api.Heads{Audit: l.Audit().Size, Register: l.Register().Size()}
+}
+
+// A lesson is the logs as one answer extends them, verified. The answer's proofs
+// stand under it.
+type lesson struct {
+	*verify.Answer
+	register []byte // checkpoint
+}
+
+// learn checks a catchup from the heads that its call named, and goes by what it
+// brings. Nothing of an answer is believed whose catchup fails: what went before
+// still counts, and the next answer is measured against it again.
+func (m *Room) learn(ctx context.Context, base *verify.Logs, c *api.Catchup) (*lesson, error) {
+	next, err := m.study(ctx, base, c)
+	if err == nil {
+		err = m.adopt(ctx, base, next)
+	}
+	if err != nil {
+		m.accuse(err)
+		m.Metrics.failures.Inc()
+		return nil, fmt.Errorf("the broker's catchup: %w", err)
+	}
+	m.Metrics.verified.Set(float64(m.Now().Unix()))
+	return next, nil
+}
+
+// study fetches page by page the register entries that the answer did not bring.
+func (m *Room) study(ctx context.Context, base *verify.Logs, c *api.Catchup) (*lesson, error) {
+	plain := &verify.Catchup{
+		Audit: []byte(c.Audit.Checkpoint), Consistency: c.Audit.Consistency,
+		Register: []byte(c.Register.Checkpoint), Entries: c.Register.Entries,
+	}
+	for {
+		answer, err := base.Extend(plain)
+		var missing *verify.Missing
+		if !errors.As(err, &missing) {
+			if err != nil {
+				return nil, err
+			}
+			return &lesson{answer, plain.Register}, nil
+		}
+		page, err := m.Broker.Register(ctx, heads(base), missing.From, api.MaxEntries)
+		if err != nil {
+			return nil, err
+		}
+		if plain.Entries = page.Entries; len(page.Entries) == 0 {
+			return nil, problem.New(problem.ProofInvalid, "the register's checkpoint names entries that the broker does not show")
+		}
+	}
+}
+
+// adopt makes an answer's logs those of the desk. Where another answer came first,
+// the two are linked before either's proofs are believed beside the other's. Heads
+// need not be on the disk for that: after a crash they are asked for again. New
+// register entries must be, since a desk seals and decides by them.
+func (m *Room) adopt(ctx context.Context, base *verify.Logs, next *lesson) error {
+	for {
+		now, joined := m.logs.Load(), next.Logs
+		if now != base {
+			proof, err := m.between(ctx, now.Audit().Size, joined.Audit().Size)
+			if err != nil {
+				return err
+			}
+			if joined, err = now.Join(joined, proof); err != nil {
+				return err
+			}
+		}
+		done, err := m.replace(now, joined, next)
+		if done || err != nil {
+			return err
+		}
+	}
+}
+
+// between asks for the proof that the longer of two logs extends the shorter.
+func (m *Room) between(ctx context.Context, one, other int64) ([]signed.Hash, error) {
+	from, to := min(one, other), max(one, other)
+	if from == to || from == 0 {
+		return nil, nil
+	}
+	answer, err := m.Broker.Consistency(ctx, from, to)
+	if err != nil {
+		return nil, err
+	}
+	return answer.Consistency, nil
+}
+
+// replace puts joined in the place of now, unless another answer was quicker. New
+// register entries are durable by then.
+func (m *Room) replace(now, joined *verify.Logs, next *lesson) (bool, error) {
+	from := now.Register().Size()
+	if joined.Register().Size() == from {
+		return m.logs.CompareAndSwap(now, joined), nil
+	}
+	m.growing.Lock()
+	defer m.growing.Unlock()
+	if m.logs.Load() != now {
+		return false, nil
+	}
+	err := m.Store.Update(func(tx *store.Tx) error {
+		for i, e := range joined.Register().Entries(from) {
+			if err := tx.AddEntry(from+int64(i), e); err != nil {
+				return err
+			}
+		}
+		return next.save(tx, signed.At(m.Now()))
+	})
+	if err != nil {
+		return false, err
+	}
+	for !m.logs.CompareAndSwap(now, joined) {
+		return false, nil
+	}
+	wake(m.workers.words) // one that was refused may be taken now
+	m.Touch()
+	return true, nil
+}
+
+// save keeps the heads under which an answer was believed, and when the register
+// was seen at its size.
+func (n *lesson) save(tx *store.Tx, now signed.Time) error {
+	if err := tx.PutHead(AuditLog, store.Head{Head: n.Audit(), Checkpoint: n.Checkpoint, Verified: now}); err != nil {
+		return err
+	}
+	head := n.Register().Head()
+	if err := tx.PutHead(RegisterLog, store.Head{Head: head, Checkpoint: n.register, Verified: now}); err != nil {
+		return err
+	}
+	return tx.SawRegister(head.Size, n.Audit().Size)
+}
+
+// Refresh brings both logs up to date.
+func (m *Room) Refresh(ctx context.Context) error {
+	base := m.logs.Load()
+	// A page behind the log's end brings nothing but the heads.
+	answer, err := m.Broker.Progress(ctx, heads(base), api.Page{After: api.Cursor(base.Audit().Size), Limit: 1})
+	m.heard(err)
+	if err != nil {
+		return err
+	}
+	next, err := m.learn(ctx, base, &answer.Catchup)
+	if err != nil {
+		return err
+	}
+	return m.write(unsynced, next)
+}
+
+// show hands the broker the checkpoints that its logs no longer reach, or
+// contradict. They bear its own signature: it stops, and its operator learns what
+// is lost.
+func (m *Room) show(ctx context.Context) {
+	for _, log := range []string{AuditLog, RegisterLog} {
+		if c := m.checkpoint(log); c != nil {
+			if err := m.Broker.Show(ctx, c); err != nil {
+				m.Log.Error("the broker was shown a checkpoint of its own that its log does not reach", "log", log, "answer", err.Error())
+			}
+		}
+	}
+}
+
+func (m *Room) checkpoint(log string) (b []byte) {
+	m.Store.View(func(tx *store.Tx) error {
+		h, err := tx.Head(log)
+		b = h.Checkpoint
+		return err
+	})
+	return b
+}

@@ -1,0 +1,359 @@
+package mail
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"samband/gateway/api"
+	"samband/gateway/desk/internal/store"
+	"samband/gateway/envelope"
+	"samband/gateway/problem"
+	"samband/gateway/signed"
+	"samband/gateway/verify"
+)
+
+// An outbox submits what has no proof of acceptance yet, oldest first, as many
+// messages a call as there are. What is refused, or lies here damaged, doesn't
+// keep up the others; a broker that takes nothing now does: the rest would fare no
+// better.
+type outbox struct {
+	*Room
+	urgent bool
+	most   int // items of the next call
+}
+
+// A submission is a message on its way out: the same bytes each time.
+type submission struct {
+	store.Row
+	*envelope.Envelope
+	bytes []byte
+}
+
+func (o *outbox) do(ctx context.Context) error {
+	var errs []error
+	for !o.urgent && o.again.any() {
+		group, err := o.wantedAgain()
+		if err == nil {
+			err = o.submit(ctx, group)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	for after := int64(0); ; {
+		group, last, err := o.next(after)
+		if err != nil {
+			return err
+		}
+		if last == after {
+			return errors.Join(errs...)
+		}
+		if err := o.submit(ctx, group); err != nil {
+			if ctx.Err() != nil || takesNothing(err) {
+				return err
+			}
+			errs = append(errs, err)
+		}
+		after = last
+	}
+}
+
+// next is the next group behind a place, and where it ends.
+func (o *outbox) next(after int64) (group []submission, last int64, err error) {
+	last = after
+	var rows []store.Row
+	var texts [][]byte
+	err = o.Store.View(func(tx *store.Tx) (err error) {
+		if rows, err = tx.Unsent(o.urgent, after, o.most); err != nil {
+			return err
+		}
+		for size, n := 0, 0; n < len(rows); n++ {
+			b, err := tx.Envelope(rows[n].Text)
+			if err != nil && !errors.Is(err, store.ErrNotFound) {
+				return err
+			}
+			if size += 4 + len(b); size > api.MaxSequence {
+				rows = rows[:n]
+				break
+			}
+			texts = append(texts, b)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, last, err
+	}
+	var steps []step
+	for n, r := range rows {
+		last = r.Seq
+		e, err := parseStored(texts[n], r.Text)
+		switch {
+		case err != nil:
+			o.Log.Error("a queued message can't be read", "id", r.ID, "problem", err.Error())
+			steps = append(steps, func(c *change) error { return c.waits(r.Seq, nil, Unreadable) })
+		case classOf(r.Code) == problem.Reseal && r.State == store.Queued && o.moved(e):
+			if err := o.reseal(r, e, nil); err != nil {
+				o.Log.Warn("a message is not sealed anew", "id", r.ID, "problem", err.Error())
+			}
+		default:
+			group = append(group, submission{r, e, texts[n]})
+		}
+	}
+	if len(steps) > 0 {
+		err = o.write(unsynced, nil, steps...)
+	}
+	return group, last, err
+}
+
+// ofBroker are codes that a broker says to whatever it is sent. BROKER_BUSY is
+// none: of a text that expires while its clock is in doubt it says that too.
+var ofBroker = map[problem.Code]bool{
+	problem.StoreFull:       true,
+	problem.BrokerStopped:   true,
+	problem.HeadAhead:       true,
+	problem.HeadContradicts: true,
+}
+
+// ofConnection are final codes that speak of this desk's connection and not of
+// the message: it stays queued until somebody has put that right.
+var ofConnection = map[problem.Code]bool{
+	problem.CertificateRefused: true,
+	problem.CertificateWrong:   true,
+	problem.DeskBarred:         true,
+	problem.NotFound:           true,
+}
+
+// takesNothing reports whether a submission failed as every other would now.
+func takesNothing(err error) bool {
+	p, ok := problem.Of(err)
+	return errors.Is(err, api.ErrUnreachable) || ok && (ofBroker[p.Code] || ofConnection[p.Code])
+}
+
+func classOf(code problem.Code) problem.Class {
+	row, _ := problem.Lookup(code)
+	return row.Class
+}
+
+// submit makes one call of a group, and one write of its answer.
+func (o *outbox) submit(ctx context.Context, group []submission) error {
+	if len(group) == 0 {
+		return nil
+	}
+	items := make([][]byte, len(group))
+	for n, s := range group {
+		items[n] = s.bytes
+	}
+	base, begin := o.logs.Load(), o.Now()
+	answer, err := o.Broker.Submit(ctx, heads(base), items)
+	o.heard(err)
+	var next *lesson
+	if err == nil {
+		next, err = o.learn(ctx, base, &answer.Catchup)
+	}
+	if err != nil {
+		o.most = halved(o.most)
+		return errors.Join(err, o.allWait(group, err))
+	}
+	o.most = doubled(o.most)
+	a := &answered{outbox: o, next: next, base: base, begin: begin}
+	var errs []error
+	for n := range answer.Items {
+		if err := a.take(&group[n], &answer.Items[n]); err != nil {
+			errs = append(errs, fmt.Errorf("submit message %s: %w", group[n].Row.ID, err))
+		}
+	}
+	return errors.Join(o.write(a.wait, next, a.steps...), errors.Join(errs...))
+}
+
+// allWait shows of a group what its messages wait for.
+func (o *outbox) allWait(group []submission, err error) error {
+	p, ok := problem.Of(err)
+	if !ok {
+		return nil
+	}
+	var steps []step
+	for _, s := range group {
+		if s.Row.Code != p.Code {
+			steps = append(steps, func(c *change) error { return c.waits(s.Seq, p, "") })
+		}
+	}
+	if len(steps) == 0 {
+		return nil
+	}
+	return o.write(unsynced, nil, steps...)
+}
+
+// answered is what one call brought, while its write is made ready.
+type answered struct {
+	*outbox
+	next  *lesson
+	base  *verify.Logs // before the call
+	begin time.Time
+	wait  durability
+	steps []step
+}
+
+func (a *answered) then(s step) { a.steps = append(a.steps, s) }
+
+// stays leaves a message where it is, shows what it waits for, and has it tried
+// again.
+func (a *answered) stays(s *submission, err error) error {
+	if p, ok := problem.Of(err); ok {
+		a.then(func(c *change) error { return c.waits(s.Seq, p, "") })
+	}
+	return err
+}
+
+// take takes in what became of one message of the call.
+func (a *answered) take(s *submission, item *api.SubmitItem) error {
+	if err := item.Refusal(); err != nil {
+		return a.refused(s, err)
+	}
+	accepted, err := a.next.Acceptance(s.Envelope, []byte(item.Acceptance))
+	if err != nil {
+		a.accuse(err)
+		return a.stays(s, err)
+	}
+	a.compareClocks(a.begin, a.base, accepted.Record.Index, accepted.Record.Time)
+	a.then(advances(s.Seq, factOf(s.Text, accepted)))
+	for _, f := range []*api.Fact{item.Consigned, item.End} {
+		if f == nil {
+			continue
+		}
+		fact, err := a.believe(a.next, &s.Header, s.Text, f)
+		if errors.Is(err, verify.ErrNoNote) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		a.then(advances(s.Seq, fact))
+	}
+	return nil
+}
+
+// refused takes in a refusal of a message. A nil result means that it is dealt
+// with.
+func (a *answered) refused(s *submission, err error) error {
+	p, ok := problem.Of(err)
+	r := api.RefusalOf(err)
+	switch {
+	case !ok:
+		return err
+	case ofConnection[p.Code] || p.Class() == problem.Retry:
+		return a.stays(s, err)
+	case p.Class() == problem.Reseal:
+		if s.State != store.Queued || !a.moved(s.Envelope) { // the log says that it was accepted, or the same bytes go again
+			return a.stays(s, err)
+		}
+		return a.reseal(s.Row, s.Envelope, err)
+	case p.Code == problem.IDReused && r.Accepted != s.Text:
+		own, err := a.earlierAttempt(s, r)
+		if own || err != nil {
+			return err
+		}
+	case r.End != nil: // withdrawn, and this desk's disk has forgotten it
+		fact, err := a.believe(a.next, &s.Header, s.Text, r.End)
+		if err == nil {
+			a.then(advances(s.Seq, fact))
+		}
+		return err
+	}
+	return a.rejected(s, r)
+}
+
+// earlierAttempt recognises an ID_REUSED that names an earlier text of our own:
+// that one was accepted and we never heard. It is sent again, and gets its first
+// acceptance.
+func (a *answered) earlierAttempt(s *submission, r *api.Refusal) (own bool, err error) {
+	err = a.Store.View(func(tx *store.Tx) error {
+		row, err := tx.OfText(false, r.Accepted)
+		if errors.Is(err, store.ErrNotFound) {
+			return nil
+		}
+		own = row.Seq == s.Seq
+		return err
+	})
+	if own {
+		a.then(func(c *change) error {
+			row, err := c.Row(s.Seq)
+			if err != nil {
+				return err
+			}
+			row.Text, row.Code, row.Detail = r.Accepted, "", ""
+			defer wake(a.worker())
+			return c.Put(&row)
+		})
+	}
+	return own, err
+}
+
+func (o *outbox) worker() chan struct{} {
+	if o.urgent {
+		return o.workers.urgent
+	}
+	return o.workers.outbox
+}
+
+// rejected ends a message that the broker refused for good. The refusal must
+// bring the proof that it is logged: without it a broker could say no to the
+// sender and deliver all the same. What lacks it, or is false, ends nothing.
+func (a *answered) rejected(s *submission, r *api.Refusal) error {
+	p := r.Problem
+	a.Log.Warn("message refused by the broker", "id", s.Row.ID, "code", p.Code, "problem", p.Detail)
+	if r.Proof == "" {
+		return a.stays(s, problem.New(problem.ProofMissing, "refused by %s, and no entry of the log is shown for it", p.Code))
+	}
+	subject, shown := "message "+s.Text.String(), map[string][]byte{"refusal": []byte(r.Proof), "checkpoint": a.next.Checkpoint}
+	refusal, err := a.next.Refusal(s.Envelope, []byte(r.Proof))
+	switch {
+	case err != nil:
+	case refusal.Record.Code != p.Code:
+		err = breach(subject, shown, problem.ProofInvalid, "the proven refusal is of code %s, not %s", refusal.Record.Code, p.Code)
+	case s.State != store.Queued:
+		err = breach(subject, shown, problem.AlreadyEnded, "the log says rejected, and it says %s", s.State)
+	}
+	if err != nil {
+		a.accuse(err)
+		return a.stays(s, err)
+	}
+	if err := a.timely(envelope.Rejected, refusal.Record.Time); err != nil {
+		a.then(func(c *change) error { return c.waits(s.Seq, nil, err.Error()) })
+		return err
+	}
+	a.wait = synced
+	a.then(func(c *change) error { return c.reject(s.Seq, factOf(s.Text, refusal), p) })
+	return nil
+}
+
+// believe verifies a fact about a message, and keeps one that fails as evidence.
+func (m *Room) believe(next *lesson, h *envelope.Header, text signed.Hash, f *api.Fact) (store.Fact, error) {
+	verified, err := next.Event(h, text, m.Desk, claimOf(f))
+	if err != nil {
+		m.accuse(err)
+		return store.Fact{}, err
+	}
+	fact := factOf(text, verified)
+	if fact.Event == envelope.Expired {
+		return fact, m.timely(fact.Event, fact.Time)
+	}
+	return fact, nil
+}
+
+// errEarly says that the log is ahead of this desk's clock. Which of the two is
+// right nobody can prove, so it is no evidence.
+var errEarly = errors.New("later than this desk's clock")
+
+// timely checks that an end by the broker's time alone is not before its time by
+// this desk's clock: else a broker could end what it likes by a lie about the
+// hour. Where the clocks disagree the end waits, and the offset is shown.
+func (m *Room) timely(event envelope.Event, at signed.Time) error {
+	offset := at.Go().Sub(m.Now())
+	if offset <= maxOffset {
+		return nil
+	}
+	m.Metrics.offset.Set(offset.Seconds())
+	return fmt.Errorf("the log says %s at %s: %w", event, at, errEarly)
+}

@@ -1,0 +1,115 @@
+package mail
+
+import (
+	"errors"
+
+	"samband/gateway/desk/internal/keys"
+	"samband/gateway/desk/internal/store"
+	"samband/gateway/envelope"
+	"samband/gateway/problem"
+	"samband/gateway/signed"
+	"samband/schema"
+)
+
+// moved reports whether the register has grown since a message was sealed. Where
+// it has not, sealing anew would change nothing: the same bytes go again.
+func (m *Room) moved(e *envelope.Envelope) bool {
+	return m.logs.Load().Register().Size() > e.AsOfRegister.Size
+}
+
+// reseal makes a queued message anew under its id, with the register as it is
+// now. The earlier texts are kept. Locked, it waits to be unlocked, and shows what
+// it was refused with. It waits too while the recipient's opening key is none:
+// the recipient's party may enter another.
+func (o *outbox) reseal(r store.Row, e *envelope.Envelope, refusal error) error {
+	made, err := o.sealAnew(e)
+	p, refused := problem.Of(err)
+	var s step
+	switch {
+	case err == nil:
+		o.Log.Info("message sealed anew", "id", r.ID, "code", r.Code)
+		defer wake(o.worker())
+		s = func(c *change) error { return c.anew(r.Seq, made) }
+	case refused && p.Code != problem.DeskLocked && p.Code != problem.EntryInvalid && p.Class() == problem.Final:
+		s = func(c *change) error { return c.reject(r.Seq, store.Fact{}, p) }
+		err = nil
+	default:
+		shown := err
+		if refused && p.Code == problem.DeskLocked {
+			shown, err = refusal, nil // unlocking wakes us
+		}
+		q, ok := problem.Of(shown)
+		if !ok {
+			return err
+		}
+		s = func(c *change) error { return c.waits(r.Seq, q, "") }
+	}
+	return errors.Join(err, o.write(synced, nil, s))
+}
+
+func (o *outbox) sealAnew(e *envelope.Envelope) (made *Sealed, err error) {
+	content, err := o.Content(e)
+	if err != nil {
+		return nil, err
+	}
+	l, h := o.logs.Load(), e.Header
+	ref, ok := l.View().Type(h.Type.Name)
+	if !ok {
+		return nil, problem.New(problem.TypeUnknown, "the catalogue has no type %s any more", h.Type.Name)
+	}
+	t, ok := schema.FindHash(ref.Hash)
+	if !ok {
+		return nil, problem.New(problem.TypeOutdated, "this desk's program lacks %s %s", ref.Name, ref.Version)
+	}
+	if err := t.Validate(content.Body); err != nil {
+		return nil, err
+	}
+	to, ok := l.View().Desk(h.To)
+	if !ok {
+		return nil, problem.New(problem.UnknownDesk, "%s is no desk in the register", h.To)
+	}
+	h.Type, h.ToKey, h.AsOfAudit, h.AsOfRegister = ref, to.OpeningID(), l.Audit(), l.Register().Head()
+	if err := l.View().Decide(&h, signed.At(o.Now())); err != nil {
+		return nil, err
+	}
+	err = o.withRing(func(ring *keys.Locked) (err error) {
+		made, err = o.Seal(ring, l, h, content)
+		return err
+	})
+	return made, err
+}
+
+// anew makes a text the newest of a queued message.
+func (c *change) anew(seq int64, made *Sealed) error {
+	r, err := c.Row(seq)
+	if err != nil || r.State != store.Queued {
+		return err
+	}
+	if err := made.keep(c.Tx); err != nil {
+		return err
+	}
+	if err := c.AddAttempt(&r, made.Text); err != nil {
+		return err
+	}
+	r.Text, r.Code, r.Detail = made.Text, "", ""
+	return c.Put(&r)
+}
+
+// reject ends a message that will never be accepted: the broker refused it for
+// good, which f proves, or it can't be sealed anew, which needs no proof.
+func (c *change) reject(seq int64, f store.Fact, p *problem.Problem) error {
+	r, err := c.Row(seq)
+	if err != nil || !store.Rejected.After(r.State) {
+		return err
+	}
+	if f.Event != "" {
+		if err := c.PutFact(f); err != nil {
+			return err
+		}
+	}
+	r.State, r.Code, r.Detail = store.Rejected, p.Code, p.Detail
+	if err := c.Put(&r); err != nil {
+		return err
+	}
+	return c.Log(c.room.Entry("rejected", "message "+r.ID.String(), p))
+}

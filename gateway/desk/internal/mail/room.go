@@ -1,0 +1,148 @@
+// Package mail is the room where a desk's messages are worked on. It alone talks
+// to the broker, and it alone writes what becomes of a message: row.go has the one
+// function by which a row changes.
+//
+//	room, err := mail.Open(mail.Config{Desk: "se.spoc", Database: path, …})
+//	go room.Run(ctx)
+//	err = room.Queue(name, envelopes, blocked) // durable; sent by itself from here on
+//
+// What the broker answers is measured by package verify against what this desk
+// knew before; what fails is kept as evidence, and the message stays where it was.
+// The rest are workers. Each takes all that waits for it, makes one call of it and
+// one write of the answer, and begins anew: a desk that is killed anywhere, locked,
+// or cut off goes on by itself.
+//
+//	outbox.go    sends what is queued, the same bytes until they are answered;
+//	             urgent messages have a worker of their own
+//	inbox.go     takes in what arrives, sealed
+//	judge.go     opens it, when the ring is unlocked, and says what it is
+//	words.go     sends what was signed about messages, until it is proven
+//	progress.go  learns what became of what was sent
+//
+// Workers share no lock: each has its own state, the two logs are a value that is
+// replaced (logs.go), and the database has one writer.
+package mail
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"samband/gateway/api"
+	"samband/gateway/desk/internal/keys"
+	"samband/gateway/desk/internal/store"
+	"samband/gateway/problem"
+	"samband/gateway/signed"
+	"samband/gateway/verify"
+)
+
+// Broker is what a desk asks of a broker. An *api.Client is one.
+type Broker interface {
+	Submit(ctx context.Context, heads api.Heads, envelopes [][]byte) (*api.SubmitAnswer, error)
+	State(ctx context.Context, heads api.Heads, notes [][]byte) (*api.StateAnswer, error)
+	Inbox(ctx context.Context, heads api.Heads, page api.Page) (*api.InboxAnswer, error)
+	Progress(ctx context.Context, heads api.Heads, page api.Page) (*api.ProgressAnswer, error)
+	Want(ctx context.Context, heads api.Heads, want api.Want) error
+	Show(ctx context.Context, checkpoint []byte) error
+	Register(ctx context.Context, heads api.Heads, from int64, limit int) (*api.RegisterAnswer, error)
+	Consistency(ctx context.Context, from, to int64) (*api.ConsistencyAnswer, error)
+}
+
+var _ Broker = (*api.Client)(nil)
+
+// Config of a Room. All of it must be given.
+type Config struct {
+	Desk       signed.Address
+	Database   string // its path
+	Federation []byte // the exchange's federation file
+	Broker     Broker
+	Online     *keys.Online
+	Ring       *keys.Ring
+	Log        *slog.Logger
+	Now        func() time.Time
+	Retry      time.Duration // first pause after a failed call
+}
+
+// A Room works on a desk's messages. Its methods may be called at once.
+type Room struct {
+	Config
+	Store   *store.Store
+	Metrics *Metrics
+
+	logs    atomic.Pointer[verify.Logs]
+	growing sync.Mutex // over writing register entries and going by them
+
+	reachable atomic.Bool
+	scrubbing atomic.Bool // something was erased that may still lie in the write-ahead log
+	workers   workers
+	again     wanted
+	judging   judging
+
+	changes changes
+	ends    ends
+}
+
+// Open opens the database, and makes it when it is absent.
+func Open(c Config) (*Room, error) {
+	m := &Room{Config: c, Metrics: NewMetrics()}
+	m.workers = newWorkers()
+	m.judging = newJudging(m)
+	s, err := store.Open(c.Database, m.ends.moved)
+	if err != nil {
+		return nil, err
+	}
+	m.Store = s
+	if err := m.load(); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return m, nil
+}
+
+// Close closes the database. Run must have returned.
+func (m *Room) Close() error { return m.Store.Close() }
+
+// Logs are both logs as this desk has verified them.
+func (m *Room) Logs() *verify.Logs { return m.logs.Load() }
+
+// Reachable reports whether the broker answered the last call.
+func (m *Room) Reachable() bool { return m.reachable.Load() }
+
+// Unlocked tells the room that the ring was unlocked: what waited for it goes on.
+func (m *Room) Unlocked() {
+	m.judging.recall()
+	for _, w := range []chan struct{}{m.workers.outbox, m.workers.urgent, m.workers.words, m.workers.judge} {
+		wake(w)
+	}
+	m.Touch()
+}
+
+// Erase destroys what this desk has of a message's content. What is gone already may
+// still lie where an earlier call did not come to.
+func (m *Room) Erase(id signed.ID, text signed.Hash) error {
+	m.scrubbing.Store(true)
+	return m.write(synced, nil, func(c *change) error {
+		err := c.Erase(text)
+		if errors.Is(err, store.ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		return c.Log(m.Entry("erased", "message "+id.String(), nil))
+	})
+}
+
+// withRing lends the locked ring to f; DESK_LOCKED when it is locked.
+func (m *Room) withRing(f func(*keys.Locked) error) error { return WithRing(m.Ring, m.Desk, f) }
+
+// WithRing lends a desk's locked ring to f; DESK_LOCKED when it is locked.
+func WithRing(ring *keys.Ring, desk signed.Address, f func(*keys.Locked) error) error {
+	err := ring.Use(f)
+	if errors.Is(err, keys.ErrLocked) {
+		return problem.New(problem.DeskLocked, "the ring of %s is locked", desk)
+	}
+	return err
+}

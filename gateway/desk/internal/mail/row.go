@@ -1,0 +1,265 @@
+package mail
+
+import (
+	"errors"
+
+	"samband/gateway/desk/internal/store"
+	"samband/gateway/envelope"
+	"samband/gateway/problem"
+	"samband/gateway/signed"
+)
+
+// durability says whether a write waits for the disk.
+type durability bool
+
+const (
+	synced   durability = true
+	unsynced durability = false
+)
+
+// A step is a part of a write.
+type step func(*change) error
+
+// A change is one write: rows and what follows from them, all or nothing.
+type change struct {
+	*store.Tx
+	room     *Room
+	under    *lesson                // of the answer that it takes in; nil: it takes in none
+	outcomes map[signed.Hash]string // what received texts say, where the ring is unlocked
+
+	breaches []error
+	logged   []func() // for the program's log, once it is written
+	scrub    bool
+}
+
+// write does steps as one write, together with the heads under which they were
+// believed. What must be durable when write returns says so by wait.
+func (m *Room) write(wait durability, under *lesson, steps ...step) error {
+	_, err := m.writeWith(wait, under, nil, steps)
+	return err
+}
+
+// writeWith is write with what received texts say. It returns how many facts were
+// not written, because they contradict what is proven.
+func (m *Room) writeWith(wait durability, under *lesson, outcomes map[signed.Hash]string, steps []step) (doubted int, err error) {
+	c := &change{room: m, under: under, outcomes: outcomes}
+	update := m.Store.UpdateUnsynced
+	if wait == synced {
+		update = m.Store.Update
+	}
+	err = update(func(tx *store.Tx) error {
+		c.Tx = tx
+		if under != nil {
+			if err := under.save(tx, signed.At(m.Now())); err != nil {
+				return err
+			}
+		}
+		for _, s := range steps {
+			if err := s(c); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, err
+	}
+	for _, b := range c.breaches {
+		m.accuse(b)
+	}
+	for _, log := range c.logged {
+		log()
+	}
+	m.Touch()
+	if c.scrub {
+		m.scrubbing.Store(true)
+	}
+	return len(c.breaches), m.finishErasing()
+}
+
+// finishErasing empties the write-ahead log where something was erased that may
+// still lie in it.
+func (m *Room) finishErasing() error {
+	if !m.scrubbing.Load() {
+		return nil
+	}
+	if err := m.Store.Scrub(); err != nil {
+		return err
+	}
+	m.scrubbing.Store(false)
+	return nil
+}
+
+// advance is the one way by which the log moves a message: it keeps the fact, and
+// writes what follows from it for the message's state, its word, its content and
+// the clocks. A state never goes back, and an end stays.
+func (c *change) advance(seq int64, f store.Fact) error {
+	r, err := c.Row(seq)
+	if err != nil {
+		return err
+	}
+	if ok, err := c.fits(f); !ok || err != nil {
+		return err
+	}
+	if err := c.PutFact(f); err != nil {
+		return err
+	}
+	if !r.Received {
+		r.Text = f.Text
+	}
+	r.Accepted = r.Accepted || f.Event == envelope.Accepted
+	if err := c.settle(&r, f); err != nil {
+		return err
+	}
+	reached := store.State(f.Event)
+	moved := reached.After(r.State)
+	if moved {
+		r.State, r.Code = reached, f.Code
+		if !r.Received || reached == store.HandedOver {
+			r.Detail = ""
+		}
+		c.logged = append(c.logged, func() { c.room.Log.Info("message moved", "id", r.ID, "state", reached, "code", f.Code) })
+	}
+	if r.Received {
+		return c.follow(&r, f, moved)
+	}
+	if err := c.Put(&r); err != nil {
+		return err
+	}
+	if f.Event == envelope.Accepted {
+		if err := c.endsClocks(r, f.Time); err != nil {
+			return err
+		}
+	}
+	if moved && !r.State.Counts() {
+		return c.reopensClocks(r)
+	}
+	return nil
+}
+
+// advances is advance as a step.
+func advances(seq int64, f store.Fact) step {
+	return func(c *change) error { return c.advance(seq, f) }
+}
+
+// fits reports whether a fact may stand beside what is proven of its text: there
+// is one end, and neither expiry nor withdrawal of what is consigned. A refusal by
+// the broker is no end here: what the log says of the message beside it is so.
+// What does not fit convicts the broker, and is not believed.
+func (c *change) fits(f store.Fact) (bool, error) {
+	known, err := c.Moments(f.Text)
+	if err != nil {
+		return false, err
+	}
+	for _, k := range known {
+		shown := map[string][]byte{"event": []byte(f.Event), "note": f.Note, "proof": f.Proof}
+		if k.Event == envelope.Rejected {
+			if f.Event != envelope.Rejected {
+				refusal, err := c.Fact(f.Text, envelope.Rejected)
+				if err != nil {
+					return false, err
+				}
+				shown["refusal"] = refusal.Proof
+				c.breaches = append(c.breaches, breach("message "+f.Text.String(), shown,
+					problem.AlreadyEnded, "the log says %s, and before it said rejected", f.Event))
+			}
+			continue
+		}
+		ended := store.State(k.Event).Ended() && store.State(f.Event).Ended() && k.Event != f.Event
+		if ended || contrary(k.Event, f.Event) || contrary(f.Event, k.Event) {
+			shown["checkpoint"] = c.under.Checkpoint
+			c.breaches = append(c.breaches, breach("message "+f.Text.String(), shown,
+				problem.AlreadyEnded, "the log says %s, and before it said %s", f.Event, k.Event))
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+func contrary(one, other envelope.Event) bool {
+	return one == envelope.Consigned && (other == envelope.Expired || other == envelope.Withdrawn)
+}
+
+// settle takes a word away that is proven, or that came too late: another
+// statement stands in its place.
+func (c *change) settle(r *store.Row, f store.Fact) error {
+	word := r.Word.Event
+	tooLate := store.State(f.Event).Ended() || word == envelope.Withdrawn && f.Event == envelope.Consigned
+	if word == "" || word != f.Event && !tooLate {
+		return nil
+	}
+	r.Word = store.Word{}
+	if word == f.Event {
+		return nil
+	}
+	p := problem.New(problem.AlreadyEnded, "the message is %s", f.Event)
+	if f.Event == envelope.Consigned {
+		p = problem.New(problem.AlreadyConsigned, "the message is consigned")
+	}
+	c.logged = append(c.logged, func() {
+		c.room.Log.Info("another statement stands", "id", r.ID, "ours", word, "stands", f.Event)
+	})
+	return c.Log(c.room.Entry("too late: "+string(word), "message "+f.Text.String(), p))
+}
+
+// follow writes what a fact means for a received message: handed over, it is in
+// the officers' view and has its effects; ended before that, nobody will see its
+// content, and nothing of it is kept.
+func (c *change) follow(r *store.Row, f store.Fact, moved bool) error {
+	if moved && r.State == store.HandedOver {
+		_, err := c.FileKey(r.Text)
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+		r.Due = err == nil
+	}
+	if err := c.Put(r); err != nil {
+		return err
+	}
+	switch {
+	case r.Due:
+		if outcome, ok := c.outcomes[r.Text]; ok {
+			return c.takeEffect(r, outcome)
+		}
+	case moved && (r.State == store.Expired || r.State == store.Withdrawn) && r.From != r.To:
+		err := c.Erase(r.Text)
+		if errors.Is(err, store.ErrNotFound) {
+			return nil
+		}
+		c.scrub = true
+		return err
+	}
+	return nil
+}
+
+// takeEffect writes what a message that was handed over says, and ends the clock
+// of what it answers.
+func (c *change) takeEffect(r *store.Row, outcome string) error {
+	r.Outcome, r.Due = outcome, false
+	if err := c.Put(r); err != nil {
+		return err
+	}
+	accepted, err := c.Time(r.Text, envelope.Accepted)
+	if err != nil {
+		return err
+	}
+	return c.endsOurClock(*r, accepted)
+}
+
+// waits shows what a message waits for: a refusal that is not final, or, without
+// one, a detail in words.
+func (c *change) waits(seq int64, p *problem.Problem, detail string) error {
+	r, err := c.Row(seq)
+	if err != nil {
+		return err
+	}
+	var code problem.Code
+	if p != nil {
+		code, detail = p.Code, p.Detail
+	}
+	if r.State.Ended() || p != nil && !r.Received && r.State != store.Queued || r.Code == code && r.Detail == detail {
+		return nil
+	}
+	r.Code, r.Detail = code, detail
+	return c.Put(&r)
+}

@@ -1,0 +1,120 @@
+package mail
+
+import (
+	"samband/gateway/desk/internal/keys"
+	"samband/gateway/desk/internal/store"
+	"samband/gateway/envelope"
+	"samband/gateway/problem"
+	"samband/gateway/seal"
+	"samband/gateway/signed"
+	"samband/gateway/verify"
+)
+
+// A Sealed is an envelope as it was just sealed and signed.
+type Sealed struct {
+	envelope.Header
+	Text         signed.Hash
+	note, sealed []byte
+	wrapped      []byte // its file key
+}
+
+// Seal seals content for the header's recipient and signs it. Its caller has asked
+// the law.
+func (m *Room) Seal(ring *keys.Locked, l *verify.Logs, h envelope.Header, content *seal.Content) (*Sealed, error) {
+	to, ok := l.View().Desk(h.To)
+	if !ok {
+		return nil, problem.New(problem.UnknownDesk, "%s is no desk in the register", h.To)
+	}
+	fresh := *content
+	sealed, key, err := seal.Seal(&h, &fresh, to.Opening)
+	if err != nil {
+		return nil, err
+	}
+	m.Metrics.sealed.Inc()
+	e, err := envelope.Sign(h, sealed, ring.Message)
+	if err != nil {
+		return nil, err
+	}
+	note := e.Note.Bytes()
+	if len(note)+len(sealed) > envelope.MaxEnvelope {
+		return nil, problem.New(problem.Oversize, "body and attachments pass what one envelope holds")
+	}
+	return &Sealed{e.Header, e.TextHash(), note, sealed, ring.Wrap(key, "", e.TextHash())}, nil
+}
+
+// keep stores the text and its wrapped file key.
+func (s *Sealed) keep(tx *store.Tx) error {
+	if err := tx.AddText(s.Text, s.note, s.sealed); err != nil {
+		return err
+	}
+	return tx.PutFileKey(s.Text, s.wrapped)
+}
+
+// A Sending is a draft as it was sealed for those to whom it goes.
+type Sending struct {
+	Name      string
+	Digest    []byte // of the draft
+	Outcome   string // what it says, as a word of the catalogue
+	Envelopes []*Sealed
+	Blocked   []store.Blocked // to whom it does not go
+}
+
+// Queue makes a sending durable, all of it or nothing. From then on it is sent,
+// whatever happens to this process.
+func (m *Room) Queue(sending *Sending) error {
+	err := m.Store.Update(func(tx *store.Tx) error {
+		if err := tx.AddSending(sending.Name, sending.Digest); err != nil {
+			return err
+		}
+		for _, b := range sending.Blocked {
+			if err := tx.AddBlocked(sending.Name, b); err != nil {
+				return err
+			}
+		}
+		for _, s := range sending.Envelopes {
+			if err := s.keep(tx); err != nil {
+				return err
+			}
+			err := tx.Add(&store.Row{
+				From: m.Desk, ID: s.ID, To: s.To, Text: s.Text, Send: sending.Name, Type: s.Type.Name, Urgent: isUrgent(&s.Header),
+				Conversation: s.Conversation, ReplyTo: s.InReplyTo, Outcome: sending.Outcome, State: store.Queued,
+			})
+			if err != nil {
+				return err
+			}
+			if err := tx.Log(m.Entry("queued", "message "+s.ID.String(), nil)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	wake(m.workers.urgent)
+	wake(m.workers.outbox)
+	m.Touch()
+	return nil
+}
+
+// Content opens a text of ours, or one that was handed over, by its file key;
+// store.ErrNotFound when it was erased. DESK_LOCKED while the ring is locked.
+func (m *Room) Content(e *envelope.Envelope) (*seal.Content, error) {
+	var wrapped []byte
+	err := m.Store.View(func(tx *store.Tx) (err error) {
+		wrapped, err = tx.FileKey(e.TextHash())
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	var key seal.FileKey
+	err = m.withRing(func(ring *keys.Locked) (err error) {
+		key, _, err = ring.Unwrap(wrapped, e.TextHash())
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return seal.OpenWith(e, key)
+}

@@ -1,0 +1,167 @@
+package mail
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+
+	"samband/gateway/api"
+	"samband/gateway/problem"
+	"samband/gateway/signed"
+)
+
+// maxPause is the longest pause after failed calls.
+const maxPause = 30 * time.Second
+
+// workers are woken when there may be something for them; a wake-up while they
+// work is not lost.
+type workers struct{ urgent, outbox, words, judge chan struct{} }
+
+func newWorkers() workers {
+	one := func() chan struct{} { return make(chan struct{}, 1) }
+	return workers{one(), one(), one(), one()}
+}
+
+func wake(worker chan struct{}) {
+	select {
+	case worker <- struct{}{}:
+	default:
+	}
+}
+
+// A job is what one worker does, again and again. do returns nil when nothing is
+// left to do until it is woken, an error when it is to be tried again after a
+// pause. A job without a wake channel is tried again at once: it waits inside.
+type job struct {
+	name string
+	wake <-chan struct{}
+	do   func(context.Context) error
+}
+
+// jobs are made anew for each run, with no memory of the one before.
+func (m *Room) jobs() []job {
+	return []job{
+		{"urgent", m.workers.urgent, (&outbox{Room: m, urgent: true, most: api.MaxItems}).do},
+		{"outbox", m.workers.outbox, (&outbox{Room: m, most: api.MaxItems}).do},
+		{"words", m.workers.words, (&words{Room: m, most: api.MaxItems, refused: map[said]int64{}}).do},
+		{"judge", m.workers.judge, m.judging.do},
+		{"inbox", nil, (&inbox{Room: m, wanted: map[signed.Hash]bool{}}).do},
+		{"progress", nil, (&progress{Room: m}).do},
+	}
+}
+
+// Run works until ctx ends. After a commit that failed nobody knows what the disk
+// has: all workers end, the database is opened anew, and they begin from what it
+// has. The ring stays as it is.
+func (m *Room) Run(ctx context.Context) {
+	pause := m.pauses()
+	for ctx.Err() == nil {
+		m.workUntilFailure(ctx)
+		for ctx.Err() == nil {
+			err := m.Store.Reopen()
+			if err == nil {
+				err = m.load()
+			}
+			if err == nil {
+				pause.Reset()
+				m.judging.recall()
+				m.Log.Warn("the database was opened anew after a write that failed")
+				break
+			}
+			m.Log.Error("the database can't be opened", "problem", err.Error())
+			select {
+			case <-ctx.Done():
+			case <-time.After(pause.NextBackOff()):
+			}
+		}
+	}
+}
+
+func (m *Room) workUntilFailure(ctx context.Context) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var all sync.WaitGroup
+	defer all.Wait()
+	for _, j := range m.jobs() {
+		all.Go(func() { m.work(ctx, j) })
+	}
+	select {
+	case <-m.Store.Failed():
+		m.Log.Error("a write to the database failed", "problem", m.Store.Check().Error())
+	case <-ctx.Done():
+	}
+	cancel()
+}
+
+func (m *Room) pauses() *backoff.ExponentialBackOff {
+	pause := backoff.NewExponentialBackOff()
+	pause.InitialInterval, pause.MaxInterval, pause.Multiplier = m.Retry, maxPause, 2
+	return pause
+}
+
+// work does a job until ctx ends. After an error it pauses, longer each time,
+// but not when it is woken: whatever woke it may be what it waits for.
+func (m *Room) work(ctx context.Context, j job) {
+	pause := m.pauses()
+	for ctx.Err() == nil {
+		err := j.do(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		var after <-chan time.Time
+		if err != nil {
+			next := max(pause.NextBackOff(), askedPause(err))
+			if code := problem.CodeOf(err); code == problem.HeadAhead || code == problem.HeadContradicts {
+				m.show(ctx)
+			}
+			m.Log.Warn("will try again", "job", j.name, "problem", err.Error(), "in", next.Round(time.Millisecond).String())
+			after = time.After(next)
+		} else {
+			pause.Reset()
+			if j.wake == nil {
+				continue
+			}
+		}
+		select {
+		case <-ctx.Done():
+		case <-after:
+		case <-j.wake:
+		}
+	}
+}
+
+// askedPause is the pause that the broker asked for.
+func askedPause(err error) time.Duration {
+	var r *api.Refusal
+	if errors.As(err, &r) {
+		return min(r.RetryAfter, maxPause)
+	}
+	return 0
+}
+
+// heard notes whether the broker answered at all.
+func (m *Room) heard(err error) {
+	if errors.Is(err, context.Canceled) {
+		return // this desk ends
+	}
+	reached := err == nil || !errors.Is(err, api.ErrUnreachable)
+	if m.reachable.Swap(reached) != reached {
+		if reached {
+			m.Log.Info("the broker answers")
+			wake(m.workers.urgent)
+			wake(m.workers.outbox)
+			wake(m.workers.words)
+		} else {
+			m.Log.Warn("the broker does not answer", "problem", err.Error())
+		}
+		m.Touch()
+	}
+}
+
+// A load is how many items the next call takes: half as many after a call that
+// failed, since its size may be why, and twice as many after one that did not.
+func halved(most int) int  { return max(1, most/2) }
+func doubled(most int) int { return min(api.MaxItems, most*2) }

@@ -1,0 +1,268 @@
+package store
+
+import (
+	"samband/gateway/envelope"
+	"samband/gateway/problem"
+	"samband/gateway/signed"
+)
+
+// A Row is one message that this desk sends or received. Direction, sender and id
+// name it.
+type Row struct {
+	Seq          int64
+	Received     bool
+	From         signed.Address
+	ID           signed.ID
+	To           signed.Address
+	Text         signed.Hash // of a sent one the newest, or the accepted one
+	Send         string      // of a sent one: names the sending
+	Type         string
+	Urgent       bool
+	Conversation signed.ID
+	ReplyTo      signed.Hash // zero: none
+	Outcome      string      // what it says, as a word of the catalogue; of a received one once it is handed over
+	State        State
+	Accepted     bool // its acceptance is proven
+	Word         Word
+	Due          bool        // its outcome waits for the ring to be unlocked
+	Answered     signed.Time // when an answer ended its clock; zero: none did
+	Answer       signed.Hash // of a received one: that answer
+	Access       string      // of a received one: how this desk reaches what is asked for, once it declared that
+	Code         problem.Code
+	Detail       string
+}
+
+// A Word is what this desk signed of a message and has no proof of; the zero Word
+// is none.
+type Word struct {
+	Event envelope.Event
+	Note  []byte
+	Since signed.Time // by this desk's clock
+}
+
+// Counts reports whether a message counts for a clock.
+func (r *Row) Counts() bool { return r.State.Counts() && r.Word.Event != envelope.Refused }
+
+// Other is the other desk.
+func (r *Row) Other() signed.Address {
+	if r.Received {
+		return r.From
+	}
+	return r.To
+}
+
+// Add puts a new message behind the others, and sets its Seq. A second text of the
+// same sender and id is refused by the table itself.
+func (t *Tx) Add(r *Row) error {
+	err := t.row("keep message", []any{&r.Seq}, `INSERT INTO mail
+		(received, sender, id, recipient, text, send, type, urgent, conversation, reply_to, outcome, state, accepted, word, word_note, since)
+		VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) RETURNING seq`,
+		r.Received, string(r.From), r.ID[:], string(r.To), r.Text[:], r.Send, r.Type, r.Urgent, r.Conversation[:], r.ReplyTo[:],
+		r.Outcome, string(r.State), r.Accepted, string(r.Word.Event), bytesOf(r.Word.Note), r.Word.Since.Unix())
+	if err != nil {
+		return err
+	}
+	return t.AddAttempt(r, r.Text)
+}
+
+// AddAttempt keeps a text of a message beside its earlier ones: of a message that
+// is sealed anew one of them may turn out to be the accepted one.
+func (t *Tx) AddAttempt(r *Row, text signed.Hash) error {
+	return t.put("keep attempt", `INSERT INTO attempts (text, seq) VALUES (?,?)`, text[:], r.Seq)
+}
+
+// Put writes what may change of a message. Read it in the same Update.
+func (t *Tx) Put(r *Row) error {
+	if !r.Received {
+		t.moved = append(t.moved, move{r.ID, r.State})
+	}
+	return t.exec("move message", `UPDATE mail SET text = ?, outcome = ?, state = ?, accepted = ?, word = ?, word_note = ?, since = ?,
+		due = ?, answered = ?, answer = ?, access = ?, code = ?, detail = ? WHERE seq = ?`,
+		r.Text[:], r.Outcome, string(r.State), r.Accepted, string(r.Word.Event), bytesOf(r.Word.Note), r.Word.Since.Unix(),
+		r.Due, r.Answered.Unix(), r.Answer[:], r.Access, string(r.Code), r.Detail, r.Seq)
+}
+
+func bytesOf(b []byte) []byte {
+	if b == nil {
+		return []byte{}
+	}
+	return b
+}
+
+const mailColumns = `SELECT m.seq, m.received, m.sender, m.id, m.recipient, m.text, m.send, m.type, m.urgent, m.conversation,
+	m.reply_to, m.outcome, m.state, m.accepted, m.word, m.word_note, m.since, m.due, m.answered, m.answer, m.access,
+	m.code, m.detail FROM mail m `
+
+func scanRow(scan func(...any) error) (r Row, err error) {
+	var id, text, conversation, reply, answer []byte
+	var since, answered int64
+	err = scan(&r.Seq, &r.Received, &r.From, &id, &r.To, &text, &r.Send, &r.Type, &r.Urgent, &conversation,
+		&reply, &r.Outcome, &r.State, &r.Accepted, &r.Word.Event, &r.Word.Note, &since, &r.Due, &answered, &answer, &r.Access,
+		&r.Code, &r.Detail)
+	copy(r.ID[:], id)
+	copy(r.Text[:], text)
+	copy(r.Conversation[:], conversation)
+	copy(r.ReplyTo[:], reply)
+	copy(r.Answer[:], answer)
+	r.Word.Since, r.Answered = fromUnix(since), fromUnix(answered)
+	return r, err
+}
+
+func (t *Tx) mail(query string, args ...any) ([]Row, error) {
+	return rows(t, "read messages", scanRow, mailColumns+query, args...)
+}
+
+// waiting reads by the index that has what waits for a worker and nothing else.
+func (t *Tx) waiting(query string, args ...any) ([]Row, error) {
+	return rows(t, "read waiting messages", scanRow, mailColumns+query, args...)
+}
+
+func (t *Tx) message(query string, args ...any) (Row, error) {
+	return first(t.mail(query, args...))
+}
+
+// Row returns a message as it stands now.
+func (t *Tx) Row(seq int64) (Row, error) { return t.message(`WHERE m.seq = ?`, seq) }
+
+// Sent returns a message that this desk sent.
+func (t *Tx) Sent(id signed.ID) (Row, error) {
+	return t.message(`WHERE m.received = 0 AND m.id = ?`, id[:])
+}
+
+// Received returns the message of a sender and id.
+func (t *Tx) Received(from signed.Address, id signed.ID) (Row, error) {
+	return t.message(`WHERE m.received = 1 AND m.sender = ? AND m.id = ?`, string(from), id[:])
+}
+
+// ReceivedID returns what this desk received under an id: more than one message
+// only when two senders chose the same.
+func (t *Tx) ReceivedID(id signed.ID) ([]Row, error) {
+	return t.mail(`WHERE m.received = 1 AND m.id = ?`, id[:])
+}
+
+// OfText returns the message, sent or received, that has or had a text.
+func (t *Tx) OfText(received bool, text signed.Hash) (Row, error) {
+	return t.message(`JOIN attempts a ON a.seq = m.seq WHERE a.text = ? AND m.received = ?`, text[:], received)
+}
+
+// Newest returns the newest messages of a direction, the newest first.
+func (t *Tx) Newest(received bool, limit int) ([]Row, error) {
+	return t.mail(newest, received, limit)
+}
+
+const newest = `WHERE m.received = ? ORDER BY m.seq DESC LIMIT ?`
+
+// Sending returns the messages of a sending, by recipient.
+func (t *Tx) Sending(name string) ([]Row, error) {
+	return t.mail(`WHERE m.received = 0 AND m.send = ? ORDER BY m.recipient`, name)
+}
+
+// Unsent returns messages behind a place that have no proof of acceptance and are
+// not being withdrawn, oldest first.
+func (t *Tx) Unsent(urgent bool, after int64, limit int) ([]Row, error) {
+	return t.waiting(unsent, urgent, after, limit)
+}
+
+const unsent = `INDEXED BY mail_unsent WHERE m.received = 0 AND NOT m.accepted AND m.word = '' AND m.state NOT IN ('withdrawn', 'rejected')
+	AND m.urgent = ? AND m.seq > ? ORDER BY m.seq LIMIT ?`
+
+// Unjudged returns received messages behind a place of which this desk has not
+// said what they are, oldest first; or those alone that it has not consigned.
+func (t *Tx) Unjudged(after int64, unconsigned bool, limit int) ([]Row, error) {
+	return t.waiting(unjudged, after, unconsigned, limit)
+}
+
+const unjudged = `INDEXED BY mail_unjudged WHERE m.received = 1 AND m.word = '' AND m.state IN ('accepted', 'consigned')
+	AND m.seq > ? AND NOT (? AND m.state = 'consigned') ORDER BY m.seq LIMIT ?`
+
+// Words returns messages behind a place with a word that waits for its proof,
+// oldest first.
+func (t *Tx) Words(after int64, limit int) ([]Row, error) {
+	return t.waiting(words, after, limit)
+}
+
+const words = `INDEXED BY mail_words WHERE m.word != '' AND m.seq > ? ORDER BY m.seq LIMIT ?`
+
+// OldestWord says since when the oldest word waits for its proof; zero: none does.
+func (t *Tx) OldestWord() (signed.Time, error) {
+	return first(rows(t, "read oldest word", scanTime, `SELECT coalesce(min(since), 0) FROM mail WHERE word != ''`))
+}
+
+// Due returns messages whose outcome waits for the ring to be unlocked.
+func (t *Tx) Due(limit int) ([]Row, error) {
+	return t.waiting(due, limit)
+}
+
+const due = `INDEXED BY mail_due WHERE m.due = 1 ORDER BY m.seq LIMIT ?`
+
+// CountWaiting says how many messages, received and open here or to be sent, wait
+// for what a detail names.
+func (t *Tx) CountWaiting(detail string) (n int, err error) {
+	err = t.row("count what waits", []any{&n}, `SELECT count(*) FROM mail
+		WHERE detail = ? AND (received = 0 OR state IN ('accepted', 'consigned'))`, detail)
+	return n, err
+}
+
+// Counts says how many messages each state has, of the sent and of the received.
+func (t *Tx) Counts() (sent, received map[State]int, err error) {
+	type count struct {
+		received bool
+		state    State
+		n        int
+	}
+	all, err := rows(t, "count messages", func(scan func(...any) error) (c count, err error) {
+		return c, scan(&c.received, &c.state, &c.n)
+	}, `SELECT received, state, count(*) FROM mail GROUP BY received, state`)
+	sent, received = map[State]int{}, map[State]int{}
+	for _, c := range all {
+		if c.received {
+			received[c.state] = c.n
+		} else {
+			sent[c.state] = c.n
+		}
+	}
+	return sent, received, err
+}
+
+// AddSending keeps the digest of a sending's draft.
+func (t *Tx) AddSending(name string, digest []byte) error {
+	return t.put("keep sending", `INSERT INTO sendings (send, digest) VALUES (?,?)`, name, digest)
+}
+
+// Digest returns the digest of a sending's draft; ErrNotFound when none has that
+// name.
+func (t *Tx) Digest(name string) (digest []byte, err error) {
+	err = t.row("read sending", []any{&digest}, `SELECT digest FROM sendings WHERE send = ?`, name)
+	return digest, err
+}
+
+// A Blocked is a recipient to whom a sending did not go.
+type Blocked struct {
+	To     signed.Address
+	Code   problem.Code
+	Detail string
+}
+
+// AddBlocked keeps with a sending whom it did not go to.
+func (t *Tx) AddBlocked(send string, b Blocked) error {
+	return t.put("keep blocked recipient", `INSERT INTO blocked (send, recipient, code, detail) VALUES (?,?,?,?)`,
+		send, string(b.To), string(b.Code), b.Detail)
+}
+
+// Blocked returns whom a sending did not go to.
+func (t *Tx) Blocked(send string) ([]Blocked, error) {
+	return rows(t, "read blocked recipients", func(scan func(...any) error) (b Blocked, err error) {
+		return b, scan(&b.To, &b.Code, &b.Detail)
+	}, `SELECT recipient, code, detail FROM blocked WHERE send = ? ORDER BY recipient`, send)
+}
+
+func first[T any](all []T, err error) (T, error) {
+	var zero T
+	if err != nil {
+		return zero, err
+	}
+	if len(all) == 0 {
+		return zero, ErrNotFound
+	}
+	return all[0], nil
+}
