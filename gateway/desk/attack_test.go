@@ -651,7 +651,7 @@ func TestMoreThanAskedFor(t *testing.T) {
 				if served++; served > 3 {
 					return
 				}
-				for len(a.Items) <= 50 {
+				for len(a.Items) <= api.MaxLimit {
 					a.Items = append(a.Items, a.Items[0])
 				}
 			}

@@ -105,13 +105,11 @@ func (d *Desk) Send(ctx context.Context, draft Draft) (*Sending, error) {
 }
 
 func (d *Desk) send(ctx context.Context, draft Draft, to reply) (*Sending, error) {
-	if draft.Name == "" {
-		draft.Name = signed.NewID().String()
-	}
-	s := &Sending{Name: draft.Name}
 	digest, err := d.digest(draft, to)
 	before := false
-	if err == nil {
+	if draft.Name == "" {
+		draft.Name = signed.NewID().String()
+	} else if err == nil {
 		before, err = d.sentBefore(draft.Name, digest)
 	}
 	if err == nil && !before {
@@ -125,11 +123,7 @@ func (d *Desk) send(ctx context.Context, draft Draft, to reply) (*Sending, error
 	if err != nil {
 		return nil, err
 	}
-	if s.Blocked, err = d.blocked(draft.Name); err != nil {
-		return nil, err
-	}
-	s.Messages, err = d.sendItems(draft.Name)
-	return s, err
+	return d.sending(draft.Name)
 }
 
 // digest tells one draft from another without keeping what it says in the open.
@@ -167,15 +161,25 @@ func (d *Desk) sentBefore(name string, digest []byte) (bool, error) {
 	return err == nil, err
 }
 
-func (d *Desk) blocked(name string) (blocked []Blocked, err error) {
-	err = d.room.Store.View(func(tx *store.Tx) error {
+// sending is what became of a draft.
+func (d *Desk) sending(name string) (*Sending, error) {
+	s := &Sending{Name: name}
+	err := d.room.Store.View(func(tx *store.Tx) error {
 		stopped, err := tx.Blocked(name)
-		for _, b := range stopped {
-			blocked = append(blocked, Blocked{b.To, problemOf(b.Code, b.Detail)})
+		if err != nil {
+			return err
 		}
+		for _, b := range stopped {
+			s.Blocked = append(s.Blocked, Blocked{b.To, problemOf(b.Code, b.Detail)})
+		}
+		rows, err := tx.Sending(name)
+		if err != nil {
+			return err
+		}
+		s.Messages, err = listed(d, tx, rows, outboxItem)
 		return err
 	})
-	return blocked, err
+	return s, err
 }
 
 // upToDate asks again with the newest register what the law refused by the one

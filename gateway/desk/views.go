@@ -87,24 +87,27 @@ func (d *Desk) Outbox(_ context.Context, q Query) ([]OutboxItem, error) {
 	return items, err
 }
 
-// outboxItems, sendItems and inboxItems open nothing: they have no summaries.
-func (d *Desk) outboxItems(q Query) ([]OutboxItem, error) {
-	return d.outbox(func(tx *store.Tx) ([]store.Row, error) {
-		if q.ID.IsZero() {
-			return tx.Newest(false, q.limit())
+// outboxItems and inboxItems open nothing: they have no summaries.
+func (d *Desk) outboxItems(q Query) (items []OutboxItem, err error) {
+	err = d.room.Store.View(func(tx *store.Tx) error {
+		rows, err := outboxRows(tx, q)
+		if err == nil {
+			items, err = listed(d, tx, rows, outboxItem)
 		}
-		r, err := tx.Sent(q.ID)
-		return []store.Row{r}, unknown(err, q.ID)
+		return err
 	})
+	return items, err
 }
 
-func (d *Desk) sendItems(name string) ([]OutboxItem, error) {
-	return d.outbox(func(tx *store.Tx) ([]store.Row, error) { return tx.Sending(name) })
+func outboxRows(tx *store.Tx, q Query) ([]store.Row, error) {
+	if q.ID.IsZero() {
+		return tx.Newest(false, q.limit())
+	}
+	r, err := tx.Sent(q.ID)
+	return []store.Row{r}, unknown(err, q.ID)
 }
 
-func (d *Desk) outbox(read func(*store.Tx) ([]store.Row, error)) ([]OutboxItem, error) {
-	return listed(d, read, func(r *store.Row, i Item) OutboxItem { return OutboxItem{r.To, r.Send, i} })
-}
+func outboxItem(r *store.Row, i Item) OutboxItem { return OutboxItem{r.To, r.Send, i} }
 
 // Inbox lists what this desk received, the newest first. What is not handed over
 // shows its header alone; the rest its subject too, while unlocked.
@@ -116,39 +119,37 @@ func (d *Desk) Inbox(_ context.Context, q Query) ([]InboxItem, error) {
 	return items, err
 }
 
-func (d *Desk) inboxItems(q Query) ([]InboxItem, error) {
-	read := func(tx *store.Tx) ([]store.Row, error) {
-		if q.ID.IsZero() {
-			return tx.Newest(true, q.limit())
+func (d *Desk) inboxItems(q Query) (items []InboxItem, err error) {
+	err = d.room.Store.View(func(tx *store.Tx) error {
+		rows, err := inboxRows(tx, q)
+		if err == nil {
+			items, err = listed(d, tx, rows, func(r *store.Row, i Item) InboxItem { return InboxItem{r.From, i} })
 		}
-		rows, err := tx.ReceivedID(q.ID)
-		if err == nil && len(rows) == 0 {
-			err = store.ErrNotFound
-		}
-		return rows, unknown(err, q.ID)
-	}
-	return listed(d, read, func(r *store.Row, i Item) InboxItem { return InboxItem{r.From, i} })
+		return err
+	})
+	return items, err
 }
 
-// listed makes a listing of what read reads, all of one state of the database.
-func listed[T any](d *Desk, read func(*store.Tx) ([]store.Row, error), as func(*store.Row, Item) T) ([]T, error) {
+func inboxRows(tx *store.Tx, q Query) ([]store.Row, error) {
+	if q.ID.IsZero() {
+		return tx.Newest(true, q.limit())
+	}
+	rows, err := tx.ReceivedID(q.ID)
+	if err == nil && len(rows) == 0 {
+		err = store.ErrNotFound
+	}
+	return rows, unknown(err, q.ID)
+}
+
+// listed makes a listing of rows.
+func listed[T any](d *Desk, tx *store.Tx, rows []store.Row, as func(*store.Row, Item) T) ([]T, error) {
 	items := []T{}
-	err := d.room.Store.View(func(tx *store.Tx) error {
-		rows, err := read(tx)
+	for n := range rows {
+		i, err := d.item(tx, &rows[n])
 		if err != nil {
-			return err
+			return nil, err
 		}
-		for n := range rows {
-			i, err := d.item(tx, &rows[n])
-			if err != nil {
-				return err
-			}
-			items = append(items, as(&rows[n], i))
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, err
+		items = append(items, as(&rows[n], i))
 	}
 	return items, nil
 }
@@ -168,17 +169,13 @@ func (d *Desk) item(tx *store.Tx, r *store.Row) (Item, error) {
 		ID: r.ID, State: string(r.State), Message: r.Text,
 		Says: string(r.Word.Event), Since: r.Word.Since, received: r.Received,
 	}
-	note, err := tx.Note(r.Text)
-	if err != nil {
-		return i, err
-	}
-	e, err := mail.ParseNote(note)
+	h, err := mail.HeaderOf(tx, r.Text)
 	if err != nil {
 		i.Waits = mail.Unreadable
 		return i, nil
 	}
-	i.header, i.Type, i.Urgency, i.Agreement = e.Header, e.Type.Name, e.Urgency, e.Agreement
-	i.Conversation, i.InReplyTo, i.Created, i.Expires = e.Conversation, e.InReplyTo, e.Created, e.Expires
+	i.header, i.Type, i.Urgency, i.Agreement = *h, h.Type.Name, h.Urgency, h.Agreement
+	i.Conversation, i.InReplyTo, i.Created, i.Expires = h.Conversation, h.InReplyTo, h.Created, h.Expires
 	moments, err := tx.Moments(r.Text)
 	if err != nil {
 		return i, err
@@ -199,7 +196,7 @@ func (d *Desk) item(tx *store.Tx, r *store.Row) (Item, error) {
 	} else {
 		i.Waits = r.Detail
 	}
-	i.Deadline, err = mail.DeadlineOf(tx, r, &e.Header, d.now())
+	i.Deadline, err = mail.DeadlineOf(tx, r, h, d.now())
 	return i, err
 }
 

@@ -19,7 +19,7 @@ const (
 	// then lingers for more groups, since one large batch costs the index far less
 	// than many small ones. A quiet broker wakes desks at once.
 	busy   = 8
-	linger = 10 * time.Millisecond
+	linger = 2 * time.Millisecond
 	// flushEvery is how long leaves may wait for their tiles: with the time that
 	// writing takes, less than a second.
 	flushEvery = 500 * time.Millisecond

@@ -125,6 +125,7 @@ type arrival struct {
 	consigned *store.Fact // this desk's own consignment, where it stands
 	known     int64       // its row; zero: it is new
 	written   bool        // it was new
+	twice     bool        // it stands in the page before this one
 	word      store.Word  // of a new one, where the ring is locked
 }
 
@@ -136,18 +137,25 @@ type arrival struct {
 // reports how many items could be believed.
 func (i *inbox) takeIn(next *lesson, items []api.InboxItem) (believed int, err error) {
 	locked, wait := i.Ring.Locked(), unsynced
-	page := map[sender]signed.Hash{}
+	parsed, faults := make([]*envelope.Envelope, len(items)), make([]error, len(items))
+	for n := range items {
+		parsed[n], faults[n] = envelope.Parse(items[n].Envelope)
+	}
+	known, err := i.known(parsed)
+	if err != nil {
+		return 0, err
+	}
 	var arrived []*arrival
 	var steps []step
 	for n := range items {
-		a, err := i.admit(next, &items[n], page)
+		a, err := i.admit(next, &items[n], parsed[n], faults[n], known)
 		if err != nil {
 			if _, refused := problem.Of(err); !refused && !errors.Is(err, verify.ErrNoNote) {
 				return 0, err
 			}
 			continue
 		}
-		if believed++; a.known != 0 && a.consigned == nil {
+		if believed++; a.twice || a.known != 0 && a.consigned == nil {
 			continue // its word is on its way
 		}
 		if a.known == 0 && a.consigned == nil && locked {
@@ -183,11 +191,40 @@ type sender struct {
 	id   signed.ID
 }
 
+// A keeping is the text that this desk has of a sender and id, and its row; zero
+// for one of the same page.
+type keeping struct {
+	text signed.Hash
+	seq  int64
+}
+
+// known is what this desk has already of a page.
+func (i *inbox) known(page []*envelope.Envelope) (map[sender]keeping, error) {
+	known := map[sender]keeping{}
+	err := i.Store.View(func(tx *store.Tx) error {
+		for _, e := range page {
+			if e == nil {
+				continue // it did not parse
+			}
+			r, err := tx.Received(e.From, e.ID)
+			if errors.Is(err, store.ErrNotFound) {
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			known[sender{e.From, e.ID}] = keeping{r.Text, r.Seq}
+		}
+		return nil
+	})
+	return known, err
+}
+
 // admit decides about one item. A *problem.Problem is the broker's fault: the
-// bytes are kept as evidence, and nothing is said of them.
-func (i *inbox) admit(next *lesson, item *api.InboxItem, page map[sender]signed.Hash) (*arrival, error) {
+// bytes are kept as evidence, and nothing is said of them. So is a second text
+// under the same sender and id: SECOND_TEXT.
+func (i *inbox) admit(next *lesson, item *api.InboxItem, e *envelope.Envelope, err error, known map[sender]keeping) (*arrival, error) {
 	shown := map[string][]byte{"envelope": item.Envelope, "acceptance": []byte(item.Acceptance), "checkpoint": next.Checkpoint}
-	e, err := envelope.Parse(item.Envelope)
 	if p, ok := problem.Of(err); ok {
 		err = &verify.Breach{Problem: p, Subject: "inbox item " + item.Cursor.String(), Exhibits: shown}
 	}
@@ -195,16 +232,20 @@ func (i *inbox) admit(next *lesson, item *api.InboxItem, page map[sender]signed.
 	if err == nil {
 		admitted, err = next.Admit(e, i.Desk, []byte(item.Acceptance), item.Consistency)
 	}
-	var known int64
+	var has keeping
+	var before bool
 	if err == nil {
-		known, err = i.keeps(e, page, shown)
+		if has, before = known[sender{e.From, e.ID}]; before && has.text != e.TextHash() {
+			err = breach("message "+e.ID.String()+" of "+string(e.From), shown, problem.SecondText,
+				"this desk has another text of %s with that id: %s", e.From, has.text)
+		}
 	}
 	if err != nil {
 		i.accuse(err)
 		return nil, err
 	}
-	a := &arrival{Envelope: e, accepted: factOf(e.TextHash(), admitted), known: known}
-	page[sender{e.From, e.ID}] = e.TextHash()
+	a := &arrival{Envelope: e, accepted: factOf(e.TextHash(), admitted), known: has.seq, twice: before && has.seq == 0}
+	known[sender{e.From, e.ID}] = keeping{e.TextHash(), has.seq}
 	if item.Consigned != nil { // signed by this desk, which did not hear of the proof, or lost its disk since
 		fact, err := i.believe(next, &e.Header, e.TextHash(), item.Consigned)
 		if err != nil {
@@ -213,30 +254,6 @@ func (i *inbox) admit(next *lesson, item *api.InboxItem, page map[sender]signed.
 		a.consigned = &fact
 	}
 	return a, nil
-}
-
-// keeps returns the row of a message that this desk has already. A second text
-// under the same sender and id is SECOND_TEXT.
-func (i *inbox) keeps(e *envelope.Envelope, page map[sender]signed.Hash, shown map[string][]byte) (seq int64, err error) {
-	first, twice := page[sender{e.From, e.ID}]
-	if !twice {
-		err := i.Store.View(func(tx *store.Tx) error {
-			r, err := tx.Received(e.From, e.ID)
-			if errors.Is(err, store.ErrNotFound) {
-				return nil
-			}
-			seq, first = r.Seq, r.Text
-			return err
-		})
-		if err != nil || seq == 0 {
-			return 0, err
-		}
-	}
-	if first != e.TextHash() {
-		return 0, breach("message "+e.ID.String()+" of "+string(e.From), shown, problem.SecondText,
-			"this desk has another text of %s with that id: %s", e.From, first)
-	}
-	return seq, nil
 }
 
 // write keeps a message as it crossed the wire, with the proof that it was

@@ -161,7 +161,7 @@ func (j *judging) drop(done []*judgement) {
 }
 
 func (j *judging) do(context.Context) error {
-	return errors.Join(j.applyDue(), j.readBack(), j.sayAll())
+	return errors.Join(j.readBack(), j.sayAll())
 }
 
 // readBack begins to judge what lies in the database unjudged, a part at a time.
@@ -172,6 +172,9 @@ func (j *judging) readBack() error {
 	j.mu.Unlock()
 	if !recalls || most <= 0 {
 		return nil
+	}
+	if err := j.applyDue(); err != nil {
+		return err
 	}
 	locked := j.room.Ring.Locked()
 	var rows []store.Row
@@ -247,16 +250,20 @@ func (j *judging) sayAll() error {
 	}
 	var steps []step
 	var done []*judgement
-	for _, g := range ready {
-		var r store.Row
-		err := j.room.Store.View(func(tx *store.Tx) (err error) {
-			r, err = tx.Row(g.seq)
-			return err
-		})
-		if err != nil && !errors.Is(err, store.ErrNotFound) {
-			return err
+	rows := make([]store.Row, len(ready))
+	err := j.room.Store.View(func(tx *store.Tx) (err error) {
+		for n, g := range ready {
+			if rows[n], err = tx.Row(g.seq); err != nil && !errors.Is(err, store.ErrNotFound) {
+				return err
+			}
 		}
-		s, finished, err := j.word(g, &r)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for n, g := range ready {
+		s, finished, err := j.word(g, &rows[n])
 		if err != nil {
 			return err
 		}

@@ -53,7 +53,8 @@ func (w *words) do(ctx context.Context) error {
 // A saying is a word on its way.
 type saying struct {
 	store.Row
-	header *envelope.Header
+	header  *envelope.Header
+	wrapped []byte // the file key of what is handed over
 }
 
 func (s *saying) said() said { return said{s.Seq, s.Word.Event} }
@@ -115,7 +116,13 @@ func (w *words) next(after int64) (group []saying, last int64, err error) {
 				w.Log.Error("the header of a message can't be read", "id", r.ID, "problem", err.Error())
 				continue
 			}
-			group = append(group, saying{r, h})
+			s := saying{r, h, nil}
+			if r.Word.Event == envelope.HandedOver {
+				if s.wrapped, err = tx.FileKey(r.Text); err != nil && !errors.Is(err, store.ErrNotFound) {
+					return err
+				}
+			}
+			group = append(group, s)
 		}
 		return err
 	})
@@ -139,23 +146,19 @@ func (w *words) next(after int64) (group []saying, last int64, err error) {
 // outcomes are what the messages of a group say, where the ring is unlocked.
 func (w *words) outcomes(group []saying) map[signed.Hash]string {
 	wrapped := map[signed.Hash][]byte{}
-	w.Store.View(func(tx *store.Tx) error {
-		for _, s := range group {
-			if s.Word.Event != envelope.HandedOver {
-				continue
-			}
-			if key, err := tx.FileKey(s.Text); err == nil {
-				wrapped[s.Text] = key
-			}
+	for _, s := range group {
+		if s.wrapped != nil {
+			wrapped[s.Text] = s.wrapped
 		}
-		return nil
-	})
+	}
 	return w.unwrap(wrapped)
 }
 
+// unwrap opens wrapped file keys and returns what the texts say. Locked, it opens
+// none: the effects wait for the next unlock.
 func (m *Room) unwrap(wrapped map[signed.Hash][]byte) map[signed.Hash]string {
 	outcomes := map[signed.Hash]string{}
-	m.Ring.Use(func(ring *keys.Locked) error { // locked: the effects wait for the next unlock
+	m.Ring.Use(func(ring *keys.Locked) error {
 		for text, key := range wrapped {
 			if _, outcome, err := ring.Unwrap(key, text); err == nil {
 				outcomes[text] = outcome

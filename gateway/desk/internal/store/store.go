@@ -71,7 +71,7 @@ func (s *Store) Reopen() error {
 	}
 	q := url.Values{"_pragma": {
 		"journal_mode(WAL)", "synchronous(FULL)", "secure_delete(ON)",
-		"foreign_keys(ON)", "busy_timeout(10000)",
+		"foreign_keys(ON)", "busy_timeout(10000)", "temp_store(MEMORY)", // savepoints keep their pages there
 	}}
 	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: s.path}).EscapedPath()+"?"+q.Encode())
 	if err != nil {
