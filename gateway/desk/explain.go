@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"samband/gateway/envelope"
-	"samband/gateway/problem"
 	"samband/gateway/register"
 	"samband/gateway/seal"
 	"samband/gateway/signed"
@@ -49,35 +48,7 @@ type Obstacle struct {
 
 // Explain asks the very rules that Send and the broker hold. It needs no
 // unlocked ring.
-func (d *Desk) Explain(ctx context.Context, draft Draft) (*Explanation, error) {
-	var x *Explanation
-	err := d.upToDate(ctx, func() (err error) {
-		x, err = d.explain(draft)
-		if err != nil {
-			return err
-		}
-		return x.refusal()
-	})
-	if _, refused := problem.Of(err); refused {
-		err = nil // it stands in the explanation
-	}
-	return x, err
-}
-
-// refusal is the first of what blocks a draft.
-func (x *Explanation) refusal() error {
-	if x.Problem != nil {
-		return problem.New(x.Problem.Code, "%s", x.Problem.Detail)
-	}
-	for _, r := range x.Recipients {
-		if r.Problem != nil {
-			return problem.New(r.Problem.Code, "%s", r.Problem.Detail)
-		}
-	}
-	return nil
-}
-
-func (d *Desk) explain(draft Draft) (*Explanation, error) {
+func (d *Desk) Explain(_ context.Context, draft Draft) (*Explanation, error) {
 	l := d.room.Logs()
 	x := &Explanation{Type: draft.Type}
 	q := register.Question{From: d.Address(), Type: draft.Type, Classification: envelope.Unclassified}

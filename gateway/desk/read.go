@@ -126,7 +126,7 @@ func (d *Desk) Answer(ctx context.Context, id signed.ID, draft Draft, from ...si
 	if draft.Agreement.IsZero() {
 		draft.Agreement = m.Agreement
 	}
-	return d.send(ctx, draft, reply{&m.header, m.Message, m.Summary.OurReference})
+	return d.send(draft, reply{&m.header, m.Message, m.Summary.OurReference})
 }
 
 // Withdraw takes a message back that nobody has consigned yet. It signs the

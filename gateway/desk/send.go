@@ -101,10 +101,10 @@ type reply struct {
 // DESK_LOCKED. The same name again returns the first sending, with those whom it
 // did not go to; with another draft it is ID_REUSED.
 func (d *Desk) Send(ctx context.Context, draft Draft) (*Sending, error) {
-	return d.send(ctx, draft, reply{})
+	return d.send(draft, reply{})
 }
 
-func (d *Desk) send(ctx context.Context, draft Draft, to reply) (*Sending, error) {
+func (d *Desk) send(draft Draft, to reply) (*Sending, error) {
 	digest, err := d.digest(draft, to)
 	before := false
 	if draft.Name == "" {
@@ -113,7 +113,7 @@ func (d *Desk) send(ctx context.Context, draft Draft, to reply) (*Sending, error
 		before, err = d.sentBefore(draft.Name, digest)
 	}
 	if err == nil && !before {
-		err = d.upToDate(ctx, func() error { return d.sendOnce(draft, to, digest) })
+		err = d.sendOnce(draft, to, digest)
 	}
 	if p, ok := problem.Of(err); ok && p.Code != problem.DeskLocked {
 		// What the desk's own check stops stands in the desk's own log.
@@ -180,33 +180,6 @@ func (d *Desk) sending(name string) (*Sending, error) {
 		return err
 	})
 	return s, err
-}
-
-// upToDate asks again with the newest register what the law refused by the one
-// that this desk had: its feeds bring new entries within a minute, and people
-// who just acceded to an agreement don't wait that long.
-func (d *Desk) upToDate(ctx context.Context, ask func() error) error {
-	err := ask()
-	if p, ok := problem.Of(err); !ok || !ofRegister[p.Code] {
-		return err
-	}
-	if !d.room.Reachable() {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	before := d.room.Logs().Register().Size()
-	if d.room.Refresh(ctx) != nil || d.room.Logs().Register().Size() == before {
-		return err
-	}
-	return ask()
-}
-
-// ofRegister are the codes that a longer register may take back.
-var ofRegister = map[problem.Code]bool{
-	problem.UnknownDesk: true, problem.KeyRevoked: true, problem.TypeUnknown: true, problem.TypeOutdated: true,
-	problem.NoAgreement: true, problem.TypeNotPermitted: true, problem.ClassificationTooHigh: true,
-	problem.PurposeNotPermitted: true, problem.EntryInvalid: true,
 }
 
 func (d *Desk) sendOnce(draft Draft, to reply, digest []byte) error {

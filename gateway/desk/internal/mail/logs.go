@@ -205,22 +205,6 @@ func (n *lesson) save(tx *store.Tx, now signed.Time) error {
 	return tx.SawRegister(head.Size, n.Audit().Size)
 }
 
-// Refresh brings both logs up to date.
-func (m *Room) Refresh(ctx context.Context) error {
-	base := m.logs.Load()
-	// A page behind the log's end brings nothing but the heads.
-	answer, err := m.Broker.Progress(ctx, heads(base), api.Page{After: api.Cursor(base.Audit().Size), Limit: 1})
-	m.heard(err)
-	if err != nil {
-		return err
-	}
-	next, err := m.learn(ctx, base, &answer.Catchup)
-	if err != nil {
-		return err
-	}
-	return m.write(unsynced, next)
-}
-
 // show hands the broker the checkpoints that its logs no longer reach, or
 // contradict. They bear its own signature: it stops, and its operator learns what
 // is lost.
