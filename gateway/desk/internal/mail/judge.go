@@ -74,7 +74,7 @@ func newJudging(m *Room) judging {
 }
 
 // recall has the database read again for what waits to be judged: after the ring
-// was unlocked, or the database opened anew.
+// was unlocked, or a consignment proven.
 func (j *judging) recall() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -83,12 +83,14 @@ func (j *judging) recall() {
 	wake(j.room.workers.judge)
 }
 
-// forget drops all judgements: the rows that they are of may be others by now.
-func (j *judging) forget() {
+// beginAnew drops all judgements and reads the database again: after it was opened
+// anew, the rows that they are of may be others.
+func (j *judging) beginAnew() {
 	j.mu.Lock()
-	defer j.mu.Unlock()
 	clear(j.open)
 	j.bytes = 0
+	j.mu.Unlock()
+	j.recall()
 }
 
 // begin begins to judge a message that lies in the database.

@@ -67,7 +67,7 @@ func (m *Room) Run(ctx context.Context) {
 			}
 			if err == nil {
 				pause.Reset()
-				m.judging.recall()
+				m.judging.beginAnew()
 				m.Log.Warn("the database was opened anew after a write that failed")
 				break
 			}
