@@ -8,10 +8,12 @@
 // who may receive it, seals it to one desk, signs the header and puts it into
 // its outbox. The broker checks certificate, form, signatures and law, orders
 // it, makes it durable together with a leaf of the audit log, and answers with a
-// proof. The receiving desk checks all of that again, stores the sealed bytes,
-// says so (consigned: the legal clock starts), opens, validates, and says that
-// it is handed over. The sending desk forgets nothing before it holds the proof
-// of that end.
+// proof. The receiving desk checks all of that again, opens, validates, keeps
+// the sealed bytes with what it found, and says that the message is handed over:
+// for the log that is its consignment too, and the legal clock starts. Officers
+// see the content once the log has proven it. A desk that is locked consigns, and
+// hands over later. The sending desk forgets nothing before it has the proof of
+// that end.
 //
 // # The rooms
 //
@@ -42,8 +44,9 @@
 //
 //	the desk's wing
 //	  desk                    New, Run, Close; the client for case systems
+//	    internal/mail         what becomes of each message; alone talks to the broker
 //	    internal/keys         the two rings
-//	    internal/store        SQLite: outbox, inbox, evidence
+//	    internal/store        SQLite: one row for each message, proofs, evidence
 //
 //	gatewaytest               an exchange in one process, for tests
 //
@@ -55,10 +58,10 @@
 // ML-DSA in signed, NATS in broker/internal/store, JSON Schema in schema, tlog
 // under auditlog, SQLite in the index and in the desk's store. samband-broker
 // links neither age nor seal nor desk: it could not read a body if it wanted
-// to. samband-desk and samband-audit link no NATS. layers_test.go holds all of
+// to. samband-desk and samband-audit link no NATS. layers_test.go checks all of
 // this.
 //
 // Read on in this order: cmd/samband-demo/testdata/first_message.txtar,
-// broker/broker.go, broker/internal/router/router.go. SPEC.md says every byte,
-// DECISIONS.md why things are as they are.
+// broker/broker.go, broker/internal/router/router.go, desk/internal/mail/room.go.
+// SPEC.md says every byte, DECISIONS.md why things are as they are.
 package gateway

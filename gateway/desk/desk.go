@@ -6,7 +6,7 @@
 //
 //	d, err := desk.New(desk.Config{Dir: "/var/lib/samband/se.spoc"})
 //	go d.Run(ctx)                      // the mail, the local socket
-//	err = d.Unlock(ctx, passphrase)    // till then it keeps what arrives, sealed, and says so
+//	err = d.Unlock(ctx, passphrase)    // till then it consigns what arrives, and opens nothing
 //	sending, err := d.Send(ctx, desk.Draft{To: …, Type: "INFO_REQUEST", Body: …})
 //
 // and everyone else speaks to it through its local socket with a [Client],
@@ -16,6 +16,10 @@
 // Here is what people and programs ask of a desk: they compose, look, explain and
 // prove. What becomes of a message, from the moment when it is queued or arrives,
 // is the work of desk/internal/mail, which alone talks to the broker.
+//
+// An unlocked desk opens what arrives and says one word of it, handed-over or
+// refused. It shows content once the log has proven the handover; until then it
+// shows the header, what it said, and since when ([Item]).
 package desk
 
 import (
