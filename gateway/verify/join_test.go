@@ -235,12 +235,10 @@ func TestJoinedSightings(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				a, err := joined.Under(proof)
-				if err == nil {
-					_, err = a.Acceptance(e, proof)
-				}
-				if codeOf(err) != c.want {
-					t.Errorf("judged %v, want %q", err, c.want)
+				for _, a := range []*verify.Answer{must(joined.Under(proof)), must(pair[0].Under(proof)).SeenBy(joined)} {
+					if _, err := a.Acceptance(e, proof); codeOf(err) != c.want {
+						t.Errorf("judged %v, want %q", err, c.want)
+					}
 				}
 			}
 		})

@@ -293,6 +293,15 @@ func union(a, b []Sighting) []Sighting {
 	return slices.CompactFunc(all, func(a, b Sighting) bool { return a.Register == b.Register })
 }
 
+// SeenBy is the answer for a party that has joined it with what other calls brought
+// meanwhile. It proves the same, and its records are measured by all that the party
+// had seen before they were written.
+func (a *Answer) SeenBy(joined *Logs) *Answer {
+	l := *a.Logs
+	l.seen = joined.seen
+	return &Answer{Logs: &l, Checkpoint: a.Checkpoint, alone: a.alone}
+}
+
 // Under is an answer that consists of one stored proof, under that proof's own
 // checkpoint, which the log's key must have signed.
 func (l *Logs) Under(proof []byte) (*Answer, error) {

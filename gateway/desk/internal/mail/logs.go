@@ -142,8 +142,12 @@ func (m *Room) adopt(ctx context.Context, base *verify.Logs, next *lesson) error
 			}
 		}
 		done, err := m.replace(now, joined, next)
-		if done || err != nil {
+		if err != nil {
 			return err
+		}
+		if done {
+			next.Answer = next.SeenBy(joined)
+			return nil
 		}
 	}
 }
