@@ -120,6 +120,23 @@ func standing(i desk.Item) string {
 	return i.State + ", " + saying[i.Says]
 }
 
+// waits says what a message waits for.
+func waits(i desk.Item) string {
+	if i.Waits != "" || i.Says == "" {
+		return clean(i.Waits)
+	}
+	return fmt.Sprintf("and %s since %s: the log has not proven that yet", saying[i.Says], moment(i.Since))
+}
+
+// received is when a message came into this desk's mailbox, by the log: when it was
+// consigned, or at its end where that is its consignment.
+func received(i desk.Item) signed.Time {
+	if i.Consigned.IsZero() {
+		return i.Ended
+	}
+	return i.Consigned
+}
+
 func showOutbox(w io.Writer, items []desk.OutboxItem) {
 	var rows [][]string
 	for _, i := range items {
@@ -127,10 +144,10 @@ func showOutbox(w io.Writer, items []desk.OutboxItem) {
 	}
 	table(w, "ID STATE TO TYPE ACCEPTED CLOCK SUBJECT", rows)
 	for _, i := range items {
-		if i.Problem == nil && i.Waits == "" {
+		if i.Problem == nil && waits(i.Item) == "" {
 			continue
 		}
-		fmt.Fprintf(w, "\n%s to %s is %s %s\n", i.ID, i.To, i.State, clean(i.Waits))
+		fmt.Fprintf(w, "\n%s to %s is %s %s\n", i.ID, i.To, i.State, waits(i.Item))
 		showProblem(w, "  ", i.Problem)
 	}
 }
@@ -156,14 +173,14 @@ func newInbox(s *settings) *cobra.Command {
 func showInbox(w io.Writer, items []desk.InboxItem) {
 	var rows [][]string
 	for _, i := range items {
-		rows = append(rows, []string{i.ID.String(), i.State, string(i.From), i.Type, i.Urgency, moment(i.Consigned), due(i.Deadline), subject(i.Summary)})
+		rows = append(rows, []string{i.ID.String(), standing(i.Item), string(i.From), i.Type, i.Urgency, moment(received(i.Item)), due(i.Deadline), subject(i.Summary)})
 	}
-	table(w, "ID STATE FROM TYPE URGENCY CONSIGNED CLOCK SUBJECT", rows)
+	table(w, "ID STATE FROM TYPE URGENCY RECEIVED CLOCK SUBJECT", rows)
 	for _, i := range items {
-		if i.Problem == nil && i.Waits == "" {
+		if i.Problem == nil && waits(i.Item) == "" {
 			continue
 		}
-		fmt.Fprintf(w, "\n%s from %s is %s %s\n", i.ID, i.From, i.State, clean(i.Waits))
+		fmt.Fprintf(w, "\n%s from %s is %s %s\n", i.ID, i.From, i.State, waits(i.Item))
 		showProblem(w, "  ", i.Problem)
 	}
 }
