@@ -167,9 +167,10 @@ func (s *story) handOver(ctx context.Context) (Step, error) {
 	if err != nil {
 		return Step{}, err
 	}
-	return Step{ID: s.request.String(), What: fmt.Sprintf("Finland checked the proof of acceptance and every signature itself, stored the sealed bytes and said so: "+
-		"consigned at %s, and the %s clock runs, due %s. Opened, it is %q with %s of %d bytes. Sweden holds Finland's own signature that it was handed over at %s.",
-		item.Consigned, m.Deadline.Class, m.Deadline.Due, m.Summary.Subject, m.Attachments[0].Name, m.Attachments[0].Bytes, item.Ended)}, nil
+	return Step{ID: s.request.String(), What: fmt.Sprintf("Finland checked the proof of acceptance and every signature itself, "+
+		"opened the message, kept it and said so: handed over at %s, and the %s clock runs, due %s. It is %q with %s of %d bytes. "+
+		"Sweden has Finland's own signature of that.",
+		item.Ended, m.Deadline.Class, m.Deadline.Due, m.Summary.Subject, m.Attachments[0].Name, m.Attachments[0].Bytes)}, nil
 }
 
 func (s *story) pause(ctx context.Context) (id Step, err error) {

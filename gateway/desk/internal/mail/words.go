@@ -133,10 +133,11 @@ func (w *words) next(after int64) (group []saying, last int64, err error) {
 			if at == size {
 				continue
 			}
-			delete(w.refused, s.said())
-			if err := w.signAnew(&s); err != nil {
-				return nil, last, err
+			if err := w.signAnew(&s); err != nil { // locked: it stays refused until it can be signed
+				w.Log.Warn("a refused statement is not signed anew", "id", s.ID, "problem", err.Error())
+				continue
 			}
+			delete(w.refused, s.said())
 		}
 		sayable = append(sayable, s)
 	}
