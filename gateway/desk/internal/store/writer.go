@@ -66,10 +66,15 @@ func newWriter(h *handle) (*writer, error) {
 	return w, nil
 }
 
-// close ends the writer; a write that still waits is not done.
+// close ends the writer; a write that still waits is not done. Its statements are
+// closed one by one: SQLite keeps a connection, with its locks, while a statement of
+// it is open, and package sql doesn't close those of a connection of one's own.
 func (w *writer) close() {
 	w.once.Do(func() { close(w.quit) })
 	<-w.ended
+	for _, stmt := range w.stmts {
+		stmt.Close()
+	}
 	w.conn.Close()
 }
 

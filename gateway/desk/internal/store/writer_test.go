@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -78,6 +79,24 @@ func TestGroup(t *testing.T) {
 	}
 }
 
+// failCommit has a commit fail, of a group that has these writes too, and checks
+// that each of them hears it.
+func failCommit(t *testing.T, s *Store, writes ...func(*Tx) error) {
+	t.Helper()
+	errs := together(t, s, append(writes, func(tx *Tx) error {
+		if err := s.open.Load().exec("PRAGMA defer_foreign_keys = ON"); err != nil {
+			return err
+		}
+		return tx.PutFileKey(signed.HashOf("no such message"), []byte("key"))
+	})...)
+	for i, err := range errs {
+		if err == nil {
+			t.Errorf("write %d of a failed commit is answered as done", i)
+		}
+	}
+	<-s.Failed()
+}
+
 // A commit that fails closes the database: each of its group hears it, and nothing
 // is written after it. Opened anew, it has what was there before.
 func TestFailedCommit(t *testing.T) {
@@ -86,18 +105,7 @@ func TestFailedCommit(t *testing.T) {
 	if err := s.Update(add("before")); err != nil {
 		t.Fatal(err)
 	}
-	errs := together(t, s, add("of the same group"), func(tx *Tx) error {
-		if err := s.open.Load().exec("PRAGMA defer_foreign_keys = ON"); err != nil {
-			return err
-		}
-		return tx.PutFileKey(signed.HashOf("no such message"), []byte("key"))
-	})
-	for i, err := range errs {
-		if err == nil {
-			t.Errorf("write %d of a failed commit is answered as done", i)
-		}
-	}
-	<-s.Failed()
+	failCommit(t, s, add("of the same group"))
 	if s.Check() == nil || s.Update(add("later")) == nil || s.Scrub() == nil {
 		t.Error("the database takes writes after a commit that failed")
 	}
@@ -173,6 +181,32 @@ func TestCutAtTheLastSyncedCommit(t *testing.T) {
 			}
 		}
 	}
+}
+
+// A closed database is let go of: nothing has it open, so SQLite has emptied its log
+// and taken it away. So it is too where a commit had failed.
+func TestClosed(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "desk.db")
+	s := open(t, path)
+	alone := func(when string) {
+		t.Helper()
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := os.Stat(path + "-wal"); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("closed %s, the database is still open: %v", when, err)
+		}
+		if err := s.Reopen(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	alone("at once")
+	if err := s.Update(add("text")); err != nil || !has(t, s, "text") {
+		t.Fatal(err)
+	}
+	alone("after a write")
+	failCommit(t, s)
+	alone("after a commit that failed")
 }
 
 func read(t *testing.T, path string) []byte {
