@@ -109,17 +109,33 @@ func TestWingsNeverMeet(t *testing.T) {
 	}
 }
 
-func TestSiblingsStayApart(t *testing.T) {
-	for path, p := range list(t) {
-		for _, wing := range []string{brokerWing, deskWing} {
-			inner := wing + "/internal/"
+// The rooms under each wing's internal, by rank: a room imports only rooms of the
+// ranks before its own. Rooms of one rank never meet: their wing wires them.
+var ranks = map[string][][]string{
+	brokerWing: {{"edge", "index", "records", "router", "sequencer", "store"}},
+	deskWing:   {{"keys", "store"}, {"mail"}},
+}
+
+func TestRoomsStandInOrder(t *testing.T) {
+	pkgs := list(t)
+	for wing, rows := range ranks {
+		inner, rank := wing+"/internal/", map[string]int{}
+		for n, row := range rows {
+			for _, room := range row {
+				rank[room] = n + 1
+			}
+		}
+		for path, p := range pkgs {
 			room, ok := strings.CutPrefix(path, inner)
 			if !ok {
 				continue
 			}
+			if rank[room] == 0 {
+				t.Errorf("%s stands in no rank", path)
+			}
 			for _, imp := range p.Imports {
-				if other, ok := strings.CutPrefix(imp, inner); ok && other != room {
-					t.Errorf("%s imports its sibling %s: %s wires them", path, imp, wing)
+				if other, ok := strings.CutPrefix(imp, inner); ok && rank[other] >= rank[room] {
+					t.Errorf("%s imports %s, which is no room below it", path, imp)
 				}
 			}
 		}
