@@ -53,8 +53,8 @@
 // # The laws of the house
 //
 // Imports point down. The pure rooms know neither wing, and the wings never
-// meet but in samband-demo, gatewaytest and tests. Siblings under one internal
-// folder never import each other. Each library has one door: age in seal,
+// meet but in samband-demo, gatewaytest and tests. Rooms under one internal folder
+// stand in an order and import only rooms below their own rank. Each library has one door: age in seal,
 // ML-DSA in signed, NATS in broker/internal/store, JSON Schema in schema, tlog
 // under auditlog, SQLite in the index and in the desk's store. samband-broker
 // links neither age nor seal nor desk: it could not read a body if it wanted
