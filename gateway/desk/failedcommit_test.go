@@ -13,16 +13,19 @@ import (
 	"samband/gateway/signed"
 )
 
-// A fault has one commit of a desk's database fail, the next that does a certain
-// write: with it a rule is broken that SQLite checks at the commit.
+// A fault has the next commits of a desk's database fail that do a certain write:
+// with it a rule is broken that SQLite checks at the commit.
 type fault struct {
 	slog.Handler
 	db      *sql.DB
+	lasts   int64 // so many commits
 	strikes atomic.Int64
-	struck  chan struct{}
+	struck  chan struct{} // closed with the last
 }
 
-func newFault() *fault { return &fault{Handler: slog.DiscardHandler, struck: make(chan struct{})} }
+func newFault(lasts int64) *fault {
+	return &fault{Handler: slog.DiscardHandler, lasts: lasts, struck: make(chan struct{})}
+}
 
 // at readies the fault in the database of a desk that runs.
 func (f *fault) at(dir, write string) {
@@ -32,13 +35,13 @@ func (f *fault) at(dir, write string) {
 		CREATE TRIGGER fault AFTER ` + write + ` BEGIN INSERT INTO broken VALUES (1); END`))
 }
 
-// Handle takes the fault away when the desk says that a commit failed, before it
+// Handle takes the fault away when the desk says that the last commit failed, before it
 // opens the database anew.
 func (f *fault) Handle(_ context.Context, r slog.Record) error {
 	if r.Message != "a write to the database failed" {
 		return nil
 	}
-	if f.strikes.Add(1) == 1 {
+	if f.strikes.Add(1) == f.lasts {
 		must(f.db.Exec(`DROP TRIGGER fault`))
 		must(0, f.db.Close())
 		close(f.struck)
@@ -92,7 +95,7 @@ func TestFailedCommit(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newStage(t)
-			f := newFault()
+			f := newFault(1)
 			se, fi := s.faulty("se.spoc", f), s.faulty("fi.spoc", f)
 			s.cut("se.spoc")
 			sent := []signed.ID{s.sends(se, "first"), s.sends(se, "second")}
@@ -134,5 +137,27 @@ func TestFailedCommit(t *testing.T) {
 				t.Errorf("fi reads: %v", err)
 			}
 		})
+	}
+}
+
+// A disk that fails again and again is not asked without end: after the first
+// failure the desk opens its database at once, after the next it pauses.
+func TestFailedCommitAgain(t *testing.T) {
+	s := newStage(t)
+	f := newFault(2)
+	conf := s.conf(nil)
+	conf.Log, conf.Retry = slog.New(f), time.Hour
+	se := must(s.StartDesk("se.spoc", conf))
+	s.unlock(se)
+	s.ready(se)
+	f.at(s.desk("se.spoc"), "INSERT ON mail")
+	for f.strikes.Load() < 2 {
+		if _, err := se.Send(ctx, request(t)); err == nil {
+			t.Fatal("a message whose commit failed is answered as queued")
+		}
+	}
+	<-f.struck
+	if _, err := se.Send(ctx, request(t)); err == nil {
+		t.Error("the database was opened again at once")
 	}
 }

@@ -55,27 +55,35 @@ func (m *Room) jobs() []job {
 
 // Run works until ctx ends. After a commit that failed nobody knows what the disk
 // has: all workers end, the database is opened anew, and they begin from what it
-// has. The ring stays as it is.
+// has. The ring stays as it is. Where that fails, or the next commit fails soon, it
+// pauses, longer each time: a disk that is broken is not asked without end.
 func (m *Room) Run(ctx context.Context) {
-	pause := m.pauses()
+	pause, opened := m.pauses(), time.Time{}
 	for ctx.Err() == nil {
 		m.workUntilFailure(ctx)
-		for ctx.Err() == nil {
+		soon := time.Since(opened) < maxPause
+		if !soon {
+			pause.Reset()
+		}
+		for again := soon; ctx.Err() == nil; again = true {
+			if again {
+				select {
+				case <-ctx.Done():
+					return
+				case <-time.After(pause.NextBackOff()):
+				}
+			}
 			err := m.Store.Reopen()
 			if err == nil {
 				err = m.load()
 			}
 			if err == nil {
-				pause.Reset()
+				opened = time.Now()
 				m.judging.beginAnew()
 				m.Log.Warn("the database was opened anew after a write that failed")
 				break
 			}
 			m.Log.Error("the database can't be opened", "problem", err.Error())
-			select {
-			case <-ctx.Done():
-			case <-time.After(pause.NextBackOff()):
-			}
 		}
 	}
 }
