@@ -49,6 +49,7 @@ func BenchmarkExchanges(b *testing.B) {
 		}
 	}
 	b.Run("drain=2000", func(b *testing.B) { benchDrain(b, startPairs(b, got(pairs())(b), 1), 2000) })
+	b.Run("urgent", func(b *testing.B) { benchUrgent(b, startPairs(b, got(pairs())(b), 1), 2000) })
 	b.Run("notice=200", func(b *testing.B) { benchNotice(b, 200) })
 	b.Run("baseline/fsync", benchFsync)
 	b.Run("baseline/jetstream", func(b *testing.B) { benchJetStream(b, sizeOf(b, got(pairs())(b))) })
@@ -205,18 +206,7 @@ var noticeBody = sync.OnceValue(func() []byte {
 // moment.
 func benchDrain(b *testing.B, f *field, n int) {
 	f.warm(b, 0)
-	address, to := pair(0)
-	if err := f.StopDesk(f.Desks[address]); err != nil {
-		b.Fatal(err)
-	}
-	from := got(f.OpenDesk(address, desk.Config{}))(b)
-	if err := from.Unlock(b.Context(), []byte(Passphrase)); err != nil {
-		b.Fatal(err)
-	}
-	var ids []signed.ID
-	for range n {
-		ids = append(ids, got(from.Send(b.Context(), notice(to)))(b).Messages[0].ID)
-	}
+	from, ids := f.queued(b, n)
 	var m *measure
 	for b.Loop() {
 		if m != nil {
@@ -233,6 +223,69 @@ func benchDrain(b *testing.B, f *field, n int) {
 		m.end()
 	}
 	m.report(b)
+}
+
+// queued has the first pair's sender stopped, opened and unlocked, with messages
+// queued. It is not at work yet.
+func (f *field) queued(b *testing.B, n int) (from *desk.Desk, ids []signed.ID) {
+	b.Helper()
+	address, to := pair(0)
+	if err := f.StopDesk(f.Desks[address]); err != nil {
+		b.Fatal(err)
+	}
+	from = got(f.OpenDesk(address, desk.Config{}))(b)
+	if err := from.Unlock(b.Context(), []byte(Passphrase)); err != nil {
+		b.Fatal(err)
+	}
+	for range n {
+		ids = append(ids, got(from.Send(b.Context(), notice(to)))(b).Messages[0].ID)
+	}
+	return from, ids
+}
+
+// benchUrgent measures one urgent message at a time: on a pair that does nothing
+// else, and beside a queue of others that are not urgent, for as long as that lasts.
+// ratio is the second's median by the first's.
+func benchUrgent(b *testing.B, f *field, n int) {
+	one := func(m *measure, from *desk.Desk) {
+		_, to := pair(0)
+		draft := notice(to)
+		draft.Urgent = true
+		began := time.Now()
+		id := got(from.Send(b.Context(), draft))(b).Messages[0].ID
+		if err := handedOver(b.Context(), from, id); err != nil {
+			b.Fatal(err)
+		}
+		m.took(time.Since(began))
+	}
+	f.warm(b, 0)
+	address, _ := pair(0)
+	idle := begin()
+	for range 100 {
+		one(idle, f.Desks[address])
+	}
+	from, ids := f.queued(b, n)
+	var beside *measure
+	for b.Loop() {
+		if beside != nil {
+			continue // the queue is drained once, whatever -benchtime says
+		}
+		f.RunDesk(from)
+		one(begin(), from) // makes the connections
+		beside = begin()
+		for last := ids[n-1]; got(from.Outbox(b.Context(), desk.Query{ID: last}))(b)[0].State != "handed-over"; {
+			one(beside, from)
+		}
+	}
+	if len(beside.times) == 0 {
+		b.Fatal("the queue was drained before an urgent message was sent")
+	}
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(float64(len(beside.times)), "urgent")
+	b.ReportMetric(idle.ms(50), "idle-p50-ms")
+	b.ReportMetric(beside.ms(50), "p50-ms")
+	b.ReportMetric(beside.ms(99), "p99-ms")
+	b.ReportMetric(beside.ms(50)/idle.ms(50), "ratio")
 }
 
 // benchNotice has one desk send one notice to many desks, openly, and measures
@@ -442,15 +495,23 @@ func (m *measure) end() {
 
 func (m *measure) report(b *testing.B) {
 	m.end()
-	slices.Sort(m.times)
-	n := len(m.times)
-	ms := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+	n := float64(len(m.times))
 	b.ReportMetric(0, "ns/op") // counts turns of the loop
-	b.ReportMetric(float64(n)/m.elapsed.Seconds(), "exch/s")
-	b.ReportMetric(ms(m.times[n/2]), "p50-ms")
-	b.ReportMetric(ms(m.times[n*99/100]), "p99-ms")
-	b.ReportMetric(ms(m.cpu)/float64(n), "cpu-ms/exch")
+	b.ReportMetric(n/m.elapsed.Seconds(), "exch/s")
+	b.ReportMetric(m.ms(50), "p50-ms")
+	b.ReportMetric(m.ms(99), "p99-ms")
+	b.ReportMetric(ms(m.cpu)/n, "cpu-ms/exch")
 }
+
+// ms is the time, in milliseconds, within which so many of 100 exchanges were done.
+func (m *measure) ms(percent int) float64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	slices.Sort(m.times)
+	return ms(m.times[len(m.times)*percent/100])
+}
+
+func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
 // cpu is what this process has spent, in user and system mode.
 func cpu() time.Duration {
