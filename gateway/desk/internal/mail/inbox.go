@@ -180,7 +180,7 @@ func (i *inbox) takeIn(next *lesson, items []api.InboxItem) (believed int, err e
 		i.judging.recall() // unlocked meanwhile, before these were written
 	}
 	if wait == synced {
-		wake(i.workers.words)
+		i.wakeWords()
 	}
 	return believed - doubted, nil
 }

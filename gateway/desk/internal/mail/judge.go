@@ -213,7 +213,7 @@ func (j *judging) readBack() error {
 		if err := j.room.write(synced, nil, steps...); err != nil {
 			return err
 		}
-		wake(j.room.workers.words)
+		j.room.wakeWords()
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -280,7 +280,7 @@ func (j *judging) sayAll() error {
 		if err := j.room.write(synced, nil, steps...); err != nil {
 			return err
 		}
-		wake(j.room.workers.words)
+		j.room.wakeWords()
 	}
 	if len(done) > 0 {
 		j.drop(done)

@@ -191,7 +191,7 @@ func (m *Room) replace(now, joined *verify.Logs, next *lesson) (bool, error) {
 	for !m.logs.CompareAndSwap(now, joined) {
 		return false, nil
 	}
-	wake(m.workers.words) // one that was refused may be taken now
+	m.wakeWords() // one that was refused may be taken now
 	m.Touch()
 	return true, nil
 }

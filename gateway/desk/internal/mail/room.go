@@ -113,7 +113,7 @@ func (m *Room) Reachable() bool { return m.reachable.Load() }
 // Unlocked tells the room that the ring was unlocked: what waited for it goes on.
 func (m *Room) Unlocked() {
 	m.judging.recall()
-	for _, w := range []chan struct{}{m.workers.outbox, m.workers.urgent, m.workers.words, m.workers.judge} {
+	for _, w := range []chan struct{}{m.workers.outbox, m.workers.urgent, m.workers.urgentWords, m.workers.words, m.workers.judge} {
 		wake(w)
 	}
 	m.Touch()

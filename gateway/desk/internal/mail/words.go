@@ -19,7 +19,8 @@ import (
 // there are. One that is refused doesn't keep up the others.
 type words struct {
 	*Room
-	most    int // items of the next call
+	urgent  bool // of urgent messages; these wait for no others
+	most    int  // items of the next call
 	refused map[said]int64
 }
 
@@ -108,7 +109,7 @@ func (w *words) say(ctx context.Context, group []saying) error {
 func (w *words) next(after int64) (group []saying, last int64, err error) {
 	last = after
 	err = w.Store.View(func(tx *store.Tx) error {
-		rows, err := tx.Words(after, w.most)
+		rows, err := tx.Words(w.urgent, after, w.most)
 		for _, r := range rows {
 			last = r.Seq
 			h, err := HeaderOf(tx, r.Text)
@@ -237,7 +238,7 @@ func (w *words) resay(s *saying, refusal error) error {
 	if w.logs.Load().Register().Size() == said.AsOfRegister.Size {
 		return fmt.Errorf("the register has not moved since it was signed: %w", refusal)
 	}
-	defer wake(w.workers.words)
+	defer w.wakeWords()
 	return w.signAnew(s)
 }
 
@@ -304,7 +305,7 @@ func (m *Room) Withdraw(id signed.ID) error {
 		if err != nil {
 			return err
 		}
-		defer wake(m.workers.words)
+		defer m.wakeWords()
 		return m.write(synced, nil, func(c *change) error {
 			r, err := c.Sent(id)
 			if err != nil || r.Word.Event != "" || r.State.Ended() {

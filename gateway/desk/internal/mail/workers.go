@@ -18,11 +18,11 @@ const maxPause = 30 * time.Second
 
 // workers are woken when there may be something for them; a wake-up while they
 // work is not lost.
-type workers struct{ urgent, outbox, words, judge chan struct{} }
+type workers struct{ urgent, outbox, urgentWords, words, judge chan struct{} }
 
 func newWorkers() workers {
 	one := func() chan struct{} { return make(chan struct{}, 1) }
-	return workers{one(), one(), one(), one()}
+	return workers{one(), one(), one(), one(), one()}
 }
 
 func wake(worker chan struct{}) {
@@ -30,6 +30,12 @@ func wake(worker chan struct{}) {
 	case worker <- struct{}{}:
 	default:
 	}
+}
+
+// wakeWords wakes those who say words.
+func (m *Room) wakeWords() {
+	wake(m.workers.urgentWords)
+	wake(m.workers.words)
 }
 
 // A job is what one worker does, again and again. do returns nil when nothing is
@@ -46,6 +52,7 @@ func (m *Room) jobs() []job {
 	return []job{
 		{"urgent", m.workers.urgent, (&outbox{Room: m, urgent: true, most: api.MaxItems}).do},
 		{"outbox", m.workers.outbox, (&outbox{Room: m, most: api.MaxItems}).do},
+		{"urgent words", m.workers.urgentWords, (&words{Room: m, urgent: true, most: api.MaxItems, refused: map[said]int64{}}).do},
 		{"words", m.workers.words, (&words{Room: m, most: api.MaxItems, refused: map[said]int64{}}).do},
 		{"judge", m.workers.judge, m.judging.do},
 		{"inbox", nil, (&inbox{Room: m, wanted: map[signed.Hash]bool{}}).do},
@@ -161,7 +168,7 @@ func (m *Room) heard(err error) {
 			m.Log.Info("the broker answers")
 			wake(m.workers.urgent)
 			wake(m.workers.outbox)
-			wake(m.workers.words)
+			m.wakeWords()
 		} else {
 			m.Log.Warn("the broker does not answer", "problem", err.Error())
 		}

@@ -17,7 +17,7 @@ func TestQueriesSearch(t *testing.T) {
 		mailColumns + openRequests: {"SEARCH m USING INDEX mail_unanswered (received=? AND answered=? AND type=?)"},
 		mailColumns + unsent:       {"SEARCH m USING INDEX mail_unsent (urgent=? AND seq>?)"},
 		mailColumns + unjudged:     {"SEARCH m USING INDEX mail_unjudged (seq>?)"},
-		mailColumns + words:        {"SEARCH m USING INDEX mail_words (seq>?)"},
+		mailColumns + words:        {"SEARCH m USING INDEX mail_words (urgent=? AND seq>?)"},
 		mailColumns + due:          {"SEARCH m USING INDEX mail_due (due=?)"},
 		mailColumns + newest:       {"SEARCH m USING INDEX mail_direction (received=?)"},
 		mailColumns + sentReplies:  {"SEARCH m USING INDEX mail_replies (received=? AND reply_to=?)"},

@@ -177,11 +177,11 @@ const unjudged = `INDEXED BY mail_unjudged WHERE m.received = 1 AND m.word = '' 
 
 // Words returns messages behind a place with a word that waits for its proof,
 // oldest first.
-func (t *Tx) Words(after int64, limit int) ([]Row, error) {
-	return t.waiting(words, after, limit)
+func (t *Tx) Words(urgent bool, after int64, limit int) ([]Row, error) {
+	return t.waiting(words, urgent, after, limit)
 }
 
-const words = `INDEXED BY mail_words WHERE m.word != '' AND m.seq > ? ORDER BY m.seq LIMIT ?`
+const words = `INDEXED BY mail_words WHERE m.word != '' AND m.urgent = ? AND m.seq > ? ORDER BY m.seq LIMIT ?`
 
 // OldestWord says since when the oldest word waits for its proof; zero: none does.
 func (t *Tx) OldestWord() (signed.Time, error) {

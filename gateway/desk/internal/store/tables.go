@@ -96,7 +96,7 @@ CREATE INDEX mail_unsent ON mail (urgent, seq)
 	WHERE received = 0 AND NOT accepted AND word = '' AND state NOT IN ('withdrawn', 'rejected');
 CREATE INDEX mail_unjudged ON mail (seq)
 	WHERE received = 1 AND word = '' AND state IN ('accepted', 'consigned');
-CREATE INDEX mail_words ON mail (seq) WHERE word != '';
+CREATE INDEX mail_words ON mail (urgent, seq) WHERE word != '';
 CREATE INDEX mail_due ON mail (due, seq) WHERE due = 1;
 CREATE INDEX mail_unanswered ON mail (received, answered, type)
 	WHERE received = 1 AND answered = 0 AND word != 'refused' AND state NOT IN ('refused', 'expired', 'withdrawn', 'rejected');
