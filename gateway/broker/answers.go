@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 
+	"samband/gateway/broker/internal/ledger"
+
 	"samband/gateway/api"
 	"samband/gateway/broker/internal/sequencer"
 	"samband/gateway/envelope"
@@ -57,7 +59,7 @@ func (a *answering) entries(from int64, limit, room int) ([][]byte, error) {
 }
 
 // proof is that of an event.
-func (a *answering) proof(ctx context.Context, e *sequencer.Event) (string, error) {
+func (a *answering) proof(ctx context.Context, e *ledger.Event) (string, error) {
 	entry, err := a.seq.Entry(ctx, e)
 	if err != nil {
 		return "", err
@@ -69,7 +71,7 @@ func (a *answering) proof(ctx context.Context, e *sequencer.Event) (string, erro
 // fact is an event with its evidence; nil for none. An expiry has no note. Beside a
 // note stands the proof that the log under this answer extends the one that its
 // signer knew.
-func (a *answering) fact(ctx context.Context, e *sequencer.Event) (*api.Fact, error) {
+func (a *answering) fact(ctx context.Context, e *ledger.Event) (*api.Fact, error) {
 	if e == nil {
 		return nil, nil
 	}

@@ -32,6 +32,8 @@ import (
 	"os"
 	"time"
 
+	"samband/gateway/broker/internal/ledger"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"samband/certs"
@@ -188,7 +190,7 @@ func (b *Broker) openWriter(ctx context.Context) (err error) {
 		Shown:       shown,
 		Keep:        b.keepShown,
 		Wake:        b.wakeAll,
-		Expired:     func(m *sequencer.Message) { b.metrics.message(m.Type, m.Urgency, string(m.End.Kind)) },
+		Expired:     func(m *ledger.Message) { b.metrics.message(m.Type, m.Urgency, string(m.End.Kind)) },
 	})
 	b.router = router.New(writer{b})
 	return err

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"testing"
 
+	"samband/gateway/broker/internal/ledger"
+
 	"samband/gateway/broker/internal/sequencer"
 	"samband/gateway/envelope"
 	"samband/gateway/gatewaytest"
@@ -60,7 +62,7 @@ func TestAcceptedOrRejected(t *testing.T) {
 				acts[0], acts[1] = acts[1], acts[0]
 			}
 			all.Go(func() {
-				var events [2]*sequencer.Event
+				var events [2]*ledger.Event
 				var ordered sync.WaitGroup
 				for j, act := range acts {
 					ordered.Go(func() {

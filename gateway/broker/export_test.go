@@ -6,6 +6,8 @@ import (
 	"os"
 	"runtime"
 
+	"samband/gateway/broker/internal/ledger"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"samband/gateway/api"
@@ -51,7 +53,7 @@ func (b *Broker) Rival(bend func(sequencer.Journal) sequencer.Journal) (*sequenc
 		Journal: bend(journal{b.store}), Archive: b.archive, Index: b.index,
 		AuditDir: b.settings.audit(), RegistryDir: b.settings.registry(),
 		Clock: b.cfg.Clock, Log: b.cfg.Log, Metrics: sequencer.NewMetrics(prometheus.NewRegistry()),
-		Keep: b.keepShown, Wake: func([]signed.Address) {}, Expired: func(*sequencer.Message) {},
+		Keep: b.keepShown, Wake: func([]signed.Address) {}, Expired: func(*ledger.Message) {},
 	})
 	if reason := s.Stopped(); reason != nil {
 		return nil, reason

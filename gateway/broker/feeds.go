@@ -6,6 +6,8 @@ import (
 	"sync"
 	"time"
 
+	"samband/gateway/broker/internal/ledger"
+
 	"samband/gateway/api"
 	"samband/gateway/broker/internal/sequencer"
 	"samband/gateway/envelope"
@@ -133,7 +135,7 @@ func (b *Broker) inbox(ctx context.Context, caller signed.Address, heads api.Hea
 		}
 	}
 	for _, m := range waiting {
-		full, err := b.item(ctx, a, answer, message(m, true), page.Limit)
+		full, err := b.item(ctx, a, answer, m, page.Limit)
 		if err != nil {
 			return nil, err
 		}
@@ -150,7 +152,7 @@ func (b *Broker) inbox(ctx context.Context, caller signed.Address, heads api.Hea
 }
 
 // item adds a message to an inbox, unless the answer is full.
-func (b *Broker) item(ctx context.Context, a *answering, answer *api.InboxAnswer, m *sequencer.Message, limit int) (full bool, err error) {
+func (b *Broker) item(ctx context.Context, a *answering, answer *api.InboxAnswer, m *ledger.Message, limit int) (full bool, err error) {
 	if limit > 0 && len(answer.Items) == limit {
 		return true, nil
 	}
@@ -188,7 +190,7 @@ func (b *Broker) item(ctx context.Context, a *answering, answer *api.InboxAnswer
 
 // again returns the messages to a desk whose bytes came again, of those before
 // its cursor: the others come in their order.
-func (b *Broker) again(desk signed.Address, cursor int64) (out []*sequencer.Message, err error) {
+func (b *Broker) again(desk signed.Address, cursor int64) (out []*ledger.Message, err error) {
 	for text := range b.restored.take(desk) {
 		m, err := b.index.Message(text)
 		if err != nil {
@@ -205,7 +207,7 @@ func (b *Broker) again(desk signed.Address, cursor int64) (out []*sequencer.Mess
 	return out, nil
 }
 
-func texts(messages []*sequencer.Message) (out []signed.Hash) {
+func texts(messages []*ledger.Message) (out []signed.Hash) {
 	for _, m := range messages {
 		out = append(out, m.Text)
 	}
@@ -226,7 +228,7 @@ func (b *Broker) awaited(caller signed.Address, page api.Page, answer *api.Inbox
 		return err
 	}
 	for _, m := range lacking {
-		answer.Again = append(answer.Again, m.Hash)
+		answer.Again = append(answer.Again, m.Text)
 		if m.Consigned == nil {
 			answer.Next = min(answer.Next, api.Cursor(m.Accepted.Leaf))
 		}
@@ -242,7 +244,7 @@ func (b *Broker) progress(ctx context.Context, caller signed.Address, heads api.
 	a := b.answering(heads)
 	answer := &api.ProgressAnswer{Items: []api.ProgressItem{}, Next: page.After}
 	for _, e := range events {
-		fact, err := a.fact(ctx, event(&e))
+		fact, err := a.fact(ctx, &e.Event)
 		if err != nil {
 			return nil, err
 		}
@@ -254,7 +256,7 @@ func (b *Broker) progress(ctx context.Context, caller signed.Address, heads api.
 		return nil, err
 	}
 	for _, m := range lacking {
-		answer.Again = append(answer.Again, api.Again{ID: m.ID, Message: m.Hash})
+		answer.Again = append(answer.Again, api.Again{ID: m.ID, Message: m.Text})
 	}
 	answer.Catchup, err = a.catchup(api.MaxPage)
 	return answer, err

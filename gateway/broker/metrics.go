@@ -4,10 +4,11 @@ import (
 	"context"
 	"runtime/debug"
 
+	"samband/gateway/broker/internal/ledger"
+
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
-	"samband/gateway/broker/internal/sequencer"
 	"samband/gateway/monitor"
 	"samband/gateway/problem"
 )
@@ -66,7 +67,7 @@ func (m *metrics) rejected() { m.message("", "", outcomeRejected) }
 
 // stated counts an event that a desk stated. A message is delivered with the
 // first of them.
-func (m *metrics) stated(of *sequencer.Message, e *sequencer.Event) {
+func (m *metrics) stated(of *ledger.Message, e *ledger.Event) {
 	m.message(of.Type, of.Urgency, string(e.Kind))
 	if of.Accepted != nil && (of.Consigned == nil || of.Consigned == e) {
 		m.delivery.WithLabelValues(of.Urgency).Observe(e.Time.Sub(of.Accepted.Time).Seconds())

@@ -2,7 +2,7 @@ package broker
 
 import (
 	"samband/gateway/broker/internal/index"
-	"samband/gateway/broker/internal/sequencer"
+	"samband/gateway/broker/internal/ledger"
 	"samband/gateway/envelope"
 	"samband/gateway/signed"
 )
@@ -15,29 +15,11 @@ type past struct {
 	audit, registry string // origins
 }
 
-func (p *past) Known(from signed.Address, id signed.ID) (*sequencer.Message, error) {
-	m, ok, err := p.Index.Known(from, id)
-	return message(m, ok), err
-}
-
-func (p *past) Message(text signed.Hash) (*sequencer.Message, error) {
-	m, ok, err := p.Index.Message(text)
-	return message(m, ok), err
-}
-
-func (p *past) Rejected(caller signed.Address, text signed.Hash, now signed.Time) (*sequencer.Event, error) {
-	e, ok, err := p.Index.Rejected(caller, text, now)
-	if !ok || err != nil {
-		return nil, err
-	}
-	return event(&e), nil
-}
-
-func (p *past) Position() (uint64, sequencer.Sizes) {
+func (p *past) Position() (uint64, ledger.Sizes) {
 	at := p.Index.Position()
-	return at.Group, sequencer.Sizes{
-		Audit:    sequencer.Size{Entries: at.Audit.Size, Root: at.Audit.Root},
-		Register: sequencer.Size{Entries: at.Register.Size, Root: at.Register.Root},
+	return at.Group, ledger.Sizes{
+		Audit:    ledger.Size{Entries: at.Audit.Size, Root: at.Audit.Root},
+		Register: ledger.Size{Entries: at.Register.Size, Root: at.Register.Root},
 	}
 }
 
@@ -53,7 +35,7 @@ func (p *past) Reset() error {
 	return nil
 }
 
-func (p *past) Apply(groups []*sequencer.Group) error {
+func (p *past) Apply(groups []*ledger.Group) error {
 	batch := make([]index.Group, len(groups))
 	for i, g := range groups {
 		var err error
@@ -66,7 +48,7 @@ func (p *past) Apply(groups []*sequencer.Group) error {
 
 // indexed tells the index which record accepts which envelope. A blob that
 // belongs to no record is an envelope that came again.
-func (p *past) indexed(g *sequencer.Group) (index.Group, error) {
+func (p *past) indexed(g *ledger.Group) (index.Group, error) {
 	out := index.Group{
 		Seq: g.Number, Removed: g.Bare,
 		Audit:    signed.Head{Origin: p.audit, Size: g.After.Audit.Entries, Root: g.After.Audit.Root},
@@ -96,28 +78,4 @@ func (p *past) indexed(g *sequencer.Group) (index.Group, error) {
 		out.Restored = append(out.Restored, index.Restored{Message: b.Of, Blob: i})
 	}
 	return out, nil
-}
-
-func message(m index.Message, ok bool) *sequencer.Message {
-	if !ok {
-		return nil
-	}
-	return &sequencer.Message{
-		From: m.From, ID: m.ID, Text: m.Hash, To: m.To, Type: m.Type, Urgency: m.Urgency, Wanted: m.Wanted,
-		Accepted: event(m.Accepted), Consigned: event(m.Consigned), End: event(m.End),
-	}
-}
-
-func event(e *index.Event) *sequencer.Event {
-	if e == nil {
-		return nil
-	}
-	out := &sequencer.Event{
-		Leaf: e.Leaf, Kind: e.Kind, Time: e.Time, Group: e.Group, Place: e.Entry,
-		Statement: e.Statement, Code: e.Code,
-	}
-	if e.Blob != nil {
-		out.Blob = &sequencer.Place{Group: e.Blob.Group, Blob: e.Blob.Place}
-	}
-	return out
 }

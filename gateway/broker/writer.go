@@ -3,6 +3,8 @@ package broker
 import (
 	"context"
 
+	"samband/gateway/broker/internal/ledger"
+
 	"samband/gateway/api"
 	"samband/gateway/broker/internal/router"
 	"samband/gateway/broker/internal/sequencer"
@@ -69,7 +71,7 @@ func (w writer) KnownEnvelope(ctx context.Context, e *router.Envelope) error {
 
 // refusedBefore gives a repeat of a refused text the refusal that it had, beside
 // what stands under its id.
-func (w writer) refusedBefore(e *router.Envelope, m *sequencer.Message) error {
+func (w writer) refusedBefore(e *router.Envelope, m *ledger.Message) error {
 	before, err := w.seq.Rejected(e.Caller, e.TextHash())
 	if err != nil || before == nil {
 		return err
@@ -85,7 +87,7 @@ func (w writer) refusedBefore(e *router.Envelope, m *sequencer.Message) error {
 // restores lets the lost bytes of a message come again. Their signatures are
 // verified by the register that it was accepted under: whatever was revoked since,
 // it stays accepted.
-func (w writer) restores(ctx context.Context, e *router.Envelope, m *sequencer.Message) error {
+func (w writer) restores(ctx context.Context, e *router.Envelope, m *ledger.Message) error {
 	if err := w.Room(); err != nil {
 		return err
 	}
@@ -108,7 +110,7 @@ func (w writer) KnownStatement(_ context.Context, s *router.Statement) error {
 		return err
 	}
 	hash := signed.HashOf(s.Raw)
-	for _, e := range []*sequencer.Event{m.Consigned, m.End} {
+	for _, e := range []*ledger.Event{m.Consigned, m.End} {
 		if e != nil && e.Statement == hash {
 			s.Verdict, s.Stands = router.Knows, sequencer.Result{Done: sequencer.Done{Event: e, Message: m, Known: true}}
 		}
@@ -116,7 +118,7 @@ func (w writer) KnownStatement(_ context.Context, s *router.Statement) error {
 	return nil
 }
 
-func (w writer) subject(s *router.Statement) (*sequencer.Message, error) {
+func (w writer) subject(s *router.Statement) (*ledger.Message, error) {
 	if s.Event == envelope.Withdrawn {
 		return w.seq.Known(s.Signer, s.ID)
 	}

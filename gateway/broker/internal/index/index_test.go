@@ -13,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"samband/gateway/auditlog"
+	"samband/gateway/broker/internal/ledger"
 	"samband/gateway/envelope"
 	"samband/gateway/signed"
 )
@@ -37,13 +38,13 @@ func must[T any](v T, err error) func(fataler) T {
 // answers are all that an index has to say about a history.
 type answers struct {
 	Position Position
-	Known    []Message
-	Events   []Event
-	Inbox    [][]Message
-	Progress [][]Event
-	Lacking  [][]Message
+	Known    []*ledger.Message
+	Events   []*ledger.Event
+	Inbox    [][]*ledger.Message
+	Progress [][]Change
+	Lacking  [][]*ledger.Message
 	Expire   []signed.Hash
-	Rejected []Event
+	Rejected []*ledger.Event
 	Queues   []Queue
 	Free     []uint64
 }
@@ -52,23 +53,23 @@ func ask(t fataler, x *Index, h *history) answers {
 	t.Helper()
 	a := answers{Position: x.Position()}
 	for _, m := range slices.Concat(h.sent, h.early) {
-		known, ok, err := x.Known(m.from, m.id)
-		if err != nil || !ok {
+		known, err := x.Known(m.from, m.id)
+		if err != nil || known == nil {
 			t.Fatalf("id %s of %s is not known: %v", m.id, m.from, err)
 		}
 		a.Known = append(a.Known, known)
 		if m.hash == (signed.Hash{}) {
 			continue
 		}
-		again, ok, err := x.Message(m.hash)
-		if err != nil || !ok || !reflect.DeepEqual(again, known) {
+		again, err := x.Message(m.hash)
+		if err != nil || !reflect.DeepEqual(again, known) {
 			t.Fatalf("message %s by hash differs from itself by id: %v", m.hash, err)
 		}
 	}
 	for leaf := range h.size {
-		e, ok, err := x.event(leaf)
-		if err != nil || ok == h.accepts(leaf) {
-			t.Fatalf("leaf %d is an event: %t, %v", leaf, ok, err)
+		e, err := x.event(leaf)
+		if err != nil || (e != nil) == h.accepts(leaf) {
+			t.Fatalf("leaf %d is an event: %+v, %v", leaf, e, err)
 		}
 		a.Events = append(a.Events, e)
 	}
@@ -79,9 +80,9 @@ func ask(t fataler, x *Index, h *history) answers {
 		}
 		a.Lacking = append(a.Lacking, must(x.LackingFrom(d, 1000))(t), must(x.LackingTo(d, 1000))(t))
 		for _, text := range h.texts {
-			if e, ok, err := x.Rejected(d, text, h.now); err != nil {
+			if e, err := x.Rejected(d, text, h.now); err != nil {
 				t.Fatal(err)
-			} else if ok {
+			} else if e != nil {
 				a.Rejected = append(a.Rejected, e)
 			}
 		}
@@ -144,7 +145,7 @@ func (h *history) checkAnswers(t fataler, a answers) {
 	for i, m := range h.sent {
 		k := a.Known[i]
 		switch {
-		case k.Hash != m.hash || k.To != m.to || k.Expires != m.expires || k.Accepted == nil:
+		case k.Text != m.hash || k.To != m.to || k.Expires != m.expires || k.Accepted == nil:
 			t.Fatalf("message %d: %+v, expected %+v", i, k, m)
 		case (k.Consigned != nil) != m.consigned || (k.End != nil) != m.ended:
 			t.Fatalf("state of message %d: %+v, expected %+v", i, k, m)
@@ -154,7 +155,7 @@ func (h *history) checkAnswers(t fataler, a answers) {
 			t.Fatalf("expiry of message %d: %+v at %s", i, m, h.now)
 		}
 		for d, desk := range desks {
-			listed := slices.ContainsFunc(a.Inbox[2*d], func(k Message) bool { return k.Hash == m.hash })
+			listed := slices.ContainsFunc(a.Inbox[2*d], func(k *ledger.Message) bool { return k.Text == m.hash })
 			if listed != (m.to == desk && !m.ended && !m.gone) {
 				t.Fatalf("message %d in the inbox of %s: %t, %+v", i, desk, listed, m)
 			}
@@ -186,7 +187,7 @@ func TestConsignedBytesStayWhenWanted(t *testing.T) {
 	if err := x.Gone(1); err != nil {
 		t.Fatal(err)
 	}
-	if lacking := must(x.LackingFrom(m.from, 10))(t); len(lacking) != 1 || lacking[0].Hash != m.hash {
+	if lacking := must(x.LackingFrom(m.from, 10))(t); len(lacking) != 1 || lacking[0].Text != m.hash {
 		t.Errorf("the sender is asked for %v, not for the wanted message", lacking)
 	}
 }
@@ -212,7 +213,7 @@ func TestApplyRefusesWhatDoesNotFollow(t *testing.T) {
 			if err := x.Apply([]Group{g}); err == nil {
 				t.Fatal("it was taken in")
 			}
-			if _, ok, err := x.Message(signed.HashOf("m")); ok || err != nil || x.Position() != (Position{}) {
+			if m, err := x.Message(signed.HashOf("m")); m != nil || err != nil || x.Position() != (Position{}) {
 				t.Errorf("it left something behind: %v", err)
 			}
 		})
@@ -237,8 +238,8 @@ func TestARejectionBindsItsCallerAlone(t *testing.T) {
 		{"no.liaison-ankara", start.Add(time.Hour), false},
 		{"se.spoc", start, false},
 	} {
-		if _, ok, err := x.Rejected(c.caller, text, c.now); ok != c.binds || err != nil {
-			t.Errorf("for %s at %s: %t, %v", c.caller, c.now, ok, err)
+		if e, err := x.Rejected(c.caller, text, c.now); (e != nil) != c.binds || err != nil {
+			t.Errorf("for %s at %s: %t, %v", c.caller, c.now, e != nil, err)
 		}
 	}
 }

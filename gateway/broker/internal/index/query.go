@@ -6,90 +6,64 @@ import (
 	"fmt"
 	"time"
 
-	"samband/gateway/auditlog"
+	"samband/gateway/broker/internal/ledger"
 	"samband/gateway/envelope"
 	"samband/gateway/problem"
 	"samband/gateway/signed"
 )
 
-// A Message is what is known of one id.
-type Message struct {
-	Hash    signed.Hash // of its text; zero where the id was withdrawn before any text was accepted
-	ID      signed.ID
-	From    signed.Address
-	To      signed.Address
-	Type    string
-	Urgency string
-	Expires signed.Time
-	Wanted  bool // its recipient asked for the bytes again
-
-	Accepted  *Event // nil where Hash is zero
-	Consigned *Event // nil until it is
-	End       *Event // nil until it has one
+// A Change is an event of a message, as its sender follows them.
+type Change struct {
+	ledger.Event
+	Message signed.Hash // zero where it is of none
+	ID      signed.ID   // of the message
 }
 
-// An Event is one leaf of the audit log.
-type Event struct {
-	Leaf      int64
-	Kind      auditlog.Kind
-	Time      signed.Time
-	Group     uint64       // the group that its record came in
-	Entry     int          // as which of the group's records
-	Blob      *Blob        // the envelope that it accepts; nil: none, or it is not here
-	Message   signed.Hash  // zero where it is of none
-	ID        signed.ID    // of the message
-	Statement signed.Hash  // hash of the note
-	Code      problem.Code // of a refusal
-}
-
-// A Blob is where an envelope lies in the JOURNAL.
-type Blob struct {
-	Group uint64
-	Place int
-}
-
-// Known returns what became of a sender's id; false when it is not known.
-func (x *Index) Known(from signed.Address, id signed.ID) (Message, bool, error) {
-	m, ok, err := x.one(x.statements.byID, id[:], string(from))
-	if ok || err != nil {
-		return m, ok, err
+// Known returns what became of a sender's id; nil when it is not known.
+func (x *Index) Known(from signed.Address, id signed.ID) (*ledger.Message, error) {
+	m, err := x.one(x.statements.byID, id[:], string(from))
+	if m != nil || err != nil {
+		return m, err
 	}
 	var leaf int64
 	err = x.statements.withdrawal.QueryRow(string(from), id[:]).Scan(&leaf)
 	if errors.Is(err, sql.ErrNoRows) {
-		return Message{}, false, nil
+		return nil, nil
 	}
 	if err != nil {
-		return Message{}, false, fmt.Errorf("find withdrawal of %s: %w", from, err)
+		return nil, fmt.Errorf("find withdrawal of %s: %w", from, err)
 	}
-	end, ok, err := x.event(leaf)
-	return Message{ID: id, From: from, End: &end}, ok, err
+	end, err := x.event(leaf)
+	if end == nil || err != nil {
+		return nil, err
+	}
+	return &ledger.Message{ID: id, From: from, End: end}, nil
 }
 
-// Message returns the message with a text hash; false when there is none.
-func (x *Index) Message(hash signed.Hash) (Message, bool, error) {
+// Message returns the message with a text hash; nil when there is none.
+func (x *Index) Message(hash signed.Hash) (*ledger.Message, error) {
 	return x.one(x.statements.byHash, hash[:])
 }
 
-// event returns a leaf that is not an acceptance; false when there is none.
-func (x *Index) event(leaf int64) (Event, bool, error) {
-	events, err := x.events(x.statements.other, leaf)
-	if err != nil || len(events) == 0 {
-		return Event{}, false, err
+// event returns a leaf that is not an acceptance; nil when there is none.
+func (x *Index) event(leaf int64) (*ledger.Event, error) {
+	changes, err := x.changes(x.statements.other, leaf)
+	if err != nil || len(changes) == 0 {
+		return nil, err
 	}
-	return events[0], true, nil
+	return &changes[0].Event, nil
 }
 
 // Rejected returns the leaf by which a caller's text was refused for good, where
-// that still binds at now; false when it doesn't.
-func (x *Index) Rejected(caller signed.Address, text signed.Hash, now signed.Time) (Event, bool, error) {
+// that still binds at now; nil when it doesn't.
+func (x *Index) Rejected(caller signed.Address, text signed.Hash, now signed.Time) (*ledger.Event, error) {
 	var leaf int64
 	err := x.statements.rejected.QueryRow(string(caller), text[:], now.Unix()).Scan(&leaf)
 	if errors.Is(err, sql.ErrNoRows) {
-		return Event{}, false, nil
+		return nil, nil
 	}
 	if err != nil {
-		return Event{}, false, fmt.Errorf("find rejection: %w", err)
+		return nil, fmt.Errorf("find rejection: %w", err)
 	}
 	return x.event(leaf)
 }
@@ -102,25 +76,25 @@ func (x *Index) Expirable(now signed.Time, limit int) ([]signed.Hash, error) {
 	}, now.Unix(), limit)
 }
 
-// one reads the message that a query finds, with its events.
-func (x *Index) one(stmt *sql.Stmt, args ...any) (Message, bool, error) {
+// one reads the message that a query finds, with its events; nil when it finds
+// none.
+func (x *Index) one(stmt *sql.Stmt, args ...any) (*ledger.Message, error) {
 	messages, err := x.messages(stmt, args...)
 	if err != nil || len(messages) == 0 {
-		return Message{}, false, err
+		return nil, err
 	}
-	return messages[0], true, nil
+	return messages[0], nil
 }
 
-func (x *Index) messages(stmt *sql.Stmt, args ...any) ([]Message, error) {
+func (x *Index) messages(stmt *sql.Stmt, args ...any) ([]*ledger.Message, error) {
 	messages, err := all(stmt, scanMessage, args...)
-	for i := range messages {
-		for _, e := range []*Event{messages[i].Consigned, messages[i].End} {
-			if e == nil || err != nil {
+	for _, m := range messages {
+		for _, e := range []**ledger.Event{&m.Consigned, &m.End} {
+			if *e == nil || err != nil {
 				continue
 			}
-			var there bool
-			leaf := e.Leaf
-			if *e, there, err = x.event(leaf); err == nil && !there {
+			leaf := (*e).Leaf
+			if *e, err = x.event(leaf); err == nil && *e == nil {
 				err = fmt.Errorf("%w: it lacks leaf %d, by which a message moved", ErrUnsound, leaf)
 			}
 		}
@@ -129,37 +103,37 @@ func (x *Index) messages(stmt *sql.Stmt, args ...any) ([]Message, error) {
 }
 
 // scanMessage reads a message; of its consignment and its end it has the leaf.
-func scanMessage(rows *sql.Rows) (m Message, err error) {
-	e := &Event{Kind: envelope.Accepted}
+func scanMessage(rows *sql.Rows) (*ledger.Message, error) {
+	m, e := &ledger.Message{}, &ledger.Event{Kind: envelope.Accepted}
 	var at, group, expires int64
 	var blobGroup, blobPlace, consigned, ended sql.NullInt64
-	err = rows.Scan(&e.Leaf, &at, &group, &e.Entry, scanHash(&m.Hash), scanID(&m.ID), &m.From, &m.To,
+	err := rows.Scan(&e.Leaf, &at, &group, &e.Place, scanHash(&m.Text), scanID(&m.ID), &m.From, &m.To,
 		&m.Type, &m.Urgency, &expires, &blobGroup, &blobPlace, &m.Wanted, &consigned, &ended)
-	e.Time, e.Group, e.Message, e.ID = moment(at), uint64(group), m.Hash, m.ID
+	e.Time, e.Group = moment(at), uint64(group)
 	if blobGroup.Valid {
-		e.Blob = &Blob{uint64(blobGroup.Int64), int(blobPlace.Int64)}
+		e.Blob = &ledger.Place{Group: uint64(blobGroup.Int64), Blob: int(blobPlace.Int64)}
 	}
 	m.Accepted, m.Expires = e, moment(expires)
 	if consigned.Valid {
-		m.Consigned = &Event{Leaf: consigned.Int64}
+		m.Consigned = &ledger.Event{Leaf: consigned.Int64}
 	}
 	if ended.Valid {
-		m.End = &Event{Leaf: ended.Int64}
+		m.End = &ledger.Event{Leaf: ended.Int64}
 	}
 	return m, err
 }
 
-func (x *Index) events(stmt *sql.Stmt, args ...any) ([]Event, error) {
-	return all(stmt, scanEvent, args...)
+func (x *Index) changes(stmt *sql.Stmt, args ...any) ([]Change, error) {
+	return all(stmt, scanChange, args...)
 }
 
-func scanEvent(rows *sql.Rows) (e Event, err error) {
+func scanChange(rows *sql.Rows) (c Change, err error) {
 	var at, group int64
 	var code sql.NullString
-	err = rows.Scan(&e.Leaf, &e.Kind, &at, &group, &e.Entry,
-		scanHash(&e.Message), scanID(&e.ID), scanHash(&e.Statement), &code)
-	e.Time, e.Group, e.Code = moment(at), uint64(group), problem.Code(code.String)
-	return e, err
+	err = rows.Scan(&c.Leaf, &c.Kind, &at, &group, &c.Place,
+		scanHash(&c.Message), scanID(&c.ID), scanHash(&c.Statement), &code)
+	c.Time, c.Group, c.Code = moment(at), uint64(group), problem.Code(code.String)
+	return c, err
 }
 
 // all reads the rows of a query.

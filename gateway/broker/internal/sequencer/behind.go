@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"samband/gateway/broker/internal/ledger"
+
 	"samband/gateway/auditlog/tree"
 	"samband/gateway/signed"
 )
@@ -31,7 +33,7 @@ const (
 
 // A trailing group is committed, and answered, and not yet in the index.
 type trailing struct {
-	group   *Group
+	group   *ledger.Group
 	changed delta
 	woken   map[signed.Address]bool
 }
@@ -124,7 +126,7 @@ func (s *Sequencer) apply() {
 		if last := behind[len(behind)-1]; len(last.group.Entries) >= busy {
 			behind = append(behind, s.behind.more(linger)...)
 		}
-		groups := make([]*Group, len(behind))
+		groups := make([]*ledger.Group, len(behind))
 		woken := map[signed.Address]bool{}
 		for i, t := range behind {
 			groups[i] = t.group

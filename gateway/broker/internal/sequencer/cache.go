@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"sync"
 
+	"samband/gateway/broker/internal/ledger"
+
 	"samband/gateway/auditlog"
 	"samband/gateway/signed"
 )
@@ -24,13 +26,13 @@ type cache struct {
 }
 
 type cached struct {
-	group *Group
+	group *ledger.Group
 	bytes int
 }
 
 func newCache() *cache { return &cache{order: list.New(), groups: map[uint64]*list.Element{}} }
 
-func (c *cache) get(number uint64) *Group {
+func (c *cache) get(number uint64) *ledger.Group {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	e, ok := c.groups[number]
@@ -41,7 +43,7 @@ func (c *cache) get(number uint64) *Group {
 	return e.Value.(*cached).group
 }
 
-func (c *cache) put(g *Group, bytes int) {
+func (c *cache) put(g *ledger.Group, bytes int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.remove(g.Number)
@@ -67,7 +69,7 @@ func (c *cache) remove(number uint64) {
 
 // group returns a committed group: with its blobs while JOURNAL holds it, else
 // bare from the archive.
-func (s *Sequencer) group(ctx context.Context, number uint64) (*Group, error) {
+func (s *Sequencer) group(ctx context.Context, number uint64) (*ledger.Group, error) {
 	if g := s.cache.get(number); g != nil {
 		return g, nil
 	}
@@ -98,7 +100,7 @@ func (s *Sequencer) bent(err error) {
 }
 
 // bare reads a group from the archive.
-func (s *Sequencer) bare(number uint64) (*Group, error) {
+func (s *Sequencer) bare(number uint64) (*ledger.Group, error) {
 	data, err := s.cfg.Archive.ReadGroup(number)
 	if err != nil {
 		return nil, fmt.Errorf("find group %d: %w", number, err)
@@ -112,8 +114,8 @@ func (s *Sequencer) bare(number uint64) (*Group, error) {
 	return g, nil
 }
 
-func (s *Sequencer) decode(number uint64, data []byte) (*Group, error) {
-	g, err := decodeGroup(data, s.cfg.MAC)
+func (s *Sequencer) decode(number uint64, data []byte) (*ledger.Group, error) {
+	g, err := ledger.Decode(data, s.cfg.MAC)
 	if err != nil {
 		return nil, fmt.Errorf("read group %d: %w", number, err)
 	}
@@ -124,7 +126,7 @@ func (s *Sequencer) decode(number uint64, data []byte) (*Group, error) {
 }
 
 // Entry returns the entry of an event.
-func (s *Sequencer) Entry(ctx context.Context, e *Event) (auditlog.Entry, error) {
+func (s *Sequencer) Entry(ctx context.Context, e *ledger.Event) (auditlog.Entry, error) {
 	g, err := s.group(ctx, e.Group)
 	if err != nil {
 		return auditlog.Entry{}, err
@@ -138,7 +140,7 @@ func (s *Sequencer) Entry(ctx context.Context, e *Event) (auditlog.Entry, error)
 // Bytes returns the envelope or note that came with an event; ErrGone when the
 // broker has it no more. An envelope that is found lost here is asked for again:
 // its group is gone from JOURNAL, or lies there without it.
-func (s *Sequencer) Bytes(ctx context.Context, e *Event) ([]byte, error) {
+func (s *Sequencer) Bytes(ctx context.Context, e *ledger.Event) ([]byte, error) {
 	if e.Statement != (signed.Hash{}) {
 		return s.note(ctx, e)
 	}
@@ -161,7 +163,7 @@ func (s *Sequencer) Bytes(ctx context.Context, e *Event) ([]byte, error) {
 
 // note is that of a statement. It lies with its record, in the archive too: no
 // group stays in JOURNAL for it, and without it the sender believes no end.
-func (s *Sequencer) note(ctx context.Context, e *Event) ([]byte, error) {
+func (s *Sequencer) note(ctx context.Context, e *ledger.Event) ([]byte, error) {
 	g, err := s.group(ctx, e.Group)
 	if err != nil {
 		return nil, err

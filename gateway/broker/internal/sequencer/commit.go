@@ -10,6 +10,9 @@ import (
 	"samband/gateway/problem"
 )
 
+// maxWaiting is how many bytes of acts the writer takes into one group.
+const maxWaiting = 4 << 20
+
 // maxActs bounds the records of one group.
 const maxActs = 4096
 
@@ -145,11 +148,11 @@ func (s *Sequencer) make(ctx context.Context, d *draft) error {
 		return nil
 	}
 	d.group.After = sizesOf(d.audit, d.registry)
-	data := d.group.encode(s.cfg.MAC)
+	data := d.group.Encode(s.cfg.MAC)
 	if err := s.journal(ctx, d.group.Number, data); err != nil {
 		return err
 	}
-	if err := s.cfg.Archive.Append(d.group.Number, d.group.payload(s.cfg.MAC)); err != nil {
+	if err := s.cfg.Archive.Append(d.group.Number, d.group.Payload(s.cfg.MAC)); err != nil {
 		return s.stop(&Stop{StopArchive, err.Error()})
 	}
 	if err := s.grow(d); err != nil {

@@ -2,6 +2,7 @@ package sequencer
 
 import (
 	"samband/gateway/auditlog"
+	"samband/gateway/broker/internal/ledger"
 	"samband/gateway/envelope"
 	"samband/gateway/problem"
 	"samband/gateway/signed"
@@ -82,7 +83,7 @@ func Exhausted(caller signed.Address) *problem.Problem {
 }
 
 // Before is the refusal that a text had, for its repeat.
-func Before(e *Event) *problem.Problem {
+func Before(e *ledger.Event) *problem.Problem {
 	return problem.New(e.Code, "the text was refused before")
 }
 

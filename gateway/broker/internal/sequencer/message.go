@@ -1,53 +1,9 @@
 package sequencer
 
 import (
-	"samband/gateway/auditlog"
-	"samband/gateway/problem"
+	"samband/gateway/broker/internal/ledger"
 	"samband/gateway/signed"
 )
-
-// A Message is what is known of one id of one sender: a text that was accepted,
-// or an id that was withdrawn before any. It is never changed; what happens to
-// it makes another.
-type Message struct {
-	From    signed.Address
-	ID      signed.ID
-	Text    signed.Hash // of the accepted header; zero: withdrawn before one came
-	To      signed.Address
-	Type    string
-	Urgency string
-	Wanted  bool // the receiving desk asks for the bytes again
-
-	Accepted  *Event // nil where Text is zero
-	Consigned *Event
-	End       *Event
-}
-
-// An Event is one entry of the audit log, and where it lies.
-type Event struct {
-	Leaf      int64
-	Kind      auditlog.Kind
-	Time      signed.Time
-	Group     uint64 // the group that it came in
-	Place     int    // as which of the group's records
-	Blob      *Place // the envelope that it accepts; nil: none, or lost
-	Statement signed.Hash
-	Code      problem.Code
-}
-
-// A Place is where an envelope lies in JOURNAL.
-type Place struct {
-	Group uint64
-	Blob  int
-}
-
-// open reports whether the message was accepted and has not ended.
-func (m *Message) open() bool { return m != nil && m.Accepted != nil && m.End == nil }
-
-// LacksBytes reports whether a repeat of the message is to be stored.
-func (m *Message) LacksBytes() bool {
-	return m.open() && m.Accepted.Blob == nil && (m.Consigned == nil || m.Wanted)
-}
 
 // A key finds a message by its sender and id.
 type key struct {
@@ -63,11 +19,11 @@ type rejection struct {
 
 // A delta is what a group changes of what is known.
 type delta struct {
-	messages map[key]*Message
-	texts    map[signed.Hash]*Message // those of them that were accepted
-	rejected map[rejection]*Event
+	messages map[key]*ledger.Message
+	texts    map[signed.Hash]*ledger.Message // those of them that were accepted
+	rejected map[rejection]*ledger.Event
 }
 
 func newDelta() delta {
-	return delta{map[key]*Message{}, map[signed.Hash]*Message{}, map[rejection]*Event{}}
+	return delta{map[key]*ledger.Message{}, map[signed.Hash]*ledger.Message{}, map[rejection]*ledger.Event{}}
 }

@@ -3,6 +3,8 @@ package sequencer
 import (
 	"bytes"
 
+	"samband/gateway/broker/internal/ledger"
+
 	"samband/gateway/auditlog"
 	"samband/gateway/register"
 	"samband/gateway/signed"
@@ -12,7 +14,7 @@ import (
 // it has changed, so a draft that comes to nothing leaves no trace.
 type draft struct {
 	s        *Sequencer
-	group    Group
+	group    ledger.Group
 	view     register.View
 	now      signed.Time
 	audit    *auditlog.Range
@@ -26,7 +28,7 @@ type draft struct {
 func (s *Sequencer) newDraft() *draft {
 	d := &draft{
 		s:        s,
-		group:    Group{Number: s.number + 1, Before: s.sizes()},
+		group:    ledger.Group{Number: s.number + 1, Before: s.sizes()},
 		view:     s.cfg.Register.Now(),
 		now:      s.clock.now(),
 		audit:    s.audit.Clone(),
@@ -38,10 +40,13 @@ func (s *Sequencer) newDraft() *draft {
 	return d
 }
 
-func (s *Sequencer) sizes() Sizes { return sizesOf(s.audit, s.registry) }
+func (s *Sequencer) sizes() ledger.Sizes { return sizesOf(s.audit, s.registry) }
 
-func sizesOf(audit, registry *auditlog.Range) Sizes {
-	return Sizes{Size{audit.Size(), audit.Root()}, Size{registry.Size(), registry.Root()}}
+func sizesOf(audit, registry *auditlog.Range) ledger.Sizes {
+	return ledger.Sizes{
+		Audit:    ledger.Size{Entries: audit.Size(), Root: audit.Root()},
+		Register: ledger.Size{Entries: registry.Size(), Root: registry.Root()},
+	}
 }
 
 // empty reports whether there is nothing to commit.
@@ -49,7 +54,7 @@ func (d *draft) empty() bool { return len(d.group.Entries)+len(d.group.Blobs) ==
 
 // add orders a record: it gets its index, its time, the register it was decided
 // under, and a salt where its log hides it.
-func (d *draft) add(r auditlog.Record) *Event {
+func (d *draft) add(r auditlog.Record) *ledger.Event {
 	r.Exchange, r.Time = d.s.exchange, d.now
 	r.RegisterSize, r.RegisterRoot = d.group.Before.Register.Entries, d.group.Before.Register.Root
 	e := auditlog.Entry{Record: r}
@@ -62,7 +67,7 @@ func (d *draft) add(r auditlog.Record) *Event {
 		d.grow(tree, d.registry, e.Leaf())
 	}
 	d.group.Entries = append(d.group.Entries, e)
-	return &Event{
+	return &ledger.Event{
 		Leaf: e.Record.Index, Kind: r.Kind, Time: d.now,
 		Group: d.group.Number, Place: len(d.group.Entries) - 1,
 		Statement: r.Statement, Code: r.Code,
@@ -76,13 +81,13 @@ func (d *draft) grow(tree auditlog.Tree, r *auditlog.Range, leaf []byte) {
 
 // blob puts a copy of bytes into the group. The group stays in memory for a while,
 // and the bytes lie in the body of a whole call, which must not stay with it.
-func (d *draft) blob(of signed.Hash, b []byte) *Place {
-	d.group.Blobs = append(d.group.Blobs, Blob{of, bytes.Clone(b)})
-	return &Place{d.group.Number, len(d.group.Blobs) - 1}
+func (d *draft) blob(of signed.Hash, b []byte) *ledger.Place {
+	d.group.Blobs = append(d.group.Blobs, ledger.Blob{Of: of, Bytes: bytes.Clone(b)})
+	return &ledger.Place{Group: d.group.Number, Blob: len(d.group.Blobs) - 1}
 }
 
 // known and message see what this group changes before what was before it.
-func (d *draft) known(k key) (*Message, error) {
+func (d *draft) known(k key) (*ledger.Message, error) {
 	if m := d.changed.messages[k]; m != nil {
 		return m, nil
 	}
@@ -91,7 +96,7 @@ func (d *draft) known(k key) (*Message, error) {
 
 // knownSince is known for an id of which nothing was known up to a group: what
 // came later is in memory, unless it has come to the index since.
-func (d *draft) knownSince(seen uint64, k key) (*Message, error) {
+func (d *draft) knownSince(seen uint64, k key) (*ledger.Message, error) {
 	if d.changed.messages[k] == nil && d.s.over.known(k) == nil && d.s.over.reaches(seen) {
 		return nil, nil
 	}
@@ -99,7 +104,7 @@ func (d *draft) knownSince(seen uint64, k key) (*Message, error) {
 }
 
 // rejected sees what this group refuses before what was refused before it.
-func (d *draft) rejected(r rejection) (*Event, error) {
+func (d *draft) rejected(r rejection) (*ledger.Event, error) {
 	if e := d.changed.rejected[r]; e != nil {
 		return e, nil
 	}
@@ -107,14 +112,14 @@ func (d *draft) rejected(r rejection) (*Event, error) {
 }
 
 // rejectedSince is rejected as knownSince is known.
-func (d *draft) rejectedSince(seen uint64, r rejection) (*Event, error) {
+func (d *draft) rejectedSince(seen uint64, r rejection) (*ledger.Event, error) {
 	if d.changed.rejected[r] == nil && d.s.over.rejection(r) == nil && d.s.over.reaches(seen) {
 		return nil, nil
 	}
 	return d.rejected(r)
 }
 
-func (d *draft) message(text signed.Hash) (*Message, error) {
+func (d *draft) message(text signed.Hash) (*ledger.Message, error) {
 	if m := d.changed.texts[text]; m != nil {
 		return m, nil
 	}
@@ -122,7 +127,7 @@ func (d *draft) message(text signed.Hash) (*Message, error) {
 }
 
 // change notes what became of a message, and who wants to hear of it.
-func (d *draft) change(m Message, wake ...signed.Address) *Message {
+func (d *draft) change(m ledger.Message, wake ...signed.Address) *ledger.Message {
 	d.changed.messages[key{m.From, m.ID}] = &m
 	if m.Accepted != nil {
 		d.changed.texts[m.Text] = &m
@@ -144,8 +149,8 @@ type Act interface {
 
 // Done is what came of an act.
 type Done struct {
-	Event   *Event   // the entry that answers the caller: of what it asked for, or of its refusal
-	Message *Message // as it stands now
-	Stands  *Event   // with a refusal: the consignment or end that came first
-	Known   bool     // the entry was ordered before this act
+	Event   *ledger.Event   // the entry that answers the caller: of what it asked for, or of its refusal
+	Message *ledger.Message // as it stands now
+	Stands  *ledger.Event   // with a refusal: the consignment or end that came first
+	Known   bool            // the entry was ordered before this act
 }

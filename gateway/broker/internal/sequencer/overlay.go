@@ -3,6 +3,8 @@ package sequencer
 import (
 	"sync"
 
+	"samband/gateway/broker/internal/ledger"
+
 	"samband/gateway/signed"
 )
 
@@ -10,9 +12,9 @@ import (
 // something up asks it first: what leaves it is in the index by then.
 type overlay struct {
 	mu       sync.RWMutex
-	messages map[key]dated[*Message]
+	messages map[key]dated[*ledger.Message]
 	texts    map[signed.Hash]key
-	rejected map[rejection]dated[*Event]
+	rejected map[rejection]dated[*ledger.Event]
 	added    uint64 // the last group that came to it
 	dropped  uint64 // the last group that left it
 }
@@ -25,19 +27,19 @@ type dated[T any] struct {
 
 func newOverlay() *overlay {
 	return &overlay{
-		messages: map[key]dated[*Message]{},
+		messages: map[key]dated[*ledger.Message]{},
 		texts:    map[signed.Hash]key{},
-		rejected: map[rejection]dated[*Event]{},
+		rejected: map[rejection]dated[*ledger.Event]{},
 	}
 }
 
-func (o *overlay) known(k key) *Message {
+func (o *overlay) known(k key) *ledger.Message {
 	o.mu.RLock()
 	defer o.mu.RUnlock()
 	return o.messages[k].value
 }
 
-func (o *overlay) message(text signed.Hash) *Message {
+func (o *overlay) message(text signed.Hash) *ledger.Message {
 	o.mu.RLock()
 	defer o.mu.RUnlock()
 	if k, ok := o.texts[text]; ok {
@@ -46,7 +48,7 @@ func (o *overlay) message(text signed.Hash) *Message {
 	return nil
 }
 
-func (o *overlay) rejection(r rejection) *Event {
+func (o *overlay) rejection(r rejection) *ledger.Event {
 	o.mu.RLock()
 	defer o.mu.RUnlock()
 	return o.rejected[r].value
@@ -58,13 +60,13 @@ func (o *overlay) add(number uint64, d delta) {
 	defer o.mu.Unlock()
 	o.added = number
 	for k, m := range d.messages {
-		o.messages[k] = dated[*Message]{m, number}
+		o.messages[k] = dated[*ledger.Message]{m, number}
 		if m.Accepted != nil {
 			o.texts[m.Text] = k
 		}
 	}
 	for r, e := range d.rejected {
-		o.rejected[r] = dated[*Event]{e, number}
+		o.rejected[r] = dated[*ledger.Event]{e, number}
 	}
 }
 
@@ -106,7 +108,7 @@ func (o *overlay) drop(number uint64, d delta) {
 func (s *Sequencer) Seen() uint64 { return s.over.seen() }
 
 // Known returns what is known of a sender's id; nil when nothing is.
-func (s *Sequencer) Known(from signed.Address, id signed.ID) (*Message, error) {
+func (s *Sequencer) Known(from signed.Address, id signed.ID) (*ledger.Message, error) {
 	if m := s.over.known(key{from, id}); m != nil {
 		return m, nil
 	}
@@ -114,7 +116,7 @@ func (s *Sequencer) Known(from signed.Address, id signed.ID) (*Message, error) {
 }
 
 // Message returns what is known of an accepted text; nil when nothing is.
-func (s *Sequencer) Message(text signed.Hash) (*Message, error) {
+func (s *Sequencer) Message(text signed.Hash) (*ledger.Message, error) {
 	if m := s.over.message(text); m != nil {
 		return m, nil
 	}
@@ -123,7 +125,7 @@ func (s *Sequencer) Message(text signed.Hash) (*Message, error) {
 
 // Rejected returns the entry by which a caller's text was refused for good,
 // while that binds; nil when it wasn't.
-func (s *Sequencer) Rejected(caller signed.Address, text signed.Hash) (*Event, error) {
+func (s *Sequencer) Rejected(caller signed.Address, text signed.Hash) (*ledger.Event, error) {
 	if e := s.over.rejection(rejection{caller, text}); e != nil {
 		return e, nil
 	}

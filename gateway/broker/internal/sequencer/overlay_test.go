@@ -3,6 +3,8 @@ package sequencer
 import (
 	"testing"
 
+	"samband/gateway/broker/internal/ledger"
+
 	"samband/gateway/signed"
 )
 
@@ -10,11 +12,11 @@ import (
 func TestOverlay(t *testing.T) {
 	o := newOverlay()
 	id, text := signed.NewID(), signed.HashOf("m")
-	first := &Message{From: "se.spoc", ID: id, Text: text, Accepted: &Event{Leaf: 1}}
-	second := &Message{From: "se.spoc", ID: id, Text: text, Accepted: &Event{Leaf: 1}, End: &Event{Leaf: 2}}
-	withdrawn := &Message{From: "se.spoc", ID: signed.NewID(), End: &Event{Leaf: 3}}
+	first := &ledger.Message{From: "se.spoc", ID: id, Text: text, Accepted: &ledger.Event{Leaf: 1}}
+	second := &ledger.Message{From: "se.spoc", ID: id, Text: text, Accepted: &ledger.Event{Leaf: 1}, End: &ledger.Event{Leaf: 2}}
+	withdrawn := &ledger.Message{From: "se.spoc", ID: signed.NewID(), End: &ledger.Event{Leaf: 3}}
 	k := key{"se.spoc", id}
-	changes := func(m *Message) delta {
+	changes := func(m *ledger.Message) delta {
 		d := newDelta()
 		d.messages[key{m.From, m.ID}] = m
 		return d
@@ -45,7 +47,7 @@ func TestOverlay(t *testing.T) {
 func TestCacheIsBounded(t *testing.T) {
 	c := newCache()
 	for n := range uint64(100) {
-		c.put(&Group{Number: n}, cacheBytes/10)
+		c.put(&ledger.Group{Number: n}, cacheBytes/10)
 	}
 	if c.bytes > cacheBytes || len(c.groups) != 10 || c.get(99) == nil || c.get(0) != nil {
 		t.Errorf("%d bytes in %d groups", c.bytes, len(c.groups))

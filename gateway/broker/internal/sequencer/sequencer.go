@@ -36,6 +36,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"samband/gateway/broker/internal/ledger"
+
 	"samband/gateway/auditlog"
 	"samband/gateway/auditlog/tree"
 	"samband/gateway/problem"
@@ -72,14 +74,14 @@ type Archive interface {
 // An Index answers what is known of messages; it is derived from the groups and
 // trails the writer by those not yet applied. What is not known is nil.
 type Index interface {
-	Known(from signed.Address, id signed.ID) (*Message, error)
-	Message(text signed.Hash) (*Message, error)
-	Rejected(caller signed.Address, text signed.Hash, now signed.Time) (*Event, error)
+	Known(from signed.Address, id signed.ID) (*ledger.Message, error)
+	Message(text signed.Hash) (*ledger.Message, error)
+	Rejected(caller signed.Address, text signed.Hash, now signed.Time) (*ledger.Event, error)
 
 	// Position is the last group applied, and the heads of both logs then.
-	Position() (number uint64, sizes Sizes)
+	Position() (number uint64, sizes ledger.Sizes)
 	// Apply takes groups in order, all or none.
-	Apply(groups []*Group) error
+	Apply(groups []*ledger.Group) error
 	// Reset empties the index, to be applied anew from the first group.
 	Reset() error
 	// Expirable lists messages neither consigned nor ended that expired by now.
@@ -120,7 +122,7 @@ type Config struct {
 	// Wake tells desks that something lies ready for them.
 	Wake func([]signed.Address)
 	// Expired hears of each message that nobody consigned in time.
-	Expired func(*Message)
+	Expired func(*ledger.Message)
 }
 
 // A Sequencer is the writer with its queue. Its methods may be called from many

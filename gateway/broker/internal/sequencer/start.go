@@ -7,6 +7,8 @@ import (
 	"iter"
 	"slices"
 
+	"samband/gateway/broker/internal/ledger"
+
 	"samband/gateway/auditlog"
 	"samband/gateway/auditlog/tree"
 	"samband/gateway/signed"
@@ -30,13 +32,13 @@ type opening struct {
 	s     *Sequencer
 	found []Finding
 
-	journal   uint64 // last group of JOURNAL
-	last      *Group // last group of the records
+	journal   uint64        // last group of JOURNAL
+	last      *ledger.Group // last group of the records
 	time      signed.Time
 	audit     *logState
 	registry  *logState
 	index     uint64 // last group of the index
-	indexAt   Sizes
+	indexAt   ledger.Sizes
 	indexFits bool // its sizes are those of the records at that group
 }
 
@@ -227,7 +229,7 @@ func (o *opening) report(f Finding) {
 }
 
 // take follows one more group of the records: it must continue those before.
-func (o *opening) take(g *Group) error {
+func (o *opening) take(g *ledger.Group) error {
 	s := o.s
 	if g.Number != s.number+1 || g.Before != s.sizes() {
 		return &Stop{StopBent, fmt.Sprintf("group %d doesn't follow group %d", g.Number, s.number)}
@@ -288,7 +290,7 @@ func (o *opening) completeRecords(ctx context.Context) error {
 		if err := o.take(g); err != nil {
 			return err
 		}
-		if err := s.cfg.Archive.Append(n, g.payload(s.cfg.MAC)); err != nil {
+		if err := s.cfg.Archive.Append(n, g.Payload(s.cfg.MAC)); err != nil {
 			return err
 		}
 	}
@@ -394,7 +396,7 @@ func (o *opening) catchUpTiles() error {
 // blobs, where it holds them.
 func (o *opening) catchUpIndex(ctx context.Context) error {
 	s := o.s
-	var batch []*Group
+	var batch []*ledger.Group
 	size := 0
 	err := s.cfg.Archive.Each(o.index+1, func(number uint64, payload []byte) error {
 		g, err := o.whole(ctx, number, payload)
@@ -421,7 +423,7 @@ func (o *opening) catchUpIndex(ctx context.Context) error {
 	return nil
 }
 
-func (s *Sequencer) index(groups []*Group) error {
+func (s *Sequencer) index(groups []*ledger.Group) error {
 	if err := s.cfg.Index.Apply(groups); err != nil {
 		return &Stop{StopIndex, err.Error()}
 	}
@@ -430,7 +432,7 @@ func (s *Sequencer) index(groups []*Group) error {
 
 // whole reads a group from JOURNAL; one that is gone or bent there is what the
 // archive has of it.
-func (o *opening) whole(ctx context.Context, number uint64, payload []byte) (*Group, error) {
+func (o *opening) whole(ctx context.Context, number uint64, payload []byte) (*ledger.Group, error) {
 	s := o.s
 	data, err := s.cfg.Journal.Read(ctx, number)
 	if err == nil {

@@ -2,6 +2,7 @@ package sequencer
 
 import (
 	"samband/gateway/auditlog"
+	"samband/gateway/broker/internal/ledger"
 	"samband/gateway/envelope"
 	"samband/gateway/problem"
 	"samband/gateway/signed"
@@ -34,7 +35,7 @@ func (a Statement) state(d *draft, hash signed.Hash) (Done, error) {
 	if err != nil {
 		return Done{}, err
 	}
-	for _, e := range []*Event{m.Consigned, m.End} {
+	for _, e := range []*ledger.Event{m.Consigned, m.End} {
 		if e != nil && e.Statement == hash {
 			return Done{Event: e, Message: m, Known: true}, nil
 		}
@@ -63,7 +64,7 @@ func (a Statement) state(d *draft, hash signed.Hash) (Done, error) {
 }
 
 // late refuses what another statement came before.
-func (a Statement) late(d *draft, m *Message) (Done, error) {
+func (a Statement) late(d *draft, m *ledger.Message) (Done, error) {
 	switch {
 	case m.End != nil:
 		return Done{Message: m, Stands: m.End}, problem.New(problem.AlreadyEnded, "the message is %s", m.End.Kind)
@@ -81,7 +82,7 @@ func (a Statement) late(d *draft, m *Message) (Done, error) {
 
 // addressed returns an accepted message to a desk. One that isn't there and one
 // that isn't theirs look alike.
-func (d *draft) addressed(text signed.Hash, to signed.Address) (*Message, error) {
+func (d *draft) addressed(text signed.Hash, to signed.Address) (*ledger.Message, error) {
 	m, err := d.message(text)
 	if err != nil {
 		return nil, err
@@ -95,18 +96,18 @@ func (d *draft) addressed(text signed.Hash, to signed.Address) (*Message, error)
 // subject is the message that the statement speaks of. A withdrawal is of an id
 // of the signer's own, and may come before any text under it: then none will be
 // accepted.
-func (a Statement) subject(d *draft) (*Message, error) {
+func (a Statement) subject(d *draft) (*ledger.Message, error) {
 	if a.Event != envelope.Withdrawn {
 		return d.addressed(a.Message, a.Signer)
 	}
 	m, err := d.known(key{a.Signer, a.ID})
 	if m == nil && err == nil {
-		m = &Message{From: a.Signer, ID: a.ID}
+		m = &ledger.Message{From: a.Signer, ID: a.ID}
 	}
 	return m, err
 }
 
-func (a Statement) record(m *Message, hash signed.Hash) auditlog.Record {
+func (a Statement) record(m *ledger.Message, hash signed.Hash) auditlog.Record {
 	if a.Event == envelope.Withdrawn {
 		return auditlog.Record{Kind: a.Event, ID: m.ID, From: m.From, Statement: hash, Message: m.Text}
 	}

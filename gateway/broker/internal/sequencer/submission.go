@@ -2,6 +2,7 @@ package sequencer
 
 import (
 	"samband/gateway/auditlog"
+	"samband/gateway/broker/internal/ledger"
 	"samband/gateway/envelope"
 	"samband/gateway/problem"
 	"samband/gateway/signed"
@@ -58,16 +59,16 @@ func (a Submission) accept(d *draft, text signed.Hash) (Done, error) {
 		Type: e.Type.Name, Urgency: e.Urgency, Expires: e.Expires,
 	})
 	event.Blob = d.blob(text, a.Raw)
-	m = d.change(Message{
+	m = d.change(ledger.Message{
 		From: e.From, ID: e.ID, Text: text, To: e.To,
-		Type: e.Type.Name, Urgency: e.Urgency, Accepted: event,
+		Type: e.Type.Name, Urgency: e.Urgency, Expires: e.Expires, Accepted: event,
 	}, e.To)
 	return Done{Event: event, Message: m}, nil
 }
 
 // repeat answers for an id that is known. Lost bytes are stored again, which
 // adds no entry: the message was accepted, and stays accepted, once.
-func (a Submission) repeat(d *draft, m *Message, text signed.Hash) (Done, error) {
+func (a Submission) repeat(d *draft, m *ledger.Message, text signed.Hash) (Done, error) {
 	switch {
 	case m.Accepted == nil:
 		return Done{Message: m, Stands: m.End}, problem.New(problem.AlreadyEnded, "the id was withdrawn before a message came")
@@ -90,7 +91,7 @@ func (a expiry) bytes() int { return 0 }
 
 func (a expiry) order(d *draft) (Done, error) {
 	m, err := d.message(a.message)
-	if err != nil || !m.open() || m.Consigned != nil {
+	if err != nil || !m.Open() || m.Consigned != nil {
 		return Done{Message: m}, err
 	}
 	event := d.add(auditlog.Record{Kind: envelope.Expired, Message: m.Text})

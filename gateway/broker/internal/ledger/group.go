@@ -1,4 +1,4 @@
-package sequencer
+package ledger
 
 import (
 	"crypto/hmac"
@@ -53,8 +53,6 @@ type Group struct {
 
 // Bounds of a group.
 const (
-	// maxWaiting is how many bytes of acts the writer takes into one group.
-	maxWaiting = 4 << 20
 	// maxGroup is the most that a group can come to: what waits, the one act
 	// that passed the bound, and the records.
 	maxGroup   = 8<<20 - 4096
@@ -64,8 +62,8 @@ const (
 
 const groupMagic = "samband/group/v1\n"
 
-// encode writes the group under a key.
-func (g *Group) encode(key []byte) []byte {
+// Encode writes the group under a key, which authenticates it.
+func (g *Group) Encode(key []byte) []byte {
 	size := 512
 	for i := range g.Blobs {
 		size += 36 + len(g.Blobs[i].Bytes)
@@ -87,16 +85,16 @@ func (g *Group) encode(key []byte) []byte {
 	return append(b, sum(key, b)...)
 }
 
-// payload is the group as the archive keeps it: the notes of its statements stay,
+// Payload is the group as the archive keeps it: the notes of its statements stay,
 // since the sender of a message believes no end without them.
-func (g *Group) payload(key []byte) []byte {
+func (g *Group) Payload(key []byte) []byte {
 	notes := map[signed.Hash]bool{}
 	for i := range g.Entries {
 		notes[g.Entries[i].Record.Statement] = true
 	}
 	bare := *g
 	bare.Blobs = slices.DeleteFunc(slices.Clone(g.Blobs), func(b Blob) bool { return !notes[b.Of] })
-	return bare.encode(key)
+	return bare.Encode(key)
 }
 
 func sum(key, b []byte) []byte {
@@ -118,9 +116,9 @@ func appendBytes(b, data []byte) []byte {
 	return append(b, data...)
 }
 
-// decodeGroup reads what encode wrote, after its authentication; the blobs lie
+// Decode reads what Encode wrote, after its authentication; the blobs lie
 // in b itself.
-func decodeGroup(b, key []byte) (*Group, error) {
+func Decode(b, key []byte) (*Group, error) {
 	if len(b) > maxGroup || len(b) < len(groupMagic)+sha256.Size {
 		return nil, errors.New("a group is outside its bounds")
 	}

@@ -1,4 +1,4 @@
-package sequencer
+package ledger
 
 import (
 	"bytes"
@@ -34,29 +34,29 @@ func sample() *Group {
 
 func TestGroupRoundTrip(t *testing.T) {
 	g := sample()
-	b := g.encode(testKey)
-	got, err := decodeGroup(b, testKey)
+	b := g.Encode(testKey)
+	got, err := Decode(b, testKey)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !bytes.Equal(got.encode(testKey), b) || got.Number != 42 || len(got.Entries) != 3 || len(got.Blobs) != 2 {
+	if !bytes.Equal(got.Encode(testKey), b) || got.Number != 42 || len(got.Entries) != 3 || len(got.Blobs) != 2 {
 		t.Errorf("%+v", got)
 	}
 }
 
 // The archive keeps the notes, and nothing that is sealed.
 func TestPayloadHasNoEnvelope(t *testing.T) {
-	b := sample().payload(testKey)
+	b := sample().Payload(testKey)
 	if strings.Contains(string(b), "an envelope") || !strings.Contains(string(b), "a note") {
 		t.Error("the archive's payload has an envelope, or lacks a note")
 	}
-	if _, err := decodeGroup(b, testKey); err != nil {
+	if _, err := Decode(b, testKey); err != nil {
 		t.Error(err)
 	}
 }
 
 func TestGroupRefuses(t *testing.T) {
-	good := sample().encode(testKey)
+	good := sample().Encode(testKey)
 	body := good[:len(good)-32]
 	seal := func(b []byte) []byte { return append(bytes.Clone(b), sum(testKey, b)...) }
 	flip := func(at int) []byte {
@@ -74,7 +74,7 @@ func TestGroupRefuses(t *testing.T) {
 		"longer":                  seal(append(bytes.Clone(body), 0)),
 		"a length past its bound": seal(flip(len(groupMagic) + 8 + 160)),
 	} {
-		if _, err := decodeGroup(b, testKey); err == nil {
+		if _, err := Decode(b, testKey); err == nil {
 			t.Errorf("%s: taken", name)
 		}
 	}
@@ -82,18 +82,18 @@ func TestGroupRefuses(t *testing.T) {
 
 func FuzzGroup(f *testing.F) {
 	g := sample()
-	b := g.encode(testKey)
+	b := g.Encode(testKey)
 	f.Add(b[:len(b)-32])
-	b = g.payload(testKey)
+	b = g.Payload(testKey)
 	f.Add(b[:len(b)-32])
 	f.Add([]byte(groupMagic))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		b := append(bytes.Clone(body), sum(testKey, body)...)
-		g, err := decodeGroup(b, testKey)
+		g, err := Decode(b, testKey)
 		if err != nil {
 			return
 		}
-		if !bytes.Equal(g.encode(testKey), b) {
+		if !bytes.Equal(g.Encode(testKey), b) {
 			t.Error("a group has two spellings")
 		}
 	})

@@ -1,0 +1,54 @@
+// Package ledger has the nouns of what was ordered: the groups of JOURNAL, the
+// messages, and what the audit log says of them. The writer makes them, the index
+// finds them again, and both speak of the same.
+package ledger
+
+import (
+	"samband/gateway/auditlog"
+	"samband/gateway/problem"
+	"samband/gateway/signed"
+)
+
+// A Message is what is known of one id of one sender: a text that was accepted,
+// or an id that was withdrawn before any. It is never changed; what happens to
+// it makes another.
+type Message struct {
+	From    signed.Address
+	ID      signed.ID
+	Text    signed.Hash // of the accepted header; zero: withdrawn before one came
+	To      signed.Address
+	Type    string
+	Urgency string
+	Expires signed.Time
+	Wanted  bool // the receiving desk asks for the bytes again
+
+	Accepted  *Event // nil where Text is zero
+	Consigned *Event
+	End       *Event
+}
+
+// An Event is one entry of the audit log, and where it lies.
+type Event struct {
+	Leaf      int64
+	Kind      auditlog.Kind
+	Time      signed.Time
+	Group     uint64 // the group that it came in
+	Place     int    // as which of the group's records
+	Blob      *Place // the envelope that it accepts; nil: none, or lost
+	Statement signed.Hash
+	Code      problem.Code
+}
+
+// A Place is where an envelope lies in JOURNAL.
+type Place struct {
+	Group uint64
+	Blob  int
+}
+
+// Open reports whether the message was accepted and has not ended.
+func (m *Message) Open() bool { return m != nil && m.Accepted != nil && m.End == nil }
+
+// LacksBytes reports whether a repeat of the message is to be stored.
+func (m *Message) LacksBytes() bool {
+	return m.Open() && m.Accepted.Blob == nil && (m.Consigned == nil || m.Wanted)
+}
