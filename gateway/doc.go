@@ -41,6 +41,7 @@
 //	    internal/store        NATS JetStream: the commit point
 //	    internal/records      the archive of records
 //	    internal/index        SQLite, derived
+//	    internal/ledger       what these speak of: groups, messages, events
 //
 //	the desk's wing
 //	  desk                    New, Run, Close; the client for case systems

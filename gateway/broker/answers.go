@@ -96,7 +96,7 @@ func (a *answering) fact(ctx context.Context, e *ledger.Event) (*api.Fact, error
 }
 
 // submitted is the item of a submission.
-func (a *answering) submitted(ctx context.Context, raw []byte, r sequencer.Result) (api.SubmitItem, error) {
+func (a *answering) submitted(ctx context.Context, raw []byte, r ledger.Result) (api.SubmitItem, error) {
 	item := api.SubmitItem{Hash: signed.HashOf(raw)}
 	var errs [3]error
 	if r.Err != nil {
@@ -111,7 +111,7 @@ func (a *answering) submitted(ctx context.Context, raw []byte, r sequencer.Resul
 }
 
 // stated is the item of a statement.
-func (a *answering) stated(ctx context.Context, raw []byte, r sequencer.Result) (item api.StateItem, err error) {
+func (a *answering) stated(ctx context.Context, raw []byte, r ledger.Result) (item api.StateItem, err error) {
 	item.Hash = signed.HashOf(raw)
 	if r.Err != nil {
 		item.Problem, err = a.refusal(ctx, r)
@@ -124,7 +124,7 @@ func (a *answering) stated(ctx context.Context, raw []byte, r sequencer.Result) 
 // refusal is the problem of an item, with what stands beside it (the text that an
 // id has, the consignment or end that came first) and with the proof of the entry
 // that logs it.
-func (a *answering) refusal(ctx context.Context, r sequencer.Result) (*api.Document, error) {
+func (a *answering) refusal(ctx context.Context, r ledger.Result) (*api.Document, error) {
 	refusal := api.RefusalOf(r.Err)
 	var errs [2]error
 	switch refusal.Problem.Code {

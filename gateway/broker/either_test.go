@@ -50,11 +50,11 @@ func TestAcceptedOrRejected(t *testing.T) {
 		}
 		for i := range 20 {
 			e := se.envelope("fi.spoc")
-			acts := []func() (sequencer.Done, error){
-				func() (sequencer.Done, error) {
+			acts := []func() (ledger.Done, error){
+				func() (ledger.Done, error) {
 					return rival.Do(ctx, sequencer.Submission{Envelope: e, Raw: e.Bytes(), DecidedAt: size, Seen: seen, Budget: always})
 				},
-				func() (sequencer.Done, error) {
+				func() (ledger.Done, error) {
 					return rival.Do(ctx, sequencer.Rejection{Caller: e.From, Text: e.TextHash(), Problem: forged, Until: e.Expires})
 				},
 			}

@@ -64,7 +64,7 @@ func (w writer) KnownEnvelope(ctx context.Context, e *router.Envelope) error {
 	case m.LacksBytes():
 		return w.restores(ctx, e, m)
 	default:
-		e.Verdict, e.Stands = router.Knows, sequencer.Result{Done: sequencer.Done{Event: m.Accepted, Message: m, Known: true}}
+		e.Verdict, e.Stands = router.Knows, ledger.Result{Done: ledger.Done{Event: m.Accepted, Message: m, Known: true}}
 		return nil
 	}
 }
@@ -76,11 +76,11 @@ func (w writer) refusedBefore(e *router.Envelope, m *ledger.Message) error {
 	if err != nil || before == nil {
 		return err
 	}
-	done := sequencer.Done{Event: before, Message: m, Known: true}
+	done := ledger.Done{Event: before, Message: m, Known: true}
 	if m != nil {
 		done.Stands = m.End
 	}
-	e.Verdict, e.Stands = router.Knows, sequencer.Result{Done: done, Err: sequencer.Before(before)}
+	e.Verdict, e.Stands = router.Knows, ledger.Result{Done: done, Err: sequencer.Before(before)}
 	return nil
 }
 
@@ -112,7 +112,7 @@ func (w writer) KnownStatement(_ context.Context, s *router.Statement) error {
 	hash := signed.HashOf(s.Raw)
 	for _, e := range []*ledger.Event{m.Consigned, m.End} {
 		if e != nil && e.Statement == hash {
-			s.Verdict, s.Stands = router.Knows, sequencer.Result{Done: sequencer.Done{Event: e, Message: m, Known: true}}
+			s.Verdict, s.Stands = router.Knows, ledger.Result{Done: ledger.Done{Event: e, Message: m, Known: true}}
 		}
 	}
 	return nil
@@ -158,7 +158,7 @@ func (w writer) State(ctx context.Context, heads api.Heads, items []*router.Stat
 		if results[i].Err == nil && s.Verdict == router.Refused {
 			// The bytes are a header's text, and that message stands: no entry
 			// refuses them.
-			results[i] = sequencer.Result{Err: s.Problem}
+			results[i] = ledger.Result{Err: s.Problem}
 		}
 		if results[i].Err == nil && s.Verdict != router.Knows {
 			w.stated(s, results[i].Done)
@@ -176,19 +176,19 @@ func (w writer) State(ctx context.Context, heads api.Heads, items []*router.Stat
 // of each item what came of it. Heads that the logs do not reach refuse the call
 // before anything is ordered: no answer could lead on from them.
 func order[T any](ctx context.Context, w writer, heads api.Heads, budget api.Budget, items []*T,
-	passage func(*T) *router.Passage, act func(*T, sequencer.Budget) sequencer.Act) ([]sequencer.Result, error) {
+	passage func(*T) *router.Passage, act func(*T, sequencer.Budget) sequencer.Act) ([]ledger.Result, error) {
 	if err := w.reached(heads); err != nil {
 		return nil, err
 	}
-	results := make([]sequencer.Result, len(items))
+	results := make([]ledger.Result, len(items))
 	var acts []sequencer.Act
 	var places []int
 	for i := range items {
 		p := passage(items[i])
 		if p.Verdict == router.Knows {
-			results[i] = p.Stands.(sequencer.Result)
+			results[i] = p.Stands
 		} else if err := w.orderable(p, budget); err != nil {
-			results[i] = sequencer.Result{Err: err}
+			results[i] = ledger.Result{Err: err}
 		} else {
 			acts, places = append(acts, act(items[i], sequencer.Budget(budget))), append(places, i)
 		}
@@ -261,7 +261,7 @@ func rejection(p *router.Passage, text signed.Hash, until signed.Time) sequencer
 // accepted counts a message that stands, wakes its recipient where its lost bytes
 // came again, and takes the time that the sender vouches for: only what was lawful,
 // and is in the log, speaks for the clock.
-func (w writer) accepted(e *router.Envelope, done sequencer.Done) {
+func (w writer) accepted(e *router.Envelope, done ledger.Done) {
 	m, outcome := done.Message, outcomeAccepted
 	switch {
 	case e.Verdict == router.Restores:
@@ -278,7 +278,7 @@ func (w writer) accepted(e *router.Envelope, done sequencer.Done) {
 
 // stated counts a statement that was ordered, and takes the time that its signer
 // vouches for.
-func (w writer) stated(s *router.Statement, done sequencer.Done) {
+func (w writer) stated(s *router.Statement, done ledger.Done) {
 	if done.Known {
 		return
 	}
@@ -287,7 +287,7 @@ func (w writer) stated(s *router.Statement, done sequencer.Done) {
 }
 
 // countRefusals counts the entries by which a call's items were refused.
-func (w writer) countRefusals(results []sequencer.Result) {
+func (w writer) countRefusals(results []ledger.Result) {
 	for _, r := range results {
 		if r.Err != nil && r.Done.Event != nil && !r.Done.Known {
 			w.metrics.rejected()

@@ -52,3 +52,18 @@ func (m *Message) Open() bool { return m != nil && m.Accepted != nil && m.End ==
 func (m *Message) LacksBytes() bool {
 	return m.Open() && m.Accepted.Blob == nil && (m.Consigned == nil || m.Wanted)
 }
+
+// Done is what came of an act.
+type Done struct {
+	Event   *Event   // the entry that answers the caller: of what it asked for, or of its refusal
+	Message *Message // as it stands now
+	Stands  *Event   // with a refusal: the consignment or end that came first
+	Known   bool     // the entry was ordered before this act
+}
+
+// A Result is what came of an act: with an error nothing was ordered for it, but
+// for the entry that Done names.
+type Result struct {
+	Done Done
+	Err  error
+}

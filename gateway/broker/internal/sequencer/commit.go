@@ -6,6 +6,8 @@ import (
 	"errors"
 	"time"
 
+	"samband/gateway/broker/internal/ledger"
+
 	"samband/gateway/auditlog"
 	"samband/gateway/problem"
 )
@@ -15,13 +17,6 @@ const maxWaiting = 4 << 20
 
 // maxActs bounds the records of one group.
 const maxActs = 4096
-
-// A Result is what came of an act: with an error nothing was ordered for it, but
-// for the entry that Done names.
-type Result struct {
-	Done Done
-	Err  error
-}
 
 // A waiting act, and where its caller is answered. Acts of one caller that stand
 // together in the queue are answered each in its place.
@@ -33,15 +28,15 @@ type waiting struct {
 
 type placed struct {
 	place  int
-	result Result
+	result ledger.Result
 }
 
 // Do hands an act to the writer and waits for what comes of it. When ctx ends
 // first, the act may still happen: the caller repeats it, and is told.
-func (s *Sequencer) Do(ctx context.Context, a Act) (Done, error) {
+func (s *Sequencer) Do(ctx context.Context, a Act) (ledger.Done, error) {
 	results, err := s.DoAll(ctx, a)
 	if err != nil {
-		return Done{}, err
+		return ledger.Done{}, err
 	}
 	return results[0].Done, results[0].Err
 }
@@ -50,7 +45,7 @@ func (s *Sequencer) Do(ctx context.Context, a Act) (Done, error) {
 // caller between them. They need not come into one group: the writer ends a group
 // where it is full, so that however much waits, no group passes its bound. Each is
 // decided by what came of those before it.
-func (s *Sequencer) DoAll(ctx context.Context, acts ...Act) ([]Result, error) {
+func (s *Sequencer) DoAll(ctx context.Context, acts ...Act) ([]ledger.Result, error) {
 	if reason := s.Stopped(); reason != nil {
 		return nil, reason.problem()
 	}
@@ -69,7 +64,7 @@ func (s *Sequencer) DoAll(ctx context.Context, acts ...Act) ([]Result, error) {
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	results := make([]Result, len(acts))
+	results := make([]ledger.Result, len(acts))
 	for range acts {
 		select {
 		case got := <-answered:
@@ -102,16 +97,16 @@ func (s *Sequencer) commit(ctx context.Context) {
 	start := time.Now()
 	d := s.newDraft()
 	var acts []*waiting
-	var results []Result
+	var results []ledger.Result
 	for w, size := s.next(d, 0, 0), 0; w != nil; w = s.next(d, len(acts), size) {
 		done, err := w.act.order(d)
-		acts, results = append(acts, w), append(results, Result{done, err})
+		acts, results = append(acts, w), append(results, ledger.Result{Done: done, Err: err})
 		size += w.act.bytes()
 	}
 	err := s.make(ctx, d)
 	for i, w := range acts {
 		if err != nil {
-			results[i] = Result{Err: err}
+			results[i] = ledger.Result{Err: err}
 		}
 		w.answered <- placed{w.place, results[i]}
 	}

@@ -14,12 +14,12 @@ type Entry struct{ Note []byte }
 
 func (a Entry) bytes() int { return len(a.Note) }
 
-func (a Entry) order(d *draft) (Done, error) {
+func (a Entry) order(d *draft) (ledger.Done, error) {
 	if err := d.s.cfg.Register.Check(a.Note); err != nil {
-		return Done{}, err
+		return ledger.Done{}, err
 	}
 	d.entry = a.Note
-	return Done{Event: d.add(auditlog.Record{Kind: auditlog.Entered, Entry: a.Note})}, nil
+	return ledger.Done{Event: d.add(auditlog.Record{Kind: auditlog.Entered, Entry: a.Note})}, nil
 }
 
 // A Rejection logs a final refusal: of a header's text, which gets the same
@@ -34,7 +34,7 @@ type Rejection struct {
 
 func (a Rejection) bytes() int { return 0 }
 
-func (a Rejection) order(d *draft) (Done, error) {
+func (a Rejection) order(d *draft) (ledger.Done, error) {
 	return a.log(d, func() bool { return true })
 }
 
@@ -42,35 +42,35 @@ func (a Rejection) order(d *draft) (Done, error) {
 // accepted meanwhile, as one with other signatures may be, is not refused any more:
 // then it is the message that stands. A repeat of a refused text gets the entry of
 // its first refusal, and takes nothing from the budget: it orders nothing.
-func (a Rejection) log(d *draft, budget Budget) (Done, error) {
+func (a Rejection) log(d *draft, budget Budget) (ledger.Done, error) {
 	m, err := d.message(a.Text)
 	if err != nil {
-		return Done{}, err
+		return ledger.Done{}, err
 	}
 	if m != nil && m.From == a.Caller {
-		return Done{Event: m.Accepted, Message: m, Known: true}, nil
+		return ledger.Done{Event: m.Accepted, Message: m, Known: true}, nil
 	}
 	r := rejection{a.Caller, a.Text}
 	before, err := d.rejected(r)
 	if err != nil {
-		return Done{}, err
+		return ledger.Done{}, err
 	}
 	if before != nil {
-		return Done{Event: before, Known: true}, Before(before)
+		return ledger.Done{Event: before, Known: true}, Before(before)
 	}
 	if d.s.Full() {
 		// Where there is no room for the entry there is no refusal either.
-		return Done{}, problem.New(problem.StoreFull, "the broker's store is near its limit")
+		return ledger.Done{}, problem.New(problem.StoreFull, "the broker's store is near its limit")
 	}
 	if !budget() {
-		return Done{}, Exhausted(a.Caller)
+		return ledger.Done{}, Exhausted(a.Caller)
 	}
 	until := envelope.RefusedUntil(a.Until, d.now)
 	event := d.add(auditlog.Record{Kind: envelope.Rejected, Caller: a.Caller, TextHash: a.Text, Code: a.Problem.Code, Until: until})
 	if d.now.Before(until) {
 		d.changed.rejected[r] = event
 	}
-	return Done{Event: event}, a.Problem
+	return ledger.Done{Event: event}, a.Problem
 }
 
 // A Budget takes one refusal from what a caller may still have; false: there is
@@ -89,7 +89,7 @@ func Before(e *ledger.Event) *problem.Problem {
 
 // logged gives the final refusal of an act its entry, in the act's own place, as a
 // that names all but the problem. Other results pass as they are.
-func (d *draft) logged(a Rejection, budget Budget, done Done, err error) (Done, error) {
+func (d *draft) logged(a Rejection, budget Budget, done ledger.Done, err error) (ledger.Done, error) {
 	p, refused := problem.Of(err)
 	if done.Known || !refused || p.Class() != problem.Final {
 		return done, err
@@ -111,6 +111,6 @@ type Tally struct {
 
 func (a Tally) bytes() int { return 0 }
 
-func (a Tally) order(d *draft) (Done, error) {
-	return Done{Event: d.add(auditlog.Record{Kind: auditlog.Refusals, Caller: a.Caller, Count: a.Count})}, nil
+func (a Tally) order(d *draft) (ledger.Done, error) {
+	return ledger.Done{Event: d.add(auditlog.Record{Kind: auditlog.Refusals, Caller: a.Caller, Count: a.Count})}, nil
 }

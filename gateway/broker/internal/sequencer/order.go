@@ -144,13 +144,5 @@ type Act interface {
 	bytes() int
 	// order decides the act by all that was ordered before it. Of a final refusal it
 	// also orders the entry, where there is to be one.
-	order(*draft) (Done, error)
-}
-
-// Done is what came of an act.
-type Done struct {
-	Event   *ledger.Event   // the entry that answers the caller: of what it asked for, or of its refusal
-	Message *ledger.Message // as it stands now
-	Stands  *ledger.Event   // with a refusal: the consignment or end that came first
-	Known   bool            // the entry was ordered before this act
+	order(*draft) (ledger.Done, error)
 }

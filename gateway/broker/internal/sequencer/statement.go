@@ -21,7 +21,7 @@ func (a Statement) bytes() int { return len(a.Raw) }
 
 // order logs what a desk says, or why not. A refusal is not remembered: what a
 // statement meets may change while it is on its way.
-func (a Statement) order(d *draft) (Done, error) {
+func (a Statement) order(d *draft) (ledger.Done, error) {
 	hash := signed.HashOf(a.Raw)
 	done, err := a.state(d, hash)
 	return d.logged(Rejection{Caller: a.Signer, Text: hash}, a.Budget, done, err)
@@ -30,14 +30,14 @@ func (a Statement) order(d *draft) (Done, error) {
 // state logs what a desk says, once. To hand over or to refuse implies that the
 // message is consigned: where no consignment came before, the clocks start at
 // this entry.
-func (a Statement) state(d *draft, hash signed.Hash) (Done, error) {
+func (a Statement) state(d *draft, hash signed.Hash) (ledger.Done, error) {
 	m, err := a.subject(d)
 	if err != nil {
-		return Done{}, err
+		return ledger.Done{}, err
 	}
 	for _, e := range []*ledger.Event{m.Consigned, m.End} {
 		if e != nil && e.Statement == hash {
-			return Done{Event: e, Message: m, Known: true}, nil
+			return ledger.Done{Event: e, Message: m, Known: true}, nil
 		}
 	}
 	if done, err := a.late(d, m); err != nil {
@@ -45,7 +45,7 @@ func (a Statement) state(d *draft, hash signed.Hash) (Done, error) {
 	}
 	if d.view.Size() != a.VerifiedAt {
 		if err := d.view.VerifyStatement(a.Note, a.Statement); err != nil {
-			return Done{}, err
+			return ledger.Done{}, err
 		}
 	}
 	event := d.add(a.record(m, hash))
@@ -60,24 +60,24 @@ func (a Statement) state(d *draft, hash signed.Hash) (Done, error) {
 	if m.Accepted != nil {
 		wake = append(wake, m.To)
 	}
-	return Done{Event: event, Message: d.change(next, wake...)}, nil
+	return ledger.Done{Event: event, Message: d.change(next, wake...)}, nil
 }
 
 // late refuses what another statement came before.
-func (a Statement) late(d *draft, m *ledger.Message) (Done, error) {
+func (a Statement) late(d *draft, m *ledger.Message) (ledger.Done, error) {
 	switch {
 	case m.End != nil:
-		return Done{Message: m, Stands: m.End}, problem.New(problem.AlreadyEnded, "the message is %s", m.End.Kind)
+		return ledger.Done{Message: m, Stands: m.End}, problem.New(problem.AlreadyEnded, "the message is %s", m.End.Kind)
 	case a.Event == envelope.Consigned && m.Consigned != nil:
-		return Done{Message: m, Stands: m.Consigned}, problem.New(problem.AlreadyConsigned, "the message is consigned by another statement")
+		return ledger.Done{Message: m, Stands: m.Consigned}, problem.New(problem.AlreadyConsigned, "the message is consigned by another statement")
 	case a.Event == envelope.Withdrawn && m.Consigned != nil:
-		return Done{Message: m, Stands: m.Consigned}, problem.New(problem.AlreadyConsigned, "the message is consigned")
+		return ledger.Done{Message: m, Stands: m.Consigned}, problem.New(problem.AlreadyConsigned, "the message is consigned")
 	case m.Accepted == nil && d.s.Full():
 		// It ends nothing that JOURNAL holds, so it frees nothing: the room left is
 		// for those that do.
-		return Done{}, problem.New(problem.StoreFull, "the broker's store is near its limit")
+		return ledger.Done{}, problem.New(problem.StoreFull, "the broker's store is near its limit")
 	}
-	return Done{}, nil
+	return ledger.Done{}, nil
 }
 
 // addressed returns an accepted message to a desk. One that isn't there and one
