@@ -148,7 +148,7 @@ func (c *change) typeOf(r *store.Row) (*envelope.Header, *schema.Type) {
 // shown (SPEC §9.4).
 const maxOffset = time.Minute
 
-// compareClocks holds the log's time of a record against the span of the call
+// compareClocks checks the log's time of a record against the span of the call
 // that it was written in. A repeat was recorded earlier and tells nothing: its
 // record lies before what this desk knew of the log when it called.
 func (m *Room) compareClocks(begin time.Time, known *verify.Logs, index int64, at signed.Time) {

@@ -1,0 +1,110 @@
+package mail
+
+import (
+	"bytes"
+	"errors"
+
+	"samband/gateway/desk/internal/keys"
+	"samband/gateway/desk/internal/store"
+	"samband/gateway/envelope"
+	"samband/gateway/problem"
+	"samband/gateway/seal"
+	"samband/schema"
+)
+
+// judge opens one message and checks it.
+func (m *Room) judge(e *envelope.Envelope, accepted store.Fact) *verdict {
+	var identity string
+	var has bool
+	err := m.Ring.Use(func(ring *keys.Locked) error {
+		identity, has = ring.Identity(e.ToKey)
+		return nil
+	})
+	if err != nil {
+		return &verdict{locked: true}
+	}
+	if !has {
+		return &verdict{stuck: LacksKey}
+	}
+	t, ok := schema.FindHash(e.Type.Hash)
+	if !ok {
+		return &verdict{stuck: LacksType}
+	}
+	content, key, err := seal.Open(e, identity)
+	var body *schema.Body
+	if err == nil {
+		body, err = m.judgeContent(e, t, content, accepted)
+	}
+	if p, ok := problem.Of(err); ok {
+		return &verdict{refused: p}
+	}
+	if err != nil {
+		m.Log.Error("a message could not be judged", "id", e.ID, "problem", err.Error())
+		return &verdict{stuck: Unreadable}
+	}
+	return &verdict{key: key, outcome: body.Outcome}
+}
+
+// judgeContent checks an opened message: its body follows its type and fits its header, the law permits its purpose, and it answers something
+// that this desk sent. The register is that of its acceptance.
+func (m *Room) judgeContent(e *envelope.Envelope, t *schema.Type, c *seal.Content, accepted store.Fact) (*schema.Body, error) {
+	if t.Name != e.Type.Name || t.Version != e.Type.Version {
+		return nil, problem.New(problem.BodyInvalid, "the header names its type wrongly")
+	}
+	body, err := t.Read(c.Body)
+	if err != nil {
+		return nil, err
+	}
+	if err := body.FitsUrgency(schema.Urgency(e.Urgency)); err != nil {
+		return nil, err
+	}
+	if !bytes.Equal(body.Statistics, c.Statistics) {
+		return nil, problem.New(problem.BodyInvalid, "the statistics record is not what the body gives")
+	}
+	if err := CheckManifest(c.Body, c.Attachments); err != nil {
+		return nil, err
+	}
+	if err := m.logs.Load().Register().At(accepted.Register).DecideSealed(e.Agreement, body.Sealed); err != nil {
+		return nil, err
+	}
+	if err := m.repliesTo(&e.Header, t, body.Outcome); err != nil {
+		return nil, err
+	}
+	return body, nil
+}
+
+// repliesTo checks that a reply names a message of its conversation that this
+// desk sent to its sender, and that may be answered so.
+func (m *Room) repliesTo(h *envelope.Header, t *schema.Type, outcome string) error {
+	if h.InReplyTo.IsZero() {
+		if t.OnlyReplies() {
+			return problem.New(problem.ReplyNotAllowed, "%s always answers a message, and this one names none", t.Name)
+		}
+		return nil
+	}
+	var asked *envelope.Header
+	err := m.Store.View(func(tx *store.Tx) error {
+		if _, err := tx.OfText(false, h.InReplyTo); err != nil {
+			return err
+		}
+		var err error
+		asked, err = HeaderOf(tx, h.InReplyTo)
+		return err
+	})
+	if errors.Is(err, store.ErrNotFound) || err == nil && (asked.To != h.From || asked.Conversation != h.Conversation) {
+		return problem.New(problem.ReplyNotAllowed, "the message that is answered is not one of this conversation that %s got from us", h.From)
+	}
+	if err != nil {
+		return err
+	}
+	return AllowsReply(asked, outcome)
+}
+
+// AllowsReply checks a reply against the type that it answers.
+func AllowsReply(asked *envelope.Header, outcome string) error {
+	t, ok := schema.FindHash(asked.Type.Hash)
+	if !ok || !t.AllowsReply(outcome) {
+		return problem.New(problem.ReplyNotAllowed, "%s may not be answered by %s", asked.Type.Name, outcome)
+	}
+	return nil
+}
