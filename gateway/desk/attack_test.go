@@ -79,20 +79,20 @@ func TestHandoverByReceiptsKey(t *testing.T) {
 func TestHandoverOfAnotherRecord(t *testing.T) {
 	s, se, id := consigned(t)
 	_, locked := s.rings("fi.spoc")
-	true1 := s.handover(locked.Statement()...)
+	other := s.handover(locked.Statement()...)
 	s.clock.Move(1e9)
-	s.log(s.handover(locked.Statement()...))
-	s.edge.set(func() {
+	s.edge.set(func() { // before the record: a desk that asks between the two would be told the truth
 		s.edge.lie = func(_ signed.Address, answer any) {
 			if a, ok := answer.(*api.ProgressAnswer); ok {
 				for i := range a.Items {
 					if a.Items[i].Event == envelope.HandedOver {
-						a.Items[i].Note = true1
+						a.Items[i].Note = other
 					}
 				}
 			}
 		}
 	})
+	s.log(s.handover(locked.Statement()...))
 	awaitEvidence(t, se, "PROOF_INVALID")
 	if o := outState(t, se, id); o.State != "consigned" {
 		t.Errorf("the message is %s", o.State)
