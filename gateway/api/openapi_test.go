@@ -146,10 +146,21 @@ func checkAnswer(t *testing.T, r Route, op operation) {
 		}
 		return
 	}
-	want := "#/components/schemas/" + reflect.TypeOf(answer).Name()
+	want := "#/components/schemas/" + nameOf(reflect.TypeOf(answer))
 	if got := op.Responses["200"].Content[JSONType].Schema.Ref; got != want {
 		t.Errorf("%s answers %s, not %s", r.Pattern(), got, want)
 	}
+}
+
+// nameOf is a type's name in the document.
+func nameOf(typ reflect.Type) string {
+	switch typ {
+	case reflect.TypeFor[InboxAnswer]():
+		return "InboxAnswer"
+	case reflect.TypeFor[ProgressAnswer]():
+		return "ProgressAnswer"
+	}
+	return typ.Name()
 }
 
 func TestDocumentHasTheTypes(t *testing.T) {

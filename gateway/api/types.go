@@ -90,13 +90,16 @@ type Page struct {
 	Limit int           // items wanted: 1 to MaxLimit
 }
 
-// InboxAnswer answers Inbox.
-type InboxAnswer struct {
-	Items   []InboxItem   `json:"items,omitempty"`
-	Next    Cursor        `json:"next"`
-	Again   []signed.Hash `json:"again,omitempty"` // accepted for the caller, bytes awaited from the sender
-	Catchup Catchup       `json:"catchup"`
+// A FeedAnswer is a page of a feed.
+type FeedAnswer[Item, Lost any] struct {
+	Items   []Item  `json:"items,omitempty"`
+	Next    Cursor  `json:"next"`
+	Again   []Lost  `json:"again,omitempty"` // whose bytes the sender is to send once more, unchanged
+	Catchup Catchup `json:"catchup"`
 }
+
+// InboxAnswer answers Inbox. Again is what was accepted for the caller and lost.
+type InboxAnswer = FeedAnswer[InboxItem, signed.Hash]
 
 // An InboxItem is one message to the caller.
 type InboxItem struct {
@@ -109,13 +112,8 @@ type InboxItem struct {
 	Consistency Hashes `json:"consistency,omitempty"`
 }
 
-// ProgressAnswer answers Progress.
-type ProgressAnswer struct {
-	Items   []ProgressItem `json:"items,omitempty"`
-	Next    Cursor         `json:"next"`
-	Again   []Again        `json:"again,omitempty"` // send these again, unchanged
-	Catchup Catchup        `json:"catchup"`
-}
+// ProgressAnswer answers Progress. Again is what the caller is to send again.
+type ProgressAnswer = FeedAnswer[ProgressItem, Again]
 
 // A ProgressItem is one event of a message that the caller sent.
 type ProgressItem struct {

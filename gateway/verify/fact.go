@@ -35,7 +35,7 @@ func (a *Answer) Acceptance(e *envelope.Envelope, proof []byte) (*Fact, error) {
 	r, err := a.acceptance(e, proof)
 	if err != nil {
 		return nil, breach(err, message(e.TextHash()),
-			map[string][]byte{"envelope": e.Bytes(), "acceptance": proof, "checkpoint": a.Checkpoint})
+			map[string][]byte{"envelope": e.Bytes(), "acceptance": proof, "checkpoint": a.auditCheckpoint})
 	}
 	return &Fact{Record: r, Proof: proof}, nil
 }
@@ -56,7 +56,7 @@ func (a *Answer) Admit(e *envelope.Envelope, me signed.Address, proof []byte, co
 	r, err := a.admit(e, me, proof, consistency)
 	if err != nil {
 		return nil, breach(err, message(e.TextHash()), map[string][]byte{
-			"envelope": e.Bytes(), "acceptance": proof, "checkpoint": a.Checkpoint, "consistency": lines(consistency)})
+			"envelope": e.Bytes(), "acceptance": proof, "checkpoint": a.auditCheckpoint, "consistency": lines(consistency)})
 	}
 	return &Fact{Record: r, Proof: proof}, nil
 }
@@ -108,7 +108,7 @@ func (a *Answer) Event(h *envelope.Header, text signed.Hash, me signed.Address, 
 	r, err := a.event(h, text, me, c)
 	if err != nil {
 		return nil, breach(err, message(text), map[string][]byte{
-			"event": []byte(c.Event), "note": c.Note, "proof": c.Proof, "checkpoint": a.Checkpoint, "consistency": lines(c.Consistency)})
+			"event": []byte(c.Event), "note": c.Note, "proof": c.Proof, "checkpoint": a.auditCheckpoint, "consistency": lines(c.Consistency)})
 	}
 	return &Fact{Record: r, Note: c.Note, Proof: c.Proof}, nil
 }
@@ -208,7 +208,7 @@ func (a *Answer) Refusal(e *envelope.Envelope, proof []byte) (*Fact, error) {
 		err = SaysOfMessage(r, e)
 	}
 	if err != nil {
-		return nil, breach(err, message(e.TextHash()), map[string][]byte{"refusal": proof, "checkpoint": a.Checkpoint})
+		return nil, breach(err, message(e.TextHash()), map[string][]byte{"refusal": proof, "checkpoint": a.auditCheckpoint})
 	}
 	return &Fact{Record: r, Proof: proof}, nil
 }
@@ -225,7 +225,7 @@ func (a *Answer) Proven(proof []byte, kind envelope.Event) (*auditlog.Record, er
 		return nil, err
 	}
 	head := a.audit
-	if !bytes.Equal(p.Checkpoint, a.Checkpoint) { // else it was verified with the answer
+	if !bytes.Equal(p.Checkpoint, a.auditCheckpoint) { // else it was verified with the answer
 		if head, err = auditlog.VerifyCheckpoint(p.Checkpoint, a.register.Federation().Audit); err != nil {
 			return nil, err
 		}

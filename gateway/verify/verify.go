@@ -67,6 +67,13 @@ func (l *Logs) View() register.View { return l.register.Now() }
 // Audit is the audit log's head.
 func (l *Logs) Audit() signed.Head { return l.audit }
 
+// AuditCheckpoint is the text that the broker signed of the audit log's head; empty
+// where none came.
+func (l *Logs) AuditCheckpoint() []byte { return l.auditCheckpoint }
+
+// RegisterCheckpoint is that of the register's head.
+func (l *Logs) RegisterCheckpoint() []byte { return l.registerCheckpoint }
+
 // seenBefore is the largest register that this party had verified while the audit
 // log was not yet longer than index: no record at that index may rest on a smaller
 // one.
@@ -126,7 +133,6 @@ func (m *Missing) Error() string {
 // under its checkpoint alone.
 type Answer struct {
 	*Logs
-	Checkpoint []byte // of the audit log
 
 	// alone says that the checkpoint is that of a stored proof: that it extends
 	// others was checked when the proof was learned.
@@ -148,7 +154,7 @@ func (l *Logs) Extend(c *Catchup) (*Answer, error) {
 	if size := grown.Size(); size > l.register.Size() || len(l.seen) == 0 {
 		next.seen = append(l.seen[:len(l.seen):len(l.seen)], Sighting{head.Size, size})
 	}
-	return &Answer{Logs: next, Checkpoint: c.Audit}, nil
+	return &Answer{Logs: next}, nil
 }
 
 func (l *Logs) extendAudit(c *Catchup) (signed.Head, error) {
@@ -299,7 +305,7 @@ func union(a, b []Sighting) []Sighting {
 func (a *Answer) SeenBy(joined *Logs) *Answer {
 	l := *a.Logs
 	l.seen = joined.seen
-	return &Answer{Logs: &l, Checkpoint: a.Checkpoint, alone: a.alone}
+	return &Answer{Logs: &l, alone: a.alone}
 }
 
 // Under is an answer that consists of one stored proof, under that proof's own
@@ -314,7 +320,7 @@ func (l *Logs) Under(proof []byte) (*Answer, error) {
 		return nil, err
 	}
 	under := &Logs{l.register, head, l.seen, p.Checkpoint, l.registerCheckpoint}
-	return &Answer{Logs: under, Checkpoint: p.Checkpoint, alone: true}, nil
+	return &Answer{Logs: under, alone: true}, nil
 }
 
 func lines(hashes []signed.Hash) []byte {

@@ -3,8 +3,6 @@ package mail
 import (
 	"context"
 	"errors"
-	"fmt"
-	"time"
 
 	"samband/gateway/api"
 	"samband/gateway/desk/internal/store"
@@ -14,14 +12,6 @@ import (
 	"samband/gateway/verify"
 )
 
-const (
-	feedWait = 50 * time.Second
-
-	// sweepAfter is when a feed is read from its beginning again, after it had
-	// something that this desk could not believe.
-	sweepAfter = 10 * time.Minute
-)
-
 // An inbox reads what arrives. The feed has only what has not ended, so its cursor
 // need not outlive the process: a start reads it from the beginning and finds what
 // an earlier run left undone. It does so too after a call that failed, for a broker
@@ -29,83 +19,29 @@ const (
 // it names also what this desk consigned and the broker no longer has, in case its
 // disk was lost.
 type inbox struct {
-	*Room
-	after   api.Cursor
-	wait    time.Duration
-	doubted time.Time
-	wanted  map[signed.Hash]bool
+	feed
+	wanted map[signed.Hash]bool
+	lost   []signed.Hash // of the last page
 }
 
 func (i *inbox) do(ctx context.Context) error {
 	if i.judging.hasRoom(ctx); ctx.Err() != nil {
 		return nil
 	}
-	if !i.doubted.IsZero() && i.Now().Sub(i.doubted) > sweepAfter {
-		i.after, i.doubted = 0, time.Time{}
-	}
-	base := i.logs.Load()
-	answer, err := i.Broker.Inbox(ctx, heads(base), api.Page{After: i.after, Wait: i.wait, Limit: api.MaxLimit})
-	i.heard(err)
+	i.sweep()
+	i.lost = nil
+	err := read(ctx, &i.feed, 0, i.Broker.Inbox, i.takeIn) // it may lead back, to bytes that are awaited
 	if errors.Is(err, api.ErrUnreachable) {
 		i.after, i.wait = 0, 0
 		clear(i.wanted)
 	}
-	if err != nil {
-		return err
-	}
-	next, err := i.learn(ctx, base, &answer.Catchup)
-	if err != nil {
-		return err
-	}
-	err = within(len(answer.Items), len(answer.Again))
-	if err == nil {
-		err = onward(next, 0, answer.Next) // it may lead back, to bytes that are awaited
-	}
-	if err != nil {
-		return errors.Join(err, i.write(unsynced, next))
-	}
-	i.wait = feedWait
-	believed, err := i.takeIn(next, answer.Items)
-	if err != nil {
-		return err
-	}
-	if believed < len(answer.Items) && i.doubted.IsZero() {
-		i.doubted = i.Now()
-	}
-	i.after = answer.Next
-	return errors.Join(i.want(ctx, answer.Again), worthIt(believed, len(answer.Items)))
-}
-
-// within checks a page against what was asked for.
-func within(items, again int) error {
-	if items > api.MaxLimit || again > api.MaxLimit {
-		return fmt.Errorf("a page of %d items, and %d that are wanted again, where %d of each were asked for", items, again, api.MaxLimit)
-	}
-	return nil
-}
-
-// onward checks that a cursor leads on, and not past the log: one that does would
-// hide for ever what comes before it.
-func onward(next *lesson, after, cursor api.Cursor) error {
-	if cursor < after || cursor.Leaf() > next.Audit().Size {
-		return fmt.Errorf("the feed's next cursor is %s: from %s, in a log of %d entries, it leads nowhere", cursor, after, next.Audit().Size)
-	}
-	return nil
-}
-
-// worthIt makes a page of which nothing could be believed an error, so that the
-// next is asked for after a pause: a broker must not keep this desk busy.
-func worthIt(believed, items int) error {
-	if believed == 0 && items > 0 {
-		return fmt.Errorf("of a page of %d items none could be believed", items)
-	}
-	return nil
+	return errors.Join(err, i.want(ctx))
 }
 
 // want asks for the bytes of messages that the broker has no more, once in a run
 // for each that this desk does not have either.
-func (i *inbox) want(ctx context.Context, lost []signed.Hash) error {
-	for _, text := range lost {
+func (i *inbox) want(ctx context.Context) error {
+	for _, text := range i.lost {
 		err := i.Store.View(func(tx *store.Tx) error { _, err := tx.OfText(true, text); return err })
 		if i.wanted[text] || !errors.Is(err, store.ErrNotFound) {
 			continue
@@ -135,7 +71,9 @@ type arrival struct {
 // What this desk has already is judged by the bytes that it has.
 // Locked, this desk says at once that it keeps them, so the write is synced. It
 // reports how many items could be believed.
-func (i *inbox) takeIn(next *lesson, items []api.InboxItem) (believed int, err error) {
+func (i *inbox) takeIn(next *verify.Answer, page *api.InboxAnswer) (believed int, err error) {
+	items := page.Items
+	i.lost = page.Again
 	locked, wait := i.Ring.Locked(), unsynced
 	parsed, faults := make([]*envelope.Envelope, len(items)), make([]error, len(items))
 	for n := range items {
@@ -223,8 +161,8 @@ func (i *inbox) known(page []*envelope.Envelope) (map[sender]keeping, error) {
 // admit decides about one item. A *problem.Problem is the broker's fault: the
 // bytes are kept as evidence, and nothing is said of them. So is a second text
 // under the same sender and id: SECOND_TEXT.
-func (i *inbox) admit(next *lesson, item *api.InboxItem, e *envelope.Envelope, err error, known map[sender]keeping) (*arrival, error) {
-	shown := map[string][]byte{"envelope": item.Envelope, "acceptance": []byte(item.Acceptance), "checkpoint": next.Checkpoint}
+func (i *inbox) admit(next *verify.Answer, item *api.InboxItem, e *envelope.Envelope, err error, known map[sender]keeping) (*arrival, error) {
+	shown := map[string][]byte{"envelope": item.Envelope, "acceptance": []byte(item.Acceptance), "checkpoint": next.AuditCheckpoint()}
 	if p, ok := problem.Of(err); ok {
 		err = &verify.Breach{Problem: p, Subject: "inbox item " + item.Cursor.String(), Exhibits: shown}
 	}

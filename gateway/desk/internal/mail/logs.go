@@ -76,20 +76,14 @@ func heads(l *verify.Logs) api.Heads {
 	return api.Heads{Audit: l.Audit().Size, Register: l.Register().Size()}
 }
 
-// A lesson is the logs as one answer extends them, verified. The answer's proofs
-// stand under it.
-type lesson struct {
-	*verify.Answer
-	register []byte // checkpoint
-}
-
-// learn checks a catchup from the heads that its call named, and goes by what it
-// brings. Nothing of an answer is believed whose catchup fails: what went before
-// still counts, and the next answer is measured against it again.
-func (m *Room) learn(ctx context.Context, base *verify.Logs, c *api.Catchup) (*lesson, error) {
-	next, err := m.study(ctx, base, c)
+// extend checks a catchup from the heads that its call named, and goes by what it
+// brings: the answer's proofs stand under the logs that it returns. Nothing of an
+// answer is believed whose catchup fails: what went before still counts, and the
+// next answer is measured against it again.
+func (m *Room) extend(ctx context.Context, base *verify.Logs, c *api.Catchup) (*verify.Answer, error) {
+	next, err := m.extended(ctx, base, c)
 	if err == nil {
-		err = m.adopt(ctx, base, next)
+		next, err = m.adopt(ctx, base, next)
 	}
 	if err != nil {
 		m.accuse(err)
@@ -100,8 +94,9 @@ func (m *Room) learn(ctx context.Context, base *verify.Logs, c *api.Catchup) (*l
 	return next, nil
 }
 
-// study fetches page by page the register entries that the answer did not bring.
-func (m *Room) study(ctx context.Context, base *verify.Logs, c *api.Catchup) (*lesson, error) {
+// extended verifies a catchup. It fetches page by page the register entries that
+// the answer did not bring.
+func (m *Room) extended(ctx context.Context, base *verify.Logs, c *api.Catchup) (*verify.Answer, error) {
 	plain := &verify.Catchup{
 		Audit: []byte(c.Audit.Checkpoint), Consistency: c.Audit.Consistency,
 		Register: []byte(c.Register.Checkpoint), Entries: c.Register.Entries,
@@ -110,10 +105,7 @@ func (m *Room) study(ctx context.Context, base *verify.Logs, c *api.Catchup) (*l
 		answer, err := base.Extend(plain)
 		var missing *verify.Missing
 		if !errors.As(err, &missing) {
-			if err != nil {
-				return nil, err
-			}
-			return &lesson{answer, plain.Register}, nil
+			return answer, err
 		}
 		page, err := m.Broker.Register(ctx, heads(base), missing.From, api.MaxEntries)
 		if err != nil {
@@ -129,25 +121,24 @@ func (m *Room) study(ctx context.Context, base *verify.Logs, c *api.Catchup) (*l
 // the two are linked before either's proofs are believed beside the other's. Heads
 // need not be on the disk for that: after a crash they are asked for again. New
 // register entries must be, since a desk seals and decides by them.
-func (m *Room) adopt(ctx context.Context, base *verify.Logs, next *lesson) error {
+func (m *Room) adopt(ctx context.Context, base *verify.Logs, next *verify.Answer) (*verify.Answer, error) {
 	for {
 		now, joined := m.logs.Load(), next.Logs
 		if now != base {
 			proof, err := m.between(ctx, now.Audit().Size, joined.Audit().Size)
 			if err != nil {
-				return err
+				return nil, err
 			}
 			if joined, err = now.Join(joined, proof); err != nil {
-				return err
+				return nil, err
 			}
 		}
 		done, err := m.replace(now, joined, next)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if done {
-			next.Answer = next.SeenBy(joined)
-			return nil
+			return next.SeenBy(joined), nil
 		}
 	}
 }
@@ -167,7 +158,7 @@ func (m *Room) between(ctx context.Context, one, other int64) ([]signed.Hash, er
 
 // replace puts joined in the place of now, unless another answer was quicker. New
 // register entries are durable by then.
-func (m *Room) replace(now, joined *verify.Logs, next *lesson) (bool, error) {
+func (m *Room) replace(now, joined *verify.Logs, next *verify.Answer) (bool, error) {
 	from := now.Register().Size()
 	if joined.Register().Size() == from {
 		return m.logs.CompareAndSwap(now, joined), nil
@@ -183,7 +174,7 @@ func (m *Room) replace(now, joined *verify.Logs, next *lesson) (bool, error) {
 				return err
 			}
 		}
-		return next.save(tx, signed.At(m.Now()))
+		return saveHeads(tx, next, signed.At(m.Now()))
 	})
 	if err != nil {
 		return false, err
@@ -196,17 +187,17 @@ func (m *Room) replace(now, joined *verify.Logs, next *lesson) (bool, error) {
 	return true, nil
 }
 
-// save keeps the heads under which an answer was believed, and when the register
-// was seen at its size.
-func (n *lesson) save(tx *store.Tx, now signed.Time) error {
-	if err := tx.PutHead(AuditLog, store.Head{Head: n.Audit(), Checkpoint: n.Checkpoint, Verified: now}); err != nil {
+// saveHeads keeps the heads under which an answer was believed, and when the
+// register was seen at its size.
+func saveHeads(tx *store.Tx, a *verify.Answer, now signed.Time) error {
+	if err := tx.PutHead(AuditLog, store.Head{Head: a.Audit(), Checkpoint: a.AuditCheckpoint(), Verified: now}); err != nil {
 		return err
 	}
-	head := n.Register().Head()
-	if err := tx.PutHead(RegisterLog, store.Head{Head: head, Checkpoint: n.register, Verified: now}); err != nil {
+	head := a.Register().Head()
+	if err := tx.PutHead(RegisterLog, store.Head{Head: head, Checkpoint: a.RegisterCheckpoint(), Verified: now}); err != nil {
 		return err
 	}
-	return tx.SawRegister(head.Size, n.Audit().Size)
+	return tx.SawRegister(head.Size, a.Audit().Size)
 }
 
 // show hands the broker the checkpoints that its logs no longer reach, or

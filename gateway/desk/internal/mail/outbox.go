@@ -148,9 +148,9 @@ func (o *outbox) submit(ctx context.Context, group []submission) error {
 	base, begin := o.logs.Load(), o.Now()
 	answer, err := o.Broker.Submit(ctx, heads(base), items)
 	o.heard(err)
-	var next *lesson
+	var next *verify.Answer
 	if err == nil {
-		next, err = o.learn(ctx, base, &answer.Catchup)
+		next, err = o.extend(ctx, base, &answer.Catchup)
 	}
 	if err != nil {
 		o.most = halved(o.most)
@@ -188,7 +188,7 @@ func (o *outbox) allWait(group []submission, err error) error {
 // answered is what one call brought, while its write is made ready.
 type answered struct {
 	*outbox
-	next  *lesson
+	next  *verify.Answer
 	base  *verify.Logs // before the call
 	begin time.Time
 	wait  durability
@@ -306,7 +306,7 @@ func (a *answered) rejected(s *submission, r *api.Refusal) error {
 	if r.Proof == "" {
 		return a.stays(s, problem.New(problem.ProofMissing, "refused by %s, and no entry of the log is shown for it", p.Code))
 	}
-	subject, shown := "message "+s.Text.String(), map[string][]byte{"refusal": []byte(r.Proof), "checkpoint": a.next.Checkpoint}
+	subject, shown := "message "+s.Text.String(), map[string][]byte{"refusal": []byte(r.Proof), "checkpoint": a.next.AuditCheckpoint()}
 	refusal, err := a.next.Refusal(s.Envelope, []byte(r.Proof))
 	switch {
 	case err != nil:
@@ -329,7 +329,7 @@ func (a *answered) rejected(s *submission, r *api.Refusal) error {
 }
 
 // believe verifies a fact about a message, and keeps one that fails as evidence.
-func (m *Room) believe(next *lesson, h *envelope.Header, text signed.Hash, f *api.Fact) (store.Fact, error) {
+func (m *Room) believe(next *verify.Answer, h *envelope.Header, text signed.Hash, f *api.Fact) (store.Fact, error) {
 	verified, err := next.Event(h, text, m.Desk, claimOf(f))
 	if err != nil {
 		m.accuse(err)

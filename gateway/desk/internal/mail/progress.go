@@ -3,7 +3,6 @@ package mail
 import (
 	"context"
 	"errors"
-	"time"
 
 	"samband/gateway/api"
 	"samband/gateway/desk/internal/store"
@@ -23,11 +22,8 @@ const (
 // was not believed, the cursor that outlives the process stays before it, and the
 // feed is read from its beginning again.
 type progress struct {
-	*Room
-	after   api.Cursor
-	known   bool // after is that of the database, or later
-	wait    time.Duration
-	doubted time.Time
+	feed
+	known bool // after is that of the database, or later
 }
 
 func (p *progress) do(ctx context.Context) error {
@@ -36,41 +32,8 @@ func (p *progress) do(ctx context.Context) error {
 			return err
 		}
 	}
-	if !p.doubted.IsZero() && p.Now().Sub(p.doubted) > sweepAfter {
-		p.after, p.doubted = 0, time.Time{}
-	}
-	base := p.logs.Load()
-	answer, err := p.Broker.Progress(ctx, heads(base), api.Page{After: p.after, Wait: p.wait, Limit: api.MaxLimit})
-	p.heard(err)
-	if err != nil {
-		return err
-	}
-	next, err := p.learn(ctx, base, &answer.Catchup)
-	if err != nil {
-		return err
-	}
-	err = within(len(answer.Items), len(answer.Again))
-	if err == nil {
-		err = onward(next, p.after, answer.Next)
-	}
-	if err != nil {
-		return errors.Join(err, p.write(unsynced, next))
-	}
-	p.wait = feedWait
-	heard := p.Now()
-	believed, err := p.takeIn(next, answer)
-	if err != nil {
-		return err
-	}
-	if believed < len(answer.Items) && p.doubted.IsZero() {
-		p.doubted = heard
-	}
-	p.after = answer.Next
-	if len(answer.Again) > 0 {
-		p.again.add(answer.Again)
-		wake(p.workers.outbox)
-	}
-	return worthIt(believed, len(answer.Items))
+	p.sweep()
+	return read(ctx, &p.feed, p.after, p.Broker.Progress, p.takeIn)
 }
 
 // resume reads the cursor that an earlier run left.
@@ -93,7 +56,7 @@ func (p *progress) resume() error {
 // takeIn writes down what a page brought, and reports how much of it could be
 // believed. Where all could, and nothing before it is in doubt, the cursor is kept
 // in the same write.
-func (p *progress) takeIn(next *lesson, answer *api.ProgressAnswer) (believed int, err error) {
+func (p *progress) takeIn(next *verify.Answer, answer *api.ProgressAnswer) (believed int, err error) {
 	subjects, err := p.subjects(answer.Items)
 	if err != nil {
 		return 0, err
@@ -125,6 +88,10 @@ func (p *progress) takeIn(next *lesson, answer *api.ProgressAnswer) (believed in
 		})
 	}
 	doubted, err := p.writeWith(unsynced, next, nil, steps)
+	if err == nil && len(answer.Again) > 0 {
+		p.again.add(answer.Again)
+		wake(p.workers.outbox)
+	}
 	return believed - doubted, err
 }
 
@@ -171,7 +138,7 @@ func (p *progress) subjects(items []api.ProgressItem) ([]subject, error) {
 }
 
 // heardOf verifies one item and returns what is to be written for it.
-func (p *progress) heardOf(next *lesson, item *api.ProgressItem, of *subject) (step, error) {
+func (p *progress) heardOf(next *verify.Answer, item *api.ProgressItem, of *subject) (step, error) {
 	if of.header == nil {
 		// Nothing that this desk shows changes by it, and a desk that was put back
 		// from a backup hears so of what it sent since: that convicts nobody.

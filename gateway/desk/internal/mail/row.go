@@ -7,6 +7,7 @@ import (
 	"samband/gateway/envelope"
 	"samband/gateway/problem"
 	"samband/gateway/signed"
+	"samband/gateway/verify"
 )
 
 // durability says whether a write waits for the disk.
@@ -24,7 +25,7 @@ type step func(*change) error
 type change struct {
 	*store.Tx
 	room     *Room
-	under    *lesson                // of the answer that it takes in; nil: it takes in none
+	under    *verify.Answer         // of the answer that it takes in; nil: it takes in none
 	outcomes map[signed.Hash]string // what received texts say, where the ring is unlocked
 
 	breaches []error
@@ -34,14 +35,14 @@ type change struct {
 
 // write does steps as one write, together with the heads under which they were
 // believed. What must be durable when write returns says so by wait.
-func (m *Room) write(wait durability, under *lesson, steps ...step) error {
+func (m *Room) write(wait durability, under *verify.Answer, steps ...step) error {
 	_, err := m.writeWith(wait, under, nil, steps)
 	return err
 }
 
 // writeWith is write with what received texts say. It returns how many facts were
 // not written, because they contradict what is proven.
-func (m *Room) writeWith(wait durability, under *lesson, outcomes map[signed.Hash]string, steps []step) (doubted int, err error) {
+func (m *Room) writeWith(wait durability, under *verify.Answer, outcomes map[signed.Hash]string, steps []step) (doubted int, err error) {
 	c := &change{room: m, under: under, outcomes: outcomes}
 	update := m.Store.UpdateUnsynced
 	if wait == synced {
@@ -50,7 +51,7 @@ func (m *Room) writeWith(wait durability, under *lesson, outcomes map[signed.Has
 	err = update(func(tx *store.Tx) error {
 		c.Tx = tx
 		if under != nil {
-			if err := under.save(tx, signed.At(m.Now())); err != nil {
+			if err := saveHeads(tx, under, signed.At(m.Now())); err != nil {
 				return err
 			}
 		}
@@ -167,7 +168,7 @@ func (c *change) fits(f store.Fact) (bool, error) {
 		}
 		ended := store.State(k.Event).Ended() && store.State(f.Event).Ended() && k.Event != f.Event
 		if ended || contrary(k.Event, f.Event) || contrary(f.Event, k.Event) {
-			shown["checkpoint"] = c.under.Checkpoint
+			shown["checkpoint"] = c.under.AuditCheckpoint()
 			c.breaches = append(c.breaches, breach("message "+f.Text.String(), shown,
 				problem.AlreadyEnded, "the log says %s, and before it said %s", f.Event, k.Event))
 			return false, nil

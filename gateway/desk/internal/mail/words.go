@@ -73,9 +73,9 @@ func (w *words) say(ctx context.Context, group []saying) error {
 	base, begin := w.logs.Load(), w.Now()
 	answer, err := w.Broker.State(ctx, heads(base), notes)
 	w.heard(err)
-	var next *lesson
+	var next *verify.Answer
 	if err == nil {
-		next, err = w.learn(ctx, base, &answer.Catchup)
+		next, err = w.extend(ctx, base, &answer.Catchup)
 	}
 	if err != nil {
 		w.most = halved(w.most)
@@ -172,7 +172,7 @@ func (m *Room) unwrap(wrapped map[signed.Hash][]byte) map[signed.Hash]string {
 }
 
 // proven takes in what the broker answered to one word.
-func (w *words) proven(s *saying, item *api.StateItem, next *lesson, base *verify.Logs, begin time.Time) (step, error) {
+func (w *words) proven(s *saying, item *api.StateItem, next *verify.Answer, base *verify.Logs, begin time.Time) (step, error) {
 	if err := item.Refusal(); err != nil {
 		return w.notTaken(s, next, err)
 	}
@@ -185,7 +185,7 @@ func (w *words) proven(s *saying, item *api.StateItem, next *lesson, base *verif
 }
 
 // notTaken takes in a refusal of a word.
-func (w *words) notTaken(s *saying, next *lesson, err error) (step, error) {
+func (w *words) notTaken(s *saying, next *verify.Answer, err error) (step, error) {
 	p, ok := problem.Of(err)
 	r := api.RefusalOf(err)
 	switch {

@@ -55,8 +55,8 @@ func (m *Room) jobs() []job {
 		{"urgent words", m.workers.urgentWords, (&words{Room: m, urgent: true, most: api.MaxItems, refused: map[said]int64{}}).do},
 		{"words", m.workers.words, (&words{Room: m, most: api.MaxItems, refused: map[said]int64{}}).do},
 		{"judge", m.workers.judge, m.judging.do},
-		{"inbox", nil, (&inbox{Room: m, wanted: map[signed.Hash]bool{}}).do},
-		{"progress", nil, (&progress{Room: m}).do},
+		{"inbox", nil, (&inbox{feed: feed{Room: m}, wanted: map[signed.Hash]bool{}}).do},
+		{"progress", nil, (&progress{feed: feed{Room: m}}).do},
 	}
 }
 

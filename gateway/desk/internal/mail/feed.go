@@ -1,0 +1,83 @@
+package mail
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"samband/gateway/api"
+	"samband/gateway/verify"
+)
+
+const (
+	feedWait = 50 * time.Second
+
+	// sweepAfter is when a feed is read from its beginning again, after it had
+	// something that this desk could not believe.
+	sweepAfter = 10 * time.Minute
+)
+
+// A feed is what inbox and progress share: a place in one of the broker's feeds. The
+// first page is not waited for.
+type feed struct {
+	*Room
+	after   api.Cursor
+	wait    time.Duration
+	doubted time.Time // when something was first not believed, since the feed's beginning
+}
+
+// read takes in one page. takeIn writes it, under the logs as the answer extends
+// them, and reports how many of its items could be believed. The next cursor may not
+// be smaller than least.
+func read[I, L any](ctx context.Context, f *feed, least api.Cursor,
+	ask func(context.Context, api.Heads, api.Page) (*api.FeedAnswer[I, L], error),
+	takeIn func(*verify.Answer, *api.FeedAnswer[I, L]) (int, error),
+) error {
+	base := f.logs.Load()
+	answer, err := ask(ctx, heads(base), api.Page{After: f.after, Wait: f.wait, Limit: api.MaxLimit})
+	f.heard(err)
+	if err != nil {
+		return err
+	}
+	next, err := f.extend(ctx, base, &answer.Catchup)
+	if err != nil {
+		return err
+	}
+	if err := checkPage(answer, least, next.Audit().Size); err != nil {
+		return errors.Join(err, f.write(unsynced, next))
+	}
+	f.wait = feedWait
+	asked := f.Now()
+	believed, err := takeIn(next, answer)
+	if err != nil {
+		return err
+	}
+	if believed < len(answer.Items) && f.doubted.IsZero() {
+		f.doubted = asked
+	}
+	f.after = answer.Next
+	if believed == 0 && len(answer.Items) > 0 { // an error, so that a pause follows: a broker must not keep this desk busy
+		return fmt.Errorf("of a page of %d items none could be believed", len(answer.Items))
+	}
+	return nil
+}
+
+// sweep goes back to the feed's beginning when that is due.
+func (f *feed) sweep() {
+	if !f.doubted.IsZero() && f.Now().Sub(f.doubted) > sweepAfter {
+		f.after, f.doubted = 0, time.Time{}
+	}
+}
+
+// checkPage compares a page with what was asked for. Its cursor leads on, and not past
+// the log: one that does would hide for ever what comes before it.
+func checkPage[I, L any](a *api.FeedAnswer[I, L], least api.Cursor, size int64) error {
+	if len(a.Items) > api.MaxLimit || len(a.Again) > api.MaxLimit {
+		return fmt.Errorf("a page of %d items, and %d that are wanted again, where %d of each were asked for", len(a.Items), len(a.Again), api.MaxLimit)
+	}
+	if a.Next < least || a.Next.Leaf() > size {
+		return fmt.Errorf("the feed's next cursor is %s: from %s, in a log of %d entries, it leads nowhere", a.Next, least, size)
+	}
+	return nil
+}
