@@ -72,7 +72,7 @@ func TestARefusalCrossesTheWire(t *testing.T) {
 func TestARefusedItemCrossesTheWire(t *testing.T) {
 	sent := &Refusal{
 		Problem: problem.New(problem.AlreadyEnded, "it was handed over"), Accepted: signed.HashOf("text"), Proof: "proof",
-		End: &Fact{envelope.HandedOver, []byte("note"), "its proof", Hashes{signed.HashOf("hash")}},
+		End: &LoggedEvent{envelope.HandedOver, []byte("note"), "its proof", Hashes{signed.HashOf("hash")}},
 	}
 	notes := [][]byte{[]byte("one"), []byte("two")}
 	answer := &StateAnswer{
@@ -166,7 +166,7 @@ func TestDetailIsMadeSafe(t *testing.T) {
 func TestItemsWithoutEnd(t *testing.T) {
 	longest := &InboxAnswer{Items: make([]InboxItem, 2*MaxLimit)}
 	for i := range longest.Items {
-		longest.Items[i] = InboxItem{Envelope: []byte(`{",[`), Acceptance: `"\"{{{{,,,,[[[[`, Consigned: &Fact{}}
+		longest.Items[i] = InboxItem{Envelope: []byte(`{",[`), Acceptance: `"\"{{{{,,,,[[[[`, Consigned: &LoggedEvent{}}
 	}
 	longest.Catchup.Register.Entries = make([][]byte, MaxEntries)
 	longest.Catchup.Audit.Consistency = make(Hashes, maxHashes)
@@ -179,7 +179,7 @@ func TestItemsWithoutEnd(t *testing.T) {
 	}
 	refused := &SubmitAnswer{Items: make([]SubmitItem, MaxItems), Catchup: longest.Catchup}
 	sent := make([][]byte, MaxItems)
-	end := &Fact{envelope.HandedOver, []byte("note"), "proof", make(Hashes, maxHashes)}
+	end := &LoggedEvent{envelope.HandedOver, []byte("note"), "proof", make(Hashes, maxHashes)}
 	for i := range refused.Items {
 		r := &Refusal{Problem: problem.New(problem.AlreadyEnded, `"\"{{{{,,,,[[[[`), Accepted: signed.HashOf("text"), Proof: "proof", End: end, Request: "name"}
 		refused.Items[i] = SubmitItem{Hash: signed.HashOf(""), Problem: r.Document()}

@@ -15,7 +15,7 @@ import (
 // doesn't know ends no message.
 func FuzzAnswer(f *testing.F) {
 	hash := signed.HashOf("a hash")
-	fact := &Fact{envelope.HandedOver, []byte("note"), "proof", Hashes{hash}}
+	fact := &LoggedEvent{envelope.HandedOver, []byte("note"), "proof", Hashes{hash}}
 	refused := (&Refusal{Problem: problem.New(problem.AlreadyEnded, "words"), Proof: "proof", End: fact}).Document()
 	catchup := Catchup{AuditCatchup{"checkpoint", Hashes{hash}}, RegisterCatchup{"checkpoint", [][]byte{[]byte("entry")}}}
 	for _, a := range []any{

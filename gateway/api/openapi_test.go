@@ -166,7 +166,7 @@ func nameOf(typ reflect.Type) string {
 func TestDocumentHasTheTypes(t *testing.T) {
 	d := readDocument(t)
 	for name, v := range map[string]any{
-		"Catchup": Catchup{}, "AuditCatchup": AuditCatchup{}, "RegisterCatchup": RegisterCatchup{}, "Fact": Fact{},
+		"Catchup": Catchup{}, "AuditCatchup": AuditCatchup{}, "RegisterCatchup": RegisterCatchup{}, "LoggedEvent": LoggedEvent{},
 		"SubmitAnswer": SubmitAnswer{}, "SubmitItem": SubmitItem{}, "StateAnswer": StateAnswer{}, "StateItem": StateItem{}, "InboxAnswer": InboxAnswer{}, "InboxItem": InboxItem{},
 		"ProgressAnswer": ProgressAnswer{}, "ProgressItem": ProgressItem{}, "Again": Again{}, "Want": Want{},
 		"RegisterAnswer": RegisterAnswer{}, "ConsistencyAnswer": ConsistencyAnswer{}, "Problem": Document{},

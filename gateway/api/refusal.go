@@ -19,7 +19,7 @@ type Refusal struct {
 	Problem    *problem.Problem
 	Accepted   signed.Hash   // of an item, with ID_REUSED: the text that the id stands for
 	Proof      string        // of an item, with a final refusal that is logged: the proof of its entry
-	End        *Fact         // of an item, with ALREADY_CONSIGNED and ALREADY_ENDED: what stands
+	End        *LoggedEvent  // of an item, with ALREADY_CONSIGNED and ALREADY_ENDED: what stands
 	Request    string        // with INTERNAL: how the operator finds the fault in the log
 	RetryAfter time.Duration // when to try again; zero: the caller's own pace
 }
@@ -38,7 +38,7 @@ type Document struct {
 	Class    problem.Class `json:"class"`
 	Accepted signed.Hash   `json:"accepted,omitzero"`
 	Proof    string        `json:"proof,omitempty"`
-	End      *Fact         `json:"end,omitempty"`
+	End      *LoggedEvent  `json:"end,omitempty"`
 }
 
 const (

@@ -31,11 +31,11 @@ type RegisterCatchup struct {
 	Entries    [][]byte `json:"entries,omitempty"`
 }
 
-// Events is the closed list of what a [Fact] may say.
+// Events is the closed list of what a [LoggedEvent] may name.
 var Events = []envelope.Event{envelope.Consigned, envelope.HandedOver, envelope.Refused, envelope.Withdrawn, envelope.Expired}
 
-// A Fact is an event with its evidence.
-type Fact struct {
+// A LoggedEvent is an event with its evidence.
+type LoggedEvent struct {
 	Event       envelope.Event `json:"event"`
 	Note        []byte         `json:"note,omitempty"` // the whole consignment or statement; none for expired
 	Proof       string         `json:"proof"`
@@ -51,11 +51,11 @@ type SubmitAnswer struct {
 
 // A SubmitItem is what became of one envelope: accepted, or a problem.
 type SubmitItem struct {
-	Hash       signed.Hash `json:"hash"`                 // of the item's bytes
-	Acceptance string      `json:"acceptance,omitempty"` // proof; none beside a problem
-	Consigned  *Fact       `json:"consigned,omitempty"`  // where the message was known and is consigned
-	End        *Fact       `json:"end,omitempty"`        // where the message was known and has ended
-	Problem    *Document   `json:"problem,omitempty"`
+	Hash       signed.Hash  `json:"hash"`                 // of the item's bytes
+	Acceptance string       `json:"acceptance,omitempty"` // proof; none beside a problem
+	Consigned  *LoggedEvent `json:"consigned,omitempty"`  // where the message was known and is consigned
+	End        *LoggedEvent `json:"end,omitempty"`        // where the message was known and has ended
+	Problem    *Document    `json:"problem,omitempty"`
 }
 
 // Refusal returns the item's problem as a *[Refusal]; nil where there is none.
@@ -103,10 +103,10 @@ type InboxAnswer = FeedAnswer[InboxItem, signed.Hash]
 
 // An InboxItem is one message to the caller.
 type InboxItem struct {
-	Cursor     Cursor `json:"cursor"`
-	Envelope   []byte `json:"envelope"`
-	Acceptance string `json:"acceptance"`          // proof
-	Consigned  *Fact  `json:"consigned,omitempty"` // the caller's own consignment, if it stands
+	Cursor     Cursor       `json:"cursor"`
+	Envelope   []byte       `json:"envelope"`
+	Acceptance string       `json:"acceptance"`          // proof
+	Consigned  *LoggedEvent `json:"consigned,omitempty"` // the caller's own consignment, if it stands
 
 	// From the envelope's own as-of to the catchup's checkpoint.
 	Consistency Hashes `json:"consistency,omitempty"`
@@ -120,7 +120,7 @@ type ProgressItem struct {
 	Cursor  Cursor      `json:"cursor"`
 	ID      signed.ID   `json:"id"`
 	Message signed.Hash `json:"message,omitzero"` // none where an id was withdrawn before it was accepted
-	Fact
+	LoggedEvent
 }
 
 // Again names a message whose bytes are wanted again.

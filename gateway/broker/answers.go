@@ -71,7 +71,7 @@ func (a *answering) proof(ctx context.Context, e *ledger.Event) (string, error) 
 // fact is an event with its evidence; nil for none. An expiry has no note. Beside a
 // note stands the proof that the log under this answer extends the one that its
 // signer knew.
-func (a *answering) fact(ctx context.Context, e *ledger.Event) (*api.Fact, error) {
+func (a *answering) fact(ctx context.Context, e *ledger.Event) (*api.LoggedEvent, error) {
 	if e == nil {
 		return nil, nil
 	}
@@ -83,7 +83,7 @@ func (a *answering) fact(ctx context.Context, e *ledger.Event) (*api.Fact, error
 	if err != nil && !errors.Is(err, sequencer.ErrGone) {
 		return nil, err
 	}
-	f := &api.Fact{Event: e.Kind, Note: note, Proof: proof}
+	f := &api.LoggedEvent{Event: e.Kind, Note: note, Proof: proof}
 	if len(note) == 0 {
 		return f, nil
 	}

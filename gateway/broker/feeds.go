@@ -248,7 +248,7 @@ func (b *Broker) progress(ctx context.Context, caller signed.Address, heads api.
 		if err != nil {
 			return nil, err
 		}
-		answer.Items = append(answer.Items, api.ProgressItem{Cursor: api.Past(e.Leaf), ID: e.ID, Message: e.Message, Fact: *fact})
+		answer.Items = append(answer.Items, api.ProgressItem{Cursor: api.Past(e.Leaf), ID: e.ID, Message: e.Message, LoggedEvent: *fact})
 		answer.Next = api.Past(e.Leaf)
 	}
 	lacking, err := b.index.LackingFrom(caller, maxAgain)

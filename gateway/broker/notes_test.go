@@ -39,7 +39,7 @@ func TestNoteOutlivesItsGroup(t *testing.T) {
 		t.Fatalf("the sender hears of %d statements, not %d", len(items), len(stated))
 	}
 	for i, s := range stated {
-		if f := items[i].Fact; f.Event != s.event || string(f.Note) != string(s.note) {
+		if f := items[i].LoggedEvent; f.Event != s.event || string(f.Note) != string(s.note) {
 			t.Errorf("statement %d is %s with note %q, not %s with %q", i, f.Event, f.Note, s.event, s.note)
 		}
 	}

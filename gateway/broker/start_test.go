@@ -104,7 +104,7 @@ func (w *world) answers(p past) []string {
 	for _, e := range []*envelope.Envelope{p.ended, p.consigned, p.open} {
 		a := se.accepted(e)
 		out = append(out, w.prove(a.Acceptance).Text())
-		for _, f := range []*api.Fact{a.Consigned, a.End} {
+		for _, f := range []*api.LoggedEvent{a.Consigned, a.End} {
 			if f != nil {
 				out = append(out, w.prove(f.Proof).Text())
 			}

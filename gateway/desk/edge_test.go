@@ -141,11 +141,11 @@ func (e *edge) catchup(h api.Heads) api.Catchup {
 	return c
 }
 
-func (e *edge) fact(v *event) *api.Fact {
+func (e *edge) fact(v *event) *api.LoggedEvent {
 	if v == nil {
 		return nil
 	}
-	f := &api.Fact{Event: v.entry.Record.Kind, Note: v.note, Proof: e.prove(v.entry)}
+	f := &api.LoggedEvent{Event: v.entry.Record.Kind, Note: v.note, Proof: e.prove(v.entry)}
 	if len(v.note) > 0 {
 		_, s, err := envelope.ReadStatement(v.note)
 		if err != nil {
@@ -322,7 +322,7 @@ func (e *edge) Progress(ctx context.Context, caller signed.Address, h api.Heads,
 					continue
 				}
 				at := api.Past(v.entry.Record.Index)
-				a.Items = append(a.Items, api.ProgressItem{Cursor: at, ID: m.ID, Message: m.TextHash(), Fact: *e.fact(v)})
+				a.Items = append(a.Items, api.ProgressItem{Cursor: at, ID: m.ID, Message: m.TextHash(), LoggedEvent: *e.fact(v)})
 				a.Next = max(a.Next, at)
 			}
 		}
@@ -467,7 +467,7 @@ func (e *edge) anew(proof string) string {
 	return e.prove(p.Entry)
 }
 
-func (e *edge) factAnew(f *api.Fact) {
+func (e *edge) factAnew(f *api.LoggedEvent) {
 	if f == nil {
 		return
 	}

@@ -91,7 +91,7 @@ func TestFailedCommit(t *testing.T) {
 		"an acceptance":       {"se.spoc", "UPDATE ON mail WHEN NEW.state = 'accepted'"},
 		"an end":              {"se.spoc", "UPDATE ON mail WHEN NEW.state = 'handed-over'"},
 		"an arrival":          {"fi.spoc", "INSERT ON mail"},
-		"a word":              {"fi.spoc", "UPDATE ON mail WHEN NEW.word = 'handed-over'"},
+		"a word":              {"fi.spoc", "UPDATE ON mail WHEN NEW.unproven = 'handed-over'"},
 		"the proof of a word": {"fi.spoc", "UPDATE ON mail WHEN NEW.state = 'handed-over'"},
 	} {
 		t.Run(name, func(t *testing.T) {

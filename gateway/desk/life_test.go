@@ -251,7 +251,7 @@ func TestDamaged(t *testing.T) {
 
 	stop()
 	db := must(sql.Open("sqlite", filepath.Join(s.desk("se.spoc"), "desk.db")))
-	must(db.Exec(`DELETE FROM facts; UPDATE mail SET accepted = 0`))
+	must(db.Exec(`DELETE FROM proven; UPDATE mail SET accepted = 0`))
 	must(0, db.Close())
 	s.damage("se.spoc", false, "sealed")
 	s.cut("se.spoc")

@@ -153,7 +153,7 @@ func (m *metrics) count() (*counts, error) {
 			return err
 		}
 		maps.Copy(c.evidence, evidence)
-		oldest, err := tx.OldestWord()
+		oldest, err := tx.OldestUnproven()
 		if err != nil {
 			return err
 		}

@@ -58,7 +58,7 @@ func (d disk) tells(t *testing.T, length int, id signed.ID) (state, word string)
 	d.put(dir, length)
 	db := must(sql.Open("sqlite", filepath.Join(dir, "desk.db")))
 	defer db.Close()
-	err := db.QueryRow(`SELECT state, word FROM mail WHERE received = 1 AND id = ?`, id[:]).Scan(&state, &word)
+	err := db.QueryRow(`SELECT state, unproven FROM mail WHERE received = 1 AND id = ?`, id[:]).Scan(&state, &word)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		t.Fatal(err)
 	}

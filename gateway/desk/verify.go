@@ -158,10 +158,10 @@ func (v *Verification) fault(err error, subject string) {
 
 // factsOf reads the facts of one message and its envelope, if that was not
 // erased, or, when id is zero, the facts of all messages.
-func (d *Desk) factsOf(id signed.ID, from []signed.Address) (facts []store.Fact, envelope []byte, err error) {
+func (d *Desk) factsOf(id signed.ID, from []signed.Address) (facts []store.ProvenEvent, envelope []byte, err error) {
 	if id.IsZero() {
 		err = d.room.Store.View(func(tx *store.Tx) (err error) {
-			facts, err = tx.AllFacts()
+			facts, err = tx.AllProven()
 			return err
 		})
 		return facts, nil, err
@@ -174,14 +174,14 @@ func (d *Desk) factsOf(id signed.ID, from []signed.Address) (facts []store.Fact,
 		if envelope, err = tx.Envelope(m.Message); err != nil && !errors.Is(err, store.ErrNotFound) {
 			return err
 		}
-		facts, err = tx.Facts(m.Message)
+		facts, err = tx.ProvenOf(m.Message)
 		return err
 	})
 	return facts, envelope, err
 }
 
 // verifyFact checks one fact under the head that its own proof brought.
-func (d *Desk) verifyFact(l *verify.Logs, f store.Fact) error {
+func (d *Desk) verifyFact(l *verify.Logs, f store.ProvenEvent) error {
 	a, err := l.Under(f.Proof)
 	if err != nil {
 		return err

@@ -167,7 +167,7 @@ func unknown(err error, id signed.ID) error {
 func (d *Desk) item(tx *store.Tx, r *store.Row) (Item, error) {
 	i := Item{
 		ID: r.ID, State: string(r.State), Message: r.Text,
-		Says: string(r.Word.Event), Since: r.Word.Since, received: r.Received,
+		Says: string(r.Unproven.Event), Since: r.Unproven.Since, received: r.Received,
 	}
 	h, err := mail.HeaderOf(tx, r.Text)
 	if err != nil {

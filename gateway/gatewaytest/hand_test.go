@@ -102,7 +102,7 @@ func (h *witness) answers(sent ...*envelope.Envelope) (said []string) {
 	for _, e := range sent {
 		a := h.submit(e)
 		said = append(said, h.recordOf(a.Acceptance))
-		for _, f := range []*api.Fact{a.Consigned, a.End} {
+		for _, f := range []*api.LoggedEvent{a.Consigned, a.End} {
 			if f != nil {
 				said = append(said, h.recordOf(f.Proof))
 			}

@@ -97,7 +97,7 @@ func FuzzAnswer(f *testing.F) {
 			if !heads[a.Audit()] || a.Register().Head() != whole.Head() {
 				t.Fatalf("nobody signed %v or %v", a.Audit(), a.Register().Head())
 			}
-			believed := func(what string, fact *verify.Fact, err error) bool {
+			believed := func(what string, fact *verify.ProvenEvent, err error) bool {
 				if refused(what, err) {
 					return false
 				}

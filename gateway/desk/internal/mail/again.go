@@ -29,7 +29,7 @@ func (w *wanted) any() bool {
 }
 
 // take returns the first, at most so many.
-func (w *wanted) take(most int) []api.Again {
+func (w *wanted) first(most int) []api.Again {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	first := w.texts[:min(most, len(w.texts))]
@@ -40,7 +40,7 @@ func (w *wanted) take(most int) []api.Again {
 // wantedAgain is a group of what is wanted again and this desk still has. What does
 // not get through is asked for again.
 func (o *outbox) wantedAgain() (group []submission, err error) {
-	for _, a := range o.again.take(min(o.most, api.MaxSequence/(4+api.MaxEnvelope))) {
+	for _, a := range o.again.first(min(o.most, api.MaxSequence/(4+api.MaxEnvelope))) {
 		row, b, err := o.ofText(a.Message, a.ID)
 		if errors.Is(err, store.ErrNotFound) {
 			continue

@@ -12,8 +12,8 @@ import (
 	"samband/schema"
 )
 
-// judge opens one message and checks it.
-func (m *Room) judge(e *envelope.Envelope, accepted store.Fact) *verdict {
+// open opens one message and checks it.
+func (m *Room) open(e *envelope.Envelope, accepted store.ProvenEvent) *verdict {
 	var identity string
 	var has bool
 	err := m.Ring.Use(func(ring *keys.Locked) error {
@@ -33,21 +33,21 @@ func (m *Room) judge(e *envelope.Envelope, accepted store.Fact) *verdict {
 	content, key, err := seal.Open(e, identity)
 	var body *schema.Body
 	if err == nil {
-		body, err = m.judgeContent(e, t, content, accepted)
+		body, err = m.checkContent(e, t, content, accepted)
 	}
 	if p, ok := problem.Of(err); ok {
 		return &verdict{refused: p}
 	}
 	if err != nil {
-		m.Log.Error("a message could not be judged", "id", e.ID, "problem", err.Error())
+		m.Log.Error("a message could not be opened", "id", e.ID, "problem", err.Error())
 		return &verdict{stuck: Unreadable}
 	}
 	return &verdict{key: key, outcome: body.Outcome}
 }
 
-// judgeContent checks an opened message: its body follows its type and fits its header, the law permits its purpose, and it answers something
-// that this desk sent. The register is that of its acceptance.
-func (m *Room) judgeContent(e *envelope.Envelope, t *schema.Type, c *seal.Content, accepted store.Fact) (*schema.Body, error) {
+// checkContent checks an opened message: its body follows its type and fits its
+// header, the law permits its purpose, and it answers something that this desk sent. The register is that of its acceptance.
+func (m *Room) checkContent(e *envelope.Envelope, t *schema.Type, c *seal.Content, accepted store.ProvenEvent) (*schema.Body, error) {
 	if t.Name != e.Type.Name || t.Version != e.Type.Version {
 		return nil, problem.New(problem.BodyInvalid, "the header names its type wrongly")
 	}
@@ -67,15 +67,15 @@ func (m *Room) judgeContent(e *envelope.Envelope, t *schema.Type, c *seal.Conten
 	if err := m.logs.Load().Register().At(accepted.Register).DecideSealed(e.Agreement, body.Sealed); err != nil {
 		return nil, err
 	}
-	if err := m.repliesTo(&e.Header, t, body.Outcome); err != nil {
+	if err := m.checkReply(&e.Header, t, body.Outcome); err != nil {
 		return nil, err
 	}
 	return body, nil
 }
 
-// repliesTo checks that a reply names a message of its conversation that this
+// checkReply checks that a reply names a message of its conversation that this
 // desk sent to its sender, and that may be answered so.
-func (m *Room) repliesTo(h *envelope.Header, t *schema.Type, outcome string) error {
+func (m *Room) checkReply(h *envelope.Header, t *schema.Type, outcome string) error {
 	if h.InReplyTo.IsZero() {
 		if t.OnlyReplies() {
 			return problem.New(problem.ReplyNotAllowed, "%s always answers a message, and this one names none", t.Name)

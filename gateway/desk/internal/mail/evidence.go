@@ -60,17 +60,17 @@ func breach(subject string, exhibits map[string][]byte, code problem.Code, forma
 	return &verify.Breach{Problem: problem.New(code, format, args...), Subject: subject, Exhibits: exhibits}
 }
 
-// factOf is a fact for the database.
-func factOf(text signed.Hash, f *verify.Fact) store.Fact {
-	r := f.Record
-	return store.Fact{
-		Text: text, Event: r.Kind, Note: f.Note, Proof: f.Proof,
+// provenEvent is a verified event as the database keeps it.
+func provenEvent(text signed.Hash, p *verify.ProvenEvent) store.ProvenEvent {
+	r := p.Record
+	return store.ProvenEvent{
+		Text: text, Event: r.Kind, Note: p.Note, Proof: p.Proof,
 		Index: r.Index, Time: r.Time, Register: r.RegisterSize, Code: r.Code,
 	}
 }
 
 // claimOf is what an answer says became of a message.
-func claimOf(f *api.Fact) verify.Claim {
+func claimOf(f *api.LoggedEvent) verify.Claim {
 	return verify.Claim{Event: f.Event, Note: f.Note, Proof: []byte(f.Proof), Consistency: f.Consistency}
 }
 

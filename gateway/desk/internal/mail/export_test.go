@@ -10,11 +10,11 @@ import (
 // A Verdict is what a message was found to be.
 type Verdict = verdict
 
-// JudgeBy puts judge in the place of the room's own judging, which it may call, and
-// bounds how long a judgement may take. Run must not have been called.
-func (m *Room) JudgeBy(limit time.Duration, judge func(e *envelope.Envelope, own func() *Verdict) *Verdict) {
-	m.judging.limit = limit
-	m.judging.judge = func(e *envelope.Envelope, accepted store.Fact) *verdict {
-		return judge(e, func() *verdict { return m.judge(e, accepted) })
+// OpenBy puts open in the place of the room's own opening of messages, which it may
+// call, and bounds how long one may take. Run must not have been called.
+func (m *Room) OpenBy(limit time.Duration, open func(e *envelope.Envelope, own func() *Verdict) *Verdict) {
+	m.opener.limit = limit
+	m.opener.check = func(e *envelope.Envelope, accepted store.ProvenEvent) *verdict {
+		return open(e, func() *verdict { return m.open(e, accepted) })
 	}
 }

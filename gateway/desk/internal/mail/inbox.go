@@ -25,7 +25,7 @@ type inbox struct {
 }
 
 func (i *inbox) do(ctx context.Context) error {
-	if i.judging.hasRoom(ctx); ctx.Err() != nil {
+	if i.opener.hasRoom(ctx); ctx.Err() != nil {
 		return nil
 	}
 	i.sweep()
@@ -57,19 +57,19 @@ func (i *inbox) want(ctx context.Context) error {
 // An arrival is an item that passed, and what is to be written for it.
 type arrival struct {
 	*envelope.Envelope
-	accepted  store.Fact
-	consigned *store.Fact // this desk's own consignment, where it stands
-	known     int64       // its row; zero: it is new
-	written   bool        // it was new
-	twice     bool        // it stands in the page before this one
-	word      store.Word  // of a new one, where the ring is locked
+	accepted  store.ProvenEvent
+	consigned *store.ProvenEvent // this desk's own consignment, where it stands
+	known     int64              // its row; zero: it is new
+	written   bool               // it was new
+	twice     bool               // it stands in the page before this one
+	statement store.Statement    // of a new one, where the ring is locked
 }
 
 // takeIn checks each item of a page by SPEC §5 and keeps those that pass in one
-// write. While the ring is unlocked they are judged then, before this desk says
-// anything of them, and nothing is lost if the disk forgets them: they come again.
-// What this desk has already is judged by the bytes that it has.
-// Locked, this desk says at once that it keeps them, so the write is synced. It
+// write. While the ring is unlocked they are opened then, before this desk
+// states anything of them, and nothing is lost if the disk forgets them: they come again.
+// What this desk has already is opened from the bytes that it has.
+// Locked, this desk states at once that it keeps them, so the write is synced. It
 // reports how many items could be believed.
 func (i *inbox) takeIn(next *verify.Answer, page *api.InboxAnswer) (believed int, err error) {
 	items := page.Items
@@ -94,10 +94,10 @@ func (i *inbox) takeIn(next *verify.Answer, page *api.InboxAnswer) (believed int
 			continue
 		}
 		if believed++; a.twice || a.known != 0 && a.consigned == nil {
-			continue // its word is on its way
+			continue // its statement is on its way
 		}
 		if a.known == 0 && a.consigned == nil && locked {
-			if a.word, err = i.consignment(a.TextHash()); err != nil {
+			if a.statement, err = i.consignment(a.TextHash()); err != nil {
 				return 0, err
 			}
 			wait = synced
@@ -111,20 +111,20 @@ func (i *inbox) takeIn(next *verify.Answer, page *api.InboxAnswer) (believed int
 	}
 	for _, a := range arrived {
 		if a.written && !locked {
-			i.judging.begin(a.known, a.Envelope, a.accepted)
+			i.opener.begin(a.known, a.Envelope, a.accepted)
 		}
 	}
 	if locked && !i.Ring.Locked() {
-		i.judging.recall() // unlocked meanwhile, before these were written
+		i.opener.lookAgain() // unlocked meanwhile, before these were written
 	}
 	if wait == synced {
-		i.wakeWords()
+		i.wakeStatements()
 	}
 	return believed - doubted, nil
 }
 
 // sender and id name a message before its text is known.
-type sender struct {
+type messageKey struct {
 	from signed.Address
 	id   signed.ID
 }
@@ -137,8 +137,8 @@ type keeping struct {
 }
 
 // known is what this desk has already of a page.
-func (i *inbox) known(page []*envelope.Envelope) (map[sender]keeping, error) {
-	known := map[sender]keeping{}
+func (i *inbox) known(page []*envelope.Envelope) (map[messageKey]keeping, error) {
+	known := map[messageKey]keeping{}
 	err := i.Store.View(func(tx *store.Tx) error {
 		for _, e := range page {
 			if e == nil {
@@ -151,7 +151,7 @@ func (i *inbox) known(page []*envelope.Envelope) (map[sender]keeping, error) {
 			if err != nil {
 				return err
 			}
-			known[sender{e.From, e.ID}] = keeping{r.Text, r.Seq}
+			known[messageKey{e.From, e.ID}] = keeping{r.Text, r.Seq}
 		}
 		return nil
 	})
@@ -159,21 +159,21 @@ func (i *inbox) known(page []*envelope.Envelope) (map[sender]keeping, error) {
 }
 
 // admit decides about one item. A *problem.Problem is the broker's fault: the
-// bytes are kept as evidence, and nothing is said of them. So is a second text
+// bytes are kept as evidence, and nothing is stated of them. So is a second text
 // under the same sender and id: SECOND_TEXT.
-func (i *inbox) admit(next *verify.Answer, item *api.InboxItem, e *envelope.Envelope, err error, known map[sender]keeping) (*arrival, error) {
+func (i *inbox) admit(next *verify.Answer, item *api.InboxItem, e *envelope.Envelope, err error, known map[messageKey]keeping) (*arrival, error) {
 	shown := map[string][]byte{"envelope": item.Envelope, "acceptance": []byte(item.Acceptance), "checkpoint": next.AuditCheckpoint()}
 	if p, ok := problem.Of(err); ok {
 		err = &verify.Breach{Problem: p, Subject: "inbox item " + item.Cursor.String(), Exhibits: shown}
 	}
-	var admitted *verify.Fact
+	var admitted *verify.ProvenEvent
 	if err == nil {
 		admitted, err = next.Admit(e, i.Desk, []byte(item.Acceptance), item.Consistency)
 	}
 	var has keeping
 	var before bool
 	if err == nil {
-		if has, before = known[sender{e.From, e.ID}]; before && has.text != e.TextHash() {
+		if has, before = known[messageKey{e.From, e.ID}]; before && has.text != e.TextHash() {
 			err = breach("message "+e.ID.String()+" of "+string(e.From), shown, problem.SecondText,
 				"this desk has another text of %s with that id: %s", e.From, has.text)
 		}
@@ -182,14 +182,14 @@ func (i *inbox) admit(next *verify.Answer, item *api.InboxItem, e *envelope.Enve
 		i.accuse(err)
 		return nil, err
 	}
-	a := &arrival{Envelope: e, accepted: factOf(e.TextHash(), admitted), known: has.seq, twice: before && has.seq == 0}
-	known[sender{e.From, e.ID}] = keeping{e.TextHash(), has.seq}
+	a := &arrival{Envelope: e, accepted: provenEvent(e.TextHash(), admitted), known: has.seq, twice: before && has.seq == 0}
+	known[messageKey{e.From, e.ID}] = keeping{e.TextHash(), has.seq}
 	if item.Consigned != nil { // signed by this desk, which did not hear of the proof, or lost its disk since
-		fact, err := i.believe(next, &e.Header, e.TextHash(), item.Consigned)
+		event, err := i.believe(next, &e.Header, e.TextHash(), item.Consigned)
 		if err != nil {
 			return nil, err
 		}
-		a.consigned = &fact
+		a.consigned = &event
 	}
 	return a, nil
 }
@@ -200,7 +200,7 @@ func (a *arrival) write(c *change) error {
 	if a.known == 0 {
 		r := store.Row{
 			Received: true, From: a.From, ID: a.ID, To: a.To, Text: a.TextHash(), Type: a.Type.Name, Urgent: isUrgent(&a.Header),
-			Conversation: a.Conversation, ReplyTo: a.InReplyTo, State: store.Accepted, Accepted: true, Word: a.word,
+			Conversation: a.Conversation, ReplyTo: a.InReplyTo, State: store.Accepted, Accepted: true, Unproven: a.statement,
 		}
 		if err := c.AddText(r.Text, a.Note.Bytes(), a.Sealed); err != nil {
 			return err
@@ -208,7 +208,7 @@ func (a *arrival) write(c *change) error {
 		if err := c.Add(&r); err != nil {
 			return err
 		}
-		if err := c.PutFact(a.accepted); err != nil {
+		if err := c.PutProven(a.accepted); err != nil {
 			return err
 		}
 		a.known, a.written = r.Seq, true

@@ -160,7 +160,7 @@ func (o *outbox) submit(ctx context.Context, group []submission) error {
 	a := &answered{outbox: o, next: next, base: base, begin: begin}
 	var errs []error
 	for n := range answer.Items {
-		if err := a.take(&group[n], &answer.Items[n]); err != nil {
+		if err := a.takeIn(&group[n], &answer.Items[n]); err != nil {
 			errs = append(errs, fmt.Errorf("submit message %s: %w", group[n].Row.ID, err))
 		}
 	}
@@ -207,7 +207,7 @@ func (a *answered) stays(s *submission, err error) error {
 }
 
 // take takes in what became of one message of the call.
-func (a *answered) take(s *submission, item *api.SubmitItem) error {
+func (a *answered) takeIn(s *submission, item *api.SubmitItem) error {
 	if err := item.Refusal(); err != nil {
 		return a.refused(s, err)
 	}
@@ -217,19 +217,19 @@ func (a *answered) take(s *submission, item *api.SubmitItem) error {
 		return a.stays(s, err)
 	}
 	a.compareClocks(a.begin, a.base, accepted.Record.Index, accepted.Record.Time)
-	a.then(advances(s.Seq, factOf(s.Text, accepted)))
-	for _, f := range []*api.Fact{item.Consigned, item.End} {
+	a.then(advances(s.Seq, provenEvent(s.Text, accepted)))
+	for _, f := range []*api.LoggedEvent{item.Consigned, item.End} {
 		if f == nil {
 			continue
 		}
-		fact, err := a.believe(a.next, &s.Header, s.Text, f)
+		event, err := a.believe(a.next, &s.Header, s.Text, f)
 		if errors.Is(err, verify.ErrNoNote) {
 			continue
 		}
 		if err != nil {
 			return err
 		}
-		a.then(advances(s.Seq, fact))
+		a.then(advances(s.Seq, event))
 	}
 	return nil
 }
@@ -255,9 +255,9 @@ func (a *answered) refused(s *submission, err error) error {
 			return err
 		}
 	case r.End != nil: // withdrawn, and this desk's disk has forgotten it
-		fact, err := a.believe(a.next, &s.Header, s.Text, r.End)
+		event, err := a.believe(a.next, &s.Header, s.Text, r.End)
 		if err == nil {
-			a.then(advances(s.Seq, fact))
+			a.then(advances(s.Seq, event))
 		}
 		return err
 	}
@@ -324,22 +324,22 @@ func (a *answered) rejected(s *submission, r *api.Refusal) error {
 		return err
 	}
 	a.wait = synced
-	a.then(func(c *change) error { return c.reject(s.Seq, factOf(s.Text, refusal), p) })
+	a.then(func(c *change) error { return c.reject(s.Seq, provenEvent(s.Text, refusal), p) })
 	return nil
 }
 
-// believe verifies a fact about a message, and keeps one that fails as evidence.
-func (m *Room) believe(next *verify.Answer, h *envelope.Header, text signed.Hash, f *api.Fact) (store.Fact, error) {
+// believe verifies an event of a message, and keeps one that fails as evidence.
+func (m *Room) believe(next *verify.Answer, h *envelope.Header, text signed.Hash, f *api.LoggedEvent) (store.ProvenEvent, error) {
 	verified, err := next.Event(h, text, m.Desk, claimOf(f))
 	if err != nil {
 		m.accuse(err)
-		return store.Fact{}, err
+		return store.ProvenEvent{}, err
 	}
-	fact := factOf(text, verified)
-	if fact.Event == envelope.Expired {
-		return fact, m.timely(fact.Event, fact.Time)
+	event := provenEvent(text, verified)
+	if event.Event == envelope.Expired {
+		return event, m.timely(event.Event, event.Time)
 	}
-	return fact, nil
+	return event, nil
 }
 
 // errEarly says that the log is ahead of this desk's clock. Which of the two is

@@ -64,7 +64,7 @@ func (p *progress) takeIn(next *verify.Answer, answer *api.ProgressAnswer) (beli
 	var steps []step
 	for n := range answer.Items {
 		item := &answer.Items[n]
-		s, err := p.heardOf(next, item, &subjects[n])
+		s, err := p.verifyItem(next, item, &subjects[n])
 		_, refused := problem.Of(err)
 		switch {
 		case err == nil:
@@ -138,7 +138,7 @@ func (p *progress) subjects(items []api.ProgressItem) ([]subject, error) {
 }
 
 // heardOf verifies one item and returns what is to be written for it.
-func (p *progress) heardOf(next *verify.Answer, item *api.ProgressItem, of *subject) (step, error) {
+func (p *progress) verifyItem(next *verify.Answer, item *api.ProgressItem, of *subject) (step, error) {
 	if of.header == nil {
 		// Nothing that this desk shows changes by it, and a desk that was put back
 		// from a backup hears so of what it sent since: that convicts nobody.
@@ -148,7 +148,7 @@ func (p *progress) heardOf(next *verify.Answer, item *api.ProgressItem, of *subj
 			return c.LogOnce(p.Entry("not held here", "message "+item.ID.String(), unknown), maxNotHeld)
 		}, nil
 	}
-	fact, err := p.believe(next, of.header, of.text, &item.Fact)
+	event, err := p.believe(next, of.header, of.text, &item.LoggedEvent)
 	if errors.Is(err, errEarly) {
 		why := err.Error()
 		return nil, errors.Join(err, p.write(unsynced, nil, func(c *change) error { return c.waits(of.seq, nil, why) }))
@@ -156,5 +156,5 @@ func (p *progress) heardOf(next *verify.Answer, item *api.ProgressItem, of *subj
 	if err != nil {
 		return nil, err
 	}
-	return advances(of.seq, fact), nil
+	return advances(of.seq, event), nil
 }

@@ -31,7 +31,7 @@ func (o *outbox) reseal(r store.Row, e *envelope.Envelope, refusal error) error 
 		defer wake(o.worker())
 		s = func(c *change) error { return c.anew(r.Seq, made) }
 	case refused && p.Code != problem.DeskLocked && p.Code != problem.EntryInvalid && p.Class() == problem.Final:
-		s = func(c *change) error { return c.reject(r.Seq, store.Fact{}, p) }
+		s = func(c *change) error { return c.reject(r.Seq, store.ProvenEvent{}, p) }
 		err = nil
 	default:
 		shown := err
@@ -97,13 +97,13 @@ func (c *change) anew(seq int64, made *Sealed) error {
 
 // reject ends a message that will never be accepted: the broker refused it for
 // good, which f proves, or it can't be sealed anew, which needs no proof.
-func (c *change) reject(seq int64, f store.Fact, p *problem.Problem) error {
+func (c *change) reject(seq int64, f store.ProvenEvent, p *problem.Problem) error {
 	r, err := c.Row(seq)
 	if err != nil || !store.Rejected.After(r.State) {
 		return err
 	}
 	if f.Event != "" {
-		if err := c.PutFact(f); err != nil {
+		if err := c.PutProven(f); err != nil {
 			return err
 		}
 	}

@@ -12,12 +12,12 @@
 // one write of the answer, and begins anew: a desk that is killed anywhere, locked,
 // or cut off goes on by itself.
 //
-//	outbox.go    sends what is queued, the same bytes until they are answered;
-//	             urgent messages have a worker of their own
-//	inbox.go     takes in what arrives, sealed
-//	judge.go     opens it, when the ring is unlocked, and says what it is
-//	words.go     sends what was signed about messages, until it is proven
-//	progress.go  learns what became of what was sent
+//	outbox.go      sends what is queued, the same bytes until they are answered;
+//	               urgent messages have a worker of their own
+//	inbox.go       takes in what arrives, sealed
+//	open.go        opens it, when the ring is unlocked, and states what it is
+//	statements.go  sends what was signed about messages, until it is proven
+//	progress.go    learns what became of what was sent
 //
 // Workers share no lock: each has its own state, the two logs are a value that is
 // replaced (logs.go), and the database has one writer.
@@ -79,7 +79,7 @@ type Room struct {
 	scrubbing atomic.Bool // something was erased that may still lie in the write-ahead log
 	workers   workers
 	again     wanted
-	judging   judging
+	opener    opener
 
 	changes changes
 	ends    ends
@@ -89,7 +89,7 @@ type Room struct {
 func Open(c Config) (*Room, error) {
 	m := &Room{Config: c, Metrics: NewMetrics()}
 	m.workers = newWorkers()
-	m.judging = newJudging(m)
+	m.opener = newOpener(m)
 	s, err := store.Open(c.Database, m.ends.moved)
 	if err != nil {
 		return nil, err
@@ -112,8 +112,8 @@ func (m *Room) Reachable() bool { return m.reachable.Load() }
 
 // Unlocked tells the room that the ring was unlocked: what waited for it goes on.
 func (m *Room) Unlocked() {
-	m.judging.recall()
-	for _, w := range []chan struct{}{m.workers.outbox, m.workers.urgent, m.workers.urgentWords, m.workers.words, m.workers.judge} {
+	m.opener.lookAgain()
+	for _, w := range []chan struct{}{m.workers.outbox, m.workers.urgent, m.workers.urgentStatements, m.workers.statements, m.workers.open} {
 		wake(w)
 	}
 	m.Touch()

@@ -40,7 +40,7 @@ func (m *Room) write(wait durability, under *verify.Answer, steps ...step) error
 	return err
 }
 
-// writeWith is write with what received texts say. It returns how many facts were
+// writeWith is write with what received texts say. It returns how many events were
 // not written, because they contradict what is proven.
 func (m *Room) writeWith(wait durability, under *verify.Answer, outcomes map[signed.Hash]string, steps []step) (doubted int, err error) {
 	c := &change{room: m, under: under, outcomes: outcomes}
@@ -91,10 +91,10 @@ func (m *Room) finishErasing() error {
 	return nil
 }
 
-// advance is the one way by which the log moves a message: it keeps the fact, and
-// writes what follows from it for the message's state, its word, its content and
+// advance is the one way by which the log moves a message: it keeps the proven event,
+// and writes what follows from it for the message's state, its statement, its content and
 // the clocks. A state never goes back, and an end stays.
-func (c *change) advance(seq int64, f store.Fact) error {
+func (c *change) advance(seq int64, f store.ProvenEvent) error {
 	r, err := c.Row(seq)
 	if err != nil {
 		return err
@@ -102,7 +102,7 @@ func (c *change) advance(seq int64, f store.Fact) error {
 	if ok, err := c.fits(f); !ok || err != nil {
 		return err
 	}
-	if err := c.PutFact(f); err != nil {
+	if err := c.PutProven(f); err != nil {
 		return err
 	}
 	if !r.Received {
@@ -139,15 +139,15 @@ func (c *change) advance(seq int64, f store.Fact) error {
 }
 
 // advances is advance as a step.
-func advances(seq int64, f store.Fact) step {
+func advances(seq int64, f store.ProvenEvent) step {
 	return func(c *change) error { return c.advance(seq, f) }
 }
 
-// fits reports whether a fact may stand beside what is proven of its text: there
+// fits reports whether an event may stand beside what is proven of its text: there
 // is one end, and neither expiry nor withdrawal of what is consigned. A refusal by
 // the broker is no end here: what the log says of the message beside it is so.
 // What does not fit convicts the broker, and is not believed.
-func (c *change) fits(f store.Fact) (bool, error) {
+func (c *change) fits(f store.ProvenEvent) (bool, error) {
 	known, err := c.Moments(f.Text)
 	if err != nil {
 		return false, err
@@ -156,7 +156,7 @@ func (c *change) fits(f store.Fact) (bool, error) {
 		shown := map[string][]byte{"event": []byte(f.Event), "note": f.Note, "proof": f.Proof}
 		if k.Event == envelope.Rejected {
 			if f.Event != envelope.Rejected {
-				refusal, err := c.Fact(f.Text, envelope.Rejected)
+				refusal, err := c.Proven(f.Text, envelope.Rejected)
 				if err != nil {
 					return false, err
 				}
@@ -181,16 +181,16 @@ func contrary(one, other envelope.Event) bool {
 	return one == envelope.Consigned && (other == envelope.Expired || other == envelope.Withdrawn)
 }
 
-// settle takes a word away that is proven, or that came too late: another
-// statement stands in its place.
-func (c *change) settle(r *store.Row, f store.Fact) error {
-	word := r.Word.Event
-	tooLate := store.State(f.Event).Ended() || word == envelope.Withdrawn && f.Event == envelope.Consigned
-	if word == "" || word != f.Event && !tooLate {
+// settle takes this desk's statement away when it is proven, or came too late:
+// another stands in its place.
+func (c *change) settle(r *store.Row, f store.ProvenEvent) error {
+	ours := r.Unproven.Event
+	tooLate := store.State(f.Event).Ended() || ours == envelope.Withdrawn && f.Event == envelope.Consigned
+	if ours == "" || ours != f.Event && !tooLate {
 		return nil
 	}
-	r.Word = store.Word{}
-	if word == f.Event {
+	r.Unproven = store.Statement{}
+	if ours == f.Event {
 		return nil
 	}
 	p := problem.New(problem.AlreadyEnded, "the message is %s", f.Event)
@@ -198,27 +198,27 @@ func (c *change) settle(r *store.Row, f store.Fact) error {
 		p = problem.New(problem.AlreadyConsigned, "the message is consigned")
 	}
 	c.logged = append(c.logged, func() {
-		c.room.Log.Info("another statement stands", "id", r.ID, "ours", word, "stands", f.Event)
+		c.room.Log.Info("another statement stands", "id", r.ID, "ours", ours, "stands", f.Event)
 	})
-	return c.Log(c.room.Entry("too late: "+string(word), "message "+f.Text.String(), p))
+	return c.Log(c.room.Entry("too late: "+string(ours), "message "+f.Text.String(), p))
 }
 
-// follow writes what a fact means for a received message: handed over, it is in
+// follow writes what an event means for a received message: handed over, it is in
 // the officers' view and has its effects; ended before that, nobody will see its
 // content, and nothing of it is kept.
-func (c *change) follow(r *store.Row, f store.Fact, moved bool) error {
+func (c *change) follow(r *store.Row, f store.ProvenEvent, moved bool) error {
 	if moved && r.State == store.HandedOver {
 		_, err := c.FileKey(r.Text)
 		if err != nil && !errors.Is(err, store.ErrNotFound) {
 			return err
 		}
-		r.Due = err == nil
+		r.Unapplied = err == nil
 	}
 	if err := c.Put(r); err != nil {
 		return err
 	}
 	switch {
-	case r.Due:
+	case r.Unapplied:
 		if outcome, ok := c.outcomes[r.Text]; ok {
 			return c.takeEffect(r, outcome)
 		}
@@ -236,7 +236,7 @@ func (c *change) follow(r *store.Row, f store.Fact, moved bool) error {
 // takeEffect writes what a message that was handed over says, and ends the clock
 // of what it answers.
 func (c *change) takeEffect(r *store.Row, outcome string) error {
-	r.Outcome, r.Due = outcome, false
+	r.Outcome, r.Unapplied = outcome, false
 	if err := c.Put(r); err != nil {
 		return err
 	}

@@ -37,7 +37,7 @@ func (m *Room) Seal(ring *keys.Locked, l *verify.Logs, h envelope.Header, conten
 	}
 	note := e.Note.Bytes()
 	if len(note)+len(sealed) > envelope.MaxEnvelope {
-		return nil, problem.New(problem.Oversize, "body and attachments pass what one envelope holds")
+		return nil, problem.New(problem.Oversize, "body and attachments pass the bound of one envelope")
 	}
 	return &Sealed{e.Header, e.TextHash(), note, sealed, ring.Wrap(key, "", e.TextHash())}, nil
 }
@@ -54,7 +54,7 @@ func (s *Sealed) keep(tx *store.Tx) error {
 type Sending struct {
 	Name      string
 	Digest    []byte // of the draft
-	Outcome   string // what it says, as a word of the catalogue
+	Outcome   string // what it says, as the catalogue names it
 	Envelopes []*Sealed
 	Blocked   []store.Blocked // to whom it does not go
 }

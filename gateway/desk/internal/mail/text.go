@@ -11,8 +11,8 @@ import (
 )
 
 // Unreadable says, in a message's detail, that this desk can't read what it has of
-// the message. LacksKey and LacksType say what keeps a received one from being
-// judged. The desk never refuses for them: the fault is its own.
+// the message. LacksKey and LacksType say why a received one can't be
+// opened. The desk never refuses for them: the fault is its own.
 const (
 	Unreadable = "this desk can't read what it holds of the message; its program's log says why"
 	LacksKey   = "this desk's ring lacks the opening key that the header names"

@@ -18,7 +18,7 @@ const maxPause = 30 * time.Second
 
 // workers are woken when there may be something for them; a wake-up while they
 // work is not lost.
-type workers struct{ urgent, outbox, urgentWords, words, judge chan struct{} }
+type workers struct{ urgent, outbox, urgentStatements, statements, open chan struct{} }
 
 func newWorkers() workers {
 	one := func() chan struct{} { return make(chan struct{}, 1) }
@@ -32,10 +32,10 @@ func wake(worker chan struct{}) {
 	}
 }
 
-// wakeWords wakes those who say words.
-func (m *Room) wakeWords() {
-	wake(m.workers.urgentWords)
-	wake(m.workers.words)
+// wakeStatements wakes those who submit statements.
+func (m *Room) wakeStatements() {
+	wake(m.workers.urgentStatements)
+	wake(m.workers.statements)
 }
 
 // A job is what one worker does, again and again. do returns nil when nothing is
@@ -52,9 +52,9 @@ func (m *Room) jobs() []job {
 	return []job{
 		{"urgent", m.workers.urgent, (&outbox{Room: m, urgent: true, most: api.MaxItems}).do},
 		{"outbox", m.workers.outbox, (&outbox{Room: m, most: api.MaxItems}).do},
-		{"urgent words", m.workers.urgentWords, (&words{Room: m, urgent: true, most: api.MaxItems, refused: map[said]int64{}}).do},
-		{"words", m.workers.words, (&words{Room: m, most: api.MaxItems, refused: map[said]int64{}}).do},
-		{"judge", m.workers.judge, m.judging.do},
+		{"urgent statements", m.workers.urgentStatements, (&statements{Room: m, urgent: true, most: api.MaxItems, refused: map[statementKey]int64{}}).do},
+		{"statements", m.workers.statements, (&statements{Room: m, most: api.MaxItems, refused: map[statementKey]int64{}}).do},
+		{"open", m.workers.open, m.opener.do},
 		{"inbox", nil, (&inbox{feed: feed{Room: m}, wanted: map[signed.Hash]bool{}}).do},
 		{"progress", nil, (&progress{feed: feed{Room: m}}).do},
 	}
@@ -86,7 +86,7 @@ func (m *Room) Run(ctx context.Context) {
 			}
 			if err == nil {
 				opened = time.Now()
-				m.judging.beginAnew()
+				m.opener.beginAnew()
 				m.Log.Warn("the database was opened anew after a write that failed")
 				break
 			}
@@ -168,7 +168,7 @@ func (m *Room) heard(err error) {
 			m.Log.Info("the broker answers")
 			wake(m.workers.urgent)
 			wake(m.workers.outbox)
-			m.wakeWords()
+			m.wakeStatements()
 		} else {
 			m.Log.Warn("the broker does not answer", "problem", err.Error())
 		}

@@ -22,13 +22,13 @@ func (t *Tx) Requests(received bool, other signed.Address, conversation signed.I
 // log's order.
 func (t *Tx) SentReplies(text signed.Hash) ([]Row, error) { return t.mail(sentReplies, text[:]) }
 
-const sentReplies = `JOIN facts f ON f.text = m.text AND f.event = 'accepted'
+const sentReplies = `JOIN proven f ON f.text = m.text AND f.event = 'accepted'
 	WHERE m.received = 0 AND m.reply_to = ? ORDER BY f.idx`
 
 // Time returns when the log recorded an event of a text; zero: it did not.
 func (t *Tx) Time(text signed.Hash, event envelope.Event) (signed.Time, error) {
 	at, err := first(rows(t, "read logged time", scanTime,
-		`SELECT time FROM facts WHERE text = ? AND event = ?`, text[:], string(event)))
+		`SELECT time FROM proven WHERE text = ? AND event = ?`, text[:], string(event)))
 	if err == ErrNotFound {
 		err = nil
 	}
@@ -86,7 +86,7 @@ const turns = `WITH RECURSIVE turn (text, reply_to, question, time) AS (
 	SELECT m.text, m.reply_to, NOT t.question, f.time FROM turn t
 		JOIN mail m ON m.reply_to = t.text AND m.received = CASE WHEN t.question THEN NOT ?6 ELSE ?6 END
 			AND m.type = CASE WHEN t.question THEN ?3 ELSE ?2 END
-		JOIN facts f ON f.text = m.text AND f.event = 'accepted'
+		JOIN proven f ON f.text = m.text AND f.event = 'accepted'
 		WHERE ?4 = CASE WHEN +m.received THEN +m.sender ELSE +m.recipient END AND +m.conversation = ?5 AND +m.` + counting + `
 	) SELECT text, reply_to, question, time FROM turn WHERE time > 0`
 

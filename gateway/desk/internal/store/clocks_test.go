@@ -16,9 +16,9 @@ func TestQueriesSearch(t *testing.T) {
 		turns:                      {"SEARCH m USING INDEX mail_replies (received=? AND reply_to=? AND type=?)"},
 		mailColumns + openRequests: {"SEARCH m USING INDEX mail_unanswered (received=? AND answered=? AND type=?)"},
 		mailColumns + unsent:       {"SEARCH m USING INDEX mail_unsent (urgent=? AND seq>?)"},
-		mailColumns + unjudged:     {"SEARCH m USING INDEX mail_unjudged (seq>?)"},
-		mailColumns + words:        {"SEARCH m USING INDEX mail_words (urgent=? AND seq>?)"},
-		mailColumns + due:          {"SEARCH m USING INDEX mail_due (due=?)"},
+		mailColumns + unopened:     {"SEARCH m USING INDEX mail_unopened (seq>?)"},
+		mailColumns + unproven:     {"SEARCH m USING INDEX mail_unproven (urgent=? AND seq>?)"},
+		mailColumns + unapplied:    {"SEARCH m USING INDEX mail_unapplied (unapplied=?)"},
 		mailColumns + newest:       {"SEARCH m USING INDEX mail_direction (received=?)"},
 		mailColumns + sentReplies:  {"SEARCH m USING INDEX mail_replies (received=? AND reply_to=?)"},
 	} {
@@ -103,7 +103,7 @@ func TestTurns(t *testing.T) {
 				}
 				err := tx.Add(&r)
 				if err == nil && m.state != "" {
-					err = tx.PutFact(Fact{Text: hash, Event: "accepted", Proof: []byte{}, Time: fromUnix(1e9)})
+					err = tx.PutProven(ProvenEvent{Text: hash, Event: "accepted", Proof: []byte{}, Time: fromUnix(1e9)})
 				}
 				if err != nil {
 					return err

@@ -20,11 +20,11 @@ type Row struct {
 	Urgent       bool
 	Conversation signed.ID
 	ReplyTo      signed.Hash // zero: none
-	Outcome      string      // what it says, as a word of the catalogue; of a received one once it is handed over
+	Outcome      string      // what it says, as the catalogue names it; of a received one once it is handed over
 	State        State
 	Accepted     bool // its acceptance is proven
-	Word         Word
-	Due          bool        // its outcome waits for the ring to be unlocked
+	Unproven     Statement
+	Unapplied    bool        // its outcome waits for the ring to be unlocked
 	Answered     signed.Time // when an answer ended its clock; zero: none did
 	Answer       signed.Hash // of a received one: that answer
 	Access       string      // of a received one: how this desk reaches what is asked for, once it declared that
@@ -32,16 +32,16 @@ type Row struct {
 	Detail       string
 }
 
-// A Word is what this desk signed of a message and has no proof of; the zero Word
-// is none.
-type Word struct {
+// A Statement is what this desk signed of a message; of one without proof a Row
+// keeps it. The zero Statement is none.
+type Statement struct {
 	Event envelope.Event
 	Note  []byte
 	Since signed.Time // by this desk's clock
 }
 
 // Counts reports whether a message counts for a clock.
-func (r *Row) Counts() bool { return r.State.Counts() && r.Word.Event != envelope.Refused }
+func (r *Row) Counts() bool { return r.State.Counts() && r.Unproven.Event != envelope.Refused }
 
 // Other is the other desk.
 func (r *Row) Other() signed.Address {
@@ -55,10 +55,10 @@ func (r *Row) Other() signed.Address {
 // same sender and id is refused by the table itself.
 func (t *Tx) Add(r *Row) error {
 	err := t.row("keep message", []any{&r.Seq}, `INSERT INTO mail
-		(received, sender, id, recipient, text, send, type, urgent, conversation, reply_to, outcome, state, accepted, word, word_note, since)
+		(received, sender, id, recipient, text, send, type, urgent, conversation, reply_to, outcome, state, accepted, unproven, unproven_note, since)
 		VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) RETURNING seq`,
 		r.Received, string(r.From), r.ID[:], string(r.To), r.Text[:], r.Send, r.Type, r.Urgent, r.Conversation[:], r.ReplyTo[:],
-		r.Outcome, string(r.State), r.Accepted, string(r.Word.Event), bytesOf(r.Word.Note), r.Word.Since.Unix())
+		r.Outcome, string(r.State), r.Accepted, string(r.Unproven.Event), bytesOf(r.Unproven.Note), r.Unproven.Since.Unix())
 	if err != nil {
 		return err
 	}
@@ -76,10 +76,10 @@ func (t *Tx) Put(r *Row) error {
 	if !r.Received {
 		t.moved = append(t.moved, move{r.ID, r.State})
 	}
-	return t.exec("move message", `UPDATE mail SET text = ?, outcome = ?, state = ?, accepted = ?, word = ?, word_note = ?, since = ?,
-		due = ?, answered = ?, answer = ?, access = ?, code = ?, detail = ? WHERE seq = ?`,
-		r.Text[:], r.Outcome, string(r.State), r.Accepted, string(r.Word.Event), bytesOf(r.Word.Note), r.Word.Since.Unix(),
-		r.Due, r.Answered.Unix(), r.Answer[:], r.Access, string(r.Code), r.Detail, r.Seq)
+	return t.exec("move message", `UPDATE mail SET text = ?, outcome = ?, state = ?, accepted = ?, unproven = ?, unproven_note = ?, since = ?,
+		unapplied = ?, answered = ?, answer = ?, access = ?, code = ?, detail = ? WHERE seq = ?`,
+		r.Text[:], r.Outcome, string(r.State), r.Accepted, string(r.Unproven.Event), bytesOf(r.Unproven.Note), r.Unproven.Since.Unix(),
+		r.Unapplied, r.Answered.Unix(), r.Answer[:], r.Access, string(r.Code), r.Detail, r.Seq)
 }
 
 func bytesOf(b []byte) []byte {
@@ -90,21 +90,21 @@ func bytesOf(b []byte) []byte {
 }
 
 const mailColumns = `SELECT m.seq, m.received, m.sender, m.id, m.recipient, m.text, m.send, m.type, m.urgent, m.conversation,
-	m.reply_to, m.outcome, m.state, m.accepted, m.word, m.word_note, m.since, m.due, m.answered, m.answer, m.access,
+	m.reply_to, m.outcome, m.state, m.accepted, m.unproven, m.unproven_note, m.since, m.unapplied, m.answered, m.answer, m.access,
 	m.code, m.detail FROM mail m `
 
 func scanRow(scan func(...any) error) (r Row, err error) {
 	var id, text, conversation, reply, answer []byte
 	var since, answered int64
 	err = scan(&r.Seq, &r.Received, &r.From, &id, &r.To, &text, &r.Send, &r.Type, &r.Urgent, &conversation,
-		&reply, &r.Outcome, &r.State, &r.Accepted, &r.Word.Event, &r.Word.Note, &since, &r.Due, &answered, &answer, &r.Access,
+		&reply, &r.Outcome, &r.State, &r.Accepted, &r.Unproven.Event, &r.Unproven.Note, &since, &r.Unapplied, &answered, &answer, &r.Access,
 		&r.Code, &r.Detail)
 	copy(r.ID[:], id)
 	copy(r.Text[:], text)
 	copy(r.Conversation[:], conversation)
 	copy(r.ReplyTo[:], reply)
 	copy(r.Answer[:], answer)
-	r.Word.Since, r.Answered = fromUnix(since), fromUnix(answered)
+	r.Unproven.Since, r.Answered = fromUnix(since), fromUnix(answered)
 	return r, err
 }
 
@@ -163,37 +163,38 @@ func (t *Tx) Unsent(urgent bool, after int64, limit int) ([]Row, error) {
 	return t.waiting(unsent, urgent, after, limit)
 }
 
-const unsent = `INDEXED BY mail_unsent WHERE m.received = 0 AND NOT m.accepted AND m.word = '' AND m.state NOT IN ('withdrawn', 'rejected')
+const unsent = `INDEXED BY mail_unsent WHERE m.received = 0 AND NOT m.accepted AND m.unproven = '' AND m.state NOT IN ('withdrawn', 'rejected')
 	AND m.urgent = ? AND m.seq > ? ORDER BY m.seq LIMIT ?`
 
-// Unjudged returns received messages behind a place of which this desk has not
-// said what they are, oldest first; or those alone that it has not consigned.
-func (t *Tx) Unjudged(after int64, unconsigned bool, limit int) ([]Row, error) {
-	return t.waiting(unjudged, after, unconsigned, limit)
+// Unopened returns received messages behind a place that this desk has not opened,
+// oldest first; or those alone that it has not consigned.
+func (t *Tx) Unopened(after int64, unconsigned bool, limit int) ([]Row, error) {
+	return t.waiting(unopened, after, unconsigned, limit)
 }
 
-const unjudged = `INDEXED BY mail_unjudged WHERE m.received = 1 AND m.word = '' AND m.state IN ('accepted', 'consigned')
+const unopened = `INDEXED BY mail_unopened WHERE m.received = 1 AND m.unproven = '' AND m.state IN ('accepted', 'consigned')
 	AND m.seq > ? AND NOT (? AND m.state = 'consigned') ORDER BY m.seq LIMIT ?`
 
-// Words returns messages behind a place with a word that waits for its proof,
+// Unproven returns messages behind a place with a statement that waits for its proof,
 // oldest first.
-func (t *Tx) Words(urgent bool, after int64, limit int) ([]Row, error) {
-	return t.waiting(words, urgent, after, limit)
+func (t *Tx) Unproven(urgent bool, after int64, limit int) ([]Row, error) {
+	return t.waiting(unproven, urgent, after, limit)
 }
 
-const words = `INDEXED BY mail_words WHERE m.word != '' AND m.urgent = ? AND m.seq > ? ORDER BY m.seq LIMIT ?`
+const unproven = `INDEXED BY mail_unproven WHERE m.unproven != '' AND m.urgent = ? AND m.seq > ? ORDER BY m.seq LIMIT ?`
 
-// OldestWord says since when the oldest word waits for its proof; zero: none does.
-func (t *Tx) OldestWord() (signed.Time, error) {
-	return first(rows(t, "read oldest word", scanTime, `SELECT coalesce(min(since), 0) FROM mail WHERE word != ''`))
+// OldestUnproven says since when the oldest statement waits for its proof; zero: none
+// does.
+func (t *Tx) OldestUnproven() (signed.Time, error) {
+	return first(rows(t, "read oldest statement", scanTime, `SELECT coalesce(min(since), 0) FROM mail WHERE unproven != ''`))
 }
 
-// Due returns messages whose outcome waits for the ring to be unlocked.
-func (t *Tx) Due(limit int) ([]Row, error) {
-	return t.waiting(due, limit)
+// Unapplied returns messages whose outcome waits for the ring to be unlocked.
+func (t *Tx) Unapplied(limit int) ([]Row, error) {
+	return t.waiting(unapplied, limit)
 }
 
-const due = `INDEXED BY mail_due WHERE m.due = 1 ORDER BY m.seq LIMIT ?`
+const unapplied = `INDEXED BY mail_unapplied WHERE m.unapplied = 1 ORDER BY m.seq LIMIT ?`
 
 // CountWaiting says how many messages, received and open here or to be sent, wait
 // for what a detail names.

@@ -36,10 +36,10 @@ func (s State) Counts() bool { return !s.Ended() || s == HandedOver }
 
 // counting says in a query what Counts says; nor does a message count that this
 // desk has found invalid.
-const counting = `word != 'refused' AND state NOT IN ('refused', 'expired', 'withdrawn', 'rejected')`
+const counting = `unproven != 'refused' AND state NOT IN ('refused', 'expired', 'withdrawn', 'rejected')`
 
 // After reports whether a message that stood at t may come to stand at s: a
-// state never goes back, and an end stays. Rejected is the broker's word, which
+// state never goes back, and an end stays. Rejected is the broker's decision, which
 // the log's proof of anything else takes back.
 func (s State) After(t State) bool {
 	return (!t.Ended() || t == Rejected) && order[s] > order[t]

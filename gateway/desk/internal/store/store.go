@@ -10,7 +10,7 @@
 //	}) // nil: on the disk, all of it
 //	err = s.View(func(tx *store.Tx) error { … })
 //
-// What must be true together is one Update: a message and the signed word about
+// What must be true together is one Update: a message and the signed statement about
 // it, an answer of the broker and the heads it was believed under. Update returns after the disk has it (WAL, synchronous=FULL), so what
 // happens next may rely on it, and a desk killed anywhere goes on from here.
 // What can be asked for again is an UpdateUnsynced: a kill keeps it, a power cut

@@ -44,7 +44,7 @@ CREATE TABLE file_keys (
 	wrapped BLOB NOT NULL
 ) STRICT;
 -- What the audit log proves of a text.
-CREATE TABLE facts (
+CREATE TABLE proven (
 	text     BLOB NOT NULL REFERENCES texts,
 	event    TEXT NOT NULL,
 	note     BLOB,
@@ -72,10 +72,10 @@ CREATE TABLE mail (
 	outcome      TEXT NOT NULL DEFAULT '', -- what it says; of a received one once it is handed over
 	state        TEXT NOT NULL, -- what the log proves
 	accepted     INTEGER NOT NULL DEFAULT 0, -- its acceptance is proven
-	word         TEXT NOT NULL DEFAULT '', -- what this desk signed and has no proof of
-	word_note    BLOB NOT NULL DEFAULT x'',
-	since        INTEGER NOT NULL DEFAULT 0, -- when the word was signed, by this desk's clock
-	due          INTEGER NOT NULL DEFAULT 0, -- its outcome waits for the ring to be unlocked
+	unproven     TEXT NOT NULL DEFAULT '', -- the event that this desk signed and has no proof of
+	unproven_note    BLOB NOT NULL DEFAULT x'',
+	since        INTEGER NOT NULL DEFAULT 0, -- when that was signed, by this desk's clock
+	unapplied    INTEGER NOT NULL DEFAULT 0, -- its outcome waits for the ring to be unlocked
 	answered     INTEGER NOT NULL DEFAULT 0, -- when its clock was ended
 	answer       BLOB NOT NULL DEFAULT x'', -- by which text of this desk
 	access       TEXT NOT NULL DEFAULT '', -- as this desk declared, such as indirect
@@ -93,13 +93,13 @@ CREATE INDEX mail_conversation ON mail (conversation);
 CREATE INDEX mail_replies ON mail (received, reply_to, type);
 -- What waits for each worker.
 CREATE INDEX mail_unsent ON mail (urgent, seq)
-	WHERE received = 0 AND NOT accepted AND word = '' AND state NOT IN ('withdrawn', 'rejected');
-CREATE INDEX mail_unjudged ON mail (seq)
-	WHERE received = 1 AND word = '' AND state IN ('accepted', 'consigned');
-CREATE INDEX mail_words ON mail (urgent, seq) WHERE word != '';
-CREATE INDEX mail_due ON mail (due, seq) WHERE due = 1;
+	WHERE received = 0 AND NOT accepted AND unproven = '' AND state NOT IN ('withdrawn', 'rejected');
+CREATE INDEX mail_unopened ON mail (seq)
+	WHERE received = 1 AND unproven = '' AND state IN ('accepted', 'consigned');
+CREATE INDEX mail_unproven ON mail (urgent, seq) WHERE unproven != '';
+CREATE INDEX mail_unapplied ON mail (unapplied, seq) WHERE unapplied = 1;
 CREATE INDEX mail_unanswered ON mail (received, answered, type)
-	WHERE received = 1 AND answered = 0 AND word != 'refused' AND state NOT IN ('refused', 'expired', 'withdrawn', 'rejected');
+	WHERE received = 1 AND answered = 0 AND unproven != 'refused' AND state NOT IN ('refused', 'expired', 'withdrawn', 'rejected');
 -- Each text that was ever made under an id, or received.
 CREATE TABLE attempts (
 	text BLOB NOT NULL REFERENCES texts,
@@ -120,7 +120,7 @@ CREATE TABLE blocked (
 	detail    TEXT NOT NULL,
 	PRIMARY KEY (send, recipient)
 ) STRICT;
--- Answers that were logged, as they were judged then.
+-- Answers that were logged, as the clock stood then.
 CREATE TABLE answers (
 	class   TEXT NOT NULL,
 	on_time INTEGER NOT NULL,

@@ -17,42 +17,42 @@ import (
 	"samband/gateway/signed"
 )
 
-// Bounds of judging.
+// Bounds of opening.
 const (
-	patience   = 10 * time.Second      // after which a message is consigned, and judged on
-	judges     = 8                     // judgements at once
+	patience   = 10 * time.Second      // after which a message is consigned, while its opening goes on
+	openings   = 8                     // at once
 	settling   = 10 * time.Millisecond // in which verdicts that come together share a write
-	maxJudged  = 256                   // read back from the database at once
-	maxJudging = 32 << 20              // bytes of the messages that are being judged
+	maxOpened  = 256                   // read back from the database at once
+	maxOpening = 32 << 20              // bytes of the messages that are being opened
 )
 
-// judging is where received messages are opened. While the ring is unlocked each
-// is judged before this desk says anything of it, and its one word is that it is
-// handed over, or refused. What can't be judged, or not in time, is consigned; a
-// verdict that comes later is said once that consignment is proven.
-type judging struct {
+// An opener opens received messages. While the ring is unlocked each is opened before
+// this desk states anything of it, and its one statement is that it is handed over,
+// or refused. What can't be opened, or not in time, is consigned; a verdict that
+// comes later is stated once that consignment is proven.
+type opener struct {
 	room  *Room
 	slots chan struct{}
-	judge func(*envelope.Envelope, store.Fact) *verdict // Room.judge
-	limit time.Duration                                 // patience
+	check func(*envelope.Envelope, store.ProvenEvent) *verdict // Room.open
+	limit time.Duration                                        // patience
 
 	mu      sync.Mutex
-	open    map[int64]*judgement // by row
+	running map[int64]*opening // by row
 	bytes   int
 	fewer   chan struct{} // closed when one is done with
 	behind  int64         // rows up to here are in open, or were looked at
-	recalls bool          // there may be more rows behind
+	more    bool          // there may be more rows behind
 	round   int           // counts recalls
 }
 
-// A judgement is of one message, from its arrival until its word is written.
-type judgement struct {
+// An opening is of one message, from its arrival until the statement is written.
+type opening struct {
 	seq      int64
 	size     int
 	begun    time.Time
 	late     atomic.Bool // it has taken longer than patience
 	verdict  atomic.Pointer[verdict]
-	consigns bool // the judging worker's: it said so, since the verdict was late
+	consigns bool // the worker's: it stated so, since the verdict was late
 }
 
 // A verdict is what this desk found a message to be.
@@ -60,81 +60,81 @@ type verdict struct {
 	refused *problem.Problem
 	key     seal.FileKey // of one that is neither refused nor stuck
 	outcome string
-	stuck   string // why it can't be judged, the fault being this desk's own
+	stuck   string // why it can't be opened, the fault being this desk's own
 	locked  bool
 }
 
-func newJudging(m *Room) judging {
-	return judging{
-		room: m, slots: make(chan struct{}, judges), judge: m.judge, limit: patience,
-		open: map[int64]*judgement{}, fewer: make(chan struct{}), recalls: true,
+func newOpener(m *Room) opener {
+	return opener{
+		room: m, slots: make(chan struct{}, openings), check: m.open, limit: patience,
+		running: map[int64]*opening{}, fewer: make(chan struct{}), more: true,
 	}
 }
 
-// recall has the database read again for what waits to be judged: after the ring
+// lookAgain has the database read again for what waits to be opened: after the ring
 // was unlocked, or a consignment proven.
-func (j *judging) recall() {
+func (j *opener) lookAgain() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.behind, j.recalls = 0, true
+	j.behind, j.more = 0, true
 	j.round++
-	wake(j.room.workers.judge)
+	wake(j.room.workers.open)
 }
 
-// beginAnew drops all judgements and reads the database again: after it was opened
+// beginAnew drops all openings and reads the database again: after it was opened
 // anew, the rows that they are of may be others.
-func (j *judging) beginAnew() {
+func (j *opener) beginAnew() {
 	j.mu.Lock()
-	clear(j.open)
+	clear(j.running)
 	j.bytes = 0
 	j.mu.Unlock()
-	j.recall()
+	j.lookAgain()
 }
 
-// begin begins to judge a message that lies in the database.
-func (j *judging) begin(seq int64, e *envelope.Envelope, accepted store.Fact) {
+// begin begins to open a message that lies in the database.
+func (j *opener) begin(seq int64, e *envelope.Envelope, accepted store.ProvenEvent) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if j.open[seq] != nil {
+	if j.running[seq] != nil {
 		return
 	}
-	g := &judgement{seq: seq, size: len(e.Sealed), begun: time.Now()}
-	j.open[seq] = g
+	g := &opening{seq: seq, size: len(e.Sealed), begun: time.Now()}
+	j.running[seq] = g
 	j.bytes += g.size
 	go j.run(g, e, accepted)
 }
 
-func (j *judging) run(g *judgement, e *envelope.Envelope, accepted store.Fact) {
+func (j *opener) run(g *opening, e *envelope.Envelope, accepted store.ProvenEvent) {
 	j.slots <- struct{}{}
 	leave := sync.OnceFunc(func() { <-j.slots })
 	overdue := time.AfterFunc(j.limit, func() {
 		g.late.Store(true)
 		leave() // one that takes its time doesn't keep up the others
-		wake(j.room.workers.judge)
+		wake(j.room.workers.open)
 	})
 	g.verdict.Store(j.safely(e, accepted))
 	overdue.Stop()
 	leave()
-	wake(j.room.workers.judge)
+	wake(j.room.workers.open)
 }
 
 // safely turns a panic into a verdict of the message that it happened in. Its value
 // may quote the message; its type can't.
-func (j *judging) safely(e *envelope.Envelope, accepted store.Fact) (v *verdict) {
+func (j *opener) safely(e *envelope.Envelope, accepted store.ProvenEvent) (v *verdict) {
 	defer func() {
 		if p := recover(); p != nil {
-			j.room.Log.Error("a message could not be judged", "id", e.ID, "problem", fmt.Sprintf("panic with a %T:\n%s", p, debug.Stack()))
+			j.room.Log.Error("a message could not be opened", "id", e.ID, "problem", fmt.Sprintf("panic with a %T:\n%s", p, debug.Stack()))
 			v = &verdict{stuck: Unreadable}
 		}
 	}()
-	return j.judge(e, accepted)
+	return j.check(e, accepted)
 }
 
-// hasRoom returns once what is being judged is within its bound.
-func (j *judging) hasRoom(ctx context.Context) {
+// hasRoom returns once what is being opened is within its bound.
+func (j *opener) hasRoom(ctx context.Context) {
 	for {
 		j.mu.Lock()
-		full, fewer := j.bytes > maxJudging, j.fewer
+		full, fewer := j.bytes > maxOpening, j.fewer
 		j.mu.Unlock()
 		if !full {
 			return
@@ -147,12 +147,12 @@ func (j *judging) hasRoom(ctx context.Context) {
 	}
 }
 
-func (j *judging) drop(done []*judgement) {
+func (j *opener) drop(done []*opening) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	for _, g := range done {
-		if j.open[g.seq] == g {
-			delete(j.open, g.seq)
+		if j.running[g.seq] == g {
+			delete(j.running, g.seq)
 			j.bytes -= g.size
 		}
 	}
@@ -160,15 +160,15 @@ func (j *judging) drop(done []*judgement) {
 	j.fewer = make(chan struct{})
 }
 
-func (j *judging) do(context.Context) error {
-	return errors.Join(j.readBack(), j.sayAll())
+func (j *opener) do(context.Context) error {
+	return errors.Join(j.readBack(), j.stateAll())
 }
 
-// readBack begins to judge what lies in the database unjudged, a part at a time.
+// readBack begins to open what lies in the database unopened, a part at a time.
 // Locked, it consigns what is not consigned yet.
-func (j *judging) readBack() error {
+func (j *opener) readBack() error {
 	j.mu.Lock()
-	recalls, round, behind, most := j.recalls, j.round, j.behind, maxJudged-len(j.open)
+	recalls, round, behind, most := j.more, j.round, j.behind, maxOpened-len(j.running)
 	j.mu.Unlock()
 	if !recalls || most <= 0 {
 		return nil
@@ -179,7 +179,7 @@ func (j *judging) readBack() error {
 	locked := j.room.Ring.Locked()
 	var rows []store.Row
 	err := j.room.Store.View(func(tx *store.Tx) (err error) {
-		rows, err = tx.Unjudged(behind, locked, most)
+		rows, err = tx.Unopened(behind, locked, most)
 		return err
 	})
 	if err != nil {
@@ -192,13 +192,13 @@ func (j *judging) readBack() error {
 		switch {
 		case err != nil:
 			j.room.Log.Error("a received message can't be read", "id", r.ID, "problem", err.Error())
-			s, err := j.consigned(r.Seq, r.Text, Unreadable)
+			s, err := j.stateConsignment(r.Seq, r.Text, Unreadable)
 			if err != nil {
 				return err
 			}
 			steps = append(steps, s)
 		case locked:
-			s, err := j.consigned(r.Seq, r.Text, "")
+			s, err := j.stateConsignment(r.Seq, r.Text, "")
 			if err != nil {
 				return err
 			}
@@ -211,28 +211,28 @@ func (j *judging) readBack() error {
 		if err := j.room.write(synced, nil, steps...); err != nil {
 			return err
 		}
-		j.room.wakeWords()
+		j.room.wakeStatements()
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.round != round {
 		return nil // recalled meanwhile
 	}
-	if j.recalls = len(rows) > 0; j.recalls {
+	if j.more = len(rows) > 0; j.more {
 		j.behind = behind
-		wake(j.room.workers.judge)
+		wake(j.room.workers.open)
 	}
 	return nil
 }
 
 // received reads a stored message and the proof of its acceptance.
-func (m *Room) received(r *store.Row) (e *envelope.Envelope, accepted store.Fact, err error) {
+func (m *Room) received(r *store.Row) (e *envelope.Envelope, accepted store.ProvenEvent, err error) {
 	var b []byte
 	err = m.Store.View(func(tx *store.Tx) (err error) {
 		if b, err = tx.Envelope(r.Text); err != nil {
 			return err
 		}
-		accepted, err = tx.Fact(r.Text, envelope.Accepted)
+		accepted, err = tx.Proven(r.Text, envelope.Accepted)
 		return err
 	})
 	if err != nil {
@@ -242,14 +242,14 @@ func (m *Room) received(r *store.Row) (e *envelope.Envelope, accepted store.Fact
 	return e, accepted, err
 }
 
-// sayAll writes the words of what has been judged, and of what takes too long.
-func (j *judging) sayAll() error {
+// stateAll writes statements of what has been opened, and of what takes too long.
+func (j *opener) stateAll() error {
 	ready := j.ready()
 	if len(ready) == 0 {
 		return nil
 	}
 	var steps []step
-	var done []*judgement
+	var done []*opening
 	rows := make([]store.Row, len(ready))
 	err := j.room.Store.View(func(tx *store.Tx) (err error) {
 		for n, g := range ready {
@@ -263,7 +263,7 @@ func (j *judging) sayAll() error {
 		return err
 	}
 	for n, g := range ready {
-		s, finished, err := j.word(g, &rows[n])
+		s, finished, err := j.statementOf(g, &rows[n])
 		if err != nil {
 			return err
 		}
@@ -278,7 +278,7 @@ func (j *judging) sayAll() error {
 		if err := j.room.write(synced, nil, steps...); err != nil {
 			return err
 		}
-		j.room.wakeWords()
+		j.room.wakeStatements()
 	}
 	for _, g := range ready {
 		g.consigns = g.consigns || g.verdict.Load() == nil
@@ -289,14 +289,14 @@ func (j *judging) sayAll() error {
 	return nil
 }
 
-// ready is what there is to say something of. What was judged at once waits, for a
-// moment, for others that arrived with it, so that their words share a write and a
-// call.
-func (j *judging) ready() (ready []*judgement) {
+// ready is what there is to state something of. What was opened at once waits, for
+// a moment, for others that arrived with it, so that their statements share a write
+// and a call.
+func (j *opener) ready() (ready []*opening) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	now, others, patient := time.Now(), false, true
-	for _, g := range j.open {
+	for _, g := range j.running {
 		fresh := now.Sub(g.begun) < settling
 		if g.verdict.Load() != nil || g.late.Load() && !g.consigns {
 			ready, patient = append(ready, g), patient && fresh
@@ -305,46 +305,46 @@ func (j *judging) ready() (ready []*judgement) {
 		}
 	}
 	if len(ready) > 0 && others && patient {
-		time.AfterFunc(settling, func() { wake(j.room.workers.judge) })
+		time.AfterFunc(settling, func() { wake(j.room.workers.open) })
 		return nil
 	}
 	return ready
 }
 
-// word is what is to be said of a message now, and whether that is all.
-func (j *judging) word(g *judgement, r *store.Row) (s step, finished bool, err error) {
+// statementOf is what is to be stated of a message now, and whether that is all.
+func (j *opener) statementOf(g *opening, r *store.Row) (s step, finished bool, err error) {
 	v := g.verdict.Load()
 	switch {
-	case r.State.Ended() || r.State == "" || r.Word.Event == envelope.HandedOver || r.Word.Event == envelope.Refused:
+	case r.State.Ended() || r.State == "" || r.Unproven.Event == envelope.HandedOver || r.Unproven.Event == envelope.Refused:
 		return nil, true, nil
 	case v == nil:
-		s, err = j.consigned(g.seq, r.Text, "")
+		s, err = j.stateConsignment(g.seq, r.Text, "")
 		return s, false, err
 	case v.stuck != "" || v.locked:
-		s, err = j.consigned(g.seq, r.Text, v.stuck)
+		s, err = j.stateConsignment(g.seq, r.Text, v.stuck)
 		return s, true, err
-	case r.Word.Event != "":
-		return nil, false, nil // said once its consignment is proven
+	case r.Unproven.Event != "":
+		return nil, false, nil // stated once its consignment is proven
 	}
-	s, err = j.judged(g.seq, r.Text, v)
+	s, err = j.stateVerdict(g.seq, r.Text, v)
 	if problem.CodeOf(err) == problem.DeskLocked {
-		s, err = j.consigned(g.seq, r.Text, "")
+		s, err = j.stateConsignment(g.seq, r.Text, "")
 	}
 	return s, true, err
 }
 
-// judged signs what was found, and keeps with it what it speaks of: from then on
+// stateVerdict signs what was found, and keeps with it what it speaks of: from then on
 // it will be proven sooner or later.
-func (j *judging) judged(seq int64, text signed.Hash, v *verdict) (step, error) {
-	said := envelope.Statement{Event: envelope.HandedOver, Message: text}
+func (j *opener) stateVerdict(seq int64, text signed.Hash, v *verdict) (step, error) {
+	st := envelope.Statement{Event: envelope.HandedOver, Message: text}
 	if v.refused != nil {
-		said = envelope.Statement{Event: envelope.Refused, Message: text, Code: v.refused.Code}
+		st = envelope.Statement{Event: envelope.Refused, Message: text, Code: v.refused.Code}
 	}
-	var word store.Word
+	var made store.Statement
 	var wrapped []byte
 	err := j.room.withRing(func(ring *keys.Locked) (err error) {
 		wrapped = ring.Wrap(v.key, v.outcome, text)
-		word, err = j.room.statement(ring, said)
+		made, err = j.room.statement(ring, st)
 		return err
 	})
 	if err != nil {
@@ -352,37 +352,37 @@ func (j *judging) judged(seq int64, text signed.Hash, v *verdict) (step, error) 
 	}
 	return func(c *change) error {
 		r, err := c.Row(seq)
-		if err != nil || r.State.Ended() || r.Word.Event != "" {
+		if err != nil || r.State.Ended() || r.Unproven.Event != "" {
 			return err
 		}
-		r.Word, r.Code, r.Detail = word, "", ""
+		r.Unproven, r.Code, r.Detail = made, "", ""
 		if v.refused != nil {
 			r.Code, r.Detail = v.refused.Code, v.refused.Detail
 		} else if err := c.PutFileKey(text, wrapped); err != nil {
 			return err
 		}
-		c.logged = append(c.logged, func() { c.room.Log.Info("message judged", "id", r.ID, "word", word.Event, "code", r.Code) })
+		c.logged = append(c.logged, func() { c.room.Log.Info("message opened", "id", r.ID, "statement", made.Event, "code", r.Code) })
 		return c.Put(&r)
 	}, nil
 }
 
-// consigned says that this desk keeps a message, unless it said so, and shows why
-// no more is said; the metric beside it alarms.
-func (j *judging) consigned(seq int64, text signed.Hash, stuck string) (step, error) {
-	word, err := j.room.consignment(text)
+// stateConsignment states that this desk keeps a message, unless it stated so, and
+// shows why no more is stated; the metric beside it alarms.
+func (j *opener) stateConsignment(seq int64, text signed.Hash, stuck string) (step, error) {
+	made, err := j.room.consignment(text)
 	if err != nil {
 		return nil, err
 	}
 	if stuck != "" {
-		j.room.Log.Error("a message can't be judged", "message", text, "why", stuck)
+		j.room.Log.Error("a message can't be opened", "message", text, "why", stuck)
 	}
 	return func(c *change) error {
 		r, err := c.Row(seq)
 		if err != nil || r.State.Ended() {
 			return err
 		}
-		if r.State == store.Accepted && r.Word.Event == "" {
-			r.Word = word
+		if r.State == store.Accepted && r.Unproven.Event == "" {
+			r.Unproven = made
 		}
 		if stuck != "" {
 			r.Code, r.Detail = "", stuck
@@ -392,12 +392,12 @@ func (j *judging) consigned(seq int64, text signed.Hash, stuck string) (step, er
 }
 
 // applyDue writes the effects of what was handed over while the ring was locked.
-func (j *judging) applyDue() error {
+func (j *opener) applyDue() error {
 	for !j.room.Ring.Locked() {
 		wrapped := map[signed.Hash][]byte{}
 		var rows []store.Row
 		err := j.room.Store.View(func(tx *store.Tx) (err error) {
-			if rows, err = tx.Due(maxJudged); err != nil {
+			if rows, err = tx.Unapplied(maxOpened); err != nil {
 				return err
 			}
 			for _, r := range rows {
@@ -419,7 +419,7 @@ func (j *judging) applyDue() error {
 			steps = append(steps, func(c *change) error {
 				r, err := c.Row(r.Seq)
 				outcome, ok := outcomes[r.Text]
-				if err != nil || !r.Due || !ok {
+				if err != nil || !r.Unapplied || !ok {
 					return err
 				}
 				return c.takeEffect(&r, outcome)

@@ -11,8 +11,8 @@ import (
 	"samband/gateway/signed"
 )
 
-// A Fact is one thing that the audit log proves of a message.
-type Fact struct {
+// A ProvenEvent is one event that the audit log proves of a message.
+type ProvenEvent struct {
 	Record *auditlog.Record
 	Note   []byte // the signed note that the record binds; nil when it binds none
 	Proof  []byte
@@ -31,13 +31,13 @@ type Claim struct {
 var ErrNoNote = errors.New("the broker no longer has the statement itself")
 
 // Acceptance checks the proof that a message was accepted (SPEC §5, 2 and 3).
-func (a *Answer) Acceptance(e *envelope.Envelope, proof []byte) (*Fact, error) {
+func (a *Answer) Acceptance(e *envelope.Envelope, proof []byte) (*ProvenEvent, error) {
 	r, err := a.acceptance(e, proof)
 	if err != nil {
 		return nil, breach(err, message(e.TextHash()),
 			map[string][]byte{"envelope": e.Bytes(), "acceptance": proof, "checkpoint": a.auditCheckpoint})
 	}
-	return &Fact{Record: r, Proof: proof}, nil
+	return &ProvenEvent{Record: r, Proof: proof}, nil
 }
 
 func (a *Answer) acceptance(e *envelope.Envelope, proof []byte) (*auditlog.Record, error) {
@@ -52,13 +52,13 @@ func (a *Answer) acceptance(e *envelope.Envelope, proof []byte) (*auditlog.Recor
 // (SPEC §5, 2 to 4): the proof of acceptance, that both logs are those that the
 // sender knew, the sender's signatures, and the law, at the record's register size.
 // me is the desk that the message must be for; "" for any.
-func (a *Answer) Admit(e *envelope.Envelope, me signed.Address, proof []byte, consistency []signed.Hash) (*Fact, error) {
+func (a *Answer) Admit(e *envelope.Envelope, me signed.Address, proof []byte, consistency []signed.Hash) (*ProvenEvent, error) {
 	r, err := a.admit(e, me, proof, consistency)
 	if err != nil {
 		return nil, breach(err, message(e.TextHash()), map[string][]byte{
 			"envelope": e.Bytes(), "acceptance": proof, "checkpoint": a.auditCheckpoint, "consistency": lines(consistency)})
 	}
-	return &Fact{Record: r, Proof: proof}, nil
+	return &ProvenEvent{Record: r, Proof: proof}, nil
 }
 
 func (a *Answer) admit(e *envelope.Envelope, me signed.Address, proof []byte, consistency []signed.Hash) (*auditlog.Record, error) {
@@ -100,7 +100,7 @@ func (a *Answer) extends(known signed.Head, consistency []signed.Hash) error {
 // it, with the keys in force at the record's register. Without the last a broker
 // could invent a handover: it is STATEMENT_FORGED. me is the desk that asks: its
 // own words were signed under its own log.
-func (a *Answer) Event(h *envelope.Header, text signed.Hash, me signed.Address, c Claim) (*Fact, error) {
+func (a *Answer) Event(h *envelope.Header, text signed.Hash, me signed.Address, c Claim) (*ProvenEvent, error) {
 	own := c.Event == envelope.Consigned && h.To == me // our word: the record alone will do
 	if len(c.Note) == 0 && c.Event != envelope.Expired && !own {
 		return nil, fmt.Errorf("%s of %s: %w", c.Event, message(text), ErrNoNote)
@@ -110,7 +110,7 @@ func (a *Answer) Event(h *envelope.Header, text signed.Hash, me signed.Address, 
 		return nil, breach(err, message(text), map[string][]byte{
 			"event": []byte(c.Event), "note": c.Note, "proof": c.Proof, "checkpoint": a.auditCheckpoint, "consistency": lines(c.Consistency)})
 	}
-	return &Fact{Record: r, Note: c.Note, Proof: c.Proof}, nil
+	return &ProvenEvent{Record: r, Note: c.Note, Proof: c.Proof}, nil
 }
 
 func (a *Answer) event(h *envelope.Header, text signed.Hash, me signed.Address, c Claim) (*auditlog.Record, error) {
@@ -138,7 +138,7 @@ func (a *Answer) event(h *envelope.Header, text signed.Hash, me signed.Address, 
 // says of it: an acceptance as Admit does, a refusal as Refusal does. Of another
 // event the signatures stay open: the message's were judged at its acceptance, the
 // statement's need its note.
-func (a *Answer) Message(e *envelope.Envelope, proof []byte) (*Fact, error) {
+func (a *Answer) Message(e *envelope.Envelope, proof []byte) (*ProvenEvent, error) {
 	p, err := auditlog.ParseProof(proof)
 	if err != nil {
 		return nil, err
@@ -156,13 +156,13 @@ func (a *Answer) Message(e *envelope.Envelope, proof []byte) (*Fact, error) {
 		if err != nil {
 			return nil, err
 		}
-		return &Fact{Record: r, Proof: proof}, nil
+		return &ProvenEvent{Record: r, Proof: proof}, nil
 	}
 }
 
 // Statement checks a statement and its proof where the message itself is not at
 // hand: whether the signer was one of its two desks stays open.
-func (a *Answer) Statement(note, proof []byte) (*Fact, error) {
+func (a *Answer) Statement(note, proof []byte) (*ProvenEvent, error) {
 	n, s, err := readStatement(note)
 	if err != nil {
 		return nil, err
@@ -174,7 +174,7 @@ func (a *Answer) Statement(note, proof []byte) (*Fact, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Fact{Record: r, Note: note, Proof: proof}, nil
+	return &ProvenEvent{Record: r, Note: note, Proof: proof}, nil
 }
 
 // statement checks that a proven record fits a note, and the note's signature.
@@ -202,7 +202,7 @@ func forged(err error) error { return problem.New(problem.StatementForged, "%v",
 // Refusal checks the proof that a message was refused for good. Its record binds
 // the broker until the message expires: one that binds it shorter would leave it
 // free to deliver what it refused.
-func (a *Answer) Refusal(e *envelope.Envelope, proof []byte) (*Fact, error) {
+func (a *Answer) Refusal(e *envelope.Envelope, proof []byte) (*ProvenEvent, error) {
 	r, err := a.Proven(proof, envelope.Rejected)
 	if err == nil {
 		err = SaysOfMessage(r, e)
@@ -210,7 +210,7 @@ func (a *Answer) Refusal(e *envelope.Envelope, proof []byte) (*Fact, error) {
 	if err != nil {
 		return nil, breach(err, message(e.TextHash()), map[string][]byte{"refusal": proof, "checkpoint": a.auditCheckpoint})
 	}
-	return &Fact{Record: r, Proof: proof}, nil
+	return &ProvenEvent{Record: r, Proof: proof}, nil
 }
 
 // Proven checks a proof: its record stands in the log under the answer's

@@ -10,8 +10,8 @@ import (
 	"samband/gateway/signed"
 )
 
-// Of 32 messages that come together some take longer to judge than a judgement may,
-// and one panics. The others get their one word as if nothing had happened, also
+// Of 32 messages that come together some take longer to open than one may,
+// and one panics. The others get their one statement as if nothing had happened, also
 // where the slow ones have taken every place. What is slow is consigned meanwhile,
 // and handed over after its verdict; what panicked is consigned and shown.
 func TestSlowAndPanicked(t *testing.T) {
@@ -25,7 +25,7 @@ func TestSlowAndPanicked(t *testing.T) {
 				waits[id] = true
 			}
 			release := make(chan struct{})
-			h.room.JudgeBy(time.Second, func(e *envelope.Envelope, own func() *mail.Verdict) *mail.Verdict {
+			h.room.OpenBy(time.Second, func(e *envelope.Envelope, own func() *mail.Verdict) *mail.Verdict {
 				if e.ID == panics {
 					panic("suspect's name")
 				}
@@ -38,7 +38,7 @@ func TestSlowAndPanicked(t *testing.T) {
 			for _, id := range rest {
 				h.await("handed over", func() bool { return h.row(id).State == store.HandedOver })
 				if events := h.events(id); len(events) != 2 {
-					t.Errorf("the log says %v of a message that was judged at once", events)
+					t.Errorf("the log says %v of a message that was opened at once", events)
 				}
 			}
 			for _, id := range slow {
@@ -55,21 +55,21 @@ func TestSlowAndPanicked(t *testing.T) {
 				}
 			}
 			h.sees(rest, "handed-over")
-			if r := h.row(panics); r.State != store.Consigned || r.Word.Event != "" {
-				t.Errorf("what panicked is %s, with the word %q", r.State, r.Word.Event)
+			if r := h.row(panics); r.State != store.Consigned || r.Unproven.Event != "" {
+				t.Errorf("what panicked is %s, with the statement %q", r.State, r.Unproven.Event)
 			}
 		})
 	}
 }
 
-// A verdict that comes while the consignment is on its way is said after it: no
-// word takes the place of another that was signed.
+// A verdict that comes while the consignment is on its way is stated after it: no
+// statement takes the place of another that was signed.
 func TestVerdictBeforeItsConsignmentIsProven(t *testing.T) {
 	h := newHall(t)
 	sent := h.sends(1)
-	h.room.JudgeBy(time.Nanosecond, func(_ *envelope.Envelope, own func() *mail.Verdict) *mail.Verdict {
+	h.room.OpenBy(time.Nanosecond, func(_ *envelope.Envelope, own func() *mail.Verdict) *mail.Verdict {
 		h.await("signed as consigned", func() bool {
-			return h.row(sent[0]).Word.Event == envelope.Consigned || h.row(sent[0]).State == store.Consigned
+			return h.row(sent[0]).Unproven.Event == envelope.Consigned || h.row(sent[0]).State == store.Consigned
 		})
 		return own()
 	})

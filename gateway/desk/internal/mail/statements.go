@@ -15,23 +15,23 @@ import (
 	"samband/gateway/verify"
 )
 
-// words submits what this desk signed and nobody has proven yet, as many a call as
-// there are. One that is refused doesn't keep up the others.
-type words struct {
+// statements submits what this desk signed and nobody has proven yet, as many a call
+// as there are. One that is refused doesn't keep up the others.
+type statements struct {
 	*Room
-	urgent  bool // of urgent messages; these wait for no others
+	urgent  bool // about urgent messages; these wait for no others
 	most    int  // items of the next call
-	refused map[said]int64
+	refused map[statementKey]int64
 }
 
-// said names a word of this desk. One that the broker refused for good is not said
-// again until the register is larger than it was then.
-type said struct {
+// A statementKey names a statement of this desk. One that the broker refused for good
+// is not submitted again until the register is larger than it was then.
+type statementKey struct {
 	seq   int64
 	event envelope.Event
 }
 
-func (w *words) do(ctx context.Context) error {
+func (w *statements) do(ctx context.Context) error {
 	errs := []error{w.finishErasing()}
 	for after := int64(0); ; {
 		group, last, err := w.next(after)
@@ -41,7 +41,7 @@ func (w *words) do(ctx context.Context) error {
 		if last == after {
 			return errors.Join(errs...)
 		}
-		if err := w.say(ctx, group); err != nil {
+		if err := w.submit(ctx, group); err != nil {
 			if errors.Is(err, api.ErrUnreachable) || ctx.Err() != nil {
 				return err
 			}
@@ -51,24 +51,24 @@ func (w *words) do(ctx context.Context) error {
 	}
 }
 
-// A saying is a word on its way.
-type saying struct {
+// An outgoing is a statement on its way.
+type outgoing struct {
 	store.Row
 	header  *envelope.Header
 	wrapped []byte // the file key of what is handed over
 }
 
-func (s *saying) said() said { return said{s.Seq, s.Word.Event} }
+func (s *outgoing) key() statementKey { return statementKey{s.Seq, s.Unproven.Event} }
 
-// say makes one call of words, and one write of its answer: a proof and what
+// submit makes one call of a group, and one write of its answer: a proof and what
 // follows from it are durable before anybody is shown the content.
-func (w *words) say(ctx context.Context, group []saying) error {
+func (w *statements) submit(ctx context.Context, group []outgoing) error {
 	if len(group) == 0 {
 		return nil
 	}
 	notes := make([][]byte, len(group))
 	for n, s := range group {
-		notes[n] = s.Word.Note
+		notes[n] = s.Unproven.Note
 	}
 	base, begin := w.logs.Load(), w.Now()
 	answer, err := w.Broker.State(ctx, heads(base), notes)
@@ -87,29 +87,29 @@ func (w *words) say(ctx context.Context, group []saying) error {
 	wait, consigned := unsynced, false
 	for n := range answer.Items {
 		s := &group[n]
-		step, err := w.proven(s, &answer.Items[n], next, base, begin)
+		step, err := w.takeIn(s, &answer.Items[n], next, base, begin)
 		if err != nil {
-			errs = append(errs, fmt.Errorf("say %s of message %s: %w", s.Word.Event, s.ID, err))
+			errs = append(errs, fmt.Errorf("state %s of message %s: %w", s.Unproven.Event, s.ID, err))
 		}
 		if step != nil {
 			steps = append(steps, step)
 		}
-		consigned = consigned || s.Word.Event == envelope.Consigned
-		wait = wait || durability(s.Word.Event != envelope.Consigned || answer.Items[n].Problem != nil)
+		consigned = consigned || s.Unproven.Event == envelope.Consigned
+		wait = wait || durability(s.Unproven.Event != envelope.Consigned || answer.Items[n].Problem != nil)
 	}
 	_, err = w.writeWith(wait, next, w.outcomes(group), steps)
 	if consigned && !w.Ring.Locked() {
-		w.judging.recall() // what is consigned is judged now, or its verdict was waiting
+		w.opener.lookAgain() // what is consigned is opened now, or its verdict was waiting
 	}
 	return errors.Join(err, errors.Join(errs...))
 }
 
 // next is the next group behind a place, and where it ends. It leaves out what was
 // refused for good, until the register has grown: then that is signed anew.
-func (w *words) next(after int64) (group []saying, last int64, err error) {
+func (w *statements) next(after int64) (group []outgoing, last int64, err error) {
 	last = after
 	err = w.Store.View(func(tx *store.Tx) error {
-		rows, err := tx.Words(w.urgent, after, w.most)
+		rows, err := tx.Unproven(w.urgent, after, w.most)
 		for _, r := range rows {
 			last = r.Seq
 			h, err := HeaderOf(tx, r.Text)
@@ -117,8 +117,8 @@ func (w *words) next(after int64) (group []saying, last int64, err error) {
 				w.Log.Error("the header of a message can't be read", "id", r.ID, "problem", err.Error())
 				continue
 			}
-			s := saying{r, h, nil}
-			if r.Word.Event == envelope.HandedOver {
+			s := outgoing{r, h, nil}
+			if r.Unproven.Event == envelope.HandedOver {
 				if s.wrapped, err = tx.FileKey(r.Text); err != nil && !errors.Is(err, store.ErrNotFound) {
 					return err
 				}
@@ -130,15 +130,19 @@ func (w *words) next(after int64) (group []saying, last int64, err error) {
 	size := w.logs.Load().Register().Size()
 	sayable := group[:0]
 	for _, s := range group {
-		if at, refused := w.refused[s.said()]; refused {
+		if at, refused := w.refused[s.key()]; refused {
 			if at == size {
 				continue
 			}
-			if err := w.signAnew(&s); err != nil { // locked: it stays refused until it can be signed
+			old, err := statementIn(s.Unproven.Note)
+			if err == nil {
+				err = w.signAnew(&s, old)
+			}
+			if err != nil { // locked: it stays refused until it can be signed
 				w.Log.Warn("a refused statement is not signed anew", "id", s.ID, "problem", err.Error())
 				continue
 			}
-			delete(w.refused, s.said())
+			delete(w.refused, s.key())
 		}
 		sayable = append(sayable, s)
 	}
@@ -146,7 +150,7 @@ func (w *words) next(after int64) (group []saying, last int64, err error) {
 }
 
 // outcomes are what the messages of a group say, where the ring is unlocked.
-func (w *words) outcomes(group []saying) map[signed.Hash]string {
+func (w *statements) outcomes(group []outgoing) map[signed.Hash]string {
 	wrapped := map[signed.Hash][]byte{}
 	for _, s := range group {
 		if s.wrapped != nil {
@@ -171,48 +175,48 @@ func (m *Room) unwrap(wrapped map[signed.Hash][]byte) map[signed.Hash]string {
 	return outcomes
 }
 
-// proven takes in what the broker answered to one word.
-func (w *words) proven(s *saying, item *api.StateItem, next *verify.Answer, base *verify.Logs, begin time.Time) (step, error) {
+// takeIn takes in what the broker answered to one statement.
+func (w *statements) takeIn(s *outgoing, item *api.StateItem, next *verify.Answer, base *verify.Logs, begin time.Time) (step, error) {
 	if err := item.Refusal(); err != nil {
-		return w.notTaken(s, next, err)
+		return w.refusal(s, next, err)
 	}
-	fact, err := w.believe(next, s.header, s.Text, &api.Fact{Event: s.Word.Event, Note: s.Word.Note, Proof: item.Proof})
+	event, err := w.believe(next, s.header, s.Text, &api.LoggedEvent{Event: s.Unproven.Event, Note: s.Unproven.Note, Proof: item.Proof})
 	if err != nil {
 		return nil, err
 	}
-	w.compareClocks(begin, base, fact.Index, fact.Time)
-	return advances(s.Seq, fact), nil
+	w.compareClocks(begin, base, event.Index, event.Time)
+	return advances(s.Seq, event), nil
 }
 
-// notTaken takes in a refusal of a word.
-func (w *words) notTaken(s *saying, next *verify.Answer, err error) (step, error) {
+// refusal takes in that a statement was refused.
+func (w *statements) refusal(s *outgoing, next *verify.Answer, err error) (step, error) {
 	p, ok := problem.Of(err)
 	r := api.RefusalOf(err)
 	switch {
 	case !ok:
 		return nil, err
 	case p.Class() == problem.Reseal:
-		return nil, w.resay(s, err)
+		return nil, w.signAgain(s, err)
 	case r.End != nil: // an end before our consignment, or a consignment before our withdrawal
-		fact, err := w.believe(next, s.header, s.Text, r.End)
+		event, err := w.believe(next, s.header, s.Text, r.End)
 		if err != nil {
 			return nil, err
 		}
-		return advances(s.Seq, fact), nil
+		return advances(s.Seq, event), nil
 	case p.Class() == problem.Final && r.Proof != "":
-		return w.notBelieved(s, p), nil
+		return w.refusedForGood(s, p), nil
 	}
 	return nil, err
 }
 
-// notBelieved shows why the broker takes no word of this desk about a message. It
-// would refuse the same again, and log it each time, so the word waits until the
-// register has moved; then it is signed anew.
-func (w *words) notBelieved(s *saying, p *problem.Problem) step {
-	w.refused[s.said()] = w.logs.Load().Register().Size()
-	w.Log.Warn("a statement is refused", "message", s.Text, "event", s.Word.Event, "problem", p.Error())
+// refusedForGood shows why the broker takes no statement of this desk about a message.
+// It would refuse the same again, and log it each time, so the statement waits until
+// the register has moved; then it is signed anew.
+func (w *statements) refusedForGood(s *outgoing, p *problem.Problem) step {
+	w.refused[s.key()] = w.logs.Load().Register().Size()
+	w.Log.Warn("a statement is refused", "message", s.Text, "event", s.Unproven.Event, "problem", p.Error())
 	return func(c *change) error {
-		if err := c.Log(c.room.Entry("refused: "+string(s.Word.Event), "message "+s.Text.String(), p)); err != nil {
+		if err := c.Log(c.room.Entry("refused: "+string(s.Unproven.Event), "message "+s.Text.String(), p)); err != nil {
 			return err
 		}
 		r, err := c.Row(s.Seq)
@@ -224,39 +228,36 @@ func (w *words) notBelieved(s *saying, p *problem.Problem) step {
 	}
 }
 
-// resay signs a word anew with the keys and heads of now, which the answer that
+// signAgain signs a statement with the keys and heads of now, which the answer that
 // refused it has brought.
-func (w *words) resay(s *saying, refusal error) error {
-	n, err := signed.ParseNote(s.Word.Note)
+func (w *statements) signAgain(s *outgoing, refusal error) error {
+	old, err := statementIn(s.Unproven.Note)
 	if err != nil {
 		return err
 	}
-	said, err := envelope.ParseStatement(n.Text)
-	if err != nil {
-		return err
-	}
-	if w.logs.Load().Register().Size() == said.AsOfRegister.Size {
+	if w.logs.Load().Register().Size() == old.AsOfRegister.Size {
 		return fmt.Errorf("the register has not moved since it was signed: %w", refusal)
 	}
-	defer w.wakeWords()
-	return w.signAnew(s)
+	defer w.wakeStatements()
+	return w.signAnew(s, old)
 }
 
-// signAnew replaces a word, durably, before it is said.
-func (w *words) signAnew(s *saying) (err error) {
-	n, err := signed.ParseNote(s.Word.Note)
+// statementIn reads a statement that lies in the database.
+func statementIn(note []byte) (*envelope.Statement, error) {
+	n, err := signed.ParseNote(note)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	said, err := envelope.ParseStatement(n.Text)
-	if err != nil {
-		return err
-	}
-	if said.Event == envelope.Consigned {
-		s.Word, err = w.consignment(s.Text)
+	return envelope.ParseStatement(n.Text)
+}
+
+// signAnew replaces a statement, durably, before it is submitted.
+func (w *statements) signAnew(s *outgoing, old *envelope.Statement) (err error) {
+	if old.Event == envelope.Consigned {
+		s.Unproven, err = w.consignment(s.Text)
 	} else {
 		err = w.withRing(func(ring *keys.Locked) (err error) {
-			s.Word, err = w.statement(ring, *said)
+			s.Unproven, err = w.statement(ring, *old)
 			return err
 		})
 	}
@@ -265,53 +266,53 @@ func (w *words) signAnew(s *saying) (err error) {
 	}
 	return w.write(synced, nil, func(c *change) error {
 		r, err := c.Row(s.Seq)
-		if err != nil || r.Word.Event != s.Word.Event {
+		if err != nil || r.Unproven.Event != s.Unproven.Event {
 			return err
 		}
-		since := r.Word.Since
-		r.Word = s.Word
-		r.Word.Since = since
+		since := r.Unproven.Since
+		r.Unproven = s.Unproven
+		r.Unproven.Since = since
 		return c.Put(&r)
 	})
 }
 
-// consignment says that this desk keeps a message durably.
-func (m *Room) consignment(text signed.Hash) (store.Word, error) {
+// consignment states that this desk keeps a message durably.
+func (m *Room) consignment(text signed.Hash) (store.Statement, error) {
 	return m.sign(envelope.Statement{Event: envelope.Consigned, Message: text}, m.Online.Receipts)
 }
 
-// statement signs what an unlocked desk says of a message.
-func (m *Room) statement(ring *keys.Locked, s envelope.Statement) (store.Word, error) {
+// statement signs what an unlocked desk states of a message.
+func (m *Room) statement(ring *keys.Locked, s envelope.Statement) (store.Statement, error) {
 	return m.sign(s, ring.Statement())
 }
 
-// sign signs what s says of a message, as of now.
-func (m *Room) sign(s envelope.Statement, with []*signed.PrivateKey) (store.Word, error) {
+// sign signs a statement, as of now.
+func (m *Room) sign(s envelope.Statement, with []*signed.PrivateKey) (store.Statement, error) {
 	l := m.logs.Load()
 	s.Exchange, s.Signer, s.Time = l.Register().Exchange(), m.Desk, signed.At(m.Now())
 	s.AsOfAudit, s.AsOfRegister = l.Audit(), l.Register().Head()
 	n, err := signed.Sign(s.Text(), with...)
 	if err != nil {
-		return store.Word{}, err
+		return store.Statement{}, err
 	}
-	return store.Word{Event: s.Event, Note: n.Bytes(), Since: s.Time}, nil
+	return store.Statement{Event: s.Event, Note: n.Bytes(), Since: s.Time}, nil
 }
 
 // Withdraw signs the withdrawal of a message that this desk sent, and queues it.
 // The log decides whether it came in time.
 func (m *Room) Withdraw(id signed.ID) error {
 	return m.withRing(func(ring *keys.Locked) error {
-		word, err := m.statement(ring, envelope.Statement{Event: envelope.Withdrawn, ID: id})
+		withdrawal, err := m.statement(ring, envelope.Statement{Event: envelope.Withdrawn, ID: id})
 		if err != nil {
 			return err
 		}
-		defer m.wakeWords()
+		defer m.wakeStatements()
 		return m.write(synced, nil, func(c *change) error {
 			r, err := c.Sent(id)
-			if err != nil || r.Word.Event != "" || r.State.Ended() {
+			if err != nil || r.Unproven.Event != "" || r.State.Ended() {
 				return err
 			}
-			r.Word = word
+			r.Unproven = withdrawal
 			if err := c.Log(m.Entry("withdrawing", "message "+id.String(), nil)); err != nil {
 				return err
 			}
