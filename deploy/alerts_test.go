@@ -49,7 +49,7 @@ func TestEachAlertSaysWhatItMeans(t *testing.T) {
 	}
 }
 
-// promtool runs alerts_test.yaml; this holds that no alert is left out of it.
+// promtool runs alerts_test.yaml; this checks that no alert is left out of it.
 func TestEachAlertFiresAndRests(t *testing.T) {
 	var file struct {
 		Rules    []string `yaml:"rule_files"`

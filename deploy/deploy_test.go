@@ -1,6 +1,6 @@
-// Package deploy holds what an operator needs to run Samband: units for systemd,
+// Package deploy has what an operator needs to run Samband: units for systemd,
 // scrape configuration and alerts for Prometheus, settings to begin with, and the
-// runbook. It has no program of its own; these tests hold every file against the
+// runbook. It has no program of its own; these tests check every file against the
 // programs that it speaks of: what a unit starts exists, what an alert asks is
 // measured, what an alert points to is written, what a setting sets is known.
 //
@@ -89,8 +89,8 @@ func parseCommand(words []string) command {
 	return c
 }
 
-// holds fails the test unless the program has the subcommand and its flags.
-func (c command) holds(t *testing.T) {
+// exists fails the test unless the program has the subcommand and its flags.
+func (c command) exists(t *testing.T) {
 	t.Helper()
 	dir, err := programs()
 	if err != nil {

@@ -152,7 +152,7 @@ func await(t *testing.T, d *desk.Desk, state string, count int) {
 	}
 }
 
-// consignOne says for Finland that it holds the first message, and then what no
+// consignOne states for Finland that it keeps the first message, and then what no
 // broker takes.
 func consignOne(t *testing.T, run *gatewaytest.Running) {
 	t.Helper()
@@ -232,7 +232,7 @@ func TestMetrics(t *testing.T) {
 	})
 }
 
-// lint holds metrics against Prometheus' own rules for names and helps.
+// lint checks metrics against Prometheus' own rules for names and helps.
 func lint(t *testing.T, text string) {
 	t.Helper()
 	faults, err := promlint.New(bytes.NewBufferString(text)).Lint()
@@ -283,7 +283,7 @@ func (q question) known(shown []series) error {
 	return fmt.Errorf("%s, which neither broker nor desk shows", q.metric)
 }
 
-// codes holds that each alternative is a code of the closed list, or a beginning
+// codes checks that each alternative is a code of the closed list, or a beginning
 // of some.
 func codes(alternatives string) error {
 	for _, a := range strings.Split(alternatives, "|") {

@@ -160,7 +160,7 @@ func TestRunbookCommands(t *testing.T) {
 		if c == nil || strings.Contains(c[1], "/usr/local") {
 			continue
 		}
-		parseCommand(strings.Fields(c[1])).holds(t)
+		parseCommand(strings.Fields(c[1])).exists(t)
 		called++
 	}
 	if called < 6 {

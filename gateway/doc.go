@@ -1,4 +1,4 @@
-// Package gateway holds the rooms of Samband: the open gateway by which police
+// Package gateway has the rooms of Samband: the open gateway by which police
 // of different countries exchange sealed, schema-validated messages under
 // agreements in force, with a log that outsiders can verify.
 //

@@ -14,7 +14,7 @@ var (
 	citation = regexp.MustCompile(`SPEC(?:\.md)? §(\d+(?:\.\d+)?)`)
 )
 
-// Code cites the clause that it implements; this holds that the clause is there.
+// Code cites the clause that it implements; this checks that the clause is there.
 func TestCitedClausesExist(t *testing.T) {
 	spec, err := os.ReadFile("SPEC.md")
 	if err != nil {

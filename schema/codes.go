@@ -61,7 +61,7 @@ func (l *codeList) schema() map[string]any {
 
 func marked(mark string) bool { return mark == "V" || mark == "K" || mark == "U" }
 
-// decodeFile holds a catalogue file to the same strictness as a body.
+// decodeFile reads a catalogue file as strictly as a body.
 func decodeFile(fsys fs.FS, path string, into any) error {
 	data, err := fs.ReadFile(fsys, path)
 	if err != nil {

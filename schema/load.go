@@ -27,7 +27,7 @@ type typeFile struct {
 	Body        json.RawMessage   `json:"body"`
 }
 
-// An outcome is a reply that is no type of its own: a type whose body holds
+// An outcome is a reply that is no type of its own: a type whose body has
 // that code at that place.
 type outcome struct {
 	Name  string `json:"name"`
@@ -51,7 +51,7 @@ type plan struct {
 	Mark   string `json:"mark"`
 }
 
-// load reads a whole catalogue and holds it to its own rules.
+// load reads a whole catalogue and checks it against its own rules.
 func load(fsys fs.FS) ([]*Type, error) {
 	paths, err := fs.Glob(fsys, "types/*.json")
 	if err != nil {

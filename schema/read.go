@@ -28,13 +28,13 @@ type Summary struct {
 	Language      string // two letters, ISO 639-1
 }
 
-// Sealed is the half of the law that the broker can't see: both desks hold it
+// Sealed is the half of the law that the broker can't see: both desks check it
 // against the agreement, before sealing and after opening.
 type Sealed struct {
 	Purpose     string   // of codes/purpose
 	OffenceArea []string // of codes/offence-area
 	Handling    []string // of codes/handling
-	Categories  []string // of codes/data-subject: whose data the body holds
+	Categories  []string // of codes/data-subject: whose data the body has
 }
 
 // A reading says where in a type's body those things stand.
@@ -72,7 +72,7 @@ type statistic struct {
 // schema. A problem names places and rules and never a value of the body.
 //
 // The statistics record is lines of text, the same for the same facts in any
-// order, holding codes of closed lists and nothing else: SPEC §9.
+// order, with codes of closed lists and nothing else: SPEC §9.
 //
 //	samband/statistics/v1
 //	type INFO_REQUEST 1.0
@@ -159,7 +159,7 @@ func (t *Type) statistics(doc any, outcome string) ([]byte, error) {
 	return []byte(b.String()), nil
 }
 
-// resolve holds a body's inner references to the parts that they name.
+// resolve checks that a body's inner references name parts that it has.
 func (r *reading) resolve(doc any) error {
 	named := map[any]bool{}
 	for _, path := range r.IDs {

@@ -5,12 +5,12 @@
 //	t, ok := schema.Find("INFO_REQUEST", "1.0")
 //	body, err := t.Read(raw)          // strict JSON, then the type's own schema
 //	body.Summary.Subject              // for a listing
-//	body.Sealed.Purpose               // what both desks hold against the agreement
+//	body.Sealed.Purpose               // what both desks check against the agreement
 //	body.Statistics                   // closed codes only; the header commits to them
 //	t.AllowsReply("REFUSAL")          // true
 //	t.Clock.At(run, now).Class        // "8h", "3d" or "7d"
 //
-// A type file holds a title, the legal source, the replies it allows, its legal
+// A type file has a title, the legal source, the replies it allows, its legal
 // clock, where purpose, references and statistics stand in a body, and the JSON
 // Schema (2020-12) of the body. What several types share lies beside it: code
 // lists in codes/, definitions in parts/. The type's identity on the wire is the

@@ -19,7 +19,7 @@ const (
 	maxDepth   = 32        // arrays and objects within each other
 	maxMembers = 1024      // in one array or object
 	maxNumber  = 32        // bytes of one number
-	maxInteger = 1<<53 - 1 // what every JSON reader holds exactly
+	maxInteger = 1<<53 - 1 // what every JSON reader keeps exactly
 )
 
 // parse reads strict JSON: one value in valid UTF-8, no name twice in an

@@ -105,7 +105,7 @@ func FuzzRead(f *testing.F) {
 			}
 			for line := range strings.Lines(string(b.Statistics)) {
 				if strings.ContainsFunc(line, func(r rune) bool { return r > 0x7e }) {
-					t.Fatalf("%s: statistics hold more than codes: %q", typ.Name, line)
+					t.Fatalf("%s: statistics have more than codes: %q", typ.Name, line)
 				}
 			}
 		}

@@ -114,7 +114,7 @@ func pointer(e *jsonschema.ValidationError) string {
 	return "/" + strings.Join(e.InstanceLocation, "/")
 }
 
-// rule says what must hold, from the schema alone. The library's own words
+// rule says what must be so, from the schema alone. The library's own words
 // quote the value, so they are never used.
 func rule(e *jsonschema.ValidationError) string {
 	switch k := e.ErrorKind.(type) {

@@ -15,15 +15,15 @@ import (
 // doesn't know ends no message.
 func FuzzAnswer(f *testing.F) {
 	hash := signed.HashOf("a hash")
-	fact := &LoggedEvent{envelope.HandedOver, []byte("note"), "proof", Hashes{hash}}
-	refused := (&Refusal{Problem: problem.New(problem.AlreadyEnded, "words"), Proof: "proof", End: fact}).Document()
+	event := &LoggedEvent{envelope.HandedOver, []byte("note"), "proof", Hashes{hash}}
+	refused := (&Refusal{Problem: problem.New(problem.AlreadyEnded, "words"), Proof: "proof", End: event}).Document()
 	catchup := Catchup{AuditCatchup{"checkpoint", Hashes{hash}}, RegisterCatchup{"checkpoint", [][]byte{[]byte("entry")}}}
 	for _, a := range []any{
-		SubmitAnswer{[]SubmitItem{{hash, "proof", fact, fact, nil}, {Hash: hash, Problem: refused}}, catchup},
+		SubmitAnswer{[]SubmitItem{{hash, "proof", event, event, nil}, {Hash: hash, Problem: refused}}, catchup},
 		StateAnswer{[]StateItem{{hash, "proof", nil}, {Hash: hash, Problem: refused}}, catchup},
 		ConsistencyAnswer{Hashes{hash, hash}},
-		InboxAnswer{[]InboxItem{{7, []byte("envelope"), "proof", fact, Hashes{hash}}}, 8, []signed.Hash{hash}, catchup},
-		ProgressAnswer{[]ProgressItem{{9, signed.ID{1}, hash, *fact}}, 10, []Again{{signed.ID{1}, hash}}, catchup},
+		InboxAnswer{[]InboxItem{{7, []byte("envelope"), "proof", event, Hashes{hash}}}, 8, []signed.Hash{hash}, catchup},
+		ProgressAnswer{[]ProgressItem{{9, signed.ID{1}, hash, *event}}, 10, []Again{{signed.ID{1}, hash}}, catchup},
 		RegisterAnswer{"checkpoint", [][]byte{[]byte("entry")}},
 	} {
 		b, err := json.Marshal(a)

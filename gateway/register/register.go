@@ -20,8 +20,8 @@
 //	r, err := register.New(federationFile)
 //	index, err := r.Append(entry)       // a *problem.Problem says what is wrong
 //	v := r.At(r.Size())                 // the facts at a size of the register
-//	err = v.VerifyMessage(envelope)     // by the keys in force at that size
-//	err = v.Decide(&envelope.Header, t) // nil: it may pass; else the rule that says no
+//	err = v.VerifyMessage(message)      // by the keys in force at that size
+//	err = v.Decide(&message.Header, t)  // nil: it may pass; else the rule that says no
 //
 // A [View] answers for one size of the register for ever: what was accepted
 // under it stays accepted, whatever is revoked later. [View.Decide] and

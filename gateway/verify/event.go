@@ -48,7 +48,7 @@ func (a *Answer) acceptance(e *envelope.Envelope, proof []byte) (*auditlog.Recor
 	return r, SaysOfMessage(r, e)
 }
 
-// Admit checks all that must hold before a desk says that it keeps a message
+// Admit checks all that must be so before a desk states that it keeps a message
 // (SPEC §5, 2 to 4): the proof of acceptance, that both logs are those that the
 // sender knew, the sender's signatures, and the law, at the record's register size.
 // me is the desk that the message must be for; "" for any.

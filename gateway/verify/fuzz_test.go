@@ -97,32 +97,32 @@ func FuzzAnswer(f *testing.F) {
 			if !heads[a.Audit()] || a.Register().Head() != whole.Head() {
 				t.Fatalf("nobody signed %v or %v", a.Audit(), a.Register().Head())
 			}
-			believed := func(what string, fact *verify.ProvenEvent, err error) bool {
+			believed := func(what string, event *verify.ProvenEvent, err error) bool {
 				if refused(what, err) {
 					return false
 				}
-				p := must(auditlog.ParseProof(fact.Proof))
-				if !logged[string(p.Entry.Bytes())] || len(fact.Note) > 0 && !noted[string(fact.Note)] {
-					t.Fatalf("%s: believed of %q the record %+v with the note %q", what, e.TextHash(), fact.Record, fact.Note)
+				p := must(auditlog.ParseProof(event.Proof))
+				if !logged[string(p.Entry.Bytes())] || len(event.Note) > 0 && !noted[string(event.Note)] {
+					t.Fatalf("%s: believed of %q the record %+v with the note %q", what, e.TextHash(), event.Record, event.Note)
 				}
 				return true
 			}
-			fact, err := a.Acceptance(e, proof)
-			believed("acceptance", fact, err)
-			if fact, err = a.Admit(e, "fi.spoc", proof, consistency); believed("admission", fact, err) && !lawful[e.TextHash()] {
+			event, err := a.Acceptance(e, proof)
+			believed("acceptance", event, err)
+			if event, err = a.Admit(e, "fi.spoc", proof, consistency); believed("admission", event, err) && !lawful[e.TextHash()] {
 				t.Fatalf("admitted %q", e.Bytes())
 			}
-			fact, err = a.Refusal(e, proof)
-			believed("refusal", fact, err)
-			if fact, err = a.Message(e, proof); believed("message", fact, err) && fact.Record.Kind == envelope.Accepted && !lawful[e.TextHash()] {
+			event, err = a.Refusal(e, proof)
+			believed("refusal", event, err)
+			if event, err = a.Message(e, proof); believed("message", event, err) && event.Record.Kind == envelope.Accepted && !lawful[e.TextHash()] {
 				t.Fatalf("admitted %q", e.Bytes())
 			}
-			fact, err = a.Statement(note, proof)
-			believed("statement", fact, err)
+			event, err = a.Statement(note, proof)
+			believed("statement", event, err)
 			if p, err := auditlog.ParseProof(proof); err == nil {
 				for _, me := range []signed.Address{"", "se.spoc", "fi.spoc"} {
-					fact, err = a.Event(&e.Header, e.TextHash(), me, verify.Claim{Event: p.Entry.Record.Kind, Note: note, Proof: proof, Consistency: consistency})
-					believed("event", fact, err)
+					event, err = a.Event(&e.Header, e.TextHash(), me, verify.Claim{Event: p.Entry.Record.Kind, Note: note, Proof: proof, Consistency: consistency})
+					believed("event", event, err)
 				}
 			}
 		}

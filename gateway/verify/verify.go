@@ -7,13 +7,13 @@
 //
 //	logs := verify.New(register, head, checkpoint, seen)
 //	answer, err := logs.Extend(&verify.Catchup{Audit: checkpoint, …})
-//	fact, err := answer.Admit(envelope, "fi.spoc", proof, consistency)
+//	accepted, err := answer.Admit(envelope, "fi.spoc", proof, consistency)
 //	logs = answer.Logs // once the caller has stored it
 //
 // A proof that was stored is checked again under its own checkpoint:
 //
 //	answer, err := logs.Under(proof)
-//	fact, err := answer.Event(header, textHash, "se.spoc", claim)
+//	event, err := answer.Event(header, textHash, "se.spoc", claim)
 //
 // Two answers to one party, each of which extends what it knew, are linked by
 // [Logs.Join] before the party goes by both.

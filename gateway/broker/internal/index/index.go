@@ -11,7 +11,7 @@
 //		x, err = index.Reset("data/index.db")
 //	}
 //	err = x.Apply(groups)         // all after x.Position().Group
-//	m, ok, err := x.Known("se.spoc", id)
+//	m, err := x.Known("se.spoc", id)
 //	queue, err := x.Inbox("fi.spoc", 0, 100)
 //
 // Each Apply is one transaction that also stores the position it leads to, so a

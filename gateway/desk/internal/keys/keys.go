@@ -1,18 +1,18 @@
-// Package keys holds a desk's private keys: two rings, each one file.
+// Package keys keeps a desk's private keys: two rings, each one file.
 //
 //	online, err := keys.OpenOnline(dir)          // at start, without a person
 //	online.Receipts                              // signs consignments, nothing else
 //	locked, err := keys.Unlock(dir, passphrase)  // when an officer unlocks the desk
 //	locked.Message                               // signs messages and statements
-//	wrapped := locked.Wrap(fileKey, textHash)    // what the database keeps
-//	fileKey, err := locked.Unwrap(wrapped, textHash)
+//	wrapped := locked.Wrap(fileKey, outcome, textHash) // what the database keeps
+//	fileKey, outcome, err := locked.Unwrap(wrapped, textHash)
 //
 // The online ring lies readable beside the program, because a desk that was
-// rebooted at three in the morning must still say that it holds a message. Who
+// rebooted at three in the morning must still state that it keeps a message. Who
 // steals it can connect and consign until it is revoked; he can read nothing
 // and hand over nothing.
 //
-// The locked ring is sealed under a passphrase. It holds the signing pair, the
+// The locked ring is sealed under a passphrase. It has the signing pair, the
 // opening keys (the newest last; older ones stay while a message may still need
 // them) and the storage key. The storage key wraps the 16-byte file key of each
 // message, so that deleting one wrapped key erases one message for good.

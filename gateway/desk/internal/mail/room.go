@@ -4,7 +4,7 @@
 //
 //	room, err := mail.Open(mail.Config{Desk: "se.spoc", Database: path, …})
 //	go room.Run(ctx)
-//	err = room.Queue(name, envelopes, blocked) // durable; sent by itself from here on
+//	err = room.Queue(sending) // durable; sent by itself from here on
 //
 // What the broker answers is measured by package verify against what this desk
 // knew before; what fails is kept as evidence, and the message stays where it was.

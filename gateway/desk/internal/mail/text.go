@@ -14,7 +14,7 @@ import (
 // the message. LacksKey and LacksType say why a received one can't be
 // opened. The desk never refuses for them: the fault is its own.
 const (
-	Unreadable = "this desk can't read what it holds of the message; its program's log says why"
+	Unreadable = "this desk can't read what it has of the message; its program's log says why"
 	LacksKey   = "this desk's ring lacks the opening key that the header names"
 	LacksType  = "this desk's program lacks the message's type"
 )

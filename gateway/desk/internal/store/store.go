@@ -1,7 +1,7 @@
 // Package store is a desk's database: one SQLite file that survives power loss
 // and tells a thief little.
 //
-//	s, err := store.Open(path)
+//	s, err := store.Open(path, moved)
 //	err = s.Update(func(tx *store.Tx) error {
 //		if err := tx.AddText(hash, note, sealed); err != nil {
 //			return err

@@ -69,7 +69,7 @@ func writeForever(path string) error {
 	}
 }
 
-// Killed at any moment, the database holds all that was acknowledged, and of the
+// Killed at any moment, the database has all that was acknowledged, and of the
 // rest each transaction whole or not at all.
 func TestKilled(t *testing.T) {
 	for round := range 5 {
@@ -261,7 +261,7 @@ func TestErased(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !holds(t, dir, marker) {
+	if !contains(t, dir, marker) {
 		t.Fatal("the marker is not found where it must be")
 	}
 	if err := s.Update(func(tx *Tx) error { return tx.Erase(hash) }); err != nil {
@@ -270,12 +270,12 @@ func TestErased(t *testing.T) {
 	if err := s.Scrub(); err != nil {
 		t.Fatal(err)
 	}
-	if holds(t, dir, marker) {
+	if contains(t, dir, marker) {
 		t.Error("the erased key is still in a file")
 	}
 }
 
-func holds(t *testing.T, dir string, marker []byte) bool {
+func contains(t *testing.T, dir string, marker []byte) bool {
 	t.Helper()
 	found := false
 	err := fs.WalkDir(os.DirFS(dir), ".", func(path string, d fs.DirEntry, err error) error {
