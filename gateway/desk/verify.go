@@ -108,7 +108,7 @@ func (d *Desk) Verify(ctx context.Context, id signed.ID, from ...signed.Address)
 func (d *Desk) verifyLogs() (*verify.Logs, *Verification, error) {
 	var entries [][]byte
 	var heads [2]store.Head
-	var seen []store.Sighting
+	var seen []verify.Sighting
 	err := d.room.Store.View(func(tx *store.Tx) (err error) {
 		if entries, err = tx.Entries(); err != nil {
 			return err
@@ -147,7 +147,7 @@ func (d *Desk) verifyLogs() (*verify.Logs, *Verification, error) {
 		v.fault(err, "the newest checkpoint of "+fed.Register.Name)
 		v.Register.Size, v.Register.Root, v.Register.Verified = head.Size, head.Root, heads[1].Verified
 	}
-	return verify.New(r, audit, heads[0].Checkpoint, mail.Sightings(seen)), v, nil
+	return verify.New(r, audit, heads[0].Checkpoint, seen), v, nil
 }
 
 func (v *Verification) fault(err error, subject string) {

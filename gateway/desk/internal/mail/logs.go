@@ -26,7 +26,7 @@ const (
 func (m *Room) load() error {
 	var entries [][]byte
 	var audit store.Head
-	var seen []store.Sighting
+	var seen []verify.Sighting
 	err := m.Store.Update(func(tx *store.Tx) (err error) {
 		if entries, err = tx.Entries(); err != nil {
 			return err
@@ -59,16 +59,8 @@ func (m *Room) load() error {
 		head.Size, head.Root = audit.Size, audit.Root
 		m.Metrics.verified.Set(float64(audit.Verified.Unix()))
 	}
-	m.logs.Store(verify.New(r, head, audit.Checkpoint, Sightings(seen)))
+	m.logs.Store(verify.New(r, head, audit.Checkpoint, seen))
 	return nil
-}
-
-// Sightings are those of the database, for package verify.
-func Sightings(rows []store.Sighting) (seen []verify.Sighting) {
-	for _, s := range rows {
-		seen = append(seen, verify.Sighting{Audit: s.Audit, Register: s.Register})
-	}
-	return seen
 }
 
 // heads are the sizes that a call names.

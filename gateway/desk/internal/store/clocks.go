@@ -35,10 +35,9 @@ func (t *Tx) Time(text signed.Hash, event envelope.Event) (signed.Time, error) {
 	return at, err
 }
 
-func scanTime(scan func(...any) error) (signed.Time, error) {
-	var at int64
-	err := scan(&at)
-	return fromUnix(at), err
+func scanTime(scan func(...any) error) (at signed.Time, err error) {
+	err = scan(unix{&at})
+	return at, err
 }
 
 // A Dialogue is the questions back about one request between its two desks, and
@@ -67,12 +66,7 @@ func (t *Tx) Turns(d Dialogue) ([]Turn, error) {
 }
 
 func scanTurn(scan func(...any) error) (u Turn, err error) {
-	var text, reply []byte
-	var at int64
-	err = scan(&text, &reply, &u.Question, &at)
-	copy(u.Text[:], text)
-	copy(u.ReplyTo[:], reply)
-	u.Accepted = fromUnix(at)
+	err = scan(fixed(u.Text[:]), fixed(u.ReplyTo[:]), &u.Question, unix{&u.Accepted})
 	return u, err
 }
 

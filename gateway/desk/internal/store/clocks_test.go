@@ -4,6 +4,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"samband/gateway/signed"
 )
@@ -103,7 +104,7 @@ func TestTurns(t *testing.T) {
 				}
 				err := tx.Add(&r)
 				if err == nil && m.state != "" {
-					err = tx.PutProven(ProvenEvent{Text: hash, Event: "accepted", Proof: []byte{}, Time: fromUnix(1e9)})
+					err = tx.PutProven(ProvenEvent{Text: hash, Event: "accepted", Proof: []byte{}, Time: signed.At(time.Unix(1e9, 0))})
 				}
 				if err != nil {
 					return err
@@ -115,7 +116,7 @@ func TestTurns(t *testing.T) {
 				Question: asked, Answer: told,
 			})
 			for _, u := range turns {
-				if !want[u.Text] || u.Accepted != fromUnix(1e9) {
+				if !want[u.Text] || u.Accepted != signed.At(time.Unix(1e9, 0)) {
 					t.Errorf("received %t: %+v is a turn", received, u)
 				}
 				delete(want, u.Text)

@@ -41,9 +41,7 @@ func (t *Tx) AddEvidence(e Evidence) (bool, error) {
 // Evidence returns all evidence, oldest first.
 func (t *Tx) Evidence() ([]Evidence, error) {
 	return rows(t, "read evidence", func(scan func(...any) error) (e Evidence, err error) {
-		var at int64
-		err = scan(&at, &e.Code, &e.Subject, &e.Detail, &e.Bytes)
-		e.Seen = fromUnix(at)
+		err = scan(unix{&e.Seen}, &e.Code, &e.Subject, &e.Detail, &e.Bytes)
 		return e, err
 	}, `SELECT seen, code, subject, detail, bytes FROM evidence ORDER BY seen, rowid`)
 }
@@ -91,9 +89,7 @@ func (t *Tx) LogOnce(e LogEntry, most int) error {
 // LogEntries returns the newest lines of the desk's log, the newest first.
 func (t *Tx) LogEntries(limit int) ([]LogEntry, error) {
 	return rows(t, "read the desk's log", func(scan func(...any) error) (e LogEntry, err error) {
-		var at int64
-		err = scan(&at, &e.Event, &e.Subject, &e.Code, &e.Detail)
-		e.Time = fromUnix(at)
+		err = scan(unix{&e.Time}, &e.Event, &e.Subject, &e.Code, &e.Detail)
 		return e, err
 	}, `SELECT time, event, subject, code, detail FROM log ORDER BY seq DESC LIMIT ?`, limit)
 }

@@ -55,7 +55,7 @@ func (r *Row) Other() signed.Address {
 // same sender and id is refused by the table itself.
 func (t *Tx) Add(r *Row) error {
 	err := t.row("keep message", []any{&r.Seq}, `INSERT INTO mail
-		(received, sender, id, recipient, text, send, type, urgent, conversation, reply_to, outcome, state, accepted, unproven, unproven_note, since)
+		(received, sender, id, recipient, text, send, type, urgent, conversation, reply_to, outcome, state, accepted, unproven, note, since)
 		VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) RETURNING seq`,
 		r.Received, string(r.From), r.ID[:], string(r.To), r.Text[:], r.Send, r.Type, r.Urgent, r.Conversation[:], r.ReplyTo[:],
 		r.Outcome, string(r.State), r.Accepted, string(r.Unproven.Event), bytesOf(r.Unproven.Note), r.Unproven.Since.Unix())
@@ -76,7 +76,7 @@ func (t *Tx) Put(r *Row) error {
 	if !r.Received {
 		t.moved = append(t.moved, move{r.ID, r.State})
 	}
-	return t.exec("move message", `UPDATE mail SET text = ?, outcome = ?, state = ?, accepted = ?, unproven = ?, unproven_note = ?, since = ?,
+	return t.exec("move message", `UPDATE mail SET text = ?, outcome = ?, state = ?, accepted = ?, unproven = ?, note = ?, since = ?,
 		unapplied = ?, answered = ?, answer = ?, access = ?, code = ?, detail = ? WHERE seq = ?`,
 		r.Text[:], r.Outcome, string(r.State), r.Accepted, string(r.Unproven.Event), bytesOf(r.Unproven.Note), r.Unproven.Since.Unix(),
 		r.Unapplied, r.Answered.Unix(), r.Answer[:], r.Access, string(r.Code), r.Detail, r.Seq)
@@ -90,31 +90,18 @@ func bytesOf(b []byte) []byte {
 }
 
 const mailColumns = `SELECT m.seq, m.received, m.sender, m.id, m.recipient, m.text, m.send, m.type, m.urgent, m.conversation,
-	m.reply_to, m.outcome, m.state, m.accepted, m.unproven, m.unproven_note, m.since, m.unapplied, m.answered, m.answer, m.access,
+	m.reply_to, m.outcome, m.state, m.accepted, m.unproven, m.note, m.since, m.unapplied, m.answered, m.answer, m.access,
 	m.code, m.detail FROM mail m `
 
 func scanRow(scan func(...any) error) (r Row, err error) {
-	var id, text, conversation, reply, answer []byte
-	var since, answered int64
-	err = scan(&r.Seq, &r.Received, &r.From, &id, &r.To, &text, &r.Send, &r.Type, &r.Urgent, &conversation,
-		&reply, &r.Outcome, &r.State, &r.Accepted, &r.Unproven.Event, &r.Unproven.Note, &since, &r.Unapplied, &answered, &answer, &r.Access,
-		&r.Code, &r.Detail)
-	copy(r.ID[:], id)
-	copy(r.Text[:], text)
-	copy(r.Conversation[:], conversation)
-	copy(r.ReplyTo[:], reply)
-	copy(r.Answer[:], answer)
-	r.Unproven.Since, r.Answered = fromUnix(since), fromUnix(answered)
+	err = scan(&r.Seq, &r.Received, &r.From, fixed(r.ID[:]), &r.To, fixed(r.Text[:]), &r.Send, &r.Type, &r.Urgent, fixed(r.Conversation[:]),
+		fixed(r.ReplyTo[:]), &r.Outcome, &r.State, &r.Accepted, &r.Unproven.Event, &r.Unproven.Note, unix{&r.Unproven.Since}, &r.Unapplied,
+		unix{&r.Answered}, fixed(r.Answer[:]), &r.Access, &r.Code, &r.Detail)
 	return r, err
 }
 
 func (t *Tx) mail(query string, args ...any) ([]Row, error) {
 	return rows(t, "read messages", scanRow, mailColumns+query, args...)
-}
-
-// waiting reads by the index that has what waits for a worker and nothing else.
-func (t *Tx) waiting(query string, args ...any) ([]Row, error) {
-	return rows(t, "read waiting messages", scanRow, mailColumns+query, args...)
 }
 
 func (t *Tx) message(query string, args ...any) (Row, error) {
@@ -160,7 +147,7 @@ func (t *Tx) Sending(name string) ([]Row, error) {
 // Unsent returns messages behind a place that have no proof of acceptance and are
 // not being withdrawn, oldest first.
 func (t *Tx) Unsent(urgent bool, after int64, limit int) ([]Row, error) {
-	return t.waiting(unsent, urgent, after, limit)
+	return t.mail(unsent, urgent, after, limit)
 }
 
 const unsent = `INDEXED BY mail_unsent WHERE m.received = 0 AND NOT m.accepted AND m.unproven = '' AND m.state NOT IN ('withdrawn', 'rejected')
@@ -169,7 +156,7 @@ const unsent = `INDEXED BY mail_unsent WHERE m.received = 0 AND NOT m.accepted A
 // Unopened returns received messages behind a place that this desk has not opened,
 // oldest first; or those alone that it has not consigned.
 func (t *Tx) Unopened(after int64, unconsigned bool, limit int) ([]Row, error) {
-	return t.waiting(unopened, after, unconsigned, limit)
+	return t.mail(unopened, after, unconsigned, limit)
 }
 
 const unopened = `INDEXED BY mail_unopened WHERE m.received = 1 AND m.unproven = '' AND m.state IN ('accepted', 'consigned')
@@ -178,7 +165,7 @@ const unopened = `INDEXED BY mail_unopened WHERE m.received = 1 AND m.unproven =
 // Unproven returns messages behind a place with a statement that waits for its proof,
 // oldest first.
 func (t *Tx) Unproven(urgent bool, after int64, limit int) ([]Row, error) {
-	return t.waiting(unproven, urgent, after, limit)
+	return t.mail(unproven, urgent, after, limit)
 }
 
 const unproven = `INDEXED BY mail_unproven WHERE m.unproven != '' AND m.urgent = ? AND m.seq > ? ORDER BY m.seq LIMIT ?`
@@ -191,7 +178,7 @@ func (t *Tx) OldestUnproven() (signed.Time, error) {
 
 // Unapplied returns messages whose outcome waits for the ring to be unlocked.
 func (t *Tx) Unapplied(limit int) ([]Row, error) {
-	return t.waiting(unapplied, limit)
+	return t.mail(unapplied, limit)
 }
 
 const unapplied = `INDEXED BY mail_unapplied WHERE m.unapplied = 1 ORDER BY m.seq LIMIT ?`

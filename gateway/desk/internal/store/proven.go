@@ -28,11 +28,7 @@ func (t *Tx) PutProven(f ProvenEvent) error {
 const provenColumns = `SELECT text, event, note, proof, idx, time, register, code FROM proven `
 
 func scanProven(scan func(...any) error) (f ProvenEvent, err error) {
-	var text []byte
-	var at int64
-	err = scan(&text, &f.Event, &f.Note, &f.Proof, &f.Index, &at, &f.Register, &f.Code)
-	copy(f.Text[:], text)
-	f.Time = fromUnix(at)
+	err = scan(fixed(f.Text[:]), &f.Event, &f.Note, &f.Proof, &f.Index, unix{&f.Time}, &f.Register, &f.Code)
 	return f, err
 }
 
@@ -50,9 +46,7 @@ type Moment struct {
 // Moments returns what is proven of a text, in the log's order, without the proofs.
 func (t *Tx) Moments(text signed.Hash) ([]Moment, error) {
 	return rows(t, "read logged times", func(scan func(...any) error) (m Moment, err error) {
-		var at int64
-		err = scan(&m.Event, &at)
-		m.Time = fromUnix(at)
+		err = scan(&m.Event, unix{&m.Time})
 		return m, err
 	}, `SELECT event, time FROM proven WHERE text = ? ORDER BY idx`, text[:])
 }

@@ -73,7 +73,7 @@ CREATE TABLE mail (
 	state        TEXT NOT NULL, -- what the log proves
 	accepted     INTEGER NOT NULL DEFAULT 0, -- its acceptance is proven
 	unproven     TEXT NOT NULL DEFAULT '', -- the event that this desk signed and has no proof of
-	unproven_note    BLOB NOT NULL DEFAULT x'',
+	note         BLOB NOT NULL DEFAULT x'', -- the whole statement
 	since        INTEGER NOT NULL DEFAULT 0, -- when that was signed, by this desk's clock
 	unapplied    INTEGER NOT NULL DEFAULT 0, -- its outcome waits for the ring to be unlocked
 	answered     INTEGER NOT NULL DEFAULT 0, -- when its clock was ended

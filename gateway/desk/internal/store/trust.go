@@ -2,9 +2,11 @@ package store
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"samband/gateway/signed"
+	"samband/gateway/verify"
 )
 
 // AddEntry keeps the register entry of an index, unless it is there.
@@ -38,12 +40,8 @@ func (t *Tx) PutHead(log string, h Head) error {
 
 // Head returns the newest verified head of a log; ErrNotFound before the first.
 func (t *Tx) Head(log string) (h Head, err error) {
-	var root []byte
-	var at int64
-	err = t.row("read head", []any{&h.Size, &root, &h.Checkpoint, &at},
+	err = t.row("read head", []any{&h.Size, fixed(h.Root[:]), &h.Checkpoint, unix{&h.Verified}},
 		`SELECT size, root, checkpoint, verified FROM heads WHERE log = ?`, log)
-	copy(h.Root[:], root)
-	h.Verified = fromUnix(at)
 	return h, err
 }
 
@@ -54,12 +52,9 @@ func (t *Tx) SawRegister(register, audit int64) error {
 		ON CONFLICT (register) DO UPDATE SET audit = min(audit, excluded.audit)`, register, audit)
 }
 
-// A Sighting is what SawRegister noted.
-type Sighting struct{ Register, Audit int64 }
-
 // Sightings returns all that SawRegister noted, the smallest register first.
-func (t *Tx) Sightings() ([]Sighting, error) {
-	return rows(t, "read register's sizes", func(scan func(...any) error) (s Sighting, err error) {
+func (t *Tx) Sightings() ([]verify.Sighting, error) {
+	return rows(t, "read register's sizes", func(scan func(...any) error) (s verify.Sighting, err error) {
 		return s, scan(&s.Register, &s.Audit)
 	}, `SELECT register, audit FROM sightings ORDER BY register`)
 }
@@ -79,4 +74,26 @@ func (t *Tx) Cursor(feed string) (cursor string, err error) {
 	return cursor, err
 }
 
-func fromUnix(at int64) signed.Time { return signed.At(time.Unix(at, 0)) }
+// fixed scans a column into the bytes of an array; an empty column leaves them zero.
+type fixed []byte
+
+func (f fixed) Scan(column any) error {
+	b, ok := column.([]byte)
+	if !ok || len(b) != len(f) && len(b) > 0 {
+		return fmt.Errorf("a column of %d bytes is expected", len(f))
+	}
+	copy(f, b)
+	return nil
+}
+
+// unix scans a column of seconds into a time.
+type unix struct{ *signed.Time }
+
+func (u unix) Scan(column any) error {
+	at, ok := column.(int64)
+	if !ok {
+		return errors.New("a column of seconds is expected")
+	}
+	*u.Time = signed.At(time.Unix(at, 0))
+	return nil
+}
