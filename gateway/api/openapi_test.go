@@ -155,6 +155,10 @@ func checkAnswer(t *testing.T, r Route, op operation) {
 // nameOf is a type's name in the document.
 func nameOf(typ reflect.Type) string {
 	switch typ {
+	case reflect.TypeFor[SubmitAnswer]():
+		return "SubmitAnswer"
+	case reflect.TypeFor[StateAnswer]():
+		return "StateAnswer"
 	case reflect.TypeFor[InboxAnswer]():
 		return "InboxAnswer"
 	case reflect.TypeFor[ProgressAnswer]():

@@ -42,12 +42,15 @@ type LoggedEvent struct {
 	Consistency Hashes         `json:"consistency,omitempty"` // from the note's own as-of to the catchup's checkpoint
 }
 
-// SubmitAnswer answers Submit: each envelope in its place, and one catchup, taken
+// An ItemsAnswer answers a call of items: each in its place, and one catchup, taken
 // after the last was ordered. All proofs of the answer stand under it.
-type SubmitAnswer struct {
-	Items   []SubmitItem `json:"items"`
-	Catchup Catchup      `json:"catchup"`
+type ItemsAnswer[Item any] struct {
+	Items   []Item  `json:"items"`
+	Catchup Catchup `json:"catchup"`
 }
+
+// SubmitAnswer answers Submit.
+type SubmitAnswer = ItemsAnswer[SubmitItem]
 
 // A SubmitItem is what became of one envelope: accepted, or a problem.
 type SubmitItem struct {
@@ -61,12 +64,8 @@ type SubmitItem struct {
 // Refusal returns the item's problem as a *[Refusal]; nil where there is none.
 func (i *SubmitItem) Refusal() error { return refusalOf(i.Problem) }
 
-// StateAnswer answers State: each note in its place, and one catchup, as in
-// SubmitAnswer.
-type StateAnswer struct {
-	Items   []StateItem `json:"items"`
-	Catchup Catchup     `json:"catchup"`
-}
+// StateAnswer answers State.
+type StateAnswer = ItemsAnswer[StateItem]
 
 // A StateItem is what became of one note: logged, or a problem.
 type StateItem struct {

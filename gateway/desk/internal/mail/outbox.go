@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"samband/gateway/api"
 	"samband/gateway/desk/internal/store"
@@ -18,11 +17,7 @@ import (
 // messages a call as there are. What is refused, or lies here damaged, doesn't
 // keep up the others; a broker that takes nothing now does: the rest would fare no
 // better.
-type outbox struct {
-	*Room
-	urgent bool
-	most   int // items of the next call
-}
+type outbox struct{ queue }
 
 // A submission is a message on its way out: the same bytes each time.
 type submission struct {
@@ -32,32 +27,16 @@ type submission struct {
 }
 
 func (o *outbox) do(ctx context.Context) error {
-	var errs []error
 	for !o.urgent && o.again.any() {
 		group, err := o.wantedAgain()
-		if err == nil {
+		if err == nil && len(group) > 0 {
 			err = o.submit(ctx, group)
 		}
 		if err != nil {
 			return err
 		}
 	}
-	for after := int64(0); ; {
-		group, last, err := o.next(after)
-		if err != nil {
-			return err
-		}
-		if last == after {
-			return errors.Join(errs...)
-		}
-		if err := o.submit(ctx, group); err != nil {
-			if ctx.Err() != nil || takesNothing(err) {
-				return err
-			}
-			errs = append(errs, err)
-		}
-		after = last
-	}
+	return drain(ctx, o.next, o.submit, takesNothing)
 }
 
 // next is the next group behind a place, and where it ends.
@@ -138,33 +117,22 @@ func classOf(code problem.Code) problem.Class {
 
 // submit makes one call of a group, and one write of its answer.
 func (o *outbox) submit(ctx context.Context, group []submission) error {
-	if len(group) == 0 {
-		return nil
-	}
 	items := make([][]byte, len(group))
 	for n, s := range group {
 		items[n] = s.bytes
 	}
-	base, begin := o.logs.Load(), o.Now()
-	answer, err := o.Broker.Submit(ctx, heads(base), items)
-	o.heard(err)
-	var next *verify.Answer
-	if err == nil {
-		next, err = o.extend(ctx, base, &answer.Catchup)
-	}
+	answer, err := call(ctx, &o.queue, items, o.Broker.Submit)
 	if err != nil {
-		o.most = halved(o.most)
 		return errors.Join(err, o.allWait(group, err))
 	}
-	o.most = doubled(o.most)
-	a := &answered{outbox: o, next: next, base: base, begin: begin}
+	a := &accepting{outbox: o, answered: answer}
 	var errs []error
 	for n := range answer.Items {
 		if err := a.takeIn(&group[n], &answer.Items[n]); err != nil {
 			errs = append(errs, fmt.Errorf("submit message %s: %w", group[n].Row.ID, err))
 		}
 	}
-	return errors.Join(o.write(a.wait, next, a.steps...), errors.Join(errs...))
+	return errors.Join(o.write(a.wait, answer.under, a.steps...), errors.Join(errs...))
 }
 
 // allWait shows of a group what its messages wait for.
@@ -185,21 +153,19 @@ func (o *outbox) allWait(group []submission, err error) error {
 	return o.write(unsynced, nil, steps...)
 }
 
-// answered is what one call brought, while its write is made ready.
-type answered struct {
+// accepting makes the write of what one call brought.
+type accepting struct {
 	*outbox
-	next  *verify.Answer
-	base  *verify.Logs // before the call
-	begin time.Time
+	*answered[api.SubmitItem]
 	wait  durability
 	steps []step
 }
 
-func (a *answered) then(s step) { a.steps = append(a.steps, s) }
+func (a *accepting) then(s step) { a.steps = append(a.steps, s) }
 
 // stays leaves a message where it is, shows what it waits for, and has it tried
 // again.
-func (a *answered) stays(s *submission, err error) error {
+func (a *accepting) stays(s *submission, err error) error {
 	if p, ok := problem.Of(err); ok {
 		a.then(func(c *change) error { return c.waits(s.Seq, p, "") })
 	}
@@ -207,11 +173,11 @@ func (a *answered) stays(s *submission, err error) error {
 }
 
 // take takes in what became of one message of the call.
-func (a *answered) takeIn(s *submission, item *api.SubmitItem) error {
+func (a *accepting) takeIn(s *submission, item *api.SubmitItem) error {
 	if err := item.Refusal(); err != nil {
 		return a.refused(s, err)
 	}
-	accepted, err := a.next.Acceptance(s.Envelope, []byte(item.Acceptance))
+	accepted, err := a.under.Acceptance(s.Envelope, []byte(item.Acceptance))
 	if err != nil {
 		a.accuse(err)
 		return a.stays(s, err)
@@ -222,7 +188,7 @@ func (a *answered) takeIn(s *submission, item *api.SubmitItem) error {
 		if f == nil {
 			continue
 		}
-		event, err := a.believe(a.next, &s.Header, s.Text, f)
+		event, err := a.believe(a.under, &s.Header, s.Text, f)
 		if errors.Is(err, verify.ErrNoNote) {
 			continue
 		}
@@ -236,7 +202,7 @@ func (a *answered) takeIn(s *submission, item *api.SubmitItem) error {
 
 // refused takes in a refusal of a message. A nil result means that it is dealt
 // with.
-func (a *answered) refused(s *submission, err error) error {
+func (a *accepting) refused(s *submission, err error) error {
 	p, ok := problem.Of(err)
 	r := api.RefusalOf(err)
 	switch {
@@ -255,7 +221,7 @@ func (a *answered) refused(s *submission, err error) error {
 			return err
 		}
 	case r.End != nil: // withdrawn, and this desk's disk has forgotten it
-		event, err := a.believe(a.next, &s.Header, s.Text, r.End)
+		event, err := a.believe(a.under, &s.Header, s.Text, r.End)
 		if err == nil {
 			a.then(advances(s.Seq, event))
 		}
@@ -267,7 +233,7 @@ func (a *answered) refused(s *submission, err error) error {
 // earlierAttempt recognises an ID_REUSED that names an earlier text of our own:
 // that one was accepted and we never heard. It is sent again, and gets its first
 // acceptance.
-func (a *answered) earlierAttempt(s *submission, r *api.Refusal) (own bool, err error) {
+func (a *accepting) earlierAttempt(s *submission, r *api.Refusal) (own bool, err error) {
 	err = a.Store.View(func(tx *store.Tx) error {
 		row, err := tx.OfText(false, r.Accepted)
 		if errors.Is(err, store.ErrNotFound) {
@@ -300,14 +266,14 @@ func (o *outbox) worker() chan struct{} {
 // rejected ends a message that the broker refused for good. The refusal must
 // bring the proof that it is logged: without it a broker could say no to the
 // sender and deliver all the same. What lacks it, or is false, ends nothing.
-func (a *answered) rejected(s *submission, r *api.Refusal) error {
+func (a *accepting) rejected(s *submission, r *api.Refusal) error {
 	p := r.Problem
 	a.Log.Warn("message refused by the broker", "id", s.Row.ID, "code", p.Code, "problem", p.Detail)
 	if r.Proof == "" {
 		return a.stays(s, problem.New(problem.ProofMissing, "refused by %s, and no entry of the log is shown for it", p.Code))
 	}
-	subject, shown := "message "+s.Text.String(), map[string][]byte{"refusal": []byte(r.Proof), "checkpoint": a.next.AuditCheckpoint()}
-	refusal, err := a.next.Refusal(s.Envelope, []byte(r.Proof))
+	subject, shown := "message "+s.Text.String(), map[string][]byte{"refusal": []byte(r.Proof), "checkpoint": a.under.AuditCheckpoint()}
+	refusal, err := a.under.Refusal(s.Envelope, []byte(r.Proof))
 	switch {
 	case err != nil:
 	case refusal.Record.Code != p.Code:

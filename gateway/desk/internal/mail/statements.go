@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"samband/gateway/api"
 	"samband/gateway/desk/internal/keys"
@@ -18,10 +17,8 @@ import (
 // statements submits what this desk signed and nobody has proven yet, as many a call
 // as there are. One that is refused doesn't keep up the others.
 type statements struct {
-	*Room
-	urgent  bool // about urgent messages; these wait for no others
-	most    int  // items of the next call
-	refused map[statementKey]int64
+	queue
+	refused map[statementKey]int64 // the register's size then
 }
 
 // A statementKey names a statement of this desk. One that the broker refused for good
@@ -32,23 +29,7 @@ type statementKey struct {
 }
 
 func (w *statements) do(ctx context.Context) error {
-	errs := []error{w.finishErasing()}
-	for after := int64(0); ; {
-		group, last, err := w.next(after)
-		if err != nil {
-			return err
-		}
-		if last == after {
-			return errors.Join(errs...)
-		}
-		if err := w.submit(ctx, group); err != nil {
-			if errors.Is(err, api.ErrUnreachable) || ctx.Err() != nil {
-				return err
-			}
-			errs = append(errs, err)
-		}
-		after = last
-	}
+	return errors.Join(w.finishErasing(), drain(ctx, w.next, w.submit, func(err error) bool { return errors.Is(err, api.ErrUnreachable) }))
 }
 
 // An outgoing is a statement on its way.
@@ -63,31 +44,20 @@ func (s *outgoing) key() statementKey { return statementKey{s.Seq, s.Unproven.Ev
 // submit makes one call of a group, and one write of its answer: a proof and what
 // follows from it are durable before anybody is shown the content.
 func (w *statements) submit(ctx context.Context, group []outgoing) error {
-	if len(group) == 0 {
-		return nil
-	}
 	notes := make([][]byte, len(group))
 	for n, s := range group {
 		notes[n] = s.Unproven.Note
 	}
-	base, begin := w.logs.Load(), w.Now()
-	answer, err := w.Broker.State(ctx, heads(base), notes)
-	w.heard(err)
-	var next *verify.Answer
-	if err == nil {
-		next, err = w.extend(ctx, base, &answer.Catchup)
-	}
+	answer, err := call(ctx, &w.queue, notes, w.Broker.State)
 	if err != nil {
-		w.most = halved(w.most)
 		return err
 	}
-	w.most = doubled(w.most)
 	var steps []step
 	var errs []error
 	wait, consigned := unsynced, false
 	for n := range answer.Items {
 		s := &group[n]
-		step, err := w.takeIn(s, &answer.Items[n], next, base, begin)
+		step, err := w.takeIn(s, &answer.Items[n], answer)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("state %s of message %s: %w", s.Unproven.Event, s.ID, err))
 		}
@@ -97,7 +67,7 @@ func (w *statements) submit(ctx context.Context, group []outgoing) error {
 		consigned = consigned || s.Unproven.Event == envelope.Consigned
 		wait = wait || durability(s.Unproven.Event != envelope.Consigned || answer.Items[n].Problem != nil)
 	}
-	_, err = w.writeWith(wait, next, w.outcomes(group), steps)
+	_, err = w.writeWith(wait, answer.under, w.outcomes(group), steps)
 	if consigned && !w.Ring.Locked() {
 		w.opener.lookAgain() // what is consigned is opened now, or its verdict was waiting
 	}
@@ -176,15 +146,15 @@ func (m *Room) unwrap(wrapped map[signed.Hash][]byte) map[signed.Hash]string {
 }
 
 // takeIn takes in what the broker answered to one statement.
-func (w *statements) takeIn(s *outgoing, item *api.StateItem, next *verify.Answer, base *verify.Logs, begin time.Time) (step, error) {
+func (w *statements) takeIn(s *outgoing, item *api.StateItem, a *answered[api.StateItem]) (step, error) {
 	if err := item.Refusal(); err != nil {
-		return w.refusal(s, next, err)
+		return w.refusal(s, a.under, err)
 	}
-	event, err := w.believe(next, s.header, s.Text, &api.LoggedEvent{Event: s.Unproven.Event, Note: s.Unproven.Note, Proof: item.Proof})
+	event, err := w.believe(a.under, s.header, s.Text, &api.LoggedEvent{Event: s.Unproven.Event, Note: s.Unproven.Note, Proof: item.Proof})
 	if err != nil {
 		return nil, err
 	}
-	w.compareClocks(begin, base, event.Index, event.Time)
+	w.compareClocks(a.begin, a.base, event.Index, event.Time)
 	return advances(s.Seq, event), nil
 }
 

@@ -50,15 +50,17 @@ type job struct {
 // jobs are made anew for each run, with no memory of the one before.
 func (m *Room) jobs() []job {
 	return []job{
-		{"urgent", m.workers.urgent, (&outbox{Room: m, urgent: true, most: api.MaxItems}).do},
-		{"outbox", m.workers.outbox, (&outbox{Room: m, most: api.MaxItems}).do},
-		{"urgent statements", m.workers.urgentStatements, (&statements{Room: m, urgent: true, most: api.MaxItems, refused: map[statementKey]int64{}}).do},
-		{"statements", m.workers.statements, (&statements{Room: m, most: api.MaxItems, refused: map[statementKey]int64{}}).do},
+		{"urgent", m.workers.urgent, (&outbox{m.queue(true)}).do},
+		{"outbox", m.workers.outbox, (&outbox{m.queue(false)}).do},
+		{"urgent statements", m.workers.urgentStatements, (&statements{m.queue(true), map[statementKey]int64{}}).do},
+		{"statements", m.workers.statements, (&statements{m.queue(false), map[statementKey]int64{}}).do},
 		{"open", m.workers.open, m.opener.do},
 		{"inbox", nil, (&inbox{feed: feed{Room: m}, wanted: map[signed.Hash]bool{}}).do},
 		{"progress", nil, (&progress{feed: feed{Room: m}}).do},
 	}
 }
+
+func (m *Room) queue(urgent bool) queue { return queue{m, urgent, api.MaxItems} }
 
 // Run works until ctx ends. After a commit that failed nobody knows what the disk
 // has: all workers end, the database is opened anew, and they begin from what it
@@ -175,8 +177,3 @@ func (m *Room) heard(err error) {
 		m.Touch()
 	}
 }
-
-// A load is how many items the next call takes: half as many after a call that
-// failed, since its size may be why, and twice as many after one that did not.
-func halved(most int) int  { return max(1, most/2) }
-func doubled(most int) int { return min(api.MaxItems, most*2) }
