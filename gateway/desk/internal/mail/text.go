@@ -2,7 +2,6 @@ package mail
 
 import (
 	"fmt"
-	"strings"
 
 	"samband/gateway/desk/internal/store"
 	"samband/gateway/envelope"
@@ -50,12 +49,11 @@ func ParseNote(note []byte) (*envelope.Envelope, error) {
 
 // HeaderOf reads the header of a text that this desk has.
 func HeaderOf(tx *store.Tx, text signed.Hash) (*envelope.Header, error) {
-	note, err := tx.Note(text)
+	header, err := tx.Header(text) // its signatures were checked before it came here
 	if err != nil {
 		return nil, err
 	}
-	header, _, _ := strings.Cut(string(note), "\n\n") // its signatures were checked before it came here
-	h, err := envelope.ParseHeader(header + "\n")
+	h, err := envelope.ParseHeader(header)
 	if err != nil {
 		return nil, fmt.Errorf("read a header in the database: %w", err)
 	}

@@ -16,6 +16,12 @@ func (t *Tx) Note(text signed.Hash) (note []byte, err error) {
 	return note, err
 }
 
+// Header returns the text of a header note without its signatures.
+func (t *Tx) Header(text signed.Hash) (header string, err error) {
+	err = t.row("read header", []any{&header}, `SELECT substr(note, 1, instr(note, x'0a0a')) FROM texts WHERE text = ?`, text[:])
+	return header, err
+}
+
 // Envelope returns a text as it crossed the wire; ErrNotFound when it was erased.
 func (t *Tx) Envelope(text signed.Hash) ([]byte, error) {
 	var note, sealed []byte
