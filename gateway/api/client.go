@@ -11,7 +11,6 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
-	"strconv"
 	"time"
 
 	"samband/gateway/problem"
@@ -79,103 +78,12 @@ func New(c Config) (*Client, error) {
 // Close lets go of idle connections.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
-// Submit sends envelopes as one sequence. An answer that has not each of them in
-// its place is none.
-func (c *Client) Submit(ctx context.Context, heads Heads, envelopes [][]byte) (*SubmitAnswer, error) {
-	answer, err := call[SubmitAnswer](ctx, c, OpSubmit, heads, nil, sequence(envelopes), 0)
-	if err != nil {
-		return nil, err
-	}
-	if err := inPlace(envelopes, answer.Items, func(i *SubmitItem) signed.Hash { return i.Hash }); err != nil {
-		return nil, err
-	}
-	return answer, nil
-}
-
-// State sends consignments and statements as one sequence. An answer that has not
-// each of them in its place is none.
-func (c *Client) State(ctx context.Context, heads Heads, notes [][]byte) (*StateAnswer, error) {
-	answer, err := call[StateAnswer](ctx, c, OpState, heads, nil, sequence(notes), 0)
-	if err != nil {
-		return nil, err
-	}
-	if err := inPlace(notes, answer.Items, func(i *StateItem) signed.Hash { return i.Hash }); err != nil {
-		return nil, err
-	}
-	return answer, nil
-}
-
-// inPlace refuses an answer whose items differ from those sent, in number or hash.
-// Nobody knows of such an answer what it is about: the same bytes go again.
-func inPlace[I any](sent [][]byte, items []I, hashOf func(*I) signed.Hash) error {
-	if len(items) != len(sent) {
-		return noAnswer("an answer has %d items, the call has %d", len(items), len(sent))
-	}
-	for i := range items {
-		if hashOf(&items[i]) != signed.HashOf(sent[i]) {
-			return noAnswer("item %d of an answer is not of the bytes sent in its place", i+1)
-		}
-	}
-	return nil
-}
-
 func noAnswer(format string, args ...any) error {
 	return &Refusal{Problem: problem.New(problem.Internal, format, args...)}
 }
 
-// Inbox follows the feed of what is addressed to the desk.
-func (c *Client) Inbox(ctx context.Context, heads Heads, page Page) (*InboxAnswer, error) {
-	return call[InboxAnswer](ctx, c, OpInbox, heads, page.query(), nil, page.Wait)
-}
-
-// Progress follows the feed of what became of what the desk sent.
-func (c *Client) Progress(ctx context.Context, heads Heads, page Page) (*ProgressAnswer, error) {
-	return call[ProgressAnswer](ctx, c, OpProgress, heads, page.query(), nil, page.Wait)
-}
-
-// Want asks for the bytes of a message again.
-func (c *Client) Want(ctx context.Context, heads Heads, want Want) error {
-	body, err := json.Marshal(want)
-	if err != nil {
-		return fmt.Errorf("write want: %w", err)
-	}
-	_, err = call[struct{}](ctx, c, OpWant, heads, nil, body, 0)
-	return err
-}
-
-// Show shows the broker a checkpoint that its logs should reach.
-func (c *Client) Show(ctx context.Context, checkpoint []byte) error {
-	_, err := call[struct{}](ctx, c, OpShow, Heads{}, nil, checkpoint, 0)
-	return err
-}
-
-// Register lists at most limit entries of the register from an index on.
-func (c *Client) Register(ctx context.Context, heads Heads, from int64, limit int) (*RegisterAnswer, error) {
-	query := url.Values{"from": {signed.FormatInt(from)}, "limit": {strconv.Itoa(limit)}}
-	return call[RegisterAnswer](ctx, c, OpRegister, heads, query, nil, 0)
-}
-
-// Consistency asks for the proof that the audit log of one size extends that of
-// another.
-func (c *Client) Consistency(ctx context.Context, from, to int64) (*ConsistencyAnswer, error) {
-	query := url.Values{"from": {signed.FormatInt(from)}, "to": {signed.FormatInt(to)}}
-	return call[ConsistencyAnswer](ctx, c, OpConsistency, Heads{}, query, nil, 0)
-}
-
-func (p Page) query() url.Values {
-	q := url.Values{"after": {p.After.String()}}
-	if p.Wait > 0 {
-		q.Set("wait", strconv.Itoa(int(p.Wait/time.Second)))
-	}
-	if p.Limit > 0 {
-		q.Set("limit", strconv.Itoa(p.Limit))
-	}
-	return q
-}
-
 // call makes one call and reads its answer into an A.
-func call[A any](ctx context.Context, c *Client, op Operation, heads Heads, query url.Values, body []byte, wait time.Duration) (*A, error) {
-	route := RouteOf(op)
+func call[A any](ctx context.Context, c *Client, route *Route, heads Heads, query url.Values, body []byte, wait time.Duration) (*A, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout+wait)
 	defer cancel()
 	target := c.base + route.Path
@@ -184,7 +92,7 @@ func call[A any](ctx context.Context, c *Client, op Operation, heads Heads, quer
 	}
 	req, err := http.NewRequestWithContext(ctx, route.Method, target, bytes.NewReader(body))
 	if err != nil {
-		return nil, fmt.Errorf("make request %s: %w", op, err)
+		return nil, fmt.Errorf("make request %s: %w", route.Operation, err)
 	}
 	if route.Request != "" {
 		req.Header.Set("Content-Type", route.Request)
@@ -193,7 +101,7 @@ func call[A any](ctx context.Context, c *Client, op Operation, heads Heads, quer
 	req.Header.Set(RegisterHeader, signed.FormatInt(heads.Register))
 	status, header, answer, err := c.do(req)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", op, err)
+		return nil, fmt.Errorf("%s: %w", route.Operation, err)
 	}
 	return read[A](status, header, answer)
 }

@@ -3,6 +3,7 @@ package api
 import (
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"testing"
 
 	"samband/gateway/envelope"
@@ -112,6 +113,61 @@ func FuzzHashes(f *testing.F) {
 		}
 		if again, err := h.MarshalText(); err != nil || string(again) != string(text) {
 			t.Errorf("%q is read and written as %q, %v", text, again, err)
+		}
+	})
+}
+
+// named fails on an error that is not a problem of the closed list.
+func named(t *testing.T, err error) bool {
+	t.Helper()
+	if err == nil {
+		return true
+	}
+	if _, ok := problem.Of(err); !ok {
+		t.Fatalf("%v is not a problem", err)
+	}
+	return false
+}
+
+func FuzzPage(f *testing.F) {
+	f.Add("after=4712&wait=55&limit=20")
+	f.Add("")
+	f.Add("after=")
+	f.Add("limit=1&limit=2")
+	f.Add("after=1;wait=2")
+	f.Add("after=%31")
+	f.Add("wait=99999999999999999999")
+	f.Fuzz(func(t *testing.T, raw string) {
+		query, err := url.ParseQuery(raw)
+		if err != nil {
+			return
+		}
+		p, err := parsePage(query)
+		if !named(t, err) {
+			return
+		}
+		if p.Wait < 0 || p.Wait > MaxWait || p.Limit < 1 || p.Limit > MaxLimit || p.After < 0 {
+			t.Errorf("%q is read as %+v", raw, p)
+		}
+		again, err := parsePage(url.Values{"after": {p.After.String()}, "wait": {signed.FormatInt(int64(p.Wait.Seconds()))}, "limit": {signed.FormatInt(int64(p.Limit))}})
+		if err != nil || again != p {
+			t.Errorf("%+v is read again as %+v, %v", p, again, err)
+		}
+	})
+}
+
+func FuzzWant(f *testing.F) {
+	f.Add([]byte(`{"message":"KkpIUX1hyFsblz13FK/QIg2r6UbGm3hSZcFnx2mRZ1s="}`))
+	f.Add([]byte(`{"message":"","message":"KkpIUX1hyFsblz13FK/QIg2r6UbGm3hSZcFnx2mRZ1s="}`))
+	f.Add([]byte(`null`))
+	f.Add([]byte(`[]`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		want, err := parseWant(body)
+		if !named(t, err) {
+			return
+		}
+		if again, err := json.Marshal(want); err != nil || string(again) != string(body) {
+			t.Errorf("%q is read and written as %q", body, again)
 		}
 	})
 }

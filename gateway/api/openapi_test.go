@@ -65,12 +65,6 @@ func readDocument(t *testing.T) (d document) {
 	return d
 }
 
-// answers of each operation; nil: no content; absent: a document of another kind.
-var answers = map[Operation]any{
-	OpSubmit: SubmitAnswer{}, OpState: StateAnswer{}, OpInbox: InboxAnswer{}, OpProgress: ProgressAnswer{},
-	OpWant: nil, OpShow: nil, OpRegister: RegisterAnswer{}, OpConsistency: ConsistencyAnswer{},
-}
-
 func TestDocumentHasTheRoutes(t *testing.T) {
 	d := readDocument(t)
 	found := 0
@@ -82,7 +76,7 @@ func TestDocumentHasTheRoutes(t *testing.T) {
 	}
 	for _, r := range Routes {
 		op, ok := d.Paths[r.Path][strings.ToLower(r.Method)]
-		if !ok || op.OperationID != string(r.Operation) {
+		if !ok || op.OperationID != r.Operation {
 			t.Errorf("%s is operation %q in the document", r.Pattern(), op.OperationID)
 			continue
 		}
@@ -136,17 +130,16 @@ func checkAnswer(t *testing.T, r Route, op operation) {
 			t.Errorf("%s has no answer %s", r.Pattern(), status)
 		}
 	}
-	answer, typed := answers[r.Operation]
-	if !typed {
+	if r.Operation == "openapi" {
 		return
 	}
-	if answer == nil {
+	if r.Answer == nil {
 		if _, ok := op.Responses["204"]; !ok {
 			t.Errorf("%s has no answer 204", r.Pattern())
 		}
 		return
 	}
-	want := "#/components/schemas/" + nameOf(reflect.TypeOf(answer))
+	want := "#/components/schemas/" + nameOf(reflect.TypeOf(r.Answer))
 	if got := op.Responses["200"].Content[JSONType].Schema.Ref; got != want {
 		t.Errorf("%s answers %s, not %s", r.Pattern(), got, want)
 	}

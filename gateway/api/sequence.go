@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 
-	"samband/gateway/problem"
 	"samband/gateway/signed"
 )
 
@@ -33,26 +32,22 @@ func AppendItem(sequence, item []byte) []byte {
 func CutSequence(b []byte) (items [][]byte, err error) {
 	for rest := b; len(rest) > 0; {
 		if len(items) == MaxItems {
-			return nil, malformedSequence("a sequence has more than %d items", MaxItems)
+			return nil, malformed("a sequence has more than %d items", MaxItems)
 		}
 		if len(rest) < lengthSize {
-			return nil, malformedSequence("a sequence ends within the length of item %d", len(items)+1)
+			return nil, malformed("a sequence ends within the length of item %d", len(items)+1)
 		}
 		n := uint64(binary.BigEndian.Uint32(rest))
 		rest = rest[lengthSize:]
 		if n > uint64(len(rest)) {
-			return nil, malformedSequence("item %d says that it has %d bytes, and the sequence has %d more", len(items)+1, n, len(rest))
+			return nil, malformed("item %d says that it has %d bytes, and the sequence has %d more", len(items)+1, n, len(rest))
 		}
 		items, rest = append(items, rest[:n:n]), rest[n:]
 	}
 	if len(items) == 0 {
-		return nil, malformedSequence("a sequence has no item")
+		return nil, malformed("a sequence has no item")
 	}
 	return items, nil
-}
-
-func malformedSequence(format string, args ...any) error {
-	return problem.New(problem.TextMalformed, format, args...)
 }
 
 // sequence writes items one behind the other.

@@ -141,14 +141,3 @@ func TestContractIsServed(t *testing.T) {
 		t.Errorf("served over %s", resp.Proto)
 	}
 }
-
-func TestEveryRouteHasAnAction(t *testing.T) {
-	if len(actions) != len(api.Routes) {
-		t.Errorf("%d actions for %d routes", len(actions), len(api.Routes))
-	}
-	for _, r := range api.Routes {
-		if actions[r.Operation] == nil {
-			t.Errorf("%s has no action", r.Pattern())
-		}
-	}
-}

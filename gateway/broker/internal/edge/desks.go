@@ -6,7 +6,6 @@ import (
 
 	"golang.org/x/time/rate"
 
-	"samband/gateway/api"
 	"samband/gateway/signed"
 )
 
@@ -24,7 +23,7 @@ type desk struct {
 	requests    int
 	pages       int
 	bytes       int
-	budgets     map[api.Operation]*rate.Limiter
+	budgets     map[string]*rate.Limiter
 	refusals    int64
 }
 
@@ -34,7 +33,7 @@ func newDesks() *desks { return &desks{known: map[signed.Address]*desk{}} }
 func (d *desks) of(address signed.Address) *desk {
 	k := d.known[address]
 	if k == nil {
-		k = &desk{budgets: map[api.Operation]*rate.Limiter{}}
+		k = &desk{budgets: map[string]*rate.Limiter{}}
 		d.known[address] = k
 	}
 	return k
@@ -110,7 +109,7 @@ func (d *desks) reserve(address signed.Address, bytes int) bool {
 
 // budget returns a desk's budget for an operation. Each has its own, so that a
 // desk that sends what is refused can still state what it received.
-func (d *desks) budget(address signed.Address, op api.Operation) *rate.Limiter {
+func (d *desks) budget(address signed.Address, op string) *rate.Limiter {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	k := d.of(address)
@@ -121,12 +120,12 @@ func (d *desks) budget(address signed.Address, op api.Operation) *rate.Limiter {
 }
 
 // exhausted tells whether a desk has no budget left for an operation.
-func (d *desks) exhausted(address signed.Address, op api.Operation) bool {
+func (d *desks) exhausted(address signed.Address, op string) bool {
 	return d.budget(address, op).TokensAt(time.Now()) < 1
 }
 
 // spend takes one final refusal from a desk's budget.
-func (d *desks) spend(address signed.Address, op api.Operation) { d.budget(address, op).Allow() }
+func (d *desks) spend(address signed.Address, op string) { d.budget(address, op).Allow() }
 
 // refused adds to the sum of refusals that have no entry of their own.
 func (d *desks) refused(address signed.Address, count int64) {

@@ -15,28 +15,20 @@ import (
 	"samband/gateway/signed"
 )
 
-// handler routes each row of the contract to its action, and all else to
-// NOT_FOUND.
+// handler serves each row of the contract, and answers NOT_FOUND to all else.
 func (e *Edge) handler() http.Handler {
 	mux := http.NewServeMux()
-	for _, route := range api.Routes {
-		mux.Handle(route.Pattern(), e.route(route, actions[route.Operation]))
+	for i := range api.Routes {
+		mux.Handle(api.Routes[i].Pattern(), e.route(&api.Routes[i], api.Routes[i].Pattern()))
 	}
-	mux.Handle("/", e.route(api.Route{}, func(context.Context, api.Service, *call) (any, error) {
-		return nil, refusedHere{problem.New(problem.NotFound, "the contract has no such path and method")}
-	}))
+	mux.Handle("/", e.route(&api.Route{Read: func(*api.Call) (api.Action, error) {
+		return nil, problem.New(problem.NotFound, "the contract has no such path and method")
+	}}, "other"))
 	return mux
 }
 
-// route serves one row: it measures, and it answers.
-func (e *Edge) route(route api.Route, act action) http.Handler {
-	pattern := route.Pattern()
-	if act == nil {
-		panic("edge: no action for " + pattern)
-	}
-	if route.Path == "" {
-		pattern = "other"
-	}
+// route serves one row: it measures under a name, and it answers.
+func (e *Edge) route(route *api.Route, name string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := time.Now()
 		from := connOf(r.Context())
@@ -47,13 +39,13 @@ func (e *Edge) route(route api.Route, act action) http.Handler {
 		if err == nil {
 			// Both are given back when the answer is written: it lies in memory as long
 			// as its caller takes to read it.
-			defer e.desks.leave(caller, paged(route))
+			defer e.desks.leave(caller, route.Paged)
 			underway := &underway{desks: e.desks, desk: caller}
 			defer underway.done()
-			answer, err = e.pass(w, r, route, act, underway)
+			answer, err = e.pass(w, r, route, underway)
 		}
 		status := e.answer(w, route, caller, answer, err)
-		e.metrics.observe(pattern, status, time.Since(began))
+		e.metrics.observe(name, status, time.Since(began))
 	})
 }
 
@@ -63,11 +55,11 @@ type refusedHere struct{ error }
 func (r refusedHere) Unwrap() error { return r.error }
 
 // enter lets a caller begin a request, and takes a slot for it.
-func (e *Edge) enter(from *conn, route api.Route) error {
+func (e *Edge) enter(from *conn, route *api.Route) error {
 	if err := e.admit(from); err != nil {
 		return err
 	}
-	if caller := from.named(); !e.desks.enter(caller, paged(route)) {
+	if caller := from.named(); !e.desks.enter(caller, route.Paged) {
 		return refusedHere{problem.New(problem.BrokerBusy, "%s has as many requests under way as one desk may", caller)}
 	}
 	return nil
@@ -75,23 +67,27 @@ func (e *Edge) enter(from *conn, route api.Route) error {
 
 // pass lets a request that has its slot through the edge's other checks, in the
 // order that the package comment gives, and on to the service.
-func (e *Edge) pass(w http.ResponseWriter, r *http.Request, route api.Route, act action, underway *underway) (any, error) {
+func (e *Edge) pass(w http.ResponseWriter, r *http.Request, route *api.Route, underway *underway) (any, error) {
 	from := connOf(r.Context())
 	caller := from.named()
 	c, err := readCall(w, r, route, caller, underway)
+	if err == nil && route.Sequence {
+		c.Budget = e.desks.budget(caller, route.Operation).Allow
+	}
+	var act api.Action
+	if err == nil {
+		act, err = route.Read(c)
+	}
 	if err != nil {
 		return nil, e.withinBudget(route, caller, err)
 	}
-	if sequenced(route) {
-		c.budget = e.desks.budget(caller, route.Operation).Allow
-	}
-	ctx, cancel := e.bound(r.Context(), c)
+	ctx, cancel := e.bound(r.Context(), route)
 	defer cancel()
-	answer, err := e.act(ctx, act, c)
+	answer, err := e.act(ctx, act)
 	if err == nil {
 		e.countItems(caller, answer)
 	}
-	if polls(route) {
+	if route.Polls {
 		if err := e.admit(from); err != nil { // since it began to wait
 			return nil, err
 		}
@@ -112,9 +108,9 @@ func (e *Edge) admit(from *conn) error {
 
 // withinBudget is the edge's own refusal of a call: without a budget left for a
 // final one, the caller comes again.
-func (e *Edge) withinBudget(route api.Route, caller signed.Address, err error) error {
+func (e *Edge) withinBudget(route *api.Route, caller signed.Address, err error) error {
 	p, _ := problem.Of(err)
-	if sequenced(route) && p.Class() == problem.Final && e.desks.exhausted(caller, route.Operation) {
+	if route.Sequence && p.Class() == problem.Final && e.desks.exhausted(caller, route.Operation) {
 		p = problem.New(problem.BudgetExhausted, "%s was refused too often", caller)
 	}
 	return refusedHere{p}
@@ -144,22 +140,9 @@ func (e *Edge) countItems(caller signed.Address, answer any) {
 	}
 }
 
-// sequenced tells which calls bring a sequence. Their final refusals take a budget.
-func sequenced(route api.Route) bool {
-	return route.Operation == api.OpSubmit || route.Operation == api.OpState
-}
-
-// polls tells which calls may wait for something to happen.
-func polls(route api.Route) bool {
-	return route.Operation == api.OpInbox || route.Operation == api.OpProgress
-}
-
-// paged tells which calls are answered by pages, of megabytes each.
-func paged(route api.Route) bool { return polls(route) || route.Operation == api.OpRegister }
-
 // bound gives a call its time. A long poll also ends when the edge stops.
-func (e *Edge) bound(ctx context.Context, c *call) (context.Context, context.CancelFunc) {
-	if !polls(c.route) {
+func (e *Edge) bound(ctx context.Context, route *api.Route) (context.Context, context.CancelFunc) {
+	if !route.Polls {
 		return context.WithTimeout(ctx, serviceTimeout)
 	}
 	ctx, cancel := context.WithTimeout(ctx, api.MaxWait+serviceTimeout)
@@ -168,18 +151,18 @@ func (e *Edge) bound(ctx context.Context, c *call) (context.Context, context.Can
 }
 
 // act calls the service; a panic of it is a fault like any other.
-func (e *Edge) act(ctx context.Context, act action, c *call) (answer any, err error) {
+func (e *Edge) act(ctx context.Context, act api.Action) (answer any, err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			// The value may quote what the caller sent; its type can't.
 			answer, err = nil, fmt.Errorf("panic with a %T:\n%s", v, debug.Stack())
 		}
 	}()
-	return act(ctx, e.cfg.Service, c)
+	return act(ctx, e.cfg.Service)
 }
 
 // answer writes an answer or a problem, and returns the status.
-func (e *Edge) answer(w http.ResponseWriter, route api.Route, caller signed.Address, answer any, err error) int {
+func (e *Edge) answer(w http.ResponseWriter, route *api.Route, caller signed.Address, answer any, err error) int {
 	w.Header().Set("Cache-Control", "no-store")
 	if err == nil && answer == nil {
 		w.WriteHeader(http.StatusNoContent)
@@ -208,7 +191,7 @@ func (e *Edge) answer(w http.ResponseWriter, route api.Route, caller signed.Addr
 }
 
 // refusal makes the refusal of an error, and keeps the accounts.
-func (e *Edge) refusal(route api.Route, caller signed.Address, err error) *api.Refusal {
+func (e *Edge) refusal(route *api.Route, caller signed.Address, err error) *api.Refusal {
 	here, isHere := err.(refusedHere)
 	if isHere {
 		err = here.error
@@ -222,7 +205,7 @@ func (e *Edge) refusal(route api.Route, caller signed.Address, err error) *api.R
 	if code == problem.Internal {
 		refusal = e.fault(route, caller, err)
 	}
-	if class == problem.Final && sequenced(route) {
+	if class == problem.Final && route.Sequence {
 		e.desks.spend(caller, route.Operation)
 	}
 	if isHere && (class == problem.Final || code == problem.BudgetExhausted) {
@@ -232,7 +215,7 @@ func (e *Edge) refusal(route api.Route, caller signed.Address, err error) *api.R
 }
 
 // fault logs a fault of ours under a new name and answers with the name alone.
-func (e *Edge) fault(route api.Route, caller signed.Address, err error) *api.Refusal {
+func (e *Edge) fault(route *api.Route, caller signed.Address, err error) *api.Refusal {
 	request := rand.Text()[:12]
 	e.cfg.Log.Error("request failed", "request", request, "operation", route.Operation, "desk", caller, "error", err)
 	return &api.Refusal{Problem: problem.New(problem.Internal, "the broker has a fault; its log names it %s", request), Request: request}

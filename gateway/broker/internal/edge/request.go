@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"time"
 
 	"samband/gateway/api"
 	"samband/gateway/problem"
@@ -16,20 +15,9 @@ import (
 // maxQuery bounds a request's query, in bytes.
 const maxQuery = 256
 
-// A call is a request in its bounds and form.
-type call struct {
-	route  api.Route
-	caller signed.Address
-	heads  api.Heads
-	query  url.Values
-	body   []byte
-	items  [][]byte   // of the body, where it is a sequence
-	budget api.Budget // likewise
-}
-
 // readCall reads a request; a fault of its form is a Problem (SPEC §11.2). What of
 // its body lies in memory counts as under way.
-func readCall(w http.ResponseWriter, r *http.Request, route api.Route, caller signed.Address, underway *underway) (*call, error) {
+func readCall(w http.ResponseWriter, r *http.Request, route *api.Route, caller signed.Address, underway *underway) (*api.Call, error) {
 	heads, err := parseHeads(r.Header)
 	if err != nil {
 		return nil, err
@@ -39,14 +27,7 @@ func readCall(w http.ResponseWriter, r *http.Request, route api.Route, caller si
 		return nil, err
 	}
 	body, err := readBody(w, r, route, underway)
-	if err != nil {
-		return nil, err
-	}
-	c := &call{route: route, caller: caller, heads: heads, query: query, body: body}
-	if sequenced(route) {
-		c.items, err = api.CutSequence(body)
-	}
-	return c, err
+	return &api.Call{Caller: caller, Heads: heads, Query: query, Body: body}, err
 }
 
 // parseHeads reads the two headers by which a caller says how far it knows the
@@ -87,45 +68,8 @@ func parseQuery(raw string, names []string) (url.Values, error) {
 	return query, nil
 }
 
-// parsePage reads which part of a feed is asked for.
-func parsePage(query url.Values) (p api.Page, err error) {
-	if p.After, err = api.ParseCursor(query.Get("after")); err != nil {
-		return api.Page{}, malformed("after: %v", err)
-	}
-	wait, err := number(query, "wait", 0, int64(api.MaxWait/time.Second), 0)
-	if err != nil {
-		return api.Page{}, err
-	}
-	limit, err := number(query, "limit", 1, api.MaxLimit, api.DefaultLimit)
-	if err != nil {
-		return api.Page{}, err
-	}
-	p.Wait, p.Limit = time.Duration(wait)*time.Second, int(limit)
-	return p, nil
-}
-
-// number reads a query's number within bounds, or takes the default.
-func number(query url.Values, name string, low, high, otherwise int64) (int64, error) {
-	if !query.Has(name) {
-		return otherwise, nil
-	}
-	n, err := signed.ParseInt(query.Get(name))
-	if err != nil || n < low || n > high {
-		return 0, malformed("%s is not a number from %d to %d", name, low, high)
-	}
-	return n, nil
-}
-
-// asked reads a number that the query must have, from 0 on.
-func asked(query url.Values, name string, high int64) (int64, error) {
-	if !query.Has(name) {
-		return 0, malformed("the query does not say %s", name)
-	}
-	return number(query, name, 0, high, 0)
-}
-
 // readBody reads a body of the route's media type within its bound.
-func readBody(w http.ResponseWriter, r *http.Request, route api.Route, underway *underway) ([]byte, error) {
+func readBody(w http.ResponseWriter, r *http.Request, route *api.Route, underway *underway) ([]byte, error) {
 	if route.Request == "" {
 		return nil, nil
 	}
@@ -148,7 +92,7 @@ func readBody(w http.ResponseWriter, r *http.Request, route api.Route, underway 
 	return b, err
 }
 
-func oversize(route api.Route) error {
+func oversize(route *api.Route) error {
 	return problem.New(problem.Oversize, "the body passes the bound of %d bytes", route.MaxBody)
 }
 
