@@ -186,7 +186,7 @@ func (d *Desk) duties(tx *store.Tx, by map[string]*duty) error {
 			return err
 		}
 		for _, i := range items {
-			h, err := mail.HeaderOf(tx, i.Text)
+			h, err := mail.HeaderOf(tx, i.TextHash)
 			if err != nil {
 				continue // damaged: nobody can tell its clock, and it is shown as such
 			}

@@ -63,9 +63,9 @@ func (v vector) keep(t *testing.T, database, vectors string) {
 			tx.PutHead("register", store.Head{Head: reg, Checkpoint: regCheckpoint, Verified: now}),
 			tx.PutHead("audit", store.Head{Head: audit, Checkpoint: p.Checkpoint, Verified: now}),
 			tx.AddText(m.TextHash(), m.Note.Bytes(), m.Sealed),
-			tx.Add(&store.Row{From: m.From, ID: m.ID, Send: m.ID.String(), To: m.To, Text: m.TextHash(),
+			tx.Add(&store.Row{From: m.From, ID: m.ID, Send: m.ID.String(), To: m.To, TextHash: m.TextHash(),
 				Type: m.Type.Name, Conversation: m.Conversation, State: store.Queued}),
-			tx.PutProven(store.ProvenEvent{Text: m.TextHash(), Event: r.Kind, Note: v.note, Proof: v.proof,
+			tx.PutProven(store.ProvenEvent{TextHash: m.TextHash(), Event: r.Kind, Note: v.note, Proof: v.proof,
 				Index: r.Index, Time: r.Time, Register: r.RegisterSize, Code: r.Code}))
 	})
 	if err != nil {

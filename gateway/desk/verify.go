@@ -89,13 +89,13 @@ func (d *Desk) Verify(ctx context.Context, id signed.ID, from ...signed.Address)
 	}
 	messages := map[signed.Hash]bool{}
 	for _, f := range facts {
-		messages[f.Text] = true
+		messages[f.TextHash] = true
 		if err := d.verifyFact(l, f); err != nil {
 			p := problemIn(err)
 			if p == nil {
 				return nil, err
 			}
-			v.Faults = append(v.Faults, Fault{string(f.Event) + " of message " + f.Text.String(), *p})
+			v.Faults = append(v.Faults, Fault{string(f.Event) + " of message " + f.TextHash.String(), *p})
 			continue
 		}
 		v.Proven++
@@ -191,7 +191,7 @@ func (d *Desk) verifyFact(l *verify.Logs, f store.ProvenEvent) error {
 	}
 	var note []byte
 	err = d.room.Store.View(func(tx *store.Tx) (err error) {
-		note, err = tx.Note(f.Text)
+		note, err = tx.Note(f.TextHash)
 		return err
 	})
 	if err != nil {
@@ -207,7 +207,7 @@ func (d *Desk) verifyFact(l *verify.Logs, f store.ProvenEvent) error {
 	case envelope.Rejected:
 		_, err = a.Refusal(e, f.Proof)
 	default:
-		_, err = a.Event(&e.Header, f.Text, d.Address(), verify.Claim{Event: f.Event, Note: f.Note, Proof: f.Proof})
+		_, err = a.Event(&e.Header, f.TextHash, d.Address(), verify.Claim{Event: f.Event, Note: f.Note, Proof: f.Proof})
 	}
 	return err
 }

@@ -166,17 +166,17 @@ func unknown(err error, id signed.ID) error {
 // shows that, and doesn't hide the others.
 func (d *Desk) item(tx *store.Tx, r *store.Row) (Item, error) {
 	i := Item{
-		ID: r.ID, State: string(r.State), Message: r.Text,
+		ID: r.ID, State: string(r.State), Message: r.TextHash,
 		Says: string(r.Unproven.Event), Since: r.Unproven.Since, received: r.Received,
 	}
-	h, err := mail.HeaderOf(tx, r.Text)
+	h, err := mail.HeaderOf(tx, r.TextHash)
 	if err != nil {
 		i.Waits = mail.Unreadable
 		return i, nil
 	}
 	i.header, i.Type, i.Urgency, i.Agreement = *h, h.Type.Name, h.Urgency, h.Agreement
 	i.Conversation, i.InReplyTo, i.Created, i.Expires = h.Conversation, h.InReplyTo, h.Created, h.Expires
-	moments, err := tx.Moments(r.Text)
+	moments, err := tx.Moments(r.TextHash)
 	if err != nil {
 		return i, err
 	}

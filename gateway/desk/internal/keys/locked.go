@@ -132,19 +132,19 @@ func (l *Locked) Identity(id envelope.KeyID) (string, bool) {
 // Wrap seals the file key of a text under the storage key, and beside it what the
 // text says, where that may not lie in the open: nonce, then AES-256-GCM bound to
 // the text's hash.
-func (l *Locked) Wrap(key seal.FileKey, outcome string, text signed.Hash) []byte {
+func (l *Locked) Wrap(key seal.FileKey, outcome string, textHash signed.Hash) []byte {
 	nonce := make([]byte, l.aead.NonceSize())
 	rand.Read(nonce)
-	return l.aead.Seal(nonce, nonce, append(key[:], outcome...), text[:])
+	return l.aead.Seal(nonce, nonce, append(key[:], outcome...), textHash[:])
 }
 
 // Unwrap opens what Wrap made for this text.
-func (l *Locked) Unwrap(wrapped []byte, text signed.Hash) (key seal.FileKey, outcome string, err error) {
+func (l *Locked) Unwrap(wrapped []byte, textHash signed.Hash) (key seal.FileKey, outcome string, err error) {
 	n := l.aead.NonceSize()
 	if len(wrapped) < n {
 		return key, "", errors.New("a wrapped file key is too short")
 	}
-	b, err := l.aead.Open(nil, wrapped[:n], wrapped[n:], text[:])
+	b, err := l.aead.Open(nil, wrapped[:n], wrapped[n:], textHash[:])
 	if err != nil || len(b) < len(key) {
 		return key, "", errors.New("a wrapped file key does not open with this ring")
 	}

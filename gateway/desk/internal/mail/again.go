@@ -59,15 +59,15 @@ func (o *outbox) wantedAgain() (group []submission, err error) {
 	return group, nil
 }
 
-func (o *outbox) ofText(text signed.Hash, id signed.ID) (row store.Row, b []byte, err error) {
+func (o *outbox) ofText(textHash signed.Hash, id signed.ID) (row store.Row, b []byte, err error) {
 	err = o.Store.View(func(tx *store.Tx) error {
-		if row, err = tx.OfText(false, text); err != nil {
+		if row, err = tx.OfText(false, textHash); err != nil {
 			return err
 		}
 		if row.ID != id {
 			return store.ErrNotFound
 		}
-		b, err = tx.Envelope(text)
+		b, err = tx.Envelope(textHash)
 		return err
 	})
 	return row, b, err

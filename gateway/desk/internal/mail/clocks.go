@@ -47,7 +47,7 @@ func (c *change) endsClocks(o store.Row, at signed.Time) error {
 			continue
 		}
 		first := i.Answered.IsZero()
-		i.Answered, i.Answer = at, o.Text
+		i.Answered, i.Answer = at, o.TextHash
 		if err := c.Put(&i); err != nil {
 			return err
 		}
@@ -80,7 +80,7 @@ func (c *change) reopensClocks(o store.Row) error {
 	}
 	ended := false
 	for _, i := range requests {
-		if i.Answer != o.Text {
+		if i.Answer != o.TextHash {
 			continue
 		}
 		ended = true
@@ -97,7 +97,7 @@ func (c *change) reopensClocks(o store.Row) error {
 		return err
 	}
 	for _, other := range others {
-		at, err := c.Time(other.Text, envelope.Accepted)
+		at, err := c.Time(other.TextHash, envelope.Accepted)
 		if err != nil {
 			return err
 		}
@@ -136,7 +136,7 @@ func (c *change) stops(request *store.Row, outcome string) bool {
 // typeOf is the header of a message and its type; nil where this program lacks
 // that, or the header lies here damaged.
 func (c *change) typeOf(r *store.Row) (*envelope.Header, *schema.Type) {
-	h, err := HeaderOf(c.Tx, r.Text)
+	h, err := HeaderOf(c.Tx, r.TextHash)
 	if err != nil {
 		return nil, nil
 	}

@@ -30,9 +30,9 @@ func DeadlineOf(tx *store.Tx, r *store.Row, h *envelope.Header, now time.Time) (
 	if !ok || t.Clock == nil || !r.Counts() {
 		return nil, nil
 	}
-	start, err := tx.Time(r.Text, envelope.Consigned)
+	start, err := tx.Time(r.TextHash, envelope.Consigned)
 	if err == nil && start.IsZero() {
-		start, err = tx.Time(r.Text, envelope.HandedOver)
+		start, err = tx.Time(r.TextHash, envelope.HandedOver)
 	}
 	if err != nil || start.IsZero() {
 		return nil, err
@@ -65,7 +65,7 @@ func pauses(tx *store.Tx, c *schema.Clock, r *store.Row) ([]schema.Pause, error)
 		return nil, nil
 	}
 	turns, err := tx.Turns(store.Dialogue{
-		Request: r.Text, Received: r.Received, With: r.Other(), Conversation: r.Conversation,
+		Request: r.TextHash, Received: r.Received, With: r.Other(), Conversation: r.Conversation,
 		Question: c.Pause.By, Answer: c.Pause.Until,
 	})
 	if err != nil {
@@ -81,7 +81,7 @@ func pauses(tx *store.Tx, c *schema.Clock, r *store.Row) ([]schema.Pause, error)
 	var out []schema.Pause
 	for _, t := range turns {
 		if t.Question {
-			out = append(out, schema.Pause{From: t.Accepted.Go(), Until: told[t.Text]})
+			out = append(out, schema.Pause{From: t.Accepted.Go(), Until: told[t.TextHash]})
 		}
 	}
 	return out, nil

@@ -61,10 +61,10 @@ func breach(subject string, exhibits map[string][]byte, code problem.Code, forma
 }
 
 // provenEvent is a verified event as the database keeps it.
-func provenEvent(text signed.Hash, p *verify.ProvenEvent) store.ProvenEvent {
+func provenEvent(textHash signed.Hash, p *verify.ProvenEvent) store.ProvenEvent {
 	r := p.Record
 	return store.ProvenEvent{
-		Text: text, Event: r.Kind, Note: p.Note, Proof: p.Proof,
+		TextHash: textHash, Event: r.Kind, Note: p.Note, Proof: p.Proof,
 		Index: r.Index, Time: r.Time, Register: r.RegisterSize, Code: r.Code,
 	}
 }

@@ -162,7 +162,7 @@ func (h *hall) await(what string, look func() bool) {
 func (h *hall) events(id signed.ID) (events []envelope.Event) {
 	h.Helper()
 	must(0, h.room.Store.View(func(tx *store.Tx) error {
-		moments, err := tx.Moments(h.row(id).Text)
+		moments, err := tx.Moments(h.row(id).TextHash)
 		for _, m := range moments {
 			events = append(events, m.Event)
 		}

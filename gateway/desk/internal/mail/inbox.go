@@ -41,15 +41,15 @@ func (i *inbox) do(ctx context.Context) error {
 // want asks for the bytes of messages that the broker has no more, once in a run
 // for each that this desk does not have either.
 func (i *inbox) want(ctx context.Context) error {
-	for _, text := range i.lost {
-		err := i.Store.View(func(tx *store.Tx) error { _, err := tx.OfText(true, text); return err })
-		if i.wanted[text] || !errors.Is(err, store.ErrNotFound) {
+	for _, textHash := range i.lost {
+		err := i.Store.View(func(tx *store.Tx) error { _, err := tx.OfText(true, textHash); return err })
+		if i.wanted[textHash] || !errors.Is(err, store.ErrNotFound) {
 			continue
 		}
-		if err := i.Broker.Want(ctx, heads(i.logs.Load()), api.Want{Message: text}); err != nil {
+		if err := i.Broker.Want(ctx, heads(i.logs.Load()), api.Want{Message: textHash}); err != nil {
 			return err
 		}
-		i.wanted[text] = true
+		i.wanted[textHash] = true
 	}
 	return nil
 }
@@ -132,8 +132,8 @@ type messageKey struct {
 // A keeping is the text that this desk has of a sender and id, and its row; zero
 // for one of the same page.
 type keeping struct {
-	text signed.Hash
-	seq  int64
+	textHash signed.Hash
+	seq      int64
 }
 
 // known is what this desk has already of a page.
@@ -151,7 +151,7 @@ func (i *inbox) known(page []*envelope.Envelope) (map[messageKey]keeping, error)
 			if err != nil {
 				return err
 			}
-			known[messageKey{e.From, e.ID}] = keeping{r.Text, r.Seq}
+			known[messageKey{e.From, e.ID}] = keeping{r.TextHash, r.Seq}
 		}
 		return nil
 	})
@@ -173,9 +173,9 @@ func (i *inbox) admit(next *verify.Answer, item *api.InboxItem, e *envelope.Enve
 	var has keeping
 	var before bool
 	if err == nil {
-		if has, before = known[messageKey{e.From, e.ID}]; before && has.text != e.TextHash() {
+		if has, before = known[messageKey{e.From, e.ID}]; before && has.textHash != e.TextHash() {
 			err = breach("message "+e.ID.String()+" of "+string(e.From), shown, problem.SecondText,
-				"this desk has another text of %s with that id: %s", e.From, has.text)
+				"this desk has another text of %s with that id: %s", e.From, has.textHash)
 		}
 	}
 	if err != nil {
@@ -199,10 +199,10 @@ func (i *inbox) admit(next *verify.Answer, item *api.InboxItem, e *envelope.Enve
 func (a *arrival) write(c *change) error {
 	if a.known == 0 {
 		r := store.Row{
-			Received: true, From: a.From, ID: a.ID, To: a.To, Text: a.TextHash(), Type: a.Type.Name, Urgent: isUrgent(&a.Header),
+			Received: true, From: a.From, ID: a.ID, To: a.To, TextHash: a.TextHash(), Type: a.Type.Name, Urgent: isUrgent(&a.Header),
 			Conversation: a.Conversation, ReplyTo: a.InReplyTo, State: store.Accepted, Accepted: true, Unproven: a.statement,
 		}
-		if err := c.AddText(r.Text, a.Note.Bytes(), a.Sealed); err != nil {
+		if err := c.AddText(r.TextHash, a.Note.Bytes(), a.Sealed); err != nil {
 			return err
 		}
 		if err := c.Add(&r); err != nil {

@@ -192,13 +192,13 @@ func (j *opener) readBack() error {
 		switch {
 		case err != nil:
 			j.room.Log.Error("a received message can't be read", "id", r.ID, "problem", err.Error())
-			s, err := j.stateConsignment(r.Seq, r.Text, Unreadable)
+			s, err := j.stateConsignment(r.Seq, r.TextHash, Unreadable)
 			if err != nil {
 				return err
 			}
 			steps = append(steps, s)
 		case locked:
-			s, err := j.stateConsignment(r.Seq, r.Text, "")
+			s, err := j.stateConsignment(r.Seq, r.TextHash, "")
 			if err != nil {
 				return err
 			}
@@ -229,16 +229,16 @@ func (j *opener) readBack() error {
 func (m *Room) received(r *store.Row) (e *envelope.Envelope, accepted store.ProvenEvent, err error) {
 	var b []byte
 	err = m.Store.View(func(tx *store.Tx) (err error) {
-		if b, err = tx.Envelope(r.Text); err != nil {
+		if b, err = tx.Envelope(r.TextHash); err != nil {
 			return err
 		}
-		accepted, err = tx.Proven(r.Text, envelope.Accepted)
+		accepted, err = tx.Proven(r.TextHash, envelope.Accepted)
 		return err
 	})
 	if err != nil {
 		return nil, accepted, err
 	}
-	e, err = parseStored(b, r.Text)
+	e, err = parseStored(b, r.TextHash)
 	return e, accepted, err
 }
 
@@ -318,32 +318,32 @@ func (j *opener) statementOf(g *opening, r *store.Row) (s step, finished bool, e
 	case r.State.Ended() || r.State == "" || r.Unproven.Event == envelope.HandedOver || r.Unproven.Event == envelope.Refused:
 		return nil, true, nil
 	case v == nil:
-		s, err = j.stateConsignment(g.seq, r.Text, "")
+		s, err = j.stateConsignment(g.seq, r.TextHash, "")
 		return s, false, err
 	case v.stuck != "" || v.locked:
-		s, err = j.stateConsignment(g.seq, r.Text, v.stuck)
+		s, err = j.stateConsignment(g.seq, r.TextHash, v.stuck)
 		return s, true, err
 	case r.Unproven.Event != "":
 		return nil, false, nil // stated once its consignment is proven
 	}
-	s, err = j.stateVerdict(g.seq, r.Text, v)
+	s, err = j.stateVerdict(g.seq, r.TextHash, v)
 	if problem.CodeOf(err) == problem.DeskLocked {
-		s, err = j.stateConsignment(g.seq, r.Text, "")
+		s, err = j.stateConsignment(g.seq, r.TextHash, "")
 	}
 	return s, true, err
 }
 
 // stateVerdict signs what was found, and keeps with it what it speaks of: from then on
 // it will be proven sooner or later.
-func (j *opener) stateVerdict(seq int64, text signed.Hash, v *verdict) (step, error) {
-	st := envelope.Statement{Event: envelope.HandedOver, Message: text}
+func (j *opener) stateVerdict(seq int64, textHash signed.Hash, v *verdict) (step, error) {
+	st := envelope.Statement{Event: envelope.HandedOver, Message: textHash}
 	if v.refused != nil {
-		st = envelope.Statement{Event: envelope.Refused, Message: text, Code: v.refused.Code}
+		st = envelope.Statement{Event: envelope.Refused, Message: textHash, Code: v.refused.Code}
 	}
 	var made store.Statement
 	var wrapped []byte
 	err := j.room.withRing(func(ring *keys.Locked) (err error) {
-		wrapped = ring.Wrap(v.key, v.outcome, text)
+		wrapped = ring.Wrap(v.key, v.outcome, textHash)
 		made, err = j.room.statement(ring, st)
 		return err
 	})
@@ -358,7 +358,7 @@ func (j *opener) stateVerdict(seq int64, text signed.Hash, v *verdict) (step, er
 		r.Unproven, r.Code, r.Detail = made, "", ""
 		if v.refused != nil {
 			r.Code, r.Detail = v.refused.Code, v.refused.Detail
-		} else if err := c.PutFileKey(text, wrapped); err != nil {
+		} else if err := c.PutFileKey(textHash, wrapped); err != nil {
 			return err
 		}
 		c.logged = append(c.logged, func() { c.room.Log.Info("message opened", "id", r.ID, "statement", made.Event, "code", r.Code) })
@@ -368,13 +368,13 @@ func (j *opener) stateVerdict(seq int64, text signed.Hash, v *verdict) (step, er
 
 // stateConsignment states that this desk keeps a message, unless it stated so, and
 // shows why no more is stated; the metric beside it alarms.
-func (j *opener) stateConsignment(seq int64, text signed.Hash, stuck string) (step, error) {
-	made, err := j.room.consignment(text)
+func (j *opener) stateConsignment(seq int64, textHash signed.Hash, stuck string) (step, error) {
+	made, err := j.room.consignment(textHash)
 	if err != nil {
 		return nil, err
 	}
 	if stuck != "" {
-		j.room.Log.Error("a message can't be opened", "message", text, "why", stuck)
+		j.room.Log.Error("a message can't be opened", "message", textHash, "why", stuck)
 	}
 	return func(c *change) error {
 		r, err := c.Row(seq)
@@ -401,7 +401,7 @@ func (j *opener) applyDue() error {
 				return err
 			}
 			for _, r := range rows {
-				if wrapped[r.Text], err = tx.FileKey(r.Text); err != nil && !errors.Is(err, store.ErrNotFound) {
+				if wrapped[r.TextHash], err = tx.FileKey(r.TextHash); err != nil && !errors.Is(err, store.ErrNotFound) {
 					return err
 				}
 			}
@@ -418,7 +418,7 @@ func (j *opener) applyDue() error {
 		for _, r := range rows {
 			steps = append(steps, func(c *change) error {
 				r, err := c.Row(r.Seq)
-				outcome, ok := outcomes[r.Text]
+				outcome, ok := outcomes[r.TextHash]
 				if err != nil || !r.Unapplied || !ok {
 					return err
 				}

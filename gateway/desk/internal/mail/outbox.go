@@ -49,7 +49,7 @@ func (o *outbox) next(after int64) (group []submission, last int64, err error) {
 			return err
 		}
 		for size, n := 0, 0; n < len(rows); n++ {
-			b, err := tx.Envelope(rows[n].Text)
+			b, err := tx.Envelope(rows[n].TextHash)
 			if err != nil && !errors.Is(err, store.ErrNotFound) {
 				return err
 			}
@@ -67,7 +67,7 @@ func (o *outbox) next(after int64) (group []submission, last int64, err error) {
 	var steps []step
 	for n, r := range rows {
 		last = r.Seq
-		e, err := parseStored(texts[n], r.Text)
+		e, err := parseStored(texts[n], r.TextHash)
 		switch {
 		case err != nil:
 			o.Log.Error("a queued message can't be read", "id", r.ID, "problem", err.Error())
@@ -183,12 +183,12 @@ func (a *accepting) takeIn(s *submission, item *api.SubmitItem) error {
 		return a.stays(s, err)
 	}
 	a.compareClocks(a.begin, a.base, accepted.Record.Index, accepted.Record.Time)
-	a.then(advances(s.Seq, provenEvent(s.Text, accepted)))
+	a.then(advances(s.Seq, provenEvent(s.Row.TextHash, accepted)))
 	for _, f := range []*api.LoggedEvent{item.Consigned, item.End} {
 		if f == nil {
 			continue
 		}
-		event, err := a.believe(a.under, &s.Header, s.Text, f)
+		event, err := a.believe(a.under, &s.Header, s.Row.TextHash, f)
 		if errors.Is(err, verify.ErrNoNote) {
 			continue
 		}
@@ -215,13 +215,13 @@ func (a *accepting) refused(s *submission, err error) error {
 			return a.stays(s, err)
 		}
 		return a.reseal(s.Row, s.Envelope, err)
-	case p.Code == problem.IDReused && r.Accepted != s.Text:
+	case p.Code == problem.IDReused && r.Accepted != s.Row.TextHash:
 		own, err := a.earlierAttempt(s, r)
 		if own || err != nil {
 			return err
 		}
 	case r.End != nil: // withdrawn, and this desk's disk has forgotten it
-		event, err := a.believe(a.under, &s.Header, s.Text, r.End)
+		event, err := a.believe(a.under, &s.Header, s.Row.TextHash, r.End)
 		if err == nil {
 			a.then(advances(s.Seq, event))
 		}
@@ -248,7 +248,7 @@ func (a *accepting) earlierAttempt(s *submission, r *api.Refusal) (own bool, err
 			if err != nil {
 				return err
 			}
-			row.Text, row.Code, row.Detail = r.Accepted, "", ""
+			row.TextHash, row.Code, row.Detail = r.Accepted, "", ""
 			defer wake(a.worker())
 			return c.Put(&row)
 		})
@@ -272,7 +272,7 @@ func (a *accepting) rejected(s *submission, r *api.Refusal) error {
 	if r.Proof == "" {
 		return a.stays(s, problem.New(problem.ProofMissing, "refused by %s, and no entry of the log is shown for it", p.Code))
 	}
-	subject, shown := "message "+s.Text.String(), map[string][]byte{"refusal": []byte(r.Proof), "checkpoint": a.under.AuditCheckpoint()}
+	subject, shown := "message "+s.Row.TextHash.String(), map[string][]byte{"refusal": []byte(r.Proof), "checkpoint": a.under.AuditCheckpoint()}
 	refusal, err := a.under.Refusal(s.Envelope, []byte(r.Proof))
 	switch {
 	case err != nil:
@@ -290,18 +290,18 @@ func (a *accepting) rejected(s *submission, r *api.Refusal) error {
 		return err
 	}
 	a.wait = synced
-	a.then(func(c *change) error { return c.reject(s.Seq, provenEvent(s.Text, refusal), p) })
+	a.then(func(c *change) error { return c.reject(s.Seq, provenEvent(s.Row.TextHash, refusal), p) })
 	return nil
 }
 
 // believe verifies an event of a message, and keeps one that fails as evidence.
-func (m *Room) believe(next *verify.Answer, h *envelope.Header, text signed.Hash, f *api.LoggedEvent) (store.ProvenEvent, error) {
-	verified, err := next.Event(h, text, m.Desk, claimOf(f))
+func (m *Room) believe(next *verify.Answer, h *envelope.Header, textHash signed.Hash, f *api.LoggedEvent) (store.ProvenEvent, error) {
+	verified, err := next.Event(h, textHash, m.Desk, claimOf(f))
 	if err != nil {
 		m.accuse(err)
 		return store.ProvenEvent{}, err
 	}
-	event := provenEvent(text, verified)
+	event := provenEvent(textHash, verified)
 	if event.Event == envelope.Expired {
 		return event, m.timely(event.Event, event.Time)
 	}

@@ -98,9 +98,9 @@ func (p *progress) takeIn(next *verify.Answer, answer *api.ProgressAnswer) (beli
 // A subject is the message that an item speaks of: one of this desk's, by a text
 // that it made. None: it has no such message.
 type subject struct {
-	seq    int64
-	text   signed.Hash
-	header *envelope.Header
+	seq      int64
+	textHash signed.Hash
+	header   *envelope.Header
 }
 
 // subjects finds those of a page.
@@ -109,14 +109,14 @@ func (p *progress) subjects(items []api.ProgressItem) ([]subject, error) {
 	err := p.Store.View(func(tx *store.Tx) error {
 		for n, item := range items {
 			r, err := tx.Sent(item.ID)
-			text := item.Message
+			textHash := item.Message
 			switch {
 			case err != nil:
-			case text.IsZero():
-				text = r.Text
-			case text != r.Text:
+			case textHash.IsZero():
+				textHash = r.TextHash
+			case textHash != r.TextHash:
 				var of store.Row
-				if of, err = tx.OfText(false, text); err == nil && of.Seq != r.Seq {
+				if of, err = tx.OfText(false, textHash); err == nil && of.Seq != r.Seq {
 					err = store.ErrNotFound
 				}
 			}
@@ -126,11 +126,11 @@ func (p *progress) subjects(items []api.ProgressItem) ([]subject, error) {
 			if err != nil {
 				return err
 			}
-			h, err := HeaderOf(tx, text)
+			h, err := HeaderOf(tx, textHash)
 			if err != nil {
 				return err
 			}
-			found[n] = subject{r.Seq, text, h}
+			found[n] = subject{r.Seq, textHash, h}
 		}
 		return nil
 	})
@@ -148,7 +148,7 @@ func (p *progress) verifyItem(next *verify.Answer, item *api.ProgressItem, of *s
 			return c.LogOnce(p.Entry("not held here", "message "+item.ID.String(), unknown), maxNotHeld)
 		}, nil
 	}
-	event, err := p.believe(next, of.header, of.text, &item.LoggedEvent)
+	event, err := p.believe(next, of.header, of.textHash, &item.LoggedEvent)
 	if errors.Is(err, errEarly) {
 		why := err.Error()
 		return nil, errors.Join(err, p.write(unsynced, nil, func(c *change) error { return c.waits(of.seq, nil, why) }))

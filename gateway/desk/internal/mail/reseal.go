@@ -88,10 +88,10 @@ func (c *change) anew(seq int64, made *Sealed) error {
 	if err := made.keep(c.Tx); err != nil {
 		return err
 	}
-	if err := c.AddAttempt(&r, made.Text); err != nil {
+	if err := c.AddAttempt(&r, made.TextHash); err != nil {
 		return err
 	}
-	r.Text, r.Code, r.Detail = made.Text, "", ""
+	r.TextHash, r.Code, r.Detail = made.TextHash, "", ""
 	return c.Put(&r)
 }
 

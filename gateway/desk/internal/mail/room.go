@@ -121,10 +121,10 @@ func (m *Room) Unlocked() {
 
 // Erase destroys what this desk has of a message's content. What is gone already may
 // still lie where an earlier call did not come to.
-func (m *Room) Erase(id signed.ID, text signed.Hash) error {
+func (m *Room) Erase(id signed.ID, textHash signed.Hash) error {
 	m.scrubbing.Store(true)
 	return m.write(synced, nil, func(c *change) error {
-		err := c.Erase(text)
+		err := c.Erase(textHash)
 		if errors.Is(err, store.ErrNotFound) {
 			return nil
 		}

@@ -106,7 +106,7 @@ func (c *change) advance(seq int64, f store.ProvenEvent) error {
 		return err
 	}
 	if !r.Received {
-		r.Text = f.Text
+		r.TextHash = f.TextHash
 	}
 	r.Accepted = r.Accepted || f.Event == envelope.Accepted
 	if err := c.settle(&r, f); err != nil {
@@ -148,7 +148,7 @@ func advances(seq int64, f store.ProvenEvent) step {
 // the broker is no end here: what the log says of the message beside it is so.
 // What does not fit convicts the broker, and is not believed.
 func (c *change) fits(f store.ProvenEvent) (bool, error) {
-	known, err := c.Moments(f.Text)
+	known, err := c.Moments(f.TextHash)
 	if err != nil {
 		return false, err
 	}
@@ -156,12 +156,12 @@ func (c *change) fits(f store.ProvenEvent) (bool, error) {
 		shown := map[string][]byte{"event": []byte(f.Event), "note": f.Note, "proof": f.Proof}
 		if k.Event == envelope.Rejected {
 			if f.Event != envelope.Rejected {
-				refusal, err := c.Proven(f.Text, envelope.Rejected)
+				refusal, err := c.Proven(f.TextHash, envelope.Rejected)
 				if err != nil {
 					return false, err
 				}
 				shown["refusal"] = refusal.Proof
-				c.breaches = append(c.breaches, breach("message "+f.Text.String(), shown,
+				c.breaches = append(c.breaches, breach("message "+f.TextHash.String(), shown,
 					problem.AlreadyEnded, "the log says %s, and before it said rejected", f.Event))
 			}
 			continue
@@ -169,7 +169,7 @@ func (c *change) fits(f store.ProvenEvent) (bool, error) {
 		ended := store.State(k.Event).Ended() && store.State(f.Event).Ended() && k.Event != f.Event
 		if ended || contrary(k.Event, f.Event) || contrary(f.Event, k.Event) {
 			shown["checkpoint"] = c.under.AuditCheckpoint()
-			c.breaches = append(c.breaches, breach("message "+f.Text.String(), shown,
+			c.breaches = append(c.breaches, breach("message "+f.TextHash.String(), shown,
 				problem.AlreadyEnded, "the log says %s, and before it said %s", f.Event, k.Event))
 			return false, nil
 		}
@@ -200,7 +200,7 @@ func (c *change) settle(r *store.Row, f store.ProvenEvent) error {
 	c.logged = append(c.logged, func() {
 		c.room.Log.Info("another statement stands", "id", r.ID, "ours", ours, "stands", f.Event)
 	})
-	return c.Log(c.room.Entry("too late: "+string(ours), "message "+f.Text.String(), p))
+	return c.Log(c.room.Entry("too late: "+string(ours), "message "+f.TextHash.String(), p))
 }
 
 // follow writes what an event means for a received message: handed over, it is in
@@ -208,7 +208,7 @@ func (c *change) settle(r *store.Row, f store.ProvenEvent) error {
 // content, and nothing of it is kept.
 func (c *change) follow(r *store.Row, f store.ProvenEvent, moved bool) error {
 	if moved && r.State == store.HandedOver {
-		_, err := c.FileKey(r.Text)
+		_, err := c.FileKey(r.TextHash)
 		if err != nil && !errors.Is(err, store.ErrNotFound) {
 			return err
 		}
@@ -219,11 +219,11 @@ func (c *change) follow(r *store.Row, f store.ProvenEvent, moved bool) error {
 	}
 	switch {
 	case r.Unapplied:
-		if outcome, ok := c.outcomes[r.Text]; ok {
+		if outcome, ok := c.outcomes[r.TextHash]; ok {
 			return c.takeEffect(r, outcome)
 		}
 	case moved && (r.State == store.Expired || r.State == store.Withdrawn) && r.From != r.To:
-		err := c.Erase(r.Text)
+		err := c.Erase(r.TextHash)
 		if errors.Is(err, store.ErrNotFound) {
 			return nil
 		}
@@ -240,7 +240,7 @@ func (c *change) takeEffect(r *store.Row, outcome string) error {
 	if err := c.Put(r); err != nil {
 		return err
 	}
-	accepted, err := c.Time(r.Text, envelope.Accepted)
+	accepted, err := c.Time(r.TextHash, envelope.Accepted)
 	if err != nil {
 		return err
 	}

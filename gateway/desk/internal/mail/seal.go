@@ -13,7 +13,7 @@ import (
 // A Sealed is an envelope as it was just sealed and signed.
 type Sealed struct {
 	envelope.Header
-	Text         signed.Hash
+	TextHash     signed.Hash
 	note, sealed []byte
 	wrapped      []byte // its file key
 }
@@ -44,10 +44,10 @@ func (m *Room) Seal(ring *keys.Locked, l *verify.Logs, h envelope.Header, conten
 
 // keep stores the text and its wrapped file key.
 func (s *Sealed) keep(tx *store.Tx) error {
-	if err := tx.AddText(s.Text, s.note, s.sealed); err != nil {
+	if err := tx.AddText(s.TextHash, s.note, s.sealed); err != nil {
 		return err
 	}
-	return tx.PutFileKey(s.Text, s.wrapped)
+	return tx.PutFileKey(s.TextHash, s.wrapped)
 }
 
 // A Sending is a draft as it was sealed for those to whom it goes.
@@ -76,7 +76,7 @@ func (m *Room) Queue(sending *Sending) error {
 				return err
 			}
 			err := tx.Add(&store.Row{
-				From: m.Desk, ID: s.ID, To: s.To, Text: s.Text, Send: sending.Name, Type: s.Type.Name, Urgent: isUrgent(&s.Header),
+				From: m.Desk, ID: s.ID, To: s.To, TextHash: s.TextHash, Send: sending.Name, Type: s.Type.Name, Urgent: isUrgent(&s.Header),
 				Conversation: s.Conversation, ReplyTo: s.InReplyTo, Outcome: sending.Outcome, State: store.Queued,
 			})
 			if err != nil {

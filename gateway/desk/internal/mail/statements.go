@@ -82,14 +82,14 @@ func (w *statements) next(after int64) (group []outgoing, last int64, err error)
 		rows, err := tx.Unproven(w.urgent, after, w.most)
 		for _, r := range rows {
 			last = r.Seq
-			h, err := HeaderOf(tx, r.Text)
+			h, err := HeaderOf(tx, r.TextHash)
 			if err != nil {
 				w.Log.Error("the header of a message can't be read", "id", r.ID, "problem", err.Error())
 				continue
 			}
 			s := outgoing{r, h, nil}
 			if r.Unproven.Event == envelope.HandedOver {
-				if s.wrapped, err = tx.FileKey(r.Text); err != nil && !errors.Is(err, store.ErrNotFound) {
+				if s.wrapped, err = tx.FileKey(r.TextHash); err != nil && !errors.Is(err, store.ErrNotFound) {
 					return err
 				}
 			}
@@ -124,7 +124,7 @@ func (w *statements) outcomes(group []outgoing) map[signed.Hash]string {
 	wrapped := map[signed.Hash][]byte{}
 	for _, s := range group {
 		if s.wrapped != nil {
-			wrapped[s.Text] = s.wrapped
+			wrapped[s.TextHash] = s.wrapped
 		}
 	}
 	return w.unwrap(wrapped)
@@ -135,9 +135,9 @@ func (w *statements) outcomes(group []outgoing) map[signed.Hash]string {
 func (m *Room) unwrap(wrapped map[signed.Hash][]byte) map[signed.Hash]string {
 	outcomes := map[signed.Hash]string{}
 	m.Ring.Use(func(ring *keys.Locked) error {
-		for text, key := range wrapped {
-			if _, outcome, err := ring.Unwrap(key, text); err == nil {
-				outcomes[text] = outcome
+		for textHash, key := range wrapped {
+			if _, outcome, err := ring.Unwrap(key, textHash); err == nil {
+				outcomes[textHash] = outcome
 			}
 		}
 		return nil
@@ -150,7 +150,7 @@ func (w *statements) takeIn(s *outgoing, item *api.StateItem, a *answered[api.St
 	if err := item.Refusal(); err != nil {
 		return w.refusal(s, a.under, err)
 	}
-	event, err := w.believe(a.under, s.header, s.Text, &api.LoggedEvent{Event: s.Unproven.Event, Note: s.Unproven.Note, Proof: item.Proof})
+	event, err := w.believe(a.under, s.header, s.TextHash, &api.LoggedEvent{Event: s.Unproven.Event, Note: s.Unproven.Note, Proof: item.Proof})
 	if err != nil {
 		return nil, err
 	}
@@ -168,7 +168,7 @@ func (w *statements) refusal(s *outgoing, next *verify.Answer, err error) (step,
 	case p.Class() == problem.Reseal:
 		return nil, w.signAgain(s, err)
 	case r.End != nil: // an end before our consignment, or a consignment before our withdrawal
-		event, err := w.believe(next, s.header, s.Text, r.End)
+		event, err := w.believe(next, s.header, s.TextHash, r.End)
 		if err != nil {
 			return nil, err
 		}
@@ -184,9 +184,9 @@ func (w *statements) refusal(s *outgoing, next *verify.Answer, err error) (step,
 // the register has moved; then it is signed anew.
 func (w *statements) refusedForGood(s *outgoing, p *problem.Problem) step {
 	w.refused[s.key()] = w.logs.Load().Register().Size()
-	w.Log.Warn("a statement is refused", "message", s.Text, "event", s.Unproven.Event, "problem", p.Error())
+	w.Log.Warn("a statement is refused", "message", s.TextHash, "event", s.Unproven.Event, "problem", p.Error())
 	return func(c *change) error {
-		if err := c.Log(c.room.Entry("refused: "+string(s.Unproven.Event), "message "+s.Text.String(), p)); err != nil {
+		if err := c.Log(c.room.Entry("refused: "+string(s.Unproven.Event), "message "+s.TextHash.String(), p)); err != nil {
 			return err
 		}
 		r, err := c.Row(s.Seq)
@@ -224,7 +224,7 @@ func statementIn(note []byte) (*envelope.Statement, error) {
 // signAnew replaces a statement, durably, before it is submitted.
 func (w *statements) signAnew(s *outgoing, old *envelope.Statement) (err error) {
 	if old.Event == envelope.Consigned {
-		s.Unproven, err = w.consignment(s.Text)
+		s.Unproven, err = w.consignment(s.TextHash)
 	} else {
 		err = w.withRing(func(ring *keys.Locked) (err error) {
 			s.Unproven, err = w.statement(ring, *old)
@@ -247,8 +247,8 @@ func (w *statements) signAnew(s *outgoing, old *envelope.Statement) (err error) 
 }
 
 // consignment states that this desk keeps a message durably.
-func (m *Room) consignment(text signed.Hash) (store.Statement, error) {
-	return m.sign(envelope.Statement{Event: envelope.Consigned, Message: text}, m.Online.Receipts)
+func (m *Room) consignment(textHash signed.Hash) (store.Statement, error) {
+	return m.sign(envelope.Statement{Event: envelope.Consigned, Message: textHash}, m.Online.Receipts)
 }
 
 // statement signs what an unlocked desk states of a message.

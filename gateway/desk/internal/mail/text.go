@@ -22,13 +22,13 @@ func isUrgent(h *envelope.Header) bool { return h.Urgency == envelope.Urgent }
 
 // parseStored reads a text of the database. One that the disk has bent is not the
 // message that its row names.
-func parseStored(b []byte, text signed.Hash) (*envelope.Envelope, error) {
+func parseStored(b []byte, textHash signed.Hash) (*envelope.Envelope, error) {
 	e, err := envelope.Parse(b)
-	if err == nil && e.TextHash() != text {
+	if err == nil && e.TextHash() != textHash {
 		err = problem.New(problem.TextMalformed, "the text has another hash than its row")
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read message %s in the database: %w", text, err)
+		return nil, fmt.Errorf("read message %s in the database: %w", textHash, err)
 	}
 	return e, nil
 }
@@ -48,8 +48,8 @@ func ParseNote(note []byte) (*envelope.Envelope, error) {
 }
 
 // HeaderOf reads the header of a text that this desk has.
-func HeaderOf(tx *store.Tx, text signed.Hash) (*envelope.Header, error) {
-	header, err := tx.Header(text) // its signatures were checked before it came here
+func HeaderOf(tx *store.Tx, textHash signed.Hash) (*envelope.Header, error) {
+	header, err := tx.Header(textHash) // its signatures were checked before it came here
 	if err != nil {
 		return nil, err
 	}

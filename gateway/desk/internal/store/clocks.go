@@ -20,15 +20,17 @@ func (t *Tx) Requests(received bool, other signed.Address, conversation signed.I
 
 // SentReplies returns what this desk answered to a text and had accepted, in the
 // log's order.
-func (t *Tx) SentReplies(text signed.Hash) ([]Row, error) { return t.mail(sentReplies, text[:]) }
+func (t *Tx) SentReplies(textHash signed.Hash) ([]Row, error) {
+	return t.mail(sentReplies, textHash[:])
+}
 
 const sentReplies = `JOIN proven f ON f.text = m.text AND f.event = 'accepted'
 	WHERE m.received = 0 AND m.reply_to = ? ORDER BY f.idx`
 
 // Time returns when the log recorded an event of a text; zero: it did not.
-func (t *Tx) Time(text signed.Hash, event envelope.Event) (signed.Time, error) {
+func (t *Tx) Time(textHash signed.Hash, event envelope.Event) (signed.Time, error) {
 	at, err := first(rows(t, "read logged time", scanTime,
-		`SELECT time FROM proven WHERE text = ? AND event = ?`, text[:], string(event)))
+		`SELECT time FROM proven WHERE text = ? AND event = ?`, textHash[:], string(event)))
 	if err == ErrNotFound {
 		err = nil
 	}
@@ -52,7 +54,7 @@ type Dialogue struct {
 
 // A Turn is a question or an answer of a dialogue.
 type Turn struct {
-	Text     signed.Hash
+	TextHash signed.Hash
 	ReplyTo  signed.Hash
 	Question bool
 	Accepted signed.Time // by the log
@@ -66,7 +68,7 @@ func (t *Tx) Turns(d Dialogue) ([]Turn, error) {
 }
 
 func scanTurn(scan func(...any) error) (u Turn, err error) {
-	err = scan(fixed(u.Text[:]), fixed(u.ReplyTo[:]), &u.Question, unix{&u.Accepted})
+	err = scan(fixed(u.TextHash[:]), fixed(u.ReplyTo[:]), &u.Question, unix{&u.Accepted})
 	return u, err
 }
 

@@ -97,14 +97,14 @@ func TestTurns(t *testing.T) {
 				if err := tx.AddText(hash, []byte("note"), []byte("sealed")); err != nil {
 					return err
 				}
-				r := Row{ID: id, Send: m.name, From: "se.spoc", To: m.peer, Text: hash, Type: m.typ,
+				r := Row{ID: id, Send: m.name, From: "se.spoc", To: m.peer, TextHash: hash, Type: m.typ,
 					Conversation: conversation, ReplyTo: reply, State: m.state}
 				if (m.typ == asked) != received {
 					r.Received, r.From, r.To = true, m.peer, "se.spoc"
 				}
 				err := tx.Add(&r)
 				if err == nil && m.state != "" {
-					err = tx.PutProven(ProvenEvent{Text: hash, Event: "accepted", Proof: []byte{}, Time: signed.At(time.Unix(1e9, 0))})
+					err = tx.PutProven(ProvenEvent{TextHash: hash, Event: "accepted", Proof: []byte{}, Time: signed.At(time.Unix(1e9, 0))})
 				}
 				if err != nil {
 					return err
@@ -116,10 +116,10 @@ func TestTurns(t *testing.T) {
 				Question: asked, Answer: told,
 			})
 			for _, u := range turns {
-				if !want[u.Text] || u.Accepted != signed.At(time.Unix(1e9, 0)) {
+				if !want[u.TextHash] || u.Accepted != signed.At(time.Unix(1e9, 0)) {
 					t.Errorf("received %t: %+v is a turn", received, u)
 				}
-				delete(want, u.Text)
+				delete(want, u.TextHash)
 			}
 			return err
 		})

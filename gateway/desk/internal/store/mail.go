@@ -14,7 +14,7 @@ type Row struct {
 	From         signed.Address
 	ID           signed.ID
 	To           signed.Address
-	Text         signed.Hash // of a sent one the newest, or the accepted one
+	TextHash     signed.Hash // of a sent one the newest, or the accepted one
 	Send         string      // of a sent one: names the sending
 	Type         string
 	Urgent       bool
@@ -57,18 +57,18 @@ func (t *Tx) Add(r *Row) error {
 	err := t.row("keep message", []any{&r.Seq}, `INSERT INTO mail
 		(received, sender, id, recipient, text, send, type, urgent, conversation, reply_to, outcome, state, accepted, unproven, note, since)
 		VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) RETURNING seq`,
-		r.Received, string(r.From), r.ID[:], string(r.To), r.Text[:], r.Send, r.Type, r.Urgent, r.Conversation[:], r.ReplyTo[:],
+		r.Received, string(r.From), r.ID[:], string(r.To), r.TextHash[:], r.Send, r.Type, r.Urgent, r.Conversation[:], r.ReplyTo[:],
 		r.Outcome, string(r.State), r.Accepted, string(r.Unproven.Event), bytesOf(r.Unproven.Note), r.Unproven.Since.Unix())
 	if err != nil {
 		return err
 	}
-	return t.AddAttempt(r, r.Text)
+	return t.AddAttempt(r, r.TextHash)
 }
 
 // AddAttempt keeps a text of a message beside its earlier ones: of a message that
 // is sealed anew one of them may turn out to be the accepted one.
-func (t *Tx) AddAttempt(r *Row, text signed.Hash) error {
-	return t.put("keep attempt", `INSERT INTO attempts (text, seq) VALUES (?,?)`, text[:], r.Seq)
+func (t *Tx) AddAttempt(r *Row, textHash signed.Hash) error {
+	return t.put("keep attempt", `INSERT INTO attempts (text, seq) VALUES (?,?)`, textHash[:], r.Seq)
 }
 
 // Put writes what may change of a message. Read it in the same Update.
@@ -78,7 +78,7 @@ func (t *Tx) Put(r *Row) error {
 	}
 	return t.exec("move message", `UPDATE mail SET text = ?, outcome = ?, state = ?, accepted = ?, unproven = ?, note = ?, since = ?,
 		unapplied = ?, answered = ?, answer = ?, access = ?, code = ?, detail = ? WHERE seq = ?`,
-		r.Text[:], r.Outcome, string(r.State), r.Accepted, string(r.Unproven.Event), bytesOf(r.Unproven.Note), r.Unproven.Since.Unix(),
+		r.TextHash[:], r.Outcome, string(r.State), r.Accepted, string(r.Unproven.Event), bytesOf(r.Unproven.Note), r.Unproven.Since.Unix(),
 		r.Unapplied, r.Answered.Unix(), r.Answer[:], r.Access, string(r.Code), r.Detail, r.Seq)
 }
 
@@ -94,7 +94,7 @@ const mailColumns = `SELECT m.seq, m.received, m.sender, m.id, m.recipient, m.te
 	m.code, m.detail FROM mail m `
 
 func scanRow(scan func(...any) error) (r Row, err error) {
-	err = scan(&r.Seq, &r.Received, &r.From, fixed(r.ID[:]), &r.To, fixed(r.Text[:]), &r.Send, &r.Type, &r.Urgent, fixed(r.Conversation[:]),
+	err = scan(&r.Seq, &r.Received, &r.From, fixed(r.ID[:]), &r.To, fixed(r.TextHash[:]), &r.Send, &r.Type, &r.Urgent, fixed(r.Conversation[:]),
 		fixed(r.ReplyTo[:]), &r.Outcome, &r.State, &r.Accepted, &r.Unproven.Event, &r.Unproven.Note, unix{&r.Unproven.Since}, &r.Unapplied,
 		unix{&r.Answered}, fixed(r.Answer[:]), &r.Access, &r.Code, &r.Detail)
 	return r, err
@@ -128,8 +128,8 @@ func (t *Tx) ReceivedID(id signed.ID) ([]Row, error) {
 }
 
 // OfText returns the message, sent or received, that has or had a text.
-func (t *Tx) OfText(received bool, text signed.Hash) (Row, error) {
-	return t.message(`JOIN attempts a ON a.seq = m.seq WHERE a.text = ? AND m.received = ?`, text[:], received)
+func (t *Tx) OfText(received bool, textHash signed.Hash) (Row, error) {
+	return t.message(`JOIN attempts a ON a.seq = m.seq WHERE a.text = ? AND m.received = ?`, textHash[:], received)
 }
 
 // Newest returns the newest messages of a direction, the newest first.

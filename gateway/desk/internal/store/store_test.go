@@ -51,7 +51,7 @@ func queue(s *Store, n int64) error {
 		if err := tx.PutFileKey(hash, []byte("wrapped")); err != nil {
 			return err
 		}
-		return tx.Add(&Row{ID: id, Send: id.String(), From: "se.spoc", To: "fi.spoc", Text: hash, State: Queued})
+		return tx.Add(&Row{ID: id, Send: id.String(), From: "se.spoc", To: "fi.spoc", TextHash: hash, State: Queued})
 	})
 }
 
@@ -101,10 +101,10 @@ func TestKilled(t *testing.T) {
 				t.Errorf("%d messages were acknowledged, %d are there", last+1, len(items))
 			}
 			for _, i := range items {
-				if _, err := tx.Envelope(i.Text); err != nil {
+				if _, err := tx.Envelope(i.TextHash); err != nil {
 					t.Error(err)
 				}
-				if _, err := tx.FileKey(i.Text); err != nil {
+				if _, err := tx.FileKey(i.TextHash); err != nil {
 					t.Error(err)
 				}
 			}
@@ -147,7 +147,7 @@ func TestOneRowASenderAndID(t *testing.T) {
 			if err := tx.AddText(hash, []byte("note"), []byte(text)); err != nil {
 				return err
 			}
-			return tx.Add(&Row{Received: true, Text: hash, From: "se.spoc", To: "fi.spoc", ID: signed.ID{1}, State: Accepted})
+			return tx.Add(&Row{Received: true, TextHash: hash, From: "se.spoc", To: "fi.spoc", ID: signed.ID{1}, State: Accepted})
 		})
 	}
 	if err := add("one"); err != nil {

@@ -5,50 +5,50 @@ import (
 )
 
 // AddText keeps a text as it crosses the wire: header note and sealed part.
-func (t *Tx) AddText(text signed.Hash, note, sealed []byte) error {
+func (t *Tx) AddText(textHash signed.Hash, note, sealed []byte) error {
 	return t.put("keep text", `INSERT INTO texts (text, note, sealed) VALUES (?,?,?)
-		ON CONFLICT DO NOTHING`, text[:], note, sealed)
+		ON CONFLICT DO NOTHING`, textHash[:], note, sealed)
 }
 
 // Note returns the header note of a text.
-func (t *Tx) Note(text signed.Hash) (note []byte, err error) {
-	err = t.row("read header", []any{&note}, `SELECT note FROM texts WHERE text = ?`, text[:])
+func (t *Tx) Note(textHash signed.Hash) (note []byte, err error) {
+	err = t.row("read header", []any{&note}, `SELECT note FROM texts WHERE text = ?`, textHash[:])
 	return note, err
 }
 
 // Header returns the text of a header note without its signatures.
-func (t *Tx) Header(text signed.Hash) (header string, err error) {
-	err = t.row("read header", []any{&header}, `SELECT substr(note, 1, instr(note, x'0a0a')) FROM texts WHERE text = ?`, text[:])
+func (t *Tx) Header(textHash signed.Hash) (header string, err error) {
+	err = t.row("read header", []any{&header}, `SELECT substr(note, 1, instr(note, x'0a0a')) FROM texts WHERE text = ?`, textHash[:])
 	return header, err
 }
 
 // Envelope returns a text as it crossed the wire; ErrNotFound when it was erased.
-func (t *Tx) Envelope(text signed.Hash) ([]byte, error) {
+func (t *Tx) Envelope(textHash signed.Hash) ([]byte, error) {
 	var note, sealed []byte
 	err := t.row("read message", []any{&note, &sealed},
-		`SELECT note, sealed FROM texts WHERE text = ? AND erased = 0`, text[:])
+		`SELECT note, sealed FROM texts WHERE text = ? AND erased = 0`, textHash[:])
 	return append(note, sealed...), err
 }
 
 // PutFileKey keeps the wrapped file key of a text.
-func (t *Tx) PutFileKey(text signed.Hash, wrapped []byte) error {
+func (t *Tx) PutFileKey(textHash signed.Hash, wrapped []byte) error {
 	return t.put("keep file key", `INSERT INTO file_keys (text, wrapped) VALUES (?,?)
-		ON CONFLICT DO NOTHING`, text[:], wrapped)
+		ON CONFLICT DO NOTHING`, textHash[:], wrapped)
 }
 
 // FileKey returns the wrapped file key of a text; ErrNotFound when it was never
 // opened, or erased.
-func (t *Tx) FileKey(text signed.Hash) (wrapped []byte, err error) {
-	err = t.row("read file key", []any{&wrapped}, `SELECT wrapped FROM file_keys WHERE text = ?`, text[:])
+func (t *Tx) FileKey(textHash signed.Hash) (wrapped []byte, err error) {
+	err = t.row("read file key", []any{&wrapped}, `SELECT wrapped FROM file_keys WHERE text = ?`, textHash[:])
 	return wrapped, err
 }
 
 // Erase drops the file key of a text and its sealed part; the header stays, for
 // what is proven of it. ErrNotFound when it was erased before. Call Scrub after
 // the transaction.
-func (t *Tx) Erase(text signed.Hash) error {
-	if err := t.put("erase file key", `DELETE FROM file_keys WHERE text = ?`, text[:]); err != nil {
+func (t *Tx) Erase(textHash signed.Hash) error {
+	if err := t.put("erase file key", `DELETE FROM file_keys WHERE text = ?`, textHash[:]); err != nil {
 		return err
 	}
-	return t.exec("erase sealed part", `UPDATE texts SET sealed = x'', erased = 1 WHERE text = ? AND erased = 0`, text[:])
+	return t.exec("erase sealed part", `UPDATE texts SET sealed = x'', erased = 1 WHERE text = ? AND erased = 0`, textHash[:])
 }

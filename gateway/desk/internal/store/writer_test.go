@@ -227,7 +227,7 @@ func TestMovesAreHeardOf(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
-	r, no := Row{ID: signed.ID{1}, Send: "send", From: "se.spoc", To: "fi.spoc", Text: signed.HashOf("text"), State: Queued}, errors.New("no")
+	r, no := Row{ID: signed.ID{1}, Send: "send", From: "se.spoc", To: "fi.spoc", TextHash: signed.HashOf("text"), State: Queued}, errors.New("no")
 	err = s.Update(func(tx *Tx) error {
 		if err := add("text")(tx); err != nil {
 			return err
