@@ -72,6 +72,7 @@ var floors = []string{
 	"samband/gateway/authority",
 	"samband/gateway/api",
 	"samband/gateway/local", // refuses in api's form
+	deskWing + "/client",
 }
 
 func TestImportsPointDown(t *testing.T) {
@@ -175,6 +176,11 @@ func TestProgramsLinkNoMoreThanTheyMay(t *testing.T) {
 		"samband/cmd/samband-desk":   {"github.com/nats-io", brokerWing, "samband/gateway/authority"},
 		"samband/cmd/samband-audit":  {"github.com/nats-io", brokerWing, deskWing, "filippo.io/age"},
 		"samband/cmd/samband-party":  {"github.com/nats-io", brokerWing, deskWing},
+		// Of a case-management system: a desk's types and its client, and no desk.
+		deskWing + "/client": {
+			"modernc.org", "github.com/nats-io", "github.com/prometheus", "filippo.io/age",
+			"samband/gateway/seal", "samband/gateway/register", deskWing + "/internal",
+		},
 	}
 	pkgs := list(t)
 	for program, libraries := range forbidden {

@@ -11,6 +11,7 @@ import (
 	"samband/gateway/api"
 	"samband/gateway/auditlog"
 	"samband/gateway/desk"
+	"samband/gateway/desk/client"
 	"samband/gateway/envelope"
 	"samband/gateway/gatewaytest"
 	"samband/gateway/problem"
@@ -148,7 +149,7 @@ func TestAcceptance(t *testing.T) {
 			fi := s.unlocked("fi.spoc")
 			awaitIn(t, fi, s.edge.messages[0].ID, "handed-over")
 			awaitEvidence(t, fi, test.code)
-			if items, _ := fi.Inbox(ctx, desk.Query{}); len(items) != 1 {
+			if items, _ := fi.Inbox(ctx, client.Query{}); len(items) != 1 {
 				t.Errorf("the inbox holds %d messages", len(items))
 			}
 		})
@@ -169,7 +170,7 @@ func TestOldRegister(t *testing.T) {
 	await(t, fi, "told of the revocation", func() bool { st, _ := fi.Status(ctx); return st.Register > old })
 	s.edge.set(func() { must(s.edge.accept(stolen, old)) })
 	awaitEvidence(t, fi, "REGISTER_TOO_OLD")
-	if items, _ := fi.Inbox(ctx, desk.Query{}); len(items) != 1 {
+	if items, _ := fi.Inbox(ctx, client.Query{}); len(items) != 1 {
 		t.Errorf("the inbox holds %d messages", len(items))
 	}
 	// Under the register as it is, the law itself says no.
@@ -205,7 +206,7 @@ func TestSecondText(t *testing.T) {
 	if string(e.Exhibits["envelope"]) != string(second.Bytes()) {
 		t.Error("the second text is not among the exhibits")
 	}
-	if items, _ := fi.Inbox(ctx, desk.Query{}); len(items) != 1 {
+	if items, _ := fi.Inbox(ctx, client.Query{}); len(items) != 1 {
 		t.Errorf("the inbox holds %d messages", len(items))
 	}
 }
@@ -399,7 +400,7 @@ func TestRefusalThatBindsNobody(t *testing.T) {
 func TestRefusedAndDelivered(t *testing.T) {
 	for name, test := range map[string]struct {
 		deliver func(*stage)
-		state   string
+		state   client.State
 	}{
 		"consigned": {func(s *stage) { s.unlocked("fi.spoc") }, "handed-over"},
 		"asked for again": {func(s *stage) {
@@ -429,7 +430,7 @@ func TestRefusedAndDelivered(t *testing.T) {
 			test.deliver(s)
 			awaitOut(t, se, id, test.state)
 			awaitEvidence(t, se, "ALREADY_ENDED")
-			if v := must(se.Verify(ctx, id)); len(v.Faults) != 0 {
+			if v := must(se.Verify(ctx, client.Ref{ID: id})); len(v.Faults) != 0 {
 				t.Errorf("faults: %+v", v.Faults)
 			}
 		})
@@ -461,7 +462,7 @@ func TestExpiredByALie(t *testing.T) {
 	if o := outState(t, se, id); o.State != "accepted" {
 		t.Errorf("the message is %s", o.State)
 	}
-	if v := must(se.Verify(ctx, signed.ID{})); len(v.Evidence)+len(v.Faults) != 0 {
+	if v := must(se.Verify(ctx, client.Ref{})); len(v.Evidence)+len(v.Faults) != 0 {
 		t.Errorf("clocks that disagree are no evidence: %+v %+v", v.Evidence, v.Faults)
 	}
 	s.clock.Move(7 * 24 * time.Hour)

@@ -24,6 +24,7 @@ import (
 	"samband/gateway/auditlog"
 	"samband/gateway/broker"
 	"samband/gateway/desk"
+	"samband/gateway/desk/client"
 	"samband/gateway/envelope"
 	"samband/gateway/register"
 	"samband/gateway/signed"
@@ -167,16 +168,16 @@ func (f *field) exchange(ctx context.Context, i int) error {
 func handedOver(ctx context.Context, d *desk.Desk, id signed.ID) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
 	defer cancel()
-	o, err := d.Ended(ctx, id)
-	if err == nil && o.State != "handed-over" {
-		err = fmt.Errorf("message %s stands %s", id, o.State)
+	seen, err := d.Wait(ctx, client.Watch{Sent: id})
+	if err == nil && seen.Sent.State != client.HandedOver {
+		err = fmt.Errorf("message %s stands %s", id, seen.Sent.State)
 	}
 	return err
 }
 
 // notice is a draft with a body of 2 KiB.
-func notice(to ...signed.Address) desk.Draft {
-	return desk.Draft{To: to, Type: "SPONTANEOUS", Body: noticeBody()}
+func notice(to ...signed.Address) client.Draft {
+	return client.Draft{To: to, Type: "SPONTANEOUS", Body: noticeBody()}
 }
 
 // noticeBody is made once: to write it is no party's work.

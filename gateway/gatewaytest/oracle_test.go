@@ -6,7 +6,7 @@ import (
 	"sync"
 
 	"samband/gateway/auditlog"
-	"samband/gateway/desk"
+	"samband/gateway/desk/client"
 	"samband/gateway/register"
 	"samband/gateway/signed"
 )
@@ -56,9 +56,9 @@ type oracle struct {
 
 // mailboxes holds that a desk has what was sent to it, and nothing else, once.
 func (o *oracle) mailboxes(s *station) {
-	out, err := s.Outbox(o.ctx, desk.Query{Limit: 1 << 20})
+	out, err := s.Outbox(o.ctx, client.Query{Limit: 1 << 20})
 	o.must(err)
-	in, err := s.Inbox(o.ctx, desk.Query{Limit: 1 << 20})
+	in, err := s.Inbox(o.ctx, client.Query{Limit: 1 << 20})
 	o.must(err)
 	counts := map[signed.ID]int{}
 	for _, i := range out {
@@ -104,7 +104,7 @@ func (o *oracle) sending(id signed.ID) *sending {
 
 // proofs has a desk prove all that it holds again.
 func (o *oracle) proofs(s *station) {
-	v, err := s.Verify(o.ctx, signed.ID{})
+	v, err := s.Verify(o.ctx, client.Ref{})
 	o.must(err)
 	if len(v.Faults) > 0 || len(v.Evidence) > 0 {
 		o.Errorf("%s holds faults %+v and evidence %+v", s.address, v.Faults, v.Evidence)
@@ -158,7 +158,7 @@ func (o *oracle) facts() {
 }
 
 func (o *oracle) fact(m *sending, s *station) (events []string) {
-	v, err := s.Verify(o.ctx, m.id)
+	v, err := s.Verify(o.ctx, client.Ref{ID: m.id})
 	if err != nil {
 		o.Error(err)
 		return nil

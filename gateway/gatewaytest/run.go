@@ -9,6 +9,7 @@ import (
 	"samband/gateway/api"
 	"samband/gateway/broker"
 	"samband/gateway/desk"
+	"samband/gateway/desk/client"
 	"samband/gateway/signed"
 )
 
@@ -179,15 +180,9 @@ func (r *Running) Stop() error {
 func Await(ctx context.Context, d *desk.Desk, patience time.Duration, done func() (bool, error)) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	for {
-		changed := d.Changed()
-		if ok, err := done(); ok || err != nil {
-			return err
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return fmt.Errorf("%s: nothing of the kind within %s: %w", d.Address(), patience, ctx.Err())
-		}
+	err := client.Await(ctx, d, done)
+	if err != nil && ctx.Err() != nil {
+		err = fmt.Errorf("%s: nothing of the kind within %s: %w", d.Address(), patience, err)
 	}
+	return err
 }

@@ -13,7 +13,7 @@ import (
 
 	"samband/gateway/auditlog"
 	"samband/gateway/broker"
-	"samband/gateway/desk"
+	"samband/gateway/desk/client"
 	"samband/gateway/envelope"
 	"samband/gateway/problem"
 	"samband/gateway/register"
@@ -116,7 +116,7 @@ func (l *loss) stopped(st *broker.Status, reason string, from, to *station) (wai
 	l.world.Log("the broker says:", st.Stopped)
 	m := l.mails(from, to)
 	l.world.must(from.until("BROKER_STOPPED at "+m.subject, func() (bool, error) {
-		items, err := from.Outbox(l.world.ctx, desk.Query{ID: m.id})
+		items, err := from.Outbox(l.world.ctx, client.Query{ID: m.id})
 		return err == nil && items[0].State == "queued" && items[0].Problem != nil && items[0].Problem.Code == problem.BrokerStopped, err
 	}))
 	return m

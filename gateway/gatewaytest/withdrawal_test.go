@@ -10,6 +10,7 @@ import (
 	"samband/gateway/api"
 	"samband/gateway/broker"
 	"samband/gateway/desk"
+	"samband/gateway/desk/client"
 	"samband/gateway/envelope"
 	"samband/gateway/problem"
 	"samband/gateway/signed"
@@ -135,7 +136,7 @@ func (s *scene) duels(d *duel, clock *Clock) {
 		d.end(id, "handed-over")
 	})
 	s.act("at once", func() {
-		won := map[string]int{}
+		won := map[client.State]int{}
 		for range 10 {
 			d.receiver.set(false)
 			d.sender.set(false)
@@ -171,7 +172,7 @@ type duel struct {
 // consign it.
 func (d *duel) sent() signed.ID {
 	d.Helper()
-	sending := got(d.Desks["se.spoc"].Send(d.Context(), desk.Draft{
+	sending := got(d.Desks["se.spoc"].Send(d.Context(), client.Draft{
 		To: []signed.Address{"fi.spoc"}, Type: "INFO_REQUEST", Body: []byte(request()),
 	}))(d)
 	id := sending.Messages[0].ID
@@ -188,7 +189,7 @@ func (d *duel) withdraw(id signed.ID) {
 }
 
 // end waits until both desks show one of these ends, the same, and returns it.
-func (d *duel) end(id signed.ID, ends ...string) (shown string) {
+func (d *duel) end(id signed.ID, ends ...client.State) (shown client.State) {
 	d.Helper()
 	d.await("se.spoc", func() bool {
 		for _, shown = range ends {
@@ -203,9 +204,9 @@ func (d *duel) end(id signed.ID, ends ...string) (shown string) {
 }
 
 // receives tells whether a desk shows a message that it received in a state.
-func (s *scene) receives(address signed.Address, id signed.ID, state string) func() bool {
+func (s *scene) receives(address signed.Address, id signed.ID, state client.State) func() bool {
 	return func() bool {
-		items, err := s.Desks[address].Inbox(s.Context(), desk.Query{ID: id})
+		items, err := s.Desks[address].Inbox(s.Context(), client.Query{ID: id})
 		return err == nil && items[0].State == state
 	}
 }

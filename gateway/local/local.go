@@ -6,7 +6,7 @@
 //	err = local.Serve(ctx, ln, mux)
 //
 //	c := local.NewClient("desk", path)
-//	st, err := local.Ask[Status](ctx, c, "status", struct{}{})
+//	answer, err := local.Ask[map[string]any](ctx, c, "status", struct{}{})
 //
 // Every call is a POST with JSON in and JSON out; a refusal is an RFC 9457 document.
 // Whoever may write to the socket's file is the folder's owner, so he is told the
