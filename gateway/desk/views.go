@@ -14,11 +14,9 @@ import (
 	"samband/schema"
 )
 
-const defaultLimit = 100
-
 func limit(q client.Query) int {
 	if q.Limit <= 0 {
-		return defaultLimit
+		return client.DefaultLimit
 	}
 	return q.Limit
 }

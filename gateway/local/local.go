@@ -163,13 +163,13 @@ func encode(v any) ([]byte, error) {
 	return b.Bytes(), err
 }
 
-// refusal is api.RefusalOf with the text of a fault.
+// refusal is the problem in err's chain, or INTERNAL with the text of the fault.
 func refusal(err error) *api.Refusal {
-	r := api.RefusalOf(err)
-	if _, refused := problem.Of(err); !refused {
-		r.Problem = problem.New(problem.Internal, "%v", err)
+	p, refused := problem.Of(err)
+	if !refused {
+		p = problem.New(problem.Internal, "%v", err)
 	}
-	return r
+	return &api.Refusal{Problem: p}
 }
 
 // A Client asks through a socket. It connects at the first call.

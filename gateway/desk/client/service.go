@@ -66,6 +66,9 @@ func Await(ctx context.Context, s Service, done func() (bool, error)) error {
 	}
 }
 
+// DefaultLimit is how many items a listing has unless its Query says otherwise.
+const DefaultLimit = 100
+
 // maxWait bounds a wait on the socket, so that connections of the dead don't pile
 // up. A Client asks again.
 const maxWait = Duration(time.Minute)

@@ -34,7 +34,7 @@ type Status struct {
 // refuse. A body that is no JSON goes nowhere: it is BODY_MALFORMED.
 type Draft struct {
 	Name           string                  `json:"name,omitempty"` // names the send, so that it may be repeated; "" for any
-	To             []signed.Address        `json:"to"`
+	To             []signed.Address        `json:"to,omitempty"`   // of an answer: its sender, whatever stands here
 	Type           string                  `json:"type"`
 	Body           json.RawMessage         `json:"body,omitempty"` // as it was written, faults and all: it is sealed so
 	Attachments    []Attachment            `json:"attachments,omitempty"`
