@@ -243,21 +243,22 @@ func (d *Desk) plan(l *verify.Logs, draft client.Draft, to reply) (*plan, error)
 	for _, a := range draft.Attachments {
 		p.content.Attachments = append(p.content.Attachments, seal.Attachment{Name: a.Name, MediaType: a.MediaType, Data: a.Data})
 	}
-	var roster []signed.Address
+	files, roster := mail.ListOf(p.content.Attachments), stringsOf(draft.To)
+	fill := schema.Filling{Attachments: files, YourReference: to.ref}
 	if !draft.Confidential {
-		roster = draft.To
+		fill.Recipients = roster
 	}
-	p.content.Body = complete(draft.Body, p.content.Attachments, roster, to.ref)
+	p.content.Body = t.Fill(draft.Body, fill)
 	if p.body, err = t.Read(p.content.Body); err != nil {
 		return nil, err
 	}
 	if err := p.body.FitsUrgency(p.urgency()); err != nil {
 		return nil, err
 	}
-	if err := mail.CheckManifest(p.content.Body, p.content.Attachments); err != nil {
+	if err := p.body.FitsAttachments(files); err != nil {
 		return nil, err
 	}
-	if err := checkRoster(p.content.Body, draft.To, draft.Confidential); err != nil {
+	if err := p.body.FitsRecipients(roster, draft.Confidential); err != nil {
 		return nil, err
 	}
 	p.content.Statistics = p.body.Statistics
@@ -341,26 +342,9 @@ func chooseAgreement(l *verify.Logs, q register.Question, named signed.Hash, now
 	return x.Carriers[0].Hash(), nil
 }
 
-// checkRoster checks that a body which names its recipients names these.
-func checkRoster(body []byte, to []signed.Address, confidential bool) error {
-	var has struct {
-		Recipients []signed.Address `json:"recipients"`
+func stringsOf(addresses []signed.Address) (out []string) {
+	for _, a := range addresses {
+		out = append(out, string(a))
 	}
-	if err := json.Unmarshal(body, &has); err != nil {
-		return problem.New(problem.BodyMalformed, "not one JSON object")
-	}
-	if has.Recipients == nil {
-		return nil
-	}
-	if confidential && len(to) > 1 {
-		return problem.New(problem.BodyInvalid, "at /recipients: a confidential message has no roster")
-	}
-	if !sameDesks(to, has.Recipients) {
-		return problem.New(problem.BodyInvalid, "at /recipients: must be those that the message goes to")
-	}
-	return nil
-}
-
-func sameDesks(one, other []signed.Address) bool {
-	return slices.Equal(slices.Sorted(slices.Values(one)), slices.Sorted(slices.Values(other)))
+	return out
 }
