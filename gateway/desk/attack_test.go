@@ -19,7 +19,7 @@ import (
 	"samband/gateway/signed"
 )
 
-// The broker as the attacker. It holds the logs' keys and may log and serve what
+// The broker as the attacker. It has the logs' keys and may log and serve what
 // it likes; each time the desk refuses, keeps the bytes, and says so.
 
 // An attacked message: sent by Sweden, accepted, and consigned by Finland, whose
@@ -150,7 +150,7 @@ func TestAcceptance(t *testing.T) {
 			awaitIn(t, fi, s.edge.messages[0].ID, "handed-over")
 			awaitEvidence(t, fi, test.code)
 			if items, _ := fi.Inbox(ctx, client.Query{}); len(items) != 1 {
-				t.Errorf("the inbox holds %d messages", len(items))
+				t.Errorf("the inbox has %d messages", len(items))
 			}
 		})
 	}
@@ -171,7 +171,7 @@ func TestOldRegister(t *testing.T) {
 	s.edge.set(func() { must(s.edge.accept(stolen, old)) })
 	awaitEvidence(t, fi, "REGISTER_TOO_OLD")
 	if items, _ := fi.Inbox(ctx, client.Query{}); len(items) != 1 {
-		t.Errorf("the inbox holds %d messages", len(items))
+		t.Errorf("the inbox has %d messages", len(items))
 	}
 	// Under the register as it is, the law itself says no.
 	s.edge.set(func() { must(s.edge.accept(s.stolen(old), s.edge.register.Size())) })
@@ -207,7 +207,7 @@ func TestSecondText(t *testing.T) {
 		t.Error("the second text is not among the exhibits")
 	}
 	if items, _ := fi.Inbox(ctx, client.Query{}); len(items) != 1 {
-		t.Errorf("the inbox holds %d messages", len(items))
+		t.Errorf("the inbox has %d messages", len(items))
 	}
 }
 
@@ -324,7 +324,7 @@ func (s *stage) cheated(submit func(line, []byte) (*api.SubmitItem, error)) *des
 	return se
 }
 
-// A message that is refused again and again doesn't hold up the next.
+// A message that is refused again and again doesn't stop the next.
 func TestOneRefused(t *testing.T) {
 	s := newLie(t)
 	var first []byte
@@ -438,7 +438,7 @@ func TestRefusedAndDelivered(t *testing.T) {
 }
 
 // expire logs a message's expiry at its time, which is not yet, and honest time
-// goes on from there. s.edge.mu is held.
+// goes on from there. s.edge.mu is locked.
 func (s *stage) expire(m *message) {
 	truth := s.edge.clock
 	s.edge.clock = gatewaytest.NewClock(m.Expires.Go())
@@ -470,7 +470,7 @@ func TestExpiredByALie(t *testing.T) {
 	awaitOut(t, se, id, "expired")
 }
 
-// The same lie to the receiver, who holds the message already: it consigns as soon
+// The same lie to the receiver, who has the message already: it consigns as soon
 // as the broker lets it.
 func TestExpiredByALieToTheReceiver(t *testing.T) {
 	s := newLie(t)
@@ -667,7 +667,7 @@ func TestMoreThanAskedFor(t *testing.T) {
 	})
 }
 
-// Two histories: the broker shows a log that does not hold what this desk saw.
+// Two histories: the broker shows a log that lacks what this desk saw.
 func TestTwoHistories(t *testing.T) {
 	s, se, id := consigned(t)
 	s.edge.set(func() {

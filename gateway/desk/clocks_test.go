@@ -205,7 +205,7 @@ func TestOneConversation(t *testing.T) {
 			})
 		}
 		fi, stop := s.start("fi.spoc")
-		await(t, fi, "in hold of all", func() bool {
+		await(t, fi, "come to have all", func() bool {
 			items := must(fi.Inbox(ctx, client.Query{Limit: n}))
 			return len(items) == n && !slices.ContainsFunc(items, func(i client.InboxItem) bool { return i.State != "consigned" })
 		})
@@ -241,7 +241,7 @@ func TestCountedAnswer(t *testing.T) {
 	s := newStage(t)
 	se := s.unlocked("se.spoc")
 	s.ready(se)
-	// answered has Finland answer a new request, twice, holds its metrics against
+	// answered has Finland answer a new request, twice, compares its metrics with
 	// what is wanted, and returns how many rows they took.
 	answered := func(after time.Duration, onTime, late int) int64 {
 		fi, stop := s.start("fi.spoc")

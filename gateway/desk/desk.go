@@ -95,7 +95,7 @@ func (d *Desk) open(retry time.Duration) (err error) {
 	if d.settings, err = readSettings(d.dir); err != nil {
 		return err
 	}
-	if d.lock, err = d.dir.hold(); err != nil {
+	if d.lock, err = d.dir.lock(); err != nil {
 		return err
 	}
 	federation, err := os.ReadFile(d.dir.federation())

@@ -288,7 +288,7 @@ func awaitIn(t *testing.T, d *desk.Desk, id signed.ID, state client.State) {
 	})
 }
 
-// awaitEvidence waits until the desk holds evidence of a breach.
+// awaitEvidence waits until the desk has evidence of a breach.
 func awaitEvidence(t *testing.T, d *desk.Desk, code string) client.Evidence {
 	t.Helper()
 	var found client.Evidence

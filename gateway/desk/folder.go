@@ -26,21 +26,21 @@ func (f folder) card() string        { return f.path("request") }
 func (f folder) keys() string        { return f.path("keys") }
 func (f folder) database() string    { return f.path("desk.db") }
 
-// hold takes the folder for the process that serves it, until the file is closed.
-func (f folder) hold() (*os.File, error) {
-	return take(f.path("lock"), "another process serves this desk")
+// lock locks the folder for the process that serves it, until the file is closed.
+func (f folder) lock() (*os.File, error) {
+	return lockFile(f.path("lock"), "another process serves this desk")
 }
 
-// holdKeys takes the keys for whoever changes them. It is another lock than the
+// lockKeys locks the keys for whoever changes them. It is another lock than the
 // folder's: keys are rotated while the desk is served.
-func (f folder) holdKeys() (*os.File, error) {
-	return take(f.path("keys.lock"), "another process changes this desk's keys")
+func (f folder) lockKeys() (*os.File, error) {
+	return lockFile(f.path("keys.lock"), "another process changes this desk's keys")
 }
 
-func take(path, taken string) (*os.File, error) {
+func lockFile(path, taken string) (*os.File, error) {
 	lock, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("hold the folder: %w", err)
+		return nil, fmt.Errorf("lock the folder: %w", err)
 	}
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		lock.Close()

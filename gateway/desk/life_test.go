@@ -221,7 +221,7 @@ func (s *stage) damage(addr signed.Address, received bool, part string) {
 		WHERE text = (SELECT text FROM mail WHERE received = ? ORDER BY seq LIMIT 1)`, received))
 }
 
-// A message that the disk has bent is shown, refused by nobody, and holds up no
+// A message that the disk has bent is shown, refused by nobody, and stops no
 // other: of those received, and of those to be sent.
 func TestDamaged(t *testing.T) {
 	s := newStage(t)

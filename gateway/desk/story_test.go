@@ -94,6 +94,6 @@ func TestNotSent(t *testing.T) {
 		t.Errorf("the desk's log has %d lines, the last %+v", len(log), log[0])
 	}
 	if items, err := se.Outbox(ctx, client.Query{}); err != nil || len(items) != 0 {
-		t.Errorf("the outbox holds %d items, %v", len(items), err)
+		t.Errorf("the outbox has %d items, %v", len(items), err)
 	}
 }

@@ -31,7 +31,7 @@ import (
 )
 
 // BenchmarkExchanges tells how many messages an exchange hands over a second, and
-// what each takes: from Send at one desk until that desk holds the proof that the
+// what each takes: from Send at one desk until that desk has the proof that the
 // message was handed over at the other. All parties are in this process, on one
 // machine: real NATS, TLS, files and databases.
 //
@@ -163,7 +163,7 @@ func (f *field) exchange(ctx context.Context, i int) error {
 	return handedOver(ctx, f.Desks[from], sending.Messages[0].ID)
 }
 
-// handedOver waits until a desk holds the proof that its message was handed over.
+// handedOver waits until a desk has the proof that its message was handed over.
 // How a caller waits for its own message stands here alone.
 func handedOver(ctx context.Context, d *desk.Desk, id signed.ID) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)

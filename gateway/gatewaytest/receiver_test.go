@@ -332,7 +332,7 @@ var notSent = []stopped{
 	{problem.NoAgreement, "to a party without one", func(d *client.Draft) { d.To[0] = "dk.spoc" }},
 	{problem.UnknownDesk, "to nobody", func(d *client.Draft) { d.To[0] = "se.nobody" }},
 	{problem.TypeUnknown, "a type of no catalogue", func(d *client.Draft) { d.Type = "GOSSIP" }},
-	{problem.Oversize, "more than an envelope holds", func(d *client.Draft) {
+	{problem.Oversize, "more than an envelope takes", func(d *client.Draft) {
 		d.Attachments = []client.Attachment{{Name: "film.mp4", MediaType: "video/mp4", Data: make([]byte, 1<<20)}}
 	}},
 }

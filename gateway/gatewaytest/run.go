@@ -68,9 +68,6 @@ func (r *Running) StartBroker(conf broker.Config) (err error) {
 	return nil
 }
 
-// StopBroker ends the broker, as a shutdown of its machine does.
-func (r *Running) StopBroker() error { return r.end(r.Broker) }
-
 // EnterAll brings the exchange's entries into the broker that runs.
 func (x *Exchange) EnterAll(ctx context.Context) error {
 	c, err := broker.NewClient(x.Broker())

@@ -40,7 +40,7 @@ var caseMarkers = map[string]string{
 }
 
 // secrecy searches for words of the messages: none is in anything that the broker
-// holds, in its folder, its log, its metrics, while it runs and when it has
+// has, in its folder, its log, its metrics, while it runs and when it has
 // stopped. Nor is there any in the folder of a desk. said is what all the
 // programs logged. It ends the scene.
 func (d *busyDay) secrecy(said *journal) {
@@ -66,13 +66,13 @@ func (d *busyDay) secrecy(said *journal) {
 	d.nothing(words, "the locked desk's folder", d.Desk("fi.spoc"))
 	d.nothing(words, "the unlocked desk's folder", d.Desk("se.spoc"))
 
-	// The search looks where things lie: it finds what they may hold.
+	// The search looks where things lie: it finds what they may have.
 	open := newSearch(map[string][]byte{
 		"an id": []byte(waiting.ID.String()), "sealed bytes": waiting.Sealed[200:264],
 	})
 	held, err := open.inFolder(d.Exchange.Broker())
 	if err != nil || !hasSuffix(held, "an id, as it is") || !hasSuffix(held, "sealed bytes, as it is") {
-		d.Errorf("of a message that waits the broker holds %q, %v", held, err)
+		d.Errorf("of a message that waits the broker has %q, %v", held, err)
 	}
 	if !bytes.Contains(d.operator("/metrics"), []byte("samband_")) || !bytes.Contains(said.bytes(), []byte(`"msg"`)) {
 		d.Error("there are no metrics, or nothing was logged")
@@ -234,7 +234,7 @@ func (d *busyDay) plaintext() {
 }
 
 // unopened is a message that its receiver, a hand, never consigns: the broker
-// holds it.
+// has it.
 func (d *busyDay) unopened() *envelope.Envelope {
 	d.Helper()
 	sending := got(d.Desks["se.spoc"].Send(d.Context(), client.Draft{

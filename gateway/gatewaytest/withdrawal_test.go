@@ -85,7 +85,7 @@ func (s *scene) race(round int, e *envelope.Envelope, withdrawal, consignment []
 	return envelope.Consigned
 }
 
-// stands holds that a refusal shows and proves what came first.
+// stands checks that a refusal shows and proves what came first.
 func (s *scene) stands(to *caller, r *api.Refusal, e *envelope.Envelope, event envelope.Event, note []byte) {
 	s.Helper()
 	if r.End == nil || r.End.Event != event || !bytes.Equal(r.End.Note, note) {
@@ -109,7 +109,7 @@ func TestWithdrawalOfAnother(t *testing.T) {
 		t.Errorf("the proven withdrawal is %+v", r)
 	}
 	if n := len(s.callers["fi.spoc"].inbox(0, 0).Items); n != 1 {
-		t.Errorf("the inbox holds %d messages", n)
+		t.Errorf("the inbox has %d messages", n)
 	}
 	se.accepted(e)
 }
@@ -162,7 +162,7 @@ func (s *scene) duels(d *duel, clock *Clock) {
 	})
 }
 
-// A duel is of a sender and a receiver whose statements are held back.
+// A duel is of a sender and a receiver whose statements a test keeps back.
 type duel struct {
 	*scene
 	sender, receiver *hold
@@ -211,7 +211,7 @@ func (s *scene) receives(address signed.Address, id signed.ID, state client.Stat
 	}
 }
 
-// A hold lets calls through, or holds them back.
+// A hold lets calls through, or keeps them back.
 type hold struct {
 	mu   sync.Mutex
 	open chan struct{} // closed while calls pass

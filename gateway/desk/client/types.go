@@ -210,7 +210,7 @@ type Verification struct {
 	Messages int         `json:"messages"`
 	Envelope []byte      `json:"envelope,omitempty"` // of the one message that was asked for; none once it was erased
 	Facts    []Fact      `json:"facts,omitempty"`    // of the same
-	Proven   int         `json:"proven"`             // facts whose proofs and signatures hold
+	Proven   int         `json:"proven"`             // facts whose proofs and signatures are valid
 	Faults   []Fault     `json:"faults,omitempty"`
 	Evidence []Evidence  `json:"evidence,omitempty"`
 }
