@@ -40,7 +40,6 @@ import (
 	"samband/gateway/desk/internal/mail"
 	"samband/gateway/local"
 	"samband/gateway/monitor"
-	"samband/gateway/register"
 	"samband/gateway/signed"
 )
 
@@ -98,9 +97,9 @@ func (d *Desk) open(retry time.Duration) (err error) {
 	if d.lock, err = d.dir.lock(); err != nil {
 		return err
 	}
-	federation, err := os.ReadFile(d.dir.federation())
+	federation, _, err := d.dir.readFederation()
 	if err != nil {
-		return fmt.Errorf("read the federation file: %w", err)
+		return err
 	}
 	if d.online, err = keys.OpenOnline(d.dir.keys()); err != nil {
 		return err
@@ -130,13 +129,9 @@ func Dial(dir string) (*api.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	note, err := os.ReadFile(f.federation())
+	_, fed, err := f.readFederation()
 	if err != nil {
-		return nil, fmt.Errorf("read the federation file: %w", err)
-	}
-	fed, err := register.ParseFederation(note)
-	if err != nil {
-		return nil, fmt.Errorf("read the federation file: %w", err)
+		return nil, err
 	}
 	ca, err := certs.ParseCA(fed.BrokerCA)
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 
 	"samband/certs"
 	"samband/gateway/config"
+	"samband/gateway/register"
 	"samband/gateway/signed"
 )
 
@@ -47,6 +48,16 @@ func lockFile(path, taken string) (*os.File, error) {
 		return nil, errors.New(taken)
 	}
 	return lock, nil
+}
+
+func (f folder) readFederation() (note []byte, fed *register.Federation, err error) {
+	if note, err = os.ReadFile(f.federation()); err == nil {
+		fed, err = register.ParseFederation(note)
+	}
+	if err != nil {
+		err = fmt.Errorf("read the federation file: %w", err)
+	}
+	return note, fed, err
 }
 
 func (f folder) readCertificate() (*x509.Certificate, error) {

@@ -63,13 +63,9 @@ func Rotate(dir string, passphrase []byte) (card []byte, err error) {
 		return nil, err
 	}
 	defer lock.Close()
-	note, err := os.ReadFile(f.federation())
+	_, fed, err := f.readFederation()
 	if err != nil {
-		return nil, fmt.Errorf("read the federation file: %w", err)
-	}
-	fed, err := register.ParseFederation(note)
-	if err != nil {
-		return nil, fmt.Errorf("read the federation file: %w", err)
+		return nil, err
 	}
 	if err := keys.Rotate(f.keys(), passphrase); err != nil {
 		return nil, err

@@ -39,35 +39,30 @@ func (d *Desk) find(wanted client.Ref) (*client.Message, error) {
 	if id.IsZero() { // to a listing that would mean every message
 		return nil, unknown(store.ErrNotFound, id)
 	}
-	var found []*client.Message
-	var senders []signed.Address
-	add := func(m *client.Message) {
-		if wanted.From == "" || wanted.From == m.From {
-			found, senders = append(found, m), append(senders, m.From)
+	var found []client.Message
+	for _, received := range []bool{true, false} {
+		messages, err := list(d, client.Query{ID: id}, received, func(r *store.Row, i client.Item) client.Message {
+			return client.Message{From: r.From, To: r.To, Received: received, Item: i}
+		})
+		if err != nil && problem.CodeOf(err) != problem.UnknownMessage {
+			return nil, err
 		}
-	}
-	in, err := d.inboxItems(client.Query{ID: id})
-	if err != nil && problem.CodeOf(err) != problem.UnknownMessage {
-		return nil, err
-	}
-	for _, i := range in {
-		add(&client.Message{From: i.From, To: d.Address(), Received: true, Item: i.Item})
-	}
-	out, err := d.outboxItems(client.Query{ID: id})
-	if err != nil && problem.CodeOf(err) != problem.UnknownMessage {
-		return nil, err
-	}
-	for _, o := range out {
-		if slices.ContainsFunc(in, func(i client.InboxItem) bool { return i.Message == o.Message }) {
-			continue // a message to this desk itself is one
+		for _, m := range messages {
+			known := slices.ContainsFunc(found, func(f client.Message) bool { return f.Message == m.Message }) // to this desk itself
+			if !known && (wanted.From == "" || wanted.From == m.From) {
+				found = append(found, m)
+			}
 		}
-		add(&client.Message{From: d.Address(), To: o.To, Item: o.Item})
 	}
 	switch len(found) {
 	case 0:
 		return nil, unknown(store.ErrNotFound, id)
 	case 1:
-		return found[0], nil
+		return &found[0], nil
+	}
+	var senders []signed.Address
+	for _, m := range found {
+		senders = append(senders, m.From)
 	}
 	return nil, problem.New(problem.UnknownMessage, "the id %s stands for messages of %v: say whose is meant", id, senders)
 }
@@ -133,28 +128,22 @@ func (d *Desk) Answer(_ context.Context, to client.Ref, draft client.Draft) (*cl
 // withdrawal and queues it; the log decides whether it came in time. A message
 // that has ended is ALREADY_ENDED, a consigned one ALREADY_CONSIGNED.
 func (d *Desk) Withdraw(_ context.Context, id signed.ID) (*client.OutboxItem, error) {
-	if id.IsZero() {
-		return nil, unknown(store.ErrNotFound, id)
-	}
-	items, err := d.outboxItems(client.Query{ID: id})
+	o, err := d.sent(id)
 	if err != nil {
 		return nil, err
 	}
-	switch o := items[0]; {
+	switch {
 	case o.State.Ended():
 		return nil, problem.New(problem.AlreadyEnded, "message %s is %s", id, o.State)
 	case o.State == client.Consigned:
 		return nil, problem.New(problem.AlreadyConsigned, "%s has message %s", o.To, id)
 	case o.Says != "":
-		return &o, nil
+		return o, nil
 	}
 	if err := d.room.Withdraw(id); err != nil {
 		return nil, err
 	}
-	if items, err = d.outboxItems(client.Query{ID: id}); err != nil {
-		return nil, err
-	}
-	return &items[0], nil
+	return d.sent(id)
 }
 
 // Erase destroys what this desk has of the content of a message that has ended:

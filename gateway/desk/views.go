@@ -14,50 +14,19 @@ import (
 	"samband/schema"
 )
 
-func limit(q client.Query) int {
-	if q.Limit <= 0 {
-		return client.DefaultLimit
-	}
-	return q.Limit
-}
-
 // Outbox lists what this desk sends, the newest first.
 func (d *Desk) Outbox(_ context.Context, q client.Query) ([]client.OutboxItem, error) {
-	items, err := d.outboxItems(q)
+	items, err := list(d, q, false, outboxItem)
 	for n := range items {
 		items[n].Summary = d.summary(items[n].Message)
 	}
 	return items, err
 }
 
-// outboxItems and inboxItems open nothing: they have no summaries.
-func (d *Desk) outboxItems(q client.Query) (items []client.OutboxItem, err error) {
-	err = d.room.Store.View(func(tx *store.Tx) error {
-		rows, err := outboxRows(tx, q)
-		if err == nil {
-			items, err = listed(d, tx, rows, outboxItem)
-		}
-		return err
-	})
-	return items, err
-}
-
-func outboxRows(tx *store.Tx, q client.Query) ([]store.Row, error) {
-	if q.ID.IsZero() {
-		return tx.Newest(false, limit(q))
-	}
-	r, err := tx.Sent(q.ID)
-	return []store.Row{r}, unknown(err, q.ID)
-}
-
-func outboxItem(r *store.Row, i client.Item) client.OutboxItem {
-	return client.OutboxItem{To: r.To, Name: r.Send, Item: i}
-}
-
 // Inbox lists what this desk received, the newest first. What is not handed over
 // shows its header alone; the rest its subject too, while unlocked.
 func (d *Desk) Inbox(_ context.Context, q client.Query) ([]client.InboxItem, error) {
-	items, err := d.inboxItems(q)
+	items, err := list(d, q, true, func(r *store.Row, i client.Item) client.InboxItem { return client.InboxItem{From: r.From, Item: i} })
 	for n := range items {
 		if items[n].State == client.HandedOver {
 			items[n].Summary = d.summary(items[n].Message)
@@ -66,28 +35,55 @@ func (d *Desk) Inbox(_ context.Context, q client.Query) ([]client.InboxItem, err
 	return items, err
 }
 
-func (d *Desk) inboxItems(q client.Query) (items []client.InboxItem, err error) {
+func outboxItem(r *store.Row, i client.Item) client.OutboxItem {
+	return client.OutboxItem{To: r.To, Name: r.Send, Item: i}
+}
+
+// sent is one message that this desk sends.
+func (d *Desk) sent(id signed.ID) (*client.OutboxItem, error) {
+	if id.IsZero() { // to a listing that would mean every message
+		return nil, unknown(store.ErrNotFound, id)
+	}
+	items, err := list(d, client.Query{ID: id}, false, outboxItem)
+	if err != nil {
+		return nil, err
+	}
+	return &items[0], nil
+}
+
+// list lists what this desk received, or sends. It opens nothing: there are no
+// summaries.
+func list[T any](d *Desk, q client.Query, received bool, as func(*store.Row, client.Item) T) (items []T, err error) {
 	err = d.room.Store.View(func(tx *store.Tx) error {
-		rows, err := inboxRows(tx, q)
+		rows, err := rowsOf(tx, q, received)
 		if err == nil {
-			items, err = listed(d, tx, rows, func(r *store.Row, i client.Item) client.InboxItem {
-				return client.InboxItem{From: r.From, Item: i}
-			})
+			items, err = listed(d, tx, rows, as)
 		}
 		return err
 	})
 	return items, err
 }
 
-func inboxRows(tx *store.Tx, q client.Query) ([]store.Row, error) {
-	if q.ID.IsZero() {
-		return tx.Newest(true, limit(q))
-	}
-	rows, err := tx.ReceivedID(q.ID)
-	if err == nil && len(rows) == 0 {
-		err = store.ErrNotFound
+func rowsOf(tx *store.Tx, q client.Query, received bool) (rows []store.Row, err error) {
+	switch {
+	case q.ID.IsZero():
+		return tx.Newest(received, limit(q))
+	case received:
+		if rows, err = tx.ReceivedID(q.ID); err == nil && len(rows) == 0 {
+			err = store.ErrNotFound
+		}
+	default:
+		rows = make([]store.Row, 1)
+		rows[0], err = tx.Sent(q.ID)
 	}
 	return rows, unknown(err, q.ID)
+}
+
+func limit(q client.Query) int {
+	if q.Limit <= 0 {
+		return client.DefaultLimit
+	}
+	return q.Limit
 }
 
 // listed makes a listing of rows.

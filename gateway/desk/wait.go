@@ -13,7 +13,12 @@ import (
 // waits for the end of one message costs nothing at any other change: hundreds may.
 func (d *Desk) Wait(ctx context.Context, w client.Watch) (*client.Seen, error) {
 	if !w.Sent.IsZero() {
-		return d.waitForEnd(ctx, w)
+		if err := d.room.Ended(ctx, w.Sent); err != nil && !errors.Is(err, store.ErrNotFound) {
+			return nil, err
+		}
+		n, _ := d.room.Changed()
+		o, err := d.sent(w.Sent)
+		return &client.Seen{Changes: n, Sent: o}, err
 	}
 	for {
 		n, next := d.room.Changed()
@@ -26,16 +31,4 @@ func (d *Desk) Wait(ctx context.Context, w client.Watch) (*client.Seen, error) {
 			return &client.Seen{Changes: n}, nil
 		}
 	}
-}
-
-func (d *Desk) waitForEnd(ctx context.Context, w client.Watch) (*client.Seen, error) {
-	if err := d.room.Ended(ctx, w.Sent); err != nil && !errors.Is(err, store.ErrNotFound) {
-		return nil, err
-	}
-	n, _ := d.room.Changed()
-	items, err := d.outboxItems(client.Query{ID: w.Sent})
-	if err != nil {
-		return nil, err
-	}
-	return &client.Seen{Changes: n, Sent: &items[0]}, nil
 }
