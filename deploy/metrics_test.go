@@ -18,6 +18,7 @@ import (
 	"samband/certs"
 	"samband/gateway/api"
 	"samband/gateway/desk"
+	"samband/gateway/desk/client"
 	"samband/gateway/envelope"
 	"samband/gateway/gatewaytest"
 	"samband/gateway/problem"
@@ -122,9 +123,9 @@ func send(t *testing.T, se *desk.Desk, count int) {
 		t.Fatal(err)
 	}
 	for range count {
-		_, err := se.Send(t.Context(), desk.Draft{
+		_, err := se.Send(t.Context(), client.Draft{
 			To: []signed.Address{"fi.spoc"}, Type: "INFO_REQUEST", Body: body, Urgent: true,
-			Attachments: []desk.Attachment{{Name: "photo.jpg", MediaType: "image/jpeg", Data: photo}},
+			Attachments: []client.Attachment{{Name: "photo.jpg", MediaType: "image/jpeg", Data: photo}},
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -138,7 +139,7 @@ func awaitProgress(t *testing.T, se *desk.Desk) { await(t, se, "consigned", 1) }
 func await(t *testing.T, d *desk.Desk, state string, count int) {
 	t.Helper()
 	err := gatewaytest.Await(t.Context(), d, 30*time.Second, func() (bool, error) {
-		items, err := d.Outbox(t.Context(), desk.Query{})
+		items, err := d.Outbox(t.Context(), client.Query{})
 		there := 0
 		for _, i := range items {
 			if string(i.State) == state {

@@ -159,6 +159,8 @@ func TestBentCatalogue(t *testing.T) {
 		"unknown field":         {request, `"title"`, `"tittle"`, "unknown field"},
 		"field twice":           {request, `"mark": "V",`, `"mark": "V", "mark": "V",`, "name stands twice"},
 		"purpose nowhere":       {request, `"purpose": "/purpose"`, `"purpose": ""`, "no place"},
+		"attachments nowhere":   {request, `"attachments": "/attachments"`, `"attachments": ""`, "where a desk could fill it in"},
+		"recipients inside":     {request, `"recipients": "/recipients"`, `"recipients": "/to/all"`, "where a desk could fill it in"},
 		"plan without a source": {"planned.json", `"source": "Professional usage"`, `"source": ""`, "lacks"},
 		"outcome of nothing":    {"planned.json", `"of": "HIT_RESULT"`, `"of": "SHRUG"`, "unknown SHRUG"},
 	}

@@ -16,8 +16,8 @@ type Body struct {
 	Outcome    string // an outcome such as PARTIAL, else the type's own name
 	Statistics []byte // see Type.Read
 
-	rule   *urgencyRule
-	states bool // it gives reasons for urgency
+	read *reading
+	doc  any
 }
 
 // A Summary is what a listing shows.
@@ -47,6 +47,8 @@ type reading struct {
 	OffenceArea   string       `json:"offence_area"`
 	Handling      string       `json:"handling"`
 	Categories    string       `json:"categories"`
+	Attachments   string       `json:"attachments"`
+	Recipients    string       `json:"recipients"`
 	Urgency       *urgencyRule `json:"urgency"`
 	IDs           []string     `json:"ids"`        // values that name a part of the body, each once
 	References    []string     `json:"references"` // values that must be one of them
@@ -105,9 +107,9 @@ func (t *Type) Read(body []byte) (*Body, error) {
 			Categories:  texts(doc, r.Categories),
 		},
 		Outcome: t.outcome(doc),
-		rule:    r.Urgency,
+		read:    r,
+		doc:     doc,
 	}
-	b.states = r.Urgency != nil && len(walk(doc, r.Urgency.At)) > 0
 	b.Statistics, err = t.statistics(doc, b.Outcome)
 	return b, err
 }
@@ -121,13 +123,17 @@ func (t *Type) Validate(body []byte) error {
 // FitsUrgency refuses, as BODY_INVALID, a body whose reasons for urgency and
 // the header's urgency line don't fit each other.
 func (b *Body) FitsUrgency(u Urgency) error {
-	switch {
-	case b.rule == nil || b.states == (u == Urgent):
+	rule := b.read.Urgency
+	if rule == nil {
 		return nil
-	case b.states:
-		return problem.New(problem.BodyInvalid, "at %s: only an urgent message has it", b.rule.At)
 	}
-	return problem.New(problem.BodyInvalid, "at %s: an urgent message needs it", b.rule.At)
+	switch states := len(walk(b.doc, rule.At)) > 0; {
+	case states == (u == Urgent):
+		return nil
+	case states:
+		return problem.New(problem.BodyInvalid, "at %s: only an urgent message has it", rule.At)
+	}
+	return problem.New(problem.BodyInvalid, "at %s: an urgent message needs it", rule.At)
 }
 
 func (t *Type) outcome(doc any) string {
@@ -186,6 +192,11 @@ func (r *reading) check(parts map[string]part) error {
 	for _, path := range []string{r.OurReference, r.Subject, r.Language, r.Purpose, r.Handling} {
 		if !strings.HasPrefix(path, "/") {
 			return fmt.Errorf("read: a common field has no place")
+		}
+	}
+	for _, path := range []string{r.YourReference, r.Attachments, r.Recipients} {
+		if strings.LastIndex(path, "/") != 0 {
+			return fmt.Errorf("read: %q is no member at the top of a body, where a desk could fill it in", path)
 		}
 	}
 	for _, s := range r.Statistics {

@@ -11,11 +11,12 @@
 //	t.Clock.At(run, now).Class        // "8h", "3d" or "7d"
 //
 // A type file has a title, the legal source, the replies it allows, its legal
-// clock, where purpose, references and statistics stand in a body, and the JSON
-// Schema (2020-12) of the body. What several types share lies beside it: code
-// lists in codes/, definitions in parts/. The type's identity on the wire is the
-// SHA-256 of its one file, and that covers what is shared as well, because the
-// file pins every shared file that it draws on by that file's own SHA-256:
+// clock, where purpose, references, attachments, recipients and statistics stand in a
+// body, and the JSON Schema (2020-12) of the body. What several types share lies
+// beside it: code lists in codes/, definitions in parts/. The type's identity on the
+// wire is the SHA-256 of its one file, and that covers what is shared as well,
+// because the file pins every shared file that it draws on by that file's own
+// SHA-256:
 //
 //	"parts": {"codes/purpose-1.json": "97a5…", "parts/common-1.json": "0c41…"}
 //

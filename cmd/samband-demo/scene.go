@@ -11,6 +11,7 @@ import (
 
 	"samband/gateway/api"
 	"samband/gateway/desk"
+	"samband/gateway/desk/client"
 	"samband/gateway/gatewaytest"
 	"samband/gateway/register"
 	"samband/gateway/signed"
@@ -73,29 +74,29 @@ func (s *scene) Register() (*register.Register, error) {
 
 func caseFile(name string) ([]byte, error) { return schema.Samples.ReadFile("testdata/case/" + name) }
 
-func caseDraft(file, typ string, to ...signed.Address) (desk.Draft, error) {
+func caseDraft(file, typ string, to ...signed.Address) (client.Draft, error) {
 	body, err := caseFile(file)
-	return desk.Draft{To: to, Type: typ, Body: body}, err
+	return client.Draft{To: to, Type: typ, Body: body}, err
 }
 
 // requestDraft is the case's first message, with its photograph.
-func requestDraft(to ...signed.Address) (desk.Draft, error) {
+func requestDraft(to ...signed.Address) (client.Draft, error) {
 	draft, err := caseDraft("01-info-request.json", "INFO_REQUEST", to...)
 	if err != nil {
 		return draft, err
 	}
 	draft.Urgent = true
 	photo, err := caseFile("photo.jpg")
-	draft.Attachments = []desk.Attachment{{Name: "photo.jpg", MediaType: "image/jpeg", Data: photo}}
+	draft.Attachments = []client.Attachment{{Name: "photo.jpg", MediaType: "image/jpeg", Data: photo}}
 	return draft, err
 }
 
 // send sends a draft to its one recipient and returns the message's id.
-func (s *scene) send(ctx context.Context, from signed.Address, draft desk.Draft) (signed.ID, error) {
+func (s *scene) send(ctx context.Context, from signed.Address, draft client.Draft) (signed.ID, error) {
 	return one(s.Desks[from].Send(ctx, draft))
 }
 
-func one(sending *desk.Sending, err error) (signed.ID, error) {
+func one(sending *client.Sending, err error) (signed.ID, error) {
 	if err != nil {
 		return signed.ID{}, err
 	}
@@ -112,7 +113,7 @@ func (s *story) answerWith(ctx context.Context, from signed.Address, id signed.I
 	if err != nil {
 		return signed.ID{}, err
 	}
-	reply, err := one(s.Desks[from].Answer(ctx, id, draft))
+	reply, err := one(s.Desks[from].Answer(ctx, client.Ref{ID: id}, draft))
 	if err != nil {
 		return signed.ID{}, err
 	}
@@ -126,10 +127,10 @@ func (s *story) answerWith(ctx context.Context, from signed.Address, id signed.I
 }
 
 // sent waits until an item of a desk's outbox is as wanted.
-func (s *scene) sent(ctx context.Context, at signed.Address, id signed.ID, wanted func(desk.OutboxItem) bool) (found desk.OutboxItem, err error) {
+func (s *scene) sent(ctx context.Context, at signed.Address, id signed.ID, wanted func(client.OutboxItem) bool) (found client.OutboxItem, err error) {
 	d := s.Desks[at]
 	err = gatewaytest.Await(ctx, d, patience, func() (bool, error) {
-		items, err := d.Outbox(ctx, desk.Query{ID: id})
+		items, err := d.Outbox(ctx, client.Query{ID: id})
 		if err != nil {
 			return false, err
 		}
@@ -143,15 +144,15 @@ func (s *scene) sent(ctx context.Context, at signed.Address, id signed.ID, wante
 }
 
 // ended waits for the proven end of a sent message.
-func (s *scene) ended(ctx context.Context, at signed.Address, id signed.ID) (desk.OutboxItem, error) {
-	return s.sent(ctx, at, id, func(o desk.OutboxItem) bool { return !o.Ended.IsZero() })
+func (s *scene) ended(ctx context.Context, at signed.Address, id signed.ID) (client.OutboxItem, error) {
+	return s.sent(ctx, at, id, func(o client.OutboxItem) bool { return !o.Ended.IsZero() })
 }
 
 // received waits until a message is in the officers' view and proven so.
-func (s *story) received(ctx context.Context, at signed.Address, id signed.ID) (found desk.InboxItem, err error) {
+func (s *story) received(ctx context.Context, at signed.Address, id signed.ID) (found client.InboxItem, err error) {
 	d := s.Desks[at]
 	err = gatewaytest.Await(ctx, d, patience, func() (bool, error) {
-		items, err := d.Inbox(ctx, desk.Query{Limit: 1000})
+		items, err := d.Inbox(ctx, client.Query{Limit: 1000})
 		if err != nil {
 			return false, err
 		}
@@ -170,10 +171,10 @@ func (s *story) received(ctx context.Context, at signed.Address, id signed.ID) (
 }
 
 // deadline waits until the clock of a message is as wanted, at either desk.
-func (s *scene) deadline(ctx context.Context, at signed.Address, id signed.ID, wanted func(*desk.Deadline) bool) (found *desk.Deadline, err error) {
+func (s *scene) deadline(ctx context.Context, at signed.Address, id signed.ID, wanted func(*client.Deadline) bool) (found *client.Deadline, err error) {
 	d := s.Desks[at]
 	err = gatewaytest.Await(ctx, d, patience, func() (bool, error) {
-		m, err := d.Read(ctx, id)
+		m, err := d.Read(ctx, client.Ref{ID: id})
 		if err != nil {
 			return false, err
 		}

@@ -9,7 +9,7 @@ import (
 
 	"samband/gateway/api"
 	"samband/gateway/auditlog"
-	"samband/gateway/desk"
+	"samband/gateway/desk/client"
 	"samband/gateway/gatewaytest"
 	"samband/gateway/problem"
 	"samband/gateway/signed"
@@ -141,7 +141,7 @@ func (s *story) ask(ctx context.Context) (Step, error) {
 		return Step{}, err
 	}
 	s.sum.Sent++
-	item, err := s.sent(ctx, sweden, s.request, func(o desk.OutboxItem) bool { return !o.Accepted.IsZero() })
+	item, err := s.sent(ctx, sweden, s.request, func(o client.OutboxItem) bool { return !o.Accepted.IsZero() })
 	if err != nil {
 		return Step{}, err
 	}
@@ -156,7 +156,7 @@ func (s *story) handOver(ctx context.Context) (Step, error) {
 	if _, err := s.received(ctx, finland, s.request); err != nil {
 		return Step{}, err
 	}
-	m, err := s.Desks[finland].Read(ctx, s.request)
+	m, err := s.Desks[finland].Read(ctx, client.Ref{ID: s.request})
 	if err != nil {
 		return Step{}, err
 	}
@@ -178,7 +178,7 @@ func (s *story) pause(ctx context.Context) (id Step, err error) {
 	if err != nil {
 		return Step{}, err
 	}
-	d, err := s.deadline(ctx, finland, s.request, func(d *desk.Deadline) bool { return d.Paused })
+	d, err := s.deadline(ctx, finland, s.request, func(d *client.Deadline) bool { return d.Paused })
 	if err != nil {
 		return Step{}, err
 	}
@@ -190,7 +190,7 @@ func (s *story) resume(ctx context.Context) (id Step, err error) {
 	if err != nil {
 		return Step{}, err
 	}
-	d, err := s.deadline(ctx, finland, s.request, func(d *desk.Deadline) bool { return !d.Paused })
+	d, err := s.deadline(ctx, finland, s.request, func(d *client.Deadline) bool { return !d.Paused })
 	if err != nil {
 		return Step{}, err
 	}
@@ -202,7 +202,7 @@ func (s *story) reply(ctx context.Context) (id Step, err error) {
 	if err != nil {
 		return Step{}, err
 	}
-	m, err := s.Desks[sweden].Read(ctx, s.answer)
+	m, err := s.Desks[sweden].Read(ctx, client.Ref{ID: s.answer})
 	if err != nil {
 		return Step{}, err
 	}
@@ -214,7 +214,7 @@ func (s *story) reply(ctx context.Context) (id Step, err error) {
 	if err := json.Unmarshal(m.Body, &found); err != nil {
 		return Step{}, err
 	}
-	d, err := s.deadline(ctx, sweden, s.request, func(d *desk.Deadline) bool { return !d.Answered.IsZero() })
+	d, err := s.deadline(ctx, sweden, s.request, func(d *client.Deadline) bool { return !d.Answered.IsZero() })
 	if err != nil {
 		return Step{}, err
 	}
@@ -242,7 +242,7 @@ func (s *story) decline(ctx context.Context) (Step, error) {
 	if err != nil {
 		return Step{}, err
 	}
-	m, err := s.Desks[bureau].Read(ctx, id)
+	m, err := s.Desks[bureau].Read(ctx, client.Ref{ID: id})
 	if err != nil {
 		return Step{}, err
 	}

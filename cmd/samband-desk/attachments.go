@@ -9,12 +9,12 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"samband/gateway/desk"
+	"samband/gateway/desk/client"
 )
 
 // saveAll writes attachments into a folder, which it makes, and returns their
 // paths.
-func saveAll(dir string, files []desk.Attachment) ([]string, error) {
+func saveAll(dir string, files []client.Attachment) ([]string, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}

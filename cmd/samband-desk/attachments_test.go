@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"samband/gateway/desk"
+	"samband/gateway/desk/client"
 )
 
 // An attachment's name can't lead out of the folder, hide, overwrite, or keep the
@@ -19,13 +19,13 @@ func TestSaveAll(t *testing.T) {
 		long: long[:198], long[:249] + ".jpeg": long[:195] + ".jpeg", "a." + long[:250]: "a." + long[:198],
 		strings.Repeat("\u202e", 80): strings.Repeat(`\u202e`, 34)[:200],
 	}
-	var files []desk.Attachment
+	var files []client.Attachment
 	var want []string
 	for word, name := range names {
-		files, want = append(files, desk.Attachment{Name: word, Data: []byte(word)}), append(want, name)
+		files, want = append(files, client.Attachment{Name: word, Data: []byte(word)}), append(want, name)
 	}
 	for _, word := range []string{"..", "/", "photo.jpg", "photo.jpg", "photo.jpg"} {
-		files = append(files, desk.Attachment{Name: word, Data: []byte(word)})
+		files = append(files, client.Attachment{Name: word, Data: []byte(word)})
 	}
 	want = append(want, "attachment-8", "attachment-9", "photo.jpg", "photo-2.jpg", "photo-3.jpg")
 	paths, err := saveAll(dir, files)

@@ -6,12 +6,12 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"samband/gateway/desk"
+	"samband/gateway/desk/client"
 	"samband/schema"
 )
 
 func newDeclare(s *settings) *cobra.Command {
-	var from senders
+	var from sender
 	c := &cobra.Command{
 		Use:   "declare ID direct|indirect",
 		Short: "Say how this desk reaches what a request asks for, so which term runs",
@@ -33,11 +33,11 @@ runs. It may say otherwise until it has answered; the desk's log notes each.`,
 			if err != nil {
 				return err
 			}
-			i, err := d.Declare(c.Context(), id, access, from...)
+			i, err := d.Declare(c.Context(), from.of(id), access)
 			if err != nil {
 				return err
 			}
-			return s.print(c, i, func(w io.Writer) { showInbox(w, []desk.InboxItem{*i}) })
+			return s.print(c, i, func(w io.Writer) { showInbox(w, []client.InboxItem{*i}) })
 		},
 	}
 	from.add(c)

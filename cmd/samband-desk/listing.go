@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"samband/gateway/desk"
+	"samband/gateway/desk/client"
 	"samband/gateway/signed"
 )
 
@@ -19,27 +19,19 @@ var errNotYet = errors.New("not yet")
 
 // until looks again at each change of the desk until done, or ctx ends; then it
 // returns what it saw last.
-func until[T any](ctx context.Context, d *desk.Client, look func() (T, error), done func(T) bool) (T, error) {
-	var seen int64
-	for {
-		st, err := d.Status(context.WithoutCancel(ctx))
-		if err != nil {
-			var none T
-			return none, err
-		}
-		seen = st.Changes
-		v, err := look()
-		if err != nil || done(v) || ctx.Err() != nil {
-			return v, err
-		}
-		if _, err := d.Wait(ctx, seen); err != nil {
-			return v, err
-		}
+func until[T any](ctx context.Context, d *client.Client, look func() (T, error), done func(T) bool) (v T, err error) {
+	err = client.Await(ctx, d, func() (bool, error) {
+		v, err = look()
+		return err == nil && done(v), err
+	})
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = nil
 	}
+	return v, err
 }
 
-func oneOutbox(ctx context.Context, d *desk.Client, id signed.ID) (*desk.OutboxItem, error) {
-	items, err := d.Outbox(ctx, desk.Query{ID: id})
+func oneOutbox(ctx context.Context, d *client.Client, id signed.ID) (*client.OutboxItem, error) {
+	items, err := d.Outbox(ctx, client.Query{ID: id})
 	if err != nil {
 		return nil, err
 	}
@@ -61,8 +53,8 @@ func (f *waitFlags) add(c *cobra.Command) {
 
 // list reads a listing, waiting for a state where that is asked for.
 func list[T any](c *cobra.Command, s *settings, f *waitFlags, args []string,
-	read func(*desk.Client, context.Context, desk.Query) ([]T, error), state func(T) string) ([]T, error) {
-	q := desk.Query{Limit: f.limit}
+	read func(*client.Client, context.Context, client.Query) ([]T, error), state func(T) client.State) ([]T, error) {
+	q := client.Query{Limit: f.limit}
 	var err error
 	if len(args) == 1 {
 		if q.ID, err = parseID(args[0]); err != nil {
@@ -80,7 +72,7 @@ func list[T any](c *cobra.Command, s *settings, f *waitFlags, args []string,
 	ctx, cancel := context.WithTimeout(c.Context(), f.wait)
 	defer cancel()
 	stands := func(items []T) bool {
-		return slices.ContainsFunc(items, func(i T) bool { return state(i) == f.state })
+		return slices.ContainsFunc(items, func(i T) bool { return state(i) == client.State(f.state) })
 	}
 	items, err := until(ctx, d, look, stands)
 	if err == nil && !stands(items) {
@@ -96,7 +88,7 @@ func newOutbox(s *settings) *cobra.Command {
 		Short: "Say what became of what this desk sent",
 		Args:  cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			items, err := list(c, s, &f, args, (*desk.Client).Outbox, func(i desk.OutboxItem) string { return i.State })
+			items, err := list(c, s, &f, args, (*client.Client).Outbox, func(i client.OutboxItem) client.State { return i.State })
 			if err != nil {
 				return err
 			}
@@ -108,20 +100,21 @@ func newOutbox(s *settings) *cobra.Command {
 }
 
 // saying puts in words what a desk signed and the log has not proven yet.
-var saying = map[string]string{
-	"withdrawn": "being withdrawn", "consigned": "being consigned", "handed-over": "being handed over", "refused": "being refused",
+var saying = map[client.State]string{
+	client.Withdrawn: "being withdrawn", client.Consigned: "being consigned",
+	client.HandedOver: "being handed over", client.Refused: "being refused",
 }
 
 // standing is where a message stands, and where it is going.
-func standing(i desk.Item) string {
+func standing(i client.Item) string {
 	if i.Says == "" {
-		return i.State
+		return string(i.State)
 	}
-	return i.State + ", " + saying[i.Says]
+	return string(i.State) + ", " + saying[i.Says]
 }
 
 // waits says what a message waits for.
-func waits(i desk.Item) string {
+func waits(i client.Item) string {
 	if i.Waits != "" || i.Says == "" {
 		return clean(i.Waits)
 	}
@@ -130,14 +123,14 @@ func waits(i desk.Item) string {
 
 // received is when a message came into this desk's mailbox, by the log: when it was
 // consigned, or at its end where that is its consignment.
-func received(i desk.Item) signed.Time {
+func received(i client.Item) signed.Time {
 	if i.Consigned.IsZero() {
 		return i.Ended
 	}
 	return i.Consigned
 }
 
-func showOutbox(w io.Writer, items []desk.OutboxItem) {
+func showOutbox(w io.Writer, items []client.OutboxItem) {
 	var rows [][]string
 	for _, i := range items {
 		rows = append(rows, []string{i.ID.String(), standing(i.Item), string(i.To), i.Type, moment(i.Accepted), due(i.Deadline), subject(i.Summary)})
@@ -159,7 +152,7 @@ func newInbox(s *settings) *cobra.Command {
 		Short: "List what this desk received",
 		Args:  cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			items, err := list(c, s, &f, args, (*desk.Client).Inbox, func(i desk.InboxItem) string { return i.State })
+			items, err := list(c, s, &f, args, (*client.Client).Inbox, func(i client.InboxItem) client.State { return i.State })
 			if err != nil {
 				return err
 			}
@@ -170,7 +163,7 @@ func newInbox(s *settings) *cobra.Command {
 	return c
 }
 
-func showInbox(w io.Writer, items []desk.InboxItem) {
+func showInbox(w io.Writer, items []client.InboxItem) {
 	var rows [][]string
 	for _, i := range items {
 		rows = append(rows, []string{i.ID.String(), standing(i.Item), string(i.From), i.Type, i.Urgency, moment(received(i.Item)), due(i.Deadline), subject(i.Summary)})
@@ -208,12 +201,12 @@ The log decides: a recipient that said first that it holds the message keeps it.
 			}
 			ctx, cancel := context.WithTimeout(c.Context(), wait)
 			defer cancel()
-			m, err := until(ctx, d, func() (*desk.OutboxItem, error) { return oneOutbox(c.Context(), d, id) },
-				func(m *desk.OutboxItem) bool { return m.Says == "" })
+			m, err := until(ctx, d, func() (*client.OutboxItem, error) { return oneOutbox(c.Context(), d, id) },
+				func(m *client.OutboxItem) bool { return m.Says == "" })
 			if err != nil {
 				return err
 			}
-			return s.print(c, m, func(w io.Writer) { showOutbox(w, []desk.OutboxItem{*m}) })
+			return s.print(c, m, func(w io.Writer) { showOutbox(w, []client.OutboxItem{*m}) })
 		},
 	}
 	c.Flags().DurationVar(&wait, "wait", 5*time.Second, "how long to wait for the log's decision")
@@ -231,7 +224,7 @@ func newLog(s *settings) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			entries, err := d.Log(c.Context(), desk.Query{Limit: limit})
+			entries, err := d.Log(c.Context(), client.Query{Limit: limit})
 			if err != nil {
 				return err
 			}

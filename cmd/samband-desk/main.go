@@ -28,7 +28,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"samband/gateway/desk"
+	"samband/gateway/desk/client"
 	"samband/gateway/problem"
 )
 
@@ -69,7 +69,7 @@ func exitCode(err error) int {
 		return 0
 	case errors.Is(err, errUsage):
 		return exitUsage
-	case errors.Is(err, desk.ErrNotServed), errors.Is(err, errNotYet):
+	case errors.Is(err, client.ErrNotServed), errors.Is(err, errNotYet):
 		return exitAgain
 	case !refused:
 		return exitFailed

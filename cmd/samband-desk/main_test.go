@@ -22,7 +22,7 @@ import (
 
 	"samband/certs"
 	"samband/gateway/authority"
-	"samband/gateway/desk"
+	"samband/gateway/desk/client"
 	"samband/gateway/problem"
 	"samband/gateway/register"
 	"samband/gateway/signed"
@@ -117,7 +117,7 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 
 // waitfor DIR: until a process serves the desk there.
 func waitfor(ts *testscript.TestScript, _ bool, args []string) {
-	c := desk.NewClient(ts.MkAbs(args[0]))
+	c := client.New(ts.MkAbs(args[0]))
 	for late := time.Now().Add(30 * time.Second); ; {
 		_, err := c.Status(context.Background())
 		if err == nil {
@@ -140,7 +140,7 @@ func TestExitCodes(t *testing.T) {
 		problem.New(problem.CertificateRefused, ""):    4,
 		problem.New(problem.DeskLocked, ""):            5,
 		problem.New(problem.StoreFull, ""):             5,
-		fmt.Errorf("ask: %w", desk.ErrNotServed):       5,
+		fmt.Errorf("ask: %w", client.ErrNotServed):     5,
 		problem.New(problem.StatementForged, ""):       6,
 		problem.New(problem.LogContradicts, "the log"): 6,
 	} {
@@ -180,7 +180,7 @@ func TestWriteJSON(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := &desk.Message{Title: subject, Body: body, Attachments: []desk.Attachment{{Name: subject}}}
+	m := &client.Message{Title: subject, Body: body, Attachments: []client.Attachment{{Name: subject}}}
 	for name, write := range map[string]func(io.Writer) error{
 		"data": func(w io.Writer) error {
 			c := &cobra.Command{}

@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 	"syscall"
 
-	"samband/gateway/desk"
+	"samband/gateway/desk/client"
 	"samband/gateway/monitor"
 )
 
@@ -20,7 +20,7 @@ func (s *settings) next(err error) string {
 	var missing *fs.PathError
 	var held *heldError
 	switch {
-	case errors.Is(err, desk.ErrNotServed):
+	case errors.Is(err, client.ErrNotServed):
 		return "start it with samband-desk serve, or check --dir"
 	case errors.As(err, &missing) && filepath.Base(missing.Path) == settingsFile && errors.Is(err, fs.ErrNotExist):
 		return "run samband-desk init, or name the folder with --dir"

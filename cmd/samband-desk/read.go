@@ -7,13 +7,13 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"samband/gateway/desk"
+	"samband/gateway/desk/client"
 	"samband/gateway/signed"
 )
 
 func newRead(s *settings) *cobra.Command {
 	var out string
-	var from senders
+	var from sender
 	c := &cobra.Command{
 		Use:   "read ID",
 		Short: "Read a message, received or sent; the desk's log notes it",
@@ -27,7 +27,7 @@ func newRead(s *settings) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			m, err := d.Read(c.Context(), id, from...)
+			m, err := d.Read(c.Context(), from.of(id))
 			if err != nil {
 				return err
 			}
@@ -48,25 +48,28 @@ func newRead(s *settings) *cobra.Command {
 	return c
 }
 
-// senders is the flag --from: whose message an id stands for, where several desks
+// A sender is the flag --from: whose message an id stands for, where several desks
 // chose it.
-type senders []signed.Address
+type sender signed.Address
 
-func (s *senders) add(c *cobra.Command) {
+func (s *sender) add(c *cobra.Command) {
 	c.Flags().Var(s, "from", "the sender, where the id stands for messages of several desks")
 }
 
-func (s *senders) String() string { return "" }
-func (s *senders) Type() string   { return "address" }
-func (s *senders) Set(v string) error {
+func (s *sender) String() string { return "" }
+func (s *sender) Type() string   { return "address" }
+func (s *sender) Set(v string) error {
 	a, err := signed.ParseAddress(v)
-	*s = append(*s, a)
+	*s = sender(a)
 	return err
 }
 
-func showMessage(w io.Writer, m *desk.Message, files []string) {
+// of is the message of that id.
+func (s *sender) of(id signed.ID) client.Ref { return client.Ref{From: signed.Address(*s), ID: id} }
+
+func showMessage(w io.Writer, m *client.Message, files []string) {
 	line := func(name, value string) { fmt.Fprintf(w, "%-14s%s\n", name, clean(value)) }
-	line("Message", m.ID.String()+", "+m.State)
+	line("Message", m.ID.String()+", "+string(m.State))
 	line("From", string(m.From))
 	line("To", string(m.To))
 	line("Type", m.Type+": "+m.Title)
@@ -91,7 +94,7 @@ func showMessage(w io.Writer, m *desk.Message, files []string) {
 }
 
 func newErase(s *settings) *cobra.Command {
-	var from senders
+	var from sender
 	c := &cobra.Command{
 		Use:   "erase ID",
 		Short: "Destroy the key of a message that has ended; its proofs stay",
@@ -105,7 +108,7 @@ func newErase(s *settings) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := d.Erase(c.Context(), id, from...); err != nil {
+			if err := d.Erase(c.Context(), from.of(id)); err != nil {
 				return err
 			}
 			return s.print(c, map[string]any{"erased": id}, func(w io.Writer) {
@@ -119,7 +122,7 @@ func newErase(s *settings) *cobra.Command {
 
 func newVerify(s *settings) *cobra.Command {
 	var out string
-	var from senders
+	var from sender
 	c := &cobra.Command{
 		Use:   "verify [ID]",
 		Short: "Prove again what the desk holds: register, log, and each fact of its messages",
@@ -135,7 +138,7 @@ func newVerify(s *settings) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			v, err := d.Verify(c.Context(), id, from...)
+			v, err := d.Verify(c.Context(), from.of(id))
 			if err != nil {
 				return err
 			}

@@ -11,7 +11,7 @@ import (
 	"unicode/utf16"
 	"unicode/utf8"
 
-	"samband/gateway/desk"
+	"samband/gateway/desk/client"
 	"samband/gateway/problem"
 	"samband/gateway/signed"
 	"samband/schema"
@@ -74,7 +74,7 @@ func lineOf(code problem.Code, detail string) problemLine {
 }
 
 // showProblem prints a refusal in a listing.
-func showProblem(w io.Writer, indent string, p *desk.Problem) {
+func showProblem(w io.Writer, indent string, p *client.Problem) {
 	if p == nil {
 		return
 	}
@@ -102,7 +102,7 @@ func moment(t signed.Time) string {
 }
 
 // due says where a legal clock stands.
-func due(d *desk.Deadline) string {
+func due(d *client.Deadline) string {
 	switch {
 	case d == nil:
 		return "-"
@@ -118,14 +118,14 @@ func due(d *desk.Deadline) string {
 	return d.Class + ", due " + d.Due.String() + declared(d)
 }
 
-func declared(d *desk.Deadline) string {
+func declared(d *client.Deadline) string {
 	if d.Access == schema.Undeclared {
 		return ""
 	}
 	return ", declared " + string(d.Access)
 }
 
-func subject(s *desk.Summary) string {
+func subject(s *client.Summary) string {
 	if s == nil {
 		return "-"
 	}

@@ -12,7 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"samband/gateway/desk"
+	"samband/gateway/desk/client"
 	"samband/gateway/envelope"
 	"samband/gateway/problem"
 	"samband/gateway/signed"
@@ -39,8 +39,8 @@ func (f *draftFlags) add(c *cobra.Command) {
 }
 
 // draft reads the files that the flags name.
-func (f *draftFlags) draft(c *cobra.Command) (d desk.Draft, err error) {
-	d = desk.Draft{Name: f.name, Type: f.typ, Urgent: f.urgent, Lifetime: f.expires}
+func (f *draftFlags) draft(c *cobra.Command) (d client.Draft, err error) {
+	d = client.Draft{Name: f.name, Type: f.typ, Urgent: f.urgent, Lifetime: client.Duration(f.expires)}
 	if d.Classification, err = envelope.ParseClassification(f.classification); err != nil {
 		return d, fmt.Errorf("--classification: %w; %w", err, errUsage)
 	}
@@ -57,7 +57,7 @@ func (f *draftFlags) draft(c *cobra.Command) (d desk.Draft, err error) {
 		if err != nil {
 			return d, fmt.Errorf("read attachment: %w", err)
 		}
-		d.Attachments = append(d.Attachments, desk.Attachment{Name: filepath.Base(path), MediaType: mediaType(path, data), Data: data})
+		d.Attachments = append(d.Attachments, client.Attachment{Name: filepath.Base(path), MediaType: mediaType(path, data), Data: data})
 	}
 	return d, nil
 }
@@ -120,7 +120,7 @@ what blocks it.`,
 
 func newAnswer(s *settings) *cobra.Command {
 	var f draftFlags
-	var from senders
+	var from sender
 	c := &cobra.Command{
 		Use:   "answer ID",
 		Short: "Answer a message of the inbox",
@@ -141,7 +141,7 @@ Where the body has no your_reference, the sender's own reference is filled in.`,
 			if err != nil {
 				return err
 			}
-			sending, err := d.Answer(c.Context(), id, draft, from...)
+			sending, err := d.Answer(c.Context(), from.of(id), draft)
 			if err != nil {
 				return err
 			}
@@ -156,13 +156,13 @@ Where the body has no your_reference, the sender's own reference is filled in.`,
 // sent waits a little for the broker, then says how each message stands. A
 // recipient that is blocked, or refused by the broker, is the command's error
 // after the others are on their way.
-func (s *settings) sent(c *cobra.Command, d *desk.Client, sending *desk.Sending, wait time.Duration) error {
+func (s *settings) sent(c *cobra.Command, d *client.Client, sending *client.Sending, wait time.Duration) error {
 	ctx, cancel := context.WithTimeout(c.Context(), wait)
 	defer cancel()
 	for n := range sending.Messages {
-		m, err := until(ctx, d, func() (*desk.OutboxItem, error) {
+		m, err := until(ctx, d, func() (*client.OutboxItem, error) {
 			return oneOutbox(c.Context(), d, sending.Messages[n].ID)
-		}, func(m *desk.OutboxItem) bool { return m.State != "queued" })
+		}, func(m *client.OutboxItem) bool { return m.State != client.Queued })
 		if err != nil {
 			return err
 		}
@@ -176,17 +176,17 @@ func (s *settings) sent(c *cobra.Command, d *desk.Client, sending *desk.Sending,
 		return problem.New(b.Problem.Code, "%s: %s", b.To, b.Problem.Detail)
 	}
 	for _, m := range sending.Messages {
-		if m.State == "rejected" {
+		if m.State == client.Rejected {
 			return problem.New(m.Problem.Code, "%s: %s", m.To, m.Problem.Detail)
 		}
 	}
 	return nil
 }
 
-func showSending(w io.Writer, s *desk.Sending) {
+func showSending(w io.Writer, s *client.Sending) {
 	for _, m := range s.Messages {
 		fmt.Fprintf(w, "%s  %s to %s: %s\n", m.ID, clean(m.Type), m.To, m.State)
-		if m.State == "queued" {
+		if m.State == client.Queued {
 			fmt.Fprintln(w, "  It is durable here and will be sent by itself.")
 		}
 		showProblem(w, "  ", m.Problem)
@@ -197,7 +197,7 @@ func showSending(w io.Writer, s *desk.Sending) {
 	}
 }
 
-func (s *settings) explainDraft(c *cobra.Command, d *desk.Client, draft desk.Draft) error {
+func (s *settings) explainDraft(c *cobra.Command, d *client.Client, draft client.Draft) error {
 	x, err := d.Explain(c.Context(), draft)
 	if err != nil {
 		return err
@@ -217,7 +217,7 @@ func (s *settings) explainDraft(c *cobra.Command, d *desk.Client, draft desk.Dra
 	return nil
 }
 
-func showExplanation(w io.Writer, x *desk.Explanation) {
+func showExplanation(w io.Writer, x *client.Explanation) {
 	if x.Problem != nil {
 		fmt.Fprintln(w, "The message itself would be refused:")
 		showProblem(w, "  ", x.Problem)

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"samband/gateway/desk"
+	"samband/gateway/desk/client"
 	"samband/gateway/monitor"
 )
 
@@ -109,7 +110,7 @@ func newStatus(s *settings) *cobra.Command {
 	}
 }
 
-func showStatus(w io.Writer, st *desk.Status) {
+func showStatus(w io.Writer, st *client.Status) {
 	say := func(good bool, yes, no string) string {
 		if good {
 			return yes

@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
-	"samband/gateway/desk"
+	"samband/gateway/desk/client"
 	"samband/gateway/signed"
 )
 
@@ -26,12 +26,12 @@ const maxFile = 2 << 20
 
 // desk is the client of the desk that the folder names. A relative folder is
 // made whole: the path of a socket must not depend on where we are later.
-func (s *settings) desk() (*desk.Client, error) {
+func (s *settings) desk() (*client.Client, error) {
 	dir, err := filepath.Abs(s.dir)
 	if err != nil {
 		return nil, fmt.Errorf("find folder %q: %w", s.dir, err)
 	}
-	return desk.NewClient(dir), nil
+	return client.New(dir), nil
 }
 
 // print writes data: JSON with --json, else what text makes of it.

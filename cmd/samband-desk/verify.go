@@ -7,12 +7,12 @@ import (
 	"os"
 	"path/filepath"
 
-	"samband/gateway/desk"
+	"samband/gateway/desk/client"
 	"samband/gateway/problem"
 )
 
 // verdict makes a fault, or evidence against the broker, the command's error.
-func verdict(v *desk.Verification) error {
+func verdict(v *client.Verification) error {
 	for _, f := range v.Faults {
 		return problem.New(f.Problem.Code, "%s: %s", f.Subject, f.Problem.Detail)
 	}
@@ -22,7 +22,7 @@ func verdict(v *desk.Verification) error {
 	return nil
 }
 
-func showVerification(w io.Writer, v *desk.Verification) {
+func showVerification(w io.Writer, v *client.Verification) {
 	fmt.Fprintf(w, "Exchange %s, fingerprint %s\n", v.Exchange, v.Hash)
 	fmt.Fprintf(w, "Register: %d entries replayed, each signed by who may; root %s\n", v.Entries, v.Register.Root)
 	fmt.Fprintf(w, "Audit log: %d entries, under the log's own checkpoint; root %s\n", v.Audit.Size, v.Audit.Root)
@@ -42,7 +42,7 @@ func showVerification(w io.Writer, v *desk.Verification) {
 
 // saveProofs writes what proves a message as files of their own, and evidence
 // against the broker as JSON.
-func saveProofs(dir string, v *desk.Verification) error {
+func saveProofs(dir string, v *client.Verification) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}

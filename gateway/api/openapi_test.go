@@ -2,9 +2,7 @@ package api
 
 import (
 	"encoding/base64"
-	"encoding/json"
 	"fmt"
-	"maps"
 	"net/http"
 	"reflect"
 	"slices"
@@ -12,68 +10,24 @@ import (
 	"testing"
 	"time"
 
-	"samband/gateway/envelope"
+	"samband/gateway/internal/openapi"
 	"samband/gateway/problem"
 	"samband/gateway/signed"
 )
 
-// A schema is as much of a JSON Schema as the document uses.
-type schema struct {
-	Ref             string            `json:"$ref"`
-	Type            string            `json:"type"`
-	ContentEncoding string            `json:"contentEncoding"`
-	Properties      map[string]schema `json:"properties"`
-	Required        []string          `json:"required"`
-	Items           *schema           `json:"items"`
-	Enum            []string          `json:"enum"`
-	Minimum         *int64            `json:"minimum"`
-	Maximum         *int64            `json:"maximum"`
-	MaxLength       int64             `json:"maxLength"`
-	MinItems        int               `json:"minItems"`
-	MaxItems        int               `json:"maxItems"`
-	Default         *int64            `json:"default"`
-	Statuses        map[string]int    `json:"x-statuses"`
-}
-
-type content map[string]struct{ Schema schema }
-
-type operation struct {
-	OperationID string `json:"operationId"`
-	Parameters  []struct {
-		Ref string `json:"$ref"`
-	}
-	RequestBody *struct{ Content content }
-	Responses   map[string]struct{ Content content }
-}
-
-type document struct {
-	Paths      map[string]map[string]operation
-	Components struct {
-		Parameters map[string]struct {
-			Name, In string
-			Schema   schema
-		}
-		Schemas map[string]schema
-	}
-}
-
-func readDocument(t *testing.T) (d document) {
-	t.Helper()
-	if err := json.Unmarshal(OpenAPI, &d); err != nil {
-		t.Fatal(err)
-	}
+func readDocument(t *testing.T) *openapi.Document {
+	d := openapi.Read(t, OpenAPI)
+	d.Names[reflect.TypeFor[SubmitAnswer]()] = "SubmitAnswer"
+	d.Names[reflect.TypeFor[StateAnswer]()] = "StateAnswer"
+	d.Names[reflect.TypeFor[InboxAnswer]()] = "InboxAnswer"
+	d.Names[reflect.TypeFor[ProgressAnswer]()] = "ProgressAnswer"
+	d.Names[reflect.TypeFor[Document]()] = "Problem"
 	return d
 }
 
 func TestDocumentHasTheRoutes(t *testing.T) {
 	d := readDocument(t)
-	found := 0
-	for _, methods := range d.Paths {
-		found += len(methods)
-	}
-	if found != len(Routes) {
-		t.Errorf("the document has %d operations, the contract %d", found, len(Routes))
-	}
+	d.CheckOperations(t, len(Routes))
 	for _, r := range Routes {
 		op, ok := d.Paths[r.Path][strings.ToLower(r.Method)]
 		if !ok || op.OperationID != r.Operation {
@@ -82,11 +36,11 @@ func TestDocumentHasTheRoutes(t *testing.T) {
 		}
 		checkParameters(t, d, r, op)
 		checkBody(t, r, op)
-		checkAnswer(t, r, op)
+		checkAnswer(t, d, r, op)
 	}
 }
 
-func checkParameters(t *testing.T, d document, r Route, op operation) {
+func checkParameters(t *testing.T, d *openapi.Document, r Route, op openapi.Operation) {
 	t.Helper()
 	got := map[string][]string{}
 	for _, p := range op.Parameters {
@@ -102,7 +56,7 @@ func checkParameters(t *testing.T, d document, r Route, op operation) {
 	}
 }
 
-func checkBody(t *testing.T, r Route, op operation) {
+func checkBody(t *testing.T, r Route, op openapi.Operation) {
 	t.Helper()
 	if r.Request == "" {
 		if op.RequestBody != nil {
@@ -123,13 +77,8 @@ func checkBody(t *testing.T, r Route, op operation) {
 	}
 }
 
-func checkAnswer(t *testing.T, r Route, op operation) {
+func checkAnswer(t *testing.T, d *openapi.Document, r Route, op openapi.Operation) {
 	t.Helper()
-	for _, status := range []string{"4XX", "5XX"} {
-		if _, ok := op.Responses[status]; !ok {
-			t.Errorf("%s has no answer %s", r.Pattern(), status)
-		}
-	}
 	if r.Operation == "openapi" {
 		return
 	}
@@ -139,129 +88,26 @@ func checkAnswer(t *testing.T, r Route, op operation) {
 		}
 		return
 	}
-	want := "#/components/schemas/" + nameOf(reflect.TypeOf(r.Answer))
-	if got := op.Responses["200"].Content[JSONType].Schema.Ref; got != want {
+	want := d.ShapeOf(reflect.TypeOf(r.Answer))
+	if got := op.Responses["200"].Content[JSONType].Schema.Shape(); got != want {
 		t.Errorf("%s answers %s, not %s", r.Pattern(), got, want)
 	}
 }
 
-// nameOf is a type's name in the document.
-func nameOf(typ reflect.Type) string {
-	switch typ {
-	case reflect.TypeFor[SubmitAnswer]():
-		return "SubmitAnswer"
-	case reflect.TypeFor[StateAnswer]():
-		return "StateAnswer"
-	case reflect.TypeFor[InboxAnswer]():
-		return "InboxAnswer"
-	case reflect.TypeFor[ProgressAnswer]():
-		return "ProgressAnswer"
-	}
-	return typ.Name()
-}
-
 func TestDocumentHasTheTypes(t *testing.T) {
-	d := readDocument(t)
-	for name, v := range map[string]any{
-		"Catchup": Catchup{}, "AuditCatchup": AuditCatchup{}, "RegisterCatchup": RegisterCatchup{}, "LoggedEvent": LoggedEvent{},
-		"SubmitAnswer": SubmitAnswer{}, "SubmitItem": SubmitItem{}, "StateAnswer": StateAnswer{}, "StateItem": StateItem{}, "InboxAnswer": InboxAnswer{}, "InboxItem": InboxItem{},
-		"ProgressAnswer": ProgressAnswer{}, "ProgressItem": ProgressItem{}, "Again": Again{}, "Want": Want{},
-		"RegisterAnswer": RegisterAnswer{}, "ConsistencyAnswer": ConsistencyAnswer{}, "Problem": Document{},
-	} {
-		t.Run(name, func(t *testing.T) {
-			props, required := fields(reflect.TypeOf(v))
-			s := d.Components.Schemas[name]
-			if got, want := slices.Sorted(maps.Keys(s.Properties)), slices.Sorted(maps.Keys(props)); !slices.Equal(got, want) {
-				t.Fatalf("properties %v, expected %v", got, want)
-			}
-			if got := slices.Sorted(slices.Values(s.Required)); !slices.Equal(got, required) {
-				t.Errorf("required %v, expected %v", got, required)
-			}
-			for p, typ := range props {
-				if got, want := s.Properties[p].shape(), shapeOf(typ); got != want {
-					t.Errorf("%s is %s, expected %s", p, got, want)
-				}
-			}
-		})
-	}
-}
-
-// fields lists the members that a struct has in JSON, and those always there.
-func fields(typ reflect.Type) (props map[string]reflect.Type, required []string) {
-	props = map[string]reflect.Type{}
-	for _, f := range reflect.VisibleFields(typ) {
-		if f.Anonymous {
-			continue
-		}
-		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
-		props[name] = f.Type
-		if options == "" {
-			required = append(required, name)
+	roots := []any{Want{}, Document{}}
+	for _, r := range Routes {
+		if r.Answer != nil && r.Operation != "openapi" {
+			roots = append(roots, r.Answer)
 		}
 	}
-	slices.Sort(required)
-	return props, required
-}
-
-func (s schema) shape() string {
-	switch {
-	case s.Ref != "":
-		return strings.TrimPrefix(s.Ref, "#/components/schemas/")
-	case s.Type == "array":
-		return "array of " + s.Items.shape()
-	case s.ContentEncoding != "":
-		return s.ContentEncoding
-	default:
-		return s.Type
-	}
-}
-
-func shapeOf(typ reflect.Type) string {
-	switch typ {
-	case reflect.TypeFor[[]byte]():
-		return "base64"
-	case reflect.TypeFor[*Document]():
-		return "Problem"
-	case reflect.TypeFor[signed.Hash](), reflect.TypeFor[Hashes](), reflect.TypeFor[signed.ID](), reflect.TypeFor[Cursor](), reflect.TypeFor[envelope.Event]():
-		return typ.Name()
-	}
-	switch typ.Kind() {
-	case reflect.Pointer:
-		return shapeOf(typ.Elem())
-	case reflect.Slice:
-		return "array of " + shapeOf(typ.Elem())
-	case reflect.Struct:
-		return typ.Name()
-	case reflect.Int:
-		return "integer"
-	default:
-		return typ.Kind().String()
-	}
+	readDocument(t).CheckTypes(t, roots...)
 }
 
 func TestDocumentHasTheCodes(t *testing.T) {
 	d := readDocument(t)
-	s := d.Components.Schemas["Problem"]
-	listed := map[string]int{}
-	for _, e := range problem.List() {
-		listed[string(e.Code)] = Status(e.Code)
-	}
-	if !maps.Equal(s.Statuses, listed) {
-		t.Errorf("statuses in the document: %v, in the table: %v", s.Statuses, listed)
-	}
-	if got, want := slices.Sorted(slices.Values(s.Properties["code"].Enum)), slices.Sorted(maps.Keys(listed)); !slices.Equal(got, want) {
-		t.Errorf("codes in the document: %v, in the list: %v", got, want)
-	}
-	if got := s.Properties["class"].Enum; !slices.Equal(got, []string{string(problem.Retry), string(problem.Reseal), string(problem.Final)}) {
-		t.Errorf("classes in the document: %v", got)
-	}
-	var events []string
-	for _, e := range Events {
-		events = append(events, string(e))
-	}
-	if got := d.Components.Schemas["Event"].Enum; !slices.Equal(got, events) {
-		t.Errorf("events in the document: %v, expected %v", got, events)
-	}
+	d.CheckProblems(t, "Problem", Status)
+	openapi.CheckEnum(t, d, "Event", Events)
 }
 
 func TestDocumentHasTheBounds(t *testing.T) {

@@ -44,6 +44,7 @@ import (
 	"samband/gateway/broker/internal/router"
 	"samband/gateway/broker/internal/sequencer"
 	"samband/gateway/broker/internal/store"
+	"samband/gateway/local"
 	"samband/gateway/monitor"
 	"samband/gateway/problem"
 	"samband/gateway/register"
@@ -215,7 +216,7 @@ func (b *Broker) listen(context.Context) (err error) {
 		}
 		b.later(closeListener(b.monitor))
 	}
-	if b.local, err = listenLocal(b.settings.socket()); err != nil {
+	if b.local, err = local.Listen(b.settings.socket()); err != nil {
 		return err
 	}
 	b.later(closeListener(b.local))

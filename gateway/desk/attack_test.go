@@ -11,6 +11,7 @@ import (
 	"samband/gateway/api"
 	"samband/gateway/auditlog"
 	"samband/gateway/desk"
+	"samband/gateway/desk/client"
 	"samband/gateway/envelope"
 	"samband/gateway/gatewaytest"
 	"samband/gateway/problem"
@@ -18,7 +19,7 @@ import (
 	"samband/gateway/signed"
 )
 
-// The broker as the attacker. It holds the logs' keys and may log and serve what
+// The broker as the attacker. It has the logs' keys and may log and serve what
 // it likes; each time the desk refuses, keeps the bytes, and says so.
 
 // An attacked message: sent by Sweden, accepted, and consigned by Finland, whose
@@ -148,8 +149,8 @@ func TestAcceptance(t *testing.T) {
 			fi := s.unlocked("fi.spoc")
 			awaitIn(t, fi, s.edge.messages[0].ID, "handed-over")
 			awaitEvidence(t, fi, test.code)
-			if items, _ := fi.Inbox(ctx, desk.Query{}); len(items) != 1 {
-				t.Errorf("the inbox holds %d messages", len(items))
+			if items, _ := fi.Inbox(ctx, client.Query{}); len(items) != 1 {
+				t.Errorf("the inbox has %d messages", len(items))
 			}
 		})
 	}
@@ -169,8 +170,8 @@ func TestOldRegister(t *testing.T) {
 	await(t, fi, "told of the revocation", func() bool { st, _ := fi.Status(ctx); return st.Register > old })
 	s.edge.set(func() { must(s.edge.accept(stolen, old)) })
 	awaitEvidence(t, fi, "REGISTER_TOO_OLD")
-	if items, _ := fi.Inbox(ctx, desk.Query{}); len(items) != 1 {
-		t.Errorf("the inbox holds %d messages", len(items))
+	if items, _ := fi.Inbox(ctx, client.Query{}); len(items) != 1 {
+		t.Errorf("the inbox has %d messages", len(items))
 	}
 	// Under the register as it is, the law itself says no.
 	s.edge.set(func() { must(s.edge.accept(s.stolen(old), s.edge.register.Size())) })
@@ -205,8 +206,8 @@ func TestSecondText(t *testing.T) {
 	if string(e.Exhibits["envelope"]) != string(second.Bytes()) {
 		t.Error("the second text is not among the exhibits")
 	}
-	if items, _ := fi.Inbox(ctx, desk.Query{}); len(items) != 1 {
-		t.Errorf("the inbox holds %d messages", len(items))
+	if items, _ := fi.Inbox(ctx, client.Query{}); len(items) != 1 {
+		t.Errorf("the inbox has %d messages", len(items))
 	}
 }
 
@@ -323,7 +324,7 @@ func (s *stage) cheated(submit func(line, []byte) (*api.SubmitItem, error)) *des
 	return se
 }
 
-// A message that is refused again and again doesn't hold up the next.
+// A message that is refused again and again doesn't stop the next.
 func TestOneRefused(t *testing.T) {
 	s := newLie(t)
 	var first []byte
@@ -399,7 +400,7 @@ func TestRefusalThatBindsNobody(t *testing.T) {
 func TestRefusedAndDelivered(t *testing.T) {
 	for name, test := range map[string]struct {
 		deliver func(*stage)
-		state   string
+		state   client.State
 	}{
 		"consigned": {func(s *stage) { s.unlocked("fi.spoc") }, "handed-over"},
 		"asked for again": {func(s *stage) {
@@ -429,7 +430,7 @@ func TestRefusedAndDelivered(t *testing.T) {
 			test.deliver(s)
 			awaitOut(t, se, id, test.state)
 			awaitEvidence(t, se, "ALREADY_ENDED")
-			if v := must(se.Verify(ctx, id)); len(v.Faults) != 0 {
+			if v := must(se.Verify(ctx, client.Ref{ID: id})); len(v.Faults) != 0 {
 				t.Errorf("faults: %+v", v.Faults)
 			}
 		})
@@ -437,7 +438,7 @@ func TestRefusedAndDelivered(t *testing.T) {
 }
 
 // expire logs a message's expiry at its time, which is not yet, and honest time
-// goes on from there. s.edge.mu is held.
+// goes on from there. s.edge.mu is locked.
 func (s *stage) expire(m *message) {
 	truth := s.edge.clock
 	s.edge.clock = gatewaytest.NewClock(m.Expires.Go())
@@ -461,7 +462,7 @@ func TestExpiredByALie(t *testing.T) {
 	if o := outState(t, se, id); o.State != "accepted" {
 		t.Errorf("the message is %s", o.State)
 	}
-	if v := must(se.Verify(ctx, signed.ID{})); len(v.Evidence)+len(v.Faults) != 0 {
+	if v := must(se.Verify(ctx, client.Ref{})); len(v.Evidence)+len(v.Faults) != 0 {
 		t.Errorf("clocks that disagree are no evidence: %+v %+v", v.Evidence, v.Faults)
 	}
 	s.clock.Move(7 * 24 * time.Hour)
@@ -469,7 +470,7 @@ func TestExpiredByALie(t *testing.T) {
 	awaitOut(t, se, id, "expired")
 }
 
-// The same lie to the receiver, who holds the message already: it consigns as soon
+// The same lie to the receiver, who has the message already: it consigns as soon
 // as the broker lets it.
 func TestExpiredByALieToTheReceiver(t *testing.T) {
 	s := newLie(t)
@@ -666,7 +667,7 @@ func TestMoreThanAskedFor(t *testing.T) {
 	})
 }
 
-// Two histories: the broker shows a log that does not hold what this desk saw.
+// Two histories: the broker shows a log that lacks what this desk saw.
 func TestTwoHistories(t *testing.T) {
 	s, se, id := consigned(t)
 	s.edge.set(func() {

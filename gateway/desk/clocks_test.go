@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"samband/gateway/desk"
+	"samband/gateway/desk/client"
 	"samband/gateway/envelope"
 	"samband/gateway/problem"
 	"samband/gateway/signed"
@@ -23,8 +24,8 @@ func (s *stage) refuse(from signed.Address, id signed.ID) {
 	s.thief(m.To).state(envelope.Statement{Event: envelope.Refused, Message: m.Message, Code: problem.SealUnreadable})
 }
 
-func inDeadline(d *desk.Desk, id signed.ID) *desk.Deadline {
-	return must(d.Inbox(ctx, desk.Query{ID: id}))[0].Deadline
+func inDeadline(d *desk.Desk, id signed.ID) *client.Deadline {
+	return must(d.Inbox(ctx, client.Query{ID: id}))[0].Deadline
 }
 
 // A request in Finland's hands, whose sender is locked again: what comes to it
@@ -46,7 +47,7 @@ func asked(t *testing.T) (s *stage, se, fi *desk.Desk, id signed.ID) {
 // A question that its reader refuses never stopped the clock, for either desk.
 func TestRefusedQuestion(t *testing.T) {
 	s, se, fi, id := asked(t)
-	question := must(fi.Answer(ctx, id, desk.Draft{Type: "CLARIFY", Body: body(t, "02-clarify.json")})).Messages[0].ID
+	question := must(fi.Answer(ctx, client.Ref{ID: id}, client.Draft{Type: "CLARIFY", Body: body(t, "02-clarify.json")})).Messages[0].ID
 	awaitOut(t, fi, question, "consigned")
 	awaitIn(t, se, question, "consigned")
 	s.clock.Move(9 * time.Hour)
@@ -84,12 +85,12 @@ func TestUnreadableQuestion(t *testing.T) {
 // has answered.
 func TestDeclare(t *testing.T) {
 	s, se, fi, id := asked(t)
-	c := desk.NewClient(s.desk("fi.spoc"))
+	c := client.New(s.desk("fi.spoc"))
 	for _, step := range []struct {
 		access schema.Access
 		class  string
 	}{{schema.Indirect, "3d"}, {schema.Direct, "8h"}, {schema.Indirect, "3d"}} {
-		i, err := c.Declare(ctx, id, step.access)
+		i, err := c.Declare(ctx, client.Ref{ID: id}, step.access)
 		if err != nil || i.Deadline.Class != step.class || i.Deadline.Access != step.access {
 			t.Errorf("declared %s, the clock stands at %+v, %v", step.access, i.Deadline, err)
 		}
@@ -101,32 +102,32 @@ func TestDeclare(t *testing.T) {
 	if at := outState(t, se, id).Deadline; at.Class != "8h" || at.Access != schema.Undeclared {
 		t.Errorf("se, which heard nothing of it, has its clock at %+v", at)
 	}
-	if log := must(fi.Log(ctx, desk.Query{Limit: 1}))[0]; log.Event != "declared" || log.Detail != "indirect" || !strings.Contains(log.Subject, id.String()) {
+	if log := must(fi.Log(ctx, client.Query{Limit: 1}))[0]; log.Event != "declared" || log.Detail != "indirect" || !strings.Contains(log.Subject, id.String()) {
 		t.Errorf("fi's log says %+v", log)
 	}
 	s.unlock(se)
-	answer := must(fi.Answer(ctx, id, desk.Draft{Type: "ANSWER", Body: body(t, "04-answer.json")})).Messages[0].ID
+	answer := must(fi.Answer(ctx, client.Ref{ID: id}, client.Draft{Type: "ANSWER", Body: body(t, "04-answer.json")})).Messages[0].ID
 	awaitIn(t, se, answer, "handed-over")
 	awaitOut(t, fi, answer, "handed-over")
 	if at := inDeadline(fi, id); !at.OnTime {
 		t.Errorf("after the answer fi's clock stands at %+v", at)
 	}
-	for want, declare := range map[problem.Code]func() (*desk.InboxItem, error){
-		problem.AlreadyEnded:   func() (*desk.InboxItem, error) { return c.Declare(ctx, id, schema.Direct) },
-		problem.UnknownMessage: func() (*desk.InboxItem, error) { return se.Declare(ctx, id, schema.Indirect) },
-		problem.BodyMalformed:  func() (*desk.InboxItem, error) { return c.Declare(ctx, id, "sideways") },
+	for want, declare := range map[problem.Code]func() (*client.InboxItem, error){
+		problem.AlreadyEnded:   func() (*client.InboxItem, error) { return c.Declare(ctx, client.Ref{ID: id}, schema.Direct) },
+		problem.UnknownMessage: func() (*client.InboxItem, error) { return se.Declare(ctx, client.Ref{ID: id}, schema.Indirect) },
+		problem.BodyMalformed:  func() (*client.InboxItem, error) { return c.Declare(ctx, client.Ref{ID: id}, "sideways") },
 	} {
 		if _, err := declare(); problem.CodeOf(err) != want {
 			t.Errorf("want %s, got %v", want, err)
 		}
 	}
-	if _, err := se.Declare(ctx, answer, schema.Indirect); problem.CodeOf(err) != problem.UnknownMessage {
+	if _, err := se.Declare(ctx, client.Ref{ID: answer}, schema.Indirect); problem.CodeOf(err) != problem.UnknownMessage {
 		t.Errorf("an answer has no clock: %v", err)
 	}
 	if err := fi.Lock(ctx); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := fi.Declare(ctx, id, schema.Direct); problem.CodeOf(err) != problem.DeskLocked {
+	if _, err := fi.Declare(ctx, client.Ref{ID: id}, schema.Direct); problem.CodeOf(err) != problem.DeskLocked {
 		t.Errorf("a locked desk declares: %v", err)
 	}
 }
@@ -135,11 +136,11 @@ func TestDeclare(t *testing.T) {
 func TestQuestionAgain(t *testing.T) {
 	s, se, fi, id := asked(t)
 	s.unlock(se)
-	question := must(fi.Answer(ctx, id, desk.Draft{Type: "CLARIFY", Body: body(t, "02-clarify.json")})).Messages[0].ID
+	question := must(fi.Answer(ctx, client.Ref{ID: id}, client.Draft{Type: "CLARIFY", Body: body(t, "02-clarify.json")})).Messages[0].ID
 	awaitIn(t, se, question, "handed-over")
-	told := must(se.Answer(ctx, question, desk.Draft{Type: "CLARIFICATION", Body: body(t, "03-clarification.json")})).Messages[0].ID
+	told := must(se.Answer(ctx, client.Ref{ID: question}, client.Draft{Type: "CLARIFICATION", Body: body(t, "03-clarification.json")})).Messages[0].ID
 	awaitIn(t, fi, told, "handed-over")
-	again := must(fi.Answer(ctx, told, desk.Draft{Type: "CLARIFY", Body: body(t, "02-clarify.json")})).Messages[0].ID
+	again := must(fi.Answer(ctx, client.Ref{ID: told}, client.Draft{Type: "CLARIFY", Body: body(t, "02-clarify.json")})).Messages[0].ID
 	awaitOut(t, fi, again, "handed-over")
 	s.clock.Move(9 * time.Hour)
 	if ours, theirs := outState(t, se, id).Deadline, inDeadline(fi, id); !ours.Paused || !theirs.Paused {
@@ -151,7 +152,7 @@ func TestQuestionAgain(t *testing.T) {
 func TestRefusedAnswer(t *testing.T) {
 	s, se, fi, id := asked(t)
 	answer := func() signed.ID {
-		return must(fi.Answer(ctx, id, desk.Draft{Type: "ANSWER", Body: body(t, "04-answer.json")})).Messages[0].ID
+		return must(fi.Answer(ctx, client.Ref{ID: id}, client.Draft{Type: "ANSWER", Body: body(t, "04-answer.json")})).Messages[0].ID
 	}
 	first := answer()
 	awaitIn(t, se, first, "consigned")
@@ -176,7 +177,7 @@ func TestFirstAnswerRefused(t *testing.T) {
 	s, se, fi, id := asked(t)
 	var answers [2]signed.ID
 	for i := range answers {
-		answers[i] = must(fi.Answer(ctx, id, desk.Draft{Type: "ANSWER", Body: body(t, "04-answer.json")})).Messages[0].ID
+		answers[i] = must(fi.Answer(ctx, client.Ref{ID: id}, client.Draft{Type: "ANSWER", Body: body(t, "04-answer.json")})).Messages[0].ID
 		awaitOut(t, fi, answers[i], "consigned")
 		awaitIn(t, se, answers[i], "consigned")
 		s.clock.Move(time.Hour)
@@ -204,16 +205,16 @@ func TestOneConversation(t *testing.T) {
 			})
 		}
 		fi, stop := s.start("fi.spoc")
-		await(t, fi, "in hold of all", func() bool {
-			items := must(fi.Inbox(ctx, desk.Query{Limit: n}))
-			return len(items) == n && !slices.ContainsFunc(items, func(i desk.InboxItem) bool { return i.State != "consigned" })
+		await(t, fi, "come to have all", func() bool {
+			items := must(fi.Inbox(ctx, client.Query{Limit: n}))
+			return len(items) == n && !slices.ContainsFunc(items, func(i client.InboxItem) bool { return i.State != "consigned" })
 		})
 		stop()
 		fi = s.open("fi.spoc")
 		defer fi.Close()
 		return rowsOf(fi, func() error { _, err := fi.Status(ctx); return err }),
 			rowsOf(fi, func() error { _, err := fi.Metrics().Gather(); return err }),
-			rowsOf(fi, func() error { _, err := fi.Inbox(ctx, desk.Query{Limit: n}); return err })
+			rowsOf(fi, func() error { _, err := fi.Inbox(ctx, client.Query{Limit: n}); return err })
 	}
 	status1, scrape1, inbox1 := cost(5)
 	status4, scrape4, inbox4 := cost(20)
@@ -240,7 +241,7 @@ func TestCountedAnswer(t *testing.T) {
 	s := newStage(t)
 	se := s.unlocked("se.spoc")
 	s.ready(se)
-	// answered has Finland answer a new request, twice, holds its metrics against
+	// answered has Finland answer a new request, twice, compares its metrics with
 	// what is wanted, and returns how many rows they took.
 	answered := func(after time.Duration, onTime, late int) int64 {
 		fi, stop := s.start("fi.spoc")
@@ -249,7 +250,7 @@ func TestCountedAnswer(t *testing.T) {
 		awaitIn(t, fi, id, "handed-over")
 		s.clock.Move(after)
 		for range 2 {
-			answer := must(fi.Answer(ctx, id, desk.Draft{Type: "ANSWER", Body: body(t, "04-answer.json")})).Messages[0].ID
+			answer := must(fi.Answer(ctx, client.Ref{ID: id}, client.Draft{Type: "ANSWER", Body: body(t, "04-answer.json")})).Messages[0].ID
 			awaitOut(t, fi, answer, "handed-over")
 		}
 		stop()

@@ -3,9 +3,9 @@ package desk
 import (
 	"context"
 
+	"samband/gateway/desk/client"
 	"samband/gateway/desk/internal/store"
 	"samband/gateway/problem"
-	"samband/gateway/signed"
 	"samband/schema"
 )
 
@@ -14,11 +14,11 @@ import (
 // desk's own log, and may be changed until the request is answered. The message
 // is one in the officers' view that has a clock, or UNKNOWN_MESSAGE; answered, it
 // is ALREADY_ENDED.
-func (d *Desk) Declare(ctx context.Context, id signed.ID, access schema.Access, from ...signed.Address) (*InboxItem, error) {
+func (d *Desk) Declare(_ context.Context, request client.Ref, access schema.Access) (*client.InboxItem, error) {
 	if access != schema.Direct && access != schema.Indirect {
 		return nil, problem.New(problem.BodyMalformed, "what is asked for is accessible %q or %q", schema.Direct, schema.Indirect)
 	}
-	m, err := d.find(id, from)
+	m, err := d.find(request)
 	if err != nil {
 		return nil, err
 	}
@@ -26,25 +26,25 @@ func (d *Desk) Declare(ctx context.Context, id signed.ID, access schema.Access, 
 	case d.Locked():
 		return nil, problem.New(problem.DeskLocked, "the ring of %s is locked", d.Address())
 	case !m.Received:
-		return nil, problem.New(problem.UnknownMessage, "message %s is this desk's own: %s declares", id, m.To)
-	case !m.shown():
-		return nil, problem.New(problem.UnknownMessage, "message %s is %s: it is not in the officers' view", id, m.State)
+		return nil, problem.New(problem.UnknownMessage, "message %s is this desk's own: %s declares", m.ID, m.To)
+	case !shown(m):
+		return nil, problem.New(problem.UnknownMessage, "message %s is %s: it is not in the officers' view", m.ID, m.State)
 	case m.Deadline == nil:
 		return nil, problem.New(problem.UnknownMessage, "%s has no legal clock", m.Type)
 	}
 	err = d.room.Store.Update(func(tx *store.Tx) error {
-		r, err := tx.Received(m.From, id)
+		r, err := tx.Received(m.From, m.ID)
 		if err != nil {
 			return err
 		}
 		if !r.Answered.IsZero() {
-			return problem.New(problem.AlreadyEnded, "the clock of message %s ended with its answer at %s", id, r.Answered)
+			return problem.New(problem.AlreadyEnded, "the clock of message %s ended with its answer at %s", m.ID, r.Answered)
 		}
 		r.Access = string(access)
 		if err := tx.Put(&r); err != nil {
 			return err
 		}
-		e := d.room.Entry("declared", "message "+id.String(), nil)
+		e := d.room.Entry("declared", "message "+m.ID.String(), nil)
 		e.Detail = string(access)
 		return tx.Log(e)
 	})
@@ -52,8 +52,8 @@ func (d *Desk) Declare(ctx context.Context, id signed.ID, access schema.Access, 
 		return nil, err
 	}
 	d.room.Touch()
-	if m, err = d.find(id, []signed.Address{m.From}); err != nil {
+	if m, err = d.find(client.Ref{From: m.From, ID: m.ID}); err != nil {
 		return nil, err
 	}
-	return &InboxItem{m.From, m.Item}, nil
+	return &client.InboxItem{From: m.From, Item: m.Item}, nil
 }

@@ -7,10 +7,10 @@
 //	d, err := desk.New(desk.Config{Dir: "/var/lib/samband/se.spoc"})
 //	go d.Run(ctx)                      // the mail, the local socket
 //	err = d.Unlock(ctx, passphrase)    // till then it consigns what arrives, and opens nothing
-//	sending, err := d.Send(ctx, desk.Draft{To: …, Type: "INFO_REQUEST", Body: …})
+//	sending, err := d.Send(ctx, client.Draft{To: …, Type: "INFO_REQUEST", Body: …})
 //
-// and everyone else speaks to it through its local socket with a [Client],
-// which has the same methods ([Service]): the command line, and an
+// and everyone else speaks to it through its local socket with a [client.Client],
+// which has the same methods ([client.Service]): the command line, and an
 // organisation's case-management system.
 //
 // Here is what people and programs ask of a desk: they compose, look, explain and
@@ -19,7 +19,7 @@
 //
 // An unlocked desk opens what arrives and says one word of it, handed-over or
 // refused. It shows content once the log has proven the handover; until then it
-// shows the header, what it said, and since when ([Item]).
+// shows the header, what it said, and since when ([client.Item]).
 package desk
 
 import (
@@ -27,20 +27,19 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"net"
 	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
 	"samband/certs"
 	"samband/gateway/api"
+	"samband/gateway/desk/client"
 	"samband/gateway/desk/internal/keys"
 	"samband/gateway/desk/internal/mail"
+	"samband/gateway/local"
 	"samband/gateway/monitor"
-	"samband/gateway/register"
 	"samband/gateway/signed"
 )
 
@@ -55,6 +54,8 @@ type Config struct {
 	Now    func() time.Time // nil: time.Now
 	Retry  time.Duration    // first pause after a failed call; zero: half a second
 }
+
+var _ client.Service = (*Desk)(nil)
 
 // A Desk is a running contact point.
 type Desk struct {
@@ -93,12 +94,12 @@ func (d *Desk) open(retry time.Duration) (err error) {
 	if d.settings, err = readSettings(d.dir); err != nil {
 		return err
 	}
-	if d.lock, err = d.dir.hold(); err != nil {
+	if d.lock, err = d.dir.lock(); err != nil {
 		return err
 	}
-	federation, err := os.ReadFile(d.dir.federation())
+	federation, _, err := d.dir.readFederation()
 	if err != nil {
-		return fmt.Errorf("read the federation file: %w", err)
+		return err
 	}
 	if d.online, err = keys.OpenOnline(d.dir.keys()); err != nil {
 		return err
@@ -128,13 +129,9 @@ func Dial(dir string) (*api.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	note, err := os.ReadFile(f.federation())
+	_, fed, err := f.readFederation()
 	if err != nil {
-		return nil, fmt.Errorf("read the federation file: %w", err)
-	}
-	fed, err := register.ParseFederation(note)
-	if err != nil {
-		return nil, fmt.Errorf("read the federation file: %w", err)
+		return nil, err
 	}
 	ca, err := certs.ParseCA(fed.BrokerCA)
 	if err != nil {
@@ -160,12 +157,12 @@ func Dial(dir string) (*api.Client, error) {
 func (d *Desk) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	socket, err := d.listen()
+	socket, err := local.Listen(d.dir.path(client.Socket))
 	if err != nil {
 		return err
 	}
 	serving := []func(context.Context) error{
-		func(ctx context.Context) error { return serveSocket(ctx, socket, d) },
+		func(ctx context.Context) error { return local.Serve(ctx, socket, client.Handler(d)) },
 	}
 	if d.settings.Metrics != "" {
 		ln, err := net.Listen("tcp", d.settings.Metrics)
@@ -211,20 +208,3 @@ func (d *Desk) Close() error {
 
 // Address is the desk's own.
 func (d *Desk) Address() signed.Address { return d.settings.Address }
-
-// listen makes the local socket anew: whoever held the folder before is gone.
-func (d *Desk) listen() (net.Listener, error) {
-	path := d.dir.socket()
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("make socket %q: %w", path, err)
-	}
-	ln, err := net.Listen("unix", path)
-	if err != nil {
-		return nil, fmt.Errorf("make socket %q: %w", filepath.Base(path), err)
-	}
-	if err := os.Chmod(path, 0o600); err != nil {
-		ln.Close()
-		return nil, fmt.Errorf("make socket %q: %w", path, err)
-	}
-	return ln, nil
-}

@@ -4,7 +4,7 @@ import (
 	"context"
 	"testing"
 
-	"samband/gateway/desk"
+	"samband/gateway/desk/client"
 	"samband/gateway/problem"
 	"samband/gateway/signed"
 )
@@ -17,8 +17,17 @@ func TestEnded(t *testing.T) {
 	se := s.unlocked("se.spoc")
 	s.ready(se)
 	id := send(t, se, request(t)) // Finland does not run yet
-	client := desk.NewClient(s.desk("se.spoc"))
-	waiters := map[string]func(context.Context, signed.ID) (*desk.OutboxItem, error){"desk": se.Ended, "socket": client.Ended}
+	c := client.New(s.desk("se.spoc"))
+	waiters := map[string]func(context.Context, signed.ID) (*client.OutboxItem, error){}
+	for name, service := range map[string]client.Service{"desk": se, "socket": c} {
+		waiters[name] = func(ctx context.Context, id signed.ID) (*client.OutboxItem, error) {
+			seen, err := service.Wait(ctx, client.Watch{Sent: id})
+			if err != nil {
+				return nil, err
+			}
+			return seen.Sent, nil
+		}
+	}
 	over, cancel := context.WithCancel(t.Context())
 	cancel()
 	for name, ended := range waiters {
@@ -31,7 +40,7 @@ func TestEnded(t *testing.T) {
 	}
 	type answer struct {
 		name  string
-		state string
+		state client.State
 		err   error
 	}
 	answers := make(chan answer, len(waiters))
@@ -39,7 +48,7 @@ func TestEnded(t *testing.T) {
 		go func() {
 			o, err := ended(t.Context(), id)
 			if err != nil {
-				o = &desk.OutboxItem{}
+				o = &client.OutboxItem{}
 			}
 			answers <- answer{name, o.State, err}
 		}()

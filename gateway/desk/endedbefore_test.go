@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"samband/gateway/desk"
+	"samband/gateway/desk/client"
 	"samband/gateway/envelope"
 	"samband/gateway/problem"
 	"samband/gateway/signed"
@@ -42,7 +43,7 @@ func TestEndedBeforeItsWord(t *testing.T) {
 	withdraw := func(s *stage, se *desk.Desk, id signed.ID) { must(se.Withdraw(ctx, id)) }
 	for name, test := range map[string]struct {
 		ends  func(s *stage, se *desk.Desk, id signed.ID)
-		state string
+		state client.State
 		lock  bool
 	}{
 		"withdrawn":                           {withdraw, "withdrawn", false},
@@ -54,7 +55,7 @@ func TestEndedBeforeItsWord(t *testing.T) {
 			se := s.unlocked("se.spoc")
 			s.ready(se)
 			draft := request(t)
-			draft.Lifetime = time.Hour
+			draft.Lifetime = client.Duration(time.Hour)
 			id := send(t, se, draft)
 			awaitOut(t, se, id, "accepted")
 			text := outState(t, se, id).Message
@@ -66,7 +67,7 @@ func TestEndedBeforeItsWord(t *testing.T) {
 			s.unlock(fi)
 			s.mend("fi.spoc")
 			w := s.call(g)
-			if i := must(fi.Inbox(ctx, desk.Query{ID: id}))[0]; i.Says != "handed-over" || i.State != "accepted" {
+			if i := must(fi.Inbox(ctx, client.Query{ID: id}))[0]; i.Says != "handed-over" || i.State != "accepted" {
 				t.Fatalf("before its word is proven the message is %s, and fi says %q", i.State, i.Says)
 			}
 			wrapped := s.wrapped("fi.spoc", text)
@@ -93,21 +94,21 @@ func TestEndedBeforeItsWord(t *testing.T) {
 			if test.lock {
 				s.unlock(fi)
 			}
-			items := must(fi.Inbox(ctx, desk.Query{}))
+			items := must(fi.Inbox(ctx, client.Query{}))
 			if len(items) != 1 || items[0].State != test.state || items[0].Summary != nil || items[0].Says != "" || items[0].Deadline != nil {
 				t.Errorf("fi lists %+v", items)
 			}
-			if _, err := fi.Read(ctx, id); problem.CodeOf(err) != problem.UnknownMessage {
+			if _, err := fi.Read(ctx, client.Ref{ID: id}); problem.CodeOf(err) != problem.UnknownMessage {
 				t.Errorf("fi reads it: %v", err)
 			}
-			if _, err := fi.Answer(ctx, id, desk.Draft{Type: "ANSWER", Body: body(t, "04-answer.json")}); problem.CodeOf(err) != problem.ReplyNotAllowed {
+			if _, err := fi.Answer(ctx, client.Ref{ID: id}, client.Draft{Type: "ANSWER", Body: body(t, "04-answer.json")}); problem.CodeOf(err) != problem.ReplyNotAllowed {
 				t.Errorf("fi answers it: %v", err)
 			}
 			if at := outState(t, se, id).Deadline; at != nil {
 				t.Errorf("se's clock stands at %+v", at)
 			}
 			for _, d := range []*desk.Desk{se, fi} {
-				if v := must(d.Verify(ctx, id)); v.Proven != 2 || len(v.Faults)+len(v.Evidence) != 0 {
+				if v := must(d.Verify(ctx, client.Ref{ID: id})); v.Proven != 2 || len(v.Faults)+len(v.Evidence) != 0 {
 					t.Errorf("%s proves %+v", d.Address(), v)
 				}
 			}

@@ -14,6 +14,7 @@ import (
 	"samband/gateway/authority"
 	"samband/gateway/broker"
 	"samband/gateway/desk"
+	"samband/gateway/desk/client"
 	"samband/gateway/desk/internal/keys"
 	"samband/gateway/envelope"
 	"samband/gateway/gatewaytest"
@@ -264,35 +265,35 @@ func await(t *testing.T, d *desk.Desk, what string, look func() bool) {
 	}
 }
 
-func outState(t *testing.T, d *desk.Desk, id signed.ID) desk.OutboxItem {
+func outState(t *testing.T, d *desk.Desk, id signed.ID) client.OutboxItem {
 	t.Helper()
-	items, err := d.Outbox(context.Background(), desk.Query{ID: id})
+	items, err := d.Outbox(context.Background(), client.Query{ID: id})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return items[0]
 }
 
-func awaitOut(t *testing.T, d *desk.Desk, id signed.ID, state string) {
+func awaitOut(t *testing.T, d *desk.Desk, id signed.ID, state client.State) {
 	t.Helper()
-	await(t, d, "sent message "+state, func() bool { return outState(t, d, id).State == state })
+	await(t, d, "sent message "+string(state), func() bool { return outState(t, d, id).State == state })
 }
 
 // awaitIn waits for a received message, whose id both desks share.
-func awaitIn(t *testing.T, d *desk.Desk, id signed.ID, state string) {
+func awaitIn(t *testing.T, d *desk.Desk, id signed.ID, state client.State) {
 	t.Helper()
-	await(t, d, "received message "+state, func() bool {
-		items, err := d.Inbox(context.Background(), desk.Query{ID: id})
+	await(t, d, "received message "+string(state), func() bool {
+		items, err := d.Inbox(context.Background(), client.Query{ID: id})
 		return err == nil && items[0].State == state
 	})
 }
 
-// awaitEvidence waits until the desk holds evidence of a breach.
-func awaitEvidence(t *testing.T, d *desk.Desk, code string) desk.Evidence {
+// awaitEvidence waits until the desk has evidence of a breach.
+func awaitEvidence(t *testing.T, d *desk.Desk, code string) client.Evidence {
 	t.Helper()
-	var found desk.Evidence
+	var found client.Evidence
 	await(t, d, "evidence of "+code, func() bool {
-		v, err := d.Verify(context.Background(), signed.ID{})
+		v, err := d.Verify(context.Background(), client.Ref{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -316,14 +317,14 @@ func body(t *testing.T, name string) []byte {
 	return b
 }
 
-func request(t *testing.T) desk.Draft {
-	return desk.Draft{
+func request(t *testing.T) client.Draft {
+	return client.Draft{
 		To: []signed.Address{"fi.spoc"}, Type: "INFO_REQUEST", Urgent: true, Body: body(t, "01-info-request.json"),
-		Attachments: []desk.Attachment{{Name: "photo.jpg", MediaType: "image/jpeg", Data: body(t, "photo.jpg")}},
+		Attachments: []client.Attachment{{Name: "photo.jpg", MediaType: "image/jpeg", Data: body(t, "photo.jpg")}},
 	}
 }
 
-func send(t *testing.T, d *desk.Desk, draft desk.Draft) signed.ID {
+func send(t *testing.T, d *desk.Desk, draft client.Draft) signed.ID {
 	t.Helper()
 	s, err := d.Send(context.Background(), draft)
 	if err != nil {

@@ -3,6 +3,7 @@ package desk
 import (
 	"context"
 
+	"samband/gateway/desk/client"
 	"samband/gateway/envelope"
 	"samband/gateway/register"
 	"samband/gateway/seal"
@@ -10,47 +11,11 @@ import (
 	"samband/gateway/verify"
 )
 
-// An Explanation says of each recipient who would get a draft, under which
-// agreement, and what blocks it. Nothing is sent or stored.
-type Explanation struct {
-	Type       string      `json:"type"`
-	Problem    *Problem    `json:"problem,omitempty"` // of the draft itself
-	Recipients []Recipient `json:"recipients"`
-}
-
-// A Recipient of an explanation.
-type Recipient struct {
-	Address    signed.Address `json:"address"`
-	Title      string         `json:"title,omitempty"`
-	Hours      string         `json:"hours,omitempty"`
-	Telephone  string         `json:"telephone,omitempty"`
-	Languages  []string       `json:"languages,omitempty"`
-	Agreements []Agreement    `json:"agreements,omitempty"` // that would carry it
-	Blocked    []Obstacle     `json:"blocked,omitempty"`    // agreements that would not
-	Problem    *Problem       `json:"problem,omitempty"`    // nil: it would pass
-}
-
-// An Agreement, for the screen.
-type Agreement struct {
-	Hash     signed.Hash             `json:"hash"`
-	Title    string                  `json:"title"`
-	Parties  []string                `json:"parties"`
-	Purposes []string                `json:"purposes"`
-	Ceiling  envelope.Classification `json:"ceiling"`
-	Until    signed.Time             `json:"until"`
-}
-
-// An Obstacle is an agreement and the rule by which it doesn't carry a draft.
-type Obstacle struct {
-	Agreement Agreement `json:"agreement"`
-	Problem   Problem   `json:"problem"`
-}
-
-// Explain asks the very rules that Send and the broker hold. It needs no
+// Explain asks the very rules by which Send and the broker decide. It needs no
 // unlocked ring.
-func (d *Desk) Explain(_ context.Context, draft Draft) (*Explanation, error) {
+func (d *Desk) Explain(_ context.Context, draft client.Draft) (*client.Explanation, error) {
 	l := d.room.Logs()
-	x := &Explanation{Type: draft.Type}
+	x := &client.Explanation{Type: draft.Type, Recipients: []client.Recipient{}}
 	q := register.Question{From: d.Address(), Type: draft.Type, Classification: envelope.Unclassified}
 	if draft.Classification != "" {
 		q.Classification = draft.Classification
@@ -68,9 +33,9 @@ func (d *Desk) Explain(_ context.Context, draft Draft) (*Explanation, error) {
 	return x, nil
 }
 
-func (d *Desk) recipient(l *verify.Logs, q register.Question, named signed.Hash) Recipient {
+func (d *Desk) recipient(l *verify.Logs, q register.Question, named signed.Hash) client.Recipient {
 	now := signed.At(d.now())
-	r := Recipient{Address: q.To}
+	r := client.Recipient{Address: q.To}
 	to, ok := l.View().Desk(q.To)
 	if ok {
 		r.Title, r.Hours, r.Telephone, r.Languages = to.Title, to.Hours, to.Telephone, to.Languages
@@ -80,7 +45,7 @@ func (d *Desk) recipient(l *verify.Logs, q register.Question, named signed.Hash)
 		r.Agreements = append(r.Agreements, agreementOf(a))
 	}
 	for _, b := range x.Blocked {
-		o := Obstacle{agreementOf(b.Agreement), problemOf(b.Problem.Code, b.Problem.Detail)}
+		o := client.Obstacle{Agreement: agreementOf(b.Agreement), Problem: problemOf(b.Problem.Code, b.Problem.Detail)}
 		r.Blocked = append(r.Blocked, o)
 		if b.Agreement.Hash() == named {
 			r.Problem = &o.Problem
@@ -96,6 +61,8 @@ func (d *Desk) recipient(l *verify.Logs, q register.Question, named signed.Hash)
 	return r
 }
 
-func agreementOf(a *register.Agreement) Agreement {
-	return Agreement{a.Hash(), a.Title, a.Parties, a.Purposes, a.Ceiling, a.Until}
+func agreementOf(a *register.Agreement) client.Agreement {
+	return client.Agreement{
+		Hash: a.Hash(), Title: a.Title, Parties: a.Parties, Purposes: a.Purposes, Ceiling: a.Ceiling, Until: a.Until,
+	}
 }

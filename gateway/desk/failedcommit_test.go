@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"samband/gateway/desk"
+	"samband/gateway/desk/client"
 	"samband/gateway/signed"
 )
 
@@ -116,7 +117,7 @@ func TestFailedCommit(t *testing.T) {
 			for _, id := range sent {
 				awaitIn(t, fi, id, "handed-over")
 				await(t, se, "told of the handover", func() bool {
-					items, err := se.Outbox(ctx, desk.Query{ID: id})
+					items, err := se.Outbox(ctx, client.Query{ID: id})
 					return err == nil && items[0].State == "handed-over"
 				})
 			}
@@ -126,15 +127,15 @@ func TestFailedCommit(t *testing.T) {
 			if se.Locked() || fi.Locked() {
 				t.Error("a ring was locked")
 			}
-			if in, out := must(fi.Inbox(ctx, desk.Query{})), must(se.Outbox(ctx, desk.Query{})); len(in) != 3 || len(out) != 3 {
+			if in, out := must(fi.Inbox(ctx, client.Query{})), must(se.Outbox(ctx, client.Query{})); len(in) != 3 || len(out) != 3 {
 				t.Errorf("of 3 messages se has %d and fi %d", len(out), len(in))
 			}
 			for _, d := range []*desk.Desk{se, fi} {
-				if v := must(d.Verify(ctx, signed.ID{})); v.Messages != 3 || v.Proven != 6 || len(v.Faults)+len(v.Evidence) != 0 {
+				if v := must(d.Verify(ctx, client.Ref{})); v.Messages != 3 || v.Proven != 6 || len(v.Faults)+len(v.Evidence) != 0 {
 					t.Errorf("%s proves %+v", d.Address(), v)
 				}
 			}
-			if m, err := fi.Read(ctx, sent[0]); err != nil || len(m.Body) == 0 {
+			if m, err := fi.Read(ctx, client.Ref{ID: sent[0]}); err != nil || len(m.Body) == 0 {
 				t.Errorf("fi reads: %v", err)
 			}
 		})

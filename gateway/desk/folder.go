@@ -11,6 +11,7 @@ import (
 
 	"samband/certs"
 	"samband/gateway/config"
+	"samband/gateway/register"
 	"samband/gateway/signed"
 )
 
@@ -25,29 +26,38 @@ func (f folder) certificate() string { return f.path("certificate.pem") }
 func (f folder) card() string        { return f.path("request") }
 func (f folder) keys() string        { return f.path("keys") }
 func (f folder) database() string    { return f.path("desk.db") }
-func (f folder) socket() string      { return f.path("socket") }
 
-// hold takes the folder for the process that serves it, until the file is closed.
-func (f folder) hold() (*os.File, error) {
-	return take(f.path("lock"), "another process serves this desk")
+// lock locks the folder for the process that serves it, until the file is closed.
+func (f folder) lock() (*os.File, error) {
+	return lockFile(f.path("lock"), "another process serves this desk")
 }
 
-// holdKeys takes the keys for whoever changes them. It is another lock than the
+// lockKeys locks the keys for whoever changes them. It is another lock than the
 // folder's: keys are rotated while the desk is served.
-func (f folder) holdKeys() (*os.File, error) {
-	return take(f.path("keys.lock"), "another process changes this desk's keys")
+func (f folder) lockKeys() (*os.File, error) {
+	return lockFile(f.path("keys.lock"), "another process changes this desk's keys")
 }
 
-func take(path, taken string) (*os.File, error) {
+func lockFile(path, taken string) (*os.File, error) {
 	lock, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("hold the folder: %w", err)
+		return nil, fmt.Errorf("lock the folder: %w", err)
 	}
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		lock.Close()
 		return nil, errors.New(taken)
 	}
 	return lock, nil
+}
+
+func (f folder) readFederation() (note []byte, fed *register.Federation, err error) {
+	if note, err = os.ReadFile(f.federation()); err == nil {
+		fed, err = register.ParseFederation(note)
+	}
+	if err != nil {
+		err = fmt.Errorf("read the federation file: %w", err)
+	}
+	return note, fed, err
 }
 
 func (f folder) readCertificate() (*x509.Certificate, error) {

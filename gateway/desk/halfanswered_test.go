@@ -10,6 +10,7 @@ import (
 	"samband/gateway/api"
 	"samband/gateway/auditlog"
 	"samband/gateway/desk"
+	"samband/gateway/desk/client"
 	"samband/gateway/envelope"
 	"samband/gateway/signed"
 )
@@ -94,7 +95,7 @@ func (b *halfway) check(t *testing.T, d *desk.Desk, sent []signed.ID, event enve
 		first[must(auditlog.ParseProof([]byte(proof))).Entry.Record.Index] = true
 	}
 	for _, id := range sent {
-		v := must(d.Verify(ctx, id))
+		v := must(d.Verify(ctx, client.Ref{ID: id}))
 		if v.Proven != len(v.Facts) || len(v.Evidence) != 0 {
 			t.Errorf("of a message %s proves %+v", d.Address(), v)
 		}
@@ -167,8 +168,8 @@ func TestHalfSaid(t *testing.T) {
 			s.unlock(fi)
 			s.mend("fi.spoc")
 			await(t, fi, "done with judging", func() bool {
-				items := must(fi.Inbox(ctx, desk.Query{}))
-				return len(items) == together && !slices.ContainsFunc(items, func(i desk.InboxItem) bool { return i.Says != "handed-over" })
+				items := must(fi.Inbox(ctx, client.Query{}))
+				return len(items) == together && !slices.ContainsFunc(items, func(i client.InboxItem) bool { return i.Says != "handed-over" })
 			})
 			close(b.ready)
 			for _, id := range sent {
@@ -176,7 +177,7 @@ func TestHalfSaid(t *testing.T) {
 				awaitIn(t, fi, id, "handed-over")
 			}
 			b.check(t, fi, sent, envelope.HandedOver)
-			if v := must(fi.Verify(ctx, signed.ID{})); v.Messages != together || v.Proven != 2*together {
+			if v := must(fi.Verify(ctx, client.Ref{})); v.Messages != together || v.Proven != 2*together {
 				t.Errorf("fi proves %+v", v)
 			}
 		})

@@ -50,7 +50,7 @@ func Init(dir string, s Setup) (card []byte, err error) {
 // Rotate puts a new opening key beside the old ones and writes the request card
 // anew. The desk opens with both; it is sealed to with the new one once its
 // party has entered the card. A desk that runs must be unlocked again to know
-// the new key. One rotation at a time holds the keys: of two, the later would
+// the new key. One rotation at a time locks the keys: of two, the later would
 // write over the key whose card the earlier gave out.
 func Rotate(dir string, passphrase []byte) (card []byte, err error) {
 	f := folder(dir)
@@ -58,18 +58,14 @@ func Rotate(dir string, passphrase []byte) (card []byte, err error) {
 	if err != nil {
 		return nil, err
 	}
-	lock, err := f.holdKeys()
+	lock, err := f.lockKeys()
 	if err != nil {
 		return nil, err
 	}
 	defer lock.Close()
-	note, err := os.ReadFile(f.federation())
+	_, fed, err := f.readFederation()
 	if err != nil {
-		return nil, fmt.Errorf("read the federation file: %w", err)
-	}
-	fed, err := register.ParseFederation(note)
-	if err != nil {
-		return nil, fmt.Errorf("read the federation file: %w", err)
+		return nil, err
 	}
 	if err := keys.Rotate(f.keys(), passphrase); err != nil {
 		return nil, err

@@ -17,6 +17,7 @@ import (
 
 	"samband/gateway/api"
 	"samband/gateway/desk"
+	"samband/gateway/desk/client"
 	"samband/gateway/desk/internal/keys"
 	"samband/gateway/envelope"
 	"samband/gateway/problem"
@@ -33,7 +34,7 @@ func TestLocked(t *testing.T) {
 	id := send(t, se, request(t))
 	awaitOut(t, se, id, "consigned")
 	awaitIn(t, fi, id, "consigned")
-	if _, err := fi.Read(ctx, id); problem.CodeOf(err) != problem.DeskLocked {
+	if _, err := fi.Read(ctx, client.Ref{ID: id}); problem.CodeOf(err) != problem.DeskLocked {
 		t.Errorf("a locked desk reads: %v", err)
 	}
 	if _, err := fi.Send(ctx, request(t)); problem.CodeOf(err) != problem.DeskLocked {
@@ -42,10 +43,10 @@ func TestLocked(t *testing.T) {
 	if err := fi.Unlock(ctx, []byte("ten geese")); problem.CodeOf(err) != problem.DeskLocked {
 		t.Errorf("a wrong passphrase: %v", err)
 	}
-	if items, _ := fi.Outbox(ctx, desk.Query{}); len(items) != 0 {
+	if items, _ := fi.Outbox(ctx, client.Query{}); len(items) != 0 {
 		t.Errorf("a locked desk stored %d messages to send", len(items))
 	}
-	in, _ := fi.Inbox(ctx, desk.Query{ID: id})
+	in, _ := fi.Inbox(ctx, client.Query{ID: id})
 	if in[0].Deadline == nil || in[0].Deadline.Class != "8h" {
 		t.Errorf("the clock of a locked desk: %+v", in[0].Deadline)
 	}
@@ -54,7 +55,7 @@ func TestLocked(t *testing.T) {
 	if err := fi.Lock(ctx); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := fi.Read(ctx, id); problem.CodeOf(err) != problem.DeskLocked {
+	if _, err := fi.Read(ctx, client.Ref{ID: id}); problem.CodeOf(err) != problem.DeskLocked {
 		t.Errorf("locked again it reads: %v", err)
 	}
 }
@@ -118,7 +119,7 @@ func TestLostAnswer(t *testing.T) {
 	if n := len(s.thief("fi.spoc").inbox().Items); n != 1 {
 		t.Errorf("the broker accepted %d messages", n)
 	}
-	if v := must(se.Verify(ctx, id)); v.Proven != 1 || len(v.Faults) != 0 {
+	if v := must(se.Verify(ctx, client.Ref{ID: id})); v.Proven != 1 || len(v.Faults) != 0 {
 		t.Errorf("the desk proves %+v", v)
 	}
 }
@@ -142,7 +143,7 @@ func TestLostDisk(t *testing.T) {
 	awaitIn(t, fi, id, "handed-over")
 	awaitOut(t, se, id, "handed-over")
 	for _, d := range []*desk.Desk{se, fi} {
-		if v := must(d.Verify(ctx, signed.ID{})); len(v.Evidence)+len(v.Faults) != 0 || v.Proven != 3 {
+		if v := must(d.Verify(ctx, client.Ref{})); len(v.Evidence)+len(v.Faults) != 0 || v.Proven != 3 {
 			t.Errorf("%s: %+v", d.Address(), v)
 		}
 	}
@@ -182,7 +183,7 @@ func TestSealedAnew(t *testing.T) {
 		t.Error("the message was not sealed anew")
 	}
 	awaitIn(t, fi, id, "handed-over")
-	if m, err := fi.Read(ctx, id); err != nil || !strings.Contains(string(m.Body), "Norrtälje") {
+	if m, err := fi.Read(ctx, client.Ref{ID: id}); err != nil || !strings.Contains(string(m.Body), "Norrtälje") {
 		t.Errorf("fi reads %v", err)
 	}
 }
@@ -205,7 +206,7 @@ func TestLacksKey(t *testing.T) {
 	id := send(t, se, request(t))
 	awaitOut(t, se, id, "consigned")
 	await(t, fi, "short of a key", func() bool {
-		items, err := fi.Inbox(ctx, desk.Query{ID: id})
+		items, err := fi.Inbox(ctx, client.Query{ID: id})
 		return err == nil && items[0].State == "consigned" && strings.Contains(items[0].Waits, "lacks the opening key")
 	})
 }
@@ -220,7 +221,7 @@ func (s *stage) damage(addr signed.Address, received bool, part string) {
 		WHERE text = (SELECT text FROM mail WHERE received = ? ORDER BY seq LIMIT 1)`, received))
 }
 
-// A message that the disk has bent is shown, refused by nobody, and holds up no
+// A message that the disk has bent is shown, refused by nobody, and stops no
 // other: of those received, and of those to be sent.
 func TestDamaged(t *testing.T) {
 	s := newStage(t)
@@ -237,14 +238,14 @@ func TestDamaged(t *testing.T) {
 	s.unlock(fi)
 	awaitIn(t, fi, whole, "handed-over")
 	await(t, fi, "shown", func() bool {
-		i := must(fi.Inbox(ctx, desk.Query{ID: bent}))[0]
+		i := must(fi.Inbox(ctx, client.Query{ID: bent}))[0]
 		return i.State == "consigned" && strings.Contains(i.Waits, "can't read")
 	})
 	stopFi()
 	s.damage("fi.spoc", true, "note")
 	fi = s.unlocked("fi.spoc")
 	await(t, fi, "there", func() bool { _, err := os.Stat(filepath.Join(s.desk("fi.spoc"), "socket")); return err == nil })
-	items, err := desk.NewClient(s.desk("fi.spoc")).Inbox(ctx, desk.Query{})
+	items, err := client.New(s.desk("fi.spoc")).Inbox(ctx, client.Query{})
 	if err != nil || len(items) != 2 || items[1].ID != bent || !strings.Contains(items[1].Waits, "can't read") {
 		t.Errorf("with a damaged header the inbox is %+v, %v", items, err)
 	}
@@ -297,7 +298,7 @@ func TestWithdraw(t *testing.T) {
 	if _, err := se.Withdraw(ctx, late); problem.CodeOf(err) != problem.AlreadyConsigned {
 		t.Errorf("a consigned message: %v", err)
 	}
-	if v := must(se.Verify(ctx, signed.ID{})); len(v.Evidence)+len(v.Faults) != 0 {
+	if v := must(se.Verify(ctx, client.Ref{})); len(v.Evidence)+len(v.Faults) != 0 {
 		t.Errorf("an honest broker is accused: %+v %+v", v.Evidence, v.Faults)
 	}
 }
@@ -311,17 +312,17 @@ func TestClockPauses(t *testing.T) {
 	id := send(t, se, request(t))
 	awaitOut(t, se, id, "handed-over")
 	awaitIn(t, fi, id, "handed-over")
-	deadline := func() *desk.Deadline { return must(fi.Inbox(ctx, desk.Query{ID: id}))[0].Deadline }
+	deadline := func() *client.Deadline { return must(fi.Inbox(ctx, client.Query{ID: id}))[0].Deadline }
 
 	s.clock.Move(time.Hour)
-	asked := must(fi.Answer(ctx, id, desk.Draft{Type: "CLARIFY", Body: body(t, "02-clarify.json")})).Messages[0].ID
+	asked := must(fi.Answer(ctx, client.Ref{ID: id}, client.Draft{Type: "CLARIFY", Body: body(t, "02-clarify.json")})).Messages[0].ID
 	awaitOut(t, fi, asked, "handed-over")
 	awaitIn(t, se, asked, "handed-over")
 	s.clock.Move(10 * time.Hour)
 	if at := deadline(); !at.Paused || at.Overdue {
 		t.Errorf("while a question is out the clock stands at %+v", at)
 	}
-	told := must(se.Answer(ctx, asked, desk.Draft{Type: "CLARIFICATION", Body: body(t, "03-clarification.json")})).Messages[0].ID
+	told := must(se.Answer(ctx, client.Ref{ID: asked}, client.Draft{Type: "CLARIFICATION", Body: body(t, "03-clarification.json")})).Messages[0].ID
 	awaitOut(t, se, told, "handed-over")
 	awaitIn(t, fi, told, "handed-over")
 	s.clock.Move(6*time.Hour + 59*time.Minute)
@@ -371,7 +372,7 @@ func TestReadUnlogged(t *testing.T) {
 	db := must(sql.Open("sqlite", filepath.Join(s.desk("se.spoc"), "desk.db?_pragma=busy_timeout(10000)")))
 	defer db.Close()
 	must(db.Exec(`CREATE TRIGGER full BEFORE INSERT ON log BEGIN SELECT RAISE(ABORT, 'the disk is full'); END`))
-	if m, err := se.Read(ctx, id); err == nil || m != nil {
+	if m, err := se.Read(ctx, client.Ref{ID: id}); err == nil || m != nil {
 		t.Errorf("read unlogged: %+v, %v", m, err)
 	}
 }
@@ -394,7 +395,7 @@ func TestSeveralRecipients(t *testing.T) {
 	for _, m := range sending.Messages {
 		d := map[signed.Address]*desk.Desk{"fi.spoc": fi, "se.spoc": se}[m.To]
 		awaitIn(t, d, m.ID, "handed-over")
-		if m := must(d.Read(ctx, m.ID)); !strings.Contains(string(m.Body), `"recipients":["fi.spoc","se.spoc"]`) {
+		if m := must(d.Read(ctx, client.Ref{ID: m.ID})); !strings.Contains(string(m.Body), `"recipients":["fi.spoc","se.spoc"]`) {
 			t.Errorf("the roster is not those to whom it goes: %.300s", m.Body)
 		}
 	}
@@ -403,11 +404,11 @@ func TestSeveralRecipients(t *testing.T) {
 		!slices.Equal(again.Blocked, sending.Blocked) {
 		t.Errorf("once more it is sent as %+v, %v", again, err)
 	}
-	for what, change := range map[string]func(*desk.Draft){
-		"a recipient less": func(d *desk.Draft) { d.To = d.To[:2] },
-		"another ceiling":  func(d *desk.Draft) { d.Classification = "bpl" },
-		"another lifetime": func(d *desk.Draft) { d.Lifetime = time.Hour },
-		"no roster":        func(d *desk.Draft) { d.Confidential = true },
+	for what, change := range map[string]func(*client.Draft){
+		"a recipient less": func(d *client.Draft) { d.To = d.To[:2] },
+		"another ceiling":  func(d *client.Draft) { d.Classification = "bpl" },
+		"another lifetime": func(d *client.Draft) { d.Lifetime = client.Duration(time.Hour) },
+		"no roster":        func(d *client.Draft) { d.Confidential = true },
 	} {
 		other := draft
 		change(&other)
@@ -431,20 +432,20 @@ func TestErase(t *testing.T) {
 	if !s.onDisk("fi.spoc", sealed) {
 		t.Error("the sealed part is not where it is looked for")
 	}
-	if err := fi.Erase(ctx, id); err != nil {
+	if err := fi.Erase(ctx, client.Ref{ID: id}); err != nil {
 		t.Fatal(err)
 	}
 	if s.onDisk("fi.spoc", sealed) {
 		t.Error("erased, its sealed part is still on the disk")
 	}
-	if _, err := fi.Read(ctx, id); problem.CodeOf(err) != problem.UnknownMessage {
+	if _, err := fi.Read(ctx, client.Ref{ID: id}); problem.CodeOf(err) != problem.UnknownMessage {
 		t.Errorf("erased, it reads: %v", err)
 	}
-	if err := fi.Erase(ctx, id); err != nil {
+	if err := fi.Erase(ctx, client.Ref{ID: id}); err != nil {
 		t.Errorf("erased once more: %v", err)
 	}
 	// It was consigned beforehand where the desk met it before it was unlocked.
-	if v := must(fi.Verify(ctx, id)); v.Proven < 2 || v.Proven != len(v.Facts) || len(v.Faults) != 0 {
+	if v := must(fi.Verify(ctx, client.Ref{ID: id})); v.Proven < 2 || v.Proven != len(v.Facts) || len(v.Faults) != 0 {
 		t.Errorf("erased, it proves %+v", v)
 	}
 }
@@ -479,7 +480,7 @@ func TestSocket(t *testing.T) {
 	s := newStage(t)
 	se, _ := s.start("se.spoc")
 	s.ready(se)
-	c := desk.NewClient(s.desk("se.spoc"))
+	c := client.New(s.desk("se.spoc"))
 	if _, err := c.Send(ctx, request(t)); problem.CodeOf(err) != problem.DeskLocked {
 		t.Errorf("locked: %v", err)
 	}
@@ -492,15 +493,15 @@ func TestSocket(t *testing.T) {
 	}
 	id := sending.Messages[0].ID
 	awaitOut(t, se, id, "accepted")
-	m, err := c.Read(ctx, id)
+	m, err := c.Read(ctx, client.Ref{ID: id})
 	if err != nil || m.Received || len(m.Attachments) != 1 {
 		t.Errorf("read: %+v, %v", m, err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	const old = 1 << 40 // a number from before the process was started anew
-	if n, err := c.Wait(ctx, old); n == old || err != nil {
-		t.Errorf("waited till %d, %v", n, err)
+	if seen, err := c.Wait(ctx, client.Watch{After: old}); err != nil || seen.Changes == old {
+		t.Errorf("waited till %+v, %v", seen, err)
 	}
 	if info, err := os.Stat(filepath.Join(s.desk("se.spoc"), "socket")); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the socket: %v, %v", info, err)
@@ -550,7 +551,7 @@ func TestKilled(t *testing.T) {
 	child := exec.Command(os.Args[0])
 	child.Env = append(os.Environ(), childOf+"="+s.desk("se.spoc"), childAt+"="+morning.Format(time.RFC3339))
 	must(0, child.Start())
-	c := desk.NewClient(s.desk("se.spoc"))
+	c := client.New(s.desk("se.spoc"))
 	late := time.Now().Add(patience)
 	for st, err := c.Status(ctx); err != nil || st.Locked; st, err = c.Status(ctx) {
 		if time.Now().After(late) {
@@ -558,7 +559,7 @@ func TestKilled(t *testing.T) {
 		}
 	}
 	draft := request(t)
-	draft.Lifetime = 30 * 24 * time.Hour
+	draft.Lifetime = client.Duration(30 * 24 * time.Hour)
 	sending, err := c.Send(ctx, draft)
 	must(0, child.Process.Kill())
 	child.Wait()

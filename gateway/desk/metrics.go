@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"samband/gateway/desk/client"
 	"samband/gateway/desk/internal/mail"
 	"samband/gateway/desk/internal/store"
 	"samband/gateway/monitor"
@@ -89,11 +90,11 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.NewInvalidMetric(outboxMessages, err)
 		return
 	}
-	for _, s := range store.SentStates {
-		gauge(outboxMessages, c.outbox[s], string(s))
+	for _, s := range client.SentStates {
+		gauge(outboxMessages, c.outbox[store.State(s)], string(s))
 	}
-	for _, s := range store.ReceivedStates {
-		gauge(inboxMessages, c.inbox[s], string(s))
+	for _, s := range client.ReceivedStates {
+		gauge(inboxMessages, c.inbox[store.State(s)], string(s))
 	}
 	for class, n := range c.duties {
 		gauge(requestsOverdue, n.overdue, class)
@@ -233,7 +234,7 @@ func (d *Desk) checks() []monitor.Check {
 	}
 }
 
-// registered holds that the register knows this desk by the keys it has.
+// registered checks that the register knows this desk by the keys it has.
 func (d *Desk) registered() error {
 	l := d.room.Logs()
 	entry, ok := l.View().Desk(d.Address())

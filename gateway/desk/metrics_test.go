@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 
+	"samband/gateway/desk/client"
 	"samband/gateway/desk/internal/mail"
 	"samband/gateway/desk/internal/store"
 )
@@ -25,8 +26,8 @@ func TestMetrics(t *testing.T) {
 	for name, want := range map[string]int{
 		"samband_desk_locked":                           1,
 		"samband_broker_reachable":                      1,
-		"samband_outbox_messages":                       len(store.SentStates),
-		"samband_inbox_messages":                        len(store.ReceivedStates),
+		"samband_outbox_messages":                       len(client.SentStates),
+		"samband_inbox_messages":                        len(client.ReceivedStates),
 		"samband_requests_overdue":                      3,
 		"samband_answers_total":                         6,
 		"samband_evidence_total":                        len(accusing),

@@ -10,6 +10,7 @@ import (
 
 	"samband/gateway/broker"
 	"samband/gateway/desk"
+	"samband/gateway/desk/client"
 	"samband/gateway/gatewaytest"
 	"samband/gateway/problem"
 	"samband/gateway/signed"
@@ -52,7 +53,7 @@ func TestNotice(t *testing.T) {
 	var fields map[string]any
 	must(0, json.Unmarshal(body(t, "07-spontaneous.json"), &fields))
 	delete(fields, "recipients") // the desk writes the roster of those to whom it goes
-	sending, err := d.Send(t.Context(), desk.Draft{To: to, Type: "SPONTANEOUS", Body: must(json.Marshal(fields))})
+	sending, err := d.Send(t.Context(), client.Draft{To: to, Type: "SPONTANEOUS", Body: must(json.Marshal(fields))})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"samband/gateway/desk"
+	"samband/gateway/desk/client"
 	"samband/gateway/problem"
 	"samband/gateway/signed"
 )
@@ -24,8 +25,8 @@ func TestOneWordStartsTheClock(t *testing.T) {
 	s.mend("fi.spoc")
 	awaitOut(t, se, id, "handed-over")
 	awaitIn(t, fi, id, "handed-over")
-	out, in := outState(t, se, id), must(fi.Inbox(ctx, desk.Query{ID: id}))[0]
-	for who, i := range map[string]desk.Item{"se": out.Item, "fi": in.Item} {
+	out, in := outState(t, se, id), must(fi.Inbox(ctx, client.Query{ID: id}))[0]
+	for who, i := range map[string]client.Item{"se": out.Item, "fi": in.Item} {
 		handed := morning.Add(time.Hour)
 		if !i.Consigned.IsZero() || i.Ended != signed.At(handed) {
 			t.Errorf("%s shows it consigned at %s and ended at %s", who, i.Consigned, i.Ended)
@@ -35,7 +36,7 @@ func TestOneWordStartsTheClock(t *testing.T) {
 		}
 	}
 	for _, d := range []*desk.Desk{se, fi} {
-		if v := must(d.Verify(ctx, id)); v.Proven != 2 || len(v.Faults)+len(v.Evidence) != 0 {
+		if v := must(d.Verify(ctx, client.Ref{ID: id})); v.Proven != 2 || len(v.Faults)+len(v.Evidence) != 0 {
 			t.Errorf("%s proves %+v", d.Address(), v)
 		}
 	}
@@ -82,9 +83,9 @@ func TestLockedBetweenWordAndProof(t *testing.T) {
 			awaitIn(t, fi, id, "handed-over")
 			awaitOut(t, se, id, "handed-over")
 			s.clock.Move(time.Hour)
-			answer := must(fi.Answer(ctx, id, desk.Draft{Type: "ANSWER", Body: body(t, "04-answer.json")})).Messages[0].ID
+			answer := must(fi.Answer(ctx, client.Ref{ID: id}, client.Draft{Type: "ANSWER", Body: body(t, "04-answer.json")})).Messages[0].ID
 			w := s.call(g)
-			if i := must(se.Inbox(ctx, desk.Query{ID: answer}))[0]; i.Says != "handed-over" || i.State != "accepted" || i.Summary != nil {
+			if i := must(se.Inbox(ctx, client.Query{ID: answer}))[0]; i.Says != "handed-over" || i.State != "accepted" || i.Summary != nil {
 				t.Errorf("before the proof the answer is %+v", i)
 			}
 			must(0, se.Lock(ctx))
@@ -92,10 +93,10 @@ func TestLockedBetweenWordAndProof(t *testing.T) {
 			se = goesOn(s, g, w, stop)
 			awaitIn(t, se, answer, "handed-over")
 			awaitOut(t, fi, answer, "handed-over")
-			if _, err := se.Read(ctx, answer); problem.CodeOf(err) != problem.DeskLocked {
+			if _, err := se.Read(ctx, client.Ref{ID: answer}); problem.CodeOf(err) != problem.DeskLocked {
 				t.Errorf("a locked desk reads: %v", err)
 			}
-			if i := must(se.Inbox(ctx, desk.Query{ID: answer}))[0]; i.Summary != nil {
+			if i := must(se.Inbox(ctx, client.Query{ID: answer}))[0]; i.Summary != nil {
 				t.Errorf("a locked desk lists %+v", i.Summary)
 			}
 			if at := outState(t, se, id).Deadline; !at.Answered.IsZero() {
@@ -106,10 +107,10 @@ func TestLockedBetweenWordAndProof(t *testing.T) {
 			if at := outState(t, se, id).Deadline; at.Answered != signed.At(morning.Add(time.Hour)) || !at.OnTime {
 				t.Errorf("the clock stands at %+v", at)
 			}
-			if m, err := se.Read(ctx, answer); err != nil || len(m.Body) == 0 {
+			if m, err := se.Read(ctx, client.Ref{ID: answer}); err != nil || len(m.Body) == 0 {
 				t.Errorf("unlocked, it reads %v", err)
 			}
-			if v := must(se.Verify(ctx, answer)); v.Proven != 2 || len(v.Faults)+len(v.Evidence) != 0 {
+			if v := must(se.Verify(ctx, client.Ref{ID: answer})); v.Proven != 2 || len(v.Faults)+len(v.Evidence) != 0 {
 				t.Errorf("se proves %+v", v)
 			}
 		})

@@ -10,6 +10,7 @@ import (
 	"samband/gateway/api"
 	"samband/gateway/auditlog"
 	"samband/gateway/desk"
+	"samband/gateway/desk/client"
 	"samband/gateway/envelope"
 	"samband/gateway/signed"
 )
@@ -225,7 +226,7 @@ func TestOvertaken(t *testing.T) {
 			if o.line.fetched != 0 {
 				t.Errorf("the register was fetched %d times", o.line.fetched)
 			}
-			if v := must(o.se.Verify(ctx, signed.ID{})); v.Proven != 3 || len(v.Faults)+len(v.Evidence) != 0 {
+			if v := must(o.se.Verify(ctx, client.Ref{})); v.Proven != 3 || len(v.Faults)+len(v.Evidence) != 0 {
 				t.Errorf("se proves %+v", v)
 			}
 		})
@@ -268,7 +269,7 @@ func TestOvertakenByAnotherHistory(t *testing.T) {
 					t.Errorf("the exhibit %q is of %+v, %v", exhibit, head, err)
 				}
 			}
-			sent := must(o.se.Outbox(ctx, desk.Query{}))
+			sent := must(o.se.Outbox(ctx, client.Query{}))
 			for _, i := range sent {
 				if i.State != "accepted" {
 					t.Errorf("a message is %s", i.State)
@@ -277,7 +278,7 @@ func TestOvertakenByAnotherHistory(t *testing.T) {
 			close(o.line.open)
 			o.consigns(o.edge)
 			awaitOut(t, o.se, o.first, "consigned")
-			if v := must(o.se.Verify(ctx, signed.ID{})); v.Proven != len(sent)+1 || len(v.Faults) != 0 || len(v.Evidence) != 1 {
+			if v := must(o.se.Verify(ctx, client.Ref{})); v.Proven != len(sent)+1 || len(v.Faults) != 0 || len(v.Evidence) != 1 {
 				t.Errorf("se proves %+v", v)
 			}
 		})
@@ -305,7 +306,7 @@ func TestOvertakenByANewRegister(t *testing.T) {
 	s.edge.set(func() { must(s.edge.accept(stolen, old)) })
 	slow.answer <- s.now(b, slow)
 	awaitEvidence(t, fi, "REGISTER_TOO_OLD")
-	if items := must(fi.Inbox(ctx, desk.Query{})); len(items) != 1 {
+	if items := must(fi.Inbox(ctx, client.Query{})); len(items) != 1 {
 		t.Errorf("the inbox has %d messages", len(items))
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"samband/gateway/desk"
+	"samband/gateway/desk/client"
 	"samband/gateway/envelope"
 	"samband/gateway/signed"
 )
@@ -136,16 +137,16 @@ func TestPowerCut(t *testing.T) {
 						t.Errorf("cut at %q with the word %q, it says:\n%s\nhaving said:\n%s", state, word, note, w.notes[0])
 					}
 				}
-				if in, out := must(fi.Inbox(ctx, desk.Query{})), must(se.Outbox(ctx, desk.Query{})); len(in) != n+1 || len(out) != n+1 {
+				if in, out := must(fi.Inbox(ctx, client.Query{})), must(se.Outbox(ctx, client.Query{})); len(in) != n+1 || len(out) != n+1 {
 					t.Errorf("of %d messages se has %d and fi %d", n+1, len(out), len(in))
 				}
 				for _, d := range []*desk.Desk{se, fi} {
-					v := must(d.Verify(ctx, signed.ID{}))
+					v := must(d.Verify(ctx, client.Ref{}))
 					if v.Messages != n+1 || len(v.Faults)+len(v.Evidence) != 0 {
 						t.Errorf("%s proves %+v", d.Address(), v)
 					}
 				}
-				if events := must(fi.Verify(ctx, id)).Facts; events[len(events)-1].Event != string(envelope.HandedOver) {
+				if events := must(fi.Verify(ctx, client.Ref{ID: id})).Facts; events[len(events)-1].Event != string(envelope.HandedOver) {
 					t.Errorf("the log ends with %s", events[len(events)-1].Event)
 				}
 				stop()

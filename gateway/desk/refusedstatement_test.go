@@ -7,6 +7,7 @@ import (
 
 	"samband/gateway/api"
 	"samband/gateway/desk"
+	"samband/gateway/desk/client"
 	"samband/gateway/envelope"
 	"samband/gateway/problem"
 	"samband/gateway/register"
@@ -45,7 +46,7 @@ func TestRefusedStatement(t *testing.T) {
 	s.enter(s.party("fi").Revoke("fi.spoc", "locked", signed.Time{}))
 	s.unlock(fi)
 	await(t, fi, "refused", func() bool {
-		items := must(fi.Inbox(ctx, desk.Query{ID: id}))
+		items := must(fi.Inbox(ctx, client.Query{ID: id}))
 		return items[0].State != "handed-over" && items[0].Problem != nil && items[0].Problem.Code == problem.KeyRevoked
 	})
 	// Another message goes its way meanwhile, and nobody repeats what was refused.

@@ -6,8 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"samband/gateway/desk"
-	"samband/gateway/signed"
+	"samband/gateway/desk/client"
 )
 
 // A desk is put back from a backup that is older than its last message. It hears
@@ -37,14 +36,14 @@ func TestRestoredSender(t *testing.T) {
 
 	se, _ = s.start("se.spoc")
 	await(t, se, "told of the message", func() bool {
-		for _, e := range must(se.Log(ctx, desk.Query{})) {
+		for _, e := range must(se.Log(ctx, client.Query{})) {
 			if e.Event == "not held here" && strings.Contains(e.Subject, id.String()) {
 				return true
 			}
 		}
 		return false
 	})
-	if v := must(se.Verify(ctx, signed.ID{})); len(v.Evidence)+len(v.Faults) != 0 {
+	if v := must(se.Verify(ctx, client.Ref{})); len(v.Evidence)+len(v.Faults) != 0 {
 		t.Errorf("an honest broker is accused: %+v", v)
 	}
 }

@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"samband/gateway/desk"
+	"samband/gateway/desk/client"
 	"samband/gateway/envelope"
 	"samband/gateway/problem"
 	"samband/gateway/register"
@@ -75,7 +75,7 @@ func TestFalseOpeningKey(t *testing.T) {
 	no := s.admitRogue()
 	se := s.unlocked("se.spoc")
 	s.ready(se)
-	to := func(desks ...signed.Address) desk.Draft {
+	to := func(desks ...signed.Address) client.Draft {
 		draft := request(t)
 		draft.To = desks
 		return draft
@@ -98,11 +98,11 @@ func TestFalseOpeningKey(t *testing.T) {
 	if len(sending.Messages) != 1 || len(sending.Blocked) != 1 || sending.Blocked[0].Problem.Code != problem.EntryInvalid {
 		t.Errorf("sent to both as %+v", sending)
 	}
-	before := len(must(se.Outbox(ctx, desk.Query{})))
+	before := len(must(se.Outbox(ctx, client.Query{})))
 	if _, err := se.Send(ctx, to("no.spoc")); problem.CodeOf(err) != problem.EntryInvalid {
 		t.Errorf("sent to it alone: %v", err)
 	}
-	if after := len(must(se.Outbox(ctx, desk.Query{}))); after != before {
+	if after := len(must(se.Outbox(ctx, client.Query{}))); after != before {
 		t.Errorf("a refused draft is stored: %d messages, before %d", after, before)
 	}
 
@@ -128,24 +128,24 @@ func TestSharedID(t *testing.T) {
 		h.ID, h.Conversation, h.Urgency = id, m.Conversation, m.Urgency
 	})
 	await(t, se, "received under its own id", func() bool {
-		items, err := se.Inbox(ctx, desk.Query{ID: id})
+		items, err := se.Inbox(ctx, client.Query{ID: id})
 		return err == nil && len(items) == 1
 	})
-	_, err := se.Read(ctx, id)
+	_, err := se.Read(ctx, client.Ref{ID: id})
 	if p, _ := problem.Of(err); p == nil || p.Code != problem.UnknownMessage || !strings.Contains(p.Detail, "[fi.spoc se.spoc]") {
 		t.Errorf("of two it reads %v", err)
 	}
-	c := desk.NewClient(s.desk("se.spoc"))
-	if m := must(c.Read(ctx, id, "se.spoc")); m.Received || m.To != "fi.spoc" {
+	c := client.New(s.desk("se.spoc"))
+	if m := must(c.Read(ctx, client.Ref{From: "se.spoc", ID: id})); m.Received || m.To != "fi.spoc" {
 		t.Errorf("its own is %+v", m)
 	}
-	if v := must(c.Verify(ctx, id, "fi.spoc")); len(v.Facts) == 0 || v.Facts[0].Event != "accepted" {
+	if v := must(c.Verify(ctx, client.Ref{From: "fi.spoc", ID: id})); len(v.Facts) == 0 || v.Facts[0].Event != "accepted" {
 		t.Errorf("of the other it proves %+v", v)
 	}
-	if _, err := c.Answer(ctx, id, desk.Draft{Type: "CLARIFY"}, "se.spoc"); problem.CodeOf(err) != problem.ReplyNotAllowed {
+	if _, err := c.Answer(ctx, client.Ref{From: "se.spoc", ID: id}, client.Draft{Type: "CLARIFY"}); problem.CodeOf(err) != problem.ReplyNotAllowed {
 		t.Errorf("it answers itself: %v", err)
 	}
-	if _, err := se.Read(ctx, id, "no.spoc"); problem.CodeOf(err) != problem.UnknownMessage {
+	if _, err := se.Read(ctx, client.Ref{From: "no.spoc", ID: id}); problem.CodeOf(err) != problem.UnknownMessage {
 		t.Errorf("of a third it reads %v", err)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"samband/gateway/desk/client"
 	"samband/gateway/desk/internal/keys"
 	"samband/gateway/desk/internal/mail"
 	"samband/gateway/desk/internal/store"
@@ -24,55 +25,8 @@ import (
 // otherwise.
 const lifetime = 7 * 24 * time.Hour
 
-// A Draft is a message that an officer wrote, before it is sealed.
-type Draft struct {
-	Name           string                  `json:"name,omitempty"` // names the send, so that it may be repeated; "" for any
-	To             []signed.Address        `json:"to"`
-	Type           string                  `json:"type"`
-	Body           []byte                  `json:"body"` // JSON, as it was written, faults and all
-	Attachments    []Attachment            `json:"attachments,omitempty"`
-	Agreement      signed.Hash             `json:"agreement,omitzero"` // zero: the one that fits
-	Urgent         bool                    `json:"urgent,omitempty"`
-	Classification envelope.Classification `json:"classification,omitempty"` // "" is unclassified
-	Lifetime       time.Duration           `json:"lifetime,omitempty"`       // until it expires; zero: 7 days
-	Confidential   bool                    `json:"confidential,omitempty"`   // of several recipients none learns of another
-}
-
-// An Attachment is a small file inside a message.
-type Attachment struct {
-	Name      string `json:"name"`
-	MediaType string `json:"media_type"`
-	Data      []byte `json:"data,omitempty"`
-	Bytes     int    `json:"bytes,omitempty"` // in listings, which leave out the data
-}
-
-// A Sending is what became of a draft: an envelope for each recipient that the
-// law permits, and the rule for each other. Its messages have no summary: nothing
-// is opened to show what was just written.
-type Sending struct {
-	Name     string       `json:"name"`
-	Messages []OutboxItem `json:"messages"`
-	Blocked  []Blocked    `json:"blocked,omitempty"`
-}
-
-// Blocked says why nothing goes to one recipient.
-type Blocked struct {
-	To      signed.Address `json:"to"`
-	Problem Problem        `json:"problem"`
-}
-
-// A Problem is a refusal for the screen: code, what went wrong, the rule, and
-// what to do next.
-type Problem struct {
-	Code   problem.Code  `json:"code"`
-	Class  problem.Class `json:"class"`
-	Detail string        `json:"detail,omitempty"`
-	Rule   string        `json:"rule"`
-	Next   string        `json:"next"`
-}
-
 // problemIn is the refusal in err's chain; nil when there is none.
-func problemIn(err error) *Problem {
+func problemIn(err error) *client.Problem {
 	p, ok := problem.Of(err)
 	if !ok {
 		return nil
@@ -81,9 +35,9 @@ func problemIn(err error) *Problem {
 	return &out
 }
 
-func problemOf(code problem.Code, detail string) Problem {
+func problemOf(code problem.Code, detail string) client.Problem {
 	row, _ := problem.Lookup(code)
-	return Problem{Code: code, Class: row.Class, Detail: detail, Rule: row.Rule, Next: row.Next}
+	return client.Problem{Code: code, Class: row.Class, Detail: detail, Rule: row.Rule, Next: row.Next}
 }
 
 // reply is what a draft answers; the zero reply answers nothing.
@@ -100,11 +54,11 @@ type reply struct {
 // the first one's problem is the error. Locked, the desk stores nothing:
 // DESK_LOCKED. The same name again returns the first sending, with those whom it
 // did not go to; with another draft it is ID_REUSED.
-func (d *Desk) Send(ctx context.Context, draft Draft) (*Sending, error) {
+func (d *Desk) Send(ctx context.Context, draft client.Draft) (*client.Sending, error) {
 	return d.send(draft, reply{})
 }
 
-func (d *Desk) send(draft Draft, to reply) (*Sending, error) {
+func (d *Desk) send(draft client.Draft, to reply) (*client.Sending, error) {
 	digest, err := d.digest(draft, to)
 	before := false
 	if draft.Name == "" {
@@ -128,12 +82,13 @@ func (d *Desk) send(draft Draft, to reply) (*Sending, error) {
 
 // digest tells one draft from another without keeping what it says in the open.
 // DESK_LOCKED while locked.
-func (d *Desk) digest(draft Draft, to reply) (digest []byte, err error) {
+func (d *Desk) digest(draft client.Draft, to reply) (digest []byte, err error) {
 	draft.Name, draft.To = "", slices.Sorted(slices.Values(draft.To))
 	b, err := json.Marshal(struct {
-		Draft
+		client.Draft
+		Body    []byte      `json:"body"` // as bytes: it may be no JSON
 		ReplyTo signed.Hash `json:"reply_to"`
-	}{draft, to.message})
+	}{draft, draft.Body, to.message})
 	if err != nil {
 		return nil, err
 	}
@@ -162,15 +117,15 @@ func (d *Desk) sentBefore(name string, digest []byte) (bool, error) {
 }
 
 // sending is what became of a draft.
-func (d *Desk) sending(name string) (*Sending, error) {
-	s := &Sending{Name: name}
+func (d *Desk) sending(name string) (*client.Sending, error) {
+	s := &client.Sending{Name: name}
 	err := d.room.Store.View(func(tx *store.Tx) error {
 		stopped, err := tx.Blocked(name)
 		if err != nil {
 			return err
 		}
 		for _, b := range stopped {
-			s.Blocked = append(s.Blocked, Blocked{b.To, problemOf(b.Code, b.Detail)})
+			s.Blocked = append(s.Blocked, client.Blocked{To: b.To, Problem: problemOf(b.Code, b.Detail)})
 		}
 		rows, err := tx.Sending(name)
 		if err != nil {
@@ -182,7 +137,7 @@ func (d *Desk) sending(name string) (*Sending, error) {
 	return s, err
 }
 
-func (d *Desk) sendOnce(draft Draft, to reply, digest []byte) error {
+func (d *Desk) sendOnce(draft client.Draft, to reply, digest []byte) error {
 	l := d.room.Logs()
 	sending := &mail.Sending{Name: draft.Name, Digest: digest}
 	for {
@@ -268,7 +223,7 @@ func (d *Desk) sealAll(l *verify.Logs, p *plan, headers []envelope.Header) (seal
 
 // A plan is a draft that passed everything but the law between two parties.
 type plan struct {
-	draft   Draft
+	draft   client.Draft
 	reply   reply
 	ref     envelope.TypeRef
 	content *seal.Content
@@ -276,7 +231,7 @@ type plan struct {
 }
 
 // plan completes and validates a draft.
-func (d *Desk) plan(l *verify.Logs, draft Draft, to reply) (*plan, error) {
+func (d *Desk) plan(l *verify.Logs, draft client.Draft, to reply) (*plan, error) {
 	if len(draft.To) == 0 {
 		return nil, problem.New(problem.UnknownDesk, "the message names no recipient")
 	}
@@ -288,21 +243,22 @@ func (d *Desk) plan(l *verify.Logs, draft Draft, to reply) (*plan, error) {
 	for _, a := range draft.Attachments {
 		p.content.Attachments = append(p.content.Attachments, seal.Attachment{Name: a.Name, MediaType: a.MediaType, Data: a.Data})
 	}
-	var roster []signed.Address
+	files, roster := mail.ListOf(p.content.Attachments), stringsOf(draft.To)
+	fill := schema.Filling{Attachments: files, YourReference: to.ref}
 	if !draft.Confidential {
-		roster = draft.To
+		fill.Recipients = roster
 	}
-	p.content.Body = complete(draft.Body, p.content.Attachments, roster, to.ref)
+	p.content.Body = t.Fill(draft.Body, fill)
 	if p.body, err = t.Read(p.content.Body); err != nil {
 		return nil, err
 	}
 	if err := p.body.FitsUrgency(p.urgency()); err != nil {
 		return nil, err
 	}
-	if err := mail.CheckManifest(p.content.Body, p.content.Attachments); err != nil {
+	if err := p.body.FitsAttachments(files); err != nil {
 		return nil, err
 	}
-	if err := checkRoster(p.content.Body, draft.To, draft.Confidential); err != nil {
+	if err := p.body.FitsRecipients(roster, draft.Confidential); err != nil {
 		return nil, err
 	}
 	p.content.Statistics = p.body.Statistics
@@ -345,7 +301,7 @@ func (p *plan) lifetime() time.Duration {
 	if p.draft.Lifetime == 0 {
 		return lifetime
 	}
-	return p.draft.Lifetime
+	return time.Duration(p.draft.Lifetime)
 }
 
 // header is everything of a message's header but agreement and seal.
@@ -386,26 +342,9 @@ func chooseAgreement(l *verify.Logs, q register.Question, named signed.Hash, now
 	return x.Carriers[0].Hash(), nil
 }
 
-// checkRoster holds that a body which names its recipients names these.
-func checkRoster(body []byte, to []signed.Address, confidential bool) error {
-	var has struct {
-		Recipients []signed.Address `json:"recipients"`
+func stringsOf(addresses []signed.Address) (out []string) {
+	for _, a := range addresses {
+		out = append(out, string(a))
 	}
-	if err := json.Unmarshal(body, &has); err != nil {
-		return problem.New(problem.BodyMalformed, "not one JSON object")
-	}
-	if has.Recipients == nil {
-		return nil
-	}
-	if confidential && len(to) > 1 {
-		return problem.New(problem.BodyInvalid, "at /recipients: a confidential message has no roster")
-	}
-	if !sameDesks(to, has.Recipients) {
-		return problem.New(problem.BodyInvalid, "at /recipients: must be those that the message goes to")
-	}
-	return nil
-}
-
-func sameDesks(one, other []signed.Address) bool {
-	return slices.Equal(slices.Sorted(slices.Values(one)), slices.Sorted(slices.Values(other)))
+	return out
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"samband/gateway/desk"
+	"samband/gateway/desk/client"
 	"samband/gateway/problem"
 )
 
@@ -21,7 +22,7 @@ func TestRequestAndAnswer(t *testing.T) {
 	awaitOut(t, se, id, "handed-over")
 	awaitIn(t, fi, id, "handed-over")
 
-	m, err := fi.Read(ctx, id)
+	m, err := fi.Read(ctx, client.Ref{ID: id})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,14 +33,14 @@ func TestRequestAndAnswer(t *testing.T) {
 		t.Errorf("the clock stands at %+v", m.Deadline)
 	}
 
-	sending, err := fi.Answer(ctx, id, desk.Draft{Type: "ANSWER", Body: body(t, "04-answer.json")})
+	sending, err := fi.Answer(ctx, client.Ref{ID: id}, client.Draft{Type: "ANSWER", Body: body(t, "04-answer.json")})
 	if err != nil {
 		t.Fatal(err)
 	}
 	answer := sending.Messages[0].ID
 	awaitOut(t, fi, answer, "handed-over")
 	awaitIn(t, se, answer, "handed-over")
-	in, _ := fi.Inbox(ctx, desk.Query{ID: id})
+	in, _ := fi.Inbox(ctx, client.Query{ID: id})
 	if d := in[0].Deadline; d.Answered.IsZero() || !d.OnTime {
 		t.Errorf("after the answer fi's clock stands at %+v", d)
 	}
@@ -47,12 +48,12 @@ func TestRequestAndAnswer(t *testing.T) {
 		t.Errorf("after the answer se's clock stands at %+v", d)
 	}
 	for _, d := range []*desk.Desk{se, fi} {
-		v, err := d.Verify(ctx, id)
+		v, err := d.Verify(ctx, client.Ref{ID: id})
 		if err != nil || len(v.Faults) > 0 || len(v.Evidence) > 0 || v.Proven != 2 {
 			t.Errorf("%s proves %+v, %v", d.Address(), v, err)
 		}
 	}
-	if _, err := se.Read(ctx, answer); err != nil {
+	if _, err := se.Read(ctx, client.Ref{ID: answer}); err != nil {
 		t.Error(err)
 	}
 }
@@ -63,19 +64,19 @@ func TestNotSent(t *testing.T) {
 	se := s.unlocked("se.spoc")
 	await(t, se, "at the exchange", func() bool { st, _ := se.Status(ctx); return st.Registered })
 	good := request(t)
-	for want, spoil := range map[problem.Code]func(*desk.Draft){
-		problem.BodyInvalid:   func(d *desk.Draft) { d.Urgent = false },
-		problem.BodyMalformed: func(d *desk.Draft) { d.Body = []byte(`{"a":1,"a":2}`) },
-		problem.UnknownDesk: func(d *desk.Draft) {
+	for want, spoil := range map[problem.Code]func(*client.Draft){
+		problem.BodyInvalid:   func(d *client.Draft) { d.Urgent = false },
+		problem.BodyMalformed: func(d *client.Draft) { d.Body = []byte(`{"a":1,"a":2}`) },
+		problem.UnknownDesk: func(d *client.Draft) {
 			d.To[0], d.Body = "fi.nobody", []byte(strings.Replace(string(d.Body), `"fi.spoc"`, `"fi.nobody"`, 1))
 		},
-		problem.TypeUnknown:           func(d *desk.Draft) { d.Type = "GOSSIP" },
-		problem.ReplyNotAllowed:       func(d *desk.Draft) { d.Type, d.Body, d.Urgent = "ANSWER", body(t, "04-answer.json"), false },
-		problem.ClassificationTooHigh: func(d *desk.Draft) { d.Classification = "bpl" },
-		problem.PurposeNotPermitted: func(d *desk.Draft) {
+		problem.TypeUnknown:           func(d *client.Draft) { d.Type = "GOSSIP" },
+		problem.ReplyNotAllowed:       func(d *client.Draft) { d.Type, d.Body, d.Urgent = "ANSWER", body(t, "04-answer.json"), false },
+		problem.ClassificationTooHigh: func(d *client.Draft) { d.Classification = "bpl" },
+		problem.PurposeNotPermitted: func(d *client.Draft) {
 			d.Body = []byte(strings.Replace(string(d.Body), "INVESTIGATE_CRIME", "BORDER_CONTROL", 1))
 		},
-		problem.DatesInvalid: func(d *desk.Draft) { d.Lifetime = 31 * 24 * 3600e9 },
+		problem.DatesInvalid: func(d *client.Draft) { d.Lifetime = 31 * 24 * 3600e9 },
 	} {
 		draft := good
 		draft.To = append(draft.To[:0:0], good.To...)
@@ -88,11 +89,11 @@ func TestNotSent(t *testing.T) {
 			t.Errorf("want %s, got %v", want, err)
 		}
 	}
-	log := must(se.Log(ctx, desk.Query{}))
+	log := must(se.Log(ctx, client.Query{}))
 	if len(log) != 9 || log[0].Event != "not sent" || log[0].Code == "" {
 		t.Errorf("the desk's log has %d lines, the last %+v", len(log), log[0])
 	}
-	if items, err := se.Outbox(ctx, desk.Query{}); err != nil || len(items) != 0 {
-		t.Errorf("the outbox holds %d items, %v", len(items), err)
+	if items, err := se.Outbox(ctx, client.Query{}); err != nil || len(items) != 0 {
+		t.Errorf("the outbox has %d items, %v", len(items), err)
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"samband/gateway/auditlog"
 	"samband/gateway/desk"
+	"samband/gateway/desk/client"
 	"samband/gateway/desk/internal/store"
 	"samband/gateway/envelope"
 	"samband/gateway/gatewaytest"
@@ -104,7 +105,7 @@ func TestVectors(t *testing.T) {
 			v.keep(t, filepath.Join(dir, "desk.db"), vectors)
 			d := must(desk.New(desk.Config{Dir: dir}))
 			defer d.Close()
-			got, err := d.Verify(ctx, v.message.ID)
+			got, err := d.Verify(ctx, client.Ref{ID: v.message.ID})
 			switch {
 			case withoutNote[name]:
 				if !errors.Is(err, verify.ErrNoNote) {

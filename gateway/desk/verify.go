@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"samband/gateway/auditlog"
+	"samband/gateway/desk/client"
 	"samband/gateway/desk/internal/mail"
 	"samband/gateway/desk/internal/store"
 	"samband/gateway/envelope"
@@ -16,64 +17,15 @@ import (
 	"samband/gateway/verify"
 )
 
-// A Verification is what this desk proves again from its own files, without
-// asking anyone.
-type Verification struct {
-	Exchange string      `json:"exchange"` // its name
-	Hash     signed.Hash `json:"hash"`     // of the federation file: the exchange's fingerprint
-	Audit    Head        `json:"audit"`
-	Register Head        `json:"register"`
-	Entries  int64       `json:"entries"` // of the register, replayed
-	Messages int         `json:"messages"`
-	Envelope []byte      `json:"envelope,omitempty"` // of the one message that was asked for; none once it was erased
-	Facts    []Fact      `json:"facts,omitempty"`    // of the same
-	Proven   int         `json:"proven"`             // facts whose proofs and signatures hold
-	Faults   []Fault     `json:"faults,omitempty"`
-	Evidence []Evidence  `json:"evidence,omitempty"`
-}
-
-// A Head of a log, with when this desk verified it.
-type Head struct {
-	Origin   string      `json:"origin"`
-	Size     int64       `json:"size"`
-	Root     signed.Hash `json:"root"`
-	Verified signed.Time `json:"verified,omitzero"`
-}
-
-// A Fact is one thing that the audit log proves of a message.
-type Fact struct {
-	Event    string       `json:"event"`
-	Time     signed.Time  `json:"time"`
-	Index    int64        `json:"index"`
-	Register int64        `json:"register"`
-	Code     problem.Code `json:"code,omitempty"`
-	Note     []byte       `json:"note,omitempty"` // the signed note that it binds
-	Proof    []byte       `json:"proof"`
-}
-
-// A Fault is something this desk holds that does not prove what it should.
-type Fault struct {
-	Subject string  `json:"subject"`
-	Problem Problem `json:"problem"`
-}
-
-// Evidence is what this desk holds against the broker.
-type Evidence struct {
-	Seen     signed.Time       `json:"seen"`
-	Subject  string            `json:"subject"`
-	Problem  Problem           `json:"problem"`
-	Exhibits map[string][]byte `json:"exhibits"`
-}
-
-// Verify proves again what this desk holds of one message, or of all when id is
-// zero: it replays the register from its entries, checks the newest checkpoints,
+// Verify proves again what this desk has of one message, or of all for the zero
+// Ref: it replays the register from its entries, checks the newest checkpoints,
 // and of each fact the proof, the record and the other desk's signature. That
 // the heads of older proofs are prefixes of the newest was proven when each was
 // learned. Faults are in the result; the error is another.
-func (d *Desk) Verify(ctx context.Context, id signed.ID, from ...signed.Address) (*Verification, error) {
+func (d *Desk) Verify(_ context.Context, message client.Ref) (*client.Verification, error) {
 	// The facts before the heads: while the desk runs, newer facts come under
-	// newer heads, and a fact is held against a head that reaches it.
-	facts, of, err := d.factsOf(id, from)
+	// newer heads, and a fact is checked under a head that reaches it.
+	facts, of, err := d.factsOf(message)
 	if err != nil {
 		return nil, err
 	}
@@ -81,10 +33,12 @@ func (d *Desk) Verify(ctx context.Context, id signed.ID, from ...signed.Address)
 	if err != nil {
 		return nil, err
 	}
-	if !id.IsZero() {
+	if !message.ID.IsZero() {
 		v.Envelope = of
 		for _, f := range facts {
-			v.Facts = append(v.Facts, Fact{string(f.Event), f.Time, f.Index, f.Register, f.Code, f.Note, f.Proof})
+			v.Facts = append(v.Facts, client.Fact{
+				Event: string(f.Event), Time: f.Time, Index: f.Index, Register: f.Register, Code: f.Code, Note: f.Note, Proof: f.Proof,
+			})
 		}
 	}
 	messages := map[signed.Hash]bool{}
@@ -95,7 +49,7 @@ func (d *Desk) Verify(ctx context.Context, id signed.ID, from ...signed.Address)
 			if p == nil {
 				return nil, err
 			}
-			v.Faults = append(v.Faults, Fault{string(f.Event) + " of message " + f.TextHash.String(), *p})
+			v.Faults = append(v.Faults, client.Fault{Subject: string(f.Event) + " of message " + f.TextHash.String(), Problem: *p})
 			continue
 		}
 		v.Proven++
@@ -104,8 +58,8 @@ func (d *Desk) Verify(ctx context.Context, id signed.ID, from ...signed.Address)
 	return v, d.exhibit(v)
 }
 
-// verifyLogs replays the register and holds both newest checkpoints against it.
-func (d *Desk) verifyLogs() (*verify.Logs, *Verification, error) {
+// verifyLogs replays the register and checks both newest checkpoints by it.
+func (d *Desk) verifyLogs() (*verify.Logs, *client.Verification, error) {
 	var entries [][]byte
 	var heads [2]store.Head
 	var seen []verify.Sighting
@@ -132,11 +86,11 @@ func (d *Desk) verifyLogs() (*verify.Logs, *Verification, error) {
 	}
 	var audit signed.Head
 	fed := r.Federation()
-	v := &Verification{Exchange: fed.Name, Hash: r.Exchange(), Entries: r.Size()}
-	v.Audit, v.Register = Head{Origin: fed.Audit.Name}, Head{Origin: fed.Register.Name}
+	v := &client.Verification{Exchange: fed.Name, Hash: r.Exchange(), Entries: r.Size()}
+	v.Audit, v.Register = client.Head{Origin: fed.Audit.Name}, client.Head{Origin: fed.Register.Name}
 	if heads[0].Size > 0 {
 		audit, err = auditlog.VerifyCheckpoint(heads[0].Checkpoint, fed.Audit)
-		v.fault(err, "the newest checkpoint of "+fed.Audit.Name)
+		addFault(v, err, "the newest checkpoint of "+fed.Audit.Name)
 		v.Audit.Size, v.Audit.Root, v.Audit.Verified = audit.Size, audit.Root, heads[0].Verified
 	}
 	if heads[1].Size > 0 {
@@ -144,29 +98,30 @@ func (d *Desk) verifyLogs() (*verify.Logs, *Verification, error) {
 		if err == nil && head != r.Head() {
 			err = problem.New(problem.LogContradicts, "the register's entries do not give the root of its checkpoint")
 		}
-		v.fault(err, "the newest checkpoint of "+fed.Register.Name)
+		addFault(v, err, "the newest checkpoint of "+fed.Register.Name)
 		v.Register.Size, v.Register.Root, v.Register.Verified = head.Size, head.Root, heads[1].Verified
 	}
 	return verify.New(r, audit, heads[0].Checkpoint, seen), v, nil
 }
 
-func (v *Verification) fault(err error, subject string) {
+// addFault adds err to the faults, if it is a refusal.
+func addFault(v *client.Verification, err error, subject string) {
 	if p := problemIn(err); p != nil {
-		v.Faults = append(v.Faults, Fault{subject, *p})
+		v.Faults = append(v.Faults, client.Fault{Subject: subject, Problem: *p})
 	}
 }
 
 // factsOf reads the facts of one message and its envelope, if that was not
-// erased, or, when id is zero, the facts of all messages.
-func (d *Desk) factsOf(id signed.ID, from []signed.Address) (facts []store.ProvenEvent, envelope []byte, err error) {
-	if id.IsZero() {
+// erased, or, for the zero Ref, the facts of all messages.
+func (d *Desk) factsOf(message client.Ref) (facts []store.ProvenEvent, envelope []byte, err error) {
+	if message.ID.IsZero() {
 		err = d.room.Store.View(func(tx *store.Tx) (err error) {
 			facts, err = tx.AllProven()
 			return err
 		})
 		return facts, nil, err
 	}
-	m, err := d.find(id, from)
+	m, err := d.find(message)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -212,14 +167,14 @@ func (d *Desk) verifyFact(l *verify.Logs, f store.ProvenEvent) error {
 	return err
 }
 
-func (d *Desk) exhibit(v *Verification) error {
+func (d *Desk) exhibit(v *client.Verification) error {
 	return d.room.Store.View(func(tx *store.Tx) error {
 		all, err := tx.Evidence()
 		if err != nil {
 			return err
 		}
 		for _, e := range all {
-			x := Evidence{Seen: e.Seen, Subject: e.Subject, Problem: problemOf(e.Code, e.Detail)}
+			x := client.Evidence{Seen: e.Seen, Subject: e.Subject, Problem: problemOf(e.Code, e.Detail)}
 			if err := json.Unmarshal(e.Bytes, &x.Exhibits); err != nil {
 				return fmt.Errorf("read evidence about %s: %w", e.Subject, err)
 			}

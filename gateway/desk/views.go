@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"samband/gateway/desk/client"
 	"samband/gateway/desk/internal/mail"
 	"samband/gateway/desk/internal/store"
 	"samband/gateway/envelope"
@@ -13,136 +14,80 @@ import (
 	"samband/schema"
 )
 
-// A Query says which items of a listing are wanted.
-type Query struct {
-	ID    signed.ID `json:"id,omitzero"`     // this one alone
-	Limit int       `json:"limit,omitempty"` // the newest so many; zero: 100
-}
-
-const defaultLimit = 100
-
-func (q Query) limit() int {
-	if q.Limit <= 0 {
-		return defaultLimit
-	}
-	return q.Limit
-}
-
-// An Item is what outbox and inbox show of a message alike.
-type Item struct {
-	ID           signed.ID   `json:"id"`
-	State        string      `json:"state"`
-	Type         string      `json:"type"`
-	Urgency      string      `json:"urgency"`
-	Message      signed.Hash `json:"message"` // hash of the signed text
-	Conversation signed.ID   `json:"conversation"`
-	InReplyTo    signed.Hash `json:"in_reply_to,omitzero"`
-	Agreement    signed.Hash `json:"agreement"`
-	Created      signed.Time `json:"created,omitzero"`
-	Expires      signed.Time `json:"expires,omitzero"`
-	Accepted     signed.Time `json:"accepted,omitzero"` // logged times
-	Consigned    signed.Time `json:"consigned,omitzero"`
-	Ended        signed.Time `json:"ended,omitzero"`
-	Deadline     *Deadline   `json:"deadline,omitempty"`
-	Problem      *Problem    `json:"problem,omitempty"`
-	Waits        string      `json:"waits,omitempty"` // what else it waits for
-	Says         string      `json:"says,omitempty"`  // what this desk signed of it and the log has not proven yet
-	Since        signed.Time `json:"since,omitzero"`  // when it signed that, by its own clock
-	Summary      *Summary    `json:"summary,omitempty"`
-	header       envelope.Header
-	received     bool
-}
-
-// A Deadline is where the legal clock of a request stands. All its times are the
-// broker's logged times.
-type Deadline = mail.Deadline
-
-// A Summary is what only an unlocked desk shows.
-type Summary struct {
-	Subject       string `json:"subject"`
-	OurReference  string `json:"our_reference"` // the writer's
-	YourReference string `json:"your_reference,omitempty"`
-	Language      string `json:"language"`
-}
-
-// An OutboxItem is a message that this desk sends.
-type OutboxItem struct {
-	To   signed.Address `json:"to"`
-	Name string         `json:"name"` // of the sending
-	Item
-}
-
-// An InboxItem is a message that this desk received.
-type InboxItem struct {
-	From signed.Address `json:"from"`
-	Item
-}
-
 // Outbox lists what this desk sends, the newest first.
-func (d *Desk) Outbox(_ context.Context, q Query) ([]OutboxItem, error) {
-	items, err := d.outboxItems(q)
+func (d *Desk) Outbox(_ context.Context, q client.Query) ([]client.OutboxItem, error) {
+	items, err := list(d, q, false, outboxItem)
 	for n := range items {
-		items[n].Summary = d.summary(items[n].Item)
+		items[n].Summary = d.summary(items[n].Message)
 	}
 	return items, err
 }
-
-// outboxItems and inboxItems open nothing: they have no summaries.
-func (d *Desk) outboxItems(q Query) (items []OutboxItem, err error) {
-	err = d.room.Store.View(func(tx *store.Tx) error {
-		rows, err := outboxRows(tx, q)
-		if err == nil {
-			items, err = listed(d, tx, rows, outboxItem)
-		}
-		return err
-	})
-	return items, err
-}
-
-func outboxRows(tx *store.Tx, q Query) ([]store.Row, error) {
-	if q.ID.IsZero() {
-		return tx.Newest(false, q.limit())
-	}
-	r, err := tx.Sent(q.ID)
-	return []store.Row{r}, unknown(err, q.ID)
-}
-
-func outboxItem(r *store.Row, i Item) OutboxItem { return OutboxItem{r.To, r.Send, i} }
 
 // Inbox lists what this desk received, the newest first. What is not handed over
 // shows its header alone; the rest its subject too, while unlocked.
-func (d *Desk) Inbox(_ context.Context, q Query) ([]InboxItem, error) {
-	items, err := d.inboxItems(q)
+func (d *Desk) Inbox(_ context.Context, q client.Query) ([]client.InboxItem, error) {
+	items, err := list(d, q, true, func(r *store.Row, i client.Item) client.InboxItem { return client.InboxItem{From: r.From, Item: i} })
 	for n := range items {
-		items[n].Summary = d.summary(items[n].Item)
+		if items[n].State == client.HandedOver {
+			items[n].Summary = d.summary(items[n].Message)
+		}
 	}
 	return items, err
 }
 
-func (d *Desk) inboxItems(q Query) (items []InboxItem, err error) {
+func outboxItem(r *store.Row, i client.Item) client.OutboxItem {
+	return client.OutboxItem{To: r.To, Name: r.Send, Item: i}
+}
+
+// sent is one message that this desk sends.
+func (d *Desk) sent(id signed.ID) (*client.OutboxItem, error) {
+	if id.IsZero() { // to a listing that would mean every message
+		return nil, unknown(store.ErrNotFound, id)
+	}
+	items, err := list(d, client.Query{ID: id}, false, outboxItem)
+	if err != nil {
+		return nil, err
+	}
+	return &items[0], nil
+}
+
+// list lists what this desk received, or sends. It opens nothing: there are no
+// summaries.
+func list[T any](d *Desk, q client.Query, received bool, as func(*store.Row, client.Item) T) (items []T, err error) {
 	err = d.room.Store.View(func(tx *store.Tx) error {
-		rows, err := inboxRows(tx, q)
+		rows, err := rowsOf(tx, q, received)
 		if err == nil {
-			items, err = listed(d, tx, rows, func(r *store.Row, i Item) InboxItem { return InboxItem{r.From, i} })
+			items, err = listed(d, tx, rows, as)
 		}
 		return err
 	})
 	return items, err
 }
 
-func inboxRows(tx *store.Tx, q Query) ([]store.Row, error) {
-	if q.ID.IsZero() {
-		return tx.Newest(true, q.limit())
-	}
-	rows, err := tx.ReceivedID(q.ID)
-	if err == nil && len(rows) == 0 {
-		err = store.ErrNotFound
+func rowsOf(tx *store.Tx, q client.Query, received bool) (rows []store.Row, err error) {
+	switch {
+	case q.ID.IsZero():
+		return tx.Newest(received, limit(q))
+	case received:
+		if rows, err = tx.ReceivedID(q.ID); err == nil && len(rows) == 0 {
+			err = store.ErrNotFound
+		}
+	default:
+		rows = make([]store.Row, 1)
+		rows[0], err = tx.Sent(q.ID)
 	}
 	return rows, unknown(err, q.ID)
 }
 
+func limit(q client.Query) int {
+	if q.Limit <= 0 {
+		return client.DefaultLimit
+	}
+	return q.Limit
+}
+
 // listed makes a listing of rows.
-func listed[T any](d *Desk, tx *store.Tx, rows []store.Row, as func(*store.Row, Item) T) ([]T, error) {
+func listed[T any](d *Desk, tx *store.Tx, rows []store.Row, as func(*store.Row, client.Item) T) ([]T, error) {
 	items := []T{}
 	for n := range rows {
 		i, err := d.item(tx, &rows[n])
@@ -164,17 +109,17 @@ func unknown(err error, id signed.ID) error {
 
 // item is a message for a listing. One of which this desk can't read what it has
 // shows that, and doesn't hide the others.
-func (d *Desk) item(tx *store.Tx, r *store.Row) (Item, error) {
-	i := Item{
-		ID: r.ID, State: string(r.State), Message: r.TextHash,
-		Says: string(r.Unproven.Event), Since: r.Unproven.Since, received: r.Received,
+func (d *Desk) item(tx *store.Tx, r *store.Row) (client.Item, error) {
+	i := client.Item{
+		ID: r.ID, State: client.State(r.State), Message: r.TextHash,
+		Says: client.State(r.Unproven.Event), Since: r.Unproven.Since,
 	}
 	h, err := mail.HeaderOf(tx, r.TextHash)
 	if err != nil {
 		i.Waits = mail.Unreadable
 		return i, nil
 	}
-	i.header, i.Type, i.Urgency, i.Agreement = *h, h.Type.Name, h.Urgency, h.Agreement
+	i.Type, i.Urgency, i.Agreement = h.Type.Name, h.Urgency, h.Agreement
 	i.Conversation, i.InReplyTo, i.Created, i.Expires = h.Conversation, h.InReplyTo, h.Created, h.Expires
 	moments, err := tx.Moments(r.TextHash)
 	if err != nil {
@@ -202,15 +147,12 @@ func (d *Desk) item(tx *store.Tx, r *store.Row) (Item, error) {
 
 // shown reports whether a message's content may be shown: this desk sent it, or
 // the log proves that it is handed over.
-func (i *Item) shown() bool { return !i.received || i.State == string(store.HandedOver) }
+func shown(m *client.Message) bool { return !m.Received || m.State == client.HandedOver }
 
-// summary opens a message for a listing; nil while locked, and for what may not be
-// shown or is erased.
-func (d *Desk) summary(i Item) *Summary {
-	if !i.shown() {
-		return nil
-	}
-	e, c, err := d.opened(i.Message)
+// summary opens a message that may be shown for a listing; nil while locked, and for
+// what is erased.
+func (d *Desk) summary(text signed.Hash) *client.Summary {
+	e, c, err := d.opened(text)
 	if err != nil {
 		return nil
 	}
@@ -222,7 +164,7 @@ func (d *Desk) summary(i Item) *Summary {
 	if err != nil {
 		return nil
 	}
-	return &Summary{
+	return &client.Summary{
 		Subject: body.Summary.Subject, OurReference: body.Summary.OurReference,
 		YourReference: body.Summary.YourReference, Language: body.Summary.Language,
 	}
@@ -247,23 +189,13 @@ func (d *Desk) opened(text signed.Hash) (*envelope.Envelope, *seal.Content, erro
 	return e, c, err
 }
 
-// A LogEntry is a line of the desk's own log: what it did, what it stopped, who
-// was consulted. It names messages and codes, and nothing of their content.
-type LogEntry struct {
-	Time    signed.Time  `json:"time"`
-	Event   string       `json:"event"`
-	Subject string       `json:"subject"`
-	Code    problem.Code `json:"code,omitempty"`
-	Detail  string       `json:"detail,omitempty"`
-}
-
 // Log lists the desk's own log, the newest first; q's limit counts.
-func (d *Desk) Log(_ context.Context, q Query) ([]LogEntry, error) {
-	entries := []LogEntry{}
+func (d *Desk) Log(_ context.Context, q client.Query) ([]client.LogEntry, error) {
+	entries := []client.LogEntry{}
 	err := d.room.Store.View(func(tx *store.Tx) error {
-		all, err := tx.LogEntries(q.limit())
+		all, err := tx.LogEntries(limit(q))
 		for _, e := range all {
-			entries = append(entries, LogEntry(e))
+			entries = append(entries, client.LogEntry(e))
 		}
 		return err
 	})

@@ -24,13 +24,14 @@ import (
 	"samband/gateway/auditlog"
 	"samband/gateway/broker"
 	"samband/gateway/desk"
+	"samband/gateway/desk/client"
 	"samband/gateway/envelope"
 	"samband/gateway/register"
 	"samband/gateway/signed"
 )
 
 // BenchmarkExchanges tells how many messages an exchange hands over a second, and
-// what each takes: from Send at one desk until that desk holds the proof that the
+// what each takes: from Send at one desk until that desk has the proof that the
 // message was handed over at the other. All parties are in this process, on one
 // machine: real NATS, TLS, files and databases.
 //
@@ -162,21 +163,21 @@ func (f *field) exchange(ctx context.Context, i int) error {
 	return handedOver(ctx, f.Desks[from], sending.Messages[0].ID)
 }
 
-// handedOver waits until a desk holds the proof that its message was handed over.
+// handedOver waits until a desk has the proof that its message was handed over.
 // How a caller waits for its own message stands here alone.
 func handedOver(ctx context.Context, d *desk.Desk, id signed.ID) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
 	defer cancel()
-	o, err := d.Ended(ctx, id)
-	if err == nil && o.State != "handed-over" {
-		err = fmt.Errorf("message %s stands %s", id, o.State)
+	seen, err := d.Wait(ctx, client.Watch{Sent: id})
+	if err == nil && seen.Sent.State != client.HandedOver {
+		err = fmt.Errorf("message %s stands %s", id, seen.Sent.State)
 	}
 	return err
 }
 
 // notice is a draft with a body of 2 KiB.
-func notice(to ...signed.Address) desk.Draft {
-	return desk.Draft{To: to, Type: "SPONTANEOUS", Body: noticeBody()}
+func notice(to ...signed.Address) client.Draft {
+	return client.Draft{To: to, Type: "SPONTANEOUS", Body: noticeBody()}
 }
 
 // noticeBody is made once: to write it is no party's work.

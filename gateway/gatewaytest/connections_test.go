@@ -239,7 +239,7 @@ func (s *scene) asks(method, path, mediaType string, body io.Reader, code proble
 }
 
 // exhausted refuses a desk so often that what is refused has to wait. Its statements
-// have a budget of their own, and others are not held up.
+// have a budget of their own, and others do not wait.
 func (s *scene) exhausted() {
 	c := s.desk(s.fresh("se"))
 	var err error

@@ -8,6 +8,7 @@ import (
 	"samband/gateway/api"
 	"samband/gateway/broker"
 	"samband/gateway/desk"
+	"samband/gateway/desk/client"
 	"samband/gateway/signed"
 	"samband/schema"
 )
@@ -55,11 +56,11 @@ func TestDesks(t *testing.T) {
 	s.act("secrecy", func() { day.secrecy(&said) })
 }
 
-// noEvidence holds that honest programs accuse nobody, and that all that the
-// desks hold is proven.
+// noEvidence checks that honest programs accuse nobody, and that all that the
+// desks have is proven.
 func (s *scene) noEvidence() {
 	for address, desk := range s.Desks {
-		v := got(desk.Verify(s.Context(), signed.ID{}))(s)
+		v := got(desk.Verify(s.Context(), client.Ref{}))(s)
 		if len(v.Faults) != 0 || v.Proven == 0 {
 			s.Errorf("%s proves %d facts, and not %+v", address, v.Proven, v.Faults)
 		}

@@ -17,7 +17,7 @@ type entryRefusal struct {
 	note func(*scene) []byte
 }
 
-// entryRefused holds one row: the running broker refuses the entry, alike each
+// entryRefused checks one row: the running broker refuses the entry, alike each
 // time, and neither log grows.
 func (s *scene) entryRefused(row entryRefusal) {
 	s.Helper()

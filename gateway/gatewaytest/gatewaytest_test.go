@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"samband/gateway/desk"
+	"samband/gateway/desk/client"
 	"samband/gateway/signed"
 	"samband/schema"
 )
@@ -35,8 +35,8 @@ func TestOneRequest(t *testing.T) {
 		t.Fatal(err)
 	}
 	from, to := run.Desks["se.spoc"], run.Desks["fi.spoc"]
-	sending, err := from.Send(t.Context(), desk.Draft{To: []signed.Address{"fi.spoc"}, Type: "INFO_REQUEST", Body: body, Urgent: true,
-		Attachments: []desk.Attachment{{Name: "photo.jpg", MediaType: "image/jpeg", Data: photo}}})
+	sending, err := from.Send(t.Context(), client.Draft{To: []signed.Address{"fi.spoc"}, Type: "INFO_REQUEST", Body: body, Urgent: true,
+		Attachments: []client.Attachment{{Name: "photo.jpg", MediaType: "image/jpeg", Data: photo}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,14 +45,14 @@ func TestOneRequest(t *testing.T) {
 	}
 	id := sending.Messages[0].ID
 	err = Await(t.Context(), to, 30*time.Second, func() (bool, error) {
-		items, err := to.Inbox(t.Context(), desk.Query{})
+		items, err := to.Inbox(t.Context(), client.Query{})
 		return len(items) == 1 && items[0].ID == id && items[0].State == "handed-over", err
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	err = Await(t.Context(), from, 30*time.Second, func() (bool, error) {
-		items, err := from.Outbox(t.Context(), desk.Query{ID: id})
+		items, err := from.Outbox(t.Context(), client.Query{ID: id})
 		return err == nil && items[0].State == "handed-over", err
 	})
 	if err != nil {
@@ -70,7 +70,7 @@ func toSeveral(t *testing.T, run *Running) {
 	}
 	to := []signed.Address{"fi.spoc", "se.spoc"}
 	for _, confidential := range []bool{false, true} {
-		sending, err := run.Desks["icpb.command"].Send(t.Context(), desk.Draft{
+		sending, err := run.Desks["icpb.command"].Send(t.Context(), client.Draft{
 			To: to, Type: "INFO_REQUEST", Body: body, Confidential: confidential})
 		if err != nil {
 			t.Fatal(err)
@@ -78,20 +78,20 @@ func toSeveral(t *testing.T, run *Running) {
 		if len(sending.Messages) != 2 || len(sending.Blocked) > 0 {
 			t.Fatalf("confidential %v: sent as %+v", confidential, sending)
 		}
-		var received []*desk.Message
+		var received []*client.Message
 		for i, m := range sending.Messages {
 			if m.To != to[i] {
 				t.Errorf("message %d is to %s", i, m.To)
 			}
 			at := run.Desks[to[i]]
 			err := Await(t.Context(), at, 30*time.Second, func() (bool, error) {
-				items, err := at.Inbox(t.Context(), desk.Query{})
-				return slices.ContainsFunc(items, func(i desk.InboxItem) bool { return i.ID == m.ID && i.State == "handed-over" }), err
+				items, err := at.Inbox(t.Context(), client.Query{})
+				return slices.ContainsFunc(items, func(i client.InboxItem) bool { return i.ID == m.ID && i.State == "handed-over" }), err
 			})
 			if err != nil {
 				t.Fatal(err)
 			}
-			read, err := at.Read(t.Context(), m.ID)
+			read, err := at.Read(t.Context(), client.Ref{ID: m.ID})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -19,7 +19,7 @@ import (
 	"samband/schema"
 )
 
-// A Hand is a desk without a program: it holds all its keys openly, so a test
+// A Hand is a desk without a program: it has all its keys in the open, so a test
 // can say with them whatever a desk would never say. It is a true desk to
 // everyone else: its keys stand in the register and its certificate is its
 // party's.
@@ -124,7 +124,7 @@ func (h *Hand) Sign(header envelope.Header, sealed []byte) (*envelope.Envelope, 
 	return envelope.Sign(header, sealed, h.Message)
 }
 
-// Consign signs that the desk holds a message.
+// Consign signs that the desk has a message.
 func (h *Hand) Consign(message signed.Hash, audit, reg signed.Head, now time.Time) ([]byte, error) {
 	c := &envelope.Statement{Event: envelope.Consigned, Exchange: h.Exchange, Signer: h.Address, Message: message,
 		Time: signed.At(now), AsOfAudit: audit, AsOfRegister: reg}

@@ -67,7 +67,7 @@ func (h *witness) receives() (items []string) {
 	return items
 }
 
-// handOver says of these messages in its inbox that it holds and has opened them.
+// handOver says of these messages in its inbox that it has them and opened them.
 func (h *witness) handOver(these ...*sending) {
 	h.world.Helper()
 	a, err := h.client.Inbox(h.ctx, api.Heads{}, api.Page{Limit: api.MaxLimit})

@@ -6,7 +6,7 @@ import (
 	"sync"
 
 	"samband/gateway/auditlog"
-	"samband/gateway/desk"
+	"samband/gateway/desk/client"
 	"samband/gateway/register"
 	"samband/gateway/signed"
 )
@@ -15,7 +15,7 @@ import (
 // unlocked desk says one word, one that was locked says first that it keeps it.
 var lives = [][]string{{"accepted", "handed-over"}, {"accepted", "consigned", "handed-over"}}
 
-// check holds everything against everything, without the broker's word: the
+// check compares everything with everything, without the broker's word: the
 // desks' mailboxes, their proofs, and the files of the two logs.
 func (w *world) check() {
 	w.Helper()
@@ -54,11 +54,11 @@ type oracle struct {
 	leaves map[int64]string // what is proven to stand at an index
 }
 
-// mailboxes holds that a desk has what was sent to it, and nothing else, once.
+// mailboxes checks that a desk has what was sent to it, and nothing else, once.
 func (o *oracle) mailboxes(s *station) {
-	out, err := s.Outbox(o.ctx, desk.Query{Limit: 1 << 20})
+	out, err := s.Outbox(o.ctx, client.Query{Limit: 1 << 20})
 	o.must(err)
-	in, err := s.Inbox(o.ctx, desk.Query{Limit: 1 << 20})
+	in, err := s.Inbox(o.ctx, client.Query{Limit: 1 << 20})
 	o.must(err)
 	counts := map[signed.ID]int{}
 	for _, i := range out {
@@ -87,7 +87,7 @@ func (o *oracle) mailboxes(s *station) {
 	}
 }
 
-// sameText holds that sender and receiver have one text of a message.
+// sameText checks that sender and receiver have one text of a message.
 func (o *oracle) sameText(id signed.ID, text signed.Hash) {
 	if first, there := o.texts[id]; there && first != text {
 		o.Errorf("message %s is %s here and %s there", id, text, first)
@@ -102,12 +102,12 @@ func (o *oracle) sending(id signed.ID) *sending {
 	return nil
 }
 
-// proofs has a desk prove all that it holds again.
+// proofs has a desk prove all that it has again.
 func (o *oracle) proofs(s *station) {
-	v, err := s.Verify(o.ctx, signed.ID{})
+	v, err := s.Verify(o.ctx, client.Ref{})
 	o.must(err)
 	if len(v.Faults) > 0 || len(v.Evidence) > 0 {
-		o.Errorf("%s holds faults %+v and evidence %+v", s.address, v.Faults, v.Evidence)
+		o.Errorf("%s has faults %+v and evidence %+v", s.address, v.Faults, v.Evidence)
 	}
 }
 
@@ -158,7 +158,7 @@ func (o *oracle) facts() {
 }
 
 func (o *oracle) fact(m *sending, s *station) (events []string) {
-	v, err := s.Verify(o.ctx, m.id)
+	v, err := s.Verify(o.ctx, client.Ref{ID: m.id})
 	if err != nil {
 		o.Error(err)
 		return nil
@@ -179,7 +179,7 @@ func (o *oracle) fact(m *sending, s *station) (events []string) {
 	return events
 }
 
-// leaf holds a proof against the files: its entry is there, nothing else is
+// leaf checks a proof by the files: its entry is there, nothing else is
 // proven of that place, and its checkpoint is one that the log went through.
 func (o *oracle) leaf(what string, p *auditlog.Proof) {
 	o.mu.Lock()

@@ -11,7 +11,7 @@ import (
 
 	"filippo.io/age"
 
-	"samband/gateway/desk"
+	"samband/gateway/desk/client"
 	"samband/gateway/envelope"
 	"samband/gateway/problem"
 	"samband/gateway/seal"
@@ -45,10 +45,10 @@ func (s *scene) refusedByReceiver(row flaw) {
 		s.Errorf("the receiver's statement is %+v, %v", st, err)
 	}
 	s.await("fi.spoc", func() bool {
-		items, err := fi.Inbox(s.Context(), desk.Query{ID: e.ID})
+		items, err := fi.Inbox(s.Context(), client.Query{ID: e.ID})
 		return err == nil && items[0].State == "refused" && items[0].Problem != nil && items[0].Problem.Code == row.code && items[0].Summary == nil
 	})
-	if m, err := fi.Read(s.Context(), e.ID); err == nil {
+	if m, err := fi.Read(s.Context(), client.Ref{ID: e.ID}); err == nil {
 		s.Errorf("an officer reads %+v", m)
 	}
 }
@@ -62,9 +62,9 @@ func (s *scene) await(address signed.Address, done func() bool) {
 }
 
 // sees tells whether a desk shows a message that it sent in a state.
-func (s *scene) sees(address signed.Address, id signed.ID, state string) func() bool {
+func (s *scene) sees(address signed.Address, id signed.ID, state client.State) func() bool {
 	return func() bool {
-		items, err := s.Desks[address].Outbox(s.Context(), desk.Query{ID: id})
+		items, err := s.Desks[address].Outbox(s.Context(), client.Query{ID: id})
 		return err == nil && items[0].State == state
 	}
 }
@@ -77,14 +77,14 @@ func (s *scene) receiverGoesOn() {
 	by.accepted(e)
 	by.became(e.ID, envelope.HandedOver)
 	s.await("fi.spoc", func() bool {
-		items, err := fi.Inbox(s.Context(), desk.Query{ID: e.ID})
+		items, err := fi.Inbox(s.Context(), client.Query{ID: e.ID})
 		return err == nil && items[0].State == "handed-over"
 	})
-	m := got(fi.Read(s.Context(), e.ID))(s)
+	m := got(fi.Read(s.Context(), client.Ref{ID: e.ID}))(s)
 	if !strings.Contains(string(m.Body), "Kapellskär") {
 		s.Errorf("the officer reads %s", m.Body)
 	}
-	for _, asked := range got(fi.Outbox(s.Context(), desk.Query{}))(s) {
+	for _, asked := range got(fi.Outbox(s.Context(), client.Query{}))(s) {
 		if asked.Type != "INFO_REQUEST" {
 			continue
 		}
@@ -304,7 +304,7 @@ func frame(h *envelope.Header, c *seal.Content) []byte {
 // answering is a row of a reply to what Finland's desk asked.
 func answering(typ, file string, bend func(*envelope.Header)) func(*scene, *caller) *envelope.Envelope {
 	return func(s *scene, by *caller) *envelope.Envelope {
-		sending := got(s.Desks["fi.spoc"].Send(s.Context(), desk.Draft{
+		sending := got(s.Desks["fi.spoc"].Send(s.Context(), client.Draft{
 			To: []signed.Address{careless}, Type: "INFO_REQUEST", Body: []byte(request()),
 		}))(s)
 		asked := sending.Messages[0]
@@ -323,17 +323,17 @@ func answering(typ, file string, bend func(*envelope.Header)) func(*scene, *call
 // What a sending desk stops by itself. None of it is kept, and none of it
 // leaves.
 var notSent = []stopped{
-	{problem.PurposeNotPermitted, "border control", func(d *desk.Draft) { d.Body = []byte(request("INVESTIGATE_CRIME", "BORDER_CONTROL")) }},
-	{problem.BodyInvalid, "an unknown field", func(d *desk.Draft) { d.Body = []byte(request(`"language"`, `"mood":"grim","language"`)) }},
-	{problem.BodyInvalid, "an urgent header, a body that is not", func(d *desk.Draft) { d.Urgent = true }},
-	{problem.BodyMalformed, "a repeated key", func(d *desk.Draft) { d.Body = []byte(request(`"language"`, `"subject":"x","language"`)) }},
-	{problem.BodyMalformed, "a huge integer", func(d *desk.Draft) { d.Body = []byte(request(`"year":2019`, `"year":20190000000000000000`)) }},
-	{problem.ReplyNotAllowed, "an answer to nothing", func(d *desk.Draft) { d.Type, d.Body = "ANSWER", []byte(caseFile("04-answer.json")) }},
-	{problem.NoAgreement, "to a party without one", func(d *desk.Draft) { d.To[0] = "dk.spoc" }},
-	{problem.UnknownDesk, "to nobody", func(d *desk.Draft) { d.To[0] = "se.nobody" }},
-	{problem.TypeUnknown, "a type of no catalogue", func(d *desk.Draft) { d.Type = "GOSSIP" }},
-	{problem.Oversize, "more than an envelope holds", func(d *desk.Draft) {
-		d.Attachments = []desk.Attachment{{Name: "film.mp4", MediaType: "video/mp4", Data: make([]byte, 1<<20)}}
+	{problem.PurposeNotPermitted, "border control", func(d *client.Draft) { d.Body = []byte(request("INVESTIGATE_CRIME", "BORDER_CONTROL")) }},
+	{problem.BodyInvalid, "an unknown field", func(d *client.Draft) { d.Body = []byte(request(`"language"`, `"mood":"grim","language"`)) }},
+	{problem.BodyInvalid, "an urgent header, a body that is not", func(d *client.Draft) { d.Urgent = true }},
+	{problem.BodyMalformed, "a repeated key", func(d *client.Draft) { d.Body = []byte(request(`"language"`, `"subject":"x","language"`)) }},
+	{problem.BodyMalformed, "a huge integer", func(d *client.Draft) { d.Body = []byte(request(`"year":2019`, `"year":20190000000000000000`)) }},
+	{problem.ReplyNotAllowed, "an answer to nothing", func(d *client.Draft) { d.Type, d.Body = "ANSWER", []byte(caseFile("04-answer.json")) }},
+	{problem.NoAgreement, "to a party without one", func(d *client.Draft) { d.To[0] = "dk.spoc" }},
+	{problem.UnknownDesk, "to nobody", func(d *client.Draft) { d.To[0] = "se.nobody" }},
+	{problem.TypeUnknown, "a type of no catalogue", func(d *client.Draft) { d.Type = "GOSSIP" }},
+	{problem.Oversize, "more than an envelope takes", func(d *client.Draft) {
+		d.Attachments = []client.Attachment{{Name: "film.mp4", MediaType: "video/mp4", Data: make([]byte, 1<<20)}}
 	}},
 }
 
@@ -341,18 +341,18 @@ var notSent = []stopped{
 type stopped struct {
 	code  problem.Code
 	name  string
-	spoil func(*desk.Draft)
+	spoil func(*client.Draft)
 }
 
 func (s *scene) notSent(row stopped) {
 	fi, watcher := s.Desks["fi.spoc"], s.callers[careless]
-	before := len(got(fi.Outbox(s.Context(), desk.Query{}))(s))
-	draft := desk.Draft{To: []signed.Address{careless}, Type: "INFO_REQUEST", Body: []byte(request())}
+	before := len(got(fi.Outbox(s.Context(), client.Query{}))(s))
+	draft := client.Draft{To: []signed.Address{careless}, Type: "INFO_REQUEST", Body: []byte(request())}
 	row.spoil(&draft)
 	size := watcher.newest().Size
 	_, err := fi.Send(s.Context(), draft)
 	s.refusal(err, row.code)
-	if after := len(got(fi.Outbox(s.Context(), desk.Query{}))(s)); after != before {
+	if after := len(got(fi.Outbox(s.Context(), client.Query{}))(s)); after != before {
 		s.Errorf("the outbox grew from %d to %d", before, after)
 	}
 	if grown := watcher.newest().Size - size; grown != 0 {

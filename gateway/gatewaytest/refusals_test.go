@@ -85,7 +85,7 @@ func borders() Plan {
 	}
 }
 
-// refused holds one row against all that SPEC §11.4 promises of a refusal.
+// refused checks one row by all that SPEC §11.4 promises of a refusal.
 func (s *scene) refused(row refusal) {
 	s.Helper()
 	p := row.sent(s)
@@ -116,7 +116,7 @@ func (s *scene) refused(row refusal) {
 	}
 }
 
-// shows holds that a refusal brings what stands in the way, with its proof.
+// shows checks that a refusal brings what stands in the way, with its proof.
 func (s *scene) shows(p sent, r *api.Refusal) {
 	s.Helper()
 	if r.End == nil || r.End.Event != p.end {
@@ -128,7 +128,7 @@ func (s *scene) shows(p sent, r *api.Refusal) {
 	}
 }
 
-// rejects holds that a record is the refusal of what was sent.
+// rejects checks that a record is the refusal of what was sent.
 func (s *scene) rejects(r *auditlog.Record, p sent, code problem.Code) {
 	s.Helper()
 	text := signed.HashOf(p.raw)
@@ -184,7 +184,7 @@ func (s *scene) onlyAccepted() {
 		for _, i := range c.inbox(0, 0).Items {
 			e := got(envelope.Parse(i.Envelope))(s)
 			if r := c.proven(i.Acceptance); r.Message != e.TextHash() || !s.accepts[e.TextHash()] {
-				s.Errorf("%s holds message %s, which nobody saw accepted", c.Address, e.ID)
+				s.Errorf("%s has message %s, which nobody saw accepted", c.Address, e.ID)
 			}
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"samband/gateway/api"
 	"samband/gateway/broker"
 	"samband/gateway/desk"
+	"samband/gateway/desk/client"
 	"samband/gateway/signed"
 )
 
@@ -66,9 +67,6 @@ func (r *Running) StartBroker(conf broker.Config) (err error) {
 	r.goRun(r.Broker, r.Broker.Run, r.Broker.Close)
 	return nil
 }
-
-// StopBroker ends the broker, as a shutdown of its machine does.
-func (r *Running) StopBroker() error { return r.end(r.Broker) }
 
 // EnterAll brings the exchange's entries into the broker that runs.
 func (x *Exchange) EnterAll(ctx context.Context) error {
@@ -179,15 +177,9 @@ func (r *Running) Stop() error {
 func Await(ctx context.Context, d *desk.Desk, patience time.Duration, done func() (bool, error)) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	for {
-		changed := d.Changed()
-		if ok, err := done(); ok || err != nil {
-			return err
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return fmt.Errorf("%s: nothing of the kind within %s: %w", d.Address(), patience, ctx.Err())
-		}
+	err := client.Await(ctx, d, done)
+	if err != nil && ctx.Err() != nil {
+		err = fmt.Errorf("%s: nothing of the kind within %s: %w", d.Address(), patience, err)
 	}
+	return err
 }

@@ -187,7 +187,7 @@ func (c *caller) progress(after api.Cursor, wait time.Duration) *api.ProgressAns
 	return a
 }
 
-// became waits until the log holds more of a message than its acceptance: the
+// became waits until the log has more of a message than its acceptance: the
 // event that is asked for.
 func (c *caller) became(id signed.ID, event envelope.Event) api.ProgressItem {
 	c.s.Helper()
@@ -208,7 +208,7 @@ func (c *caller) became(id signed.ID, event envelope.Event) api.ProgressItem {
 // patience bounds every wait; a test that needs it has failed.
 const patience = time.Minute
 
-// learn holds an answer's checkpoints against all that the caller knew.
+// learn checks an answer's checkpoints by all that the caller knew.
 func (c *caller) learn(n *api.Catchup) {
 	s := c.s
 	s.Helper()

@@ -14,7 +14,7 @@ import (
 
 	"samband/certs"
 	"samband/gateway/api"
-	"samband/gateway/desk"
+	"samband/gateway/desk/client"
 	"samband/gateway/envelope"
 	"samband/gateway/problem"
 	"samband/gateway/signed"
@@ -40,7 +40,7 @@ var caseMarkers = map[string]string{
 }
 
 // secrecy searches for words of the messages: none is in anything that the broker
-// holds, in its folder, its log, its metrics, while it runs and when it has
+// has, in its folder, its log, its metrics, while it runs and when it has
 // stopped. Nor is there any in the folder of a desk. said is what all the
 // programs logged. It ends the scene.
 func (d *busyDay) secrecy(said *journal) {
@@ -66,13 +66,13 @@ func (d *busyDay) secrecy(said *journal) {
 	d.nothing(words, "the locked desk's folder", d.Desk("fi.spoc"))
 	d.nothing(words, "the unlocked desk's folder", d.Desk("se.spoc"))
 
-	// The search looks where things lie: it finds what they may hold.
+	// The search looks where things lie: it finds what they may have.
 	open := newSearch(map[string][]byte{
 		"an id": []byte(waiting.ID.String()), "sealed bytes": waiting.Sealed[200:264],
 	})
 	held, err := open.inFolder(d.Exchange.Broker())
 	if err != nil || !hasSuffix(held, "an id, as it is") || !hasSuffix(held, "sealed bytes, as it is") {
-		d.Errorf("of a message that waits the broker holds %q, %v", held, err)
+		d.Errorf("of a message that waits the broker has %q, %v", held, err)
 	}
 	if !bytes.Contains(d.operator("/metrics"), []byte("samband_")) || !bytes.Contains(said.bytes(), []byte(`"msg"`)) {
 		d.Error("there are no metrics, or nothing was logged")
@@ -138,23 +138,23 @@ func (d *busyDay) marked(file, field string, names ...string) []byte {
 // is taken back.
 func (d *busyDay) story() {
 	se, fi := d.Desks["se.spoc"], d.Desks["fi.spoc"]
-	draft := desk.Draft{
+	draft := client.Draft{
 		To: []signed.Address{"fi.spoc"}, Type: "INFO_REQUEST", Urgent: true, Body: d.marked("01-info-request.json", "facts"),
-		Attachments: []desk.Attachment{
+		Attachments: []client.Attachment{
 			{Name: "photo.jpg", MediaType: "image/jpeg", Data: d.photo},
 			{Name: caseMarkers["a file's name"], MediaType: "text/plain", Data: []byte(strings.Repeat(caseMarkers["a file"]+"\n", 400))},
 		},
 	}
 	sending := got(se.Send(d.Context(), draft))(d)
 	request := d.handedOver("se.spoc", sending)
-	clarify := d.handedOver("fi.spoc", got(fi.Answer(d.Context(), request, desk.Draft{Type: "CLARIFY", Body: d.marked("02-clarify.json", "subject", "the officer", "the suspect, in Arabic")}))(d))
-	d.handedOver("se.spoc", got(se.Answer(d.Context(), clarify, desk.Draft{Type: "CLARIFICATION", Body: d.marked("03-clarification.json", "subject", "the suspect", "the suspect, in Greek")}))(d))
-	d.handedOver("fi.spoc", got(fi.Answer(d.Context(), request, desk.Draft{Type: "ANSWER", Body: d.marked("04-answer.json", "information")}))(d))
-	got(fi.Read(d.Context(), request))(d)
-	got(se.Verify(d.Context(), request))(d)
+	clarify := d.handedOver("fi.spoc", got(fi.Answer(d.Context(), client.Ref{ID: request}, client.Draft{Type: "CLARIFY", Body: d.marked("02-clarify.json", "subject", "the officer", "the suspect, in Arabic")}))(d))
+	d.handedOver("se.spoc", got(se.Answer(d.Context(), client.Ref{ID: clarify}, client.Draft{Type: "CLARIFICATION", Body: d.marked("03-clarification.json", "subject", "the suspect", "the suspect, in Greek")}))(d))
+	d.handedOver("fi.spoc", got(fi.Answer(d.Context(), client.Ref{ID: request}, client.Draft{Type: "ANSWER", Body: d.marked("04-answer.json", "information")}))(d))
+	got(fi.Read(d.Context(), client.Ref{ID: request}))(d)
+	got(se.Verify(d.Context(), client.Ref{ID: request}))(d)
 }
 
-func (d *busyDay) handedOver(from signed.Address, s *desk.Sending) signed.ID {
+func (d *busyDay) handedOver(from signed.Address, s *client.Sending) signed.ID {
 	d.Helper()
 	m := s.Messages[0]
 	d.await(from, d.sees(from, m.ID, "handed-over"))
@@ -179,12 +179,12 @@ func (d *busyDay) refusals() {
 		e := sealing(body)(d.scene, by)
 		by.accepted(e)
 		by.became(e.ID, envelope.Refused)
-		_, err := d.Desks["se.spoc"].Send(d.Context(), desk.Draft{To: []signed.Address{"fi.spoc"}, Type: "INFO_REQUEST", Urgent: true, Body: []byte(body)})
+		_, err := d.Desks["se.spoc"].Send(d.Context(), client.Draft{To: []signed.Address{"fi.spoc"}, Type: "INFO_REQUEST", Urgent: true, Body: []byte(body)})
 		if problem.CodeOf(err) == problem.Internal {
 			d.Errorf("the desk sends %v", err)
 		}
 	}
-	to := got(d.Desks["se.spoc"].Send(d.Context(), desk.Draft{To: []signed.Address{"no.spoc"}, Type: "INFO_REQUEST", Urgent: true, Body: d.marked("01-info-request.json", "facts")}))(d)
+	to := got(d.Desks["se.spoc"].Send(d.Context(), client.Draft{To: []signed.Address{"no.spoc"}, Type: "INFO_REQUEST", Urgent: true, Body: d.marked("01-info-request.json", "facts")}))(d)
 	d.await("se.spoc", d.sees("se.spoc", to.Messages[0].ID, "accepted"))
 	got(d.Desks["se.spoc"].Withdraw(d.Context(), to.Messages[0].ID))(d)
 	d.await("se.spoc", d.sees("se.spoc", to.Messages[0].ID, "withdrawn"))
@@ -234,10 +234,10 @@ func (d *busyDay) plaintext() {
 }
 
 // unopened is a message that its receiver, a hand, never consigns: the broker
-// holds it.
+// has it.
 func (d *busyDay) unopened() *envelope.Envelope {
 	d.Helper()
-	sending := got(d.Desks["se.spoc"].Send(d.Context(), desk.Draft{
+	sending := got(d.Desks["se.spoc"].Send(d.Context(), client.Draft{
 		To: []signed.Address{"no.spoc"}, Type: "INFO_REQUEST", Urgent: true, Body: d.marked("01-info-request.json", "facts"),
 	}))(d)
 	id := sending.Messages[0].ID

@@ -50,7 +50,7 @@ func TestKill9(t *testing.T) {
 	t.Logf("%d messages, %d kills in %.1f s; starts met %v", len(w.sent), w.kills, took.Seconds(), w.found)
 }
 
-// deliver sends a message and waits until its sender holds the proof of its end.
+// deliver sends a message and waits until its sender has the proof of its end.
 func (w *world) deliver(subject string, from, to *station) error {
 	m, err := from.send(subject, to)
 	if err == nil {
@@ -177,7 +177,7 @@ func (w *world) lose(loss string) {
 	w.must(copyFolder(w.data("nats"), kept))
 }
 
-// consignsLocked holds that a locked desk consigns, and no more.
+// consignsLocked checks that a locked desk consigns, and no more.
 func (k *kill) consignsLocked(w *world) {
 	others := slices.DeleteFunc(slices.Clone(w.desks), func(s *station) bool { return s == k.desk })
 	m, err := others[0].send(fmt.Sprintf("to the locked %s, after %d", k.desk.address, k.after), k.desk)

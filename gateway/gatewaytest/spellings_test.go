@@ -195,7 +195,7 @@ func latin1(s string) (b []byte, ok bool) {
 	return b, true
 }
 
-// in lists what of the markers stands in bytes, also where they hold something
+// in lists what of the markers stands in bytes, also where they contain something
 // compressed.
 func (s *search) in(b []byte) (found []string) {
 	for i := 0; i+4 <= len(b); i++ {

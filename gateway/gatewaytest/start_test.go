@@ -13,7 +13,7 @@ import (
 
 	"samband/gateway/auditlog"
 	"samband/gateway/broker"
-	"samband/gateway/desk"
+	"samband/gateway/desk/client"
 	"samband/gateway/envelope"
 	"samband/gateway/problem"
 	"samband/gateway/register"
@@ -49,7 +49,7 @@ func TestStart(t *testing.T) {
 		{"tiles deleted", l.tilesDeleted},
 		{"JOURNAL ahead of records", l.recordsTorn},
 		{"JOURNAL's last groups lost", l.journalLost},
-		{"cut behind the tiles, and behind a checkpoint that a desk holds", l.cut},
+		{"cut behind the tiles, and behind a checkpoint that a desk has", l.cut},
 		{"data deleted", l.dataDeleted},
 		{"a second process", l.secondProcess},
 	} {
@@ -61,7 +61,7 @@ func TestStart(t *testing.T) {
 	w.check()
 }
 
-// pass has each desk send to the other, and holds that both ways are handed over.
+// pass has each desk send to the other, and checks that both ways are handed over.
 func (l *loss) pass() {
 	l.world.Helper()
 	for _, way := range [][2]*station{{l.se, l.fi}, {l.fi, l.se}} {
@@ -86,7 +86,7 @@ func (l *loss) opens() {
 	l.open = append(l.open, m)
 }
 
-// settled waits until the witness's inbox holds what is open and these, and no
+// settled waits until the witness's inbox has what is open and these, and no
 // more: the index, which feeds it, trails the answers.
 func (l *loss) settled(these ...*sending) {
 	l.world.Helper()
@@ -98,7 +98,7 @@ func (l *loss) killed() {
 	l.world.must(l.broker.kill())
 }
 
-// starts starts the broker, and holds that it met something and goes on.
+// starts starts the broker, and checks that it met something and goes on.
 func (l *loss) starts(met broker.Status, finding string) {
 	l.world.Helper()
 	if met.Stopped != "" || !met.Accepting || !slices.Contains(met.Found, finding) {
@@ -106,7 +106,7 @@ func (l *loss) starts(met broker.Status, finding string) {
 	}
 }
 
-// stopped holds that the broker says why it accepts nothing, and that the word
+// stopped checks that the broker says why it accepts nothing, and that the word
 // reaches who wants to send: the message waits for better times.
 func (l *loss) stopped(st *broker.Status, reason string, from, to *station) (waits *sending) {
 	l.world.Helper()
@@ -116,7 +116,7 @@ func (l *loss) stopped(st *broker.Status, reason string, from, to *station) (wai
 	l.world.Log("the broker says:", st.Stopped)
 	m := l.mails(from, to)
 	l.world.must(from.until("BROKER_STOPPED at "+m.subject, func() (bool, error) {
-		items, err := from.Outbox(l.world.ctx, desk.Query{ID: m.id})
+		items, err := from.Outbox(l.world.ctx, client.Query{ID: m.id})
 		return err == nil && items[0].State == "queued" && items[0].Problem != nil && items[0].Problem.Code == problem.BrokerStopped, err
 	}))
 	return m
@@ -135,7 +135,7 @@ func (l *loss) restartDesks() {
 	all.Wait()
 }
 
-// flushed waits until the tiles hold all that is committed.
+// flushed waits until the tiles have all that is committed.
 func (l *loss) flushed() {
 	l.world.Helper()
 	fed, err := register.ParseFederation(l.Federation())
@@ -276,7 +276,7 @@ func (l *loss) cut() {
 	l.world.must(second.sees("handed-over"))
 }
 
-// sameLog holds that a broker that may change nothing changed nothing.
+// sameLog checks that a broker that may change nothing changed nothing.
 func (l *loss) sameLog(dir string) {
 	l.world.Helper()
 	before, err := readFolder(dir)

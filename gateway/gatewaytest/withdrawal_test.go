@@ -10,6 +10,7 @@ import (
 	"samband/gateway/api"
 	"samband/gateway/broker"
 	"samband/gateway/desk"
+	"samband/gateway/desk/client"
 	"samband/gateway/envelope"
 	"samband/gateway/problem"
 	"samband/gateway/signed"
@@ -84,7 +85,7 @@ func (s *scene) race(round int, e *envelope.Envelope, withdrawal, consignment []
 	return envelope.Consigned
 }
 
-// stands holds that a refusal shows and proves what came first.
+// stands checks that a refusal shows and proves what came first.
 func (s *scene) stands(to *caller, r *api.Refusal, e *envelope.Envelope, event envelope.Event, note []byte) {
 	s.Helper()
 	if r.End == nil || r.End.Event != event || !bytes.Equal(r.End.Note, note) {
@@ -108,7 +109,7 @@ func TestWithdrawalOfAnother(t *testing.T) {
 		t.Errorf("the proven withdrawal is %+v", r)
 	}
 	if n := len(s.callers["fi.spoc"].inbox(0, 0).Items); n != 1 {
-		t.Errorf("the inbox holds %d messages", n)
+		t.Errorf("the inbox has %d messages", n)
 	}
 	se.accepted(e)
 }
@@ -135,7 +136,7 @@ func (s *scene) duels(d *duel, clock *Clock) {
 		d.end(id, "handed-over")
 	})
 	s.act("at once", func() {
-		won := map[string]int{}
+		won := map[client.State]int{}
 		for range 10 {
 			d.receiver.set(false)
 			d.sender.set(false)
@@ -161,7 +162,7 @@ func (s *scene) duels(d *duel, clock *Clock) {
 	})
 }
 
-// A duel is of a sender and a receiver whose statements are held back.
+// A duel is of a sender and a receiver whose statements a test keeps back.
 type duel struct {
 	*scene
 	sender, receiver *hold
@@ -171,7 +172,7 @@ type duel struct {
 // consign it.
 func (d *duel) sent() signed.ID {
 	d.Helper()
-	sending := got(d.Desks["se.spoc"].Send(d.Context(), desk.Draft{
+	sending := got(d.Desks["se.spoc"].Send(d.Context(), client.Draft{
 		To: []signed.Address{"fi.spoc"}, Type: "INFO_REQUEST", Body: []byte(request()),
 	}))(d)
 	id := sending.Messages[0].ID
@@ -188,7 +189,7 @@ func (d *duel) withdraw(id signed.ID) {
 }
 
 // end waits until both desks show one of these ends, the same, and returns it.
-func (d *duel) end(id signed.ID, ends ...string) (shown string) {
+func (d *duel) end(id signed.ID, ends ...client.State) (shown client.State) {
 	d.Helper()
 	d.await("se.spoc", func() bool {
 		for _, shown = range ends {
@@ -203,14 +204,14 @@ func (d *duel) end(id signed.ID, ends ...string) (shown string) {
 }
 
 // receives tells whether a desk shows a message that it received in a state.
-func (s *scene) receives(address signed.Address, id signed.ID, state string) func() bool {
+func (s *scene) receives(address signed.Address, id signed.ID, state client.State) func() bool {
 	return func() bool {
-		items, err := s.Desks[address].Inbox(s.Context(), desk.Query{ID: id})
+		items, err := s.Desks[address].Inbox(s.Context(), client.Query{ID: id})
 		return err == nil && items[0].State == state
 	}
 }
 
-// A hold lets calls through, or holds them back.
+// A hold lets calls through, or keeps them back.
 type hold struct {
 	mu   sync.Mutex
 	open chan struct{} // closed while calls pass

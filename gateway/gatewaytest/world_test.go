@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -15,7 +16,7 @@ import (
 	"time"
 
 	"samband/gateway/broker"
-	"samband/gateway/desk"
+	"samband/gateway/desk/client"
 	"samband/gateway/envelope"
 	"samband/gateway/problem"
 	"samband/gateway/register"
@@ -82,7 +83,7 @@ func newWorld(t *testing.T, patience time.Duration, byHand bool) *world {
 			w.hand = s
 			continue
 		}
-		s.Client = desk.NewClient(x.Desk(s.address))
+		s.Client = client.New(x.Desk(s.address))
 		w.desks = append(w.desks, s)
 	}
 	var all sync.WaitGroup
@@ -222,7 +223,7 @@ func processesOf(desks []*station) (out []*process) {
 // A station is a desk: its process, and the client that officers use. One that is
 // driven by hand has neither.
 type station struct {
-	*desk.Client
+	*client.Client
 	world   *world
 	address signed.Address
 	process *process
@@ -268,7 +269,7 @@ func (s *station) kill() {
 // send has a desk send a message, and repeats what a kill cut off: the name
 // keeps it from being sent twice.
 func (s *station) send(subject string, to *station) (*sending, error) {
-	draft := desk.Draft{Name: subject, To: []signed.Address{to.address}, Type: "SPONTANEOUS", Body: bodyAbout(subject)}
+	draft := client.Draft{Name: subject, To: []signed.Address{to.address}, Type: "SPONTANEOUS", Body: bodyAbout(subject)}
 	for {
 		if err := s.gate.pass(s.world.ctx); err != nil {
 			return nil, fmt.Errorf("send %s: %w", subject, err)
@@ -314,23 +315,17 @@ func bodyAbout(subject string) []byte {
 func (s *station) until(what string, done func() (bool, error)) error {
 	ctx := s.world.ctx
 	for {
-		st, err := s.Status(ctx)
-		ok := false
+		short, cancel := context.WithTimeout(ctx, 2*time.Second)
+		err := client.Await(short, s, done)
+		cancel()
 		if err == nil {
-			ok, err = done()
-		}
-		if ok {
 			return nil
 		}
 		if _, refused := problem.Of(err); refused {
 			return fmt.Errorf("%s of %s: %w", what, s.address, err)
 		}
-		if err != nil {
+		if !errors.Is(err, context.DeadlineExceeded) {
 			_ = s.gate.pass(ctx) // it is being started again
-		} else {
-			short, cancel := context.WithTimeout(ctx, 2*time.Second)
-			_, _ = s.Wait(short, st.Changes)
-			cancel()
 		}
 		if ctx.Err() != nil {
 			return fmt.Errorf("waited in vain for %s of %s", what, s.address)
@@ -339,9 +334,9 @@ func (s *station) until(what string, done func() (bool, error)) error {
 }
 
 // sees waits until a message that a desk sent has come to a state.
-func (m *sending) sees(state string) error {
+func (m *sending) sees(state client.State) error {
 	return m.from.until(fmt.Sprintf("%s (%s) to be %s", m.subject, m.id, state), func() (bool, error) {
-		items, err := m.from.Outbox(m.from.world.ctx, desk.Query{ID: m.id})
+		items, err := m.from.Outbox(m.from.world.ctx, client.Query{ID: m.id})
 		if err != nil {
 			return false, err
 		}
@@ -350,9 +345,9 @@ func (m *sending) sees(state string) error {
 }
 
 // arrives waits until a message has come to a state at its receiver.
-func (m *sending) arrives(state string) error {
+func (m *sending) arrives(state client.State) error {
 	return m.to.until(fmt.Sprintf("%s (%s) to be %s", m.subject, m.id, state), func() (bool, error) {
-		items, err := m.to.Inbox(m.to.world.ctx, desk.Query{ID: m.id})
+		items, err := m.to.Inbox(m.to.world.ctx, client.Query{ID: m.id})
 		if problem.CodeOf(err) == problem.UnknownMessage {
 			return false, nil
 		}

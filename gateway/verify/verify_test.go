@@ -120,7 +120,7 @@ func TestRegisterSeenBefore(t *testing.T) {
 		"nothing seen":                            {nil, ""},
 		"a larger one seen before":                {[]verify.Sighting{{Audit: 1, Register: size}}, problem.RegisterTooOld},
 		"seen when the log had come to the entry": {[]verify.Sighting{{Audit: 2, Register: size}}, problem.RegisterTooOld},
-		"seen when the log had the entry":        {[]verify.Sighting{{Audit: 3, Register: size}}, ""},
+		"seen when the log had the entry":         {[]verify.Sighting{{Audit: 3, Register: size}}, ""},
 		"the same one seen":                       {[]verify.Sighting{{Audit: 1, Register: size - 1}}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -61,7 +61,7 @@ func (m *Room) checkContent(e *envelope.Envelope, t *schema.Type, c *seal.Conten
 	if !bytes.Equal(body.Statistics, c.Statistics) {
 		return nil, problem.New(problem.BodyInvalid, "the statistics record is not what the body gives")
 	}
-	if err := CheckManifest(c.Body, c.Attachments); err != nil {
+	if err := body.FitsAttachments(ListOf(c.Attachments)); err != nil {
 		return nil, err
 	}
 	if err := m.logs.Load().Register().At(accepted.Register).DecideSealed(e.Agreement, body.Sealed); err != nil {

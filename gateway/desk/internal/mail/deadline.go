@@ -3,29 +3,18 @@ package mail
 import (
 	"time"
 
+	"samband/gateway/desk/client"
 	"samband/gateway/desk/internal/store"
 	"samband/gateway/envelope"
 	"samband/gateway/signed"
 	"samband/schema"
 )
 
-// A Deadline is where the legal clock of a request stands. All its times are the
-// broker's logged times.
-type Deadline struct {
-	Class    string        `json:"class"` // "8h", "3d", "7d"
-	Due      signed.Time   `json:"due"`
-	Access   schema.Access `json:"access,omitempty"` // as this desk declared of what it received
-	Paused   bool          `json:"paused,omitempty"` // a clarification is out
-	Overdue  bool          `json:"overdue,omitempty"`
-	Answered signed.Time   `json:"answered,omitzero"`
-	OnTime   bool          `json:"on_time,omitempty"` // of an answered one
-}
-
 // DeadlineOf computes the clock of a message, wherever it stands; nil when its type
 // has none, when nobody has consigned it yet, or when it was refused. It starts
 // when the message is consigned, or at its end where that is its consignment (SPEC
 // §9.4).
-func DeadlineOf(tx *store.Tx, r *store.Row, h *envelope.Header, now time.Time) (*Deadline, error) {
+func DeadlineOf(tx *store.Tx, r *store.Row, h *envelope.Header, now time.Time) (*client.Deadline, error) {
 	t, ok := schema.FindHash(h.Type.Hash)
 	if !ok || t.Clock == nil || !r.Counts() {
 		return nil, nil
@@ -45,7 +34,7 @@ func DeadlineOf(tx *store.Tx, r *store.Row, h *envelope.Header, now time.Time) (
 		now = r.Answered.Go()
 	}
 	at := t.Clock.At(run, now)
-	return &Deadline{
+	return &client.Deadline{
 		Class: at.Class, Due: signed.At(at.Due), Access: run.Access, Paused: at.Paused && r.Answered.IsZero(),
 		Overdue: at.Overdue && r.Answered.IsZero(), Answered: r.Answered, OnTime: !r.Answered.IsZero() && !at.Overdue,
 	}, nil

@@ -12,6 +12,7 @@ import (
 
 	"samband/gateway/broker"
 	"samband/gateway/desk"
+	"samband/gateway/desk/client"
 	"samband/gateway/desk/internal/keys"
 	"samband/gateway/desk/internal/mail"
 	"samband/gateway/desk/internal/store"
@@ -101,7 +102,7 @@ func (h *hall) sends(n int) (sent []signed.ID) {
 	delete(draft, "recipients") // others than Finland
 	body := must(json.Marshal(draft))
 	for range n {
-		s := must(se.Send(h.Context(), desk.Draft{To: []signed.Address{"fi.spoc"}, Type: "SPONTANEOUS", Body: body}))
+		s := must(se.Send(h.Context(), client.Draft{To: []signed.Address{"fi.spoc"}, Type: "SPONTANEOUS", Body: body}))
 		sent = append(sent, s.Messages[0].ID)
 	}
 	h.sees(sent, "accepted")
@@ -109,12 +110,12 @@ func (h *hall) sends(n int) (sent []signed.ID) {
 }
 
 // sees waits until Sweden's desk has the proof that its messages stand there.
-func (h *hall) sees(sent []signed.ID, state string) {
+func (h *hall) sees(sent []signed.ID, state client.State) {
 	h.Helper()
 	se := h.Desks["se.spoc"]
 	for _, id := range sent {
 		must(0, gatewaytest.Await(h.Context(), se, patience, func() (bool, error) {
-			items, err := se.Outbox(h.Context(), desk.Query{ID: id})
+			items, err := se.Outbox(h.Context(), client.Query{ID: id})
 			return err == nil && items[0].State == state, err
 		}))
 	}

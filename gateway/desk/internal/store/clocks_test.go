@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"samband/gateway/desk/client"
 	"samband/gateway/signed"
 )
 
@@ -136,7 +137,7 @@ func TestTurns(t *testing.T) {
 
 // The states that count are the same to a query as to the program.
 func TestCounting(t *testing.T) {
-	for _, s := range SentStates {
+	for _, s := range states(client.SentStates) {
 		if listed := strings.Contains(counting, "'"+string(s)+"'"); listed == s.Counts() {
 			t.Errorf("%s counts: %t, and is excluded: %t", s, s.Counts(), listed)
 		}

@@ -1,34 +1,23 @@
 package store
 
-// A State is where a message stands: queued, and then what the log proves of it.
-type State string
+import "samband/gateway/desk/client"
+
+// A State is where a message stands, in the words of package client.
+type State client.State
 
 const (
-	Queued   State = "queued"   // of a sent one: durable here, not yet accepted
-	Rejected State = "rejected" // of a sent one: the broker refused it for good
-
-	Accepted   State = "accepted"
-	Consigned  State = "consigned"
-	HandedOver State = "handed-over"
-	Refused    State = "refused" // by the receiving desk
-	Expired    State = "expired"
-	Withdrawn  State = "withdrawn"
-)
-
-// SentStates and ReceivedStates list the states in the order of a message's life.
-var (
-	SentStates     = []State{Queued, Accepted, Consigned, HandedOver, Refused, Expired, Withdrawn, Rejected}
-	ReceivedStates = []State{Accepted, Consigned, HandedOver, Refused, Expired, Withdrawn}
+	Queued     = State(client.Queued)
+	Rejected   = State(client.Rejected)
+	Accepted   = State(client.Accepted)
+	Consigned  = State(client.Consigned)
+	HandedOver = State(client.HandedOver)
+	Refused    = State(client.Refused)
+	Expired    = State(client.Expired)
+	Withdrawn  = State(client.Withdrawn)
 )
 
 // Ended reports whether nothing more will happen to a message.
-func (s State) Ended() bool {
-	switch s {
-	case HandedOver, Refused, Expired, Withdrawn, Rejected:
-		return true
-	}
-	return false
-}
+func (s State) Ended() bool { return client.State(s).Ended() }
 
 // Counts reports whether a message in this state counts for a clock: it has not
 // ended otherwise than in an officer's view.

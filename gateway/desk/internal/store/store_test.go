@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"samband/gateway/desk/client"
 	"samband/gateway/signed"
 )
 
@@ -161,7 +162,7 @@ func TestOneRowASenderAndID(t *testing.T) {
 // States only go on, and an end stays; only what the broker alone ended may turn
 // out to have gone on.
 func TestStates(t *testing.T) {
-	for _, states := range [][]State{SentStates, ReceivedStates} {
+	for _, states := range [][]State{states(client.SentStates), states(client.ReceivedStates)} {
 		for _, from := range states {
 			for _, to := range states {
 				if to.After(from) && (from.Ended() && from != Rejected || to.After(to) || from.After(to)) {
@@ -316,4 +317,11 @@ func TestForms(t *testing.T) {
 			t.Errorf("form %d: %v", other, err)
 		}
 	}
+}
+
+func states(of []client.State) (out []State) {
+	for _, s := range of {
+		out = append(out, State(s))
+	}
+	return out
 }

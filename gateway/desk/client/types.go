@@ -1,0 +1,280 @@
+package client
+
+import (
+	"encoding/json"
+	"time"
+
+	"samband/gateway/envelope"
+	"samband/gateway/problem"
+	"samband/gateway/signed"
+	"samband/schema"
+)
+
+// A Status is how a desk stands.
+type Status struct {
+	Desk       signed.Address `json:"desk"`
+	Exchange   string         `json:"exchange"`
+	Hash       signed.Hash    `json:"hash"`
+	Broker     string         `json:"broker"`
+	Locked     bool           `json:"locked"`
+	Reachable  bool           `json:"broker_reachable"`
+	Registered bool           `json:"registered"` // the register knows this desk by the keys it has
+	Register   int64          `json:"register"`   // entries known
+	Audit      int64          `json:"audit"`      // entries of the audit log known
+	Evidence   int            `json:"evidence"`   // breaches by the broker
+}
+
+// A Draft is a message that an officer wrote, before it is sealed.
+//
+// The desk seals the bytes of the body that it gets, and adds at their end what the
+// officer left out: the list of attachments, the recipients of an open sending, the
+// reference of the message that is answered. On the way to the desk, JSON in JSON,
+// a body loses the white space between its parts and nothing else: names, strings
+// and numbers stay as they were spelled, names that stand twice stay for the desk to
+// refuse. A body that is no JSON goes nowhere: it is BODY_MALFORMED.
+type Draft struct {
+	Name           string                  `json:"name,omitempty"` // names the send, so that it may be repeated; "" for any
+	To             []signed.Address        `json:"to,omitempty"`   // of an answer: its sender, whatever stands here
+	Type           string                  `json:"type"`
+	Body           json.RawMessage         `json:"body,omitempty"` // as it was written, faults and all: it is sealed so
+	Attachments    []Attachment            `json:"attachments,omitempty"`
+	Agreement      signed.Hash             `json:"agreement,omitzero"` // zero: the one that fits
+	Urgent         bool                    `json:"urgent,omitempty"`
+	Classification envelope.Classification `json:"classification,omitempty"` // "" is unclassified
+	Lifetime       Duration                `json:"lifetime,omitempty"`       // until it expires; zero: 7 days
+	Confidential   bool                    `json:"confidential,omitempty"`   // of several recipients none learns of another
+}
+
+// An Attachment is a small file inside a message.
+type Attachment struct {
+	Name      string `json:"name"`
+	MediaType string `json:"media_type"`
+	Data      []byte `json:"data,omitempty"`
+	Bytes     int    `json:"bytes,omitempty"` // in listings, which leave out the data
+}
+
+// A Sending is what became of a draft: an envelope for each recipient that the
+// law permits, and the rule for each other. Its messages have no summary: nothing
+// is opened to show what was just written.
+type Sending struct {
+	Name     string       `json:"name"`
+	Messages []OutboxItem `json:"messages"`
+	Blocked  []Blocked    `json:"blocked,omitempty"`
+}
+
+// Blocked says why nothing goes to one recipient.
+type Blocked struct {
+	To      signed.Address `json:"to"`
+	Problem Problem        `json:"problem"`
+}
+
+// An Explanation says of each recipient who would get a draft, under which
+// agreement, and what blocks it. Nothing is sent or stored.
+type Explanation struct {
+	Type       string      `json:"type"`
+	Problem    *Problem    `json:"problem,omitempty"` // of the draft itself
+	Recipients []Recipient `json:"recipients"`
+}
+
+// A Recipient of an explanation.
+type Recipient struct {
+	Address    signed.Address `json:"address"`
+	Title      string         `json:"title,omitempty"`
+	Hours      string         `json:"hours,omitempty"`
+	Telephone  string         `json:"telephone,omitempty"`
+	Languages  []string       `json:"languages,omitempty"`
+	Agreements []Agreement    `json:"agreements,omitempty"` // that would carry it
+	Blocked    []Obstacle     `json:"blocked,omitempty"`    // agreements that would not
+	Problem    *Problem       `json:"problem,omitempty"`    // nil: it would pass
+}
+
+// An Agreement, for the screen.
+type Agreement struct {
+	Hash     signed.Hash             `json:"hash"`
+	Title    string                  `json:"title"`
+	Parties  []string                `json:"parties"`
+	Purposes []string                `json:"purposes"`
+	Ceiling  envelope.Classification `json:"ceiling"`
+	Until    signed.Time             `json:"until"`
+}
+
+// An Obstacle is an agreement and the rule by which it doesn't carry a draft.
+type Obstacle struct {
+	Agreement Agreement `json:"agreement"`
+	Problem   Problem   `json:"problem"`
+}
+
+// A Ref names a message. A sender chooses its messages' ids, so an id may stand for
+// messages of several desks; From says whose is meant, the desk's own address for
+// one that it sent. Without From, such an id is UNKNOWN_MESSAGE.
+type Ref struct {
+	From signed.Address `json:"from,omitempty"`
+	ID   signed.ID      `json:"id,omitzero"`
+}
+
+// A Query says which items of a listing are wanted.
+type Query struct {
+	ID    signed.ID `json:"id,omitzero"`     // this one alone
+	Limit int       `json:"limit,omitempty"` // the newest so many; zero: 100
+}
+
+// An Item is what outbox and inbox show of a message alike.
+type Item struct {
+	ID           signed.ID   `json:"id"`
+	State        State       `json:"state"`
+	Type         string      `json:"type"`
+	Urgency      string      `json:"urgency"`
+	Message      signed.Hash `json:"message"` // hash of the signed text
+	Conversation signed.ID   `json:"conversation"`
+	InReplyTo    signed.Hash `json:"in_reply_to,omitzero"`
+	Agreement    signed.Hash `json:"agreement"`
+	Created      signed.Time `json:"created,omitzero"`
+	Expires      signed.Time `json:"expires,omitzero"`
+	Accepted     signed.Time `json:"accepted,omitzero"` // logged times
+	Consigned    signed.Time `json:"consigned,omitzero"`
+	Ended        signed.Time `json:"ended,omitzero"`
+	Deadline     *Deadline   `json:"deadline,omitempty"`
+	Problem      *Problem    `json:"problem,omitempty"`
+	Waits        string      `json:"waits,omitempty"` // what else it waits for
+	Says         State       `json:"says,omitempty"`  // what this desk signed of it and the log has not proven yet
+	Since        signed.Time `json:"since,omitzero"`  // when it signed that, by its own clock
+	Summary      *Summary    `json:"summary,omitempty"`
+}
+
+// An OutboxItem is a message that this desk sends.
+type OutboxItem struct {
+	To   signed.Address `json:"to"`
+	Name string         `json:"name"` // of the sending
+	Item
+}
+
+// An InboxItem is a message that this desk received.
+type InboxItem struct {
+	From signed.Address `json:"from"`
+	Item
+}
+
+// A Summary is what only an unlocked desk shows.
+type Summary struct {
+	Subject       string `json:"subject"`
+	OurReference  string `json:"our_reference"` // the writer's
+	YourReference string `json:"your_reference,omitempty"`
+	Language      string `json:"language"`
+}
+
+// A Deadline is where the legal clock of a request stands. All its times are the
+// broker's logged times.
+type Deadline struct {
+	Class    string        `json:"class"` // "8h", "3d", "7d"
+	Due      signed.Time   `json:"due"`
+	Access   schema.Access `json:"access,omitempty"` // as this desk declared of what it received
+	Paused   bool          `json:"paused,omitempty"` // a clarification is out
+	Overdue  bool          `json:"overdue,omitempty"`
+	Answered signed.Time   `json:"answered,omitzero"`
+	OnTime   bool          `json:"on_time,omitempty"` // of an answered one
+}
+
+// A Message is one that was opened, as an officer reads it. Its body is what was
+// sealed, through the socket without the white space between its parts.
+type Message struct {
+	From        signed.Address  `json:"from"`
+	To          signed.Address  `json:"to"`
+	Received    bool            `json:"received"` // else this desk sent it
+	Title       string          `json:"title"`    // of its type
+	Body        json.RawMessage `json:"body"`
+	Attachments []Attachment    `json:"attachments,omitempty"`
+	Replies     []string        `json:"replies,omitempty"` // types that may answer it
+	Item
+}
+
+// A Watch is what Wait waits for: a change of the desk, or the end of one message.
+type Watch struct {
+	After int64     `json:"after,omitempty"` // the changes that the caller has seen; zero: none, and Wait returns at once
+	Sent  signed.ID `json:"sent,omitzero"`   // a message that the desk sent: its end is waited for, and no change
+}
+
+// Seen is what a Wait saw.
+type Seen struct {
+	Changes int64       `json:"changes"`        // of any message, ring or proof so far: the next Watch's After
+	Sent    *OutboxItem `json:"sent,omitempty"` // the message that was watched, as it stands, without its summary
+}
+
+// A Verification is what this desk proves again from its own files, without
+// asking anyone.
+type Verification struct {
+	Exchange string      `json:"exchange"` // its name
+	Hash     signed.Hash `json:"hash"`     // of the federation file: the exchange's fingerprint
+	Audit    Head        `json:"audit"`
+	Register Head        `json:"register"`
+	Entries  int64       `json:"entries"` // of the register, replayed
+	Messages int         `json:"messages"`
+	Envelope []byte      `json:"envelope,omitempty"` // of the one message that was asked for; none once it was erased
+	Facts    []Fact      `json:"facts,omitempty"`    // of the same
+	Proven   int         `json:"proven"`             // facts whose proofs and signatures are valid
+	Faults   []Fault     `json:"faults,omitempty"`
+	Evidence []Evidence  `json:"evidence,omitempty"`
+}
+
+// A Head of a log, with when this desk verified it.
+type Head struct {
+	Origin   string      `json:"origin"`
+	Size     int64       `json:"size"`
+	Root     signed.Hash `json:"root"`
+	Verified signed.Time `json:"verified,omitzero"`
+}
+
+// A Fact is one thing that the audit log proves of a message.
+type Fact struct {
+	Event    string       `json:"event"`
+	Time     signed.Time  `json:"time"`
+	Index    int64        `json:"index"`
+	Register int64        `json:"register"`
+	Code     problem.Code `json:"code,omitempty"`
+	Note     []byte       `json:"note,omitempty"` // the signed note that it binds
+	Proof    []byte       `json:"proof"`
+}
+
+// A Fault is something this desk has that does not prove what it should.
+type Fault struct {
+	Subject string  `json:"subject"`
+	Problem Problem `json:"problem"`
+}
+
+// Evidence is what this desk has against the broker.
+type Evidence struct {
+	Seen     signed.Time       `json:"seen"`
+	Subject  string            `json:"subject"`
+	Problem  Problem           `json:"problem"`
+	Exhibits map[string][]byte `json:"exhibits"`
+}
+
+// A LogEntry is a line of the desk's own log: what it did, what it stopped, who
+// was consulted. It names messages and codes, and nothing of their content.
+type LogEntry struct {
+	Time    signed.Time  `json:"time"`
+	Event   string       `json:"event"`
+	Subject string       `json:"subject"`
+	Code    problem.Code `json:"code,omitempty"`
+	Detail  string       `json:"detail,omitempty"`
+}
+
+// A Problem is a refusal for the screen: code, what went wrong, the rule, and
+// what to do next.
+type Problem struct {
+	Code   problem.Code  `json:"code"`
+	Class  problem.Class `json:"class"`
+	Detail string        `json:"detail,omitempty"`
+	Rule   string        `json:"rule"`
+	Next   string        `json:"next"`
+}
+
+// A Duration is written in words in JSON: "90s", "2h", "168h0m0s".
+type Duration time.Duration
+
+func (d Duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
+
+func (d *Duration) UnmarshalText(words []byte) error {
+	v, err := time.ParseDuration(string(words))
+	*d = Duration(v)
+	return err
+}

@@ -1,0 +1,232 @@
+// Package local is the socket through which the programs of one machine ask the
+// process that serves a folder: a broker's or a desk's.
+//
+//	ln, err := local.Listen(path)
+//	mux.Handle("POST /v1/status", local.Answer(status))
+//	err = local.Serve(ctx, ln, mux)
+//
+//	c := local.NewClient("desk", path)
+//	answer, err := local.Ask[map[string]any](ctx, c, "status", struct{}{})
+//
+// Every call is a POST with JSON in and JSON out; a refusal is an RFC 9457 document.
+// Whoever may write to the socket's file is the folder's owner, so he is told the
+// text of a fault, which no other machine is.
+package local
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"syscall"
+	"time"
+
+	"samband/gateway/api"
+	"samband/gateway/problem"
+)
+
+// Bounds of a call and of its answer. A call takes an envelope's worth of
+// attachments in base64 and more; an answer takes every proof of a long listing.
+const (
+	MaxCall   = 4 << 20
+	MaxAnswer = 64 << 20
+)
+
+// maxPath is how long a socket's path may be: the kernel keeps it, with a zero
+// behind it, in a field of this size.
+const maxPath = len(syscall.RawSockaddrUnix{}.Path) - 1
+
+// ErrNotServed says that no process serves the folder.
+var ErrNotServed = errors.New("no process serves this")
+
+// Listen opens the socket. What a process that ended left there is removed; what
+// somebody serves is not. The socket has its mode before it has its name, so there
+// is no moment at which another user could connect.
+func Listen(path string) (net.Listener, error) {
+	if err := removeStale(path); err != nil {
+		return nil, fmt.Errorf("open the local socket: %w", err)
+	}
+	conf := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) error {
+		var err error
+		return errors.Join(raw.Control(func(fd uintptr) { err = syscall.Fchmod(int(fd), 0o600) }), err)
+	}}
+	ln, err := conf.Listen(context.Background(), "unix", path)
+	if err != nil {
+		return nil, fmt.Errorf("open the local socket: %w", err)
+	}
+	return ln, nil
+}
+
+func removeStale(path string) error {
+	if err := checkPath(path); err != nil {
+		return err
+	}
+	info, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if info.Mode().Type() != fs.ModeSocket {
+		return fmt.Errorf("%s is a file of another kind: move it away", path)
+	}
+	conn, err := net.Dial("unix", path)
+	if err == nil {
+		conn.Close()
+		return fmt.Errorf("another process serves %s", path)
+	}
+	if !errors.Is(err, syscall.ECONNREFUSED) {
+		return err
+	}
+	return os.Remove(path)
+}
+
+func checkPath(path string) error {
+	if len(path) > maxPath {
+		return fmt.Errorf("the socket's path %s has %d bytes and may have %d: choose a folder with a shorter path", path, len(path), maxPath)
+	}
+	return nil
+}
+
+// Serve answers on the socket until ctx ends. Calls that run then see it end too.
+func Serve(ctx context.Context, ln net.Listener, h http.Handler) error {
+	server := &http.Server{
+		Handler: h, ReadHeaderTimeout: 5 * time.Second,
+		BaseContext: func(net.Listener) context.Context { return ctx },
+	}
+	stop := context.AfterFunc(ctx, func() { server.Close() })
+	defer stop()
+	if err := server.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve the local socket: %w", err)
+	}
+	return nil
+}
+
+// Answer makes the handler of a call.
+func Answer[In, Out any](call func(context.Context, In) (Out, error)) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var in In
+		var answer []byte
+		err := read(http.MaxBytesReader(w, r.Body, MaxCall), &in)
+		if err == nil {
+			var out Out
+			if out, err = call(r.Context(), in); err == nil {
+				answer, err = encode(out)
+			}
+		}
+		if err == nil && len(answer) > MaxAnswer {
+			err = problem.New(problem.Oversize, "the answer passes the bound of %d bytes: ask for less", MaxAnswer)
+		}
+		w.Header().Set("Content-Type", api.JSONType)
+		if err != nil {
+			doc := refusal(err).Document()
+			w.Header().Set("Content-Type", api.ProblemType)
+			w.WriteHeader(doc.Status)
+			answer, _ = encode(doc) // strings and numbers always encode
+		}
+		_, _ = w.Write(answer)
+	})
+}
+
+// read reads a call: one JSON value, whose members are all known.
+func read(body io.Reader, in any) error {
+	b, err := io.ReadAll(body)
+	if err != nil {
+		return problem.New(problem.Oversize, "a call passes the bound of %d bytes", MaxCall)
+	}
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	err = d.Decode(in)
+	if err == nil && len(bytes.TrimSpace(b[d.InputOffset():])) > 0 {
+		err = errors.New("it is more than one JSON value")
+	}
+	if err != nil {
+		return problem.New(problem.BodyMalformed, "the call is not in its form: %v", err)
+	}
+	return nil
+}
+
+// encode writes JSON without the escapes that only a web page needs: a body that
+// passes through keeps its bytes, but for white space between them.
+func encode(v any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	err := e.Encode(v)
+	return b.Bytes(), err
+}
+
+// refusal is the problem in err's chain, or INTERNAL with the text of the fault.
+func refusal(err error) *api.Refusal {
+	p, refused := problem.Of(err)
+	if !refused {
+		p = problem.New(problem.Internal, "%v", err)
+	}
+	return &api.Refusal{Problem: p}
+}
+
+// A Client asks through a socket. It connects at the first call.
+type Client struct {
+	what string // that is served: "desk"
+	http *http.Client
+}
+
+// NewClient makes a Client of what is served at a socket.
+func NewClient(what, path string) *Client {
+	return &Client{what, &http.Client{Transport: &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			if err := checkPath(path); err != nil {
+				return nil, err
+			}
+			conn, err := (&net.Dialer{}).DialContext(ctx, "unix", path)
+			if err != nil {
+				return nil, fmt.Errorf("%w %s: %w", ErrNotServed, what, err)
+			}
+			return conn, nil
+		},
+	}}}
+}
+
+// Ask makes one call. A refusal is a problem, ErrNotServed says that nobody answers.
+func Ask[Out any](ctx context.Context, c *Client, call string, in any) (out Out, err error) {
+	b, err := encode(in)
+	if err != nil {
+		return out, problem.New(problem.BodyMalformed, "the call is not in its form: %v", err)
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+c.what+"/v1/"+call, bytes.NewReader(b))
+	if err != nil {
+		return out, fmt.Errorf("ask the %s: %w", c.what, err)
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return out, fmt.Errorf("ask the %s: %w", c.what, err)
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, MaxAnswer))
+	if err != nil {
+		return out, fmt.Errorf("ask the %s: %w", c.what, err)
+	}
+	if resp.StatusCode != http.StatusOK {
+		return out, c.refused(resp.StatusCode, answer)
+	}
+	if err := json.Unmarshal(answer, &out); err != nil {
+		return out, fmt.Errorf("read the answer of the %s to %s: %w", c.what, call, err)
+	}
+	return out, nil
+}
+
+func (c *Client) refused(status int, answer []byte) error {
+	var doc api.Document
+	_ = json.Unmarshal(answer, &doc) // what is no document has no code
+	if _, known := problem.Lookup(doc.Code); !known {
+		return fmt.Errorf("the %s answered with status %d", c.what, status)
+	}
+	return problem.New(doc.Code, "%s", doc.Detail)
+}

@@ -1,0 +1,115 @@
+package local
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"samband/gateway/problem"
+)
+
+type echo struct {
+	Text string `json:"text"`
+}
+
+// serve answers "echo" with its own text, "refuse" with a problem, "fail" with a
+// fault, and "much" with more than an answer may have.
+func serve(t *testing.T, path string) *Client {
+	t.Helper()
+	ln, err := Listen(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("POST /v1/echo", Answer(func(_ context.Context, in echo) (echo, error) { return in, nil }))
+	mux.Handle("POST /v1/refuse", Answer(func(context.Context, echo) (*echo, error) {
+		return nil, problem.New(problem.UnknownDesk, "xx.spoc")
+	}))
+	mux.Handle("POST /v1/fail", Answer(func(context.Context, echo) (*echo, error) { return nil, errors.New("the disk is gone") }))
+	mux.Handle("POST /v1/much", Answer(func(context.Context, echo) (echo, error) {
+		return echo{strings.Repeat("x", MaxAnswer)}, nil
+	}))
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error)
+	go func() { ended <- Serve(ctx, ln, mux) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+	return NewClient("test", path)
+}
+
+func TestCalls(t *testing.T) {
+	c := serve(t, filepath.Join(t.TempDir(), "socket"))
+	const text = "<a & b>\u2028"
+	if out, err := Ask[echo](t.Context(), c, "echo", echo{text}); err != nil || out.Text != text {
+		t.Errorf("%q, %v", out, err)
+	}
+	for call, want := range map[string]string{
+		"refuse": "UNKNOWN_DESK: xx.spoc", "fail": "INTERNAL: the disk is gone", "much": "OVERSIZE: the answer passes", "none": "the test answered with status 404",
+	} {
+		if _, err := Ask[echo](t.Context(), c, call, echo{}); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%s: %v", call, err)
+		}
+	}
+	for name, in := range map[string]any{
+		"an unknown member": map[string]int{"texts": 1}, "another type": map[string]int{"text": 1}, "no object": "text", "no JSON": make(chan int),
+	} {
+		if _, err := Ask[echo](t.Context(), c, "echo", in); problem.CodeOf(err) != problem.BodyMalformed {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := Ask[echo](t.Context(), c, "echo", echo{strings.Repeat("x", MaxCall)}); problem.CodeOf(err) != problem.Oversize {
+		t.Errorf("too long a call: %v", err)
+	}
+	if err := read(strings.NewReader(`{} {}`), new(echo)); problem.CodeOf(err) != problem.BodyMalformed {
+		t.Errorf("two values: %v", err)
+	}
+}
+
+// Only its owner may connect; what is served, or no socket, stays; what a process
+// left that ended is replaced.
+func TestListen(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "socket")
+	if _, err := Ask[echo](t.Context(), NewClient("desk", path), "echo", echo{}); !errors.Is(err, ErrNotServed) || !strings.Contains(err.Error(), "no process serves this desk") {
+		t.Errorf("nobody serves: %v", err)
+	}
+	left, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	left.SetUnlinkOnClose(false)
+	left.Close()
+	c := serve(t, path)
+	if info, err := os.Lstat(path); err != nil || info.Mode() != os.ModeSocket|0o600 {
+		t.Errorf("%v, %v", info.Mode(), err)
+	}
+	if _, err := Listen(path); err == nil || !strings.Contains(err.Error(), "another process serves") {
+		t.Errorf("served twice: %v", err)
+	}
+	if _, err := Ask[echo](t.Context(), c, "echo", echo{}); err != nil {
+		t.Errorf("after a second one tried: %v", err)
+	}
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, []byte("a note"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Listen(file); err == nil || !strings.Contains(err.Error(), "another kind") {
+		t.Errorf("over a file: %v", err)
+	}
+	long := filepath.Join(dir, strings.Repeat("x", maxPath))
+	if _, err := Listen(long); err == nil || !strings.Contains(err.Error(), "shorter path") {
+		t.Errorf("too long a path: %v", err)
+	}
+	if _, err := Ask[echo](t.Context(), NewClient("desk", long), "echo", echo{}); err == nil || !strings.Contains(err.Error(), "shorter path") {
+		t.Errorf("too long a path: %v", err)
+	}
+}
