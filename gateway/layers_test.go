@@ -58,6 +58,7 @@ const (
 // package of ours.
 var floors = []string{
 	"samband/gateway/problem",
+	"samband/gateway/durable",
 	"samband/gateway/config",
 	"samband/gateway/monitor",
 	"samband/schema",

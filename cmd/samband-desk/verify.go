@@ -2,12 +2,14 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
-	"os"
+	"io/fs"
 	"path/filepath"
 
 	"samband/gateway/desk"
+	"samband/gateway/durable"
 	"samband/gateway/problem"
 )
 
@@ -43,14 +45,18 @@ func showVerification(w io.Writer, v *desk.Verification) {
 // saveProofs writes what proves a message as files of their own, and evidence
 // against the broker as JSON.
 func saveProofs(dir string, v *desk.Verification) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := durable.MkdirAll(dir); err != nil {
 		return err
 	}
 	save := func(name string, b []byte) error {
 		if len(b) == 0 {
 			return nil
 		}
-		return os.WriteFile(filepath.Join(dir, name), b, 0o600)
+		err := durable.Create(filepath.Join(dir, name), b, 0o600)
+		if errors.Is(err, fs.ErrExist) {
+			err = fmt.Errorf("%w: proofs are never written over, name a new folder", err)
+		}
+		return err
 	}
 	if err := save("envelope", v.Envelope); err != nil {
 		return err

@@ -49,7 +49,7 @@ func (f folder) join(federation []byte) (*register.Federation, error) {
 	}
 	switch known, err := f.federation(); {
 	case errors.Is(err, ErrNoFederation):
-		return fed, write(f.path("federation"), federation, public)
+		return fed, create(f.path("federation"), federation, public)
 	case err != nil:
 		return nil, err
 	case known.Hash() != fed.Hash():
