@@ -92,7 +92,7 @@ func (s *story) broken(ctx context.Context, t *teller, name string, told Step, e
 			s.sum.What += " " + bent.Error()
 		}
 	}
-	return errors.Join(fmt.Errorf("%s: %w", name, err), t.tell(told), t.sum(s.sum))
+	return errors.Join(fmt.Errorf("%s: %v", name, err), t.tell(told), t.sum(s.sum))
 }
 
 func (s *story) founded(context.Context) (Step, error) {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"samband/cmd/internal/cli"
 	"samband/gateway/desk"
 	"samband/gateway/durable"
 )
@@ -39,7 +40,7 @@ const (
 // counts, it hides nothing, and it is not too long. Its ending stays.
 func fileName(word string, n int) string {
 	name := filepath.Base(strings.ReplaceAll(word, `\`, "/"))
-	if name = strings.TrimLeft(clean(name), "."); name == "" || name == "/" {
+	if name = strings.TrimLeft(cli.Clean(name), "."); name == "" || name == "/" {
 		return fmt.Sprintf("attachment-%d", n)
 	}
 	stem, ending := split(name)

@@ -8,10 +8,42 @@ import (
 	"io/fs"
 	"path/filepath"
 
+	"github.com/spf13/cobra"
+
+	"samband/cmd/internal/cli"
 	"samband/gateway/desk"
 	"samband/gateway/durable"
 	"samband/gateway/problem"
+	"samband/gateway/signed"
 )
+
+func newVerify(p *program) *cobra.Command {
+	var out string
+	var from senders
+	c := &cobra.Command{
+		Use:   "verify [ID]",
+		Short: "Prove again what the desk has: register, log, and each fact of its messages",
+		Args:  cobra.MaximumNArgs(1),
+		RunE: p.ask(func(c *cobra.Command, d *desk.Client, id signed.ID) error {
+			v, err := d.Verify(c.Context(), id, from...)
+			if err != nil {
+				return err
+			}
+			if out != "" {
+				if err := saveProofs(out, v); err != nil {
+					return err
+				}
+			}
+			if err := p.Print(c, v, func(w io.Writer) { showVerification(w, v) }); err != nil {
+				return err
+			}
+			return verdict(v)
+		}),
+	}
+	c.Flags().StringVar(&out, "out", "", "folder to write the envelope, notes and proofs to, for samband-audit (with ID)")
+	from.add(c)
+	return c
+}
 
 // verdict makes a fault, or evidence against the broker, the command's error.
 func verdict(v *desk.Verification) error {
@@ -33,12 +65,12 @@ func showVerification(w io.Writer, v *desk.Verification) {
 	}
 	fmt.Fprintf(w, "Proved: %d facts about %d messages, each in the log and signed by who said it\n", v.Proven, v.Messages)
 	for _, f := range v.Faults {
-		fmt.Fprintf(w, "\nNOT PROVED: %s\n", clean(f.Subject))
-		showProblem(w, "  ", &f.Problem)
+		fmt.Fprintf(w, "\nNOT PROVED: %s\n", cli.Clean(f.Subject))
+		cli.ShowProblem(w, "  ", &f.Problem)
 	}
 	for _, e := range v.Evidence {
-		fmt.Fprintf(w, "\nEvidence against the broker, seen %s: %s\n", e.Seen, clean(e.Subject))
-		showProblem(w, "  ", &e.Problem)
+		fmt.Fprintf(w, "\nEvidence against the broker, seen %s: %s\n", e.Seen, cli.Clean(e.Subject))
+		cli.ShowProblem(w, "  ", &e.Problem)
 	}
 }
 

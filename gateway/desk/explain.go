@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"samband/gateway/envelope"
+	"samband/gateway/problem"
 	"samband/gateway/register"
 	"samband/gateway/seal"
 	"samband/gateway/signed"
@@ -80,7 +81,7 @@ func (d *Desk) recipient(l *verify.Logs, q register.Question, named signed.Hash)
 		r.Agreements = append(r.Agreements, agreementOf(a))
 	}
 	for _, b := range x.Blocked {
-		o := Obstacle{agreementOf(b.Agreement), problemOf(b.Problem.Code, b.Problem.Detail)}
+		o := Obstacle{agreementOf(b.Agreement), problem.DetailsOf(b.Problem.Code, b.Problem.Detail)}
 		r.Blocked = append(r.Blocked, o)
 		if b.Agreement.Hash() == named {
 			r.Problem = &o.Problem

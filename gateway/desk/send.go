@@ -63,13 +63,7 @@ type Blocked struct {
 
 // A Problem is a refusal for the screen: code, what went wrong, the rule, and
 // what to do next.
-type Problem struct {
-	Code   problem.Code  `json:"code"`
-	Class  problem.Class `json:"class"`
-	Detail string        `json:"detail,omitempty"`
-	Rule   string        `json:"rule"`
-	Next   string        `json:"next"`
-}
+type Problem = problem.Details
 
 // problemIn is the refusal in err's chain; nil when there is none.
 func problemIn(err error) *Problem {
@@ -77,13 +71,8 @@ func problemIn(err error) *Problem {
 	if !ok {
 		return nil
 	}
-	out := problemOf(p.Code, p.Detail)
+	out := problem.DetailsOf(p.Code, p.Detail)
 	return &out
-}
-
-func problemOf(code problem.Code, detail string) Problem {
-	row, _ := problem.Lookup(code)
-	return Problem{Code: code, Class: row.Class, Detail: detail, Rule: row.Rule, Next: row.Next}
 }
 
 // reply is what a draft answers; the zero reply answers nothing.
@@ -170,7 +159,7 @@ func (d *Desk) sending(name string) (*Sending, error) {
 			return err
 		}
 		for _, b := range stopped {
-			s.Blocked = append(s.Blocked, Blocked{b.To, problemOf(b.Code, b.Detail)})
+			s.Blocked = append(s.Blocked, Blocked{b.To, problem.DetailsOf(b.Code, b.Detail)})
 		}
 		rows, err := tx.Sending(name)
 		if err != nil {

@@ -219,7 +219,7 @@ func (d *Desk) exhibit(v *Verification) error {
 			return err
 		}
 		for _, e := range all {
-			x := Evidence{Seen: e.Seen, Subject: e.Subject, Problem: problemOf(e.Code, e.Detail)}
+			x := Evidence{Seen: e.Seen, Subject: e.Subject, Problem: problem.DetailsOf(e.Code, e.Detail)}
 			if err := json.Unmarshal(e.Bytes, &x.Exhibits); err != nil {
 				return fmt.Errorf("read evidence about %s: %w", e.Subject, err)
 			}
