@@ -1,8 +1,8 @@
 // Package authority is how people make an exchange: on files, each with keys of
 // their own, mostly offline.
 //
-// Three kinds of holders are kept apart, each in a folder of its own, so that
-// they can lie on different machines or in different safes:
+// Three sets of keys are kept apart, each in a folder of its own, so that they can
+// lie on different machines or in different safes:
 //
 //	parties/se/root/        a [Founder]'s share of the root: admits parties
 //	parties/se/authority/   a [Party]'s authority: its desks, agreements, revocations
