@@ -15,8 +15,8 @@
 // finished file is the exchange:
 //
 //	text, err := authority.DraftFederation("nordic.example", 2, founders, broker)
-//	draft, _, err := no.Sign(text)               // a note with Norway's signatures
-//	file, whole, err := se.Cosign(draft)         // and with Sweden's: whole is true
+//	draft, err := no.Sign(text)                  // a note with Norway's signatures
+//	whole, err := se.Cosign(draft.Note)          // and with Sweden's: whole.Made is the file
 //
 // Later entries of the root go the same way. Entries of a party need its
 // authority alone:
