@@ -5,9 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"path/filepath"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -26,7 +24,7 @@ It settles by itself what a crash left. Where records or log can't be made whole
 it comes up, accepts nothing, and says why, here and at /readyz.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) (err error) {
-			ctx, stop := signal.NotifyContext(c.Context(), os.Interrupt, syscall.SIGTERM)
+			ctx, stop := cli.UntilInterrupted(c.Context())
 			defer stop()
 			b, err := broker.New(broker.Config{Dir: p.Dir, Log: monitor.Logger(os.Stderr)})
 			if err != nil {

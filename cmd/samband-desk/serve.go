@@ -3,9 +3,7 @@ package main
 import (
 	"errors"
 	"os"
-	"os/signal"
 	"path/filepath"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -29,7 +27,7 @@ at its start; with systemd, --passphrase-file names a credential.`,
 	passphrase := cli.PassphraseFlag(c)
 	c.Flags().BoolVar(&unlock, "unlock", false, "unlock at the start")
 	c.RunE = func(c *cobra.Command, _ []string) (err error) {
-		ctx, stop := signal.NotifyContext(c.Context(), os.Interrupt, syscall.SIGTERM)
+		ctx, stop := cli.UntilInterrupted(c.Context())
 		defer stop()
 		dir, err := filepath.Abs(p.Dir)
 		if err != nil {

@@ -21,9 +21,12 @@ package cli
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"io"
 	"net"
 	"os"
+	"os/signal"
+	"syscall"
 
 	"github.com/spf13/cobra"
 )
@@ -92,6 +95,11 @@ func (p *Program) Run(root *cobra.Command, args []string, stdin io.Reader, stdou
 	}
 	p.explain(stderr, err)
 	return p.exitCode(err)
+}
+
+// UntilInterrupted is a context that ends when the process is told to stop.
+func UntilInterrupted(ctx context.Context) (context.Context, context.CancelFunc) {
+	return signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 }
 
 // Print writes data to standard output: JSON with --json, else what words makes of
