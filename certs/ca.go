@@ -38,7 +38,7 @@ func selfSign(template *x509.Certificate, now time.Time) (*x509.Certificate, *ec
 		return nil, nil, err
 	}
 	template.SerialNumber = newSerial()
-	template.NotBefore, template.NotAfter = now.Add(-backdate), now.Add(CALifetime)
+	template.NotBefore, template.NotAfter = now.Add(-backdate), now.Add(caLifetime)
 	template.KeyUsage = x509.KeyUsageCertSign
 	template.BasicConstraintsValid, template.IsCA = true, true
 	template.MaxPathLenZero = true
@@ -50,8 +50,8 @@ func selfSign(template *x509.Certificate, now time.Time) (*x509.Certificate, *ec
 	return ca, key, err
 }
 
-// ParseCA reads the certificate of a party's or a broker's CA and holds what the
-// profile asks of it; time is not its concern.
+// ParseCA reads the certificate of a party's or a broker's CA and checks what
+// the profile asks of it; time is not its concern.
 func ParseCA(der []byte) (*x509.Certificate, error) {
 	if len(der) > MaxCA {
 		return nil, fmt.Errorf("a CA certificate passes the bound of %d bytes", MaxCA)

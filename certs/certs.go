@@ -3,7 +3,7 @@
 //
 // Every party has one issuing CA, which the register names. It issues
 // certificates to that party's desks and to nobody else. A desk's certificate
-// says who it is in exactly one place, its one URI SAN, which holds the name of
+// says who it is in exactly one place, its one URI SAN, which has the name of
 // the exchange and the desk's address:
 //
 //	samband://nordic.example/se.spoc
@@ -44,7 +44,7 @@ import (
 // week silences nobody.
 const (
 	Lifetime   = 30 * 24 * time.Hour
-	CALifetime = 10 * 365 * 24 * time.Hour
+	caLifetime = 10 * 365 * 24 * time.Hour
 
 	// backdate lets a certificate work at once where clocks differ.
 	backdate = 5 * time.Minute

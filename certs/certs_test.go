@@ -132,7 +132,7 @@ func TestCheckRefuses(t *testing.T) {
 		}), want: "names beside"},
 		"expired":       {leaf: se.leaf(t, func(*x509.Certificate) {}), at: now.Add(25 * time.Hour), want: "expired or not yet valid"},
 		"not yet valid": {leaf: se.leaf(t, func(*x509.Certificate) {}), at: now.Add(-2 * time.Hour), want: "expired or not yet valid"},
-		"CA expired":    {leaf: se.leaf(t, func(c *x509.Certificate) {}), at: now.Add(CALifetime + time.Hour), want: "expired or not yet valid"},
+		"CA expired":    {leaf: se.leaf(t, func(c *x509.Certificate) {}), at: now.Add(caLifetime + time.Hour), want: "expired or not yet valid"},
 		"CA's own":      {leaf: se.ca, want: "that of a CA"},
 		"leaf marked CA": {leaf: se.leaf(t, func(c *x509.Certificate) {
 			c.IsCA, c.KeyUsage = true, x509.KeyUsageCertSign
@@ -253,7 +253,7 @@ func TestFilesRoundTrip(t *testing.T) {
 	}
 }
 
-// TestHandshake holds both configurations against each other over a pipe.
+// TestHandshake lets both configurations meet over a pipe.
 func TestHandshake(t *testing.T) {
 	se, fi := newParty(t, "se", exchange), newParty(t, "fi", exchange)
 	clock := time.Now()

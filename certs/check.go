@@ -22,7 +22,7 @@ const maxLifetime = Lifetime + 24*time.Hour
 //  3. The CA of that desk's own party, and no other, issued it.
 //  4. It is in time.
 //
-// What else the chain holds is not looked at: nothing stands between the CA and
+// What else the chain has is not looked at: nothing stands between the CA and
 // the leaf.
 func Check(chain []*x509.Certificate, exchange string, caOf func(party string) *x509.Certificate, now time.Time) (signed.Address, error) {
 	if len(chain) == 0 {

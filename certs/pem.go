@@ -51,7 +51,7 @@ func DecodeKey(b []byte) (*ecdsa.PrivateKey, error) {
 	parsed, err := x509.ParsePKCS8PrivateKey(der)
 	key, ok := parsed.(*ecdsa.PrivateKey)
 	if err != nil || !ok || key.Curve != elliptic.P256() {
-		return nil, errors.New("a private key file holds no P-256 key")
+		return nil, errors.New("a private key file has no P-256 key")
 	}
 	return key, nil
 }
@@ -59,7 +59,7 @@ func DecodeKey(b []byte) (*ecdsa.PrivateKey, error) {
 func decode(b []byte, kind string) ([]byte, error) {
 	block, rest := pem.Decode(b)
 	if block == nil || block.Type != kind || len(bytes.TrimSpace(rest)) != 0 {
-		return nil, fmt.Errorf("a file does not hold exactly one PEM block %q", kind)
+		return nil, fmt.Errorf("a file does not have exactly one PEM block %q", kind)
 	}
 	return block.Bytes, nil
 }

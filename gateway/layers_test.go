@@ -58,6 +58,8 @@ const (
 // package of ours.
 var floors = []string{
 	"samband/gateway/problem",
+	"samband/gateway/durable",
+	"samband/cmd/internal/cli", // each program links it: it may bring no other room with it
 	"samband/gateway/config",
 	"samband/gateway/monitor",
 	"samband/schema",

@@ -75,7 +75,7 @@ func whichLog(dir string, f *register.Federation) (auditlog.Tree, error) {
 	}
 }
 
-// onlyLeaves holds that the audit log has nothing but leaves of 32 bytes.
+// onlyLeaves checks that the audit log has nothing but leaves of 32 bytes.
 func onlyLeaves(dir string, size int64) error {
 	index := int64(0)
 	for e, err := range auditlog.Entries(os.DirFS(dir), size) {

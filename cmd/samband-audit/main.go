@@ -21,21 +21,21 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"samband/cmd/internal/cli"
 	"samband/gateway/auditlog"
 	"samband/gateway/problem"
 )
 
-func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
 
-// Exit codes.
-const (
-	exitFailed    = 1
-	exitUsage     = 2
-	exitNotProved = 6
-)
-
-// errUsage marks errors in how the program was called.
-var errUsage = errors.New("see --help")
+func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	root := &cobra.Command{
+		Use: "samband-audit", Short: "Verify what an exchange's logs say, from files alone",
+		RunE: func(*cobra.Command, []string) error { return cli.Usagef("name a command: verify") },
+	}
+	root.AddCommand(newVerify())
+	return (&cli.Program{}).Run(root, args, stdin, stdout, stderr)
+}
 
 // A mismatch says that two things which should belong together don't.
 type mismatch string
@@ -44,46 +44,10 @@ func (m mismatch) Error() string { return string(m) }
 
 func mismatchf(format string, args ...any) error { return mismatch(fmt.Sprintf(format, args...)) }
 
-func run(args []string, stdout, stderr io.Writer) int {
-	root := newRoot()
-	root.SetArgs(args)
-	root.SetOut(stdout)
-	root.SetErr(stderr)
-	err := root.Execute()
-	if err == nil {
-		return 0
-	}
-	fmt.Fprintln(stderr, "samband-audit:", err)
-	switch {
-	case notProved(err):
-		fmt.Fprintln(stderr, "NOT PROVED. Keep these files as they are: they may be evidence.")
-		return exitNotProved
-	case errors.Is(err, errUsage):
-		return exitUsage
-	}
-	return exitFailed
-}
-
 // notProved reports whether err speaks of what was verified, and not of how.
 func notProved(err error) bool {
 	var m mismatch
 	var d *auditlog.Damage
 	_, p := problem.Of(err)
 	return p || errors.As(err, &m) || errors.As(err, &d)
-}
-
-func newRoot() *cobra.Command {
-	root := &cobra.Command{
-		Use:           "samband-audit",
-		Short:         "Verify what an exchange's logs say, from files alone",
-		Args:          cobra.ArbitraryArgs,
-		SilenceErrors: true,
-		SilenceUsage:  true,
-		RunE: func(*cobra.Command, []string) error {
-			return fmt.Errorf("name a command: verify; %w", errUsage)
-		},
-	}
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return fmt.Errorf("%w; %w", err, errUsage) })
-	root.AddCommand(newVerify())
-	return root
 }

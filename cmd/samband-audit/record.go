@@ -59,7 +59,7 @@ func proveRecord(b []byte, f *register.Federation) (*provedRecord, error) {
 	return proved, nil
 }
 
-// inLog holds that a log that was proved whole is the one that the proof was
+// inLog checks that a log that was proved whole is the one that the proof was
 // given under.
 func (p *provedRecord) inLog(dir string, l *provedLog) error {
 	switch {

@@ -1,12 +1,12 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"strings"
 
+	"samband/cmd/internal/cli"
 	"samband/gateway/auditlog"
 	"samband/gateway/problem"
 	"samband/gateway/signed"
@@ -47,7 +47,7 @@ func (r *report) json(out io.Writer, err error) error {
 		r.Proof = nil
 		r.Fault = faultOf(err)
 	}
-	return json.NewEncoder(out).Encode(r)
+	return cli.WriteJSON(out, r)
 }
 
 func faultOf(err error) *fault {

@@ -1,12 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/spf13/cobra"
 
+	"samband/cmd/internal/cli"
 	"samband/gateway/auditlog"
 	"samband/gateway/envelope"
 	"samband/gateway/register"
@@ -70,7 +71,7 @@ func (q *question) check() error {
 		fault = "--register goes with --message or --statement"
 	}
 	if fault != "" {
-		return fmt.Errorf("%s; %w", fault, errUsage)
+		return cli.Usagef("%s", fault)
 	}
 	return nil
 }
@@ -83,23 +84,17 @@ func (q *question) answer(out io.Writer) error {
 	}
 	r := &report{}
 	err := q.prove(r)
-	if q.json && (err == nil || notProved(err)) {
-		return joinFirst(err, r.json(out, err))
+	var told error
+	switch {
+	case q.json && (err == nil || notProved(err)):
+		told = r.json(out, err)
+	case err == nil:
+		told = r.words(out)
 	}
-	if err != nil {
-		return err
+	if notProved(err) {
+		err = &cli.NotProved{Err: err}
 	}
-	return r.words(out)
-}
-
-// joinFirst returns the first error that is one.
-func joinFirst(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	return cmp.Or(err, told)
 }
 
 func (q *question) prove(r *report) error {
@@ -131,20 +126,13 @@ func (q *question) prove(r *report) error {
 }
 
 func (q *question) readFederation() (*register.Federation, error) {
-	b, err := readFile(q.federation, register.MaxEntry)
-	if err != nil {
-		return nil, err
-	}
-	f, err := register.ParseFederation(b)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", q.federation, err)
-	}
-	if q.fingerprint == "" {
-		return f, nil
+	f, _, err := cli.ReadAs(q.federation, register.MaxEntry, register.ParseFederation)
+	if err != nil || q.fingerprint == "" {
+		return f, err
 	}
 	want, err := signed.ParseHash(q.fingerprint)
 	if err != nil {
-		return nil, fmt.Errorf("--fingerprint is not a hash in base64; %w", errUsage)
+		return nil, cli.Usagef("--fingerprint is not a hash in base64")
 	}
 	if f.Hash() != want {
 		return nil, mismatchf("%s is of another exchange: its fingerprint is %s", q.federation, f.Hash())
@@ -154,13 +142,9 @@ func (q *question) readFederation() (*register.Federation, error) {
 
 // proveOne proves one proof, and what it is about.
 func (q *question) proveOne(f *register.Federation) (*provedRecord, error) {
-	b, err := readFile(q.proof, auditlog.MaxProof)
+	p, _, err := cli.ReadAs(q.proof, auditlog.MaxProof, func(b []byte) (*provedRecord, error) { return proveRecord(b, f) })
 	if err != nil {
 		return nil, err
-	}
-	p, err := proveRecord(b, f)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", q.proof, err)
 	}
 	var law *register.Register
 	if q.register != "" {
@@ -175,25 +159,12 @@ func (q *question) proveOne(f *register.Federation) (*provedRecord, error) {
 	if file == "" {
 		return p, nil
 	}
-	if b, err = readFile(file, max); err != nil {
+	b, err := cli.ReadFile(file, max)
+	if err != nil {
 		return nil, err
 	}
 	if err := about(b, law); err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	return p, nil
-}
-
-// readFile reads a file within a bound.
-func readFile(path string, max int) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, int64(max)+1))
-	if err == nil && len(b) > max {
-		err = mismatchf("%s has more than %d bytes", path, max)
-	}
-	return b, err
 }

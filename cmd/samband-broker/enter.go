@@ -6,21 +6,23 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"samband/cmd/internal/cli"
 	"samband/gateway/broker"
+	"samband/gateway/register"
 )
 
-func newEnter(s *settings) *cobra.Command {
+func newEnter(p *program) *cobra.Command {
 	return &cobra.Command{
 		Use:   "enter FILE...",
 		Short: "Bring signed entries into the register, in the order given",
 		Args:  cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, files []string) error {
-			client, err := broker.NewClient(s.dir)
+			client, err := broker.NewClient(p.Dir)
 			if err != nil {
 				return err
 			}
 			for _, path := range files {
-				note, err := readEntry(path)
+				note, err := cli.ReadFile(path, register.MaxEntry)
 				if err != nil {
 					return err
 				}
@@ -28,7 +30,7 @@ func newEnter(s *settings) *cobra.Command {
 				if err != nil {
 					return fmt.Errorf("enter %s: %w", path, err)
 				}
-				err = s.print(c, entered, func(w io.Writer) { fmt.Fprintf(w, "%s is entry %d of the register.\n", path, entered.Index) })
+				err = p.Print(c, entered, func(w io.Writer) { fmt.Fprintf(w, "%s is entry %d of the register.\n", path, entered.Index) })
 				if err != nil {
 					return err
 				}

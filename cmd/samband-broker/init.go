@@ -7,12 +7,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"samband/cmd/internal/cli"
 	"samband/gateway/broker"
 	"samband/gateway/register"
 	"samband/gateway/signed"
 )
 
-func newInit(s *settings) *cobra.Command {
+func newInit(p *program) *cobra.Command {
 	var setup broker.Setup
 	var federation string
 	c := &cobra.Command{
@@ -26,12 +27,12 @@ lost it never starts empty, since it would forget what it promised.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if (setup.Name == "") == (federation == "") {
-				return fmt.Errorf("either --name or --federation: %w", errUsage)
+				return cli.Usagef("either --name or --federation")
 			}
 			if federation != "" {
-				return install(s, c, federation)
+				return p.install(c, federation)
 			}
-			return create(s, c, setup)
+			return p.create(c, setup)
 		},
 	}
 	f := c.Flags()
@@ -43,31 +44,27 @@ lost it never starts empty, since it would forget what it promised.`,
 	return c
 }
 
-func create(s *settings, c *cobra.Command, setup broker.Setup) error {
-	if _, err := broker.Init(s.dir, setup); err != nil {
+func (p *program) create(c *cobra.Command, setup broker.Setup) error {
+	if _, err := broker.Init(p.Dir, setup); err != nil {
 		return err
 	}
-	card := filepath.Join(s.dir, "keys", "card")
-	return s.print(c, map[string]string{"card": card}, func(w io.Writer) {
-		fmt.Fprintf(w, "The broker's keys are in %s. Back that folder up once, offline.\n", filepath.Join(s.dir, "keys"))
+	card := filepath.Join(p.Dir, "keys", "card")
+	return p.Print(c, map[string]string{"card": card}, func(w io.Writer) {
+		fmt.Fprintf(w, "The broker's keys are in %s. Back that folder up once, offline.\n", filepath.Join(p.Dir, "keys"))
 		fmt.Fprintf(w, "Its card for the founders of %s is %s.\n", setup.Name, card)
 		fmt.Fprintln(w, "Next: the founders make the federation file; then samband-broker init --federation FILE.")
 	})
 }
 
-func install(s *settings, c *cobra.Command, path string) error {
-	note, err := readEntry(path)
+func (p *program) install(c *cobra.Command, path string) error {
+	f, note, err := cli.ReadAs(path, register.MaxEntry, register.ParseFederation)
 	if err != nil {
 		return err
 	}
-	f, err := register.ParseFederation(note)
-	if err != nil {
-		return fmt.Errorf("federation file %s: %w", path, err)
-	}
-	if err := broker.Install(s.dir, note); err != nil {
+	if err := broker.Install(p.Dir, note); err != nil {
 		return err
 	}
-	return s.print(c, map[string]signed.Hash{"exchange": f.Hash()}, func(w io.Writer) {
+	return p.Print(c, map[string]signed.Hash{"exchange": f.Hash()}, func(w io.Writer) {
 		fmt.Fprintf(w, "Exchange %s, fingerprint %s.\n", f.Name, f.Hash())
 		fmt.Fprintln(w, "The data folder is made, once and for all. Next: samband-broker serve.")
 	})

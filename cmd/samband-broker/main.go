@@ -9,7 +9,7 @@
 //
 // init runs twice: first it makes the broker's keys and the card that the
 // founders of the exchange need; then it takes the federation file that they
-// signed and makes the data folder, once and never again. serve alone holds the
+// signed and makes the data folder, once and never again. serve alone locks the
 // folder; enter and status ask it through the socket in its data. The folder is
 // --dir, or SAMBAND_DIR, or where you are. Data goes to standard output, as JSON
 // with --json; everything else to standard error.
@@ -18,101 +18,37 @@
 package main
 
 import (
-	"cmp"
-	"encoding/json"
-	"errors"
-	"fmt"
 	"io"
+	"net"
 	"os"
 
 	"github.com/spf13/cobra"
 
+	"samband/cmd/internal/cli"
 	"samband/gateway/broker"
-	"samband/gateway/problem"
 )
 
 func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
 
-// Exit codes.
-const (
-	exitFailed  = 1
-	exitUsage   = 2
-	exitRefused = 4
-	exitAgain   = 5
-)
-
-// errUsage marks errors in how the program was called.
-var errUsage = errors.New("see --help")
-
-// settings are what all commands take.
-type settings struct {
-	dir     string
-	json    bool
-	started bool // past the parsing of flags
-}
+type program struct{ cli.Program }
 
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	s := &settings{}
-	root := newRoot(s)
-	root.SetArgs(args)
-	root.SetIn(stdin)
-	root.SetOut(stdout)
-	root.SetErr(stderr)
-	err := root.Execute()
+	p := &program{cli.Program{Settings: "broker.yaml", NotServed: broker.ErrNotServed}}
+	p.Setting = p.settingOf
+	root := &cobra.Command{Use: "samband-broker", Short: "The broker of an exchange"}
+	p.Flags(root, cli.DirOfEnvironment(), "the broker's folder")
+	root.AddCommand(newInit(p), newServe(p), newEnter(p), newStatus(p), newCheckConfig(p))
+	return p.Run(root, args, stdin, stdout, stderr)
+}
+
+// settingOf is the setting that an address stands in.
+func (p *program) settingOf(a net.Addr) string {
+	s, err := broker.ReadSettings(p.Dir)
 	if err != nil {
-		s.explain(stderr, err)
+		return "listen"
 	}
-	return exitCode(s, err)
-}
-
-func newRoot(s *settings) *cobra.Command {
-	root := &cobra.Command{
-		Use: "samband-broker", Short: "The broker of an exchange",
-		SilenceUsage: true, SilenceErrors: true,
-		PersistentPreRun: func(*cobra.Command, []string) { s.started = true },
+	if metrics, err := net.ResolveTCPAddr("tcp", s.Metrics); err == nil && metrics.String() == a.String() {
+		return "metrics"
 	}
-	root.PersistentFlags().StringVar(&s.dir, "dir", cmp.Or(os.Getenv("SAMBAND_DIR"), "."), "the broker's folder")
-	root.PersistentFlags().BoolVar(&s.json, "json", false, "write data as JSON")
-	root.AddCommand(newInit(s), newServe(s), newEnter(s), newStatus(s), newCheckConfig(s))
-	return root
-}
-
-// exitCode is the one place where an error meets an exit code.
-func exitCode(s *settings, err error) int {
-	p, refused := problem.Of(err)
-	switch {
-	case err == nil:
-		return 0
-	case !s.started || errors.Is(err, errUsage):
-		return exitUsage
-	case errors.Is(err, broker.ErrNotServed):
-		return exitAgain
-	case refused && p.Class() == problem.Retry:
-		return exitAgain
-	case refused:
-		return exitRefused
-	}
-	return exitFailed
-}
-
-// explain says what went wrong, which rule it broke, and what to do about it.
-func (s *settings) explain(w io.Writer, err error) {
-	fmt.Fprintln(w, "samband-broker:", err)
-	if p, refused := problem.Of(err); refused {
-		if row, ok := problem.Lookup(p.Code); ok {
-			fmt.Fprintf(w, "Rule: %s.\nNext: %s.\n", row.Rule, row.Next)
-		}
-	}
-	if next := s.next(err); next != "" {
-		fmt.Fprintf(w, "Next: %s.\n", next)
-	}
-}
-
-// print writes data as JSON, or in words.
-func (s *settings) print(c *cobra.Command, data any, words func(io.Writer)) error {
-	if s.json {
-		return json.NewEncoder(c.OutOrStdout()).Encode(data)
-	}
-	words(c.OutOrStdout())
-	return nil
+	return "listen"
 }

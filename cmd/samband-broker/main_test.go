@@ -70,7 +70,7 @@ func listens(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 // A stopped broker says what to do next, for every reason that the runbook
-// knows, in the runbook's words; the runbook's own test holds it to the writer.
+// knows, in the runbook's words; the runbook's own test compares them with the writer's.
 func TestEveryStopHasItsNextStep(t *testing.T) {
 	b, err := os.ReadFile("../../deploy/RUNBOOK.md")
 	if err != nil {

@@ -13,17 +13,18 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
+	"io"
 	"os"
-	"os/signal"
 	"path/filepath"
-	"syscall"
 
+	"github.com/spf13/cobra"
+
+	"samband/cmd/internal/cli"
 	"samband/gateway/gatewaytest"
 )
 
-func main() { os.Exit(run()) }
+func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
 
 type options struct {
 	dir            string
@@ -31,37 +32,41 @@ type options struct {
 	json           bool
 }
 
-func run() int {
-	var o options
-	flag.StringVar(&o.dir, "dir", "", "keep everything in this `folder`, which must not exist yet (default: a temporary one)")
-	flag.BoolVar(&o.once, "once", false, "end after the story")
-	flag.BoolVar(&o.initOnly, "init-only", false, "make the folders and print the commands that start each process")
-	flag.BoolVar(&o.json, "json", false, "print one JSON object a step")
-	flag.Parse()
-	if flag.NArg() > 0 || o.once && o.initOnly {
-		fmt.Fprintln(os.Stderr, "samband-demo: it takes no arguments, and --once or --init-only, not both")
-		return 2
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	ctx, stop := cli.UntilInterrupted(context.Background())
 	defer stop()
-	if err := play(ctx, o); err != nil {
-		if ctx.Err() != nil {
-			fmt.Fprintln(os.Stderr, "samband-demo: interrupted")
-			return 130
-		}
-		fmt.Fprintln(os.Stderr, "samband-demo:", err)
-		return 1
+	var o options
+	root := &cobra.Command{
+		Use: "samband-demo", Short: "Make a whole exchange on this machine and tell a case", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if o.once && o.initOnly {
+				return cli.Usagef("--once or --init-only, not both")
+			}
+			err := play(ctx, o, c.OutOrStdout())
+			if err != nil && ctx.Err() != nil {
+				err = errors.New("interrupted")
+			}
+			return err
+		},
 	}
-	return 0
+	root.Flags().StringVar(&o.dir, "dir", "", "keep everything in this folder, which must not exist yet (default: a temporary one)")
+	root.Flags().BoolVar(&o.once, "once", false, "end after the story")
+	root.Flags().BoolVar(&o.initOnly, "init-only", false, "make the folders and print the commands that start each process")
+	root.Flags().BoolVar(&o.json, "json", false, "print one JSON object a step")
+	code := (&cli.Program{}).Run(root, args, stdin, stdout, stderr)
+	if code != 0 && ctx.Err() != nil {
+		return 130 // interrupted, as shells have it
+	}
+	return code
 }
 
-func play(ctx context.Context, o options) (err error) {
+func play(ctx context.Context, o options, out io.Writer) (err error) {
 	dir, cleanup, err := folder(o)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, cleanup()) }()
-	t := &teller{out: os.Stdout, json: o.json}
+	t := &teller{out: out, json: o.json}
 	t.say("Making an exchange in %s. Every key is new; the case is made up.\n\n", dir)
 	story := &story{}
 	x, err := gatewaytest.Make(dir, gatewaytest.Nordic())

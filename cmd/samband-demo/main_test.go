@@ -102,7 +102,7 @@ func same(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// once ID holds that the last command listed a message exactly once.
+// once ID checks that the last command listed a message exactly once.
 func once(ts *testscript.TestScript, _ bool, args []string) {
 	if n := strings.Count(ts.ReadFile("stdout"), `"id":"`+args[0]+`"`); n != 1 {
 		ts.Fatalf("message %s is listed %d times", args[0], n)

@@ -1,13 +1,12 @@
 package main
 
 import (
+	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 
 	"samband/gateway/gatewaytest"
-	"samband/schema"
 )
 
 // toPaste are lines for a second terminal, while the exchange stays up.
@@ -39,34 +38,21 @@ The exchange stays up until Ctrl-C. In a second terminal, from this repository:
 // printProcesses prints how to start each process of the exchange, and a first
 // message to send by command line.
 func printProcesses(t *teller, x *gatewaytest.Exchange) error {
-	passphrase := filepath.Join(x.Dir, "passphrase")
-	if err := os.WriteFile(passphrase, []byte(gatewaytest.Passphrase+"\n"), 0o600); err != nil {
-		return err
-	}
-	body := filepath.Join(x.Dir, "sample", "spontaneous.json")
-	if err := os.MkdirAll(filepath.Dir(body), 0o755); err != nil {
-		return err
-	}
-	b, err := schema.Samples.ReadFile("testdata/case/07-spontaneous.json")
+	passphrase, body := filepath.Join(x.Dir, "passphrase"), filepath.Join(x.Dir, "sample", "spontaneous.json")
+	b, err := caseFile("07-spontaneous.json")
+	err = errors.Join(err, leave(passphrase, []byte(gatewaytest.Passphrase+"\n"), 0o600), leave(body, b, 0o644))
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(body, b, 0o644); err != nil {
-		return err
-	}
-	var out strings.Builder
+	var out, unlock strings.Builder
 	fmt.Fprintf(&out, "# The broker, and each desk, in a terminal of its own:\ngo run ./cmd/samband-broker serve --dir %s\n", x.Broker())
 	for _, p := range x.Plan.Parties {
 		for _, d := range p.Desks {
 			fmt.Fprintf(&out, "go run ./cmd/samband-desk serve --dir %s\n", x.Desk(d.Address))
+			fmt.Fprintf(&unlock, "go run ./cmd/samband-desk unlock --dir %s --passphrase-file %s\n", x.Desk(d.Address), passphrase)
 		}
 	}
-	fmt.Fprintf(&out, "\n# A desk starts locked: it stores and consigns. Unlocked, it sends and opens:\n")
-	for _, p := range x.Plan.Parties {
-		for _, d := range p.Desks {
-			fmt.Fprintf(&out, "go run ./cmd/samband-desk unlock --dir %s --passphrase-file %s\n", x.Desk(d.Address), passphrase)
-		}
-	}
+	fmt.Fprintf(&out, "\n# A desk starts locked: it stores and consigns. Unlocked, it sends and opens:\n%s", &unlock)
 	fmt.Fprintf(&out, `
 # Finland sends, Sweden reads; kill the broker with -9 in between if you like:
 go run ./cmd/samband-desk send --dir %[1]s --to se.spoc --type SPONTANEOUS --body %[2]s

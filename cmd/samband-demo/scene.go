@@ -9,9 +9,10 @@ import (
 	"sync"
 	"time"
 
+	"samband/gateway/desk/client"
+
 	"samband/gateway/api"
 	"samband/gateway/desk"
-	"samband/gateway/desk/client"
 	"samband/gateway/gatewaytest"
 	"samband/gateway/register"
 	"samband/gateway/signed"
@@ -126,6 +127,28 @@ func (s *story) answerWith(ctx context.Context, from signed.Address, id signed.I
 	return reply, err
 }
 
+// answerUntil is answerWith, and waits until the clock of the request is as wanted, at
+// either desk.
+func (s *story) answerUntil(ctx context.Context, from signed.Address, id signed.ID, typ, file string,
+	at signed.Address, wanted func(*client.Deadline) bool) (reply signed.ID, found *client.Deadline, err error) {
+	if reply, err = s.answerWith(ctx, from, id, typ, file); err != nil {
+		return reply, nil, err
+	}
+	d := s.Desks[at]
+	err = gatewaytest.Await(ctx, d, patience, func() (bool, error) {
+		m, err := d.Read(ctx, client.Ref{ID: s.request})
+		if err != nil {
+			return false, err
+		}
+		if m.Deadline == nil {
+			return false, errors.New("no clock runs")
+		}
+		found = m.Deadline
+		return wanted(found), nil
+	})
+	return reply, found, err
+}
+
 // sent waits until an item of a desk's outbox is as wanted.
 func (s *scene) sent(ctx context.Context, at signed.Address, id signed.ID, wanted func(client.OutboxItem) bool) (found client.OutboxItem, err error) {
 	d := s.Desks[at]
@@ -170,28 +193,12 @@ func (s *story) received(ctx context.Context, at signed.Address, id signed.ID) (
 	return found, err
 }
 
-// deadline waits until the clock of a message is as wanted, at either desk.
-func (s *scene) deadline(ctx context.Context, at signed.Address, id signed.ID, wanted func(*client.Deadline) bool) (found *client.Deadline, err error) {
-	d := s.Desks[at]
-	err = gatewaytest.Await(ctx, d, patience, func() (bool, error) {
-		m, err := d.Read(ctx, client.Ref{ID: id})
-		if err != nil {
-			return false, err
-		}
-		if m.Deadline == nil {
-			return false, errors.New("no clock runs")
-		}
-		found = m.Deadline
-		return wanted(found), nil
-	})
-	return found, err
-}
-
 // sample leaves an envelope as it crossed the wire where people can look at it.
 func (s *scene) sample(id signed.ID) error {
-	path := filepath.Join(s.Dir, "sample", "envelope")
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return err
-	}
-	return os.WriteFile(path, s.wires[sweden].envelope(id), 0o644)
+	return leave(filepath.Join(s.Dir, "sample", "envelope"), s.wires[sweden].envelope(id), 0o644)
+}
+
+// leave writes a file for people to look at or to use.
+func leave(path string, b []byte, mode os.FileMode) error {
+	return errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, b, mode))
 }

@@ -7,9 +7,10 @@ import (
 	"fmt"
 	"strings"
 
+	"samband/gateway/desk/client"
+
 	"samband/gateway/api"
 	"samband/gateway/auditlog"
-	"samband/gateway/desk/client"
 	"samband/gateway/gatewaytest"
 	"samband/gateway/problem"
 	"samband/gateway/signed"
@@ -26,9 +27,8 @@ const (
 // A story is one case, told step by step. What a step learns the next ones use.
 type story struct {
 	*scene
-	request, clarify, clarification, answer signed.ID
-	inquiry                                 signed.ID
-	sum                                     Summary
+	request, clarify, inquiry signed.ID
+	sum                       Summary
 }
 
 // A part is one step of a story, and how it is told.
@@ -92,7 +92,7 @@ func (s *story) broken(ctx context.Context, t *teller, name string, told Step, e
 			s.sum.What += " " + bent.Error()
 		}
 	}
-	return errors.Join(fmt.Errorf("%s: %w", name, err), t.tell(told), t.sum(s.sum))
+	return errors.Join(fmt.Errorf("%s: %v", name, err), t.tell(told), t.sum(s.sum))
 }
 
 func (s *story) founded(context.Context) (Step, error) {
@@ -173,36 +173,32 @@ func (s *story) handOver(ctx context.Context) (Step, error) {
 		item.Ended, m.Deadline.Class, m.Deadline.Due, m.Summary.Subject, m.Attachments[0].Name, m.Attachments[0].Bytes)}, nil
 }
 
-func (s *story) pause(ctx context.Context) (id Step, err error) {
-	s.clarify, err = s.answerWith(ctx, finland, s.request, "CLARIFY", "02-clarify.json")
-	if err != nil {
-		return Step{}, err
-	}
-	d, err := s.deadline(ctx, finland, s.request, func(d *client.Deadline) bool { return d.Paused })
+func (s *story) pause(ctx context.Context) (_ Step, err error) {
+	var d *client.Deadline
+	s.clarify, d, err = s.answerUntil(ctx, finland, s.request, "CLARIFY", "02-clarify.json",
+		finland, func(d *client.Deadline) bool { return d.Paused })
 	if err != nil {
 		return Step{}, err
 	}
 	return Step{ID: s.clarify.String(), What: fmt.Sprintf("The question is logged, so both desks see the same pause; were it answered now, the request would be due %s.", d.Due)}, nil
 }
 
-func (s *story) resume(ctx context.Context) (id Step, err error) {
-	s.clarification, err = s.answerWith(ctx, sweden, s.clarify, "CLARIFICATION", "03-clarification.json")
+func (s *story) resume(ctx context.Context) (Step, error) {
+	id, d, err := s.answerUntil(ctx, sweden, s.clarify, "CLARIFICATION", "03-clarification.json",
+		finland, func(d *client.Deadline) bool { return !d.Paused })
 	if err != nil {
 		return Step{}, err
 	}
-	d, err := s.deadline(ctx, finland, s.request, func(d *client.Deadline) bool { return !d.Paused })
-	if err != nil {
-		return Step{}, err
-	}
-	return Step{ID: s.clarification.String(), What: fmt.Sprintf("Accepted and handed over. Due %s, by logged time, on both sides alike.", d.Due)}, nil
+	return Step{ID: id.String(), What: fmt.Sprintf("Accepted and handed over. Due %s, by logged time, on both sides alike.", d.Due)}, nil
 }
 
-func (s *story) reply(ctx context.Context) (id Step, err error) {
-	s.answer, err = s.answerWith(ctx, finland, s.request, "ANSWER", "04-answer.json")
+func (s *story) reply(ctx context.Context) (Step, error) {
+	id, d, err := s.answerUntil(ctx, finland, s.request, "ANSWER", "04-answer.json",
+		sweden, func(d *client.Deadline) bool { return !d.Answered.IsZero() })
 	if err != nil {
 		return Step{}, err
 	}
-	m, err := s.Desks[sweden].Read(ctx, client.Ref{ID: s.answer})
+	m, err := s.Desks[sweden].Read(ctx, client.Ref{ID: id})
 	if err != nil {
 		return Step{}, err
 	}
@@ -214,11 +210,7 @@ func (s *story) reply(ctx context.Context) (id Step, err error) {
 	if err := json.Unmarshal(m.Body, &found); err != nil {
 		return Step{}, err
 	}
-	d, err := s.deadline(ctx, sweden, s.request, func(d *client.Deadline) bool { return !d.Answered.IsZero() })
-	if err != nil {
-		return Step{}, err
-	}
-	return Step{ID: s.answer.String(), What: fmt.Sprintf("Persons: %d, vehicles: %d, identity documents: %d, valid by the schema on both sides. "+
+	return Step{ID: id.String(), What: fmt.Sprintf("Persons: %d, vehicles: %d, identity documents: %d, valid by the schema on both sides. "+
 		"Answered at %s, on time: %v.", len(found.Persons), len(found.Vehicles), len(found.Documents), d.Answered, d.OnTime)}, nil
 }
 
@@ -268,10 +260,7 @@ func (s *story) tampered(ctx context.Context) (Step, error) {
 }
 
 func (s *story) replayed(ctx context.Context) (Step, error) {
-	before, err := s.logHead()
-	if err != nil {
-		return Step{}, err
-	}
+	before := s.logHead()
 	answer, err := gatewaytest.SubmitOne(ctx, s.clients[sweden], api.Heads{}, s.wires[sweden].envelope(s.request))
 	if err != nil {
 		return Step{}, err
@@ -280,11 +269,7 @@ func (s *story) replayed(ctx context.Context) (Step, error) {
 	if err != nil {
 		return Step{}, err
 	}
-	after, err := s.logHead()
-	if err != nil {
-		return Step{}, err
-	}
-	if after.Size != before.Size || answer.End == nil {
+	if s.logHead().Size != before.Size || answer.End == nil {
 		return Step{}, errors.New("the repeat left a trace")
 	}
 	return Step{ID: s.request.String(), What: fmt.Sprintf("The same bytes again get the first acceptance again, entry %d, and its end with it. "+
@@ -299,12 +284,11 @@ func (s *story) stolen(ctx context.Context) (Step, error) {
 
 func (s *story) refusedStep(err error, want problem.Code, what string) (Step, error) {
 	p, ok := problem.Of(err)
-	if !ok {
+	switch {
+	case !ok:
 		return Step{}, fmt.Errorf("it was not refused: %v", err)
-	}
-	if p.Code != want {
-		err = fmt.Errorf("refused with %s, the story says %s", p.Code, want)
-		return Step{Problem: p.Code}, err
+	case p.Code != want:
+		return Step{Problem: p.Code}, fmt.Errorf("refused with %s, the story says %s", p.Code, want)
 	}
 	return Step{Problem: p.Code, What: what}, nil
 }

@@ -1,11 +1,11 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
 
+	"samband/cmd/internal/cli"
 	"samband/gateway/problem"
 )
 
@@ -43,7 +43,7 @@ const width = 92
 func (t *teller) tell(s Step) error {
 	t.n++
 	if t.json {
-		return json.NewEncoder(t.out).Encode(s)
+		return cli.WriteJSON(t.out, s)
 	}
 	mark := "ok"
 	if !s.OK {
@@ -63,7 +63,7 @@ func (t *teller) tell(s Step) error {
 func (t *teller) sum(s Summary) error {
 	s.Step = "summary"
 	if t.json {
-		return json.NewEncoder(t.out).Encode(s)
+		return cli.WriteJSON(t.out, s)
 	}
 	verified := "it verifies, offline, from files alone"
 	if !s.Verified {

@@ -4,18 +4,20 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 	"unicode/utf8"
 
 	"samband/gateway/desk/client"
+
+	"samband/cmd/internal/cli"
+	"samband/gateway/durable"
 )
 
 // saveAll writes attachments into a folder, which it makes, and returns their
 // paths.
 func saveAll(dir string, files []client.Attachment) ([]string, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := durable.MkdirAll(dir); err != nil {
 		return nil, err
 	}
 	var paths []string
@@ -39,7 +41,7 @@ const (
 // counts, it hides nothing, and it is not too long. Its ending stays.
 func fileName(word string, n int) string {
 	name := filepath.Base(strings.ReplaceAll(word, `\`, "/"))
-	if name = strings.TrimLeft(clean(name), "."); name == "" || name == "/" {
+	if name = strings.TrimLeft(cli.Clean(name), "."); name == "" || name == "/" {
 		return fmt.Sprintf("attachment-%d", n)
 	}
 	stem, ending := split(name)
@@ -64,15 +66,10 @@ func save(dir, name string, data []byte) (string, error) {
 	stem, ending := split(name)
 	path := filepath.Join(dir, name)
 	for n := 2; ; n++ {
-		f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-		if errors.Is(err, fs.ErrExist) {
-			path = filepath.Join(dir, fmt.Sprintf("%s-%d%s", stem, n, ending))
-			continue
+		err := durable.Create(path, data, 0o600)
+		if !errors.Is(err, fs.ErrExist) {
+			return path, err
 		}
-		if err != nil {
-			return "", err
-		}
-		_, err = f.Write(data)
-		return path, errors.Join(err, f.Close())
+		path = filepath.Join(dir, fmt.Sprintf("%s-%d%s", stem, n, ending))
 	}
 }

@@ -1,16 +1,18 @@
 package main
 
 import (
-	"fmt"
 	"io"
+
+	"samband/gateway/desk/client"
 
 	"github.com/spf13/cobra"
 
-	"samband/gateway/desk/client"
+	"samband/cmd/internal/cli"
+	"samband/gateway/signed"
 	"samband/schema"
 )
 
-func newDeclare(s *settings) *cobra.Command {
+func newDeclare(p *program) *cobra.Command {
 	var from sender
 	c := &cobra.Command{
 		Use:   "declare ID direct|indirect",
@@ -20,25 +22,17 @@ legal clock runs: direct, in a database that it may query itself, or indirect,
 with another authority or a private party. Until it says so the shorter term
 runs. It may say otherwise until it has answered; the desk's log notes each.`,
 		Args: cobra.ExactArgs(2),
-		RunE: func(c *cobra.Command, args []string) error {
-			id, err := parseID(args[0])
-			if err != nil {
-				return err
-			}
-			access := schema.Access(args[1])
+		RunE: p.ask(func(c *cobra.Command, d *client.Client, id signed.ID) error {
+			access := schema.Access(c.Flags().Arg(1))
 			if access != schema.Direct && access != schema.Indirect {
-				return fmt.Errorf("%q is neither %s nor %s; %w", clean(args[1]), schema.Direct, schema.Indirect, errUsage)
-			}
-			d, err := s.desk()
-			if err != nil {
-				return err
+				return cli.Usagef("%q is neither %s nor %s", access, schema.Direct, schema.Indirect)
 			}
 			i, err := d.Declare(c.Context(), from.of(id), access)
 			if err != nil {
 				return err
 			}
-			return s.print(c, i, func(w io.Writer) { showInbox(w, []client.InboxItem{*i}) })
-		},
+			return p.Print(c, i, func(w io.Writer) { showInbox(w, []client.InboxItem{*i}) })
+		}),
 	}
 	from.add(c)
 	return c

@@ -9,7 +9,7 @@
 //	samband-desk read ID
 //	samband-desk answer ID --type ANSWER --body answer.json
 //
-// serve alone holds the desk's keys and database; every other command but init
+// serve alone opens the desk's keys and database; every other command but init
 // and rotate asks it through the socket in the desk's folder. The folder is
 // --dir, or SAMBAND_DIR, or where you are. Data goes to standard output, as JSON
 // with --json; everything else to standard error. A passphrase is typed, or read
@@ -21,125 +21,79 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
+	"path/filepath"
+
+	"samband/gateway/desk/client"
 
 	"github.com/spf13/cobra"
 
-	"samband/gateway/desk/client"
-	"samband/gateway/problem"
+	"samband/cmd/internal/cli"
+	"samband/gateway/seal"
+	"samband/gateway/signed"
 )
 
 func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
 
-// Exit codes.
-const (
-	exitFailed    = 1
-	exitUsage     = 2
-	exitSchema    = 3
-	exitRefused   = 4
-	exitAgain     = 5
-	exitNotProved = 6
-)
-
-// errUsage marks errors in how the program was called.
-var errUsage = errors.New("see --help")
-
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	s := &settings{}
-	root := newRoot(s)
-	root.SetArgs(args)
-	root.SetIn(stdin)
-	root.SetOut(stdout)
-	root.SetErr(stderr)
-	err := root.Execute()
-	if err != nil {
-		s.explain(stderr, err)
-	}
-	return exitCode(err)
-}
-
-// exitCode is the one place where a problem code meets an exit code.
-func exitCode(err error) int {
-	p, refused := problem.Of(err)
-	switch {
-	case err == nil:
-		return 0
-	case errors.Is(err, errUsage):
-		return exitUsage
-	case errors.Is(err, client.ErrNotServed), errors.Is(err, errNotYet):
-		return exitAgain
-	case !refused:
-		return exitFailed
-	}
-	switch p.Code {
-	case problem.BodyMalformed, problem.BodyInvalid:
-		return exitSchema
-	case problem.ProofMissing, problem.ProofInvalid, problem.LogContradicts,
-		problem.RegisterTooOld, problem.StatementForged, problem.SecondText:
-		return exitNotProved
-	case problem.Internal:
-		return exitFailed
-	}
-	if p.Class() == problem.Final {
-		return exitRefused
-	}
-	return exitAgain
-}
-
-// explain says what went wrong, the rule, and what to do next.
-func (s *settings) explain(w io.Writer, err error) {
-	p, refused := problem.Of(err)
-	if s.json && refused {
-		writeJSON(w, map[string]problemLine{"problem": lineOf(p.Code, p.Detail)})
-		return
-	}
-	fmt.Fprintln(w, "samband-desk:", clean(err.Error()))
-	switch {
-	case refused:
-		l := lineOf(p.Code, p.Detail)
-		fmt.Fprintf(w, "Rule: %s.\nNext: %s.\n", l.Rule, l.Next)
-	default:
-		if next := s.next(err); next != "" {
-			fmt.Fprintf(w, "Next: %s.\n", next)
-		}
-	}
-}
-
-func newRoot(s *settings) *cobra.Command {
-	root := &cobra.Command{
-		Use:           "samband-desk",
-		Short:         "Run a desk, send and read its messages, and prove them",
-		SilenceErrors: true,
-		SilenceUsage:  true,
-	}
-	here := os.Getenv("SAMBAND_DIR")
-	if here == "" {
-		here = "."
-	}
-	root.PersistentFlags().StringVar(&s.dir, "dir", here, "the desk's folder")
-	root.PersistentFlags().BoolVar(&s.json, "json", false, "print data as JSON")
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return fmt.Errorf("%w; %w", err, errUsage) })
+	p := &program{cli.Program{
+		Settings: "desk.yaml", Setting: func(net.Addr) string { return "metrics" },
+		NotServed: client.ErrNotServed, Again: []error{errNotYet, seal.ErrPassphrase},
+	}}
+	root := &cobra.Command{Use: "samband-desk", Short: "Run a desk, send and read its messages, and prove them"}
+	p.Flags(root, cli.DirOfEnvironment(), "the desk's folder")
 	root.AddCommand(
-		newInit(s), newServe(s), newUnlock(s), newLock(s), newStatus(s),
-		newSend(s), newOutbox(s), newWithdraw(s),
-		newInbox(s), newRead(s), newDeclare(s), newAnswer(s), newErase(s),
-		newVerify(s), newLog(s), newRotate(s),
+		newInit(p), newServe(p), newUnlock(p), newLock(p), newStatus(p),
+		newSend(p), newOutbox(p), newWithdraw(p),
+		newInbox(p), newRead(p), newDeclare(p), newAnswer(p), newErase(p),
+		newVerify(p), newLog(p), newRotate(p),
 	)
-	for _, c := range root.Commands() {
-		c.Args = usage(c.Args)
-	}
-	return root
+	return p.Run(root, args, stdin, stdout, stderr)
 }
 
-// usage marks a wrong number of arguments as wrong usage.
-func usage(check cobra.PositionalArgs) cobra.PositionalArgs {
-	return func(c *cobra.Command, args []string) error {
-		if err := check(c, args); err != nil {
-			return fmt.Errorf("%w; %w", err, errUsage)
+type program struct{ cli.Program }
+
+// maxFile bounds what is read from files.
+const maxFile = 2 << 20
+
+// ask is the run of a command that asks the desk which serves the folder, about the
+// message whose id is the first argument where there is one.
+func (p *program) ask(run func(*cobra.Command, *client.Client, signed.ID) error) func(*cobra.Command, []string) error {
+	return func(c *cobra.Command, args []string) (err error) {
+		var id signed.ID
+		if len(args) > 0 {
+			if id, err = signed.ParseID(args[0]); err != nil {
+				return cli.Usagef("%q is no message id", args[0])
+			}
 		}
-		return nil
+		// The path of a socket must not depend on where we are later.
+		dir, err := filepath.Abs(p.Dir)
+		if err != nil {
+			return fmt.Errorf("find folder %q: %w", p.Dir, err)
+		}
+		return run(c, client.New(dir), id)
 	}
+}
+
+// A sender is the flag --from: whose message an id stands for, where several desks
+// chose it.
+type sender signed.Address
+
+func (s *sender) add(c *cobra.Command) {
+	c.Flags().Var(s, "from", "the sender, where the id stands for messages of several desks")
+}
+
+func (s *sender) of(id signed.ID) client.Ref {
+	return client.Ref{From: signed.Address(*s), ID: id}
+}
+
+func (s *sender) String() string { return string(*s) }
+func (s *sender) Type() string   { return "address" }
+func (s *sender) Set(v string) error {
+	a, err := signed.ParseAddress(v)
+	*s = sender(a)
+	return err
 }

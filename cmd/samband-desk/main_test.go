@@ -3,10 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -15,15 +12,13 @@ import (
 	"strings"
 	"testing"
 	"time"
-	"unicode"
+
+	"samband/gateway/desk/client"
 
 	"github.com/rogpeppe/go-internal/testscript"
-	"github.com/spf13/cobra"
 
 	"samband/certs"
 	"samband/gateway/authority"
-	"samband/gateway/desk/client"
-	"samband/gateway/problem"
 	"samband/gateway/register"
 	"samband/gateway/signed"
 )
@@ -125,98 +120,6 @@ func waitfor(ts *testscript.TestScript, _ bool, args []string) {
 		}
 		if time.Now().After(late) {
 			ts.Fatalf("nobody serves %s: %v", args[0], err)
-		}
-	}
-}
-
-// Each problem code has an exit code, and the classes of trouble keep apart.
-func TestExitCodes(t *testing.T) {
-	for err, want := range map[error]int{
-		nil:                                            0,
-		errors.New("disk"):                             1,
-		fmt.Errorf("flag; %w", errUsage):               2,
-		problem.New(problem.BodyInvalid, ""):           3,
-		problem.New(problem.NoAgreement, ""):           4,
-		problem.New(problem.CertificateRefused, ""):    4,
-		problem.New(problem.DeskLocked, ""):            5,
-		problem.New(problem.StoreFull, ""):             5,
-		fmt.Errorf("ask: %w", client.ErrNotServed):     5,
-		problem.New(problem.StatementForged, ""):       6,
-		problem.New(problem.LogContradicts, "the log"): 6,
-	} {
-		if got := exitCode(err); got != want {
-			t.Errorf("%v exits %d, want %d", err, got, want)
-		}
-	}
-	for _, e := range problem.List() {
-		if code := exitCode(problem.New(e.Code, "")); code == 0 || code == exitUsage {
-			t.Errorf("%s exits %d", e.Code, code)
-		}
-	}
-}
-
-// Nothing that a stranger wrote steers the terminal.
-func TestClean(t *testing.T) {
-	for in, want := range map[string]string{
-		"Åland, Ελλάδα, 国際連絡室":           "Åland, Ελλάδα, 国際連絡室",
-		"می\u200cروم":                    "می\u200cروم",
-		"red \x1b[31m alarm\a":           `red \u001b[31m alarm\u0007`,
-		"photo\u202egpj.exe":             `photo\u202egpj.exe`,
-		"over\rwritten":                  `over\u000dwritten`,
-		"one\ntwo":                       `one\u000atwo`,
-		"c1 \u009b31m":                   `c1 \u009b31m`,
-		"hidden \u200b\u2066 \U000e0041": `hidden \u200b\u2066 \U000e0041`,
-	} {
-		if got := clean(in); got != want {
-			t.Errorf("%q is shown as %q", in, got)
-		}
-	}
-}
-
-// Nor does it in JSON, where it is the same string to a program.
-func TestWriteJSON(t *testing.T) {
-	subject := "Åland \u009b31m\u0085 del\x7f \u202egpj \u2066 \u200b \U000e0041 𝔄 \x1b[2J\n"
-	body, err := json.Marshal(map[string]string{"subject": subject})
-	if err != nil {
-		t.Fatal(err)
-	}
-	m := &client.Message{Title: subject, Body: body, Attachments: []client.Attachment{{Name: subject}}}
-	for name, write := range map[string]func(io.Writer) error{
-		"data": func(w io.Writer) error {
-			c := &cobra.Command{}
-			c.SetOut(w)
-			return (&settings{json: true}).print(c, m, nil)
-		},
-		"a refusal": func(w io.Writer) error {
-			(&settings{json: true}).explain(w, problem.New(problem.BodyInvalid, "%s", subject))
-			return nil
-		},
-	} {
-		var b bytes.Buffer
-		if err := write(&b); err != nil {
-			t.Fatal(err)
-		}
-		line := strings.TrimSuffix(b.String(), "\n")
-		if at := strings.IndexFunc(line, func(c rune) bool { return !unicode.IsPrint(c) }); at >= 0 {
-			t.Errorf("%s: raw at %d of %q", name, at, line)
-		}
-		if !strings.Contains(line, "Åland") || !strings.Contains(line, "𝔄") {
-			t.Errorf("%s: what is printable is escaped: %s", name, line)
-		}
-		if name != "data" {
-			continue
-		}
-		var in struct{ Subject string }
-		var got struct {
-			Title       string
-			Body        json.RawMessage
-			Attachments []struct{ Name string }
-		}
-		if err := errors.Join(json.Unmarshal(b.Bytes(), &got), json.Unmarshal(got.Body, &in)); err != nil {
-			t.Fatal(err)
-		}
-		if got.Title != subject || in.Subject != subject || got.Attachments[0].Name != subject {
-			t.Errorf("it reads again as %+v, %q", got, in.Subject)
 		}
 	}
 }

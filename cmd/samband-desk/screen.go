@@ -6,93 +6,13 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
-	"unicode"
-	"unicode/utf16"
-	"unicode/utf8"
 
 	"samband/gateway/desk/client"
-	"samband/gateway/problem"
+
+	"samband/cmd/internal/cli"
 	"samband/gateway/signed"
 	"samband/schema"
 )
-
-// clean makes what strangers wrote safe to show: control characters could move
-// the cursor or hide lines, and marks of direction could show a number or a file
-// name backwards. They are shown as escapes. The joiners that Persian and Hindi
-// are spelled with stay.
-func clean(s string) string {
-	var b strings.Builder
-	for _, c := range s {
-		switch {
-		case unicode.IsPrint(c), c == '\u200c', c == '\u200d':
-			b.WriteRune(c)
-		case c < 0x10000:
-			fmt.Fprintf(&b, `\u%04x`, c)
-		default:
-			fmt.Fprintf(&b, `\U%08x`, c)
-		}
-	}
-	return b.String()
-}
-
-// writeJSON writes data as one line of JSON that no terminal can misread: what is
-// not printable stands as \uXXXX, which is the same string to a program.
-func writeJSON(w io.Writer, data any) error {
-	var encoded bytes.Buffer
-	if err := json.NewEncoder(&encoded).Encode(data); err != nil {
-		return err
-	}
-	var b strings.Builder
-	for _, c := range strings.TrimSuffix(encoded.String(), "\n") {
-		switch {
-		case c != utf8.RuneError && unicode.IsPrint(c):
-			b.WriteRune(c)
-		case c < 0x10000:
-			fmt.Fprintf(&b, `\u%04x`, c)
-		default:
-			high, low := utf16.EncodeRune(c)
-			fmt.Fprintf(&b, `\u%04x\u%04x`, high, low)
-		}
-	}
-	_, err := fmt.Fprintln(w, b.String())
-	return err
-}
-
-// A problemLine is a code with what a person needs to know of it.
-type problemLine struct {
-	Code   problem.Code  `json:"code"`
-	Class  problem.Class `json:"class"`
-	Detail string        `json:"detail,omitempty"`
-	Rule   string        `json:"rule"`
-	Next   string        `json:"next"`
-}
-
-func lineOf(code problem.Code, detail string) problemLine {
-	row, _ := problem.Lookup(code)
-	return problemLine{code, row.Class, detail, row.Rule, row.Next}
-}
-
-// showProblem prints a refusal in a listing.
-func showProblem(w io.Writer, indent string, p *client.Problem) {
-	if p == nil {
-		return
-	}
-	fmt.Fprintf(w, "%s%s: %s\n%sRule: %s.\n%sNext: %s.\n", indent, p.Code, clean(p.Detail), indent, p.Rule, indent, p.Next)
-}
-
-// table prints rows under a heading, in columns.
-func table(w io.Writer, heading string, rows [][]string) {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, strings.ReplaceAll(heading, " ", "\t"))
-	for _, r := range rows {
-		for i := range r {
-			r[i] = clean(r[i])
-		}
-		fmt.Fprintln(t, strings.Join(r, "\t"))
-	}
-	t.Flush()
-}
 
 func moment(t signed.Time) string {
 	if t.IsZero() {
@@ -152,7 +72,7 @@ func (o *outliner) value(name string, depth int) {
 	}
 	pad := strings.Repeat("  ", depth)
 	if name != "" {
-		name = strings.ReplaceAll(clean(name), "_", " ") + ":"
+		name = strings.ReplaceAll(cli.Clean(name), "_", " ") + ":"
 	}
 	switch tok {
 	case json.Delim('{'), json.Delim('['):
@@ -167,9 +87,9 @@ func (o *outliner) value(name string, depth int) {
 	if name == "" {
 		name = "-"
 	}
-	fmt.Fprintf(o.w, "%s%s %s\n", pad, name, clean(lines[0]))
+	fmt.Fprintf(o.w, "%s%s %s\n", pad, name, cli.Clean(lines[0]))
 	for _, l := range lines[1:] {
-		fmt.Fprintf(o.w, "%s    %s\n", pad, clean(l))
+		fmt.Fprintf(o.w, "%s    %s\n", pad, cli.Clean(l))
 	}
 }
 

@@ -2,14 +2,49 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
-	"os"
+	"io/fs"
 	"path/filepath"
 
 	"samband/gateway/desk/client"
+
+	"github.com/spf13/cobra"
+
+	"samband/cmd/internal/cli"
+	"samband/gateway/durable"
 	"samband/gateway/problem"
+	"samband/gateway/signed"
 )
+
+func newVerify(p *program) *cobra.Command {
+	var out string
+	var from sender
+	c := &cobra.Command{
+		Use:   "verify [ID]",
+		Short: "Prove again what the desk has: register, log, and each fact of its messages",
+		Args:  cobra.MaximumNArgs(1),
+		RunE: p.ask(func(c *cobra.Command, d *client.Client, id signed.ID) error {
+			v, err := d.Verify(c.Context(), from.of(id))
+			if err != nil {
+				return err
+			}
+			if out != "" {
+				if err := saveProofs(out, v); err != nil {
+					return err
+				}
+			}
+			if err := p.Print(c, v, func(w io.Writer) { showVerification(w, v) }); err != nil {
+				return err
+			}
+			return verdict(v)
+		}),
+	}
+	c.Flags().StringVar(&out, "out", "", "folder to write the envelope, notes and proofs to, for samband-audit (with ID)")
+	from.add(c)
+	return c
+}
 
 // verdict makes a fault, or evidence against the broker, the command's error.
 func verdict(v *client.Verification) error {
@@ -31,26 +66,30 @@ func showVerification(w io.Writer, v *client.Verification) {
 	}
 	fmt.Fprintf(w, "Proved: %d facts about %d messages, each in the log and signed by who said it\n", v.Proven, v.Messages)
 	for _, f := range v.Faults {
-		fmt.Fprintf(w, "\nNOT PROVED: %s\n", clean(f.Subject))
-		showProblem(w, "  ", &f.Problem)
+		fmt.Fprintf(w, "\nNOT PROVED: %s\n", cli.Clean(f.Subject))
+		cli.ShowProblem(w, "  ", &f.Problem)
 	}
 	for _, e := range v.Evidence {
-		fmt.Fprintf(w, "\nEvidence against the broker, seen %s: %s\n", e.Seen, clean(e.Subject))
-		showProblem(w, "  ", &e.Problem)
+		fmt.Fprintf(w, "\nEvidence against the broker, seen %s: %s\n", e.Seen, cli.Clean(e.Subject))
+		cli.ShowProblem(w, "  ", &e.Problem)
 	}
 }
 
 // saveProofs writes what proves a message as files of their own, and evidence
 // against the broker as JSON.
 func saveProofs(dir string, v *client.Verification) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := durable.MkdirAll(dir); err != nil {
 		return err
 	}
 	save := func(name string, b []byte) error {
 		if len(b) == 0 {
 			return nil
 		}
-		return os.WriteFile(filepath.Join(dir, name), b, 0o600)
+		err := durable.Create(filepath.Join(dir, name), b, 0o600)
+		if errors.Is(err, fs.ErrExist) {
+			err = fmt.Errorf("%w: proofs are never written over, name a new folder", err)
+		}
+		return err
 	}
 	if err := save("envelope", v.Envelope); err != nil {
 		return err

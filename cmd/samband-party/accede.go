@@ -1,8 +1,13 @@
 package main
 
-import "github.com/spf13/cobra"
+import (
+	"github.com/spf13/cobra"
 
-func newAccede(s *settings) *cobra.Command {
+	"samband/cmd/internal/cli"
+	"samband/gateway/authority"
+)
+
+func newAccede(p *program) *cobra.Command {
 	return &cobra.Command{
 		Use:   "accede AGREEMENT",
 		Short: "Make the entry that binds the party to an agreement that another proposed",
@@ -10,16 +15,12 @@ func newAccede(s *settings) *cobra.Command {
 
 Read the agreement first: the entry is text, and its hash is what binds.`,
 		Args: cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			p, err := s.party(c)
+		RunE: by(p, authority.OpenParty, func(c *cobra.Command, party *authority.Party, args []string) error {
+			made, _, err := cli.ReadAs(args[0], maxFile, party.Accede)
 			if err != nil {
 				return err
 			}
-			made, err := readAs(args[0], p.Accede)
-			if err != nil {
-				return err
-			}
-			return s.entry(c, "the accession of "+p.Name, made)
-		},
+			return p.entry(c, "the accession of "+party.Name, made)
+		}),
 	}
 }

@@ -3,21 +3,19 @@ package main
 import (
 	"github.com/spf13/cobra"
 
+	"samband/cmd/internal/cli"
+	"samband/gateway/authority"
 	"samband/gateway/register"
 )
 
-func newAdmit(s *settings) *cobra.Command {
+func newAdmit(p *program) *cobra.Command {
 	var signers []string
 	c := &cobra.Command{
 		Use:   "admit CARD",
 		Short: "Draft the entry that admits a party, from its card, and sign it first",
 		Args:  cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			f, err := s.founder(c)
-			if err != nil {
-				return err
-			}
-			card, err := readAs(args[0], register.ParsePartyCard)
+		RunE: by(p, authority.OpenFounder, func(c *cobra.Command, f *authority.Founder, args []string) error {
+			card, _, err := cli.ReadAs(args[0], maxFile, register.ParsePartyCard)
 			if err != nil {
 				return err
 			}
@@ -25,8 +23,8 @@ func newAdmit(s *settings) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return s.begin(c, f, "the admission of "+card.Name+" ("+card.Title+")", "party-"+card.Name, text)
-		},
+			return p.begin(c, f, "the admission of "+card.Name+" ("+card.Title+")", "party-"+card.Name, text)
+		}),
 	}
 	signersFlag(c, &signers)
 	return c

@@ -3,18 +3,20 @@ package main
 import (
 	"github.com/spf13/cobra"
 
+	"samband/cmd/internal/cli"
+	"samband/gateway/authority"
 	"samband/gateway/envelope"
 	"samband/gateway/register"
 )
 
-func newAgreement(s *settings) *cobra.Command {
+func newAgreement(p *program) *cobra.Command {
 	var terms register.Agreement
 	var ceiling, from, until string
 	c := &cobra.Command{
 		Use:   "agreement",
 		Short: "Make the entry that proposes an agreement to other parties",
 		Args:  cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) (err error) {
+		RunE: by(p, authority.OpenParty, func(c *cobra.Command, party *authority.Party, _ []string) (err error) {
 			terms.Ceiling = envelope.Classification(ceiling)
 			if terms.From, err = parseMoment(from); err != nil {
 				return err
@@ -22,17 +24,13 @@ func newAgreement(s *settings) *cobra.Command {
 			if terms.Until, err = parseMoment(until); err != nil {
 				return err
 			}
-			p, err := s.party(c)
+			made, err := party.Agreement(terms)
 			if err != nil {
 				return err
 			}
-			made, err := p.Agreement(terms)
-			if err != nil {
-				return err
-			}
-			return s.entry(c, "the proposal of an agreement, "+terms.Title, made,
+			return p.entry(c, "the proposal of an agreement, "+terms.Title, made,
 				"it is in force when every other party has acceded: samband-party accede "+made.File)
-		},
+		}),
 	}
 	c.Flags().StringVar(&terms.Title, "title", "", "what people call the agreement")
 	c.Flags().StringArrayVar(&terms.Parties, "with", nil, "another party; once for each")
@@ -41,5 +39,5 @@ func newAgreement(s *settings) *cobra.Command {
 	c.Flags().StringVar(&ceiling, "ceiling", string(envelope.Unclassified), "the highest classification: unclassified or bpl")
 	c.Flags().StringVar(&from, "from", "", "the day or time from which it is in force")
 	c.Flags().StringVar(&until, "until", "", "the day or time at which it ends")
-	return need(c, "title", "with", "type", "purpose", "from", "until")
+	return cli.Require(c, "title", "with", "type", "purpose", "from", "until")
 }

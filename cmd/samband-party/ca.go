@@ -10,32 +10,32 @@ import (
 	"samband/gateway/authority"
 )
 
-func newCA(s *settings) *cobra.Command {
+func newCA(p *program) *cobra.Command {
 	return &cobra.Command{
 		Use:   "ca",
 		Short: "Make the party's issuing CA where there is none, and the entry that names it",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			passphrase, err := s.readPassphrase(c)
+			passphrase, err := p.passphrase(c)
 			if err != nil {
 				return err
 			}
-			p, err := authority.OpenParty(s.dir, passphrase)
+			party, err := authority.OpenParty(p.Dir, passphrase)
 			if err != nil {
 				return err
 			}
-			ca, err := authority.CreateCA(s.dir, p.Name, passphrase, time.Now())
+			ca, err := authority.CreateCA(p.Dir, party.Name, passphrase, time.Now())
 			if errors.Is(err, fs.ErrExist) {
-				ca, err = authority.OpenCA(s.dir, passphrase)
+				ca, err = authority.OpenCA(p.Dir, passphrase)
 			}
 			if err != nil {
 				return err
 			}
-			made, err := p.CA(ca)
+			made, err := party.CA(ca)
 			if err != nil {
 				return err
 			}
-			return s.entry(c, "the entry of the issuing CA of "+p.Name, made)
+			return p.entry(c, "the entry of the issuing CA of "+party.Name, made)
 		},
 	}
 }

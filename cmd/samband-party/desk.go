@@ -3,40 +3,38 @@ package main
 import (
 	"github.com/spf13/cobra"
 
+	"samband/cmd/internal/cli"
+	"samband/gateway/authority"
 	"samband/gateway/register"
 )
 
-func newDesk(s *settings) *cobra.Command {
+func newDesk(p *program) *cobra.Command {
 	var d register.Directory
 	var functions []string
 	c := &cobra.Command{
 		Use:   "desk REQUEST",
 		Short: "Make the entry of a desk from its request, with its place in the directory",
 		Args:  cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			p, err := s.party(c)
-			if err != nil {
-				return err
-			}
-			card, request, err := readWhole(args[0], register.ParseRequest)
+		RunE: by(p, authority.OpenParty, func(c *cobra.Command, party *authority.Party, args []string) error {
+			card, request, err := cli.ReadAs(args[0], maxFile, register.ParseRequest)
 			if err != nil {
 				return err
 			}
 			for _, f := range functions {
 				d.Functions = append(d.Functions, register.Function(f))
 			}
-			made, err := p.Desk(request, d)
+			made, err := party.Desk(request, d)
 			if err != nil {
 				return err
 			}
-			return s.entry(c, "the entry of desk "+string(card.Address), made,
+			return p.entry(c, "the entry of desk "+string(card.Address), made,
 				"then issue its certificate: samband-party issue "+args[0])
-		},
+		}),
 	}
 	c.Flags().StringVar(&d.Title, "title", "", "the desk's title, in its own words")
 	c.Flags().StringArrayVar(&functions, "function", nil, "spoc, ncb, sirene, enu, liaison, mission or organisation; once for each")
 	c.Flags().StringArrayVar(&d.Languages, "language", nil, "a language (fi), the preferred first; once for each")
 	c.Flags().StringVar(&d.Hours, "hours", "", "when the desk is manned, such as 24/7")
 	c.Flags().StringVar(&d.Telephone, "telephone", "", "a telephone that answers at night")
-	return need(c, "title", "function", "language", "hours", "telephone")
+	return cli.Require(c, "title", "function", "language", "hours", "telephone")
 }

@@ -9,11 +9,12 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"samband/cmd/internal/cli"
 	"samband/gateway/authority"
 	"samband/gateway/register"
 )
 
-func newFollow(s *settings) *cobra.Command {
+func newFollow(p *program) *cobra.Command {
 	return &cobra.Command{
 		Use:   "follow LOG",
 		Short: "Take the last entries of party and root from a copy of the register's log folder",
@@ -24,7 +25,7 @@ in this folder that come after the register's last are set aside: they were
 never entered.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			federation, err := readFile(filepath.Join(s.dir, "federation"))
+			federation, err := cli.ReadFile(filepath.Join(p.Dir, "federation"), maxFile)
 			if err != nil {
 				return err
 			}
@@ -32,34 +33,39 @@ never entered.`,
 			if err != nil {
 				return err
 			}
-			passphrase, err := s.readPassphrase(c)
+			passphrase, err := p.passphrase(c)
 			if err != nil {
 				return err
 			}
-			holders := 0
-			if p, err := authority.OpenParty(s.dir, passphrase); err == nil {
-				holders++
-				if err := p.Follow(r); err != nil {
-					return err
-				}
-			} else if !errors.Is(err, fs.ErrNotExist) {
+			party, err := follow(p.Dir, passphrase, r, authority.OpenParty)
+			if err != nil {
 				return err
 			}
-			if f, err := authority.OpenFounder(s.dir, passphrase); err == nil {
-				holders++
-				if err := f.Follow(r); err != nil {
-					return err
-				}
-			} else if !errors.Is(err, fs.ErrNotExist) {
+			founder, err := follow(p.Dir, passphrase, r, authority.OpenFounder)
+			if err != nil {
 				return err
 			}
-			if holders == 0 {
-				return fmt.Errorf("%s holds the keys of no party and no founder", s.dir)
+			if !party && !founder {
+				return fmt.Errorf("%s has the keys of no party and no founder", p.Dir)
 			}
-			return s.say(c, result{
-				Made: fmt.Sprintf("the chains of %s follow the register at size %d", s.dir, r.Size()),
+			return p.say(c, result{
+				Made: fmt.Sprintf("the chains of %s follow the register at size %d", p.Dir, r.Size()),
 				Next: "make the next entry",
 			})
 		},
 	}
+}
+
+// follow lets a party or founder follow the register, if the folder has its keys.
+func follow[T interface {
+	Follow(*register.Register) error
+}](dir string, passphrase []byte, r *register.Register, open func(string, []byte) (T, error)) (found bool, err error) {
+	keys, err := open(dir, passphrase)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err == nil {
+		err = keys.Follow(r)
+	}
+	return true, err
 }

@@ -7,10 +7,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"samband/cmd/internal/cli"
 	"samband/gateway/authority"
 )
 
-func newInit(s *settings) *cobra.Command {
+func newInit(p *program) *cobra.Command {
 	var party, title string
 	var founder bool
 	c := &cobra.Command{
@@ -21,28 +22,28 @@ func newInit(s *settings) *cobra.Command {
 Keys that are there already are kept, so a second attempt does no harm.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			passphrase, err := s.readPassphrase(c)
+			passphrase, err := p.passphrase(c)
 			if err != nil {
 				return err
 			}
 			var notes []string
-			_, err = authority.CreateParty(s.dir, party, title, passphrase)
+			_, err = authority.CreateParty(p.Dir, party, title, passphrase)
 			if notes, err = kept(notes, "authority", err); err != nil {
 				return err
 			}
 			next := "hand the card to a founder, who admits the party: samband-party admit"
 			if founder {
-				_, err = authority.CreateFounder(s.dir, party, passphrase)
+				_, err = authority.CreateFounder(p.Dir, party, passphrase)
 				if notes, err = kept(notes, "root", err); err != nil {
 					return err
 				}
-				next = "hand " + filepath.Join(s.dir, "root", "card") + " to the founder who drafts the federation; then " + next
+				next = "hand " + filepath.Join(p.Dir, "root", "card") + " to the founder who drafts the federation; then " + next
 			}
 			if passphrase == nil {
 				notes = append(notes, "the keys lie open: keep the folder where nobody else reads")
 			}
-			return s.say(c, result{
-				Made: "the authority of " + party, File: filepath.Join(s.dir, "authority", "card"),
+			return p.say(c, result{
+				Made: "the authority of " + party, File: filepath.Join(p.Dir, "authority", "card"),
 				Note: notes, Next: next,
 			})
 		},
@@ -50,7 +51,7 @@ Keys that are there already are kept, so a second attempt does no harm.`,
 	c.Flags().StringVar(&party, "party", "", "the party's name: a country's code (se) or an organisation's name")
 	c.Flags().StringVar(&title, "title", "", "the party's title, in its own words")
 	c.Flags().BoolVar(&founder, "founder", false, "make a share of the root too")
-	return need(c, "party", "title")
+	return cli.Require(c, "party", "title")
 }
 
 // kept turns "is there already" into a note.

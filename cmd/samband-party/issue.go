@@ -4,19 +4,18 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"samband/cmd/internal/cli"
+	"samband/gateway/authority"
 )
 
-func newIssue(s *settings) *cobra.Command {
+func newIssue(p *program) *cobra.Command {
 	return &cobra.Command{
 		Use:   "issue REQUEST",
 		Short: "Issue a TLS certificate for the key in a desk's request",
 		Args:  cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			ca, err := s.ca(c)
-			if err != nil {
-				return err
-			}
-			request, err := readFile(args[0])
+		RunE: by(p, authority.OpenCA, func(c *cobra.Command, ca *authority.CA, args []string) error {
+			request, err := cli.ReadFile(args[0], maxFile)
 			if err != nil {
 				return err
 			}
@@ -24,11 +23,11 @@ func newIssue(s *settings) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return s.say(c, result{
+			return p.say(c, result{
 				Made: "a certificate for " + string(issued.Desk) + ", until " + issued.Certificate.NotAfter.UTC().Format(time.DateTime) + " UTC",
 				File: issued.File,
 				Next: "give the file to the desk; it counts once the party's CA and the desk are in the register",
 			})
-		},
+		}),
 	}
 }

@@ -14,7 +14,7 @@
 // never from the command line.
 //
 // Exit codes: 0 done, 1 failed, 2 wrong usage, 4 refused, with the code of the
-// rule that says no.
+// rule that says no, 5 the passphrase is wrong, 6 a log that was shown is not proved.
 package main
 
 import (
@@ -22,82 +22,112 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"samband/cmd/internal/cli"
 	"samband/gateway/authority"
-	"samband/gateway/problem"
 	"samband/gateway/seal"
+	"samband/gateway/signed"
 )
 
 func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
 
-// Exit codes.
-const (
-	exitFailed  = 1
-	exitUsage   = 2
-	exitRefused = 4
-)
+type program struct {
+	cli.Program
+	passphraseFile string
+}
 
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	s := &settings{}
-	root := newRoot(s)
-	root.SetArgs(args)
-	root.SetIn(stdin)
-	root.SetOut(stdout)
-	root.SetErr(stderr)
-	err := root.Execute()
-	if err == nil {
-		return 0
-	}
-	fmt.Fprintln(stderr, "samband-party:", err)
-	if !s.started || errors.Is(err, errUsage) {
-		fmt.Fprintln(stderr, "Next: see samband-party --help.")
-		return exitUsage
-	}
-	return explain(stderr, err)
-}
-
-// explain says the rule and the next step, and returns the exit code.
-func explain(stderr io.Writer, err error) int {
-	if p, ok := problem.Of(err); ok {
-		if entry, ok := problem.Lookup(p.Code); ok {
-			fmt.Fprintln(stderr, "The rule:", entry.Rule+".")
-			fmt.Fprintln(stderr, "Next:", entry.Next+".")
-		}
-		return exitRefused
-	}
-	if errors.Is(err, seal.ErrPassphrase) {
-		fmt.Fprintln(stderr, "Next: give the passphrase by --passphrase-file FILE, or - for standard input.")
-		return exitRefused
-	}
-	if errors.Is(err, authority.ErrNoFederation) {
-		fmt.Fprintln(stderr, "Next: found an exchange, or join one.")
-	}
-	return exitFailed
-}
-
-func newRoot(s *settings) *cobra.Command {
-	root := &cobra.Command{
-		Use:           "samband-party",
-		Short:         "Make an exchange and keep its register, on files",
-		SilenceErrors: true,
-		SilenceUsage:  true,
-	}
-	root.PersistentFlags().StringVar(&s.dir, "dir", ".", "the party's folder")
-	root.PersistentFlags().StringVar(&s.passphrase, "passphrase-file", "", "file whose first line is the passphrase of the keys; - for standard input")
-	root.PersistentFlags().BoolVar(&s.json, "json", false, "print one JSON object")
+	p := &program{Program: cli.Program{Again: []error{seal.ErrPassphrase}, Next: next}}
+	root := &cobra.Command{Use: "samband-party", Short: "Make an exchange and keep its register, on files"}
+	p.Flags(root, ".", "the party's folder")
+	root.PersistentFlags().StringVar(&p.passphraseFile, "passphrase-file", "", "file whose first line is the passphrase of the keys; - for standard input")
 	root.AddCommand(
-		newInit(s), newFound(s), newSign(s), newAdmit(s), newCatalogue(s), newJoin(s),
-		newCA(s), newDesk(s), newAgreement(s), newAccede(s), newRevoke(s), newIssue(s), newFollow(s),
+		newInit(p), newFound(p), newSign(p), newAdmit(p), newCatalogue(p), newJoin(p),
+		newCA(p), newDesk(p), newAgreement(p), newAccede(p), newRevoke(p), newIssue(p), newFollow(p),
 	)
-	// What goes wrong before a command runs is wrong usage.
-	for _, c := range root.Commands() {
-		inner := c.RunE
-		c.RunE = func(c *cobra.Command, args []string) error {
-			s.started = true
-			return inner(c, args)
-		}
+	return p.Run(root, args, stdin, stdout, stderr)
+}
+
+func next(err error) string {
+	switch {
+	case errors.Is(err, seal.ErrPassphrase):
+		return "give the passphrase by --passphrase-file FILE, or - for standard input"
+	case errors.Is(err, authority.ErrNoFederation):
+		return "found an exchange, or join one"
 	}
-	return root
+	return ""
+}
+
+// maxFile bounds what is read from files that others brought.
+const maxFile = 1 << 20
+
+// passphrase reads the passphrase of the keys; nil where they have none.
+func (p *program) passphrase(c *cobra.Command) ([]byte, error) {
+	if p.passphraseFile == "" {
+		return nil, nil
+	}
+	return cli.ReadPassphrase(c, p.passphraseFile)
+}
+
+// by is the run of a command for which a party, founder or CA is opened first.
+func by[T any](p *program, open func(dir string, passphrase []byte) (T, error), run func(*cobra.Command, T, []string) error) func(*cobra.Command, []string) error {
+	return func(c *cobra.Command, args []string) error {
+		passphrase, err := p.passphrase(c)
+		if err != nil {
+			return err
+		}
+		opened, err := open(p.Dir, passphrase)
+		if err != nil {
+			return err
+		}
+		return run(c, opened, args)
+	}
+}
+
+// A result is what a command made.
+type result struct {
+	Made string   `json:"made"`
+	File string   `json:"file,omitempty"`
+	Hash string   `json:"hash,omitempty"`
+	Note []string `json:"note,omitempty"`
+	Next string   `json:"next"`
+}
+
+func (p *program) say(c *cobra.Command, r result) error {
+	return p.Print(c, r, func(w io.Writer) {
+		fmt.Fprintf(w, "Made: %s\n", r.Made)
+		if r.File != "" {
+			fmt.Fprintf(w, "File: %s\n", r.File)
+		}
+		if r.Hash != "" {
+			fmt.Fprintf(w, "Hash: %s\n", r.Hash)
+		}
+		for _, n := range r.Note {
+			fmt.Fprintf(w, "Note: %s\n", n)
+		}
+		fmt.Fprintf(w, "Next: %s\n", r.Next)
+	})
+}
+
+// entry says that an entry was made and where it goes.
+func (p *program) entry(c *cobra.Command, what string, m *authority.Made, notes ...string) error {
+	return p.say(c, result{
+		Made: what, File: m.File, Hash: m.Hash.String(), Note: notes,
+		Next: "bring the file to the broker: samband-broker enter " + m.File,
+	})
+}
+
+// parseMoment reads a time, or a day at its beginning, in UTC.
+func parseMoment(s string) (signed.Time, error) {
+	if day, err := time.Parse(time.DateOnly, s); err == nil {
+		return signed.At(day), nil
+	}
+	t, err := signed.ParseTime(s)
+	if err != nil {
+		return t, cli.Usagef("%q is not a day (2027-01-01) or a time (2027-01-01T08:00:00Z)", s)
+	}
+	return t, nil
 }

@@ -10,7 +10,7 @@ import (
 	"samband/gateway/signed"
 )
 
-func newRevoke(s *settings) *cobra.Command {
+func newRevoke(p *program) *cobra.Command {
 	var ring, since string
 	var safe, root bool
 	var signers []string
@@ -32,31 +32,31 @@ authority itself is lost. Revoked keys never return; the desk makes new ones.`,
 				}
 			}
 			if root {
-				f, err := s.founder(c)
+				return by(p, authority.OpenFounder, func(c *cobra.Command, f *authority.Founder, args []string) error {
+					text, err := f.DraftRevoke(args[0], suspected, signers...)
+					if err != nil {
+						return err
+					}
+					return p.begin(c, f, "the revocation of "+args[0], "revoke-"+args[0], text)
+				})(c, args)
+			}
+			return by(p, authority.OpenParty, func(c *cobra.Command, party *authority.Party, args []string) error {
+				if !safe {
+					made, err := party.Revoke(args[0], ring, suspected)
+					if err != nil {
+						return fmt.Errorf("revoke %s: %w", args[0], err)
+					}
+					return p.entry(c, "the revocation of "+args[0], made)
+				}
+				made, err := party.PreSign(args[0], ring)
 				if err != nil {
 					return err
 				}
-				text, err := f.DraftRevoke(args[0], suspected, signers...)
-				if err != nil {
-					return err
-				}
-				return s.begin(c, f, "the revocation of "+args[0], "revoke-"+args[0], text)
-			}
-			p, err := s.party(c)
-			if err != nil {
-				return err
-			}
-			made, err := revoke(p, args[0], ring, suspected, safe)
-			if err != nil {
-				return err
-			}
-			if safe {
-				return s.say(c, result{
+				return p.say(c, result{
 					Made: "a revocation of " + args[0] + " to be kept in a safe", File: made.File, Hash: made.Hash.String(),
 					Next: "put the file where it is found in need; whoever has it can enter it: samband-broker enter FILE",
 				})
-			}
-			return s.entry(c, "the revocation of "+args[0], made)
+			})(c, args)
 		},
 	}
 	c.Flags().StringVar(&ring, "ring", register.RingAll, "online, locked or all")
@@ -67,15 +67,4 @@ authority itself is lost. Revoked keys never return; the desk makes new ones.`,
 	c.MarkFlagsMutuallyExclusive("safe", "root")
 	c.MarkFlagsMutuallyExclusive("safe", "suspected-since")
 	return c
-}
-
-func revoke(p *authority.Party, subject, ring string, since signed.Time, safe bool) (*authority.Made, error) {
-	if safe {
-		return p.PreSign(subject, ring)
-	}
-	made, err := p.Revoke(subject, ring, since)
-	if err != nil {
-		return nil, fmt.Errorf("revoke %s: %w", subject, err)
-	}
-	return made, nil
 }

@@ -7,12 +7,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"samband/cmd/internal/cli"
 	"samband/gateway/authority"
 	"samband/gateway/register"
 	"samband/gateway/signed"
 )
 
-func newSign(s *settings) *cobra.Command {
+func newSign(p *program) *cobra.Command {
 	return &cobra.Command{
 		Use:   "sign DRAFT",
 		Short: "Sign a draft of the root that another founder made; keep it once it is whole",
@@ -22,40 +23,36 @@ Read the draft first: it is text. The signatures are added to the file, which
 goes on to the next founder. Those who signed before run the command once more
 on the whole file, so that their next draft follows it.`,
 		Args: cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			f, err := s.founder(c)
+		RunE: by(p, authority.OpenFounder, func(c *cobra.Command, f *authority.Founder, args []string) error {
+			draft, _, err := cli.ReadAs(args[0], maxFile, f.Cosign)
 			if err != nil {
 				return err
 			}
-			draft, err := readAs(args[0], f.Cosign)
-			if err != nil {
-				return err
-			}
-			return s.draft(c, signed.FormOf(string(draft.Note)), draft, args[0])
-		},
+			return p.draft(c, signed.FormOf(string(draft.Note)), draft, args[0])
+		}),
 	}
 }
 
 // draft saves a draft and says who signs next, or where it goes.
-func (s *settings) draft(c *cobra.Command, what string, d *authority.Draft, path string) error {
+func (p *program) draft(c *cobra.Command, what string, d *authority.Draft, path string) error {
 	if err := d.Save(path); err != nil {
 		return err
 	}
 	if d.Made == nil {
-		return s.say(c, result{
+		return p.say(c, result{
 			Made: "a draft of " + what, File: path,
 			Note: []string{"still to sign: " + strings.Join(d.Missing, ", ")},
 			Next: "carry the file to the next founder: samband-party sign " + path,
 		})
 	}
 	if strings.HasPrefix(string(d.Note), register.FederationForm+"\n") {
-		return s.say(c, result{
+		return p.say(c, result{
 			Made: what, File: path, Hash: d.Made.Hash.String(),
 			Note: []string{"it is whole: the hash is the exchange"},
 			Next: "let every founder run samband-party sign " + path + " once more, compare the hash by voice, and give the file to the broker and to every party",
 		})
 	}
-	return s.say(c, result{
+	return p.say(c, result{
 		Made: what, File: path, Hash: d.Made.Hash.String(),
 		Note: []string{"it is whole; the founders who signed before keep it by samband-party sign " + path},
 		Next: "bring the file to the broker: samband-broker enter " + path,
@@ -63,8 +60,8 @@ func (s *settings) draft(c *cobra.Command, what string, d *authority.Draft, path
 }
 
 // begin signs a text of the root as its first founder.
-func (s *settings) begin(c *cobra.Command, f *authority.Founder, what, name, text string) error {
-	path := fmt.Sprintf("%s/drafts/%s", strings.TrimSuffix(s.dir, "/"), name)
+func (p *program) begin(c *cobra.Command, f *authority.Founder, what, name, text string) error {
+	path := fmt.Sprintf("%s/drafts/%s", strings.TrimSuffix(p.Dir, "/"), name)
 	if _, err := os.Stat(path); err == nil {
 		fmt.Fprintf(c.ErrOrStderr(), "The draft %s that was there before is replaced.\n", path)
 	}
@@ -72,5 +69,5 @@ func (s *settings) begin(c *cobra.Command, f *authority.Founder, what, name, tex
 	if err != nil {
 		return err
 	}
-	return s.draft(c, what, draft, path)
+	return p.draft(c, what, draft, path)
 }

@@ -1,8 +1,8 @@
 // Package authority is how people make an exchange: on files, each with keys of
 // their own, mostly offline.
 //
-// Three kinds of holders are kept apart, each in a folder of its own, so that
-// they can lie on different machines or in different safes:
+// Three sets of keys are kept apart, each in a folder of its own, so that they can
+// lie on different machines or in different safes:
 //
 //	parties/se/root/        a [Founder]'s share of the root: admits parties
 //	parties/se/authority/   a [Party]'s authority: its desks, agreements, revocations
@@ -15,8 +15,8 @@
 // finished file is the exchange:
 //
 //	text, err := authority.DraftFederation("nordic.example", 2, founders, broker)
-//	draft, _, err := no.Sign(text)               // a note with Norway's signatures
-//	file, whole, err := se.Cosign(draft)         // and with Sweden's: whole is true
+//	draft, err := no.Sign(text)                  // a note with Norway's signatures
+//	whole, err := se.Cosign(draft.Note)          // and with Sweden's: whole.Made is the file
 //
 // Later entries of the root go the same way. Entries of a party need its
 // authority alone:

@@ -92,12 +92,9 @@ func (c *CA) Issue(request []byte, now time.Time) (*Issued, error) {
 	if err != nil {
 		return nil, err
 	}
-	fed, err := c.federation()
+	fed, err := c.federationOf("the request of "+string(card.Address), card.Exchange)
 	if err != nil {
 		return nil, err
-	}
-	if card.Exchange != fed.Hash() {
-		return nil, problem.New(problem.WrongExchange, "the request of %s is for another exchange", card.Address)
 	}
 	if card.Address.Party() != c.Party {
 		return nil, problem.New(problem.NotEntitled, "%s is not a desk of %s", card.Address, c.Party)

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"samband/gateway/durable"
 	"samband/gateway/register"
 	"samband/gateway/signed"
 )
@@ -96,7 +97,7 @@ func (c chain) follow(note []byte) error {
 			return fmt.Errorf("set entry aside: %w", err)
 		}
 	}
-	return syncFolder(c.dir)
+	return durable.SyncDir(c.dir)
 }
 
 // title is what an entry is about, for its file's name.

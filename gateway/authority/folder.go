@@ -41,6 +41,15 @@ func (f folder) federation() (*register.Federation, error) {
 	return fed, nil
 }
 
+// federationOf is federation for what somebody brought: it must be of that exchange.
+func (f folder) federationOf(what string, exchange signed.Hash) (*register.Federation, error) {
+	fed, err := f.federation()
+	if err == nil && exchange != fed.Hash() {
+		err = problem.New(problem.WrongExchange, "%s is of another exchange than this folder's", what)
+	}
+	return fed, err
+}
+
 // join makes the folder belong to an exchange; for good.
 func (f folder) join(federation []byte) (*register.Federation, error) {
 	fed, err := register.ParseFederation(federation)
@@ -49,7 +58,7 @@ func (f folder) join(federation []byte) (*register.Federation, error) {
 	}
 	switch known, err := f.federation(); {
 	case errors.Is(err, ErrNoFederation):
-		return fed, write(f.path("federation"), federation, public)
+		return fed, create(f.path("federation"), federation, public)
 	case err != nil:
 		return nil, err
 	case known.Hash() != fed.Hash():
@@ -60,12 +69,8 @@ func (f folder) join(federation []byte) (*register.Federation, error) {
 
 // follow makes a chain end where its signer's chain ends in a register.
 func (f folder) follow(c chain, signer string, r *register.Register) error {
-	fed, err := f.federation()
-	if err != nil {
+	if _, err := f.federationOf("the register", r.Exchange()); err != nil {
 		return err
-	}
-	if r.Exchange() != fed.Hash() {
-		return problem.New(problem.WrongExchange, "the register is of another exchange than this folder's")
 	}
 	last, ok := r.Previous(signer)
 	if !ok {

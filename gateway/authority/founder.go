@@ -10,7 +10,7 @@ import (
 	"samband/gateway/signed"
 )
 
-// A Founder holds one share of the root.
+// A Founder signs with one share of the root.
 type Founder struct {
 	folder
 	Party string

@@ -11,7 +11,7 @@ import (
 	"samband/gateway/signed"
 )
 
-// A key file holds one line for each private key. With a passphrase it is an
+// A key file has one line for each private key. With a passphrase it is an
 // age file around these lines; a CA's key file is PEM instead of lines.
 
 var ageMagic = []byte("age-encryption.org/")
@@ -81,7 +81,7 @@ func readKeys(path string, passphrase []byte) ([]*signed.PrivateKey, error) {
 	algorithms := signed.Uses[signed.UseEntry]
 	lines := strings.Split(strings.TrimSuffix(string(plain), "\n"), "\n")
 	if len(lines) != len(algorithms) {
-		return nil, fmt.Errorf("key file %q does not hold %d keys", path, len(algorithms))
+		return nil, fmt.Errorf("key file %q does not have %d keys", path, len(algorithms))
 	}
 	var keys []*signed.PrivateKey
 	for i, line := range lines {
@@ -91,7 +91,7 @@ func readKeys(path string, passphrase []byte) ([]*signed.PrivateKey, error) {
 		}
 		keys = append(keys, k)
 		if k.Public.Algorithm != algorithms[i] || k.Public.Name != keys[0].Public.Name {
-			return nil, fmt.Errorf("key file %q does not hold one owner's pair", path)
+			return nil, fmt.Errorf("key file %q does not have one owner's pair", path)
 		}
 	}
 	return keys, nil

@@ -12,7 +12,7 @@ import (
 	"samband/gateway/signed"
 )
 
-// A Party holds the authority of a party: the pair that signs its entries.
+// A Party signs the entries of a party: its keys are the party's authority.
 type Party struct {
 	folder
 	Name string
@@ -95,12 +95,8 @@ func (p *Party) Desk(request []byte, directory register.Directory) (*Made, error
 	if err != nil {
 		return nil, err
 	}
-	fed, err := p.federation()
-	if err != nil {
+	if _, err := p.federationOf("the request of "+string(c.Address), c.Exchange); err != nil {
 		return nil, err
-	}
-	if c.Exchange != fed.Hash() {
-		return nil, problem.New(problem.WrongExchange, "the request is for another exchange")
 	}
 	if c.Address.Party() != p.Name {
 		return nil, problem.New(problem.NotEntitled, "%s is not a desk of %s", c.Address, p.Name)
@@ -136,12 +132,8 @@ func (p *Party) Accede(agreement []byte) (*Made, error) {
 	if !ok || !slices.Contains(a.Parties, p.Name) {
 		return nil, problem.New(problem.NotEntitled, "the entry is no agreement that names %s", p.Name)
 	}
-	fed, err := p.federation()
-	if err != nil {
+	if _, err := p.federationOf("the agreement", a.Exchange); err != nil {
 		return nil, err
-	}
-	if a.Exchange != fed.Hash() {
-		return nil, problem.New(problem.WrongExchange, "the agreement is of another exchange")
 	}
 	return p.enter(func(l register.Link) register.Entry {
 		return &register.Accession{Link: l, Agreement: a.Hash()}

@@ -125,17 +125,14 @@ func (f *Founder) signers(text string) ([]founder, error) {
 		}
 		return founders(fed), fed.Check()
 	}
-	fed, err := f.federation()
-	if err != nil {
-		return nil, err
-	}
 	e, err := register.ParseEntry(text)
 	if err != nil {
 		return nil, err
 	}
 	l := register.LinkOf(e)
-	if l.Exchange != fed.Hash() {
-		return nil, problem.New(problem.WrongExchange, "the entry is of another exchange than this folder's")
+	fed, err := f.federationOf("the entry", l.Exchange)
+	if err != nil {
+		return nil, err
 	}
 	all := founders(fed)
 	var out []founder

@@ -7,6 +7,7 @@ import (
 	"runtime"
 
 	"samband/gateway/broker/internal/ledger"
+	"samband/gateway/durable"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -35,7 +36,7 @@ func (b *Broker) LastGroup() uint64 {
 
 // WriteSettings writes a broker's settings anew.
 func WriteSettings(dir string, s Settings) error {
-	return write(folder(dir).settings(), []byte(s.text()), 0o644)
+	return durable.Replace(folder(dir).settings(), []byte(s.text()), 0o644)
 }
 
 // Rival opens another writer on the same store, once the index has all that lies

@@ -124,7 +124,7 @@ func (s Settings) index() string    { return filepath.Join(s.Data, "index.db") }
 func (s Settings) socket() string   { return filepath.Join(s.Data, "socket") }
 func (s Settings) shown() string    { return filepath.Join(s.Data, "shown") }
 
-// present holds that data which was made once is there: what is missing is a
+// present checks that data which was made once is there: what is missing is a
 // loss, and an empty start would forget every id and deny every message.
 func (s Settings) present() error {
 	if _, err := os.Stat(s.key(markFile)); errors.Is(err, fs.ErrNotExist) {
@@ -136,35 +136,4 @@ func (s Settings) present() error {
 		}
 	}
 	return nil
-}
-
-// write makes a file durable under its name, or leaves what was there.
-func write(path string, b []byte, mode os.FileMode) error {
-	part := path + ".part"
-	f, err := os.OpenFile(part, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, mode)
-	if err != nil {
-		return fmt.Errorf("write %q: %w", path, err)
-	}
-	_, err = f.Write(b)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(part, path)
-	}
-	if err == nil {
-		err = syncFolder(filepath.Dir(path))
-	}
-	if err != nil {
-		return fmt.Errorf("write %q: %w", path, err)
-	}
-	return nil
-}
-
-func syncFolder(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

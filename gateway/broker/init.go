@@ -13,6 +13,7 @@ import (
 
 	"samband/certs"
 	"samband/gateway/broker/internal/store"
+	"samband/gateway/durable"
 	"samband/gateway/register"
 	"samband/gateway/signed"
 )
@@ -36,14 +37,14 @@ func Init(dir string, setup Setup) (card []byte, err error) {
 	}
 	s := setup.in(f)
 	for _, d := range []string{dir, s.Keys} {
-		if err := os.MkdirAll(d, 0o700); err != nil {
+		if err := durable.MkdirAll(d); err != nil {
 			return nil, fmt.Errorf("make folder: %w", err)
 		}
 	}
 	if _, err := os.Lstat(s.key(cardFile)); !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%s has a broker's keys already", s.Keys)
 	}
-	if err := write(f.settings(), []byte(setup.text()), 0o644); err != nil {
+	if err := durable.Replace(f.settings(), []byte(setup.text()), 0o644); err != nil {
 		return nil, err
 	}
 	return makeKeys(s, setup.Name)
@@ -61,7 +62,7 @@ func makeKeys(s Settings, name string) (card []byte, err error) {
 	}
 	mac := make([]byte, 32)
 	rand.Read(mac)
-	if err := write(s.key(macFile), []byte(signed.EncodeBytes(mac)+"\n"), 0o600); err != nil {
+	if err := durable.Replace(s.key(macFile), []byte(signed.EncodeBytes(mac)+"\n"), 0o600); err != nil {
 		return nil, err
 	}
 	card, err = register.SignCard(&register.BrokerCard{Name: name, Broker: register.Broker{
@@ -70,7 +71,7 @@ func makeKeys(s Settings, name string) (card []byte, err error) {
 	if err != nil {
 		return nil, err
 	}
-	return card, write(s.key(cardFile), card, 0o644)
+	return card, durable.Create(s.key(cardFile), card, 0o644)
 }
 
 func makeSigningKeys(s Settings, name string) (made []*signed.PrivateKey, err error) {
@@ -83,7 +84,7 @@ func makeSigningKeys(s Settings, name string) (made []*signed.PrivateKey, err er
 		if err != nil {
 			return nil, err
 		}
-		if err := write(s.key(k.file), []byte(keys[0].Encode()+"\n"), 0o600); err != nil {
+		if err := durable.Replace(s.key(k.file), []byte(keys[0].Encode()+"\n"), 0o600); err != nil {
 			return nil, err
 		}
 		made = append(made, keys...)
@@ -100,10 +101,10 @@ func makeCA(s Settings, name string) (*x509.Certificate, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := write(s.key(caKeyFile), pem, 0o600); err != nil {
+	if err := durable.Replace(s.key(caKeyFile), pem, 0o600); err != nil {
 		return nil, err
 	}
-	return ca, write(s.key(caFile), certs.EncodeCertificate(ca), 0o644)
+	return ca, durable.Replace(s.key(caFile), certs.EncodeCertificate(ca), 0o644)
 }
 
 // Install takes the federation file that the founders signed, and makes the data
@@ -120,21 +121,21 @@ func Install(dir string, federation []byte) error {
 	if _, err := loadKeys(s, federation); err != nil {
 		return err
 	}
-	if err := write(s.key(federationFile), federation, 0o644); err != nil {
+	if err := durable.Replace(s.key(federationFile), federation, 0o644); err != nil {
 		return err
 	}
 	for _, d := range []string{s.Data, s.records(), s.shown()} {
-		if err := os.MkdirAll(d, 0o700); err != nil {
+		if err := durable.MkdirAll(d); err != nil {
 			return fmt.Errorf("make folder: %w", err)
 		}
-	}
-	if err := syncFolder(s.Data); err != nil {
-		return fmt.Errorf("make folder: %w", err)
 	}
 	st, err := store.Open(context.Background(), store.Config{Dir: s.nats(), MaxBytes: s.JournalBytes, Create: true})
 	if err != nil {
 		return err
 	}
 	st.Close()
-	return write(s.key(markFile), []byte("data was made "+time.Now().UTC().Format(time.RFC3339)+"\n"), 0o644)
+	if err := durable.SyncDir(s.Data); err != nil {
+		return fmt.Errorf("make folder: %w", err)
+	}
+	return durable.Create(s.key(markFile), []byte("data was made "+time.Now().UTC().Format(time.RFC3339)+"\n"), 0o644)
 }

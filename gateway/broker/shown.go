@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"samband/gateway/durable"
 	"samband/gateway/signed"
 )
 
@@ -29,8 +30,8 @@ func (b *Broker) readShown() (checkpoints [][]byte, err error) {
 // keepShown keeps a checkpoint that proves a loss, so that no start forgets it.
 func (b *Broker) keepShown(checkpoint []byte) error {
 	hash := signed.HashOf(checkpoint)
-	if err := os.MkdirAll(b.settings.shown(), 0o700); err != nil {
+	if err := durable.MkdirAll(b.settings.shown()); err != nil {
 		return fmt.Errorf("keep shown checkpoint: %w", err)
 	}
-	return write(filepath.Join(b.settings.shown(), hex.EncodeToString(hash[:8])+".checkpoint"), checkpoint, 0o600)
+	return durable.Replace(filepath.Join(b.settings.shown(), hex.EncodeToString(hash[:8])+".checkpoint"), checkpoint, 0o600)
 }

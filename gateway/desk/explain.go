@@ -5,6 +5,7 @@ import (
 
 	"samband/gateway/desk/client"
 	"samband/gateway/envelope"
+	"samband/gateway/problem"
 	"samband/gateway/register"
 	"samband/gateway/seal"
 	"samband/gateway/signed"
@@ -45,7 +46,7 @@ func (d *Desk) recipient(l *verify.Logs, q register.Question, named signed.Hash)
 		r.Agreements = append(r.Agreements, agreementOf(a))
 	}
 	for _, b := range x.Blocked {
-		o := client.Obstacle{Agreement: agreementOf(b.Agreement), Problem: problemOf(b.Problem.Code, b.Problem.Detail)}
+		o := client.Obstacle{Agreement: agreementOf(b.Agreement), Problem: problem.DetailsOf(b.Problem.Code, b.Problem.Detail)}
 		r.Blocked = append(r.Blocked, o)
 		if b.Agreement.Hash() == named {
 			r.Problem = &o.Problem

@@ -8,6 +8,7 @@ import (
 
 	"samband/certs"
 	"samband/gateway/desk/internal/keys"
+	"samband/gateway/durable"
 	"samband/gateway/register"
 	"samband/gateway/signed"
 )
@@ -28,7 +29,7 @@ func Init(dir string, s Setup) (card []byte, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the federation file: %w", err)
 	}
-	if err := os.MkdirAll(f.keys(), 0o700); err != nil {
+	if err := durable.MkdirAll(f.keys()); err != nil {
 		return nil, fmt.Errorf("make folder: %w", err)
 	}
 	if err := os.Chmod(dir, 0o700); err != nil {
@@ -38,10 +39,10 @@ func Init(dir string, s Setup) (card []byte, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := keys.WriteFile(f.federation(), s.Federation, 0o644); err != nil {
+	if err := durable.Replace(f.federation(), s.Federation, 0o644); err != nil {
 		return nil, err
 	}
-	if err := keys.WriteFile(f.settings(), []byte(s.Settings.text()), 0o600); err != nil {
+	if err := durable.Replace(f.settings(), []byte(s.Settings.text()), 0o600); err != nil {
 		return nil, err
 	}
 	return writeCard(f, fed.Hash(), s.Address, online, locked)
@@ -102,7 +103,7 @@ func writeCard(f folder, exchange signed.Hash, address signed.Address, online *k
 	if err != nil {
 		return nil, fmt.Errorf("sign the request card: %w", err)
 	}
-	return card, keys.WriteFile(f.card(), card, 0o644)
+	return card, durable.Replace(f.card(), card, 0o644)
 }
 
 // Install puts the certificate in place that the party issued for the card.
@@ -129,5 +130,5 @@ func Install(dir string, certificate []byte) error {
 	if now := time.Now(); now.After(cert.NotAfter) {
 		return fmt.Errorf("the certificate expired at %s", cert.NotAfter.UTC().Format(time.RFC3339))
 	}
-	return keys.WriteFile(f.certificate(), certificate, 0o644)
+	return durable.Replace(f.certificate(), certificate, 0o644)
 }

@@ -31,13 +31,8 @@ func problemIn(err error) *client.Problem {
 	if !ok {
 		return nil
 	}
-	out := problemOf(p.Code, p.Detail)
+	out := problem.DetailsOf(p.Code, p.Detail)
 	return &out
-}
-
-func problemOf(code problem.Code, detail string) client.Problem {
-	row, _ := problem.Lookup(code)
-	return client.Problem{Code: code, Class: row.Class, Detail: detail, Rule: row.Rule, Next: row.Next}
 }
 
 // reply is what a draft answers; the zero reply answers nothing.
@@ -125,7 +120,7 @@ func (d *Desk) sending(name string) (*client.Sending, error) {
 			return err
 		}
 		for _, b := range stopped {
-			s.Blocked = append(s.Blocked, client.Blocked{To: b.To, Problem: problemOf(b.Code, b.Detail)})
+			s.Blocked = append(s.Blocked, client.Blocked{To: b.To, Problem: problem.DetailsOf(b.Code, b.Detail)})
 		}
 		rows, err := tx.Sending(name)
 		if err != nil {

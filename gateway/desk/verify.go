@@ -174,7 +174,7 @@ func (d *Desk) exhibit(v *client.Verification) error {
 			return err
 		}
 		for _, e := range all {
-			x := client.Evidence{Seen: e.Seen, Subject: e.Subject, Problem: problemOf(e.Code, e.Detail)}
+			x := client.Evidence{Seen: e.Seen, Subject: e.Subject, Problem: problem.DetailsOf(e.Code, e.Detail)}
 			if err := json.Unmarshal(e.Bytes, &x.Exhibits); err != nil {
 				return fmt.Errorf("read evidence about %s: %w", e.Subject, err)
 			}

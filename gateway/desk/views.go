@@ -136,7 +136,7 @@ func (d *Desk) item(tx *store.Tx, r *store.Row) (client.Item, error) {
 		}
 	}
 	if r.Code != "" {
-		p := problemOf(r.Code, r.Detail)
+		p := problem.DetailsOf(r.Code, r.Detail)
 		i.Problem = &p
 	} else {
 		i.Waits = r.Detail

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"samband/gateway/auditlog"
+	"samband/gateway/durable"
 	"samband/gateway/signed"
 )
 
@@ -18,9 +19,9 @@ const temporary = ".tmp"
 
 // A folder writes a log's files so that each is whole or not there.
 type folder struct {
-	dir     string
-	durable map[string]bool // folders whose own names are known to be on disk
-	dirty   map[string]bool // folders that got a name since the last sync
+	dir   string
+	known map[string]bool // folders whose own names the last or next sync makes durable
+	dirty map[string]bool // folders that got a name since the last sync
 }
 
 func openFolder(dir string, key *signed.PublicKey) (*folder, error) {
@@ -56,11 +57,7 @@ func (f *folder) write(name string, content []byte) error {
 	if err := f.makeDir(filepath.Dir(path)); err != nil {
 		return err
 	}
-	part := filepath.Join(f.path(temporary), "part")
-	if err := writeDurably(part, content); err != nil {
-		return err
-	}
-	if err := os.Rename(part, path); err != nil {
+	if err := durable.ReplaceVia(f.path(temporary), path, content, 0o644); err != nil {
 		return err
 	}
 	f.dirty[filepath.Dir(path)] = true
@@ -70,11 +67,11 @@ func (f *folder) write(name string, content []byte) error {
 // makeDir makes a folder and those above it, and sees to it once that each
 // stands in the one above, whoever made it.
 func (f *folder) makeDir(dir string) error {
-	if f.durable[dir] {
+	if f.known[dir] {
 		return nil
 	}
 	if dir == f.dir {
-		f.durable[dir] = true
+		f.known[dir] = true
 		f.dirty[filepath.Dir(dir)] = true
 		return nil
 	}
@@ -84,7 +81,7 @@ func (f *folder) makeDir(dir string) error {
 	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	f.durable[dir] = true
+	f.known[dir] = true
 	f.dirty[filepath.Dir(dir)] = true
 	return nil
 }
@@ -92,7 +89,7 @@ func (f *folder) makeDir(dir string) error {
 // sync makes all names given since the last sync durable.
 func (f *folder) sync() error {
 	for dir := range f.dirty {
-		if err := syncDir(dir); err != nil {
+		if err := durable.SyncDir(dir); err != nil {
 			return err
 		}
 		delete(f.dirty, dir)
@@ -112,28 +109,8 @@ func (f *folder) dropPartial(whole []id) error {
 			if err := os.RemoveAll(dir); err != nil {
 				return err
 			}
-			delete(f.durable, dir)
+			delete(f.known, dir)
 		}
 	}
 	return nil
-}
-
-func writeDurably(path string, content []byte) error {
-	file, err := os.Create(path)
-	if err != nil {
-		return err
-	}
-	_, err = file.Write(content)
-	if err == nil {
-		err = file.Sync()
-	}
-	return errors.Join(err, file.Close())
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

@@ -19,6 +19,7 @@ func readDocument(t *testing.T) *openapi.Document {
 		t.Fatal(err)
 	}
 	d := openapi.Read(t, b)
+	d.Names[reflect.TypeFor[Problem]()] = "Problem"
 	d.Names[reflect.TypeFor[refusal]()] = "Refusal"
 	return d
 }

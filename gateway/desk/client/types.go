@@ -260,13 +260,7 @@ type LogEntry struct {
 
 // A Problem is a refusal for the screen: code, what went wrong, the rule, and
 // what to do next.
-type Problem struct {
-	Code   problem.Code  `json:"code"`
-	Class  problem.Class `json:"class"`
-	Detail string        `json:"detail,omitempty"`
-	Rule   string        `json:"rule"`
-	Next   string        `json:"next"`
-}
+type Problem = problem.Details
 
 // A Duration is written in words in JSON: "90s", "2h", "168h0m0s".
 type Duration time.Duration

@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+
+	"samband/gateway/durable"
 )
 
 // lockDir makes the folder where it is missing and takes it for this process: a
@@ -13,7 +15,7 @@ import (
 func lockDir(dir string) (*os.File, error) {
 	err := os.Mkdir(dir, 0o700)
 	if err == nil {
-		err = syncDir(filepath.Dir(dir))
+		err = durable.SyncDir(filepath.Dir(dir))
 	}
 	if err != nil && !errors.Is(err, os.ErrExist) {
 		return nil, fmt.Errorf("make folder: %w", err)
@@ -31,15 +33,6 @@ func lockDir(dir string) (*os.File, error) {
 		return nil, ErrLocked
 	}
 	return nil, fmt.Errorf("lock folder: %w", err)
-}
-
-// syncDir makes the names in a folder durable.
-func syncDir(dir string) error {
-	f, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
 }
 
 func truncate(path string, size int64) error {

@@ -30,6 +30,8 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+
+	"samband/gateway/durable"
 )
 
 // segmentBytes is the size from which on a new segment is begun.
@@ -155,7 +157,7 @@ func (a *Archive) begin(group uint64) error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(f.Sync(), syncDir(a.dir)); err != nil {
+	if err := errors.Join(f.Sync(), durable.SyncDir(a.dir)); err != nil {
 		f.Close()
 		return err
 	}

@@ -7,6 +7,8 @@ import (
 	"hash/crc32"
 	"os"
 	"path/filepath"
+
+	"samband/gateway/durable"
 )
 
 // cutTornEnd shortens the newest segment to its last whole frame, if a crash can
@@ -28,7 +30,7 @@ func (a *Archive) cutTornEnd(damage *DamageError) error {
 		return truncate(path, s.size)
 	}
 	a.segments = a.segments[:len(a.segments)-1]
-	return errors.Join(os.Remove(path), syncDir(a.dir))
+	return errors.Join(os.Remove(path), durable.SyncDir(a.dir))
 }
 
 // readEnd reads the bytes of a file from one offset to another, and one byte more

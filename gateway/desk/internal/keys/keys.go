@@ -31,6 +31,7 @@ import (
 	"path/filepath"
 
 	"samband/certs"
+	"samband/gateway/durable"
 	"samband/gateway/seal"
 	"samband/gateway/signed"
 )
@@ -80,7 +81,7 @@ func Create(dir string, address signed.Address, passphrase []byte) (*Online, *Lo
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := locked.write(dir, passphrase); err != nil {
+	if err := locked.write(dir, passphrase, durable.Create); err != nil {
 		return nil, nil, err
 	}
 	if err := online.write(dir); err != nil {
@@ -110,7 +111,7 @@ func (o *Online) write(dir string) error {
 	if err != nil {
 		return err
 	}
-	return WriteFile(filepath.Join(dir, OnlineFile), b, 0o600)
+	return durable.Create(filepath.Join(dir, OnlineFile), b, 0o600)
 }
 
 // OpenOnline reads the online ring.

@@ -9,8 +9,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 
+	"samband/gateway/durable"
 	"samband/gateway/envelope"
 	"samband/gateway/seal"
 	"samband/gateway/signed"
@@ -81,7 +83,9 @@ func parseLocked(b []byte) (*Locked, error) {
 	return l, l.arm()
 }
 
-func (l *Locked) write(dir string, passphrase []byte) error {
+// write keeps the ring under a passphrase: put is durable.Create for a new one,
+// durable.Replace for one that changed.
+func (l *Locked) write(dir string, passphrase []byte, put func(string, []byte, fs.FileMode) error) error {
 	plain, err := json.Marshal(lockedFile{encode(l.Message), l.opening, l.storage[:]})
 	if err != nil {
 		return err
@@ -91,7 +95,7 @@ func (l *Locked) write(dir string, passphrase []byte) error {
 	if err != nil {
 		return fmt.Errorf("protect the locked ring: %w", err)
 	}
-	return WriteFile(filepath.Join(dir, LockedFile), b, 0o600)
+	return put(filepath.Join(dir, LockedFile), b, 0o600)
 }
 
 // Rotate puts a new opening key beside the old ones. Its public half may be
@@ -105,7 +109,7 @@ func Rotate(dir string, passphrase []byte) error {
 	if err := l.addOpening(); err != nil {
 		return err
 	}
-	return l.write(dir, passphrase)
+	return l.write(dir, passphrase, durable.Replace)
 }
 
 // Statement returns the keys that sign statements: the message pair's Ed25519.

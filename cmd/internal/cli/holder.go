@@ -1,4 +1,4 @@
-package monitor
+package cli
 
 import (
 	"bufio"
@@ -9,10 +9,10 @@ import (
 	"syscall"
 )
 
-// Holder tells which process holds the lock of a file or folder. It asks the
+// holder tells which process has the lock of a file or folder. It asks the
 // kernel's own list; where there is none, as outside Linux, or more than one
 // could be meant, nobody is named.
-func Holder(path string) (pid int, known bool) {
+func holder(path string) (pid int, known bool) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return 0, false
@@ -33,11 +33,11 @@ func Holder(path string) (pid int, known bool) {
 		if len(v) < 6 || v[1] != "FLOCK" || !strings.HasSuffix(v[5], inode) {
 			continue
 		}
-		holder, err := strconv.Atoi(v[4])
-		if err != nil || holder <= 0 || pid != 0 && pid != holder { // of another container it is 0
+		owner, err := strconv.Atoi(v[4])
+		if err != nil || owner <= 0 || pid != 0 && pid != owner { // of another container it is 0
 			return 0, false
 		}
-		pid = holder
+		pid = owner
 	}
 	return pid, pid != 0
 }

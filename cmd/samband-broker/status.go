@@ -1,71 +1,64 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
-	"net"
-	"path/filepath"
+	"io"
 	"strings"
-	"syscall"
+
+	"github.com/spf13/cobra"
 
 	"samband/gateway/broker"
-	"samband/gateway/monitor"
 )
 
-// settingsFile lies in the broker's folder.
-const settingsFile = "broker.yaml"
+func newStatus(p *program) *cobra.Command {
+	return &cobra.Command{
+		Use: "status", Short: "Say how the broker stands", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			client, err := broker.NewClient(p.Dir)
+			if err != nil {
+				return err
+			}
+			st, err := client.Status(c.Context())
+			if err != nil {
+				return err
+			}
+			return p.Print(c, st, func(w io.Writer) { showStanding(w, st) })
+		},
+	}
+}
 
-// next is what to do about an error that is no refusal, for whoever was just
-// called out of bed; "" where the error says it.
-func (s *settings) next(err error) string {
-	var missing *fs.PathError
-	var address *net.OpError
-	var held *heldError
+// found says in words what a start met.
+var found = map[string]string{
+	"journal-ahead": "killed between JOURNAL and records: the records were completed",
+	"journal-lost":  "NATS LOST ACKNOWLEDGED GROUPS: they were written back from the records, and senders are asked for open messages",
+	"tiles-behind":  "leaves had no tiles yet: they are written now",
+	"tiles-gone":    "tiles were missing or bent: they were made anew from the records",
+	"index-behind":  "the index was brought up",
+	"index-lost":    "the index was of another past: it was made anew",
+}
+
+func showStanding(w io.Writer, st *broker.Status) {
+	fmt.Fprintf(w, "Exchange: %s\n", st.Exchange)
+	fmt.Fprintf(w, "Desks:    https://%s\n", st.Desks)
+	if st.Metrics != "" {
+		fmt.Fprintf(w, "Metrics:  http://%s/metrics, also /healthz and /readyz\n", st.Metrics)
+	}
+	fmt.Fprintf(w, "Logs:     %d entries of audit, %d of register\n", st.Audit.Size, st.Register.Size)
+	if len(st.Found) == 0 {
+		fmt.Fprintln(w, "Start:    records, JOURNAL, tiles and index end together")
+	}
+	for _, f := range st.Found {
+		fmt.Fprintf(w, "Start:    %s\n", found[f])
+	}
 	switch {
-	case errors.Is(err, broker.ErrNotServed):
-		return "start samband-broker serve, or check --dir"
-	case errors.As(err, &missing) && filepath.Base(missing.Path) == settingsFile && errors.Is(err, fs.ErrNotExist):
-		return "run samband-broker init, or name the folder with --dir"
-	case errors.As(err, &held):
-		return fmt.Sprintf("process %d holds the folder: stop it first", held.pid)
-	case errors.As(err, &address) && errors.Is(err, syscall.EADDRINUSE):
-		return fmt.Sprintf("stop the program that listens there, or change %q in %s",
-			s.settingOf(address.Addr), filepath.Join(s.dir, settingsFile))
+	case st.Stopped != "":
+		fmt.Fprintf(w, "ACCEPTS NOTHING: %s\n", st.Stopped)
+		fmt.Fprintf(w, "Next:     copy the whole data folder; it has deleted nothing. Then: %s.\n", nextOf(st.Stopped))
+	case !st.Accepting:
+		fmt.Fprintln(w, "Accepts ends alone: its store is near the limit")
+	default:
+		fmt.Fprintln(w, "Accepts messages")
 	}
-	return ""
-}
-
-// settingOf is the setting that an address stands in.
-func (s *settings) settingOf(a net.Addr) string {
-	b, err := broker.ReadSettings(s.dir)
-	if err != nil {
-		return "listen"
-	}
-	if metrics, err := net.ResolveTCPAddr("tcp", b.Metrics); err == nil && metrics.String() == a.String() {
-		return "metrics"
-	}
-	return "listen"
-}
-
-// A heldError is the failure of a start whose folder another process holds.
-type heldError struct {
-	error
-	pid int
-}
-
-func (e *heldError) Unwrap() error { return e.error }
-
-// heldBy adds to a start's failure who holds the folder, if somebody does.
-func heldBy(dir string, err error) error {
-	settings, broken := broker.ReadSettings(dir)
-	if broken != nil {
-		return err
-	}
-	if pid, known := monitor.Holder(filepath.Join(settings.Data, "nats")); known {
-		return &heldError{err, pid}
-	}
-	return err
 }
 
 // putBack mends what the disk lost of the records.

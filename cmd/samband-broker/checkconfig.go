@@ -22,15 +22,15 @@ type shown struct {
 	JournalBytes int64    `json:"journal-bytes"`
 }
 
-func newCheckConfig(s *settings) *cobra.Command {
+func newCheckConfig(p *program) *cobra.Command {
 	return &cobra.Command{
 		Use: "check-config", Short: "Read and check the settings without starting, and say each", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			settings, err := broker.ReadSettings(s.dir)
+			settings, err := broker.ReadSettings(p.Dir)
 			if err != nil {
 				return err
 			}
-			return s.print(c, shown(settings), func(w io.Writer) { showSettings(w, shown(settings)) })
+			return p.Print(c, shown(settings), func(w io.Writer) { showSettings(w, shown(settings)) })
 		},
 	}
 }

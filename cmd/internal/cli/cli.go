@@ -1,0 +1,115 @@
+// Package cli is what the command lines of Samband share, so that they read, ask
+// and explain alike.
+//
+// A program describes itself and runs a tree of commands:
+//
+//	p := &cli.Program{NotServed: client.ErrNotServed}
+//	p.Flags(root, ".", "the desk's folder")
+//	os.Exit(p.Run(root, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+//
+// Data goes to standard output, all else to standard error. An error that ends a
+// command is told in up to three lines, of which the last says what to do:
+//
+//	samband-desk: NO_AGREEMENT: none between se and no permits REMINDER
+//	Rule: a message stands under an agreement that is in force.
+//	Next: conclude an agreement, or choose another.
+//
+// What goes wrong before a command runs is wrong usage: an unknown command or flag,
+// a wrong number of arguments. A command says the same of a value by [Usagef].
+package cli
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"io"
+	"net"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// A Program is one command line, and what it knows of its own errors.
+type Program struct {
+	Dir  string // its folder
+	JSON bool   // print data as JSON
+
+	// Settings is the settings file in Dir of a program that serves, and Setting
+	// the line of it that an address stands on.
+	Settings string
+	Setting  func(net.Addr) string
+	// NotServed is the error of asking a process that isn't there.
+	NotServed error
+	// Again are other errors after which the same command may succeed later.
+	Again []error
+	// Next says what to do about an error, or "" where the error says it.
+	Next func(error) string
+
+	name string
+}
+
+// Flags adds --dir, which is dir where it isn't given, and --json.
+func (p *Program) Flags(root *cobra.Command, dir, usage string) {
+	root.PersistentFlags().StringVar(&p.Dir, "dir", dir, usage)
+	root.PersistentFlags().BoolVar(&p.JSON, "json", false, "print data as JSON")
+}
+
+// DirOfEnvironment is SAMBAND_DIR, or the folder where one is.
+func DirOfEnvironment() string { return cmp.Or(os.Getenv("SAMBAND_DIR"), ".") }
+
+// Require marks flags that a command can't do without.
+func Require(c *cobra.Command, flags ...string) *cobra.Command {
+	for _, f := range flags {
+		if err := c.MarkFlagRequired(f); err != nil {
+			panic(err) // a flag that the command doesn't have
+		}
+	}
+	return c
+}
+
+// Run runs a command line and returns its exit code.
+func (p *Program) Run(root *cobra.Command, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	root.SilenceErrors, root.SilenceUsage = true, true
+	root.SetArgs(args)
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	p.name = root.Name()
+	started := false
+	for _, c := range append(root.Commands(), root) {
+		if inner := c.RunE; inner != nil {
+			c.RunE = func(c *cobra.Command, args []string) error {
+				started = true
+				return inner(c, args)
+			}
+		}
+	}
+	err := root.Execute()
+	if err == nil {
+		return 0
+	}
+	if !started {
+		err = &usageError{err}
+	}
+	p.explain(stderr, err)
+	return p.exitCode(err)
+}
+
+// UntilInterrupted is a context that ends when the process is told to stop.
+func UntilInterrupted(ctx context.Context) (context.Context, context.CancelFunc) {
+	return signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+}
+
+// Print writes data to standard output: JSON with --json, else what words makes of
+// it.
+func (p *Program) Print(c *cobra.Command, data any, words func(io.Writer)) error {
+	if p.JSON {
+		return WriteJSON(c.OutOrStdout(), data)
+	}
+	var b bytes.Buffer
+	words(&b)
+	_, err := c.OutOrStdout().Write(b.Bytes())
+	return err
+}

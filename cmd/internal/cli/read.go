@@ -1,0 +1,102 @@
+package cli
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"samband/gateway/problem"
+)
+
+// ReadFile reads a file of at most max bytes; a longer one is OVERSIZE.
+func ReadFile(path string, max int) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return readAll(f, path, max)
+}
+
+// ReadInput is ReadFile, or reads standard input where the path is "-".
+func ReadInput(c *cobra.Command, path string, max int) ([]byte, error) {
+	if path == "-" {
+		return readAll(c.InOrStdin(), "standard input", max)
+	}
+	return ReadFile(path, max)
+}
+
+func readAll(r io.Reader, name string, max int) ([]byte, error) {
+	b, err := io.ReadAll(io.LimitReader(r, int64(max)+1))
+	if err == nil && len(b) > max {
+		return nil, problem.New(problem.Oversize, "%s has more than %d bytes", name, max)
+	}
+	return b, err
+}
+
+// ReadAs reads a file and parses it; what is wrong is said with the file's name. It
+// returns the bytes too: those that were parsed, and not what the file has a moment
+// later.
+func ReadAs[T any](path string, max int, parse func([]byte) (T, error)) (v T, b []byte, err error) {
+	if b, err = ReadFile(path, max); err != nil {
+		return v, nil, err
+	}
+	if v, err = parse(b); err != nil {
+		return v, nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return v, b, nil
+}
+
+// maxPassphraseFile has room for a line.
+const maxPassphraseFile = 64 << 10
+
+// ReadPassphrase reads the first line of a file, or of standard input where the path
+// is "-".
+func ReadPassphrase(c *cobra.Command, path string) ([]byte, error) {
+	b, err := ReadInput(c, path, maxPassphraseFile)
+	if err != nil {
+		return nil, fmt.Errorf("read passphrase: %w", err)
+	}
+	line, _, _ := bytes.Cut(b, []byte("\n"))
+	if line = bytes.TrimSuffix(line, []byte("\r")); len(line) == 0 {
+		return nil, fmt.Errorf("the passphrase in %s is empty", path)
+	}
+	return line, nil
+}
+
+// PassphraseFlag adds --passphrase-file. What it returns reads the passphrase, or
+// asks for it at the terminal where no file is named; for a new one it asks twice.
+func PassphraseFlag(c *cobra.Command) func(isNew bool) ([]byte, error) {
+	file := c.Flags().String("passphrase-file", "", "file whose first line is the passphrase; - for standard input; else it is typed")
+	return func(isNew bool) ([]byte, error) {
+		if *file != "" {
+			return ReadPassphrase(c, *file)
+		}
+		return typed(c, isNew)
+	}
+}
+
+func typed(c *cobra.Command, twice bool) ([]byte, error) {
+	in, ok := c.InOrStdin().(*os.File)
+	if !ok || !term.IsTerminal(int(in.Fd())) {
+		return nil, Usagef("no terminal to type the passphrase at: give --passphrase-file")
+	}
+	ask := func(prompt string) ([]byte, error) {
+		fmt.Fprint(c.ErrOrStderr(), prompt)
+		defer fmt.Fprintln(c.ErrOrStderr())
+		return term.ReadPassword(int(in.Fd()))
+	}
+	first, err := ask("Passphrase: ")
+	if err != nil || !twice {
+		return first, err
+	}
+	second, err := ask("The same again: ")
+	if err == nil && !bytes.Equal(first, second) {
+		err = fmt.Errorf("the two passphrases differ")
+	}
+	return first, err
+}

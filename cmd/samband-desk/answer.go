@@ -1,0 +1,37 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"samband/gateway/desk/client"
+
+	"samband/cmd/internal/cli"
+	"samband/gateway/signed"
+)
+
+func newAnswer(p *program) *cobra.Command {
+	var f draftFlags
+	var from sender
+	c := &cobra.Command{
+		Use:   "answer ID",
+		Short: "Answer a message of the inbox",
+		Long: `Answer a message of the inbox: to its sender, in its conversation, under its agreement.
+
+Where the body has no your_reference, the sender's own reference is filled in.`,
+		Args: cobra.ExactArgs(1),
+		RunE: p.ask(func(c *cobra.Command, d *client.Client, id signed.ID) error {
+			draft, err := f.draft(c)
+			if err != nil {
+				return err
+			}
+			sending, err := d.Answer(c.Context(), from.of(id), draft)
+			if err != nil {
+				return err
+			}
+			return p.sent(c, d, sending, f.wait)
+		}),
+	}
+	f.add(c)
+	from.add(c)
+	return cli.Require(c, "type", "body")
+}

@@ -1,0 +1,31 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"samband/gateway/desk/client"
+
+	"github.com/spf13/cobra"
+
+	"samband/gateway/signed"
+)
+
+func newErase(p *program) *cobra.Command {
+	var from sender
+	c := &cobra.Command{
+		Use:   "erase ID",
+		Short: "Destroy the key of a message that has ended; its proofs stay",
+		Args:  cobra.ExactArgs(1),
+		RunE: p.ask(func(c *cobra.Command, d *client.Client, id signed.ID) error {
+			if err := d.Erase(c.Context(), from.of(id)); err != nil {
+				return err
+			}
+			return p.Print(c, map[string]any{"erased": id}, func(w io.Writer) {
+				fmt.Fprintf(w, "Message %s opens no more.\n", id)
+			})
+		}),
+	}
+	from.add(c)
+	return c
+}

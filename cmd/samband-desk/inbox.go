@@ -1,0 +1,37 @@
+package main
+
+import (
+	"io"
+
+	"samband/gateway/desk/client"
+
+	"github.com/spf13/cobra"
+
+	"samband/cmd/internal/cli"
+	"samband/gateway/signed"
+)
+
+func newInbox(p *program) *cobra.Command {
+	return newListing(p, &cobra.Command{Use: "inbox [ID]", Short: "List what this desk received"},
+		(*client.Client).Inbox, func(i client.InboxItem) client.State { return i.State }, showInbox)
+}
+
+func showInbox(w io.Writer, items []client.InboxItem) {
+	var rows [][]string
+	for _, i := range items {
+		rows = append(rows, []string{i.ID.String(), standing(i.Item), string(i.From), i.Type, i.Urgency, moment(received(i.Item)), due(i.Deadline), subject(i.Summary)})
+	}
+	cli.Table(w, "ID STATE FROM TYPE URGENCY RECEIVED CLOCK SUBJECT", rows)
+	for _, i := range items {
+		showWaits(w, i.Item, "from", i.From)
+	}
+}
+
+// received is when a message came into this desk's mailbox, by the log: when it was
+// consigned, or at its end where that is its consignment.
+func received(i client.Item) signed.Time {
+	if i.Consigned.IsZero() {
+		return i.Ended
+	}
+	return i.Consigned
+}

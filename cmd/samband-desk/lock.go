@@ -1,0 +1,24 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"samband/gateway/desk/client"
+
+	"github.com/spf13/cobra"
+
+	"samband/gateway/signed"
+)
+
+func newLock(p *program) *cobra.Command {
+	return &cobra.Command{
+		Use: "lock", Short: "Lock the desk: it stores and consigns, and opens nothing", Args: cobra.NoArgs,
+		RunE: p.ask(func(c *cobra.Command, d *client.Client, _ signed.ID) error {
+			if err := d.Lock(c.Context()); err != nil {
+				return err
+			}
+			return p.Print(c, map[string]bool{"locked": true}, func(w io.Writer) { fmt.Fprintln(w, "The desk is locked.") })
+		}),
+	}
+}

@@ -1,0 +1,41 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"samband/gateway/desk/client"
+
+	"github.com/spf13/cobra"
+
+	"samband/cmd/internal/cli"
+	"samband/gateway/signed"
+)
+
+func newStatus(p *program) *cobra.Command {
+	return &cobra.Command{
+		Use: "status", Short: "Say how the desk stands", Args: cobra.NoArgs,
+		RunE: p.ask(func(c *cobra.Command, d *client.Client, _ signed.ID) error {
+			st, err := d.Status(c.Context())
+			if err != nil {
+				return err
+			}
+			return p.Print(c, st, func(w io.Writer) { showStatus(w, st) })
+		}),
+	}
+}
+
+func showStatus(w io.Writer, st *client.Status) {
+	say := func(good bool, yes, no string) string {
+		if good {
+			return yes
+		}
+		return no
+	}
+	fmt.Fprintf(w, "Desk:     %s in %s (%s)\n", st.Desk, st.Exchange, st.Hash)
+	fmt.Fprintf(w, "Ring:     %s\n", say(!st.Locked, "unlocked", "LOCKED: it stores and consigns; run samband-desk unlock"))
+	fmt.Fprintf(w, "Broker:   %s at %s\n", say(st.Reachable, "answers", "DOES NOT ANSWER"), cli.Clean(st.Broker))
+	fmt.Fprintf(w, "Register: %d entries, %s\n", st.Register, say(st.Registered, "this desk among them", "this desk NOT among them with these keys"))
+	fmt.Fprintf(w, "Log:      verified to %d entries\n", st.Audit)
+	fmt.Fprintf(w, "Evidence: %s\n", say(st.Evidence == 0, "none against the broker", fmt.Sprintf("%d breaches by the broker; run samband-desk verify", st.Evidence)))
+}

@@ -1,0 +1,30 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"samband/gateway/desk/client"
+
+	"github.com/spf13/cobra"
+
+	"samband/cmd/internal/cli"
+	"samband/gateway/signed"
+)
+
+func newUnlock(p *program) *cobra.Command {
+	c := &cobra.Command{Use: "unlock", Short: "Unlock the desk: it opens what waits, and may send", Args: cobra.NoArgs}
+	passphrase := cli.PassphraseFlag(c)
+	c.RunE = p.ask(func(c *cobra.Command, d *client.Client, _ signed.ID) error {
+		secret, err := passphrase(false)
+		if err != nil {
+			return err
+		}
+		defer clear(secret)
+		if err := d.Unlock(c.Context(), secret); err != nil {
+			return err
+		}
+		return p.Print(c, map[string]bool{"locked": false}, func(w io.Writer) { fmt.Fprintln(w, "The desk is unlocked.") })
+	})
+	return c
+}

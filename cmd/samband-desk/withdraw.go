@@ -1,0 +1,39 @@
+package main
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"samband/gateway/desk/client"
+
+	"github.com/spf13/cobra"
+
+	"samband/gateway/signed"
+)
+
+func newWithdraw(p *program) *cobra.Command {
+	var wait time.Duration
+	c := &cobra.Command{
+		Use:   "withdraw ID",
+		Short: "Take a message back that its recipient has not consigned yet",
+		Long: `Take a message back that its recipient has not consigned yet.
+
+The log decides: a recipient that said first that it has the message keeps it.`,
+		Args: cobra.ExactArgs(1),
+		RunE: p.ask(func(c *cobra.Command, d *client.Client, id signed.ID) error {
+			if _, err := d.Withdraw(c.Context(), id); err != nil {
+				return err
+			}
+			ctx, cancel := context.WithTimeout(c.Context(), wait)
+			defer cancel()
+			m, err := sentUntil(c, d, id, ctx, func(m *client.OutboxItem) bool { return m.Says == "" })
+			if err != nil {
+				return err
+			}
+			return p.Print(c, m, func(w io.Writer) { showOutbox(w, []client.OutboxItem{*m}) })
+		}),
+	}
+	c.Flags().DurationVar(&wait, "wait", 5*time.Second, "how long to wait for the log's decision")
+	return c
+}

@@ -1,0 +1,33 @@
+package monitor_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http/httptest"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"samband/gateway/monitor"
+)
+
+// What an operator sees while one dependency is ill.
+func Example() {
+	handler := monitor.Handler(prometheus.NewRegistry(), []monitor.Check{
+		{Name: "journal", Run: func(context.Context) error { return nil }},
+		{Name: "tiles", Run: func(context.Context) error { return errors.New("behind by 12 leaves") }},
+		{Name: "clock", Run: func(context.Context) error { return errors.New("in doubt") }, Note: true},
+	})
+	for _, path := range []string{"/healthz", "/readyz"} {
+		answer := httptest.NewRecorder()
+		handler.ServeHTTP(answer, httptest.NewRequest("GET", path, nil))
+		fmt.Print(answer.Code, "\n", answer.Body)
+	}
+	// Output:
+	// 200
+	// ok
+	// 503
+	// journal: ok
+	// tiles: NOT READY: behind by 12 leaves
+	// clock: note: in doubt
+}
