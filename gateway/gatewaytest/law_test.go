@@ -12,7 +12,7 @@ import (
 // The open half of the law.
 var lawRefusals = []refusal{
 	{problem.WrongExchange, "a header of another exchange", header(func(s *scene, h *envelope.Header) {
-		h.Exchange = signed.HashOf(s.foreign().federationText())
+		h.Exchange = s.foreign().fingerprint()
 	})},
 	{problem.PartsUnsupported, "files beside the envelope", header(func(_ *scene, h *envelope.Header) {
 		h.Parts = &envelope.PartsRef{Count: 3, Bytes: 20 << 20, Hash: signed.HashOf("their list")}

@@ -1,6 +1,7 @@
 package gatewaytest
 
 import (
+	"crypto/x509"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -227,44 +228,45 @@ func (x *Exchange) desk(a *Authority, d Desk) error {
 			return err
 		}
 	}
-	if err := x.enter(a.Party.Desk(request, d.Directory)); err != nil {
-		return err
-	}
-	issued, err := a.CA.Issue(request, time.Now())
+	certificate, err := x.certify(a, request, d.Directory)
 	if err != nil {
 		return err
 	}
-	return desk.Install(x.Desk(d.Address), certs.EncodeCertificate(issued.Certificate))
+	return desk.Install(x.Desk(d.Address), certs.EncodeCertificate(certificate))
+}
+
+// certify enters a desk by its card, and issues its certificate.
+func (x *Exchange) certify(a *Authority, card []byte, directory register.Directory) (*x509.Certificate, error) {
+	if err := x.enter(a.Party.Desk(card, directory)); err != nil {
+		return nil, err
+	}
+	issued, err := a.CA.Issue(card, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	return issued.Certificate, nil
 }
 
 // NewHand makes a desk driven by hand, with its entry and its certificate.
 func (x *Exchange) NewHand(address signed.Address, directory register.Directory) (*Hand, error) {
-	h, err := NewHand(signed.HashOf(x.federationText()), address)
+	h, err := NewHand(x.fingerprint(), address)
 	if err != nil {
 		return nil, err
 	}
-	a := x.Parties[address.Party()]
 	request, err := h.Request()
 	if err != nil {
 		return nil, err
 	}
-	if err := x.enter(a.Party.Desk(request, directory)); err != nil {
-		return nil, err
-	}
-	issued, err := a.CA.Issue(request, time.Now())
-	if err != nil {
-		return nil, err
-	}
-	h.Certificate = issued.Certificate
-	return h, nil
+	h.Certificate, err = x.certify(x.Parties[address.Party()], request, directory)
+	return h, err
 }
 
-func (x *Exchange) federationText() string {
-	n, err := signed.ParseNote(x.federation)
+func (x *Exchange) fingerprint() signed.Hash {
+	f, err := register.ParseFederation(x.federation)
 	if err != nil {
 		panic("gatewaytest: the federation file was made here: " + err.Error())
 	}
-	return n.Text
+	return f.Hash()
 }
 
 func (x *Exchange) agree() error {

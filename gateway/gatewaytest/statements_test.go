@@ -110,7 +110,7 @@ var statementRefusals = []refusal{
 	}},
 	{problem.WrongExchange, "of another exchange", spoken(func(s *scene, by *caller, e *envelope.Envelope) []byte {
 		ours := s.register.Exchange().String()
-		text := strings.Replace(textOf(s, by.hands(e.TextHash())), ours, signed.HashOf(s.foreign().federationText()).String(), 1)
+		text := strings.Replace(textOf(s, by.hands(e.TextHash())), ours, s.foreign().fingerprint().String(), 1)
 		return by.signs(text, by.Message[0])
 	})},
 	{problem.HeadAhead, "of the audit log", spoken(func(s *scene, by *caller, e *envelope.Envelope) []byte {
