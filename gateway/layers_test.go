@@ -159,7 +159,7 @@ func TestOneLibraryOneDoor(t *testing.T) {
 		"filippo.io/torchwood":                  {"samband/gateway/auditlog", "samband/gateway/auditlog/tree"},
 		"modernc.org/sqlite":                    {brokerWing + "/internal/index", deskWing + "/internal/store"},
 		"go.yaml.in/yaml":                       {"samband/gateway/config"},
-		"samband/gateway/internal/openapi":      nil, // tests alone use it
+		"samband/gateway/internal/openapitest":  nil, // tests alone use it
 	}
 	for path, p := range list(t) {
 		for _, imp := range p.Imports {
