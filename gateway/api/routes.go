@@ -48,7 +48,7 @@ type Action func(context.Context, Service) (any, error)
 func (r Route) Pattern() string { return r.Method + " " + r.Path }
 
 // Routes is the whole contract; openapi.json says the same.
-var Routes = []Route{submit, state, inbox, progress, want, show, registerPage, consistency, document}
+var Routes = []Route{submit, state, inbox, progress, want, show, registerPage, consistency, openapi}
 
 var submit = Route{
 	Operation: "submit", Method: http.MethodPost, Path: "/v1/envelopes",
@@ -250,7 +250,7 @@ func (c *Client) Consistency(ctx context.Context, from, to int64) (*ConsistencyA
 	return call[ConsistencyAnswer](ctx, c, &consistency, Heads{}, query, nil, 0)
 }
 
-var document = Route{
+var openapi = Route{
 	Operation: "openapi", Method: http.MethodGet, Path: "/v1/openapi.json", Answer: json.RawMessage(nil),
 	Read: func(*Call) (Action, error) {
 		return func(context.Context, Service) (any, error) { return json.RawMessage(OpenAPI), nil }, nil

@@ -23,6 +23,7 @@
 package desk
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -73,17 +74,11 @@ type Desk struct {
 
 // New opens a desk's folder. One process at a time locks it.
 func New(c Config) (*Desk, error) {
-	d := &Desk{dir: folder(c.Dir), log: c.Log, now: c.Now, broker: c.Broker}
-	if d.log == nil {
-		d.log = slog.New(slog.DiscardHandler)
-	}
+	d := &Desk{dir: folder(c.Dir), log: cmp.Or(c.Log, slog.New(slog.DiscardHandler)), now: c.Now, broker: c.Broker}
 	if d.now == nil {
 		d.now = time.Now
 	}
-	if c.Retry == 0 {
-		c.Retry = 500 * time.Millisecond
-	}
-	if err := d.open(c.Retry); err != nil {
+	if err := d.open(cmp.Or(c.Retry, 500*time.Millisecond)); err != nil {
 		d.Close()
 		return nil, fmt.Errorf("open desk %q: %w", c.Dir, err)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"samband/gateway/desk/client"
-	"samband/gateway/envelope"
 	"samband/gateway/problem"
 	"samband/gateway/register"
 	"samband/gateway/seal"
@@ -17,10 +16,7 @@ import (
 func (d *Desk) Explain(_ context.Context, draft client.Draft) (*client.Explanation, error) {
 	l := d.room.Logs()
 	x := &client.Explanation{Type: draft.Type, Recipients: []client.Recipient{}}
-	q := register.Question{From: d.Address(), Type: draft.Type, Classification: envelope.Unclassified}
-	if draft.Classification != "" {
-		q.Classification = draft.Classification
-	}
+	q := register.Question{From: d.Address(), Type: draft.Type, Classification: classificationOf(draft)}
 	p, err := d.plan(l, draft, reply{})
 	if err == nil {
 		q.Purpose = p.body.Sealed.Purpose

@@ -2,6 +2,7 @@ package desk
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -23,7 +24,7 @@ import (
 
 // lifetime is how long a message waits to be consigned unless its draft says
 // otherwise.
-const lifetime = 7 * 24 * time.Hour
+const lifetime = client.Duration(7 * 24 * time.Hour)
 
 // problemIn is the refusal in err's chain; nil when there is none.
 func problemIn(err error) *client.Problem {
@@ -285,18 +286,8 @@ func (p *plan) urgency() schema.Urgency {
 	return schema.NonUrgent
 }
 
-func (p *plan) classification() envelope.Classification {
-	if p.draft.Classification == "" {
-		return envelope.Unclassified
-	}
-	return p.draft.Classification
-}
-
-func (p *plan) lifetime() time.Duration {
-	if p.draft.Lifetime == 0 {
-		return lifetime
-	}
-	return time.Duration(p.draft.Lifetime)
+func classificationOf(d client.Draft) envelope.Classification {
+	return cmp.Or(d.Classification, envelope.Unclassified)
 }
 
 // header is everything of a message's header but agreement and seal.
@@ -304,8 +295,8 @@ func (p *plan) header(d *Desk, l *verify.Logs, to signed.Address, shared signed.
 	now := signed.At(d.now())
 	h := envelope.Header{
 		Exchange: l.Register().Exchange(), ID: signed.NewID(), Type: p.ref, From: d.Address(), To: to,
-		Conversation: shared, Created: now, Expires: now.Add(p.lifetime()), Agreement: p.draft.Agreement,
-		Urgency: string(p.urgency()), Classification: p.classification(),
+		Conversation: shared, Created: now, Expires: now.Add(time.Duration(cmp.Or(p.draft.Lifetime, lifetime))), Agreement: p.draft.Agreement,
+		Urgency: string(p.urgency()), Classification: classificationOf(p.draft),
 		AsOfAudit: l.Audit(), AsOfRegister: l.Register().Head(),
 	}
 	switch {
@@ -319,7 +310,7 @@ func (p *plan) header(d *Desk, l *verify.Logs, to signed.Address, shared signed.
 
 func (p *plan) question(from, to signed.Address) register.Question {
 	return register.Question{
-		From: from, To: to, Type: p.ref.Name, Classification: p.classification(), Purpose: p.body.Sealed.Purpose,
+		From: from, To: to, Type: p.ref.Name, Classification: classificationOf(p.draft), Purpose: p.body.Sealed.Purpose,
 	}
 }
 

@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
@@ -79,12 +80,7 @@ func rowsOf(tx *store.Tx, q client.Query, received bool) (rows []store.Row, err 
 	return rows, unknown(err, q.ID)
 }
 
-func limit(q client.Query) int {
-	if q.Limit <= 0 {
-		return client.DefaultLimit
-	}
-	return q.Limit
-}
+func limit(q client.Query) int { return cmp.Or(max(q.Limit, 0), client.DefaultLimit) }
 
 // listed makes a listing of rows.
 func listed[T any](d *Desk, tx *store.Tx, rows []store.Row, as func(*store.Row, client.Item) T) ([]T, error) {

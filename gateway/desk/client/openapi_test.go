@@ -8,17 +8,17 @@ import (
 	"time"
 
 	"samband/gateway/api"
-	"samband/gateway/internal/openapi"
+	"samband/gateway/internal/openapitest"
 	"samband/gateway/local"
 	"samband/schema"
 )
 
-func readDocument(t *testing.T) *openapi.Document {
+func readDocument(t *testing.T) *openapitest.Document {
 	b, err := os.ReadFile("openapi.json")
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := openapi.Read(t, b)
+	d := openapitest.Read(t, b)
 	d.Names[reflect.TypeFor[Problem]()] = "Problem"
 	d.Names[reflect.TypeFor[refusal]()] = "Refusal"
 	return d
@@ -34,37 +34,51 @@ type refusal struct {
 	Class  string `json:"class"`
 }
 
-func TestDocumentHasTheCalls(t *testing.T) {
-	d := readDocument(t)
-	d.CheckOperations(t, len(calls))
+// formsOf are the name, the argument and the answer of each call.
+func formsOf(t *testing.T) map[string][2]reflect.Type {
+	forms := map[string][2]reflect.Type{}
 	for _, c := range calls {
-		op := d.Paths["/v1/"+c.name]["post"]
-		if op.OperationID != c.name || op.RequestBody == nil {
-			t.Errorf("%s is operation %q in the document", c.name, op.OperationID)
+		v := reflect.ValueOf(c)
+		do := v.FieldByName("do").Type()
+		forms[v.FieldByName("name").String()] = [2]reflect.Type{do.In(2), do.Out(0)}
+	}
+	if methods := reflect.TypeFor[Service]().NumMethod(); len(forms) != methods {
+		t.Errorf("there are %d calls, and %d methods of a Service", len(forms), methods)
+	}
+	return forms
+}
+
+func TestDocumentHasTheCalls(t *testing.T) {
+	d, forms := readDocument(t), formsOf(t)
+	d.CheckOperations(t, len(forms))
+	for name, form := range forms {
+		op := d.Paths["/v1/"+name]["post"]
+		if op.OperationID != name || op.RequestBody == nil {
+			t.Errorf("%s is operation %q in the document", name, op.OperationID)
 			continue
 		}
-		if got, want := op.RequestBody.Content[api.JSONType].Schema.Shape(), d.ShapeOf(reflect.TypeOf(c.in)); got != want {
-			t.Errorf("%s takes %s, not %s", c.name, got, want)
+		if got, want := op.RequestBody.Content[api.JSONType].Schema.Shape(), d.ShapeOf(form[0]); got != want {
+			t.Errorf("%s takes %s, not %s", name, got, want)
 		}
-		if got, want := op.Responses["200"].Content[api.JSONType].Schema.Shape(), d.ShapeOf(reflect.TypeOf(c.out)); got != want {
-			t.Errorf("%s answers %s, not %s", c.name, got, want)
+		if got, want := op.Responses["200"].Content[api.JSONType].Schema.Shape(), d.ShapeOf(form[1]); got != want {
+			t.Errorf("%s answers %s, not %s", name, got, want)
 		}
 	}
 }
 
 func TestDocumentHasTheTypes(t *testing.T) {
-	roots := []any{refusal{}}
-	for _, c := range calls {
-		roots = append(roots, c.in, c.out)
+	types := []reflect.Type{reflect.TypeFor[refusal]()}
+	for _, form := range formsOf(t) {
+		types = append(types, form[:]...)
 	}
-	readDocument(t).CheckTypes(t, roots...)
+	readDocument(t).CheckTypes(t, types...)
 }
 
 func TestDocumentHasTheWords(t *testing.T) {
 	d := readDocument(t)
 	d.CheckProblems(t, "Refusal", api.Status)
-	openapi.CheckEnum(t, d, "State", SentStates)
-	openapi.CheckEnum(t, d, "Access", []schema.Access{schema.Direct, schema.Indirect})
+	openapitest.CheckEnum(t, d, "State", SentStates)
+	openapitest.CheckEnum(t, d, "Access", []schema.Access{schema.Direct, schema.Indirect})
 }
 
 func TestDocumentHasTheBounds(t *testing.T) {

@@ -2,10 +2,7 @@ package client
 
 import (
 	"context"
-	"net/http"
-	"time"
 
-	"samband/gateway/local"
 	"samband/gateway/signed"
 	"samband/schema"
 )
@@ -64,90 +61,4 @@ func Await(ctx context.Context, s Service, done func() (bool, error)) error {
 		}
 		w.After = seen.Changes
 	}
-}
-
-// DefaultLimit is how many items a listing has unless its Query says otherwise.
-const DefaultLimit = 100
-
-// maxWait bounds a wait on the socket, so that connections of the dead don't pile
-// up. A Client asks again.
-const maxWait = Duration(time.Minute)
-
-// What calls take and answer whose method has another signature.
-type (
-	unlockCall struct {
-		Passphrase []byte `json:"passphrase"`
-	}
-	answerCall struct {
-		Ref
-		Draft Draft `json:"draft"`
-	}
-	withdrawCall struct {
-		ID signed.ID `json:"id"`
-	}
-	declareCall struct {
-		Ref
-		Access schema.Access `json:"access"`
-	}
-	waitCall struct {
-		Watch
-		For Duration `json:"for,omitempty"`
-	}
-	none struct{}
-)
-
-// calls is the local contract; openapi.json says the same.
-var calls = []call{
-	of("status", func(s Service, ctx context.Context, _ none) (*Status, error) { return s.Status(ctx) }),
-	of("unlock", func(s Service, ctx context.Context, in unlockCall) (none, error) {
-		defer clear(in.Passphrase)
-		return none{}, s.Unlock(ctx, in.Passphrase)
-	}),
-	of("lock", func(s Service, ctx context.Context, _ none) (none, error) { return none{}, s.Lock(ctx) }),
-	of("explain", Service.Explain),
-	of("send", Service.Send),
-	of("answer", func(s Service, ctx context.Context, in answerCall) (*Sending, error) {
-		return s.Answer(ctx, in.Ref, in.Draft)
-	}),
-	of("withdraw", func(s Service, ctx context.Context, in withdrawCall) (*OutboxItem, error) {
-		return s.Withdraw(ctx, in.ID)
-	}),
-	of("outbox", Service.Outbox),
-	of("inbox", Service.Inbox),
-	of("read", Service.Read),
-	of("declare", func(s Service, ctx context.Context, in declareCall) (*InboxItem, error) {
-		return s.Declare(ctx, in.Ref, in.Access)
-	}),
-	of("erase", func(s Service, ctx context.Context, in Ref) (none, error) { return none{}, s.Erase(ctx, in) }),
-	of("verify", Service.Verify),
-	of("log", Service.Log),
-	of("wait", func(s Service, ctx context.Context, in waitCall) (*Seen, error) {
-		ctx, cancel := context.WithTimeout(ctx, time.Duration(min(in.For, maxWait)))
-		defer cancel()
-		return s.Wait(ctx, in.Watch)
-	}),
-}
-
-// A call is one row of the contract.
-type call struct {
-	name    string
-	in, out any
-	handler func(Service) http.Handler
-}
-
-func of[In, Out any](name string, method func(Service, context.Context, In) (Out, error)) call {
-	var in In
-	var out Out
-	return call{name, in, out, func(s Service) http.Handler {
-		return local.Answer(func(ctx context.Context, in In) (Out, error) { return method(s, ctx, in) })
-	}}
-}
-
-// Handler answers the contract's calls by a Service.
-func Handler(s Service) http.Handler {
-	mux := http.NewServeMux()
-	for _, c := range calls {
-		mux.Handle("POST /v1/"+c.name, c.handler(s))
-	}
-	return mux
 }

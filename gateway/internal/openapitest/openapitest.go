@@ -1,10 +1,10 @@
-// Package openapi checks the documents of our contracts against the Go code that
+// Package openapitest checks the documents of our contracts against the Go code that
 // speaks them. Tests alone use it.
 //
-//	d := openapi.Read(t, document)
-//	d.CheckTypes(t, api.SubmitAnswer{}, api.Want{})
+//	d := openapitest.Read(t, document)
+//	d.CheckTypes(t, reflect.TypeFor[api.SubmitAnswer](), reflect.TypeFor[api.Want]())
 //	d.CheckProblems(t, "Problem", api.Status)
-package openapi
+package openapitest
 
 import (
 	"encoding/json"
@@ -95,11 +95,11 @@ func (d *Document) CheckOperations(t *testing.T, want int) {
 
 // CheckTypes checks that the objects of the document are those of which the roots
 // are made, member by member.
-func (d *Document) CheckTypes(t *testing.T, roots ...any) {
+func (d *Document) CheckTypes(t *testing.T, roots ...reflect.Type) {
 	t.Helper()
 	reached := map[string]reflect.Type{}
 	for _, r := range roots {
-		d.reach(reflect.TypeOf(r), reached)
+		d.reach(r, reached)
 	}
 	for name, s := range d.Components.Schemas {
 		if _, ok := reached[name]; !ok && s.Type == "object" {

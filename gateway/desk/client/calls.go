@@ -1,0 +1,193 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"time"
+
+	"samband/gateway/local"
+	"samband/gateway/problem"
+	"samband/gateway/signed"
+	"samband/schema"
+)
+
+// DefaultLimit is how many items a listing has unless its Query says otherwise.
+const DefaultLimit = 100
+
+// maxWait bounds a wait on the socket, so that connections of the dead don't pile
+// up. A Client asks again.
+const maxWait = Duration(time.Minute)
+
+// A call is one of the local contract: at one end what a Service does, at the other
+// how a Client asks for it.
+type call[In, Out any] struct {
+	name string
+	do   func(Service, context.Context, In) (Out, error)
+}
+
+func (k call[In, Out]) serve(mux *http.ServeMux, s Service) {
+	mux.Handle("POST /v1/"+k.name, local.Answer(func(ctx context.Context, in In) (Out, error) { return k.do(s, ctx, in) }))
+}
+
+func (k call[In, Out]) ask(ctx context.Context, c *Client, in In) (Out, error) {
+	return local.Ask[Out](ctx, c.local, k.name, in)
+}
+
+// calls is the whole contract; openapi.json says the same.
+var calls = []interface{ serve(*http.ServeMux, Service) }{
+	status, unlock, lock, explain, send, answer, withdraw, outbox, inbox, read, declare, erase, verify, log, wait,
+}
+
+// Handler answers the calls by a Service.
+func Handler(s Service) http.Handler {
+	mux := http.NewServeMux()
+	for _, c := range calls {
+		c.serve(mux, s)
+	}
+	return mux
+}
+
+type none struct{}
+
+var status = call[none, *Status]{"status", func(s Service, ctx context.Context, _ none) (*Status, error) { return s.Status(ctx) }}
+
+func (c *Client) Status(ctx context.Context) (*Status, error) { return status.ask(ctx, c, none{}) }
+
+type unlockCall struct {
+	Passphrase []byte `json:"passphrase"`
+}
+
+var unlock = call[unlockCall, none]{"unlock", func(s Service, ctx context.Context, in unlockCall) (none, error) {
+	defer clear(in.Passphrase)
+	return none{}, s.Unlock(ctx, in.Passphrase)
+}}
+
+func (c *Client) Unlock(ctx context.Context, passphrase []byte) error {
+	_, err := unlock.ask(ctx, c, unlockCall{passphrase})
+	return err
+}
+
+var lock = call[none, none]{"lock", func(s Service, ctx context.Context, _ none) (none, error) { return none{}, s.Lock(ctx) }}
+
+func (c *Client) Lock(ctx context.Context) error {
+	_, err := lock.ask(ctx, c, none{})
+	return err
+}
+
+var explain = call[Draft, *Explanation]{"explain", Service.Explain}
+
+func (c *Client) Explain(ctx context.Context, draft Draft) (*Explanation, error) {
+	return askWith(ctx, c, explain, draft, draft)
+}
+
+var send = call[Draft, *Sending]{"send", Service.Send}
+
+func (c *Client) Send(ctx context.Context, draft Draft) (*Sending, error) {
+	return askWith(ctx, c, send, draft, draft)
+}
+
+type answerCall struct {
+	Ref
+	Draft Draft `json:"draft"`
+}
+
+var answer = call[answerCall, *Sending]{"answer", func(s Service, ctx context.Context, in answerCall) (*Sending, error) {
+	return s.Answer(ctx, in.Ref, in.Draft)
+}}
+
+func (c *Client) Answer(ctx context.Context, to Ref, draft Draft) (*Sending, error) {
+	return askWith(ctx, c, answer, draft, answerCall{to, draft})
+}
+
+// askWith makes a call with a draft, whose body must be JSON to stand in it.
+func askWith[In, Out any](ctx context.Context, c *Client, k call[In, Out], d Draft, in In) (out Out, err error) {
+	if len(d.Body) > 0 && !json.Valid(d.Body) {
+		return out, problem.New(problem.BodyMalformed, "not one JSON value")
+	}
+	return k.ask(ctx, c, in)
+}
+
+type withdrawCall struct {
+	ID signed.ID `json:"id"`
+}
+
+var withdraw = call[withdrawCall, *OutboxItem]{"withdraw", func(s Service, ctx context.Context, in withdrawCall) (*OutboxItem, error) {
+	return s.Withdraw(ctx, in.ID)
+}}
+
+func (c *Client) Withdraw(ctx context.Context, id signed.ID) (*OutboxItem, error) {
+	return withdraw.ask(ctx, c, withdrawCall{id})
+}
+
+var outbox = call[Query, []OutboxItem]{"outbox", Service.Outbox}
+
+func (c *Client) Outbox(ctx context.Context, q Query) ([]OutboxItem, error) {
+	return outbox.ask(ctx, c, q)
+}
+
+var inbox = call[Query, []InboxItem]{"inbox", Service.Inbox}
+
+func (c *Client) Inbox(ctx context.Context, q Query) ([]InboxItem, error) {
+	return inbox.ask(ctx, c, q)
+}
+
+var read = call[Ref, *Message]{"read", Service.Read}
+
+func (c *Client) Read(ctx context.Context, message Ref) (*Message, error) {
+	return read.ask(ctx, c, message)
+}
+
+type declareCall struct {
+	Ref
+	Access schema.Access `json:"access"`
+}
+
+var declare = call[declareCall, *InboxItem]{"declare", func(s Service, ctx context.Context, in declareCall) (*InboxItem, error) {
+	return s.Declare(ctx, in.Ref, in.Access)
+}}
+
+func (c *Client) Declare(ctx context.Context, request Ref, access schema.Access) (*InboxItem, error) {
+	return declare.ask(ctx, c, declareCall{request, access})
+}
+
+var erase = call[Ref, none]{"erase", func(s Service, ctx context.Context, in Ref) (none, error) { return none{}, s.Erase(ctx, in) }}
+
+func (c *Client) Erase(ctx context.Context, message Ref) error {
+	_, err := erase.ask(ctx, c, message)
+	return err
+}
+
+var verify = call[Ref, *Verification]{"verify", Service.Verify}
+
+func (c *Client) Verify(ctx context.Context, message Ref) (*Verification, error) {
+	return verify.ask(ctx, c, message)
+}
+
+var log = call[Query, []LogEntry]{"log", Service.Log}
+
+func (c *Client) Log(ctx context.Context, q Query) ([]LogEntry, error) { return log.ask(ctx, c, q) }
+
+type waitCall struct {
+	Watch
+	For Duration `json:"for,omitempty"`
+}
+
+var wait = call[waitCall, *Seen]{"wait", func(s Service, ctx context.Context, in waitCall) (*Seen, error) {
+	ctx, cancel := context.WithTimeout(ctx, time.Duration(min(in.For, maxWait)))
+	defer cancel()
+	return s.Wait(ctx, in.Watch)
+}}
+
+// Wait asks again until ctx ends: each call to the desk is bounded.
+func (c *Client) Wait(ctx context.Context, w Watch) (*Seen, error) {
+	for {
+		seen, err := wait.ask(ctx, c, waitCall{w, maxWait})
+		switch {
+		case ctx.Err() != nil: // as it stands now
+			return wait.ask(context.WithoutCancel(ctx), c, waitCall{Watch: w})
+		case err != nil, seen.Sent == nil && seen.Changes != w.After, seen.Sent != nil && seen.Sent.State.Ended():
+			return seen, err
+		}
+	}
+}
