@@ -77,7 +77,7 @@ func play(ctx context.Context, o options, out io.Writer) (err error) {
 		if o.initOnly || ctx.Err() != nil {
 			return err
 		}
-		return story.broken(ctx, t, parts[0].name, Step{}, err)
+		return story.broken(ctx, t, parts[0].name, step{}, err)
 	}
 	defer func() { err = errors.Join(err, story.Stop()) }()
 	if o.initOnly {

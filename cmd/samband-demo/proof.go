@@ -22,13 +22,13 @@ const suspect = "Åkerblåst-Šimůnek"
 
 // searched looks for the suspect in every file of the broker's folder, and, so
 // that finding nothing means something, in Sweden's own sample of the case.
-func (s *story) searched(context.Context) (Step, error) {
+func (s *story) searched(context.Context) (step, error) {
 	body, err := caseFile("01-info-request.json")
 	if err != nil {
-		return Step{}, err
+		return step{}, err
 	}
 	if !mentions(body) {
-		return Step{}, fmt.Errorf("the search does not find the suspect in the request itself")
+		return step{}, fmt.Errorf("the search does not find the suspect in the request itself")
 	}
 	var files int
 	var bytesRead int64
@@ -47,9 +47,9 @@ func (s *story) searched(context.Context) (Step, error) {
 		return nil
 	})
 	if err != nil {
-		return Step{}, err
+		return step{}, err
 	}
-	return Step{What: fmt.Sprintf("%d files, %d KiB: not once, in five encodings. The broker's program links no decryption, so it could not know the name if it wanted to.", files, bytesRead>>10)}, nil
+	return step{What: fmt.Sprintf("%d files, %d KiB: not once, in five encodings. The broker's program links no decryption, so it could not know the name if it wanted to.", files, bytesRead>>10)}, nil
 }
 
 // mentions looks for the suspect as UTF-8, UTF-16, JSON escapes, hex and base64
@@ -80,12 +80,12 @@ func mentions(b []byte) bool {
 
 // verified proves both logs again from their files and the federation file
 // alone, once the last leaf of the story is on the disk.
-func (s *story) verified(ctx context.Context) (Step, error) {
+func (s *story) verified(ctx context.Context) (step, error) {
 	want := s.logHead()
 	s.sum.LogSize = want.Size
 	r, err := s.Register()
 	if err != nil {
-		return Step{}, err
+		return step{}, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -96,20 +96,20 @@ func (s *story) verified(ctx context.Context) (Step, error) {
 		if err == nil && audit.Size >= want.Size {
 			registry, err := auditlog.VerifyFolder(os.DirFS(s.logDir("register")), r.Federation().Register)
 			if err != nil {
-				return Step{}, fmt.Errorf("the register does not verify: %w", err)
+				return step{}, fmt.Errorf("the register does not verify: %w", err)
 			}
 			s.sum.LogSize, s.sum.Verified = audit.Size, true
-			return Step{What: fmt.Sprintf("Every entry, every tile and both checkpoints, offline: %d entries of the audit log and %d of the register, "+
+			return step{What: fmt.Sprintf("Every entry, every tile and both checkpoints, offline: %d entries of the audit log and %d of the register, "+
 				"under the keys that the federation file names. Whoever has the fingerprint can do the same.", audit.Size, registry.Size)}, nil
 		}
 		var damage *auditlog.Damage
 		if errors.As(err, &damage) && damage.Entry >= 0 { // a checkpoint may be late; an entry under one is not
-			return Step{}, fmt.Errorf("the audit log does not verify: %w", err)
+			return step{}, fmt.Errorf("the audit log does not verify: %w", err)
 		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return Step{}, fmt.Errorf("the audit log does not verify up to entry %d: %w", want.Size, errors.Join(err, ctx.Err()))
+			return step{}, fmt.Errorf("the audit log does not verify up to entry %d: %w", want.Size, errors.Join(err, ctx.Err()))
 		}
 	}
 }

@@ -29,8 +29,8 @@ func TestStoryBreaksOff(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Stop()
-	breaks := part{"the broker says no", func(*story, context.Context) (Step, error) {
-		return Step{}, problem.New(problem.NoAgreement, "not today")
+	breaks := part{"the broker says no", func(*story, context.Context) (step, error) {
+		return step{}, problem.New(problem.NoAgreement, "not today")
 	}}
 
 	first := story{scene: s}
@@ -89,14 +89,14 @@ func TestStoryBreaksOff(t *testing.T) {
 }
 
 // tellJSON tells a story that fails, as JSON lines.
-func tellJSON(t *testing.T, s *story, parts []part) (steps []Step, sum Summary) {
+func tellJSON(t *testing.T, s *story, parts []part) (steps []step, sum summary) {
 	t.Helper()
 	var out bytes.Buffer
 	if err := s.run(t.Context(), &teller{out: &out, json: true}, parts); err == nil {
 		t.Error("a story that breaks off ends well")
 	}
 	lines := bytes.Split(bytes.TrimSpace(out.Bytes()), []byte("\n"))
-	steps = make([]Step, len(lines)-1)
+	steps = make([]step, len(lines)-1)
 	for i := range steps {
 		if err := json.Unmarshal(lines[i], &steps[i]); err != nil {
 			t.Fatal(err)

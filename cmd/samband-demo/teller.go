@@ -9,9 +9,9 @@ import (
 	"samband/gateway/problem"
 )
 
-// A Step is one line of the story. OK means that the step went as the story
+// A step is one line of the story. OK means that the step went as the story
 // says, a refusal included.
-type Step struct {
+type step struct {
 	Step    string       `json:"step"`
 	OK      bool         `json:"ok"`
 	What    string       `json:"what"`
@@ -19,8 +19,8 @@ type Step struct {
 	Problem problem.Code `json:"problem,omitempty"`
 }
 
-// A Summary ends the story.
-type Summary struct {
+// A summary ends the story.
+type summary struct {
 	Step       string `json:"step"` // "summary"
 	OK         bool   `json:"ok"`
 	What       string `json:"what"`
@@ -40,7 +40,7 @@ type teller struct {
 
 const width = 92
 
-func (t *teller) tell(s Step) error {
+func (t *teller) tell(s step) error {
 	t.n++
 	if t.json {
 		return cli.WriteJSON(t.out, s)
@@ -60,7 +60,7 @@ func (t *teller) tell(s Step) error {
 	return err
 }
 
-func (t *teller) sum(s Summary) error {
+func (t *teller) sum(s summary) error {
 	s.Step = "summary"
 	if t.json {
 		return cli.WriteJSON(t.out, s)
