@@ -63,7 +63,7 @@ func TestBodyBreaksOff(t *testing.T) {
 	}()
 	resp := must(b.raw(b.tls(b.parties["se"], "se.spoc")).Do(req))(t)
 	defer resp.Body.Close()
-	if resp.StatusCode != api.Status(problem.BrokerBusy) {
+	if resp.StatusCode != problem.BrokerBusy.Row().Status {
 		t.Errorf("answered with status %d", resp.StatusCode)
 	}
 	if len(b.service.envelopes) != 0 {
