@@ -112,7 +112,7 @@ func TestWingsNeverMeet(t *testing.T) {
 // The rooms under each wing's internal, by rank: a room imports only rooms of the
 // ranks before its own. Rooms of one rank never meet: their wing wires them.
 var ranks = map[string][][]string{
-	brokerWing: {{"ledger"}, {"edge", "index", "records", "router", "sequencer", "store"}},
+	brokerWing: {{"journal"}, {"edge", "index", "records", "router", "sequencer", "store"}},
 	deskWing:   {{"keys", "store"}, {"mail"}},
 }
 

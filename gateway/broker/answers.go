@@ -4,9 +4,8 @@ import (
 	"context"
 	"errors"
 
-	"samband/gateway/broker/internal/ledger"
-
 	"samband/gateway/api"
+	"samband/gateway/broker/internal/journal"
 	"samband/gateway/broker/internal/sequencer"
 	"samband/gateway/envelope"
 	"samband/gateway/problem"
@@ -59,7 +58,7 @@ func (a *answering) entries(from int64, limit, room int) ([][]byte, error) {
 }
 
 // proof is that of an event.
-func (a *answering) proof(ctx context.Context, e *ledger.Event) (string, error) {
+func (a *answering) proof(ctx context.Context, e *journal.Event) (string, error) {
 	entry, err := a.seq.Entry(ctx, e)
 	if err != nil {
 		return "", err
@@ -71,7 +70,7 @@ func (a *answering) proof(ctx context.Context, e *ledger.Event) (string, error) 
 // fact is an event with its evidence; nil for none. An expiry has no note. Beside a
 // note stands the proof that the log under this answer extends the one that its
 // signer knew.
-func (a *answering) fact(ctx context.Context, e *ledger.Event) (*api.LoggedEvent, error) {
+func (a *answering) fact(ctx context.Context, e *journal.Event) (*api.LoggedEvent, error) {
 	if e == nil {
 		return nil, nil
 	}
@@ -80,7 +79,7 @@ func (a *answering) fact(ctx context.Context, e *ledger.Event) (*api.LoggedEvent
 		return nil, err
 	}
 	note, err := a.seq.Bytes(ctx, e)
-	if err != nil && !errors.Is(err, sequencer.ErrGone) {
+	if err != nil && !errors.Is(err, journal.ErrGone) {
 		return nil, err
 	}
 	f := &api.LoggedEvent{Event: e.Kind, Note: note, Proof: proof}
@@ -96,7 +95,7 @@ func (a *answering) fact(ctx context.Context, e *ledger.Event) (*api.LoggedEvent
 }
 
 // submitted is the item of a submission.
-func (a *answering) submitted(ctx context.Context, raw []byte, r ledger.Result) (api.SubmitItem, error) {
+func (a *answering) submitted(ctx context.Context, raw []byte, r journal.Result) (api.SubmitItem, error) {
 	item := api.SubmitItem{Hash: signed.HashOf(raw)}
 	var errs [3]error
 	if r.Err != nil {
@@ -111,7 +110,7 @@ func (a *answering) submitted(ctx context.Context, raw []byte, r ledger.Result) 
 }
 
 // stated is the item of a statement.
-func (a *answering) stated(ctx context.Context, raw []byte, r ledger.Result) (item api.StateItem, err error) {
+func (a *answering) stated(ctx context.Context, raw []byte, r journal.Result) (item api.StateItem, err error) {
 	item.Hash = signed.HashOf(raw)
 	if r.Err != nil {
 		item.Problem, err = a.refusal(ctx, r)
@@ -124,7 +123,7 @@ func (a *answering) stated(ctx context.Context, raw []byte, r ledger.Result) (it
 // refusal is the problem of an item, with what stands beside it (the text that an
 // id has, the consignment or end that came first) and with the proof of the entry
 // that logs it.
-func (a *answering) refusal(ctx context.Context, r ledger.Result) (*api.Document, error) {
+func (a *answering) refusal(ctx context.Context, r journal.Result) (*api.Document, error) {
 	refusal := api.RefusalOf(r.Err)
 	var errs [2]error
 	switch refusal.Problem.Code {

@@ -32,14 +32,13 @@ import (
 	"os"
 	"time"
 
-	"samband/gateway/broker/internal/ledger"
-
 	"github.com/prometheus/client_golang/prometheus"
 
 	"samband/certs"
 	"samband/gateway/api"
 	"samband/gateway/broker/internal/edge"
 	"samband/gateway/broker/internal/index"
+	"samband/gateway/broker/internal/journal"
 	"samband/gateway/broker/internal/records"
 	"samband/gateway/broker/internal/router"
 	"samband/gateway/broker/internal/sequencer"
@@ -75,7 +74,7 @@ type Broker struct {
 
 	store    *store.Store
 	archive  *records.Archive
-	index    *past
+	index    *index.Index
 	seq      *sequencer.Sequencer
 	found    []sequencer.Finding
 	router   *router.Router
@@ -149,18 +148,16 @@ func (b *Broker) openStore(ctx context.Context) (err error) {
 }
 
 // openIndex opens the index, or an empty one where it can't be trusted.
-func (b *Broker) openIndex(context.Context) error {
-	path := b.settings.index()
-	x, err := index.Open(path)
+func (b *Broker) openIndex(context.Context) (err error) {
+	b.index, err = index.Open(b.settings.index())
 	if errors.Is(err, index.ErrUnsound) {
 		b.cfg.Log.Warn("the index is unsound and is made anew", "error", err)
-		x, err = index.Reset(path)
+		b.index, err = index.Create(b.settings.index())
 	}
 	if err != nil {
 		return err
 	}
-	b.index = &past{Index: x, path: path, audit: b.keys.audit.Public.Name, registry: b.keys.registry.Public.Name}
-	b.later(func() error { return b.index.Close() })
+	b.later(b.index.Close)
 	return nil
 }
 
@@ -179,7 +176,7 @@ func (b *Broker) openWriter(ctx context.Context) (err error) {
 		AuditKey:    b.keys.audit,
 		RegisterKey: b.keys.registry,
 		MAC:         b.keys.mac,
-		Journal:     journal{b.store},
+		Journal:     b.store,
 		Archive:     b.archive,
 		AuditDir:    b.settings.audit(),
 		RegistryDir: b.settings.registry(),
@@ -190,7 +187,7 @@ func (b *Broker) openWriter(ctx context.Context) (err error) {
 		Shown:       shown,
 		Keep:        b.keepShown,
 		Wake:        b.wakeAll,
-		Expired:     func(m *ledger.Message) { b.metrics.message(m.Type, m.Urgency, string(m.End.Kind)) },
+		Expired:     func(m *journal.Message) { b.metrics.message(m.Type, m.Urgency, string(m.End.Kind)) },
 	})
 	b.router = router.New(writer{b})
 	return err

@@ -6,14 +6,12 @@ import (
 	"os"
 	"runtime"
 
-	"samband/gateway/broker/internal/ledger"
-
 	"github.com/prometheus/client_golang/prometheus"
 
 	"samband/gateway/api"
+	"samband/gateway/broker/internal/journal"
 	"samband/gateway/broker/internal/router"
 	"samband/gateway/broker/internal/sequencer"
-	"samband/gateway/broker/internal/store"
 	"samband/gateway/envelope"
 	"samband/gateway/signed"
 )
@@ -21,7 +19,7 @@ import (
 // HasGroup tells whether JOURNAL still holds a group.
 func (b *Broker) HasGroup(number uint64) bool {
 	_, err := b.store.Read(context.Background(), number)
-	return !errors.Is(err, store.ErrGone)
+	return !errors.Is(err, journal.ErrGone)
 }
 
 // LastGroup is the number of the last group.
@@ -41,7 +39,7 @@ func WriteSettings(dir string, s Settings) error {
 // Rival opens another writer on the same store, once the index has all that lies
 // there: the two share it. Its journal is as bend makes it.
 func (b *Broker) Rival(bend func(sequencer.Journal) sequencer.Journal) (*sequencer.Sequencer, error) {
-	for b.index.Index.Position().Group != b.LastGroup() {
+	for b.index.Position().Group != b.LastGroup() {
 		runtime.Gosched()
 	}
 	keys, err := b.readKeys()
@@ -50,10 +48,10 @@ func (b *Broker) Rival(bend func(sequencer.Journal) sequencer.Journal) (*sequenc
 	}
 	s, _, err := sequencer.Open(context.Background(), sequencer.Config{
 		Register: keys.register, AuditKey: keys.audit, RegisterKey: keys.registry, MAC: keys.mac,
-		Journal: bend(journal{b.store}), Archive: b.archive, Index: b.index,
+		Journal: bend(b.store), Archive: b.archive, Index: b.index,
 		AuditDir: b.settings.audit(), RegistryDir: b.settings.registry(),
 		Clock: b.cfg.Clock, Log: b.cfg.Log, Metrics: sequencer.NewMetrics(prometheus.NewRegistry()),
-		Keep: b.keepShown, Wake: func([]signed.Address) {}, Expired: func(*ledger.Message) {},
+		Keep: b.keepShown, Wake: func([]signed.Address) {}, Expired: func(*journal.Message) {},
 	})
 	if reason := s.Stopped(); reason != nil {
 		return nil, reason

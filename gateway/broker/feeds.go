@@ -6,10 +6,8 @@ import (
 	"sync"
 	"time"
 
-	"samband/gateway/broker/internal/ledger"
-
 	"samband/gateway/api"
-	"samband/gateway/broker/internal/sequencer"
+	"samband/gateway/broker/internal/journal"
 	"samband/gateway/envelope"
 	"samband/gateway/problem"
 	"samband/gateway/signed"
@@ -152,12 +150,12 @@ func (b *Broker) inbox(ctx context.Context, caller signed.Address, heads api.Hea
 }
 
 // item adds a message to an inbox, unless the answer is full.
-func (b *Broker) item(ctx context.Context, a *answering, answer *api.InboxAnswer, m *ledger.Message, limit int) (full bool, err error) {
+func (b *Broker) item(ctx context.Context, a *answering, answer *api.InboxAnswer, m *journal.Message, limit int) (full bool, err error) {
 	if limit > 0 && len(answer.Items) == limit {
 		return true, nil
 	}
 	raw, err := b.seq.Bytes(ctx, m.Accepted)
-	if errors.Is(err, sequencer.ErrGone) {
+	if errors.Is(err, journal.ErrGone) {
 		return false, nil // found lost just now: it is among those awaited
 	}
 	if err != nil {
@@ -190,7 +188,7 @@ func (b *Broker) item(ctx context.Context, a *answering, answer *api.InboxAnswer
 
 // again returns the messages to a desk whose bytes came again, of those before
 // its cursor: the others come in their order.
-func (b *Broker) again(desk signed.Address, cursor int64) (out []*ledger.Message, err error) {
+func (b *Broker) again(desk signed.Address, cursor int64) (out []*journal.Message, err error) {
 	for text := range b.restored.take(desk) {
 		m, err := b.index.Message(text)
 		if err != nil {
@@ -207,7 +205,7 @@ func (b *Broker) again(desk signed.Address, cursor int64) (out []*ledger.Message
 	return out, nil
 }
 
-func texts(messages []*ledger.Message) (out []signed.Hash) {
+func texts(messages []*journal.Message) (out []signed.Hash) {
 	for _, m := range messages {
 		out = append(out, m.Text)
 	}

@@ -4,11 +4,10 @@ import (
 	"context"
 	"runtime/debug"
 
-	"samband/gateway/broker/internal/ledger"
-
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"samband/gateway/broker/internal/journal"
 	"samband/gateway/monitor"
 	"samband/gateway/problem"
 )
@@ -67,7 +66,7 @@ func (m *metrics) rejected() { m.message("", "", outcomeRejected) }
 
 // stated counts an event that a desk stated. A message is delivered with the
 // first of them.
-func (m *metrics) stated(of *ledger.Message, e *ledger.Event) {
+func (m *metrics) stated(of *journal.Message, e *journal.Event) {
 	m.message(of.Type, of.Urgency, string(e.Kind))
 	if of.Accepted != nil && (of.Consigned == nil || of.Consigned == e) {
 		m.delivery.WithLabelValues(of.Urgency).Observe(e.Time.Sub(of.Accepted.Time).Seconds())

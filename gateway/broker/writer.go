@@ -3,9 +3,8 @@ package broker
 import (
 	"context"
 
-	"samband/gateway/broker/internal/ledger"
-
 	"samband/gateway/api"
+	"samband/gateway/broker/internal/journal"
 	"samband/gateway/broker/internal/router"
 	"samband/gateway/broker/internal/sequencer"
 	"samband/gateway/envelope"
@@ -64,30 +63,30 @@ func (w writer) KnownEnvelope(ctx context.Context, e *router.Envelope) error {
 	case m.LacksBytes():
 		return w.restores(ctx, e, m)
 	default:
-		e.Verdict, e.Stands = router.Knows, ledger.Result{Done: ledger.Done{Event: m.Accepted, Message: m, Known: true}}
+		e.Verdict, e.Stands = router.Knows, journal.Result{Done: journal.Done{Event: m.Accepted, Message: m, Known: true}}
 		return nil
 	}
 }
 
 // refusedBefore gives a repeat of a refused text the refusal that it had, beside
 // what stands under its id.
-func (w writer) refusedBefore(e *router.Envelope, m *ledger.Message) error {
+func (w writer) refusedBefore(e *router.Envelope, m *journal.Message) error {
 	before, err := w.seq.Rejected(e.Caller, e.TextHash())
 	if err != nil || before == nil {
 		return err
 	}
-	done := ledger.Done{Event: before, Message: m, Known: true}
+	done := journal.Done{Event: before, Message: m, Known: true}
 	if m != nil {
 		done.Stands = m.End
 	}
-	e.Verdict, e.Stands = router.Knows, ledger.Result{Done: done, Err: sequencer.Before(before)}
+	e.Verdict, e.Stands = router.Knows, journal.Result{Done: done, Err: sequencer.Before(before)}
 	return nil
 }
 
 // restores lets the lost bytes of a message come again. Their signatures are
 // verified by the register that it was accepted under: whatever was revoked since,
 // it stays accepted.
-func (w writer) restores(ctx context.Context, e *router.Envelope, m *ledger.Message) error {
+func (w writer) restores(ctx context.Context, e *router.Envelope, m *journal.Message) error {
 	if err := w.Room(); err != nil {
 		return err
 	}
@@ -110,15 +109,15 @@ func (w writer) KnownStatement(_ context.Context, s *router.Statement) error {
 		return err
 	}
 	hash := signed.HashOf(s.Raw)
-	for _, e := range []*ledger.Event{m.Consigned, m.End} {
+	for _, e := range []*journal.Event{m.Consigned, m.End} {
 		if e != nil && e.Statement == hash {
-			s.Verdict, s.Stands = router.Knows, ledger.Result{Done: ledger.Done{Event: e, Message: m, Known: true}}
+			s.Verdict, s.Stands = router.Knows, journal.Result{Done: journal.Done{Event: e, Message: m, Known: true}}
 		}
 	}
 	return nil
 }
 
-func (w writer) subject(s *router.Statement) (*ledger.Message, error) {
+func (w writer) subject(s *router.Statement) (*journal.Message, error) {
 	if s.Event == envelope.Withdrawn {
 		return w.seq.Known(s.Signer, s.ID)
 	}
@@ -158,7 +157,7 @@ func (w writer) State(ctx context.Context, heads api.Heads, items []*router.Stat
 		if results[i].Err == nil && s.Verdict == router.Refused {
 			// The bytes are a header's text, and that message stands: no entry
 			// refuses them.
-			results[i] = ledger.Result{Err: s.Problem}
+			results[i] = journal.Result{Err: s.Problem}
 		}
 		if results[i].Err == nil && s.Verdict != router.Knows {
 			w.stated(s, results[i].Done)
@@ -176,11 +175,11 @@ func (w writer) State(ctx context.Context, heads api.Heads, items []*router.Stat
 // of each item what came of it. Heads that the logs do not reach refuse the call
 // before anything is ordered: no answer could lead on from them.
 func order[T any](ctx context.Context, w writer, heads api.Heads, budget api.Budget, items []*T,
-	passage func(*T) *router.Passage, act func(*T, sequencer.Budget) sequencer.Act) ([]ledger.Result, error) {
+	passage func(*T) *router.Passage, act func(*T, sequencer.Budget) sequencer.Act) ([]journal.Result, error) {
 	if err := w.reached(heads); err != nil {
 		return nil, err
 	}
-	results := make([]ledger.Result, len(items))
+	results := make([]journal.Result, len(items))
 	var acts []sequencer.Act
 	var places []int
 	for i := range items {
@@ -188,7 +187,7 @@ func order[T any](ctx context.Context, w writer, heads api.Heads, budget api.Bud
 		if p.Verdict == router.Knows {
 			results[i] = p.Stands
 		} else if err := w.orderable(p, budget); err != nil {
-			results[i] = ledger.Result{Err: err}
+			results[i] = journal.Result{Err: err}
 		} else {
 			acts, places = append(acts, act(items[i], sequencer.Budget(budget))), append(places, i)
 		}
@@ -261,7 +260,7 @@ func rejection(p *router.Passage, text signed.Hash, until signed.Time) sequencer
 // accepted counts a message that stands, wakes its recipient where its lost bytes
 // came again, and takes the time that the sender vouches for: only what was lawful,
 // and is in the log, speaks for the clock.
-func (w writer) accepted(e *router.Envelope, done ledger.Done) {
+func (w writer) accepted(e *router.Envelope, done journal.Done) {
 	m, outcome := done.Message, outcomeAccepted
 	switch {
 	case e.Verdict == router.Restores:
@@ -278,7 +277,7 @@ func (w writer) accepted(e *router.Envelope, done ledger.Done) {
 
 // stated counts a statement that was ordered, and takes the time that its signer
 // vouches for.
-func (w writer) stated(s *router.Statement, done ledger.Done) {
+func (w writer) stated(s *router.Statement, done journal.Done) {
 	if done.Known {
 		return
 	}
@@ -287,7 +286,7 @@ func (w writer) stated(s *router.Statement, done ledger.Done) {
 }
 
 // countRefusals counts the entries by which a call's items were refused.
-func (w writer) countRefusals(results []ledger.Result) {
+func (w writer) countRefusals(results []journal.Result) {
 	for _, r := range results {
 		if r.Err != nil && r.Done.Event != nil && !r.Done.Known {
 			w.metrics.rejected()

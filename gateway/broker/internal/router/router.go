@@ -31,9 +31,8 @@ import (
 	"context"
 	"runtime"
 
-	"samband/gateway/broker/internal/ledger"
-
 	"samband/gateway/api"
+	"samband/gateway/broker/internal/journal"
 	"samband/gateway/envelope"
 	"samband/gateway/problem"
 	"samband/gateway/register"
@@ -77,7 +76,7 @@ type Passage struct {
 	Seen    uint64           // how far the writer had come when the id was not known
 	Verdict Verdict          // how far the stages have come with it
 	Problem *problem.Problem // why it is Refused
-	Stands  ledger.Result    // what the writer Knows of the item
+	Stands  journal.Result   // what the writer Knows of the item
 }
 
 // A Verdict is what the stages came to.

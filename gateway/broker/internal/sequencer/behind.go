@@ -7,9 +7,8 @@ import (
 	"sync"
 	"time"
 
-	"samband/gateway/broker/internal/ledger"
-
 	"samband/gateway/auditlog/tree"
+	"samband/gateway/broker/internal/journal"
 	"samband/gateway/signed"
 )
 
@@ -33,7 +32,7 @@ const (
 
 // A trailing group is committed, and answered, and not yet in the index.
 type trailing struct {
-	group   *ledger.Group
+	group   *journal.Group
 	changed delta
 	woken   map[signed.Address]bool
 }
@@ -126,7 +125,7 @@ func (s *Sequencer) apply() {
 		if last := behind[len(behind)-1]; len(last.group.Entries) >= busy {
 			behind = append(behind, s.behind.more(linger)...)
 		}
-		groups := make([]*ledger.Group, len(behind))
+		groups := make([]*journal.Group, len(behind))
 		woken := map[signed.Address]bool{}
 		for i, t := range behind {
 			groups[i] = t.group

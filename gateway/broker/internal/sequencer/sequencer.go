@@ -30,30 +30,22 @@ package sequencer
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"samband/gateway/broker/internal/ledger"
-
 	"samband/gateway/auditlog"
 	"samband/gateway/auditlog/tree"
+	"samband/gateway/broker/internal/journal"
 	"samband/gateway/problem"
 	"samband/gateway/register"
 	"samband/gateway/signed"
 )
 
-// What the JOURNAL answers, for [errors.Is]: the wiring translates.
-var (
-	ErrFenced = errors.New("JOURNAL has moved on")
-	ErrFull   = errors.New("JOURNAL is full")
-	ErrGone   = errors.New("no such group in JOURNAL")
-)
-
 // A Journal is the commit point: numbered groups, written fenced. Any error of
-// Append but ErrFenced and ErrFull leaves in doubt whether it was written.
+// Append but [journal.ErrFenced] and [journal.ErrFull] leaves in doubt whether it was
+// written.
 type Journal interface {
 	Append(ctx context.Context, data []byte, expectLast uint64) (uint64, error)
 	Read(ctx context.Context, number uint64) ([]byte, error)
@@ -74,21 +66,21 @@ type Archive interface {
 // An Index answers what is known of messages; it is derived from the groups and
 // trails the writer by those not yet applied. What is not known is nil.
 type Index interface {
-	Known(from signed.Address, id signed.ID) (*ledger.Message, error)
-	Message(text signed.Hash) (*ledger.Message, error)
-	Rejected(caller signed.Address, text signed.Hash, now signed.Time) (*ledger.Event, error)
+	Known(from signed.Address, id signed.ID) (*journal.Message, error)
+	Message(text signed.Hash) (*journal.Message, error)
+	Rejected(caller signed.Address, text signed.Hash, now signed.Time) (*journal.Event, error)
 
-	// Position is the last group applied, and the heads of both logs then.
-	Position() (number uint64, sizes ledger.Sizes)
+	// Position is the last group applied, and where it led both logs.
+	Position() journal.Position
 	// Apply takes groups in order, all or none.
-	Apply(groups []*ledger.Group) error
+	Apply(groups []*journal.Group) error
 	// Reset empties the index, to be applied anew from the first group.
 	Reset() error
 	// Expirable lists messages neither consigned nor ended that expired by now.
 	Expirable(now signed.Time, limit int) ([]signed.Hash, error)
 	// Removable lists groups of which JOURNAL need keep no envelope.
 	Removable(limit int) ([]uint64, error)
-	// Gone says that JOURNAL no longer holds these groups.
+	// Gone says that these groups no longer lie in JOURNAL.
 	Gone(numbers ...uint64) error
 }
 
@@ -122,7 +114,7 @@ type Config struct {
 	// Wake tells desks that something lies ready for them.
 	Wake func([]signed.Address)
 	// Expired hears of each message that nobody consigned in time.
-	Expired func(*ledger.Message)
+	Expired func(*journal.Message)
 }
 
 // A Sequencer is the writer with its queue. Its methods may be called from many

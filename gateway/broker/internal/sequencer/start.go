@@ -7,10 +7,9 @@ import (
 	"iter"
 	"slices"
 
-	"samband/gateway/broker/internal/ledger"
-
 	"samband/gateway/auditlog"
 	"samband/gateway/auditlog/tree"
+	"samband/gateway/broker/internal/journal"
 	"samband/gateway/signed"
 )
 
@@ -32,13 +31,12 @@ type opening struct {
 	s     *Sequencer
 	found []Finding
 
-	journal   uint64        // last group of JOURNAL
-	last      *ledger.Group // last group of the records
+	journal   uint64         // last group of JOURNAL
+	last      *journal.Group // last group of the records
 	time      signed.Time
 	audit     *logState
 	registry  *logState
-	index     uint64 // last group of the index
-	indexAt   ledger.Sizes
+	index     journal.Position
 	indexFits bool // its sizes are those of the records at that group
 }
 
@@ -122,8 +120,8 @@ func (o *opening) look(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	o.index, o.indexAt = o.s.cfg.Index.Position()
-	o.indexFits = o.index == 0
+	o.index = o.s.cfg.Index.Position()
+	o.indexFits = o.index.Group == 0
 	err = o.s.cfg.Archive.Each(1, func(number uint64, payload []byte) error {
 		g, err := o.s.decode(number, payload)
 		if err != nil {
@@ -205,10 +203,10 @@ func (o *opening) settle(ctx context.Context) error {
 			if err := s.cfg.Index.Reset(); err != nil {
 				return err
 			}
-			o.index, o.indexFits = 0, true
+			o.index, o.indexFits = journal.Position{}, true
 			o.report(FoundIndexLost)
 
-		case o.index < s.number:
+		case o.index.Group < s.number:
 			// Killed before the index had all. A group that it refuses doesn't fit
 			// those before, or its disk does not write: to accept without it could
 			// accept an id twice.
@@ -229,7 +227,7 @@ func (o *opening) report(f Finding) {
 }
 
 // take follows one more group of the records: it must continue those before.
-func (o *opening) take(g *ledger.Group) error {
+func (o *opening) take(g *journal.Group) error {
 	s := o.s
 	if g.Number != s.number+1 || g.Before != s.sizes() {
 		return &Stop{StopBent, fmt.Sprintf("group %d doesn't follow group %d", g.Number, s.number)}
@@ -247,8 +245,8 @@ func (o *opening) take(g *ledger.Group) error {
 		return &Stop{StopBent, fmt.Sprintf("group %d doesn't lead where it says", g.Number)}
 	}
 	s.number, o.last = g.Number, g
-	if g.Number == o.index {
-		o.indexFits = o.indexAt == g.After
+	if g.Number == o.index.Group {
+		o.indexFits = o.index.Sizes == g.After
 	}
 	return nil
 }
@@ -277,7 +275,7 @@ func (o *opening) completeRecords(ctx context.Context) error {
 	s := o.s
 	for n := s.number + 1; n <= o.journal; n++ {
 		data, err := s.cfg.Journal.Read(ctx, n)
-		if errors.Is(err, ErrGone) {
+		if errors.Is(err, journal.ErrGone) {
 			return &Stop{StopHole, fmt.Sprintf("records end with group %d, JOURNAL with %d, and group %d is in neither", s.number, o.journal, n)}
 		}
 		if err != nil {
@@ -318,7 +316,7 @@ func (o *opening) sameEnd(ctx context.Context) (bool, error) {
 		return true, nil
 	}
 	data, err := o.s.cfg.Journal.Read(ctx, o.journal)
-	if errors.Is(err, ErrGone) {
+	if errors.Is(err, journal.ErrGone) {
 		return true, nil
 	}
 	if err != nil {
@@ -396,9 +394,9 @@ func (o *opening) catchUpTiles() error {
 // blobs, where it holds them.
 func (o *opening) catchUpIndex(ctx context.Context) error {
 	s := o.s
-	var batch []*ledger.Group
+	var batch []*journal.Group
 	size := 0
-	err := s.cfg.Archive.Each(o.index+1, func(number uint64, payload []byte) error {
+	err := s.cfg.Archive.Each(o.index.Group+1, func(number uint64, payload []byte) error {
 		g, err := o.whole(ctx, number, payload)
 		if err != nil {
 			return err
@@ -419,11 +417,11 @@ func (o *opening) catchUpIndex(ctx context.Context) error {
 	if err := s.index(batch); err != nil {
 		return err
 	}
-	o.index = s.number
+	o.index.Group = s.number
 	return nil
 }
 
-func (s *Sequencer) index(groups []*ledger.Group) error {
+func (s *Sequencer) index(groups []*journal.Group) error {
 	if err := s.cfg.Index.Apply(groups); err != nil {
 		return &Stop{StopIndex, err.Error()}
 	}
@@ -432,7 +430,7 @@ func (s *Sequencer) index(groups []*ledger.Group) error {
 
 // whole reads a group from JOURNAL; one that is gone or bent there is what the
 // archive has of it.
-func (o *opening) whole(ctx context.Context, number uint64, payload []byte) (*ledger.Group, error) {
+func (o *opening) whole(ctx context.Context, number uint64, payload []byte) (*journal.Group, error) {
 	s := o.s
 	data, err := s.cfg.Journal.Read(ctx, number)
 	if err == nil {
@@ -441,7 +439,7 @@ func (o *opening) whole(ctx context.Context, number uint64, payload []byte) (*le
 			return g, nil
 		}
 		s.bent(err)
-	} else if !errors.Is(err, ErrGone) {
+	} else if !errors.Is(err, journal.ErrGone) {
 		return nil, err
 	}
 	g, err := s.decode(number, payload)

@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"samband/gateway/broker/internal/journal"
 )
 
 // MaxGroup is the most bytes that [Store.Append] takes: what NATS takes in one
@@ -13,19 +15,12 @@ import (
 const MaxGroup = maxPayload - 4096
 
 var (
-	// ErrFenced: the JOURNAL doesn't end where the writer believed; nothing of
-	// this write is in it.
-	ErrFenced = errors.New("JOURNAL has moved on")
-	// ErrFull: the group would pass the limit of the JOURNAL; nothing is written.
-	ErrFull = errors.New("JOURNAL is full")
 	// ErrTooLarge: the group is larger than MaxGroup; nothing is written.
 	ErrTooLarge = errors.New("group is too large")
 	// ErrUnsure: no clear answer came. The group may be in the JOURNAL, or may
 	// still get there: only the next Append that succeeds, or is fenced, settles
 	// it.
 	ErrUnsure = errors.New("JOURNAL gave no clear answer")
-	// ErrGone: there is no group of this number: deleted, lost, or never written.
-	ErrGone = errors.New("no such group in JOURNAL")
 )
 
 // JetStream's codes for a write that it refused before touching the disk.
@@ -39,7 +34,7 @@ const (
 
 // Append writes one group behind expectLast, the number of the last group ever
 // written (0 in a new JOURNAL), and returns its own number once it is on the
-// disk. Errors: [ErrFenced], [ErrFull], [ErrTooLarge], else [ErrUnsure].
+// disk. Errors: [journal.ErrFenced], [journal.ErrFull], [ErrTooLarge], else [ErrUnsure].
 //
 // A write that the disk refuses is never answered, and after the first of them no
 // write and no delete succeeds until the store is opened again: on a full disk
@@ -66,19 +61,19 @@ func refusal(err error) error {
 	if errors.As(err, &api) {
 		switch {
 		case api.ErrorCode == codeWrongLast || api.ErrorCode == codeWrongLastCluster:
-			return ErrFenced
+			return journal.ErrFenced
 		case api.ErrorCode == codeStoreFailed && api.Description == maxBytesReached:
-			return ErrFull
+			return journal.ErrFull
 		}
 	}
 	return fmt.Errorf("%w: %w", ErrUnsure, err)
 }
 
-// Read returns group seq, or [ErrGone].
+// Read returns group seq, or [journal.ErrGone].
 func (s *Store) Read(ctx context.Context, seq uint64) ([]byte, error) {
 	msg, err := s.stream.GetMsg(ctx, seq)
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return nil, fmt.Errorf("read group %d: %w", seq, ErrGone)
+		return nil, fmt.Errorf("read group %d: %w", seq, journal.ErrGone)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read group %d: %w", seq, err)

@@ -8,13 +8,15 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"samband/gateway/broker/internal/journal"
 )
 
 func TestFence(t *testing.T) {
 	s := create(t)
 	fill(t, s, 3)
 	for _, stale := range []uint64{0, 2, 4, 1 << 40} {
-		if _, err := s.Append(t.Context(), []byte("x"), stale); !errors.Is(err, ErrFenced) {
+		if _, err := s.Append(t.Context(), []byte("x"), stale); !errors.Is(err, journal.ErrFenced) {
 			t.Errorf("append behind %d: %v", stale, err)
 		}
 	}
@@ -23,7 +25,7 @@ func TestFence(t *testing.T) {
 	if err := s.Delete(t.Context(), 3); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Append(t.Context(), []byte("x"), 2); !errors.Is(err, ErrFenced) {
+	if _, err := s.Append(t.Context(), []byte("x"), 2); !errors.Is(err, journal.ErrFenced) {
 		t.Errorf("append behind a group before the deleted one: %v", err)
 	}
 	if seq, err := s.Append(t.Context(), []byte("x"), 3); err != nil || seq != 4 {
@@ -45,7 +47,7 @@ func TestOfManyWritersOneWins(t *testing.T) {
 	for _, err := range errs {
 		if err == nil {
 			won++
-		} else if !errors.Is(err, ErrFenced) {
+		} else if !errors.Is(err, journal.ErrFenced) {
 			t.Error(err)
 		}
 	}
@@ -65,7 +67,7 @@ func TestFullJournalTakesNothingUntilGroupsGo(t *testing.T) {
 			last++
 		}
 	}
-	if !errors.Is(err, ErrFull) || last != 10 {
+	if !errors.Is(err, journal.ErrFull) || last != 10 {
 		t.Fatalf("after %d groups: %v", last, err)
 	}
 	if used, limit, err := s.Usage(t.Context()); err != nil || used <= 1_000_000 || used > limit {

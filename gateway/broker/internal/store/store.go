@@ -1,7 +1,7 @@
 // Package store is the broker's one door to NATS JetStream: the JOURNAL, which
 // is the commit point of everything, and the wake-ups between processes.
 //
-// The JOURNAL holds opaque groups of bytes, numbered by JetStream from 1. A
+// The JOURNAL has opaque groups of bytes, numbered by JetStream from 1. A
 // group is written fenced: the writer names the number that it believes to be
 // the last, and the write counts only if that is so. Two writers can therefore
 // never both believe that they are alone:
@@ -10,10 +10,10 @@
 //	last, err := st.Last(ctx)              // 41
 //	seq, err := st.Append(ctx, group, last)
 //	switch {
-//	case err == nil:                       // 42, and it is on the disk
-//	case errors.Is(err, store.ErrFenced):  // someone else wrote: read, rebuild
-//	case errors.Is(err, store.ErrFull):    // nothing written; remove groups first
-//	case errors.Is(err, store.ErrUnsure):  // written or not: read what is there
+//	case err == nil:                         // 42, and it is on the disk
+//	case errors.Is(err, journal.ErrFenced):  // someone else wrote: read, rebuild
+//	case errors.Is(err, journal.ErrFull):    // nothing written; remove groups first
+//	case errors.Is(err, store.ErrUnsure):    // written or not: read what is there
 //	}
 //
 // A group whose envelopes have all ended is removed with [Store.Delete]; the
@@ -23,7 +23,7 @@
 // speaks to it. It syncs every write to the disk before it answers: with its
 // default, lazy sync, a power cut loses what was already acknowledged. It checks
 // what it reads, but what it finds bent it leaves out as if it had been deleted,
-// so whoever reads the groups must hold them against the records.
+// so whoever reads the groups must compare them with the records.
 package store
 
 import (

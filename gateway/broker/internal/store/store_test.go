@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"samband/gateway/broker/internal/journal"
 )
 
 const testLimit = 64 << 20
@@ -106,7 +108,7 @@ func TestRestartKeepsGroupsAndNumbers(t *testing.T) {
 	if got := fmt.Sprint(numbers(t, s, 0), numbers(t, s, 3)); got != "[2 4] [4]" {
 		t.Errorf("groups left: %s", got)
 	}
-	if _, err := s.Read(t.Context(), 3); !errors.Is(err, ErrGone) {
+	if _, err := s.Read(t.Context(), 3); !errors.Is(err, journal.ErrGone) {
 		t.Errorf("read of a deleted group: %v", err)
 	}
 	fill(t, s, 6)
@@ -276,7 +278,7 @@ func TestBentGroupIsGoneWithoutAWord(t *testing.T) {
 			if got := fmt.Sprint(numbers(t, s, 1), " ", ends(t, s)); got != c.want {
 				t.Errorf("left: %s, want %s", got, c.want)
 			}
-			if _, err := s.Read(t.Context(), 4); !errors.Is(err, ErrGone) {
+			if _, err := s.Read(t.Context(), 4); !errors.Is(err, journal.ErrGone) {
 				t.Errorf("read of the bent group: %v", err)
 			}
 		})

@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"samband/gateway/broker/internal/journal"
 )
 
 // Last returns the number of the last group ever written, deleted or not; 0 in a
@@ -49,7 +51,7 @@ func (s *Store) Delete(ctx context.Context, seq uint64) error {
 	if err == nil {
 		return nil
 	}
-	if _, gone := s.Read(ctx, seq); errors.Is(gone, ErrGone) {
+	if _, gone := s.Read(ctx, seq); errors.Is(gone, journal.ErrGone) {
 		return nil
 	}
 	return fmt.Errorf("delete group %d: %w", seq, err)

@@ -1,4 +1,4 @@
-package ledger
+package journal
 
 import (
 	"crypto/hmac"
@@ -20,6 +20,23 @@ type Size struct {
 
 // Sizes are those of both logs at one moment.
 type Sizes struct{ Audit, Register Size }
+
+// A Position is a group, and the sizes of both logs after it.
+type Position struct {
+	Group uint64
+	Sizes
+}
+
+// What JOURNAL answers, for [errors.Is].
+var (
+	// ErrFenced: JOURNAL doesn't end where the writer believed; nothing of this write
+	// is in it.
+	ErrFenced = errors.New("JOURNAL has moved on")
+	// ErrFull: the group would pass the limit of JOURNAL; nothing is written.
+	ErrFull = errors.New("JOURNAL is full")
+	// ErrGone: there is no group of this number: deleted, lost, or never written.
+	ErrGone = errors.New("no such group in JOURNAL")
+)
 
 // A Blob is the bytes that belong to a record: the envelope of an acceptance,
 // the whole note of a statement. An envelope may come in a later group than its
@@ -47,7 +64,7 @@ type Group struct {
 	Entries       []auditlog.Entry
 	Blobs         []Blob
 
-	// Bare is a group that JOURNAL no longer holds, read from the archive.
+	// Bare is a group that is no longer in JOURNAL, read from the archive.
 	Bare bool
 }
 
