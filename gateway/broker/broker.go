@@ -1,5 +1,5 @@
 // Package broker is an exchange's broker: it takes sealed envelopes from desks,
-// holds each against the law of the exchange, orders them in a log that
+// checks each by the law of the exchange, orders them in a log that
 // outsiders verify, and hands them to the desks that they are for. It can't read
 // what it carries: nothing in it can open an envelope.
 //
@@ -18,8 +18,8 @@
 // who calls; the router leads a submission through its stages; the sequencer is
 // the one writer, over the store (JOURNAL, the commit point), the records (its
 // archive) and the two logs; the index remembers for all of them and can be
-// thrown away. What a desk asks is answered here, with proofs (answers.go), from
-// two feeds (feeds.go).
+// thrown away. What a desk asks, the reader answers, and the prover writes the
+// evidence for both answers.
 package broker
 
 import (
@@ -33,12 +33,12 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"samband/certs"
-	"samband/gateway/api"
 	"samband/gateway/broker/internal/edge"
 	"samband/gateway/broker/internal/index"
-	"samband/gateway/broker/internal/journal"
+	"samband/gateway/broker/internal/reader"
 	"samband/gateway/broker/internal/records"
 	"samband/gateway/broker/internal/router"
 	"samband/gateway/broker/internal/sequencer"
@@ -70,24 +70,20 @@ type Broker struct {
 	settings Settings
 	keys     *keyring
 	registry *prometheus.Registry
-	metrics  *metrics
 
 	store    *store.Store
 	archive  *records.Archive
 	index    *index.Index
 	seq      *sequencer.Sequencer
 	found    []sequencer.Finding
+	reader   *reader.Reader
 	router   *router.Router
 	edge     *edge.Edge
-	waiters  *waiters
 	identity *identity
-	restored *restored
 
 	desks, monitor, local net.Listener
 	closers               []func() error // what stands, last built first taken down
 }
-
-var _ api.Service = (*Broker)(nil)
 
 // New opens a broker's folder, settles what a crash or a loss left, and listens.
 // Where records or log can't be made whole, the broker comes up nevertheless,
@@ -99,7 +95,7 @@ func New(cfg Config) (*Broker, error) {
 	if cfg.Clock == nil {
 		cfg.Clock = DefaultClock()
 	}
-	b := &Broker{cfg: cfg, waiters: newWaiters(), restored: newRestored(), registry: prometheus.NewRegistry()}
+	b := &Broker{cfg: cfg, registry: prometheus.NewRegistry()}
 	if err := b.open(context.Background()); err != nil {
 		return nil, fmt.Errorf("open broker %q: %w", cfg.Dir, errors.Join(err, b.Close()))
 	}
@@ -121,7 +117,8 @@ func (b *Broker) open(ctx context.Context) (err error) {
 	if b.keys, err = loadKeys(b.settings, federation); err != nil {
 		return err
 	}
-	b.metrics = newMetrics(b.registry)
+	b.registry.MustRegister(buildInfo(), collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, step := range []func(context.Context) error{b.openStore, b.openIndex, b.openWriter, b.listen, b.openEdge} {
 		if err := step(ctx); err != nil {
 			return err
@@ -162,15 +159,11 @@ func (b *Broker) openIndex(context.Context) (err error) {
 }
 
 func (b *Broker) openWriter(ctx context.Context) (err error) {
-	cancel, err := b.store.Woken(func(desk string) { b.waiters.wake(signed.Address(desk)) })
-	if err != nil {
-		return err
-	}
-	b.later(func() error { cancel(); return nil })
 	shown, err := b.readShown()
 	if err != nil {
 		return err
 	}
+	traffic := router.NewMetrics(b.registry)
 	b.seq, b.found, err = sequencer.Open(ctx, sequencer.Config{
 		Register:    b.keys.register,
 		AuditKey:    b.keys.audit,
@@ -187,15 +180,24 @@ func (b *Broker) openWriter(ctx context.Context) (err error) {
 		Shown:       shown,
 		Keep:        b.keepShown,
 		Wake:        b.wakeAll,
-		Expired:     func(m *journal.Message) { b.metrics.message(m.Type, m.Urgency, string(m.End.Kind)) },
+		Expired:     traffic.Expired,
 	})
-	b.router = router.New(writer{b})
-	return err
+	if err != nil {
+		return err
+	}
+	b.reader = reader.New(b.seq, b.index, b.store)
+	b.router = router.New(b.seq, traffic, b.reader.Restored)
+	cancel, err := b.store.Woken(b.reader.Wake)
+	if err != nil {
+		return err
+	}
+	b.later(func() error { cancel(); return nil })
+	return nil
 }
 
 func (b *Broker) wakeAll(desks []signed.Address) {
 	for _, desk := range desks {
-		if err := b.store.Wake(string(desk)); err != nil {
+		if err := b.store.Wake(desk); err != nil {
 			b.cfg.Log.Warn("a desk is not woken; its poll finds what there is", "desk", desk, "error", err)
 		}
 	}
@@ -231,9 +233,12 @@ func (b *Broker) openEdge(context.Context) error {
 		Register:    b.keys.register.Size,
 		Barred:      func(desk signed.Address) bool { return b.view().Revoked(desk, register.Online) },
 		Refusals:    b.tally,
-		Service:     b,
-		Log:         b.cfg.Log,
-		Metrics:     b.registry,
+		Service: struct {
+			*router.Router
+			*reader.Reader
+		}{b.router, b.reader},
+		Log:     b.cfg.Log,
+		Metrics: b.registry,
 	})
 	b.expect()
 	return nil
@@ -268,7 +273,7 @@ func (b *Broker) identify(chain []*x509.Certificate) (signed.Address, error) {
 
 // tally logs how often a desk was refused beyond its budget.
 func (b *Broker) tally(ctx context.Context, desk signed.Address, count int64) error {
-	if err := (writer{b}).Room(); err != nil {
+	if err := b.seq.Room(); err != nil {
 		return err
 	}
 	_, err := b.seq.Do(ctx, sequencer.Tally{Caller: desk, Count: count})

@@ -98,9 +98,11 @@ func TestRejectedMeanwhile(t *testing.T) {
 	e, seen := se.envelope("fi.spoc"), b.Seen()
 	_, err := gatewaytest.SubmitOne(t.Context(), se.client, se.heads(), bent(e))
 	leaf := w.prove(wants(t, err, problem.SignatureInvalid).Proof).Index
-	a, err := b.Accept(e, seen)
-	check(t, err)
-	if r := w.prove(wants(t, a.Items[0].Refusal(), problem.SignatureInvalid).Proof); r.Index != leaf || r.TextHash != e.TextHash() {
+	proof, err := b.Order(e, seen)
+	if problem.CodeOf(err) != problem.SignatureInvalid {
+		t.Errorf("a text that was refused meanwhile: %v", err)
+	}
+	if r := w.prove(proof); r.Index != leaf || r.TextHash != e.TextHash() {
 		t.Errorf("the text was refused as leaf %d, and is answered with %+v", leaf, r)
 	}
 }

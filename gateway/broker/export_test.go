@@ -10,7 +10,7 @@ import (
 
 	"samband/gateway/api"
 	"samband/gateway/broker/internal/journal"
-	"samband/gateway/broker/internal/router"
+	"samband/gateway/broker/internal/prover"
 	"samband/gateway/broker/internal/sequencer"
 	"samband/gateway/envelope"
 	"samband/gateway/signed"
@@ -70,11 +70,17 @@ func (b *Broker) readKeys() (*keyring, error) {
 // Checkpoint is the audit log's newest.
 func (b *Broker) Checkpoint() string { return string(b.seq.Checkpoints().Audit) }
 
-// Accept orders an envelope that passed every stage when the last group was seen.
-func (b *Broker) Accept(e *envelope.Envelope, seen uint64) (*api.SubmitAnswer, error) {
-	return writer{b}.Accept(context.Background(), api.Heads{}, []*router.Envelope{{
-		Passage: router.Passage{Caller: e.From, Raw: e.Bytes(), View: b.view(), Seen: seen}, Envelope: e,
-	}}, func() bool { return true })
+// Order has an envelope ordered that passed every stage when the last group was seen,
+// and returns the proof of what became of it.
+func (b *Broker) Order(e *envelope.Envelope, seen uint64) (proof string, err error) {
+	done, err := b.seq.Do(context.Background(), sequencer.Submission{
+		Envelope: e, Raw: e.Bytes(), DecidedAt: b.view().Size(), Seen: seen, Budget: func() bool { return true },
+	})
+	if done.Event == nil {
+		return "", err
+	}
+	proof, fault := prover.New(b.seq, api.Heads{}).Proof(context.Background(), done.Event)
+	return proof, errors.Join(err, fault)
 }
 
 // Seen is the last group that the stages of a submission can know of.

@@ -15,6 +15,7 @@ import (
 
 	"samband/gateway/api"
 	"samband/gateway/auditlog"
+	"samband/gateway/broker/internal/prover"
 	"samband/gateway/broker/internal/sequencer"
 	"samband/gateway/problem"
 	"samband/gateway/register"
@@ -65,7 +66,7 @@ func (b *Broker) Started() Status {
 // Enter brings a signed entry into the register. It may use the room that is
 // left for ends: a key can be revoked while the store is nearly full.
 func (b *Broker) Enter(ctx context.Context, note []byte) (*Entered, error) {
-	if err := (writer{b}).Open(); err != nil {
+	if err := b.seq.Ready(); err != nil {
 		return nil, err
 	}
 	done, err := b.seq.Do(ctx, sequencer.Entry{Note: note})
@@ -74,9 +75,9 @@ func (b *Broker) Enter(ctx context.Context, note []byte) (*Entered, error) {
 	}
 	b.expect()
 	for _, desk := range b.view().Desks() {
-		b.waiters.wake(desk.Address)
+		b.reader.Wake(desk.Address)
 	}
-	proof, err := b.answering(api.Heads{}).proof(ctx, done.Event)
+	proof, err := prover.New(b.seq, api.Heads{}).Proof(ctx, done.Event)
 	return &Entered{Index: done.Event.Leaf, Proof: proof}, err
 }
 

@@ -45,8 +45,8 @@ func (s *Sequencer) Do(ctx context.Context, a Act) (journal.Done, error) {
 // where it is full, so that however much waits, no group passes its bound. Each is
 // decided by what came of those before it.
 func (s *Sequencer) DoAll(ctx context.Context, acts ...Act) ([]journal.Result, error) {
-	if reason := s.Stopped(); reason != nil {
-		return nil, reason.problem()
+	if err := s.Ready(); err != nil {
+		return nil, err
 	}
 	if len(acts) == 0 {
 		return nil, nil
@@ -135,8 +135,8 @@ func (s *Sequencer) next(d *draft, acts, size int) *waiting {
 // before JOURNAL has the group changed nothing; what fails after it stops the
 // writer, for the next start finds the group and finishes it.
 func (s *Sequencer) make(ctx context.Context, d *draft) error {
-	if reason := s.Stopped(); reason != nil {
-		return reason.problem()
+	if err := s.Ready(); err != nil {
+		return err
 	}
 	if d.empty() {
 		return nil

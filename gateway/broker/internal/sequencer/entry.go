@@ -58,9 +58,8 @@ func (a Rejection) log(d *draft, budget Budget) (journal.Done, error) {
 	if before != nil {
 		return journal.Done{Event: before, Known: true}, Before(before)
 	}
-	if d.s.Full() {
-		// Where there is no room for the entry there is no refusal either.
-		return journal.Done{}, problem.New(problem.StoreFull, "the broker's store is near its limit")
+	if err := d.s.Room(); err != nil { // for the entry: then there is no refusal either
+		return journal.Done{}, err
 	}
 	if !budget() {
 		return journal.Done{}, Exhausted(a.Caller)

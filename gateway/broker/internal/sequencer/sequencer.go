@@ -185,22 +185,25 @@ var StopKinds = []StopKind{StopFenced, StopArchive, StopHole, StopBent, StopReco
 
 func (s *Stop) Error() string { return string(s.Kind) + ": " + s.Detail }
 
-// problem is what callers hear.
-func (s *Stop) problem() error {
-	return problem.New(problem.BrokerStopped, "the broker has stopped: %s", s.Kind)
-}
-
 // stop ends accepting for as long as the process lives; the first reason stands.
 func (s *Sequencer) stop(reason *Stop) error {
 	if s.stopped.CompareAndSwap(nil, reason) {
 		s.cfg.Metrics.stopped(reason.Kind)
 		s.cfg.Log.Error("the writer has stopped and accepts nothing", "kind", reason.Kind, "why", reason.Detail)
 	}
-	return s.Stopped().problem()
+	return s.Ready()
 }
 
 // Stopped returns why the writer stopped; nil while it works.
 func (s *Sequencer) Stopped() *Stop { return s.stopped.Load() }
+
+// Ready refuses with BROKER_STOPPED once the writer has stopped.
+func (s *Sequencer) Ready() error {
+	if reason := s.Stopped(); reason != nil {
+		return problem.New(problem.BrokerStopped, "the broker has stopped: %s", reason.Kind)
+	}
+	return nil
+}
 
 // Records returns why the archive of records is not what it should be; nil while
 // it is.
@@ -220,9 +223,17 @@ func (s *Sequencer) Tiles() error {
 }
 
 // Full reports whether JOURNAL is so full that only ends are taken: they free
-// what it holds, so there must always be room for them.
+// what it keeps, so there must always be room for them.
 func (s *Sequencer) Full() bool {
 	return s.full.Load() || s.used.Load() > s.limit.Load()/5*4
+}
+
+// Room refuses with STORE_FULL while only ends are taken.
+func (s *Sequencer) Room() error {
+	if s.Full() {
+		return problem.New(problem.StoreFull, "the broker's store is near its limit")
+	}
+	return nil
 }
 
 // Register is the register as far as it is committed.

@@ -72,10 +72,10 @@ func (a Statement) late(d *draft, m *journal.Message) (journal.Done, error) {
 		return journal.Done{Message: m, Stands: m.Consigned}, problem.New(problem.AlreadyConsigned, "the message is consigned by another statement")
 	case a.Event == envelope.Withdrawn && m.Consigned != nil:
 		return journal.Done{Message: m, Stands: m.Consigned}, problem.New(problem.AlreadyConsigned, "the message is consigned")
-	case m.Accepted == nil && d.s.Full():
-		// It ends nothing that JOURNAL holds, so it frees nothing: the room left is
+	case m.Accepted == nil:
+		// It ends nothing that lies in JOURNAL, so it frees nothing: the room left is
 		// for those that do.
-		return journal.Done{}, problem.New(problem.StoreFull, "the broker's store is near its limit")
+		return journal.Done{}, d.s.Room()
 	}
 	return journal.Done{}, nil
 }
