@@ -161,7 +161,7 @@ func TestDetailIsMadeSafe(t *testing.T) {
 	}
 }
 
-// An answer within its bytes can't hold items without end: it is refused before it
+// An answer within its bytes can't have items without end: it is refused before it
 // is read.
 func TestItemsWithoutEnd(t *testing.T) {
 	longest := &InboxAnswer{Items: make([]InboxItem, 2*MaxLimit)}

@@ -54,7 +54,7 @@ const goodbye = 10 * time.Second
 
 var errClock = errors.New("the clock may have been set forward: nothing expires until the clocks of two parties' desks agree")
 
-// A Clock tells the time; see DefaultClock.
+// A Clock tells the time.
 type Clock = sequencer.Clock
 
 // Config of a broker. Dir alone must be given.
@@ -69,7 +69,7 @@ type Broker struct {
 	cfg      Config
 	settings Settings
 	keys     *keyring
-	registry *prometheus.Registry
+	metrics  *prometheus.Registry
 
 	store    *store.Store
 	archive  *records.Archive
@@ -93,9 +93,9 @@ func New(cfg Config) (*Broker, error) {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	if cfg.Clock == nil {
-		cfg.Clock = DefaultClock()
+		cfg.Clock = machine{time.Now()}
 	}
-	b := &Broker{cfg: cfg, registry: prometheus.NewRegistry()}
+	b := &Broker{cfg: cfg, metrics: prometheus.NewRegistry()}
 	if err := b.open(context.Background()); err != nil {
 		return nil, fmt.Errorf("open broker %q: %w", cfg.Dir, errors.Join(err, b.Close()))
 	}
@@ -117,7 +117,7 @@ func (b *Broker) open(ctx context.Context) (err error) {
 	if b.keys, err = loadKeys(b.settings, federation); err != nil {
 		return err
 	}
-	b.registry.MustRegister(buildInfo(), collectors.NewGoCollector(),
+	b.metrics.MustRegister(buildInfo(), collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, step := range []func(context.Context) error{b.openStore, b.openIndex, b.openWriter, b.listen, b.openEdge} {
 		if err := step(ctx); err != nil {
@@ -133,7 +133,7 @@ func (b *Broker) openStore(ctx context.Context) (err error) {
 		return err
 	}
 	b.later(func() error { b.store.Close(); return nil })
-	b.registry.MustRegister(b.store.Collectors()...)
+	b.metrics.MustRegister(b.store.Collectors()...)
 	if b.archive, err = records.Open(b.settings.records()); err != nil {
 		return err
 	}
@@ -163,20 +163,20 @@ func (b *Broker) openWriter(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	traffic := router.NewMetrics(b.registry)
+	traffic := router.NewMetrics(b.metrics)
 	b.seq, b.found, err = sequencer.Open(ctx, sequencer.Config{
 		Register:    b.keys.register,
-		AuditKey:    b.keys.audit,
-		RegisterKey: b.keys.registry,
+		AuditKey:    b.keys.auditKey,
+		RegisterKey: b.keys.registerKey,
 		MAC:         b.keys.mac,
 		Journal:     b.store,
 		Archive:     b.archive,
-		AuditDir:    b.settings.audit(),
-		RegistryDir: b.settings.registry(),
+		AuditDir:    b.settings.auditLog(),
+		RegisterDir: b.settings.registerLog(),
 		Index:       b.index,
 		Clock:       b.cfg.Clock,
 		Log:         b.cfg.Log,
-		Metrics:     sequencer.NewMetrics(b.registry),
+		Metrics:     sequencer.NewMetrics(b.metrics),
 		Shown:       shown,
 		Keep:        b.keepShown,
 		Wake:        b.wakeAll,
@@ -226,7 +226,7 @@ func (b *Broker) openEdge(context.Context) error {
 	if _, err := b.identity.current(); err != nil {
 		return err
 	}
-	b.registry.MustRegister(gauges{b})
+	b.metrics.MustRegister(gauges{b})
 	b.edge = edge.New(edge.Config{
 		Certificate: b.identity.current,
 		Identify:    b.identify,
@@ -238,7 +238,7 @@ func (b *Broker) openEdge(context.Context) error {
 			*reader.Reader
 		}{b.router, b.reader},
 		Log:     b.cfg.Log,
-		Metrics: b.registry,
+		Metrics: b.metrics,
 	})
 	b.expect()
 	return nil
@@ -331,7 +331,7 @@ func (b *Broker) serveMonitor(ctx context.Context) error {
 	if b.monitor == nil {
 		return nil
 	}
-	return monitor.Serve(ctx, b.monitor, monitor.Handler(b.registry, b.checks()))
+	return monitor.Serve(ctx, b.monitor, monitor.Handler(b.metrics, b.checks()))
 }
 
 // Close gives the folder free. Call it after Run has returned.
@@ -370,9 +370,6 @@ func closeListener(l net.Listener) func() error {
 
 // machine is the machine's own clock.
 type machine struct{ began time.Time }
-
-// DefaultClock is the machine's.
-func DefaultClock() Clock { return machine{time.Now()} }
 
 func (m machine) Wall() time.Time        { return time.Now().Round(0) }
 func (m machine) Elapsed() time.Duration { return time.Since(m.began) }

@@ -16,7 +16,7 @@ import (
 	"samband/gateway/signed"
 )
 
-// HasGroup tells whether JOURNAL still holds a group.
+// HasGroup tells whether a group still lies in JOURNAL.
 func (b *Broker) HasGroup(number uint64) bool {
 	_, err := b.store.Read(context.Background(), number)
 	return !errors.Is(err, journal.ErrGone)
@@ -47,9 +47,9 @@ func (b *Broker) Rival(bend func(sequencer.Journal) sequencer.Journal) (*sequenc
 		return nil, err
 	}
 	s, _, err := sequencer.Open(context.Background(), sequencer.Config{
-		Register: keys.register, AuditKey: keys.audit, RegisterKey: keys.registry, MAC: keys.mac,
+		Register: keys.register, AuditKey: keys.auditKey, RegisterKey: keys.registerKey, MAC: keys.mac,
 		Journal: bend(b.store), Archive: b.archive, Index: b.index,
-		AuditDir: b.settings.audit(), RegistryDir: b.settings.registry(),
+		AuditDir: b.settings.auditLog(), RegisterDir: b.settings.registerLog(),
 		Clock: b.cfg.Clock, Log: b.cfg.Log, Metrics: sequencer.NewMetrics(prometheus.NewRegistry()),
 		Keep: b.keepShown, Wake: func([]signed.Address) {}, Expired: func(*journal.Message) {},
 	})

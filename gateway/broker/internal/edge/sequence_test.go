@@ -80,14 +80,14 @@ func TestBytesUnderWay(t *testing.T) {
 	b.service.mu.Unlock()
 	longest := [][]byte{make([]byte, api.MaxSequence-4)}
 	var calls sync.WaitGroup
-	for range MaxUnderway / api.MaxSequence {
+	for range maxUnderway / api.MaxSequence {
 		calls.Go(func() {
 			if _, err := b.client("se.spoc").Submit(context.Background(), api.Heads{}, longest); err != nil {
 				t.Errorf("within the bound: %v", err)
 			}
 		})
 	}
-	for range MaxUnderway / api.MaxSequence {
+	for range maxUnderway / api.MaxSequence {
 		<-b.service.held
 	}
 	if _, err := submit(b.client("se.spoc"), api.Heads{}, []byte("x")); codeOf(t, err) != problem.BrokerBusy {

@@ -30,7 +30,7 @@ func (x *Index) Apply(groups []*journal.Group) error {
 	defer tx.Rollback()
 	a := &applier{tx: tx, st: x.statements, at: x.position}
 	for _, g := range groups {
-		if err := a.take(g); err != nil {
+		if err := a.apply(g); err != nil {
 			return fmt.Errorf("apply group %d: %w", g.Number, err)
 		}
 	}
@@ -67,7 +67,7 @@ func (a *applier) fail(format string, args ...any) {
 	}
 }
 
-func (a *applier) take(g *journal.Group) error {
+func (a *applier) apply(g *journal.Group) error {
 	a.group, a.places = g, map[signed.Hash]int{}
 	if !g.Bare {
 		a.exec(a.st.group, int64(g.Number))

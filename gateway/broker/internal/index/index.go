@@ -133,9 +133,9 @@ func (x *Index) check() error {
 	case 0:
 		return create(x.write)
 	case schemaVersion:
-		var word string
-		if err := x.write.QueryRow("PRAGMA quick_check(1)").Scan(&word); err != nil || word != "ok" {
-			return fmt.Errorf("%w: quick check says %q, %v", ErrUnsound, word, err)
+		var result string
+		if err := x.write.QueryRow("PRAGMA quick_check(1)").Scan(&result); err != nil || result != "ok" {
+			return fmt.Errorf("%w: quick check says %q, %v", ErrUnsound, result, err)
 		}
 		return nil
 	default:

@@ -17,7 +17,7 @@
 //	r := router.New(seq, metrics, restored)
 //	answer, err := r.Submit(ctx, "se.spoc", heads, envelopes, budget)
 //
-// The stages judge several items of a call at once, so they know nothing of each
+// The stages check several items of a call at once, so they know nothing of each
 // other: what an item proves against a later one (the same id twice) the sequencer
 // decides, when it orders them in their places. It asks all of it once more that
 // may have changed.
@@ -127,7 +127,7 @@ func (r *Router) Submit(ctx context.Context, caller signed.Address, heads api.He
 	for i, raw := range envelopes {
 		items[i] = &submission{item: item{caller: caller, raw: raw}}
 	}
-	return lead(ctx, r, caller, heads, budget, items, envelopeStages)
+	return route(ctx, r, caller, heads, budget, items, envelopeStages)
 }
 
 // State takes in consignments and statements.
@@ -136,14 +136,14 @@ func (r *Router) State(ctx context.Context, caller signed.Address, heads api.Hea
 	for i, raw := range notes {
 		items[i] = &statement{item: item{caller: caller, raw: raw}}
 	}
-	return lead(ctx, r, caller, heads, budget, items, statementStages)
+	return route(ctx, r, caller, heads, budget, items, statementStages)
 }
 
-// lead judges the items of a call, has them ordered, each in its place, and answers
+// route checks the items of a call, has them ordered, each in its place, and answers
 // for all: with proofs under one checkpoint, taken when the last was ordered.
-func lead[I itemOf[A], A any](ctx context.Context, r *Router, caller signed.Address, heads api.Heads, budget api.Budget,
+func route[I itemOf[A], A any](ctx context.Context, r *Router, caller signed.Address, heads api.Heads, budget api.Budget,
 	items []I, stages []stage[I]) (*api.ItemsAnswer[A], error) {
-	if err := judge(ctx, r, caller, items, stages); err != nil {
+	if err := check(ctx, r, caller, items, stages); err != nil {
 		return nil, err
 	}
 	results, err := order(ctx, r, heads, budget, items)
@@ -163,9 +163,9 @@ func lead[I itemOf[A], A any](ctx context.Context, r *Router, caller signed.Addr
 	return answer, err
 }
 
-// judge leads each item through the stages. A problem is the item's; a fault of
+// check leads each item through the stages. A problem is the item's; a fault of
 // ours is the call's, of which nothing is ordered then.
-func judge[I itemOf[A], A any](ctx context.Context, r *Router, caller signed.Address, items []I, stages []stage[I]) error {
+func check[I itemOf[A], A any](ctx context.Context, r *Router, caller signed.Address, items []I, stages []stage[I]) error {
 	if err := r.seq.Ready(); err != nil {
 		return err
 	}

@@ -66,7 +66,7 @@ func (c *cache) remove(number uint64) {
 	}
 }
 
-// group returns a committed group: with its blobs while JOURNAL holds it, else
+// group returns a committed group: with its blobs while it lies in JOURNAL, else
 // bare from the archive.
 func (s *Sequencer) group(ctx context.Context, number uint64) (*journal.Group, error) {
 	if g := s.cache.get(number); g != nil {
@@ -91,11 +91,11 @@ func (s *Sequencer) group(ctx context.Context, number uint64) (*journal.Group, e
 	return g, nil
 }
 
-// bent says that JOURNAL holds what we did not write. Its envelopes are as good
+// bent says that JOURNAL has what we did not write. Its envelopes are as good
 // as gone, so their senders are asked again; all else is in the archive.
 func (s *Sequencer) bent(err error) {
-	s.cfg.Metrics.alarm(AlarmJournalBent)
-	s.cfg.Log.Error("JOURNAL holds a group that we did not write; its records are read from the archive", "error", err)
+	s.cfg.Metrics.alarm(alarmJournalBent)
+	s.cfg.Log.Error("JOURNAL has a group that we did not write; its records are read from the archive", "error", err)
 }
 
 // bare reads a group from the archive.

@@ -141,16 +141,16 @@ func (s *Sequencer) make(ctx context.Context, d *draft) error {
 	if d.empty() {
 		return nil
 	}
-	d.group.After = sizesOf(d.audit, d.registry)
+	d.group.After = sizesOf(d.audit, d.register)
 	data := d.group.Encode(s.cfg.MAC)
 	if err := s.journal(ctx, d.group.Number, data); err != nil {
 		return err
 	}
 	if err := s.cfg.Archive.Append(d.group.Number, d.group.Payload(s.cfg.MAC)); err != nil {
-		return s.stop(&Stop{StopArchive, err.Error()})
+		return s.stop(&Stop{stopArchive, err.Error()})
 	}
 	if err := s.grow(d); err != nil {
-		return s.stop(&Stop{StopFault, err.Error()})
+		return s.stop(&Stop{stopFault, err.Error()})
 	}
 	s.over.add(d.group.Number, d.changed)
 	s.cache.put(&d.group, len(data))
@@ -178,7 +178,7 @@ func (s *Sequencer) journal(ctx context.Context, number uint64, data []byte) err
 		case readErr == nil && bytes.Equal(there, data):
 			return nil
 		case readErr == nil, errors.Is(err, journal.ErrFenced) && errors.Is(readErr, journal.ErrGone):
-			return s.stop(&Stop{StopFenced, "another writer wrote to JOURNAL"})
+			return s.stop(&Stop{stopFenced, "another writer wrote to JOURNAL"})
 		}
 		select {
 		case <-time.After(pause):
@@ -195,11 +195,11 @@ func (s *Sequencer) grow(d *draft) error {
 			return err
 		}
 	}
-	s.number, s.audit, s.registry = d.group.Number, d.audit, d.registry
+	s.number, s.audit, s.register = d.group.Number, d.audit, d.register
 	if _, err := s.tree.Append(d.leaves[auditlog.Audit]...); err != nil {
 		return err
 	}
-	if _, err := s.registryTree.Append(d.leaves[auditlog.Register]...); err != nil {
+	if _, err := s.registerTree.Append(d.leaves[auditlog.Register]...); err != nil {
 		return err
 	}
 	return s.sign()
@@ -215,8 +215,8 @@ func (s *Sequencer) sign() (err error) {
 			return err
 		}
 	}
-	if c.Register == nil || c.RegisterHead.Size != s.registry.Size() {
-		c.RegisterHead = s.registry.Head(s.cfg.RegisterKey.Public.Name)
+	if c.Register == nil || c.RegisterHead.Size != s.register.Size() {
+		c.RegisterHead = s.register.Head(s.cfg.RegisterKey.Public.Name)
 		if c.Register, err = auditlog.SignCheckpoint(c.RegisterHead, s.cfg.RegisterKey); err != nil {
 			return err
 		}

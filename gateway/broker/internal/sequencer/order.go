@@ -17,7 +17,7 @@ type draft struct {
 	view     register.View
 	now      signed.Time
 	audit    *auditlog.Range
-	registry *auditlog.Range
+	register *auditlog.Range
 	leaves   map[auditlog.Tree][][]byte
 	changed  delta
 	woken    map[signed.Address]bool
@@ -31,7 +31,7 @@ func (s *Sequencer) newDraft() *draft {
 		view:     s.cfg.Register.Now(),
 		now:      s.clock.now(),
 		audit:    s.audit.Clone(),
-		registry: s.registry.Clone(),
+		register: s.register.Clone(),
 		leaves:   map[auditlog.Tree][][]byte{},
 		changed:  newDelta(),
 		woken:    map[signed.Address]bool{},
@@ -39,12 +39,12 @@ func (s *Sequencer) newDraft() *draft {
 	return d
 }
 
-func (s *Sequencer) sizes() journal.Sizes { return sizesOf(s.audit, s.registry) }
+func (s *Sequencer) sizes() journal.Sizes { return sizesOf(s.audit, s.register) }
 
-func sizesOf(audit, registry *auditlog.Range) journal.Sizes {
+func sizesOf(audit, register *auditlog.Range) journal.Sizes {
 	return journal.Sizes{
 		Audit:    journal.Size{Entries: audit.Size(), Root: audit.Root()},
-		Register: journal.Size{Entries: registry.Size(), Root: registry.Root()},
+		Register: journal.Size{Entries: register.Size(), Root: register.Root()},
 	}
 }
 
@@ -62,8 +62,8 @@ func (d *draft) add(r auditlog.Record) *journal.Event {
 		e.Salt, e.Record.Index = auditlog.NewSalt(), d.audit.Size()
 		d.grow(tree, d.audit, e.Leaf())
 	case auditlog.Register:
-		e.Record.Index = d.registry.Size()
-		d.grow(tree, d.registry, e.Leaf())
+		e.Record.Index = d.register.Size()
+		d.grow(tree, d.register, e.Leaf())
 	}
 	d.group.Entries = append(d.group.Entries, e)
 	return &journal.Event{

@@ -10,17 +10,17 @@ import (
 	"samband/gateway/broker/internal/journal"
 )
 
-// MaxGroup is the most bytes that [Store.Append] takes: what NATS takes in one
+// maxGroup is the most bytes that [Store.Append] takes: what NATS takes in one
 // message, less room for its headers.
-const MaxGroup = maxPayload - 4096
+const maxGroup = maxPayload - 4096
 
 var (
-	// ErrTooLarge: the group is larger than MaxGroup; nothing is written.
-	ErrTooLarge = errors.New("group is too large")
-	// ErrUnsure: no clear answer came. The group may be in the JOURNAL, or may
+	// errTooLarge: the group is larger than maxGroup; nothing is written.
+	errTooLarge = errors.New("group is too large")
+	// errUnsure: no clear answer came. The group may be in the JOURNAL, or may
 	// still get there: only the next Append that succeeds, or is fenced, settles
 	// it.
-	ErrUnsure = errors.New("JOURNAL gave no clear answer")
+	errUnsure = errors.New("JOURNAL gave no clear answer")
 )
 
 // JetStream's codes for a write that it refused before touching the disk.
@@ -34,14 +34,14 @@ const (
 
 // Append writes one group behind expectLast, the number of the last group ever
 // written (0 in a new JOURNAL), and returns its own number once it is on the
-// disk. Errors: [journal.ErrFenced], [journal.ErrFull], [ErrTooLarge], else [ErrUnsure].
+// disk. Errors: [journal.ErrFenced], [journal.ErrFull], [errTooLarge], else [errUnsure].
 //
 // A write that the disk refuses is never answered, and after the first of them no
 // write and no delete succeeds until the store is opened again: on a full disk
-// Append ends by its context, with ErrUnsure, or after ten seconds.
+// Append ends by its context, with errUnsure, or after ten seconds.
 func (s *Store) Append(ctx context.Context, data []byte, expectLast uint64) (uint64, error) {
-	if len(data) > MaxGroup {
-		return 0, fmt.Errorf("append %d bytes: %w", len(data), ErrTooLarge)
+	if len(data) > maxGroup {
+		return 0, fmt.Errorf("append %d bytes: %w", len(data), errTooLarge)
 	}
 	ack, err := s.js.Publish(ctx, subject, data,
 		jetstream.WithExpectStream(streamName),
@@ -50,7 +50,7 @@ func (s *Store) Append(ctx context.Context, data []byte, expectLast uint64) (uin
 		return 0, fmt.Errorf("append behind %d: %w", expectLast, refusal(err))
 	}
 	if ack.Sequence != expectLast+1 || ack.Duplicate {
-		return 0, fmt.Errorf("append behind %d: acknowledged as %d: %w", expectLast, ack.Sequence, ErrUnsure)
+		return 0, fmt.Errorf("append behind %d: acknowledged as %d: %w", expectLast, ack.Sequence, errUnsure)
 	}
 	return ack.Sequence, nil
 }
@@ -66,7 +66,7 @@ func refusal(err error) error {
 			return journal.ErrFull
 		}
 	}
-	return fmt.Errorf("%w: %w", ErrUnsure, err)
+	return fmt.Errorf("%w: %w", errUnsure, err)
 }
 
 // Read returns group seq, or [journal.ErrGone].

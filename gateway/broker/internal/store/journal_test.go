@@ -21,7 +21,7 @@ func TestFence(t *testing.T) {
 		}
 	}
 	wantEnds(t, s, "1-3")
-	// The fence holds on the last number ever given, not on what is left.
+	// The fence stands on the last number ever given, not on what is left.
 	if err := s.Delete(t.Context(), 3); err != nil {
 		t.Fatal(err)
 	}
@@ -88,8 +88,8 @@ func TestFullJournalTakesNothingUntilGroupsGo(t *testing.T) {
 
 func TestLargestGroup(t *testing.T) {
 	s := create(t)
-	data := bytes.Repeat([]byte("0123456789abcdef"), MaxGroup/16)
-	if _, err := s.Append(t.Context(), append(data, 'x'), 0); !errors.Is(err, ErrTooLarge) {
+	data := bytes.Repeat([]byte("0123456789abcdef"), maxGroup/16)
+	if _, err := s.Append(t.Context(), append(data, 'x'), 0); !errors.Is(err, errTooLarge) {
 		t.Errorf("one byte too many: %v", err)
 	}
 	if _, err := s.Append(t.Context(), data, 0); err != nil {
@@ -103,7 +103,7 @@ func TestLargestGroup(t *testing.T) {
 func TestNoAnswerIsDoubt(t *testing.T) {
 	s := create(t)
 	fill(t, s, 1)
-	if _, err := s.Append(gone(t), []byte("x"), 1); !errors.Is(err, ErrUnsure) {
+	if _, err := s.Append(gone(t), []byte("x"), 1); !errors.Is(err, errUnsure) {
 		t.Errorf("append by a caller who left: %v", err)
 	}
 	// JetStream can stop by itself, when a write is not permitted for instance.
@@ -112,7 +112,7 @@ func TestNoAnswerIsDoubt(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
-	if _, err := s.Append(ctx, []byte("x"), 1); !errors.Is(err, ErrUnsure) {
+	if _, err := s.Append(ctx, []byte("x"), 1); !errors.Is(err, errUnsure) {
 		t.Errorf("append with JetStream stopped: %v", err)
 	}
 	if _, err := s.Last(ctx); err == nil {

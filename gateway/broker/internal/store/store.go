@@ -13,7 +13,7 @@
 //	case err == nil:                         // 42, and it is on the disk
 //	case errors.Is(err, journal.ErrFenced):  // someone else wrote: read, rebuild
 //	case errors.Is(err, journal.ErrFull):    // nothing written; remove groups first
-//	case errors.Is(err, store.ErrUnsure):    // written or not: read what is there
+//	default:                                 // written or not: read what is there
 //	}
 //
 // A group whose envelopes have all ended is removed with [Store.Delete]; the
@@ -44,17 +44,17 @@ import (
 const answerTimeout = 10 * time.Second
 
 var (
-	// ErrLocked: another process holds the folder.
-	ErrLocked = errors.New("folder is in use by another process")
-	// ErrNoJournal: the folder has no JOURNAL, and none was to be created.
-	ErrNoJournal = errors.New("no JOURNAL in this folder")
-	// ErrForeign: the JOURNAL isn't kept as this package would keep it.
-	ErrForeign = errors.New("JOURNAL is configured otherwise")
+	// errLocked: another process has locked the folder.
+	errLocked = errors.New("folder is in use by another process")
+	// errNoJournal: the folder has no JOURNAL, and none was to be created.
+	errNoJournal = errors.New("no JOURNAL in this folder")
+	// errForeign: the JOURNAL isn't kept as this package would keep it.
+	errForeign = errors.New("JOURNAL is configured otherwise")
 )
 
 // Config says where the JOURNAL lies and how large it may grow.
 type Config struct {
-	// Dir is the folder of the embedded server, 0700, held by one process.
+	// Dir is the folder of the embedded server, 0700, of one process.
 	Dir string
 	// Log receives what the embedded server has to say; nil discards it.
 	Log *slog.Logger
@@ -80,7 +80,7 @@ type Store struct {
 
 // Open takes the folder for this process, starts the embedded server and checks
 // that the JOURNAL is there and is kept as durably as it must be. Errors:
-// [ErrLocked], [ErrNoJournal], [ErrForeign], and those of disk and server.
+// [errLocked], [errNoJournal], [errForeign], and those of disk and server.
 func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)

@@ -17,16 +17,6 @@ func (s *Store) Last(ctx context.Context) (uint64, error) {
 	return state.LastSeq, err
 }
 
-// First returns the number of the first group that is still there; one more than
-// [Store.Last] when there is none.
-func (s *Store) First(ctx context.Context) (uint64, error) {
-	state, err := s.state(ctx)
-	if state.Msgs == 0 {
-		return state.LastSeq + 1, err
-	}
-	return state.FirstSeq, err
-}
-
 // Usage returns the bytes of the groups that are there and the most that they may
 // be, both as NATS counts them.
 func (s *Store) Usage(ctx context.Context) (used, limit int64, err error) {
@@ -35,12 +25,6 @@ func (s *Store) Usage(ctx context.Context) (used, limit int64, err error) {
 		return 0, 0, fmt.Errorf("ask for usage of JOURNAL: %w", err)
 	}
 	return int64(info.State.Bytes), info.Config.MaxBytes, nil
-}
-
-// FreeDisk returns how many bytes are left on the disk of the folder.
-func (s *Store) FreeDisk() (int64, error) {
-	d, err := diskOf(s.dir)
-	return d.free, err
 }
 
 // Delete removes group seq; to remove what is gone already is no error. The bytes
