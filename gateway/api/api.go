@@ -28,7 +28,7 @@
 // and a sequence: each envelope behind its length ([AppendItem], [CutSequence]).
 // The items of the answer stand in the same order, each with the hash of the bytes
 // that it is about. The broker orders them in that order, but one that is refused
-// holds up no other.
+// keeps no other waiting.
 //
 // A caller names in those two headers how far it has verified each log; an
 // answer that bears proofs brings a [Catchup] from there. Proofs and
@@ -65,7 +65,7 @@ var OpenAPI []byte
 const (
 	MaxEnvelope   = envelope.MaxEnvelope // bytes of a submitted envelope
 	MaxStatement  = 64 << 10             // bytes of a submitted consignment or statement
-	MaxWant       = 1 << 10              // bytes of a want
+	maxWant       = 1 << 10              // bytes of a want
 	MaxCheckpoint = 16 << 10             // bytes of a checkpoint that is shown
 	MaxAnswer     = 32 << 20             // bytes of any answer
 	MaxPage       = 8 << 20              // bytes of envelopes or entries in an answer, beyond the first
@@ -86,7 +86,7 @@ const (
 const (
 	EnvelopesType  = "application/vnd.samband.envelopes"  // a sequence
 	StatementsType = "application/vnd.samband.statements" // a sequence
-	CheckpointType = "application/vnd.samband.checkpoint"
+	checkpointType = "application/vnd.samband.checkpoint"
 	JSONType       = "application/json"
 	ProblemType    = "application/problem+json"
 )

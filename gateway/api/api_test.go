@@ -59,7 +59,7 @@ func TestARefusalCrossesTheWire(t *testing.T) {
 	sent := &Refusal{Problem: problem.New(problem.BrokerBusy, "as many as one desk may"), RetryAfter: 7 * time.Second}
 	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Retry-After", FormatRetryAfter(sent.RetryAfter))
-		answerWith(Status(problem.BrokerBusy), ProblemType, encoded(t, sent.Document()))(w, r)
+		answerWith(problem.BrokerBusy.Row().Status, ProblemType, encoded(t, sent.Document()))(w, r)
 	})
 	_, err := c.State(context.Background(), Heads{}, [][]byte{[]byte("note")})
 	var got *Refusal
@@ -161,7 +161,7 @@ func TestDetailIsMadeSafe(t *testing.T) {
 	}
 }
 
-// An answer within its bytes can't hold items without end: it is refused before it
+// An answer within its bytes can't have items without end: it is refused before it
 // is read.
 func TestItemsWithoutEnd(t *testing.T) {
 	longest := &InboxAnswer{Items: make([]InboxItem, 2*MaxLimit)}
@@ -282,8 +282,8 @@ func TestRefusalOfHidesFaults(t *testing.T) {
 
 func FuzzRefusal(f *testing.F) {
 	for _, e := range problem.List() {
-		b, _ := json.Marshal((&Refusal{Problem: problem.New(e.Code, "words"), RetryAfter: RetryAfter(e.Code)}).Document())
-		f.Add(Status(e.Code), string(b), FormatRetryAfter(RetryAfter(e.Code)))
+		b, _ := json.Marshal((&Refusal{Problem: problem.New(e.Code, "words"), RetryAfter: e.Pause}).Document())
+		f.Add(e.Status, string(b), FormatRetryAfter(e.Pause))
 	}
 	f.Add(200, "{}", "-1")
 	f.Fuzz(func(t *testing.T, status int, body, after string) {
@@ -292,7 +292,7 @@ func FuzzRefusal(f *testing.F) {
 		if _, ok := problem.Lookup(r.Problem.Code); !ok {
 			t.Fatalf("code %q", r.Problem.Code)
 		}
-		if r.Problem.Code != problem.Internal && Status(r.Problem.Code) != status {
+		if r.Problem.Code != problem.Internal && r.Problem.Code.Row().Status != status {
 			t.Errorf("status %d is read as %s", status, r.Problem.Code)
 		}
 		if r.Problem.Code == problem.Internal {

@@ -151,7 +151,7 @@ func read[A any](status int, header http.Header, body []byte) (*A, error) {
 // fewer.
 const maxValues = 16 << 10
 
-// values counts what an answer in JSON holds at most: brackets and commas outside
+// values counts what an answer in JSON has at most: brackets and commas outside
 // strings. It reads nothing into them.
 func values(body []byte) (n int) {
 	quoted := false

@@ -38,16 +38,16 @@ func FuzzAnswer(f *testing.F) {
 	f.Add(http.StatusUnprocessableEntity, ProblemType, []byte("{}"))
 	f.Fuzz(func(t *testing.T, status int, mediaType string, body []byte) {
 		header := http.Header{"Content-Type": {mediaType}}
-		holds[SubmitAnswer](t, status, header, body)
-		holds[StateAnswer](t, status, header, body)
-		holds[InboxAnswer](t, status, header, body)
-		holds[ProgressAnswer](t, status, header, body)
-		holds[RegisterAnswer](t, status, header, body)
-		holds[ConsistencyAnswer](t, status, header, body)
+		bounded[SubmitAnswer](t, status, header, body)
+		bounded[StateAnswer](t, status, header, body)
+		bounded[InboxAnswer](t, status, header, body)
+		bounded[ProgressAnswer](t, status, header, body)
+		bounded[RegisterAnswer](t, status, header, body)
+		bounded[ConsistencyAnswer](t, status, header, body)
 	})
 }
 
-func holds[A any](t *testing.T, status int, header http.Header, body []byte) {
+func bounded[A any](t *testing.T, status int, header http.Header, body []byte) {
 	t.Helper()
 	a, err := read[A](status, header, body)
 	if err != nil {

@@ -64,11 +64,11 @@ func RefusalOf(err error) *Refusal {
 
 // Document writes the refusal for the wire.
 func (r *Refusal) Document() *Document {
-	row, _ := problem.Lookup(r.Problem.Code)
+	row := r.Problem.Code.Row()
 	d := &Document{
 		Type:     typePrefix + string(row.Code),
 		Title:    row.Rule,
-		Status:   Status(row.Code),
+		Status:   row.Status,
 		Detail:   r.Problem.Detail,
 		Code:     row.Code,
 		Class:    row.Class,
@@ -103,14 +103,14 @@ func refusalOf(d *Document) error {
 		return nil
 	}
 	r := d.refusal()
-	r.RetryAfter = RetryAfter(r.Problem.Code)
+	r.RetryAfter = r.Problem.Code.Row().Pause
 	return r
 }
 
 // refusal reads a document: code, class and status must fit each other.
 func (d *Document) refusal() *Refusal {
 	row, known := problem.Lookup(d.Code)
-	if !known || d.Class != row.Class || d.Status != Status(d.Code) {
+	if !known || d.Class != row.Class || d.Status != row.Status {
 		return stray(d.Status)
 	}
 	return &Refusal{

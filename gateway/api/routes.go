@@ -160,7 +160,7 @@ func parsePage(query url.Values) (p Page, err error) {
 }
 
 var want = Route{
-	Operation: "want", Method: http.MethodPost, Path: "/v1/want", Request: JSONType, MaxBody: MaxWant,
+	Operation: "want", Method: http.MethodPost, Path: "/v1/want", Request: JSONType, MaxBody: maxWant,
 	Read: func(c *Call) (Action, error) {
 		want, err := parseWant(c.Body)
 		return func(ctx context.Context, s Service) (any, error) { return nil, s.Want(ctx, c.Caller, c.Heads, want) }, err
@@ -197,7 +197,7 @@ func parseWant(body []byte) (Want, error) {
 }
 
 var show = Route{
-	Operation: "show", Method: http.MethodPost, Path: "/v1/checkpoint", Request: CheckpointType, MaxBody: MaxCheckpoint,
+	Operation: "show", Method: http.MethodPost, Path: "/v1/checkpoint", Request: checkpointType, MaxBody: MaxCheckpoint,
 	Read: func(c *Call) (Action, error) {
 		return func(ctx context.Context, s Service) (any, error) { return nil, s.Show(ctx, c.Caller, c.Body) }, nil
 	},

@@ -31,9 +31,6 @@ type RegisterCatchup struct {
 	Entries    [][]byte `json:"entries,omitempty"`
 }
 
-// Events is the closed list of what a [LoggedEvent] may name.
-var Events = []envelope.Event{envelope.Consigned, envelope.HandedOver, envelope.Refused, envelope.Withdrawn, envelope.Expired}
-
 // A LoggedEvent is an event with its evidence.
 type LoggedEvent struct {
 	Event       envelope.Event `json:"event"`

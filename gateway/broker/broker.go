@@ -1,5 +1,5 @@
 // Package broker is an exchange's broker: it takes sealed envelopes from desks,
-// holds each against the law of the exchange, orders them in a log that
+// checks each by the law of the exchange, orders them in a log that
 // outsiders verify, and hands them to the desks that they are for. It can't read
 // what it carries: nothing in it can open an envelope.
 //
@@ -18,8 +18,8 @@
 // who calls; the router leads a submission through its stages; the sequencer is
 // the one writer, over the store (JOURNAL, the commit point), the records (its
 // archive) and the two logs; the index remembers for all of them and can be
-// thrown away. What a desk asks is answered here, with proofs (answers.go), from
-// two feeds (feeds.go).
+// thrown away. What a desk asks, the reader answers, and the prover writes the
+// evidence for both answers.
 package broker
 
 import (
@@ -32,14 +32,13 @@ import (
 	"os"
 	"time"
 
-	"samband/gateway/broker/internal/ledger"
-
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"samband/certs"
-	"samband/gateway/api"
 	"samband/gateway/broker/internal/edge"
 	"samband/gateway/broker/internal/index"
+	"samband/gateway/broker/internal/reader"
 	"samband/gateway/broker/internal/records"
 	"samband/gateway/broker/internal/router"
 	"samband/gateway/broker/internal/sequencer"
@@ -56,7 +55,7 @@ const goodbye = 10 * time.Second
 
 var errClock = errors.New("the clock may have been set forward: nothing expires until the clocks of two parties' desks agree")
 
-// A Clock tells the time; see DefaultClock.
+// A Clock tells the time.
 type Clock = sequencer.Clock
 
 // Config of a broker. Dir alone must be given.
@@ -71,25 +70,21 @@ type Broker struct {
 	cfg      Config
 	settings Settings
 	keys     *keyring
-	registry *prometheus.Registry
-	metrics  *metrics
+	metrics  *prometheus.Registry
 
 	store    *store.Store
 	archive  *records.Archive
-	index    *past
+	index    *index.Index
 	seq      *sequencer.Sequencer
 	found    []sequencer.Finding
+	reader   *reader.Reader
 	router   *router.Router
 	edge     *edge.Edge
-	waiters  *waiters
 	identity *identity
-	restored *restored
 
 	desks, monitor, local net.Listener
 	closers               []func() error // what stands, last built first taken down
 }
-
-var _ api.Service = (*Broker)(nil)
 
 // New opens a broker's folder, settles what a crash or a loss left, and listens.
 // Where records or log can't be made whole, the broker comes up nevertheless,
@@ -99,9 +94,9 @@ func New(cfg Config) (*Broker, error) {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	if cfg.Clock == nil {
-		cfg.Clock = DefaultClock()
+		cfg.Clock = machine{time.Now()}
 	}
-	b := &Broker{cfg: cfg, waiters: newWaiters(), restored: newRestored(), registry: prometheus.NewRegistry()}
+	b := &Broker{cfg: cfg, metrics: prometheus.NewRegistry()}
 	if err := b.open(context.Background()); err != nil {
 		return nil, fmt.Errorf("open broker %q: %w", cfg.Dir, errors.Join(err, b.Close()))
 	}
@@ -123,7 +118,8 @@ func (b *Broker) open(ctx context.Context) (err error) {
 	if b.keys, err = loadKeys(b.settings, federation); err != nil {
 		return err
 	}
-	b.metrics = newMetrics(b.registry)
+	b.metrics.MustRegister(buildInfo(), collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, step := range []func(context.Context) error{b.openStore, b.openIndex, b.openWriter, b.listen, b.openEdge} {
 		if err := step(ctx); err != nil {
 			return err
@@ -138,7 +134,7 @@ func (b *Broker) openStore(ctx context.Context) (err error) {
 		return err
 	}
 	b.later(func() error { b.store.Close(); return nil })
-	b.registry.MustRegister(b.store.Collectors()...)
+	b.metrics.MustRegister(b.store.Collectors()...)
 	if b.archive, err = records.Open(b.settings.records()); err != nil {
 		return err
 	}
@@ -150,56 +146,59 @@ func (b *Broker) openStore(ctx context.Context) (err error) {
 }
 
 // openIndex opens the index, or an empty one where it can't be trusted.
-func (b *Broker) openIndex(context.Context) error {
-	path := b.settings.index()
-	x, err := index.Open(path)
+func (b *Broker) openIndex(context.Context) (err error) {
+	b.index, err = index.Open(b.settings.index())
 	if errors.Is(err, index.ErrUnsound) {
 		b.cfg.Log.Warn("the index is unsound and is made anew", "error", err)
-		x, err = index.Reset(path)
+		b.index, err = index.Create(b.settings.index())
 	}
 	if err != nil {
 		return err
 	}
-	b.index = &past{Index: x, path: path, audit: b.keys.audit.Public.Name, registry: b.keys.registry.Public.Name}
-	b.later(func() error { return b.index.Close() })
+	b.later(b.index.Close)
 	return nil
 }
 
 func (b *Broker) openWriter(ctx context.Context) (err error) {
-	cancel, err := b.store.Woken(func(desk string) { b.waiters.wake(signed.Address(desk)) })
-	if err != nil {
-		return err
-	}
-	b.later(func() error { cancel(); return nil })
 	shown, err := b.readShown()
 	if err != nil {
 		return err
 	}
+	traffic := router.NewMetrics(b.metrics)
 	b.seq, b.found, err = sequencer.Open(ctx, sequencer.Config{
 		Register:    b.keys.register,
-		AuditKey:    b.keys.audit,
-		RegisterKey: b.keys.registry,
+		AuditKey:    b.keys.auditKey,
+		RegisterKey: b.keys.registerKey,
 		MAC:         b.keys.mac,
-		Journal:     journal{b.store},
+		Journal:     b.store,
 		Archive:     b.archive,
-		AuditDir:    b.settings.audit(),
-		RegistryDir: b.settings.registry(),
+		AuditDir:    b.settings.auditLog(),
+		RegisterDir: b.settings.registerLog(),
 		Index:       b.index,
 		Clock:       b.cfg.Clock,
 		Log:         b.cfg.Log,
-		Metrics:     sequencer.NewMetrics(b.registry),
+		Metrics:     sequencer.NewMetrics(b.metrics),
 		Shown:       shown,
 		Keep:        b.keepShown,
 		Wake:        b.wakeAll,
-		Expired:     func(m *ledger.Message) { b.metrics.message(m.Type, m.Urgency, string(m.End.Kind)) },
+		Expired:     traffic.Expired,
 	})
-	b.router = router.New(writer{b})
-	return err
+	if err != nil {
+		return err
+	}
+	b.reader = reader.New(b.seq, b.index, b.store)
+	b.router = router.New(b.seq, traffic, b.reader.Restored)
+	cancel, err := b.store.Woken(b.reader.Wake)
+	if err != nil {
+		return err
+	}
+	b.later(func() error { cancel(); return nil })
+	return nil
 }
 
 func (b *Broker) wakeAll(desks []signed.Address) {
 	for _, desk := range desks {
-		if err := b.store.Wake(string(desk)); err != nil {
+		if err := b.store.Wake(desk); err != nil {
 			b.cfg.Log.Warn("a desk is not woken; its poll finds what there is", "desk", desk, "error", err)
 		}
 	}
@@ -228,16 +227,19 @@ func (b *Broker) openEdge(context.Context) error {
 	if _, err := b.identity.current(); err != nil {
 		return err
 	}
-	b.registry.MustRegister(gauges{b})
+	b.metrics.MustRegister(gauges{b})
 	b.edge = edge.New(edge.Config{
 		Certificate: b.identity.current,
 		Identify:    b.identify,
 		Register:    b.keys.register.Size,
 		Barred:      func(desk signed.Address) bool { return b.view().Revoked(desk, register.Online) },
 		Refusals:    b.tally,
-		Service:     b,
-		Log:         b.cfg.Log,
-		Metrics:     b.registry,
+		Service: struct {
+			*router.Router
+			*reader.Reader
+		}{b.router, b.reader},
+		Log:     b.cfg.Log,
+		Metrics: b.metrics,
 	})
 	b.expect()
 	return nil
@@ -272,7 +274,7 @@ func (b *Broker) identify(chain []*x509.Certificate) (signed.Address, error) {
 
 // tally logs how often a desk was refused beyond its budget.
 func (b *Broker) tally(ctx context.Context, desk signed.Address, count int64) error {
-	if err := (writer{b}).Room(); err != nil {
+	if err := b.seq.Room(); err != nil {
 		return err
 	}
 	_, err := b.seq.Do(ctx, sequencer.Tally{Caller: desk, Count: count})
@@ -330,7 +332,7 @@ func (b *Broker) serveMonitor(ctx context.Context) error {
 	if b.monitor == nil {
 		return nil
 	}
-	return monitor.Serve(ctx, b.monitor, monitor.Handler(b.registry, b.checks()))
+	return monitor.Serve(ctx, b.monitor, monitor.Handler(b.metrics, b.checks()))
 }
 
 // Close gives the folder free. Call it after Run has returned.
@@ -369,9 +371,6 @@ func closeListener(l net.Listener) func() error {
 
 // machine is the machine's own clock.
 type machine struct{ began time.Time }
-
-// DefaultClock is the machine's.
-func DefaultClock() Clock { return machine{time.Now()} }
 
 func (m machine) Wall() time.Time        { return time.Now().Round(0) }
 func (m machine) Elapsed() time.Duration { return time.Since(m.began) }

@@ -6,8 +6,7 @@ import (
 	"sync"
 	"testing"
 
-	"samband/gateway/broker/internal/ledger"
-
+	"samband/gateway/broker/internal/journal"
 	"samband/gateway/broker/internal/sequencer"
 	"samband/gateway/envelope"
 	"samband/gateway/gatewaytest"
@@ -50,11 +49,11 @@ func TestAcceptedOrRejected(t *testing.T) {
 		}
 		for i := range 20 {
 			e := se.envelope("fi.spoc")
-			acts := []func() (ledger.Done, error){
-				func() (ledger.Done, error) {
+			acts := []func() (journal.Done, error){
+				func() (journal.Done, error) {
 					return rival.Do(ctx, sequencer.Submission{Envelope: e, Raw: e.Bytes(), DecidedAt: size, Seen: seen, Budget: always})
 				},
-				func() (ledger.Done, error) {
+				func() (journal.Done, error) {
 					return rival.Do(ctx, sequencer.Rejection{Caller: e.From, Text: e.TextHash(), Problem: forged, Until: e.Expires})
 				},
 			}
@@ -62,7 +61,7 @@ func TestAcceptedOrRejected(t *testing.T) {
 				acts[0], acts[1] = acts[1], acts[0]
 			}
 			all.Go(func() {
-				var events [2]*ledger.Event
+				var events [2]*journal.Event
 				var ordered sync.WaitGroup
 				for j, act := range acts {
 					ordered.Go(func() {
@@ -99,9 +98,11 @@ func TestRejectedMeanwhile(t *testing.T) {
 	e, seen := se.envelope("fi.spoc"), b.Seen()
 	_, err := gatewaytest.SubmitOne(t.Context(), se.client, se.heads(), bent(e))
 	leaf := w.prove(wants(t, err, problem.SignatureInvalid).Proof).Index
-	a, err := b.Accept(e, seen)
-	check(t, err)
-	if r := w.prove(wants(t, a.Items[0].Refusal(), problem.SignatureInvalid).Proof); r.Index != leaf || r.TextHash != e.TextHash() {
+	proof, err := b.Order(e, seen)
+	if problem.CodeOf(err) != problem.SignatureInvalid {
+		t.Errorf("a text that was refused meanwhile: %v", err)
+	}
+	if r := w.prove(proof); r.Index != leaf || r.TextHash != e.TextHash() {
 		t.Errorf("the text was refused as leaf %d, and is answered with %+v", leaf, r)
 	}
 }

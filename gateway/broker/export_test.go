@@ -6,23 +6,22 @@ import (
 	"os"
 	"runtime"
 
-	"samband/gateway/broker/internal/ledger"
 	"samband/gateway/durable"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"samband/gateway/api"
-	"samband/gateway/broker/internal/router"
+	"samband/gateway/broker/internal/journal"
+	"samband/gateway/broker/internal/prover"
 	"samband/gateway/broker/internal/sequencer"
-	"samband/gateway/broker/internal/store"
 	"samband/gateway/envelope"
 	"samband/gateway/signed"
 )
 
-// HasGroup tells whether JOURNAL still holds a group.
+// HasGroup tells whether a group still lies in JOURNAL.
 func (b *Broker) HasGroup(number uint64) bool {
 	_, err := b.store.Read(context.Background(), number)
-	return !errors.Is(err, store.ErrGone)
+	return !errors.Is(err, journal.ErrGone)
 }
 
 // LastGroup is the number of the last group.
@@ -42,7 +41,7 @@ func WriteSettings(dir string, s Settings) error {
 // Rival opens another writer on the same store, once the index has all that lies
 // there: the two share it. Its journal is as bend makes it.
 func (b *Broker) Rival(bend func(sequencer.Journal) sequencer.Journal) (*sequencer.Sequencer, error) {
-	for b.index.Index.Position().Group != b.LastGroup() {
+	for b.index.Position().Group != b.LastGroup() {
 		runtime.Gosched()
 	}
 	keys, err := b.readKeys()
@@ -50,11 +49,11 @@ func (b *Broker) Rival(bend func(sequencer.Journal) sequencer.Journal) (*sequenc
 		return nil, err
 	}
 	s, _, err := sequencer.Open(context.Background(), sequencer.Config{
-		Register: keys.register, AuditKey: keys.audit, RegisterKey: keys.registry, MAC: keys.mac,
-		Journal: bend(journal{b.store}), Archive: b.archive, Index: b.index,
-		AuditDir: b.settings.audit(), RegistryDir: b.settings.registry(),
+		Register: keys.register, AuditKey: keys.auditKey, RegisterKey: keys.registerKey, MAC: keys.mac,
+		Journal: bend(b.store), Archive: b.archive, Index: b.index,
+		AuditDir: b.settings.auditLog(), RegisterDir: b.settings.registerLog(),
 		Clock: b.cfg.Clock, Log: b.cfg.Log, Metrics: sequencer.NewMetrics(prometheus.NewRegistry()),
-		Keep: b.keepShown, Wake: func([]signed.Address) {}, Expired: func(*ledger.Message) {},
+		Keep: b.keepShown, Wake: func([]signed.Address) {}, Expired: func(*journal.Message) {},
 	})
 	if reason := s.Stopped(); reason != nil {
 		return nil, reason
@@ -73,11 +72,17 @@ func (b *Broker) readKeys() (*keyring, error) {
 // Checkpoint is the audit log's newest.
 func (b *Broker) Checkpoint() string { return string(b.seq.Checkpoints().Audit) }
 
-// Accept orders an envelope that passed every stage when the last group was seen.
-func (b *Broker) Accept(e *envelope.Envelope, seen uint64) (*api.SubmitAnswer, error) {
-	return writer{b}.Accept(context.Background(), api.Heads{}, []*router.Envelope{{
-		Passage: router.Passage{Caller: e.From, Raw: e.Bytes(), View: b.view(), Seen: seen}, Envelope: e,
-	}}, func() bool { return true })
+// Order has an envelope ordered that passed every stage when the last group was seen,
+// and returns the proof of what became of it.
+func (b *Broker) Order(e *envelope.Envelope, seen uint64) (proof string, err error) {
+	done, err := b.seq.Do(context.Background(), sequencer.Submission{
+		Envelope: e, Raw: e.Bytes(), DecidedAt: b.view().Size(), Seen: seen, Budget: func() bool { return true },
+	})
+	if done.Event == nil {
+		return "", err
+	}
+	proof, fault := prover.New(b.seq, api.Heads{}).Proof(context.Background(), done.Event)
+	return proof, errors.Join(err, fault)
 }
 
 // Seen is the last group that the stages of a submission can know of.

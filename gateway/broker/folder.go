@@ -116,13 +116,13 @@ journal-bytes: %d
 func (s Settings) key(name string) string { return filepath.Join(s.Keys, name) }
 
 // Files and folders of the data.
-func (s Settings) nats() string     { return filepath.Join(s.Data, "nats") }
-func (s Settings) records() string  { return filepath.Join(s.Data, "records") }
-func (s Settings) audit() string    { return filepath.Join(s.Data, "log", "audit") }
-func (s Settings) registry() string { return filepath.Join(s.Data, "log", "register") }
-func (s Settings) index() string    { return filepath.Join(s.Data, "index.db") }
-func (s Settings) socket() string   { return filepath.Join(s.Data, "socket") }
-func (s Settings) shown() string    { return filepath.Join(s.Data, "shown") }
+func (s Settings) nats() string        { return filepath.Join(s.Data, "nats") }
+func (s Settings) records() string     { return filepath.Join(s.Data, "records") }
+func (s Settings) auditLog() string    { return filepath.Join(s.Data, "log", "audit") }
+func (s Settings) registerLog() string { return filepath.Join(s.Data, "log", "register") }
+func (s Settings) index() string       { return filepath.Join(s.Data, "index.db") }
+func (s Settings) socket() string      { return filepath.Join(s.Data, "socket") }
+func (s Settings) shown() string       { return filepath.Join(s.Data, "shown") }
 
 // present checks that data which was made once is there: what is missing is a
 // loss, and an empty start would forget every id and deny every message.

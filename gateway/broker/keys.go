@@ -32,15 +32,15 @@ const (
 
 // keyring is the keys folder, read.
 type keyring struct {
-	register *register.Register // begun with the federation file
-	audit    *signed.PrivateKey
-	registry *signed.PrivateKey
-	mac      []byte
-	ca       *x509.Certificate
-	caKey    *ecdsa.PrivateKey
+	register    *register.Register // begun with the federation file
+	auditKey    *signed.PrivateKey
+	registerKey *signed.PrivateKey
+	mac         []byte
+	ca          *x509.Certificate
+	caKey       *ecdsa.PrivateKey
 }
 
-// loadKeys reads the keys and holds them against the federation file.
+// loadKeys reads the keys and compares them with the federation file.
 func loadKeys(s Settings, federation []byte) (*keyring, error) {
 	k := &keyring{}
 	if err := k.load(s, federation); err != nil {
@@ -53,10 +53,10 @@ func (k *keyring) load(s Settings, federation []byte) (err error) {
 	if k.register, err = register.New(federation); err != nil {
 		return fmt.Errorf("federation file: %w", err)
 	}
-	if k.audit, err = readKey(s.key(auditKeyFile)); err != nil {
+	if k.auditKey, err = readKey(s.key(auditKeyFile)); err != nil {
 		return err
 	}
-	if k.registry, err = readKey(s.key(registerKeyFile)); err != nil {
+	if k.registerKey, err = readKey(s.key(registerKeyFile)); err != nil {
 		return err
 	}
 	line, err := os.ReadFile(s.key(macFile))
@@ -72,12 +72,12 @@ func (k *keyring) load(s Settings, federation []byte) (err error) {
 	return k.belong()
 }
 
-// belong holds that these keys are those that the federation file names.
+// belong checks that these keys are those that the federation file names.
 func (k *keyring) belong() error {
 	f := k.register.Federation()
 	for what, same := range map[string]bool{
-		"audit key":    f.Audit.VerifierKey() == k.audit.Public.VerifierKey(),
-		"register key": f.Register.VerifierKey() == k.registry.Public.VerifierKey(),
+		"audit key":    f.Audit.VerifierKey() == k.auditKey.Public.VerifierKey(),
+		"register key": f.Register.VerifierKey() == k.registerKey.Public.VerifierKey(),
 		"broker's CA":  string(f.BrokerCA) == string(k.ca.Raw),
 	} {
 		if !same {

@@ -114,7 +114,7 @@ func call[A any](s *siege, h *hand, f func(*api.Client, api.Heads) (A, error)) (
 		s.mu.Unlock()
 		h.mu.Lock()
 		client := h.client
-		heads := api.Heads{Audit: h.audit.Size, Register: h.registry.Size}
+		heads := api.Heads{Audit: h.audit.Size, Register: h.registerHead.Size}
 		h.mu.Unlock()
 		answer, err := f(client, heads)
 		if !errors.Is(err, api.ErrUnreachable) && problem.CodeOf(err) != problem.BrokerBusy || s.over() {
@@ -193,7 +193,7 @@ func (s *siege) state(h *hand, note []byte) *auditlog.Record {
 	return s.prove(a.Proof)
 }
 
-// compare holds what the sender hears against what both desks know.
+// compare compares what the sender hears with what both desks know.
 func (s *siege) compare(accepted, ends map[signed.ID]int64) {
 	leaves := map[int64]bool{}
 	for id, leaf := range accepted {

@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"samband/gateway/api"
+	"samband/gateway/broker/internal/prover"
 	"samband/gateway/broker/internal/sequencer"
 	"samband/gateway/local"
 	"samband/gateway/problem"
@@ -55,7 +56,7 @@ func (b *Broker) Started() Status {
 // Enter brings a signed entry into the register. It may use the room that is
 // left for ends: a key can be revoked while the store is nearly full.
 func (b *Broker) Enter(ctx context.Context, note []byte) (*Entered, error) {
-	if err := (writer{b}).Open(); err != nil {
+	if err := b.seq.Ready(); err != nil {
 		return nil, err
 	}
 	done, err := b.seq.Do(ctx, sequencer.Entry{Note: note})
@@ -64,9 +65,9 @@ func (b *Broker) Enter(ctx context.Context, note []byte) (*Entered, error) {
 	}
 	b.expect()
 	for _, desk := range b.view().Desks() {
-		b.waiters.wake(desk.Address)
+		b.reader.Wake(desk.Address)
 	}
-	proof, err := b.answering(api.Heads{}).proof(ctx, done.Event)
+	proof, err := prover.New(b.seq, api.Heads{}).Proof(ctx, done.Event)
 	return &Entered{Index: done.Event.Leaf, Proof: proof}, err
 }
 

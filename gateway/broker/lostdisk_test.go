@@ -24,7 +24,7 @@ func TestLostDiskOfADesk(t *testing.T) {
 	fi.stated(fi.consignment(e.TextHash()))
 	w.untilRemoved(b)
 	if a := fi.inbox(0, 2*time.Second); len(a.Items)+len(a.Again) != 0 {
-		t.Errorf("who waits hears of what it holds: %d items, %d awaited", len(a.Items), len(a.Again))
+		t.Errorf("who waits hears of what it consigned: %d items, %d awaited", len(a.Items), len(a.Again))
 	}
 	if again := fi.inbox(0, 0).Again; !slices.Equal(again, []signed.Hash{e.TextHash()}) {
 		t.Fatalf("who begins hears of %v", again)

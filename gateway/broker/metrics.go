@@ -4,47 +4,11 @@ import (
 	"context"
 	"runtime/debug"
 
-	"samband/gateway/broker/internal/ledger"
-
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"samband/gateway/monitor"
 	"samband/gateway/problem"
 )
-
-// Outcomes of a message, as samband_messages_total counts them. The kinds of the
-// log's events are among them.
-const (
-	outcomeAccepted = "accepted"
-	outcomeRepeated = "repeated" // known already: the first acceptance again
-	outcomeRestored = "restored" // known, and its lost bytes taken again
-	outcomeRejected = "rejected" // refused for good
-)
-
-// metrics of the broker's traffic. Types are those that were accepted, and so of
-// the catalogue.
-type metrics struct {
-	messages *prometheus.CounterVec
-	delivery *prometheus.HistogramVec
-}
-
-func newMetrics(r prometheus.Registerer) *metrics {
-	m := &metrics{
-		messages: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "samband_messages_total",
-			Help: "What became of messages, by type, urgency and outcome.",
-		}, []string{"type", "urgency", "outcome"}),
-		delivery: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name:    "samband_delivery_duration_seconds",
-			Help:    "Logged time from a message's acceptance until its recipient held it.",
-			Buckets: []float64{1, 5, 10, 30, 60, 300, 1800, 3600, 28800, 259200},
-		}, []string{"urgency"}),
-	}
-	r.MustRegister(m.messages, m.delivery, buildInfo(), collectors.NewGoCollector(),
-		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	return m
-}
 
 func buildInfo() prometheus.Collector {
 	version, goVersion := "unknown", "unknown"
@@ -57,21 +21,6 @@ func buildInfo() prometheus.Collector {
 	})
 	g.Set(1)
 	return g
-}
-
-func (m *metrics) message(typ, urgency, outcome string) {
-	m.messages.WithLabelValues(typ, urgency, outcome).Inc()
-}
-
-func (m *metrics) rejected() { m.message("", "", outcomeRejected) }
-
-// stated counts an event that a desk stated. A message is delivered with the
-// first of them.
-func (m *metrics) stated(of *ledger.Message, e *ledger.Event) {
-	m.message(of.Type, of.Urgency, string(e.Kind))
-	if of.Accepted != nil && (of.Consigned == nil || of.Consigned == e) {
-		m.delivery.WithLabelValues(of.Urgency).Observe(e.Time.Sub(of.Accepted.Time).Seconds())
-	}
 }
 
 // gauges read what is so at the moment of a scrape.

@@ -396,7 +396,7 @@ func TestHole(t *testing.T) {
 	w.acceptsNothing()
 }
 
-// Everything is set back together: only what desks hold shows it.
+// Everything is set back together: only what desks have shows it.
 func TestTailLost(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

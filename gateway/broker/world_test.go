@@ -59,12 +59,12 @@ type world struct {
 // A hand is a desk that a test drives.
 type hand struct {
 	*gatewaytest.Hand
-	world    *world
-	client   *api.Client
-	mu       sync.Mutex
-	audit    signed.Head // as verified from the answers
-	registry signed.Head
-	sealed   int // bytes of its sealed parts
+	world        *world
+	client       *api.Client
+	mu           sync.Mutex
+	audit        signed.Head // as verified from the answers
+	registerHead signed.Head
+	sealed       int // bytes of its sealed parts
 }
 
 func check(t testing.TB, err error) {
@@ -213,7 +213,7 @@ func (h *hand) envelope(to signed.Address, edit ...func(*envelope.Header)) *enve
 func (h *hand) heads() api.Heads {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return api.Heads{Audit: h.audit.Size, Register: h.registry.Size}
+	return api.Heads{Audit: h.audit.Size, Register: h.registerHead.Size}
 }
 
 // learn verifies what leads from the heads that h knows, and knows more then.
@@ -231,8 +231,8 @@ func (h *hand) learn(asked api.Heads, c *api.Catchup) {
 	head, err = auditlog.VerifyCheckpoint([]byte(c.Register.Checkpoint), w.register.Federation().Register)
 	check(w, err)
 	check(w, w.register.CheckHead(head))
-	if h.registry.Size < head.Size {
-		h.registry = head
+	if h.registerHead.Size < head.Size {
+		h.registerHead = head
 	}
 }
 
@@ -259,7 +259,7 @@ func (h *hand) submit(e *envelope.Envelope) (*gatewaytest.Submitted, error) {
 	return a, err
 }
 
-// accepted submits and holds the acceptance against the envelope.
+// accepted submits, and verifies the acceptance for the envelope.
 func (h *hand) accepted(e *envelope.Envelope) *gatewaytest.Submitted {
 	h.world.Helper()
 	a, err := h.submit(e)

@@ -126,17 +126,12 @@ type counts struct {
 // A duty is how this desk keeps the deadlines of one class.
 type duty struct{ overdue, onTime, late int }
 
-// accusing lists the codes by which a broker is convicted, so that each shows
-// from the beginning, with zero.
-var accusing = []problem.Code{
-	problem.ProofMissing, problem.ProofInvalid, problem.LogContradicts,
-	problem.RegisterTooOld, problem.StatementForged, problem.SecondText,
-}
-
 func (m *metrics) count() (*counts, error) {
 	c := &counts{evidence: map[problem.Code]int{}, duties: map[string]*duty{}}
-	for _, code := range accusing {
-		c.evidence[code] = 0
+	for _, e := range problem.List() {
+		if e.About == problem.Breach {
+			c.evidence[e.Code] = 0 // shown from the beginning
+		}
 	}
 	for _, t := range schema.Catalogue() {
 		if t.Clock != nil {

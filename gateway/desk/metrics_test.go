@@ -30,7 +30,7 @@ func TestMetrics(t *testing.T) {
 		"samband_inbox_messages":                        len(client.ReceivedStates),
 		"samband_requests_overdue":                      3,
 		"samband_answers_total":                         6,
-		"samband_evidence_total":                        len(accusing),
+		"samband_evidence_total":                        6,
 		"samband_opening_key_missing_messages":          1,
 		"samband_unreadable_messages":                   1,
 		"samband_statement_waiting_seconds":             1,

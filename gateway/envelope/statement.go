@@ -100,7 +100,7 @@ func ParseStatement(text string) (*Statement, error) {
 	}
 	if s.Event == Refused {
 		s.Code = problem.Code(r.Word(one(r, "code")))
-		if row, _ := problem.Lookup(s.Code); row.Class != problem.Final {
+		if s.Code.Row().Class != problem.Final {
 			r.Fail(problem.New(problem.TextMalformed, "the code is not a final one of the closed list"))
 		}
 	}

@@ -233,7 +233,7 @@ func (s *scene) asks(method, path, mediaType string, body io.Reader, code proble
 	if err := json.NewDecoder(resp.Body).Decode(&d); err != nil {
 		s.Fatal(err)
 	}
-	if d.Code != code || resp.StatusCode != api.Status(code) || resp.Header.Get("Content-Type") != api.ProblemType {
+	if d.Code != code || resp.StatusCode != code.Row().Status || resp.Header.Get("Content-Type") != api.ProblemType {
 		s.Errorf("%s %s: %d %+v", method, path, resp.StatusCode, d)
 	}
 }

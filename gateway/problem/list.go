@@ -1,5 +1,7 @@
 package problem
 
+import "time"
+
 // The closed list. A code is never renamed or reused, only added.
 const (
 	// Form.
@@ -52,7 +54,7 @@ const (
 	BodyInvalid        Code = "BODY_INVALID"
 	DeskLocked         Code = "DESK_LOCKED"
 
-	// What a desk or auditor holds against a broker.
+	// Breaches of a broker, of which a desk or an auditor keeps the evidence.
 	ProofMissing    Code = "PROOF_MISSING"
 	ProofInvalid    Code = "PROOF_INVALID"
 	LogContradicts  Code = "LOG_CONTRADICTS"
@@ -75,69 +77,70 @@ const (
 	Internal        Code = "INTERNAL"
 )
 
+// The columns: code, class, HTTP status, pause, what it speaks of, rule, next step.
 var list = []Entry{
-	{TextMalformed, Final, "signed text is canonical: known lines in their order, each once, printable ASCII, nothing after", "have the sending program mended; it did not follow the form"},
-	{Oversize, Final, "each form stays within its bound", "send less, or fewer attachments"},
-	{SealedMismatch, Final, "length and hash of the sealed part are those that the header signs", "send the message anew"},
-	{WrongExchange, Final, "a text belongs to the exchange that it names, and to no other", "check which exchange this desk was set up for"},
-	{DatesInvalid, Final, "created is not in the future; expires is after created and at most 30 days later", "check the desk's clock, then send the message anew"},
-	{Expired, Final, "a message is accepted before it expires", "send it anew with a later expiry, if it is still needed"},
-	{PartsUnsupported, Final, "files beside the envelope are not carried by this version", "attach the file inside the message, or wait for a later version"},
+	{TextMalformed, Final, 400, 0, Item, "signed text is canonical: known lines in their order, each once, printable ASCII, nothing after", "have the sending program mended; it did not follow the form"},
+	{Oversize, Final, 413, 0, Item, "each form stays within its bound", "send less, or fewer attachments"},
+	{SealedMismatch, Final, 400, 0, Item, "length and hash of the sealed part are those that the header signs", "send the message anew"},
+	{WrongExchange, Final, 400, 0, Item, "a text belongs to the exchange that it names, and to no other", "check which exchange this desk was set up for"},
+	{DatesInvalid, Final, 400, 0, Item, "created is not in the future; expires is after created and at most 30 days later", "check the desk's clock, then send the message anew"},
+	{Expired, Final, 410, 0, Item, "a message is accepted before it expires", "send it anew with a later expiry, if it is still needed"},
+	{PartsUnsupported, Final, 400, 0, Item, "files beside the envelope are not carried by this version", "attach the file inside the message, or wait for a later version"},
 
-	{CertificateRefused, Final, "a connection shows a certificate issued by the CA that the register names for the desk's party", "ask the party's authority for a certificate from its registered CA"},
-	{CertificateWrong, Final, "a desk submits only what it signed itself: the certificate's desk is the signer", "connect with the certificate of the desk that signed"},
-	{DeskBarred, Final, "the desk's online ring is not revoked", "call the party's authority: the desk needs new keys"},
-	{UnknownDesk, Final, "sender and recipient are desks in the register", "check the address; list the desks known to this exchange"},
-	{KeyRevoked, Final, "the signing ring is not revoked", "call the party's authority: the desk needs new keys"},
-	{SignatureMissing, Final, "each key that the signer has for this use signs exactly once", "have the sending program mended; a signature is missing"},
-	{SignatureExtra, Final, "no key signs besides those that the signer has for this use, in register order", "have the sending program mended; a signature is too many or out of order"},
-	{SignatureInvalid, Final, "each signature verifies over the text as it stands", "the text was altered or signed with another key; send the message anew"},
+	{CertificateRefused, Final, 401, 0, Connection, "a connection shows a certificate issued by the CA that the register names for the desk's party", "ask the party's authority for a certificate from its registered CA"},
+	{CertificateWrong, Final, 403, 0, Connection, "a desk submits only what it signed itself: the certificate's desk is the signer", "connect with the certificate of the desk that signed"},
+	{DeskBarred, Final, 403, 0, Connection, "the desk's online ring is not revoked", "call the party's authority: the desk needs new keys"},
+	{UnknownDesk, Final, 404, 0, Item, "sender and recipient are desks in the register", "check the address; list the desks known to this exchange"},
+	{KeyRevoked, Final, 403, 0, Item, "the signing ring is not revoked", "call the party's authority: the desk needs new keys"},
+	{SignatureMissing, Final, 403, 0, Item, "each key that the signer has for this use signs exactly once", "have the sending program mended; a signature is missing"},
+	{SignatureExtra, Final, 403, 0, Item, "no key signs besides those that the signer has for this use, in register order", "have the sending program mended; a signature is too many or out of order"},
+	{SignatureInvalid, Final, 403, 0, Item, "each signature verifies over the text as it stands", "the text was altered or signed with another key; send the message anew"},
 
-	{NoAgreement, Final, "an agreement between both parties is in force and the header names it", "ask which agreement covers this; without one nothing passes"},
-	{TypeUnknown, Final, "the message type is in the exchange's catalogue", "check the type's name and version"},
-	{TypeNotPermitted, Final, "the agreement permits this message type", "choose another agreement or another type"},
-	{ClassificationTooHigh, Final, "the classification is at most the agreement's ceiling", "lower the content's classification with its owner, or use an accredited channel"},
-	{OnBehalfUnaccredited, Final, "acting on behalf of another needs an accreditation in the register", "send in the desk's own name"},
-	{PurposeNotPermitted, Final, "the agreement permits the stated purpose", "check the purpose, or choose another agreement"},
-	{ReplyNotAllowed, Final, "a reply names a message of this conversation that its type may answer", "choose a reply that the message's type allows"},
+	{NoAgreement, Final, 422, 0, Item, "an agreement between both parties is in force and the header names it", "ask which agreement covers this; without one nothing passes"},
+	{TypeUnknown, Final, 422, 0, Item, "the message type is in the exchange's catalogue", "check the type's name and version"},
+	{TypeNotPermitted, Final, 422, 0, Item, "the agreement permits this message type", "choose another agreement or another type"},
+	{ClassificationTooHigh, Final, 422, 0, Item, "the classification is at most the agreement's ceiling", "lower the content's classification with its owner, or use an accredited channel"},
+	{OnBehalfUnaccredited, Final, 422, 0, Item, "acting on behalf of another needs an accreditation in the register", "send in the desk's own name"},
+	{PurposeNotPermitted, Final, 422, 0, Item, "the agreement permits the stated purpose", "check the purpose, or choose another agreement"},
+	{ReplyNotAllowed, Final, 422, 0, Item, "a reply names a message of this conversation that its type may answer", "choose a reply that the message's type allows"},
 
-	{RegisterMoved, Reseal, "keys named by a text are those in force when it is ordered", "nothing: the desk seals or signs anew by itself"},
-	{TypeOutdated, Reseal, "the type's hash is the one that the catalogue names now", "update the desk's catalogue, then it seals anew"},
-	{HeadAhead, Retry, "the log reaches every head that a desk has verified", "the broker may have lost its newest entries; its operator is alarmed"},
-	{HeadContradicts, Retry, "every head that a desk has verified is a prefix of the log", "keep the desk's files: they prove that the log was bent; call the operator and the auditors"},
+	{RegisterMoved, Reseal, 409, 0, Item, "keys named by a text are those in force when it is ordered", "nothing: the desk seals or signs anew by itself"},
+	{TypeOutdated, Reseal, 409, 0, Item, "the type's hash is the one that the catalogue names now", "update the desk's catalogue, then it seals anew"},
+	{HeadAhead, Retry, 409, 0, Broker, "the log reaches every head that a desk has verified", "the broker may have lost its newest entries; its operator is alarmed"},
+	{HeadContradicts, Retry, 409, 0, Broker, "every head that a desk has verified is a prefix of the log", "keep the desk's files: they prove that the log was bent; call the operator and the auditors"},
 
-	{IDReused, Final, "an id stands for one text", "nothing, if the hash shown is the desk's own earlier attempt; else the id was used twice"},
-	{UnknownMessage, Final, "a statement speaks of a message that this desk sent or received", "check the id"},
-	{AlreadyConsigned, Final, "a message is withdrawn only before it is consigned", "ask the receiving desk to set it aside"},
-	{AlreadyEnded, Final, "a message has exactly one end", "see the end that stands"},
+	{IDReused, Final, 409, 0, Item, "an id stands for one text", "nothing, if the hash shown is the desk's own earlier attempt; else the id was used twice"},
+	{UnknownMessage, Final, 404, 0, Item, "a statement speaks of a message that this desk sent or received", "check the id"},
+	{AlreadyConsigned, Final, 409, 0, Item, "a message is withdrawn only before it is consigned", "ask the receiving desk to set it aside"},
+	{AlreadyEnded, Final, 409, 0, Item, "a message has exactly one end", "see the end that stands"},
 
-	{SealInvalid, Final, "a message is sealed to exactly one desk by one hybrid stanza", "have the sending program mended"},
-	{SealUnreadable, Final, "the sealed part opens with the key that the header names", "send the message anew; the seal was broken or made for another desk"},
-	{FrameInvalid, Final, "what is sealed is a frame in the form of SPEC §6", "have the sending program mended"},
-	{FrameMismatch, Final, "the frame was sealed for this very header", "the sealed part was taken from another message; call the sender"},
-	{CommitmentMismatch, Final, "body and statistics match the header's commitments", "have the sending program mended"},
-	{BodyMalformed, Final, "a body is strict JSON: no repeated names, no deep nesting, no endless numbers", "have the sending program mended"},
-	{BodyInvalid, Final, "a body follows the schema of its type", "mend the field that is named, then send"},
-	{DeskLocked, Retry, "sending, opening and answering need the unlocked ring", "unlock the desk, then repeat the command"},
+	{SealInvalid, Final, 422, 0, Item, "a message is sealed to exactly one desk by one hybrid stanza", "have the sending program mended"},
+	{SealUnreadable, Final, 422, 0, Item, "the sealed part opens with the key that the header names", "send the message anew; the seal was broken or made for another desk"},
+	{FrameInvalid, Final, 422, 0, Item, "what is sealed is a frame in the form of SPEC §6", "have the sending program mended"},
+	{FrameMismatch, Final, 422, 0, Item, "the frame was sealed for this very header", "the sealed part was taken from another message; call the sender"},
+	{CommitmentMismatch, Final, 422, 0, Item, "body and statistics match the header's commitments", "have the sending program mended"},
+	{BodyMalformed, Final, 422, 0, Item, "a body is strict JSON: no repeated names, no deep nesting, no endless numbers", "have the sending program mended"},
+	{BodyInvalid, Final, 422, 0, Item, "a body follows the schema of its type", "mend the field that is named, then send"},
+	{DeskLocked, Retry, 503, 30 * time.Second, Call, "sending, opening and answering need the unlocked ring", "unlock the desk, then repeat the command"},
 
-	{ProofMissing, Retry, "no message is consigned without the proof of its acceptance", "call the broker's operator; nothing was taken in"},
-	{ProofInvalid, Retry, "a proof belongs to this very text and to the exchange's log", "keep the desk's files and call the operator and the auditors"},
-	{LogContradicts, Retry, "each checkpoint extends the one before", "keep the desk's files: they prove that the log was bent; call the auditors"},
-	{RegisterTooOld, Retry, "no decision rests on an older register than the sender or this desk had seen", "keep the desk's files and call the auditors"},
-	{StatementForged, Retry, "an end is believed only with the other desk's own signature", "keep the desk's files and call the auditors"},
-	{SecondText, Retry, "a message id is delivered with one text", "keep the desk's files: both texts are evidence; call the auditors"},
+	{ProofMissing, Retry, 502, 0, Breach, "no message is consigned without the proof of its acceptance", "call the broker's operator; nothing was taken in"},
+	{ProofInvalid, Retry, 502, 0, Breach, "a proof belongs to this very text and to the exchange's log", "keep the desk's files and call the operator and the auditors"},
+	{LogContradicts, Retry, 502, 0, Breach, "each checkpoint extends the one before", "keep the desk's files: they prove that the log was bent; call the auditors"},
+	{RegisterTooOld, Retry, 502, 0, Breach, "no decision rests on an older register than the sender or this desk had seen", "keep the desk's files and call the auditors"},
+	{StatementForged, Retry, 502, 0, Breach, "an end is believed only with the other desk's own signature", "keep the desk's files and call the auditors"},
+	{SecondText, Retry, 502, 0, Breach, "a message id is delivered with one text", "keep the desk's files: both texts are evidence; call the auditors"},
 
-	{EntryInvalid, Final, "a register entry is whole, signed as its kind asks, and about things that exist", "make the entry anew with the exchange's present register"},
-	{EntryOutOfOrder, Final, "an entry names the hash of its signer's entry before it", "make the entry anew with the exchange's present register"},
-	{KeyReused, Final, "a key enters the register once", "make a new key"},
-	{NotEntitled, Final, "an entry is signed by the one whom its subject belongs to", "have the entitled party sign it"},
+	{EntryInvalid, Final, 422, 0, Item, "a register entry is whole, signed as its kind asks, and about things that exist", "make the entry anew with the exchange's present register"},
+	{EntryOutOfOrder, Final, 409, 0, Item, "an entry names the hash of its signer's entry before it", "make the entry anew with the exchange's present register"},
+	{KeyReused, Final, 409, 0, Item, "a key enters the register once", "make a new key"},
+	{NotEntitled, Final, 403, 0, Item, "an entry is signed by the one whom its subject belongs to", "have the entitled party sign it"},
 
-	{BudgetExhausted, Retry, "a desk stays within its budget of refused submissions", "wait a minute; find out why the desk is refused so often"},
-	{StoreFull, Retry, "the broker accepts while its store has room; ends still pass", "nothing: the desk tries again; the operator is alarmed"},
-	{BrokerStopped, Retry, "the broker accepts only while its log is whole", "nothing: the desk tries again; the operator must act"},
-	{BrokerBusy, Retry, "the broker takes on no more than it can answer in time", "nothing: the desk tries again"},
-	{NotFound, Final, "only what the HTTP contract names is here", "check the path and the method"},
-	{Internal, Retry, "the program has no fault", "nothing: the desk tries again; the operator finds the fault in the log"},
+	{BudgetExhausted, Retry, 429, time.Minute, Call, "a desk stays within its budget of refused submissions", "wait a minute; find out why the desk is refused so often"},
+	{StoreFull, Retry, 503, 30 * time.Second, Broker, "the broker accepts while its store has room; ends still pass", "nothing: the desk tries again; the operator is alarmed"},
+	{BrokerStopped, Retry, 503, time.Minute, Broker, "the broker accepts only while its log is whole", "nothing: the desk tries again; the operator must act"},
+	{BrokerBusy, Retry, 503, time.Second, Call, "the broker takes on no more than it can answer in time", "nothing: the desk tries again"},
+	{NotFound, Final, 404, 0, Connection, "only what the HTTP contract names is here", "check the path and the method"},
+	{Internal, Retry, 500, 0, Call, "the program has no fault", "nothing: the desk tries again; the operator finds the fault in the log"},
 }
 
 var byCode = func() map[Code]Entry {

@@ -11,12 +11,16 @@
 // detail of a [Problem] says where it went wrong in words that are safe to show
 // to whoever is refused: it never quotes a body, a key or an officer.
 //
-// The same table stands in SPEC.md §12; a test holds the two equal.
+// All that is said of a code stands in its row, an [Entry]: whoever needs its HTTP
+// status, or what its refusal speaks of, reads that column and keeps no table of codes.
+// SPEC.md §12 has the same rows; a test compares the two.
 package problem
 
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"time"
 )
 
 // A Code names one rule that was broken.
@@ -34,12 +38,36 @@ const (
 	Final Class = "final"
 )
 
+// A Subject is what a refusal speaks of: it tells which other submissions would be
+// refused alike.
+type Subject string
+
+const (
+	// Item: the text that was submitted, and no other.
+	Item Subject = "item"
+	// Call: what was asked at this moment; the same may pass at another, and others at
+	// this one. BROKER_BUSY is said of a single text that expires while the broker's
+	// clock is in doubt, too.
+	Call Subject = "call"
+	// Connection: how this desk connects. Nothing passes until somebody has put that
+	// right, and then all does.
+	Connection Subject = "connection"
+	// Broker: the broker's state, whatever it is sent.
+	Broker Subject = "broker"
+	// Breach: what the broker showed. It proves that the broker, or whoever signed,
+	// broke the rules.
+	Breach Subject = "breach"
+)
+
 // An Entry is one row of the closed list.
 type Entry struct {
-	Code  Code
-	Class Class
-	Rule  string // what must hold, for the reader of a refusal
-	Next  string // what a person does about it
+	Code   Code
+	Class  Class
+	Status int           // of HTTP, also for codes that only a desk's own interface answers with
+	Pause  time.Duration // until the sender tries again; zero: its own pace
+	About  Subject
+	Rule   string // what is so where nothing is refused, for the reader of a refusal
+	Next   string // what a person does about it
 }
 
 // A Problem is a refusal: a code of the closed list and where it struck.
@@ -64,7 +92,7 @@ func (p *Problem) Error() string {
 }
 
 // Class returns the class of p's code.
-func (p *Problem) Class() Class { return byCode[p.Code].Class }
+func (p *Problem) Class() Class { return p.Code.Row().Class }
 
 // Of finds the Problem in err's chain.
 func Of(err error) (*Problem, bool) {
@@ -82,10 +110,21 @@ func CodeOf(err error) Code {
 	return Internal
 }
 
-// Lookup returns the row of code.
+// Row returns the row of a code; an empty one for no code.
+func (c Code) Row() Entry { return byCode[c] }
+
+// Lookup returns the row of what may be a code.
 func Lookup(code Code) (Entry, bool) {
 	e, ok := byCode[code]
 	return e, ok
+}
+
+// Compare orders two codes as the list does: of two rules of law, the one that is
+// asked later is greater.
+func Compare(a, b Code) int { return place(a) - place(b) }
+
+func place(code Code) int {
+	return slices.IndexFunc(list, func(e Entry) bool { return e.Code == code })
 }
 
 // List returns the whole closed list, in the order of SPEC.md §12.

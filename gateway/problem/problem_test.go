@@ -3,6 +3,7 @@ package problem_test
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"regexp"
 	"slices"
@@ -15,6 +16,7 @@ import (
 func TestListIsClosedAndWhole(t *testing.T) {
 	seen := map[problem.Code]bool{}
 	classes := []problem.Class{problem.Retry, problem.Reseal, problem.Final}
+	subjects := []problem.Subject{problem.Item, problem.Call, problem.Connection, problem.Broker, problem.Breach}
 	form := regexp.MustCompile(`^[A-Z]+(_[A-Z]+)*$`)
 	for _, e := range problem.List() {
 		if seen[e.Code] {
@@ -30,9 +32,30 @@ func TestListIsClosedAndWhole(t *testing.T) {
 		if e.Rule == "" || e.Next == "" {
 			t.Errorf("%s has no rule or no next step", e.Code)
 		}
+		if http.StatusText(e.Status) == "" || e.Status < 400 {
+			t.Errorf("%s: %d is no status of a refusal", e.Code, e.Status)
+		}
+		if e.Pause < 0 || e.Pause > 0 && e.Class != problem.Retry {
+			t.Errorf("%s is %s and yet says when to try again", e.Code, e.Class)
+		}
+		if !slices.Contains(subjects, e.About) {
+			t.Errorf("%s speaks of nothing: %q", e.Code, e.About)
+		}
+		if (e.About == problem.Breach) != (e.Status == http.StatusBadGateway) {
+			t.Errorf("%s: a breach, and nothing else, has status 502", e.Code)
+		}
 		if got, ok := problem.Lookup(e.Code); !ok || got != e {
 			t.Errorf("Lookup(%s) = %v, %v", e.Code, got, ok)
 		}
+	}
+}
+
+// Of several agreements that don't carry a message, a desk shows the one that came
+// furthest.
+func TestRulesOfAnAgreementStandAsTheyAreAsked(t *testing.T) {
+	asked := []problem.Code{problem.NoAgreement, problem.TypeNotPermitted, problem.ClassificationTooHigh, problem.PurposeNotPermitted}
+	if !slices.IsSortedFunc(asked, problem.Compare) {
+		t.Errorf("the list has %v in another order", asked)
 	}
 }
 
@@ -130,8 +153,7 @@ func TestSpecTable(t *testing.T) {
 			spec = rows[i]
 		}
 		if i < len(list) {
-			code = list[i]
-			code.Next = ""
+			code = problem.Entry{Code: list[i].Code, Class: list[i].Class, Rule: list[i].Rule}
 		}
 		if spec != code {
 			t.Errorf("row %d differs:\nSPEC    %s %s %s\npackage %s %s %s", i+1,

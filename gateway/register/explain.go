@@ -80,13 +80,9 @@ func (v View) blocks(a *agreement, q Question, now signed.Time) *problem.Problem
 	return p
 }
 
-var distance = map[problem.Code]int{
-	problem.NoAgreement: 1, problem.TypeNotPermitted: 2,
-	problem.ClassificationTooHigh: 3, problem.PurposeNotPermitted: 4,
-}
-
+// further is the problem of the rule that is asked later.
 func further(a, b *problem.Problem) *problem.Problem {
-	if a == nil || distance[b.Code] > distance[a.Code] {
+	if a == nil || problem.Compare(b.Code, a.Code) > 0 {
 		return b
 	}
 	return a

@@ -76,7 +76,7 @@ func TestDocumentHasTheTypes(t *testing.T) {
 
 func TestDocumentHasTheWords(t *testing.T) {
 	d := readDocument(t)
-	d.CheckProblems(t, "Refusal", api.Status)
+	d.CheckProblems(t, "Refusal")
 	openapitest.CheckEnum(t, d, "State", SentStates)
 	openapitest.CheckEnum(t, d, "Access", []schema.Access{schema.Direct, schema.Indirect})
 }

@@ -3,7 +3,7 @@
 //
 //	d := openapitest.Read(t, document)
 //	d.CheckTypes(t, reflect.TypeFor[api.SubmitAnswer](), reflect.TypeFor[api.Want]())
-//	d.CheckProblems(t, "Problem", api.Status)
+//	d.CheckProblems(t, "Problem")
 package openapitest
 
 import (
@@ -215,12 +215,12 @@ func (d *Document) ShapeOf(typ reflect.Type) string {
 
 // CheckProblems checks that a schema, of a refusal, lists each problem code with its
 // status.
-func (d *Document) CheckProblems(t *testing.T, name string, status func(problem.Code) int) {
+func (d *Document) CheckProblems(t *testing.T, name string) {
 	t.Helper()
 	s := d.Components.Schemas[name]
 	listed := map[string]int{}
 	for _, e := range problem.List() {
-		listed[string(e.Code)] = status(e.Code)
+		listed[string(e.Code)] = e.Status
 	}
 	if !maps.Equal(s.Statuses, listed) {
 		t.Errorf("statuses in the document: %v, in the table: %v", s.Statuses, listed)

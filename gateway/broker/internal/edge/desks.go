@@ -29,7 +29,7 @@ type desk struct {
 
 func newDesks() *desks { return &desks{known: map[signed.Address]*desk{}} }
 
-// of is called with mu held.
+// of is called with mu locked.
 func (d *desks) of(address signed.Address) *desk {
 	k := d.known[address]
 	if k == nil {
@@ -45,7 +45,7 @@ func (d *desks) connect(address signed.Address) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	k := d.of(address)
-	if k.connections >= MaxOfDesk || d.connections >= MaxConnections {
+	if k.connections >= maxOfDesk || d.connections >= maxConnections {
 		return false
 	}
 	k.connections++
@@ -74,7 +74,7 @@ func (d *desks) enter(address signed.Address, page bool) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	k := d.of(address)
-	if k.requests >= MaxRequests || page && k.pages >= MaxPages {
+	if k.requests >= maxRequests || page && k.pages >= maxPages {
 		return false
 	}
 	k.count(1, page)
@@ -100,7 +100,7 @@ func (d *desks) reserve(address signed.Address, bytes int) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	k := d.of(address)
-	if bytes > 0 && k.bytes+bytes > MaxUnderway {
+	if bytes > 0 && k.bytes+bytes > maxUnderway {
 		return false
 	}
 	k.bytes += bytes
@@ -114,7 +114,7 @@ func (d *desks) budget(address signed.Address, op string) *rate.Limiter {
 	defer d.mu.Unlock()
 	k := d.of(address)
 	if k.budgets[op] == nil {
-		k.budgets[op] = rate.NewLimiter(BudgetPace, BudgetBurst)
+		k.budgets[op] = rate.NewLimiter(budgetPace, budgetBurst)
 	}
 	return k.budgets[op]
 }

@@ -56,16 +56,16 @@ import (
 
 // Bounds and pace of the edge.
 const (
-	MaxHandshakes  = 512                   // at once, of callers that are not named yet
-	MaxOfSource    = 64                    // of these, from one address
-	MaxConnections = 4096                  // at once, of all desks
-	MaxOfDesk      = 64                    // of these, of one desk
-	MaxRequests    = 64                    // at once, of one desk, until their answers are written
-	MaxPages       = 8                     // of these, feeds and register: their answers are large
-	MaxUnderway    = 16 << 20              // bytes of the bodies of these: four of the longest
-	MaxHeaders     = 16 << 10              // bytes of a request's header lines
-	BudgetBurst    = 60                    // final refusals of a desk on one operation in one go
-	BudgetPace     = rate.Limit(30.0 / 60) // and a second after that: 30 a minute
+	maxHandshakes  = 512                   // at once, of callers that are not named yet
+	maxOfSource    = 64                    // of these, from one address
+	maxConnections = 4096                  // at once, of all desks
+	maxOfDesk      = 64                    // of these, of one desk
+	maxRequests    = 64                    // at once, of one desk, until their answers are written
+	maxPages       = 8                     // of these, feeds and register: their answers are large
+	maxUnderway    = 16 << 20              // bytes of the bodies of these: four of the longest
+	maxHeaders     = 16 << 10              // bytes of a request's header lines
+	budgetBurst    = 60                    // final refusals of a desk on one operation in one go
+	budgetPace     = rate.Limit(30.0 / 60) // and a second after that: 30 a minute
 
 	handshakeTimeout = 3 * time.Second
 	bodyTimeout      = 3 * time.Minute // 4 MiB over a satellite link
@@ -76,8 +76,8 @@ const (
 	pingTimeout      = 10 * time.Second
 )
 
-// Interval is how often the sums of refusals are handed on.
-const Interval = time.Minute
+// tallyEvery is how often the sums of refusals are handed on.
+const tallyEvery = time.Minute
 
 // Config wires an Edge. All fields are needed.
 type Config struct {
@@ -130,11 +130,11 @@ func New(cfg Config) *Edge {
 		ReadTimeout:       bodyTimeout,
 		WriteTimeout:      answerTimeout,
 		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    MaxHeaders,
+		MaxHeaderBytes:    maxHeaders,
 		ConnContext:       withCaller,
 		ErrorLog:          serverLog(cfg.Log, e.metrics),
 		HTTP2: &http.HTTP2Config{
-			MaxConcurrentStreams: MaxRequests,
+			MaxConcurrentStreams: maxRequests,
 			SendPingTimeout:      pingAfter,
 			PingTimeout:          pingTimeout,
 		},
@@ -167,7 +167,7 @@ func (e *Edge) Shutdown(ctx context.Context) error {
 
 // sumRefusals hands on the sums each interval until the edge stops.
 func (e *Edge) sumRefusals() {
-	tick := time.NewTicker(Interval)
+	tick := time.NewTicker(tallyEvery)
 	defer tick.Stop()
 	for {
 		select {

@@ -96,7 +96,7 @@ func (s *echo) Submit(_ context.Context, caller signed.Address, heads api.Heads,
 	return a, nil
 }
 
-// deliver is called with mu held.
+// deliver is called with mu locked.
 func (s *echo) deliver(desk signed.Address, envelope []byte) {
 	s.envelopes[desk] = append(s.envelopes[desk], envelope)
 	close(s.arrived)
@@ -530,7 +530,7 @@ func TestBudgetTurnsFinalRefusalsIntoRetry(t *testing.T) {
 	b := newBench(t)
 	c, ctx := b.client("se.spoc"), context.Background()
 	b.service.refuseWith(problem.New(problem.NoAgreement, "no agreement carries this"))
-	for range BudgetBurst {
+	for range budgetBurst {
 		if _, err := submit(c, api.Heads{}, []byte("bad")); codeOf(t, err) != problem.NoAgreement {
 			t.Fatalf("within the budget: %v", err)
 		}
@@ -549,7 +549,7 @@ func TestBudgetTurnsFinalRefusalsIntoRetry(t *testing.T) {
 	if _, err := submit(b.client("fi.spoc"), api.Heads{}, []byte("bad")); codeOf(t, err) != problem.NoAgreement {
 		t.Errorf("another desk: %v", err)
 	}
-	if n := b.metric("samband_message_rejections_total", "NO_AGREEMENT", "se.spoc"); n != BudgetBurst {
+	if n := b.metric("samband_message_rejections_total", "NO_AGREEMENT", "se.spoc"); n != budgetBurst {
 		t.Errorf("%v rejections were counted", n)
 	}
 	if n := b.metric("samband_message_rejections_total", "BUDGET_EXHAUSTED", "se.spoc"); n != 1 {
@@ -572,7 +572,7 @@ func TestBudgetTurnsFinalRefusalsIntoRetry(t *testing.T) {
 func TestBudgetOfMalformedCalls(t *testing.T) {
 	b := newBench(t)
 	c, ctx := b.client("se.spoc"), context.Background()
-	for range BudgetBurst {
+	for range budgetBurst {
 		if _, err := c.Submit(ctx, api.Heads{}, nil); codeOf(t, err) != problem.TextMalformed {
 			t.Fatalf("within the budget: %v", err)
 		}
@@ -584,7 +584,7 @@ func TestBudgetOfMalformedCalls(t *testing.T) {
 	if _, err := submit(c, api.Heads{}, []byte("good")); err != nil {
 		t.Errorf("what may pass waits for the budget: %v", err)
 	}
-	if err := b.edge.handOn(ctx); err != nil || b.summed["se.spoc"] != BudgetBurst+1 {
+	if err := b.edge.handOn(ctx); err != nil || b.summed["se.spoc"] != budgetBurst+1 {
 		t.Errorf("sums handed on: %v, %v", b.summed, err)
 	}
 }
@@ -597,7 +597,7 @@ func TestRetryableRefusalsCostNoBudget(t *testing.T) {
 		func() { b.service.failWith(problem.New(problem.StoreFull, "four fifths are full")) },
 	} {
 		refuse()
-		for range BudgetBurst + 5 {
+		for range budgetBurst + 5 {
 			if _, err := submit(c, api.Heads{}, []byte("bad")); codeOf(t, err) != problem.StoreFull {
 				t.Fatalf("answer: %v", err)
 			}

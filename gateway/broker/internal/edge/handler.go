@@ -176,18 +176,18 @@ func (e *Edge) answer(w http.ResponseWriter, route *api.Route, caller signed.Add
 		return write(w, http.StatusOK, api.JSONType, body)
 	}
 	refusal := e.refusal(route, caller, err)
-	code := refusal.Problem.Code
+	row := refusal.Problem.Code.Row()
 	body, err = encode(refusal.Document())
 	if err != nil {
 		body, _ = json.Marshal((&api.Refusal{Problem: refusal.Problem}).Document())
 	}
-	if code == problem.CertificateRefused || code == problem.DeskBarred {
+	if row.Code == problem.CertificateRefused || row.Code == problem.DeskBarred {
 		w.Header().Set("Connection", "close") // a renewed certificate comes by a new one
 	}
-	if pause := max(refusal.RetryAfter, api.RetryAfter(code)); pause > 0 {
+	if pause := max(refusal.RetryAfter, row.Pause); pause > 0 {
 		w.Header().Set("Retry-After", api.FormatRetryAfter(pause))
 	}
-	return write(w, api.Status(code), api.ProblemType, body)
+	return write(w, row.Status, api.ProblemType, body)
 }
 
 // refusal makes the refusal of an error, and keeps the accounts.

@@ -28,9 +28,9 @@ func (h *handshakes) begin(c *conn) (goes *conn) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	switch {
-	case h.sources[c.source] >= MaxOfSource:
+	case h.sources[c.source] >= maxOfSource:
 		goes = h.oldest(func(o *conn) bool { return o.source == c.source })
-	case h.all.Len() >= MaxHandshakes:
+	case h.all.Len() >= maxHandshakes:
 		goes = h.oldest(func(*conn) bool { return true })
 	}
 	if goes != nil {

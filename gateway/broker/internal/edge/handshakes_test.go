@@ -44,14 +44,14 @@ func TestStrangersShutNobodyOut(t *testing.T) {
 	call(named)
 	quiet := b.stranger("127.0.0.2")
 	var many []net.Conn
-	for range 2 * MaxOfSource {
+	for range 2 * maxOfSource {
 		many = append(many, b.stranger("127.0.0.3"))
 	}
-	for _, c := range many[:MaxOfSource] {
+	for _, c := range many[:maxOfSource] {
 		dropped(t, c, time.Second)
 	}
 	call(b.client("fi.spoc"))
-	for i := range MaxHandshakes {
+	for i := range maxHandshakes {
 		b.stranger(net.IPv4(127, 0, 1, byte(i/2)).String())
 	}
 	dropped(t, quiet, time.Second)

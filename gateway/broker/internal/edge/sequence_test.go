@@ -63,7 +63,7 @@ func TestBodyBreaksOff(t *testing.T) {
 	}()
 	resp := must(b.raw(b.tls(b.parties["se"], "se.spoc")).Do(req))(t)
 	defer resp.Body.Close()
-	if resp.StatusCode != api.Status(problem.BrokerBusy) {
+	if resp.StatusCode != problem.BrokerBusy.Row().Status {
 		t.Errorf("answered with status %d", resp.StatusCode)
 	}
 	if len(b.service.envelopes) != 0 {
@@ -80,14 +80,14 @@ func TestBytesUnderWay(t *testing.T) {
 	b.service.mu.Unlock()
 	longest := [][]byte{make([]byte, api.MaxSequence-4)}
 	var calls sync.WaitGroup
-	for range MaxUnderway / api.MaxSequence {
+	for range maxUnderway / api.MaxSequence {
 		calls.Go(func() {
 			if _, err := b.client("se.spoc").Submit(context.Background(), api.Heads{}, longest); err != nil {
 				t.Errorf("within the bound: %v", err)
 			}
 		})
 	}
-	for range MaxUnderway / api.MaxSequence {
+	for range maxUnderway / api.MaxSequence {
 		<-b.service.held
 	}
 	if _, err := submit(b.client("se.spoc"), api.Heads{}, []byte("x")); codeOf(t, err) != problem.BrokerBusy {

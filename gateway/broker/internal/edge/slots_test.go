@@ -26,20 +26,20 @@ func TestOneDeskCantTakeAllConnections(t *testing.T) {
 		}
 		return err
 	}
-	for range MaxOfDesk {
+	for range maxOfDesk {
 		if err := open(); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if open() == nil {
-		t.Errorf("a desk has more than %d connections", MaxOfDesk)
+		t.Errorf("a desk has more than %d connections", maxOfDesk)
 	}
 	if _, err := b.client("fi.spoc").Progress(context.Background(), api.Heads{}, api.Page{}); err != nil {
 		t.Errorf("another desk: %v", err)
 	}
 }
 
-// Whoever doesn't read his answers holds his own slots and nothing more.
+// Whoever doesn't read his answers occupies his own slots and nothing more.
 func TestAnswersThatNobodyReads(t *testing.T) {
 	b := newBench(t)
 	b.service.mu.Lock()
@@ -51,7 +51,7 @@ func TestAnswersThatNobodyReads(t *testing.T) {
 	protocols.SetHTTP2(true)
 	slow := &http.Client{Transport: &http.Transport{TLSClientConfig: conf, Protocols: protocols,
 		HTTP2: &http.HTTP2Config{MaxReceiveBufferPerStream: 64 << 10}}}
-	for range MaxPages {
+	for range maxPages {
 		r, err := slow.Get(b.url + "/v1/inbox")
 		if err != nil || r.StatusCode != http.StatusOK {
 			t.Fatalf("a page: %v, %v", r, err)
@@ -59,7 +59,7 @@ func TestAnswersThatNobodyReads(t *testing.T) {
 		defer r.Body.Close()
 	}
 	if _, err := b.client("se.spoc").Progress(context.Background(), api.Heads{}, api.Page{}); codeOf(t, err) != problem.BrokerBusy {
-		t.Errorf("with %d pages that nobody reads: %v", MaxPages, err)
+		t.Errorf("with %d pages that nobody reads: %v", maxPages, err)
 	}
 }
 
@@ -71,7 +71,7 @@ func TestADeskHasSoManySlots(t *testing.T) {
 	defer polls.Wait()
 	defer cancel()
 	first := b.client("se.spoc")
-	for range MaxPages {
+	for range maxPages {
 		polls.Go(func() { first.Inbox(ctx, api.Heads{}, api.Page{Wait: api.MaxWait, Limit: 1}) })
 		<-b.service.polling
 	}

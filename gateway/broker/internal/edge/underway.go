@@ -31,7 +31,7 @@ type reserving struct {
 func (r reserving) Read(b []byte) (int, error) {
 	n, err := r.Reader.Read(b)
 	if !r.desks.reserve(r.desk, n) {
-		return 0, problem.New(problem.BrokerBusy, "%s has as many bytes under way as one desk may, %d", r.desk, MaxUnderway)
+		return 0, problem.New(problem.BrokerBusy, "%s has as many bytes under way as one desk may, %d", r.desk, maxUnderway)
 	}
 	r.bytes += n
 	return n, err

@@ -5,48 +5,22 @@ import (
 	"fmt"
 
 	"samband/gateway/auditlog"
+	"samband/gateway/broker/internal/journal"
 	"samband/gateway/envelope"
 	"samband/gateway/signed"
 )
 
-// A Group is one group of the JOURNAL, as far as the index needs it.
-type Group struct {
-	Seq             uint64
-	Items           []Item
-	Restored        []Restored
-	Removed         bool        // the JOURNAL no longer holds it: its envelopes are gone
-	Audit, Register signed.Head // after it
-}
-
-// An Item is one record of a group. Blob is the place, in the group, of the
-// envelope that it accepts; NoBlob for any other record, and where none came.
-type Item struct {
-	Entry *auditlog.Entry
-	Blob  int
-}
-
-// NoBlob: no envelope came with the record.
-const NoBlob = -1
-
-// Restored is an envelope that came again because its bytes were gone. It
-// counts before the records of its group: its message was known already, and
-// they may end it.
-type Restored struct {
-	Message signed.Hash
-	Blob    int
-}
-
-// Until when an envelope holds its group.
+// Until when an envelope keeps its group in JOURNAL.
 const (
-	holdsNot            = iota
-	holdsUntilConsigned // or ended
-	holdsUntilEnded     // it came again, or was wanted
+	keepsNot            = iota
+	keepsUntilConsigned // or ended
+	keepsUntilEnded     // it came again, or was wanted
 )
 
 // Apply takes in groups that follow the present position, in order, as one
 // transaction. Records that don't fit what came before are an error, and
 // nothing is taken in: the index must be rebuilt.
-func (x *Index) Apply(groups []Group) error {
+func (x *Index) Apply(groups []*journal.Group) error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	tx, err := x.write.Begin()
@@ -55,9 +29,9 @@ func (x *Index) Apply(groups []Group) error {
 	}
 	defer tx.Rollback()
 	a := &applier{tx: tx, st: x.statements, at: x.position}
-	for i := range groups {
-		if err := a.group(&groups[i]); err != nil {
-			return fmt.Errorf("apply group %d: %w", groups[i].Seq, err)
+	for _, g := range groups {
+		if err := a.apply(g); err != nil {
+			return fmt.Errorf("apply group %d: %w", g.Number, err)
 		}
 	}
 	if err := savePosition(tx, a.at); err != nil {
@@ -74,11 +48,11 @@ func (x *Index) Apply(groups []Group) error {
 type applier struct {
 	tx  *sql.Tx
 	st  *statements
-	at  Position
+	at  journal.Position
 	err error
 
-	seq     uint64
-	removed bool
+	group  *journal.Group
+	places map[signed.Hash]int // of the group's blobs
 }
 
 func (a *applier) exec(stmt *sql.Stmt, args ...any) {
@@ -93,33 +67,55 @@ func (a *applier) fail(format string, args ...any) {
 	}
 }
 
-func (a *applier) group(g *Group) error {
-	a.seq, a.removed = g.Seq, g.Removed
-	if !g.Removed {
-		a.exec(a.st.group, int64(g.Seq))
+func (a *applier) apply(g *journal.Group) error {
+	a.group, a.places = g, map[signed.Hash]int{}
+	if !g.Bare {
+		a.exec(a.st.group, int64(g.Number))
 	}
-	for _, r := range g.Restored {
-		a.restored(r)
+	for i, b := range g.Blobs {
+		a.places[b.Of] = i
 	}
-	for i, item := range g.Items {
-		a.item(i, item)
+	a.restored()
+	for i := range g.Entries {
+		a.entry(i, &g.Entries[i].Record)
 	}
-	if a.at.Audit.Size != g.Audit.Size || a.at.Register.Size != g.Register.Size {
+	if a.at.Audit.Entries != g.After.Audit.Entries || a.at.Register.Entries != g.After.Register.Entries {
 		a.fail("it leads to sizes %d and %d, not %d and %d",
-			a.at.Audit.Size, a.at.Register.Size, g.Audit.Size, g.Register.Size)
+			a.at.Audit.Entries, a.at.Register.Entries, g.After.Audit.Entries, g.After.Register.Entries)
 	}
-	a.at = Position{g.Seq, g.Audit, g.Register}
+	a.at = journal.Position{Group: g.Number, Sizes: g.After}
 	return a.err
 }
 
-func (a *applier) item(entry int, item Item) {
-	r := &item.Entry.Record
+// restored notes whose bytes came again: a blob that belongs to no record of its
+// group. It counts before the records: its message was known already, and they may
+// end it.
+func (a *applier) restored() {
+	own := map[signed.Hash]bool{}
+	for i := range a.group.Entries {
+		r := &a.group.Entries[i].Record
+		own[r.Statement] = true
+		if r.Kind == envelope.Accepted {
+			own[r.Message] = true
+		}
+	}
+	for i, b := range a.group.Blobs {
+		if own[b.Of] {
+			continue
+		}
+		if m := a.message(b.Of); !m.ended.Valid && !a.group.Bare {
+			a.exec(a.st.restore, int64(a.group.Number), i, keepsUntilConsigned, keepsUntilEnded, m.accepted)
+		}
+	}
+}
+
+func (a *applier) entry(place int, r *auditlog.Record) {
 	var next *int64
 	switch r.Tree() {
 	case auditlog.Audit:
-		next = &a.at.Audit.Size
+		next = &a.at.Audit.Entries
 	case auditlog.Register:
-		next = &a.at.Register.Size
+		next = &a.at.Register.Entries
 	default:
 		return
 	}
@@ -128,19 +124,19 @@ func (a *applier) item(entry int, item Item) {
 	}
 	*next++
 	if r.Tree() == auditlog.Audit {
-		a.audit(entry, r, item.Blob)
+		a.audit(place, r)
 	}
 }
 
 // audit takes in one record of the audit log.
-func (a *applier) audit(entry int, r *auditlog.Record, blob int) {
+func (a *applier) audit(entry int, r *auditlog.Record) {
 	switch r.Kind {
 	case envelope.Accepted:
-		a.accepted(entry, r, blob)
+		a.accepted(entry, r)
 	case envelope.Consigned:
 		m := a.message(r.Message)
 		a.event(entry, r, m)
-		a.exec(a.st.consign, r.Index, r.Time.Unix(), holdsUntilConsigned, holdsNot, m.accepted)
+		a.exec(a.st.consign, r.Index, r.Time.Unix(), keepsUntilConsigned, keepsNot, m.accepted)
 	case envelope.HandedOver, envelope.Refused, envelope.Expired:
 		a.ended(entry, r)
 	case envelope.Withdrawn:
@@ -157,14 +153,14 @@ func (a *applier) audit(entry int, r *auditlog.Record, blob int) {
 	}
 }
 
-func (a *applier) accepted(entry int, r *auditlog.Record, blob int) {
+func (a *applier) accepted(entry int, r *auditlog.Record) {
 	var group, place any
-	hold := holdsNot
-	if blob != NoBlob && !a.removed {
-		group, place, hold = int64(a.seq), blob, holdsUntilConsigned
+	keep := keepsNot
+	if blob, here := a.places[r.Message]; here && !a.group.Bare {
+		group, place, keep = int64(a.group.Number), blob, keepsUntilConsigned
 	}
-	a.exec(a.st.accept, r.Index, r.Time.Unix(), int64(a.seq), entry, r.Message[:], r.ID[:],
-		string(r.From), string(r.To), r.Type, r.Urgency, r.Expires.Unix(), group, place, hold)
+	a.exec(a.st.accept, r.Index, r.Time.Unix(), int64(a.group.Number), entry, r.Message[:], r.ID[:],
+		string(r.From), string(r.To), r.Type, r.Urgency, r.Expires.Unix(), group, place, keep)
 }
 
 // An owner says whose the message of an event is.
@@ -187,7 +183,7 @@ func (a *applier) message(hash signed.Hash) (o owner) {
 }
 
 func (a *applier) event(entry int, r *auditlog.Record, of owner) {
-	a.exec(a.st.event, r.Index, string(r.Kind), r.Time.Unix(), int64(a.seq), entry, of.accepted,
+	a.exec(a.st.event, r.Index, string(r.Kind), r.Time.Unix(), int64(a.group.Number), entry, of.accepted,
 		nullable(of.id[:]), nullable([]byte(of.sender)), nullable(r.Statement[:]), nullable([]byte(r.Code)))
 }
 
@@ -197,20 +193,12 @@ func (a *applier) ended(entry int, r *auditlog.Record) {
 		a.fail("message %s ends twice", r.Message)
 	}
 	a.event(entry, r, m)
-	a.exec(a.st.end, r.Index, holdsNot, m.accepted)
+	a.exec(a.st.end, r.Index, keepsNot, m.accepted)
 }
 
 func (a *applier) withdrawnUnaccepted(entry int, r *auditlog.Record) {
 	a.event(entry, r, owner{id: r.ID, sender: r.From})
 	a.exec(a.st.withdraw, string(r.From), r.ID[:], r.Index)
-}
-
-// restored notes that a message's bytes came again.
-func (a *applier) restored(r Restored) {
-	m := a.message(r.Message)
-	if !m.ended.Valid && !a.removed {
-		a.exec(a.st.restore, int64(a.seq), r.Blob, holdsUntilConsigned, holdsUntilEnded, m.accepted)
-	}
 }
 
 // nullable is NULL for a value of zero bytes only.

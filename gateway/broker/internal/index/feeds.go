@@ -1,14 +1,14 @@
 package index
 
 import (
-	"samband/gateway/broker/internal/ledger"
+	"samband/gateway/broker/internal/journal"
 	"samband/gateway/signed"
 )
 
 // Inbox lists what is addressed to a desk and has not ended, accepted at leaf
 // from or later, in the order of acceptance. Messages whose bytes are gone are
 // left out until they come again: see LackingTo.
-func (x *Index) Inbox(desk signed.Address, from int64, limit int) ([]*ledger.Message, error) {
+func (x *Index) Inbox(desk signed.Address, from int64, limit int) ([]*journal.Message, error) {
 	return x.messages(x.statements.inbox, string(desk), from, limit)
 }
 
@@ -19,18 +19,18 @@ func (x *Index) Progress(desk signed.Address, from int64, limit int) ([]Change, 
 }
 
 // LackingFrom lists a desk's messages that it should send again: their bytes
-// are gone, and either nobody holds them yet or their recipient asked for them.
-func (x *Index) LackingFrom(desk signed.Address, limit int) ([]*ledger.Message, error) {
+// are gone, and either nobody has consigned them or their recipient asked for them.
+func (x *Index) LackingFrom(desk signed.Address, limit int) ([]*journal.Message, error) {
 	return x.messages(x.statements.againFrom, string(desk), limit)
 }
 
 // GoneTo lists all messages to a desk that have not ended and whose bytes are
-// gone, those that it consigned and should hold itself among them.
-func (x *Index) GoneTo(desk signed.Address, limit int) ([]*ledger.Message, error) {
+// gone, those that it consigned and should have itself among them.
+func (x *Index) GoneTo(desk signed.Address, limit int) ([]*journal.Message, error) {
 	return x.messages(x.statements.lost, string(desk), limit)
 }
 
 // LackingTo lists the same messages as LackingFrom by whom they are addressed to.
-func (x *Index) LackingTo(desk signed.Address, limit int) ([]*ledger.Message, error) {
+func (x *Index) LackingTo(desk signed.Address, limit int) ([]*journal.Message, error) {
 	return x.messages(x.statements.againTo, string(desk), limit)
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"samband/gateway/auditlog"
+	"samband/gateway/broker/internal/journal"
 	"samband/gateway/envelope"
 	"samband/gateway/problem"
 	"samband/gateway/signed"
@@ -37,7 +38,7 @@ type sent struct {
 // A history is a plausible past, made of choices: each byte decides one thing.
 type history struct {
 	choices []byte
-	groups  []Group
+	groups  []*journal.Group
 	gone    []uint64
 	lost    map[uint64][]uint64 // groups lost while this one was open
 	sent    []*sent
@@ -47,7 +48,6 @@ type history struct {
 	now     signed.Time
 	size    int64
 	serial  uint64
-	place   int
 }
 
 // makeHistory runs through the choices; each closes a group now and then.
@@ -82,30 +82,31 @@ func (h *history) uniqueID() (id signed.ID) {
 }
 
 func (h *history) open() {
-	h.groups, h.place = append(h.groups, Group{Seq: uint64(len(h.groups) + 1)}), 0
+	h.groups = append(h.groups, &journal.Group{Number: uint64(len(h.groups) + 1)})
 }
 
-func (h *history) last() *Group { return &h.groups[len(h.groups)-1] }
+func (h *history) last() *journal.Group { return h.groups[len(h.groups)-1] }
 
 func (h *history) close() {
-	g := h.last()
-	g.Audit = signed.Head{Origin: "nordic.example/audit", Size: h.size, Root: h.unique()}
-	g.Register = signed.Head{Origin: "nordic.example/register", Root: h.unique()}
+	h.last().After = journal.Sizes{
+		Audit:    journal.Size{Entries: h.size, Root: h.unique()},
+		Register: journal.Size{Root: h.unique()},
+	}
 }
 
-func (h *history) add(r auditlog.Record, withBlob bool) {
+func (h *history) add(r auditlog.Record) {
 	r.Index, r.Time = h.size, h.now
 	if r.Kind == auditlog.Opened {
 		r.Index = 0
 	} else {
 		h.size++
 	}
-	item := Item{&auditlog.Entry{Record: r}, NoBlob}
-	if withBlob {
-		item.Blob = h.place
-		h.place++
-	}
-	h.last().Items = append(h.last().Items, item)
+	h.last().Entries = append(h.last().Entries, auditlog.Entry{Record: r})
+}
+
+func (h *history) blob(message signed.Hash, again bool) {
+	h.last().Blobs = append(h.last().Blobs, journal.Blob{Of: message})
+	h.blobs = append(h.blobs, blob{group: h.last().Number, message: message, again: again})
 }
 
 func (h *history) step() {
@@ -127,7 +128,7 @@ func (h *history) step() {
 		h.close()
 		h.open()
 		if h.next(4) == 0 {
-			h.add(auditlog.Record{Kind: auditlog.Opened, Writer: h.uniqueID()}, false)
+			h.add(auditlog.Record{Kind: auditlog.Opened, Writer: h.uniqueID()})
 		}
 	}
 }
@@ -140,9 +141,9 @@ func (h *history) accept() {
 		expires: h.now.Add(time.Duration(1+h.next(200)) * time.Hour),
 	}
 	h.add(auditlog.Record{Kind: envelope.Accepted, Message: m.hash, ID: m.id, From: m.from, To: m.to,
-		Type: "INFO_REQUEST", Urgency: "urgent", Expires: m.expires}, true)
+		Type: "INFO_REQUEST", Urgency: "urgent", Expires: m.expires})
 	h.sent = append(h.sent, m)
-	h.blobs = append(h.blobs, blob{group: h.last().Seq, message: m.hash})
+	h.blob(m.hash, false)
 }
 
 // pick chooses among the messages of a kind; nil when there is none.
@@ -161,12 +162,12 @@ func (h *history) pick(want func(*sent) bool) *sent {
 
 func (h *history) state(r auditlog.Record) {
 	r.Statement = h.unique()
-	h.add(r, false)
+	h.add(r)
 }
 
 func (h *history) consign() {
 	if m := h.pick(func(m *sent) bool { return !m.consigned && !m.ended }); m != nil {
-		m.consigned, m.consignedIn = true, h.last().Seq
+		m.consigned, m.consignedIn = true, h.last().Number
 		h.state(auditlog.Record{Kind: envelope.Consigned, Message: m.hash, By: m.to})
 	}
 }
@@ -197,30 +198,30 @@ func (h *history) end() {
 			h.state(auditlog.Record{Kind: envelope.Withdrawn, Message: m.hash, ID: m.id, From: m.from})
 			return
 		}
-		h.add(auditlog.Record{Kind: envelope.Expired, Message: m.hash}, false)
+		h.add(auditlog.Record{Kind: envelope.Expired, Message: m.hash})
 	}
 }
 
 func (h *history) reject() {
 	caller := desks[h.next(len(desks))]
 	if h.next(3) == 0 {
-		h.add(auditlog.Record{Kind: auditlog.Refusals, Caller: caller, Count: 17}, false)
+		h.add(auditlog.Record{Kind: auditlog.Refusals, Caller: caller, Count: 17})
 		return
 	}
 	text := h.unique()
 	h.texts = append(h.texts, text)
 	h.add(auditlog.Record{Kind: envelope.Rejected, Caller: caller, TextHash: text, Code: problem.NoAgreement,
-		Until: h.now.Add(time.Duration(h.next(100)) * time.Hour)}, false)
+		Until: h.now.Add(time.Duration(h.next(100)) * time.Hour)})
 }
 
 // lose lets a group go from the JOURNAL, needed or not.
 func (h *history) lose() {
 	g := uint64(1 + h.next(len(h.groups)))
-	if g == h.last().Seq || slices.Contains(h.gone, g) {
+	if g == h.last().Number || slices.Contains(h.gone, g) {
 		return
 	}
 	h.gone = append(h.gone, g)
-	h.lost[h.last().Seq] = append(h.lost[h.last().Seq], g)
+	h.lost[h.last().Number] = append(h.lost[h.last().Number], g)
 	for _, b := range h.blobs {
 		if b.group == g {
 			h.of(b.message).gone = true
@@ -241,32 +242,30 @@ func (h *history) of(hash signed.Hash) *sent {
 // restore lets lost bytes come again. Those of a consigned message are asked for
 // first, by what the index says, so never in the group of its consignment.
 func (h *history) restore() {
-	m := h.pick(func(m *sent) bool { return m.gone && !m.ended && m.consignedIn != h.last().Seq })
+	m := h.pick(func(m *sent) bool { return m.gone && !m.ended && m.consignedIn != h.last().Number })
 	if m == nil {
 		return
 	}
 	m.gone = false
-	h.last().Restored = append(h.last().Restored, Restored{m.hash, h.place})
-	h.place++
-	h.blobs = append(h.blobs, blob{group: h.last().Seq, message: m.hash, again: m.consigned})
+	h.blob(m.hash, m.consigned)
 }
 
 // accepts tells whether a leaf is an acceptance.
 func (h *history) accepts(leaf int64) bool {
-	return slices.ContainsFunc(h.groups, func(g Group) bool {
-		return slices.ContainsFunc(g.Items, func(i Item) bool {
-			r := &i.Entry.Record
+	return slices.ContainsFunc(h.groups, func(g *journal.Group) bool {
+		return slices.ContainsFunc(g.Entries, func(e auditlog.Entry) bool {
+			r := &e.Record
 			return r.Tree() == auditlog.Audit && r.Index == leaf && r.Kind == envelope.Accepted
 		})
 	})
 }
 
-// removable says, the slow way, which groups nothing holds.
+// removable says, the slow way, which groups nothing keeps.
 func (h *history) removable() (free []uint64) {
 	for _, g := range h.groups {
-		held := slices.ContainsFunc(h.blobs, func(b blob) bool { return b.group == g.Seq && h.needs(b) })
-		if !held && !slices.Contains(h.gone, g.Seq) {
-			free = append(free, g.Seq)
+		kept := slices.ContainsFunc(h.blobs, func(b blob) bool { return b.group == g.Number && h.needs(b) })
+		if !kept && !slices.Contains(h.gone, g.Number) {
+			free = append(free, g.Number)
 		}
 	}
 	return free

@@ -7,8 +7,8 @@
 // may be deleted at any time:
 //
 //	x, err := index.Open("data/index.db")
-//	if errors.Is(err, index.ErrUnsound) || !matches(x.Position()) {
-//		x, err = index.Reset("data/index.db")
+//	if errors.Is(err, index.ErrUnsound) {
+//		x, err = index.Create("data/index.db")
 //	}
 //	err = x.Apply(groups)         // all after x.Position().Group
 //	m, err := x.Known("se.spoc", id)
@@ -20,7 +20,7 @@
 // with them; they are applied once more.
 //
 // Two things here are not derived, and a lost index loses them without harm:
-// which groups the JOURNAL no longer holds (whoever rebuilds says so), and which
+// which groups are no longer in JOURNAL (whoever rebuilds says so), and which
 // desk asked for bytes again (it asks once more).
 package index
 
@@ -34,65 +34,79 @@ import (
 
 	_ "modernc.org/sqlite"
 
-	"samband/gateway/signed"
+	"samband/gateway/broker/internal/journal"
 )
 
 // ErrUnsound: the file is damaged, of another version, or no index at all.
 var ErrUnsound = errors.New("index must be rebuilt")
 
-// checkpoints come every 32 MB of changes, not every 4: each is two syncs, and
-// they hold up those of the writer.
+// checkpoints come every 32 MB of changes, not every 4: each is two syncs, for which
+// the writer's own wait.
 const checkpoints = "wal_autocheckpoint(8000)"
-
-// A Position says what the index was derived from: the last group applied and
-// the heads of both logs after it. The zero Position is that of an empty index.
-type Position struct {
-	Group           uint64
-	Audit, Register signed.Head
-}
 
 // An Index is an open database: one writer at a time, any number of readers.
 type Index struct {
+	path        string
 	write, read *sql.DB
 	statements  *statements
 
-	// mu is held by whoever writes; it guards what follows.
+	// mu is locked by whoever writes, and guards what follows.
 	mu       sync.Mutex
-	position Position
+	position journal.Position
 }
 
 // Open opens the index at path, or makes an empty one where there is none. A
-// file that can't be trusted is ErrUnsound: call Reset.
+// file that can't be trusted is ErrUnsound: call Create.
 func Open(path string) (*Index, error) {
-	x := &Index{}
-	if err := x.open(path); err != nil {
-		x.Close()
-		return nil, fmt.Errorf("open index %q: %w", path, err)
+	x := &Index{path: path}
+	if err := x.open(); err != nil {
+		return nil, errors.Join(err, x.Close())
 	}
 	return x, nil
 }
 
-// Reset makes an empty index at path, whatever lay there.
-func Reset(path string) (*Index, error) {
-	// The database goes first: SQLite drops a log that has no database, while a
-	// database without its log may be torn.
-	for _, suffix := range []string{"", "-wal", "-shm"} {
-		if err := os.Remove(path + suffix); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return nil, fmt.Errorf("remove index: %w", err)
-		}
+// Create makes an empty index at path, whatever lay there.
+func Create(path string) (*Index, error) {
+	if err := remove(path); err != nil {
+		return nil, err
 	}
 	return Open(path)
 }
 
-func (x *Index) open(path string) (err error) {
-	if x.write, err = sql.Open("sqlite", dsn(path, "journal_mode(WAL)", "synchronous(NORMAL)", checkpoints)); err != nil {
+// Reset empties the index, to be applied anew from the first group. The database
+// becomes another, so nobody else may use the index meanwhile.
+func (x *Index) Reset() error {
+	if err := errors.Join(x.Close(), remove(x.path)); err != nil {
+		return err
+	}
+	return x.open()
+}
+
+func remove(path string) error {
+	// The database goes first: SQLite drops a log that has no database, while a
+	// database without its log may be torn.
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		if err := os.Remove(path + suffix); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("remove index: %w", err)
+		}
+	}
+	return nil
+}
+
+func (x *Index) open() (err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("open index %q: %w", x.path, err)
+		}
+	}()
+	if x.write, err = sql.Open("sqlite", dsn(x.path, "journal_mode(WAL)", "synchronous(NORMAL)", checkpoints)); err != nil {
 		return err
 	}
 	x.write.SetMaxOpenConns(1)
 	if err := x.check(); err != nil {
 		return err
 	}
-	if x.read, err = sql.Open("sqlite", dsn(path, "query_only(1)")); err != nil {
+	if x.read, err = sql.Open("sqlite", dsn(x.path, "query_only(1)")); err != nil {
 		return err
 	}
 	x.read.SetMaxOpenConns(4)
@@ -108,7 +122,8 @@ func dsn(path string, pragmas ...string) string {
 	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + q.Encode()
 }
 
-// check holds the file against this version, and makes the tables of a new one.
+// check asks whether the file is whole and of this version, and makes the tables of a
+// new one.
 func (x *Index) check() error {
 	var version int
 	if err := x.write.QueryRow("PRAGMA user_version").Scan(&version); err != nil {
@@ -118,9 +133,9 @@ func (x *Index) check() error {
 	case 0:
 		return create(x.write)
 	case schemaVersion:
-		var word string
-		if err := x.write.QueryRow("PRAGMA quick_check(1)").Scan(&word); err != nil || word != "ok" {
-			return fmt.Errorf("%w: quick check says %q, %v", ErrUnsound, word, err)
+		var result string
+		if err := x.write.QueryRow("PRAGMA quick_check(1)").Scan(&result); err != nil || result != "ok" {
+			return fmt.Errorf("%w: quick check says %q, %v", ErrUnsound, result, err)
 		}
 		return nil
 	default:
@@ -128,8 +143,9 @@ func (x *Index) check() error {
 	}
 }
 
-// Position returns what the index was derived from.
-func (x *Index) Position() Position {
+// Position is the last group applied, and where it led both logs; zero in an empty
+// index.
+func (x *Index) Position() journal.Position {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	return x.position

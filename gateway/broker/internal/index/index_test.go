@@ -13,7 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"samband/gateway/auditlog"
-	"samband/gateway/broker/internal/ledger"
+	"samband/gateway/broker/internal/journal"
 	"samband/gateway/envelope"
 	"samband/gateway/signed"
 )
@@ -37,14 +37,14 @@ func must[T any](v T, err error) func(fataler) T {
 
 // answers are all that an index has to say about a history.
 type answers struct {
-	Position Position
-	Known    []*ledger.Message
-	Events   []*ledger.Event
-	Inbox    [][]*ledger.Message
+	Position journal.Position
+	Known    []*journal.Message
+	Events   []*journal.Event
+	Inbox    [][]*journal.Message
 	Progress [][]Change
-	Lacking  [][]*ledger.Message
+	Lacking  [][]*journal.Message
 	Expire   []signed.Hash
-	Rejected []*ledger.Event
+	Rejected []*journal.Event
 	Queues   []Queue
 	Free     []uint64
 }
@@ -96,10 +96,12 @@ func ask(t fataler, x *Index, h *history) answers {
 // rebuild applies a whole history at once, as after a loss of the index.
 func rebuild(t fataler, path string, h *history) *Index {
 	t.Helper()
-	x := must(Reset(path))(t)
+	x := must(Create(path))(t)
 	groups := slices.Clone(h.groups)
-	for i := range groups {
-		groups[i].Removed = slices.Contains(h.gone, groups[i].Seq)
+	for i, g := range groups {
+		copied := *g
+		copied.Bare = slices.Contains(h.gone, g.Number)
+		groups[i] = &copied
 	}
 	if err := x.Apply(groups); err != nil {
 		t.Fatal(err)
@@ -111,7 +113,7 @@ func TestRebuildAnswersAsBefore(t *testing.T) {
 	dir := t.TempDir()
 	rapid.Check(t, func(t *rapid.T) {
 		h := makeHistory(rapid.SliceOfN(rapid.Byte(), 40, 250).Draw(t, "choices"))
-		x := must(Reset(filepath.Join(dir, "grown.db")))(t)
+		x := must(Create(filepath.Join(dir, "grown.db")))(t)
 		defer x.Close()
 		for rest := h.groups; len(rest) > 0; {
 			n := min(len(rest), rapid.IntRange(1, 3).Draw(t, "batch"))
@@ -119,7 +121,7 @@ func TestRebuildAnswersAsBefore(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, g := range rest[:n] {
-				if err := x.Gone(h.lost[g.Seq]...); err != nil {
+				if err := x.Gone(h.lost[g.Number]...); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -136,7 +138,7 @@ func TestRebuildAnswersAsBefore(t *testing.T) {
 	})
 }
 
-// checkAnswers holds the index against the history as a list tells it.
+// checkAnswers compares the index with the history as a list tells it.
 func (h *history) checkAnswers(t fataler, a answers) {
 	t.Helper()
 	if free := h.removable(); !slices.Equal(a.Free, free) {
@@ -155,7 +157,7 @@ func (h *history) checkAnswers(t fataler, a answers) {
 			t.Fatalf("expiry of message %d: %+v at %s", i, m, h.now)
 		}
 		for d, desk := range desks {
-			listed := slices.ContainsFunc(a.Inbox[2*d], func(k *ledger.Message) bool { return k.Text == m.hash })
+			listed := slices.ContainsFunc(a.Inbox[2*d], func(k *journal.Message) bool { return k.Text == m.hash })
 			if listed != (m.to == desk && !m.ended && !m.gone) {
 				t.Fatalf("message %d in the inbox of %s: %t, %+v", i, desk, listed, m)
 			}
@@ -176,13 +178,13 @@ func TestConsignedBytesStayWhenWanted(t *testing.T) {
 		t.Error("the sender may want bytes that are addressed to another")
 	}
 	if free := must(x.Removable(10))(t); !slices.Contains(free, 1) {
-		t.Fatalf("a consigned envelope holds its group: only %v are free", free)
+		t.Fatalf("a consigned envelope keeps its group: only %v are free", free)
 	}
 	if ok := must(x.Want(m.to, m.hash))(t); !ok {
 		t.Fatal("the recipient may not want its own message")
 	}
 	if free := must(x.Removable(10))(t); slices.Contains(free, 1) {
-		t.Error("a wanted envelope does not hold its group")
+		t.Error("a wanted envelope does not keep its group")
 	}
 	if err := x.Gone(1); err != nil {
 		t.Fatal(err)
@@ -193,27 +195,27 @@ func TestConsignedBytesStayWhenWanted(t *testing.T) {
 }
 
 func TestApplyRefusesWhatDoesNotFollow(t *testing.T) {
-	accept := func(index int64) Item {
-		return Item{&auditlog.Entry{Record: auditlog.Record{
+	accept := func(index int64) auditlog.Entry {
+		return auditlog.Entry{Record: auditlog.Record{
 			Kind: envelope.Accepted, Index: index, Time: start, Message: signed.HashOf("m"), From: "se.spoc", To: "fi.spoc",
-		}}, 0}
+		}}
 	}
-	consign := Item{&auditlog.Entry{Record: auditlog.Record{Kind: envelope.Consigned, Time: start, Message: signed.HashOf("unknown")}}, 0}
-	size := func(n int64) signed.Head { return signed.Head{Size: n} }
-	for name, g := range map[string]Group{
-		"index skipped":      {Seq: 1, Items: []Item{accept(1)}, Audit: size(1)},
-		"size wrong":         {Seq: 1, Items: []Item{accept(0)}, Audit: size(2)},
-		"accepted twice":     {Seq: 1, Items: []Item{accept(0), accept(1)}, Audit: size(2)},
-		"unknown message":    {Seq: 1, Items: []Item{consign}, Audit: size(1)},
-		"unknown, come back": {Seq: 1, Restored: []Restored{{signed.HashOf("unknown"), 0}}},
+	consign := auditlog.Entry{Record: auditlog.Record{Kind: envelope.Consigned, Time: start, Message: signed.HashOf("unknown")}}
+	size := func(n int64) journal.Sizes { return journal.Sizes{Audit: journal.Size{Entries: n}} }
+	for name, g := range map[string]*journal.Group{
+		"index skipped":      {Entries: []auditlog.Entry{accept(1)}, After: size(1)},
+		"size wrong":         {Entries: []auditlog.Entry{accept(0)}, After: size(2)},
+		"accepted twice":     {Entries: []auditlog.Entry{accept(0), accept(1)}, After: size(2)},
+		"unknown message":    {Entries: []auditlog.Entry{consign}, After: size(1)},
+		"unknown, come back": {Blobs: []journal.Blob{{Of: signed.HashOf("unknown")}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			x := must(Open(filepath.Join(t.TempDir(), "index.db")))(t)
 			defer x.Close()
-			if err := x.Apply([]Group{g}); err == nil {
+			if err := x.Apply([]*journal.Group{g}); err == nil {
 				t.Fatal("it was taken in")
 			}
-			if m, err := x.Message(signed.HashOf("m")); m != nil || err != nil || x.Position() != (Position{}) {
+			if m, err := x.Message(signed.HashOf("m")); m != nil || err != nil || x.Position() != (journal.Position{}) {
 				t.Errorf("it left something behind: %v", err)
 			}
 		})
@@ -225,7 +227,9 @@ func TestARejectionBindsItsCallerAlone(t *testing.T) {
 	defer x.Close()
 	text := signed.HashOf("a header that another desk signed")
 	r := auditlog.Record{Kind: envelope.Rejected, Time: start, Caller: "no.liaison-ankara", TextHash: text, Until: start.Add(time.Hour)}
-	err := x.Apply([]Group{{Seq: 1, Items: []Item{{&auditlog.Entry{Record: r}, NoBlob}}, Audit: signed.Head{Size: 1}}})
+	err := x.Apply([]*journal.Group{{
+		Number: 1, Entries: []auditlog.Entry{{Record: r}}, After: journal.Sizes{Audit: journal.Size{Entries: 1}},
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -278,9 +282,9 @@ func TestUnsoundFilesAreNamedAndReset(t *testing.T) {
 			if _, err := Open(path); !errors.Is(err, ErrUnsound) {
 				t.Fatalf("open: %v, expected ErrUnsound", err)
 			}
-			x := must(Reset(path))(t)
+			x := must(Create(path))(t)
 			defer x.Close()
-			if x.Position() != (Position{}) {
+			if x.Position() != (journal.Position{}) {
 				t.Error("a reset index is not empty")
 			}
 		})
@@ -305,7 +309,7 @@ func TestPositionSurvivesClose(t *testing.T) {
 func BenchmarkApply(b *testing.B) {
 	h := makeHistory(randomChoices(3, 60000))
 	for b.Loop() {
-		x := must(Reset(filepath.Join(b.TempDir(), "index.db")))(b)
+		x := must(Create(filepath.Join(b.TempDir(), "index.db")))(b)
 		for rest := h.groups; len(rest) > 0; {
 			n := min(len(rest), 1000)
 			if err := x.Apply(rest[:n]); err != nil {

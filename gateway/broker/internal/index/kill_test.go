@@ -9,6 +9,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"samband/gateway/broker/internal/journal"
 )
 
 // killPath, when set, makes this test binary a child that applies a history to
@@ -29,13 +31,13 @@ func child(path string) error {
 		return err
 	}
 	for _, g := range makeHistory(randomChoices(4, 20000)).groups {
-		if g.Seq <= x.Position().Group {
+		if g.Number <= x.Position().Group {
 			continue
 		}
-		if err := x.Apply([]Group{g}); err != nil {
+		if err := x.Apply([]*journal.Group{g}); err != nil {
 			return err
 		}
-		fmt.Println(g.Seq)
+		fmt.Println(g.Number)
 	}
 	return nil
 }
@@ -54,7 +56,7 @@ func TestKilledIndexGoesOnWhereItsPositionSays(t *testing.T) {
 		if at.Group < last || at.Group < reached {
 			t.Fatalf("after group %d was applied and the process killed, the index stands at %d", last, at.Group)
 		}
-		if g := h.groups[at.Group-1]; at != (Position{g.Seq, g.Audit, g.Register}) {
+		if g := h.groups[at.Group-1]; at != (journal.Position{Group: g.Number, Sizes: g.After}) {
 			t.Fatalf("the index stands at %+v, which is not the end of group %d", at, at.Group)
 		}
 		reached = at.Group

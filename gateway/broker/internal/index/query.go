@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"samband/gateway/broker/internal/ledger"
+	"samband/gateway/broker/internal/journal"
 	"samband/gateway/envelope"
 	"samband/gateway/problem"
 	"samband/gateway/signed"
@@ -14,13 +14,13 @@ import (
 
 // A Change is an event of a message, as its sender follows them.
 type Change struct {
-	ledger.Event
+	journal.Event
 	Message signed.Hash // zero where it is of none
 	ID      signed.ID   // of the message
 }
 
 // Known returns what became of a sender's id; nil when it is not known.
-func (x *Index) Known(from signed.Address, id signed.ID) (*ledger.Message, error) {
+func (x *Index) Known(from signed.Address, id signed.ID) (*journal.Message, error) {
 	m, err := x.one(x.statements.byID, id[:], string(from))
 	if m != nil || err != nil {
 		return m, err
@@ -37,16 +37,16 @@ func (x *Index) Known(from signed.Address, id signed.ID) (*ledger.Message, error
 	if end == nil || err != nil {
 		return nil, err
 	}
-	return &ledger.Message{ID: id, From: from, End: end}, nil
+	return &journal.Message{ID: id, From: from, End: end}, nil
 }
 
 // Message returns the message with a text hash; nil when there is none.
-func (x *Index) Message(hash signed.Hash) (*ledger.Message, error) {
+func (x *Index) Message(hash signed.Hash) (*journal.Message, error) {
 	return x.one(x.statements.byHash, hash[:])
 }
 
 // event returns a leaf that is not an acceptance; nil when there is none.
-func (x *Index) event(leaf int64) (*ledger.Event, error) {
+func (x *Index) event(leaf int64) (*journal.Event, error) {
 	changes, err := x.changes(x.statements.other, leaf)
 	if err != nil || len(changes) == 0 {
 		return nil, err
@@ -56,7 +56,7 @@ func (x *Index) event(leaf int64) (*ledger.Event, error) {
 
 // Rejected returns the leaf by which a caller's text was refused for good, where
 // that still binds at now; nil when it doesn't.
-func (x *Index) Rejected(caller signed.Address, text signed.Hash, now signed.Time) (*ledger.Event, error) {
+func (x *Index) Rejected(caller signed.Address, text signed.Hash, now signed.Time) (*journal.Event, error) {
 	var leaf int64
 	err := x.statements.rejected.QueryRow(string(caller), text[:], now.Unix()).Scan(&leaf)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -78,7 +78,7 @@ func (x *Index) Expirable(now signed.Time, limit int) ([]signed.Hash, error) {
 
 // one reads the message that a query finds, with its events; nil when it finds
 // none.
-func (x *Index) one(stmt *sql.Stmt, args ...any) (*ledger.Message, error) {
+func (x *Index) one(stmt *sql.Stmt, args ...any) (*journal.Message, error) {
 	messages, err := x.messages(stmt, args...)
 	if err != nil || len(messages) == 0 {
 		return nil, err
@@ -86,10 +86,10 @@ func (x *Index) one(stmt *sql.Stmt, args ...any) (*ledger.Message, error) {
 	return messages[0], nil
 }
 
-func (x *Index) messages(stmt *sql.Stmt, args ...any) ([]*ledger.Message, error) {
+func (x *Index) messages(stmt *sql.Stmt, args ...any) ([]*journal.Message, error) {
 	messages, err := all(stmt, scanMessage, args...)
 	for _, m := range messages {
-		for _, e := range []**ledger.Event{&m.Consigned, &m.End} {
+		for _, e := range []**journal.Event{&m.Consigned, &m.End} {
 			if *e == nil || err != nil {
 				continue
 			}
@@ -103,22 +103,22 @@ func (x *Index) messages(stmt *sql.Stmt, args ...any) ([]*ledger.Message, error)
 }
 
 // scanMessage reads a message; of its consignment and its end it has the leaf.
-func scanMessage(rows *sql.Rows) (*ledger.Message, error) {
-	m, e := &ledger.Message{}, &ledger.Event{Kind: envelope.Accepted}
+func scanMessage(rows *sql.Rows) (*journal.Message, error) {
+	m, e := &journal.Message{}, &journal.Event{Kind: envelope.Accepted}
 	var at, group, expires int64
 	var blobGroup, blobPlace, consigned, ended sql.NullInt64
 	err := rows.Scan(&e.Leaf, &at, &group, &e.Place, scanHash(&m.Text), scanID(&m.ID), &m.From, &m.To,
 		&m.Type, &m.Urgency, &expires, &blobGroup, &blobPlace, &m.Wanted, &consigned, &ended)
 	e.Time, e.Group = moment(at), uint64(group)
 	if blobGroup.Valid {
-		e.Blob = &ledger.Place{Group: uint64(blobGroup.Int64), Blob: int(blobPlace.Int64)}
+		e.Blob = &journal.Place{Group: uint64(blobGroup.Int64), Blob: int(blobPlace.Int64)}
 	}
 	m.Accepted, m.Expires = e, moment(expires)
 	if consigned.Valid {
-		m.Consigned = &ledger.Event{Leaf: consigned.Int64}
+		m.Consigned = &journal.Event{Leaf: consigned.Int64}
 	}
 	if ended.Valid {
-		m.End = &ledger.Event{Leaf: ended.Int64}
+		m.End = &journal.Event{Leaf: ended.Int64}
 	}
 	return m, err
 }

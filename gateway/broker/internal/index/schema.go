@@ -4,20 +4,21 @@ import (
 	"database/sql"
 	"fmt"
 
+	"samband/gateway/broker/internal/journal"
 	"samband/gateway/signed"
 )
 
 // schemaVersion is raised with every change below: an index of another version
 // is rebuilt, never migrated.
-const schemaVersion = 3
+const schemaVersion = 4
 
 const schema = `
 -- One row: what everything else was derived from.
 CREATE TABLE position (
-	one            INTEGER PRIMARY KEY CHECK (one = 1),
-	grp            INTEGER NOT NULL,
-	audit_origin   TEXT NOT NULL, audit_size    INTEGER NOT NULL, audit_root    BLOB NOT NULL,
-	register_origin TEXT NOT NULL, register_size INTEGER NOT NULL, register_root BLOB NOT NULL
+	one           INTEGER PRIMARY KEY CHECK (one = 1),
+	grp           INTEGER NOT NULL,
+	audit_size    INTEGER NOT NULL, audit_root    BLOB NOT NULL,
+	register_size INTEGER NOT NULL, register_root BLOB NOT NULL
 );
 
 -- Each accepted message: the leaf of its acceptance, in which group and as which
@@ -37,7 +38,7 @@ CREATE TABLE messages (
 	expires    INTEGER NOT NULL,
 	blob_grp   INTEGER,                    -- NULL: the broker has its bytes no more
 	blob_place INTEGER,
-	hold       INTEGER NOT NULL,           -- until when it holds blob_grp: see apply.go
+	keep       INTEGER NOT NULL,           -- until when it keeps blob_grp: see apply.go
 	wanted     INTEGER NOT NULL DEFAULT 0, -- its recipient asked for the bytes again
 	consigned  INTEGER,                    -- leaf
 	consigned_time INTEGER,
@@ -47,7 +48,7 @@ CREATE UNIQUE INDEX messages_text ON messages (message);
 CREATE UNIQUE INDEX messages_id   ON messages (id, sender);
 CREATE INDEX messages_queue ON messages (recipient) WHERE ended IS NULL;
 CREATE INDEX messages_clock ON messages (expires) WHERE consigned IS NULL AND ended IS NULL;
-CREATE INDEX messages_blob  ON messages (blob_grp, hold) WHERE blob_grp IS NOT NULL;
+CREATE INDEX messages_blob  ON messages (blob_grp, keep) WHERE blob_grp IS NOT NULL;
 CREATE INDEX messages_again_from ON messages (sender)
 	WHERE blob_grp IS NULL AND ended IS NULL AND (consigned IS NULL OR wanted = 1);
 CREATE INDEX messages_again_to ON messages (recipient)
@@ -85,7 +86,7 @@ CREATE TABLE rejections (
 	PRIMARY KEY (caller, text)
 ) WITHOUT ROWID;
 
--- Groups that the JOURNAL holds.
+-- Groups that lie in JOURNAL.
 CREATE TABLE groups (grp INTEGER PRIMARY KEY);
 `
 
@@ -99,27 +100,25 @@ func create(db *sql.DB) error {
 	if _, err := tx.Exec(schema + fmt.Sprintf("PRAGMA user_version = %d;", schemaVersion)); err != nil {
 		return fmt.Errorf("%w: create tables: %v", ErrUnsound, err)
 	}
-	if err := savePosition(tx, Position{}); err != nil {
+	if err := savePosition(tx, journal.Position{}); err != nil {
 		return err
 	}
 	return tx.Commit()
 }
 
-func savePosition(tx *sql.Tx, p Position) error {
-	_, err := tx.Exec("INSERT OR REPLACE INTO position VALUES (1, ?, ?, ?, ?, ?, ?, ?)",
-		int64(p.Group), p.Audit.Origin, p.Audit.Size, p.Audit.Root[:],
-		p.Register.Origin, p.Register.Size, p.Register.Root[:])
+func savePosition(tx *sql.Tx, p journal.Position) error {
+	_, err := tx.Exec("INSERT OR REPLACE INTO position VALUES (1, ?, ?, ?, ?, ?)",
+		int64(p.Group), p.Audit.Entries, p.Audit.Root[:], p.Register.Entries, p.Register.Root[:])
 	if err != nil {
 		return fmt.Errorf("store position: %w", err)
 	}
 	return nil
 }
 
-func loadPosition(db *sql.DB) (p Position, err error) {
+func loadPosition(db *sql.DB) (p journal.Position, err error) {
 	var group int64
-	row := db.QueryRow("SELECT grp, audit_origin, audit_size, audit_root, register_origin, register_size, register_root FROM position")
-	err = row.Scan(&group, &p.Audit.Origin, &p.Audit.Size, scanHash(&p.Audit.Root),
-		&p.Register.Origin, &p.Register.Size, scanHash(&p.Register.Root))
+	row := db.QueryRow("SELECT grp, audit_size, audit_root, register_size, register_root FROM position")
+	err = row.Scan(&group, &p.Audit.Entries, scanHash(&p.Audit.Root), &p.Register.Entries, scanHash(&p.Register.Root))
 	if err != nil {
 		return p, fmt.Errorf("%w: read position: %v", ErrUnsound, err)
 	}

@@ -38,7 +38,7 @@ func BenchmarkRead(b *testing.B) {
 		}
 	}
 	b.Run("Each", func(b *testing.B) {
-		b.SetBytes(a.Size())
+		b.SetBytes(size(a))
 		for b.Loop() {
 			if err := a.Each(1, func(uint64, []byte) error { return nil }); err != nil {
 				b.Fatal(err)

@@ -97,11 +97,11 @@ func TestDamageIsNamedAndNotCut(t *testing.T) {
 
 func wantDamage(t *testing.T, err error, path string, offset int) {
 	t.Helper()
-	var damage *DamageError
+	var damage *damageError
 	if !errors.As(err, &damage) {
 		t.Fatalf("no damage named, but %v", err)
 	}
-	if damage.Segment != filepath.Base(path) || damage.Offset != int64(offset) {
+	if damage.segment != filepath.Base(path) || damage.offset != int64(offset) {
 		t.Errorf("named: %v; it is at %d of %s", damage, offset, path)
 	}
 }
@@ -146,7 +146,7 @@ func TestDamageInAnOlderSegment(t *testing.T) {
 }
 
 // Text that travels inside a payload can't pass for a frame, but bytes could; the
-// header of the frame that holds them says where that ends, so the torn end is
+// header of the frame that has them says where that ends, so the torn end is
 // still seen as one.
 func TestAFrameInsideATornFrame(t *testing.T) {
 	dir := archive(t, segmentBytes, 1)

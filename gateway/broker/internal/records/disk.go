@@ -30,7 +30,7 @@ func lockDir(dir string) (*os.File, error) {
 	}
 	f.Close()
 	if errors.Is(err, syscall.EWOULDBLOCK) {
-		return nil, ErrLocked
+		return nil, errLocked
 	}
 	return nil, fmt.Errorf("lock folder: %w", err)
 }

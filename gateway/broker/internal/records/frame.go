@@ -8,27 +8,27 @@ import (
 )
 
 const (
-	// MaxPayload is the most bytes of one group: no group of the JOURNAL is larger.
-	MaxPayload = 8 << 20
+	// maxPayload is the most bytes of one group: no group of the JOURNAL is larger.
+	maxPayload = 8 << 20
 
 	// magic opens each frame and ends in the version of the form. Its first byte
 	// occurs in no text, so text inside a payload can't look like a frame.
 	magic      = 0xF5535201
 	headerSize = 24
-	maxFrame   = headerSize + MaxPayload
+	maxFrame   = headerSize + maxPayload
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// A DamageError says where the archive holds something else than was written.
-type DamageError struct {
-	Segment string // name of the file
-	Offset  int64  // of the first frame that doesn't fit, in bytes
-	Reason  string
+// A damageError says where the archive has something else than was written.
+type damageError struct {
+	segment string // name of the file
+	offset  int64  // of the first frame that doesn't fit, in bytes
+	reason  string
 }
 
-func (e *DamageError) Error() string {
-	return fmt.Sprintf("segment %s is damaged at byte %d: %s", e.Segment, e.Offset, e.Reason)
+func (e *damageError) Error() string {
+	return fmt.Sprintf("segment %s is damaged at byte %d: %s", e.segment, e.offset, e.reason)
 }
 
 type header struct {
@@ -60,7 +60,7 @@ func parseHeader(b []byte) (h header, fault string) {
 		group:  binary.BigEndian.Uint64(b[8:]),
 		sum:    binary.BigEndian.Uint32(b[20:]),
 	}
-	if h.length > MaxPayload {
+	if h.length > maxPayload {
 		return header{}, "length is above the bound"
 	}
 	return h, ""
@@ -126,5 +126,5 @@ func (c *cursor) pass(h header) {
 }
 
 func (c *cursor) damage(reason string) error {
-	return &DamageError{Segment: c.segment.name(), Offset: c.off, Reason: reason}
+	return &damageError{segment: c.segment.name(), offset: c.off, reason: reason}
 }

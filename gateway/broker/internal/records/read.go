@@ -10,10 +10,10 @@ import (
 
 // Each calls do for every group from number from on, in order, until do returns an
 // error, which is handed back. The payload is good until do returns. Groups that
-// are appended meanwhile may be left out. Damage is a [*DamageError].
+// are appended meanwhile may be left out. Damage is a [*damageError].
 func (a *Archive) Each(from uint64, do func(group uint64, payload []byte) error) error {
 	segments := a.snapshot()
-	for _, s := range segments[holder(segments, from):] {
+	for _, s := range segments[segmentOf(segments, from):] {
 		err := s.walk(a.dir, func(group uint64, payload []byte) error {
 			if group < from {
 				return nil
@@ -27,22 +27,22 @@ func (a *Archive) Each(from uint64, do func(group uint64, payload []byte) error)
 	return nil
 }
 
-// ReadGroup returns the payload of one group, [ErrNoGroup], or a [*DamageError] if
+// ReadGroup returns the payload of one group, [errNoGroup], or a [*damageError] if
 // its frame or a header before it in its segment doesn't fit.
 func (a *Archive) ReadGroup(group uint64) ([]byte, error) {
 	segments := a.snapshot()
 	if len(segments) == 0 {
-		return nil, fmt.Errorf("read group %d: %w", group, ErrNoGroup)
+		return nil, fmt.Errorf("read group %d: %w", group, errNoGroup)
 	}
-	payload, err := segments[holder(segments, group)].find(a.dir, group)
+	payload, err := segments[segmentOf(segments, group)].find(a.dir, group)
 	if err != nil {
 		return nil, fmt.Errorf("read group %d: %w", group, err)
 	}
 	return payload, nil
 }
 
-// holder is the place of the segment in which a group stands if it stands anywhere.
-func holder(segments []segment, group uint64) int {
+// segmentOf is the place of the segment in which a group stands if it stands anywhere.
+func segmentOf(segments []segment, group uint64) int {
 	after := sort.Search(len(segments), func(i int) bool { return segments[i].first > group })
 	return max(after-1, 0)
 }
@@ -59,7 +59,7 @@ func (s segment) find(dir string, group uint64) ([]byte, error) {
 	for {
 		h, err := c.next()
 		if err == io.EOF || err == nil && h.group > group {
-			return nil, ErrNoGroup
+			return nil, errNoGroup
 		}
 		if err != nil {
 			return nil, err

@@ -15,12 +15,12 @@
 //
 //	magic 4 │ length 4 │ group 8 │ CRC-32C of these 16 │ CRC-32C of payload │ payload
 //
-// in big-endian numbers. The folder holds 00000000000000000001.records and so on,
+// in big-endian numbers. The folder has 00000000000000000001.records and so on,
 // each named by its first group and closed at about 64 MiB.
 //
 // A crash can tear only the last frame of the last segment, for every frame before
 // it was synced; so that one is cut off when it doesn't fit. Whatever else doesn't
-// fit is damage: a [DamageError] names the place, and nothing is cut.
+// fit is damage: a [damageError] names the place, and nothing is cut.
 package records
 
 import (
@@ -38,13 +38,13 @@ import (
 const segmentBytes = 64 << 20
 
 var (
-	// ErrLocked: another process holds the folder.
-	ErrLocked = errors.New("folder is in use by another process")
-	// ErrPoisoned: a write failed, so what is on the disk is unknown until the
+	// errLocked: another process has locked the folder.
+	errLocked = errors.New("folder is in use by another process")
+	// errPoisoned: a write failed, so what is on the disk is unknown until the
 	// archive is opened again.
-	ErrPoisoned = errors.New("archive must be opened again after a failed write")
-	// ErrNoGroup: the archive has no frame of this group.
-	ErrNoGroup = errors.New("no such group in the archive")
+	errPoisoned = errors.New("archive must be opened again after a failed write")
+	// errNoGroup: the archive has no frame of this group.
+	errNoGroup = errors.New("no such group in the archive")
 )
 
 // An Archive is an open folder of segments: one writer, any number of readers.
@@ -67,8 +67,8 @@ type Archive struct {
 }
 
 // Open takes the folder for this process, making it if it is missing, checks the
-// last segment frame by frame and cuts off a torn end. Errors: [ErrLocked], a
-// [*DamageError], and those of the disk.
+// last segment frame by frame and cuts off a torn end. Errors: [errLocked], a
+// [*damageError], and those of the disk.
 func Open(dir string) (*Archive, error) {
 	lock, err := lockDir(dir)
 	if err != nil {
@@ -88,7 +88,7 @@ func (a *Archive) load() (err error) {
 		return err
 	}
 	a.last, err = a.newest().lastGroup(a.dir)
-	if damage, is := errors.AsType[*DamageError](err); is {
+	if damage, is := errors.AsType[*damageError](err); is {
 		err = a.cutTornEnd(damage)
 	}
 	if err != nil || len(a.segments) == 0 {
@@ -109,19 +109,19 @@ func (a *Archive) newest() *segment { return &a.segments[len(a.segments)-1] }
 func (a *Archive) Cut() int64 { return a.cut }
 
 // Append writes one group and returns when it is on the disk. Groups come in
-// rising order, not necessarily without gaps; a payload has at most [MaxPayload]
-// bytes. After an error of the disk all further calls give [ErrPoisoned].
+// rising order, not necessarily without gaps; a payload has at most [maxPayload]
+// bytes. After an error of the disk all further calls give [errPoisoned].
 func (a *Archive) Append(group uint64, payload []byte) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.poison != nil {
-		return fmt.Errorf("append group %d: %w: %w", group, ErrPoisoned, a.poison)
+		return fmt.Errorf("append group %d: %w: %w", group, errPoisoned, a.poison)
 	}
 	if group <= a.last {
 		return fmt.Errorf("append group %d: archive ends with group %d", group, a.last)
 	}
-	if len(payload) > MaxPayload {
-		return fmt.Errorf("append group %d: %d bytes are more than %d", group, len(payload), MaxPayload)
+	if len(payload) > maxPayload {
+		return fmt.Errorf("append group %d: %d bytes are more than %d", group, len(payload), maxPayload)
 	}
 	if err := a.write(group, payload); err != nil {
 		a.poison = err
@@ -176,15 +176,7 @@ func (a *Archive) Last() (group uint64, ok bool) {
 	return a.last, a.last > 0
 }
 
-// Size returns the bytes of all segments.
-func (a *Archive) Size() (bytes int64) {
-	for _, s := range a.snapshot() {
-		bytes += s.size
-	}
-	return bytes
-}
-
-// snapshot returns the segments that hold a group. The newest holds none if the
+// snapshot returns the segments that have a group. The newest has none if the
 // write that began it failed.
 func (a *Archive) snapshot() []segment {
 	a.mu.Lock()

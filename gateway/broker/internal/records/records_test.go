@@ -67,7 +67,7 @@ func numbers(t *testing.T, a *Archive, from uint64) (got []uint64) {
 	t.Helper()
 	err := a.Each(from, func(group uint64, data []byte) error {
 		if !bytes.Equal(data, payload(group)) {
-			t.Errorf("group %d holds other bytes", group)
+			t.Errorf("group %d has other bytes", group)
 		}
 		got = append(got, group)
 		return nil
@@ -97,14 +97,22 @@ func names(t *testing.T, dir string) (names []string) {
 	return names
 }
 
+// size is the bytes of all segments.
+func size(a *Archive) (bytes int64) {
+	for _, s := range a.snapshot() {
+		bytes += s.size
+	}
+	return bytes
+}
+
 func TestEmpty(t *testing.T) {
 	for range 2 {
 		a := open(t, archive(t, segmentBytes))
-		if last, ok := a.Last(); last != 0 || ok || a.Size() != 0 || a.Cut() != 0 {
-			t.Errorf("empty archive ends with %d, %v, has %d bytes, %d cut", last, ok, a.Size(), a.Cut())
+		if last, ok := a.Last(); last != 0 || ok || size(a) != 0 || a.Cut() != 0 {
+			t.Errorf("empty archive ends with %d, %v, has %d bytes, %d cut", last, ok, size(a), a.Cut())
 		}
 		want(t, a, 0)
-		if _, err := a.ReadGroup(1); !errors.Is(err, ErrNoGroup) {
+		if _, err := a.ReadGroup(1); !errors.Is(err, errNoGroup) {
 			t.Errorf("read: %v", err)
 		}
 	}
@@ -124,13 +132,13 @@ func TestAppendAndReadBack(t *testing.T) {
 		}
 	}
 	for _, g := range []uint64{0, 1, 6, 301} {
-		if _, err := a.ReadGroup(g); !errors.Is(err, ErrNoGroup) {
+		if _, err := a.ReadGroup(g); !errors.Is(err, errNoGroup) {
 			t.Errorf("group %d: %v", g, err)
 		}
 	}
 	info, err := os.Stat(filepath.Join(dir, names(t, dir)[0]))
-	if err != nil || a.Size() != info.Size() {
-		t.Errorf("size %d, file has %d, %v", a.Size(), info.Size(), err)
+	if err != nil || size(a) != info.Size() {
+		t.Errorf("size %d, file has %d, %v", size(a), info.Size(), err)
 	}
 }
 
@@ -141,11 +149,11 @@ func TestGroupsRise(t *testing.T) {
 			t.Errorf("group %d taken after 7", g)
 		}
 	}
-	if a.Append(8, make([]byte, MaxPayload+1)) == nil {
+	if a.Append(8, make([]byte, maxPayload+1)) == nil {
 		t.Error("a payload above the bound was taken")
 	}
 	// A refusal is no failure of the disk: the archive goes on.
-	if err := a.Append(8, make([]byte, MaxPayload)); err != nil {
+	if err := a.Append(8, make([]byte, maxPayload)); err != nil {
 		t.Error(err)
 	}
 }
@@ -195,7 +203,7 @@ func TestLostNewestSegmentsEndEarlier(t *testing.T) {
 func TestOneFolderOneProcess(t *testing.T) {
 	dir := archive(t, segmentBytes, 1)
 	open(t, dir)
-	if _, err := Open(dir); !errors.Is(err, ErrLocked) {
+	if _, err := Open(dir); !errors.Is(err, errLocked) {
 		t.Errorf("second holder: %v", err)
 	}
 }
@@ -207,7 +215,7 @@ func TestFailedWritePoisons(t *testing.T) {
 	if a.Append(2, payload(2)) == nil {
 		t.Fatal("a write to a closed file succeeded")
 	}
-	if err := a.Append(3, payload(3)); !errors.Is(err, ErrPoisoned) {
+	if err := a.Append(3, payload(3)); !errors.Is(err, errPoisoned) {
 		t.Errorf("second append: %v", err)
 	}
 	want(t, a, 1, 1)
@@ -249,7 +257,7 @@ func TestFailedFirstFrameOfASegment(t *testing.T) {
 		t.Fatal("a write to a closed file succeeded")
 	}
 	want(t, a, 1, 1)
-	if _, err := a.ReadGroup(2); !errors.Is(err, ErrNoGroup) {
+	if _, err := a.ReadGroup(2); !errors.Is(err, errNoGroup) {
 		t.Errorf("read: %v", err)
 	}
 }

@@ -2,52 +2,158 @@ package router
 
 import (
 	"context"
+	"errors"
 
+	"samband/gateway/api"
+	"samband/gateway/broker/internal/journal"
+	"samband/gateway/broker/internal/prover"
+	"samband/gateway/broker/internal/sequencer"
 	"samband/gateway/envelope"
 	"samband/gateway/problem"
 	"samband/gateway/signed"
 )
 
+// A submission is an envelope on its way.
+type submission struct {
+	item
+	*envelope.Envelope // nil where it has not the form of one
+}
+
 // parse checks bounds and form (SPEC §4.3).
-func (r *Router) parse(_ context.Context, e *Envelope) (err error) {
-	e.Envelope, err = envelope.Parse(e.Raw)
+func (r *Router) parse(_ context.Context, e *submission) (err error) {
+	e.Envelope, err = envelope.Parse(e.raw)
 	return err
 }
 
-func (r *Router) certificate(_ context.Context, e *Envelope) error {
-	return isCaller(e.Caller, e.From)
+func (r *Router) certificate(_ context.Context, e *submission) error { return e.isCaller(e.From) }
+
+// known looks for what stands: an id that is known, or a text that was refused for
+// good (SPEC §8.2).
+func (r *Router) known(ctx context.Context, e *submission) error {
+	seen := r.seq.Seen()
+	m, err := r.seq.Known(e.From, e.ID)
+	if err != nil {
+		return err
+	}
+	switch {
+	case m == nil:
+		e.seen = seen
+		return r.refusedBefore(e, nil)
+	case m.Accepted == nil || m.Text != e.TextHash():
+		e.verdict = contradicts
+		return r.refusedBefore(e, m)
+	case m.LacksBytes():
+		return r.restores(ctx, e, m)
+	default:
+		e.isKnown(m, m.Accepted)
+		return nil
+	}
 }
 
-func (r *Router) known(ctx context.Context, e *Envelope) error { return r.writer.KnownEnvelope(ctx, e) }
+// refusedBefore gives a repeat of a refused text the refusal that it had, beside
+// what stands under its id.
+func (r *Router) refusedBefore(e *submission, m *journal.Message) error {
+	before, err := r.seq.Rejected(e.caller, e.TextHash())
+	if err != nil || before == nil {
+		return err
+	}
+	e.isKnown(m, before)
+	e.stands.Err = sequencer.Before(before)
+	if m != nil {
+		e.stands.Done.Stands = m.End
+	}
+	return nil
+}
 
-func (r *Router) room(context.Context, *Envelope) error { return r.writer.Room() }
+// restores lets the lost bytes of a message come again. Their signatures are
+// verified by the register that it was accepted under: whatever was revoked since,
+// it stays accepted.
+func (r *Router) restores(ctx context.Context, e *submission, m *journal.Message) error {
+	if err := r.seq.Room(); err != nil {
+		return err
+	}
+	entry, err := r.seq.Entry(ctx, m.Accepted)
+	if err != nil {
+		return err
+	}
+	e.view = r.seq.Register().At(entry.Record.RegisterSize)
+	if err := e.view.VerifyMessage(e.Envelope); err != nil {
+		return err
+	}
+	e.verdict = restores
+	return nil
+}
 
-func (r *Router) heads(_ context.Context, e *Envelope) error {
-	err := r.writer.CheckHeads(e.AsOfAudit, e.AsOfRegister)
-	if err != nil && r.writer.View().VerifyMessage(e.Envelope) == nil {
-		r.writer.Disputed(err)
+func (r *Router) room(context.Context, *submission) error { return r.seq.Room() }
+
+func (r *Router) heads(_ context.Context, e *submission) error {
+	err := r.seq.CheckHeads(e.AsOfAudit, e.AsOfRegister)
+	if err != nil && r.seq.Register().Now().VerifyMessage(e.Envelope) == nil {
+		r.seq.Disputed(err)
 	}
 	return err
 }
 
-func (r *Router) signatures(_ context.Context, e *Envelope) error {
-	e.View = r.writer.View()
-	return e.View.VerifyMessage(e.Envelope)
+func (r *Router) signatures(_ context.Context, e *submission) error {
+	e.view = r.seq.Register().Now()
+	return e.view.VerifyMessage(e.Envelope)
 }
 
 // law decides by the register and by time. Where the clock may be wrong, time
 // itself refuses nothing for good.
-func (r *Router) law(_ context.Context, e *Envelope) error {
-	err := e.View.Decide(&e.Header, r.writer.Now())
-	if problem.CodeOf(err) == problem.Expired && r.writer.InDoubt() {
+func (r *Router) law(_ context.Context, e *submission) error {
+	err := e.view.Decide(&e.Header, r.seq.Now())
+	if problem.CodeOf(err) == problem.Expired && r.seq.InDoubt() {
 		return problem.New(problem.BrokerBusy, "the broker's clock is in doubt")
 	}
 	return err
 }
 
-func isCaller(caller, signer signed.Address) error {
-	if caller != signer {
-		return problem.New(problem.CertificateWrong, "the certificate is that of %s, the text is of %s", caller, signer)
+// act is the submission, or its refusal: of its text, which is remembered until it
+// expires, or of bytes that are no envelope. A contradiction was taken from the
+// budget already.
+func (e *submission) act(budget sequencer.Budget) sequencer.Act {
+	switch {
+	case e.verdict == contradicts:
+		budget = func() bool { return true }
+	case e.verdict == refused && e.Envelope == nil:
+		return e.rejection(signed.HashOf(e.raw), signed.Time{})
+	case e.verdict == refused:
+		return e.rejection(e.TextHash(), e.Expires)
 	}
-	return nil
+	return sequencer.Submission{Envelope: e.Envelope, Raw: e.raw, DecidedAt: e.view.Size(), Seen: e.seen, Budget: budget}
+}
+
+// ordered counts a message that stands, tells of one whose lost bytes came again, and
+// takes the time that the sender vouches for: only what was lawful, and is in the log,
+// speaks for the clock.
+func (e *submission) ordered(r *Router, result *journal.Result) {
+	if result.Err != nil {
+		return
+	}
+	outcome := outcomeAccepted
+	switch {
+	case e.verdict == restores:
+		r.restored(result.Done.Message)
+		outcome = outcomeRestored
+	case result.Done.Known:
+		outcome = outcomeRepeated
+	default:
+		r.seq.Agree(e.From, e.Created)
+	}
+	r.metrics.message(result.Done.Message, outcome)
+}
+
+func (e *submission) answer(ctx context.Context, p *prover.Prover, result journal.Result) (api.SubmitItem, error) {
+	answer := api.SubmitItem{Hash: signed.HashOf(e.raw)}
+	var errs [3]error
+	if result.Err != nil {
+		answer.Problem, errs[0] = refusal(ctx, p, result)
+		return answer, errs[0]
+	}
+	m := result.Done.Message
+	answer.Acceptance, errs[0] = p.Proof(ctx, m.Accepted)
+	answer.Consigned, errs[1] = p.Event(ctx, m.Consigned)
+	answer.End, errs[2] = p.Event(ctx, m.End)
+	return answer, errors.Join(errs[:]...)
 }

@@ -5,7 +5,7 @@
 //	envelope:   parse, certificate, known, room, heads, signatures, law
 //	statement:  parse, certificate, known,       heads, signatures
 //
-// and then the writer orders: what passed, and what was refused for good. Heads
+// and then the sequencer orders: what passed, and what was refused for good. Heads
 // come before signatures: when the broker lost entries of its register, a desk's
 // newer keys would seem forged to it, and a message would be refused for good that
 // must only wait. An alarm is raised for a signed head alone.
@@ -14,11 +14,11 @@
 // since: a desk whose answer was lost repeats the same bytes, after its key was
 // revoked if need be, and gets its first acceptance.
 //
-//	r := router.New(writer)
+//	r := router.New(seq, metrics, restored)
 //	answer, err := r.Submit(ctx, "se.spoc", heads, envelopes, budget)
 //
-// The stages judge several items of a call at once, so they know nothing of each
-// other: what an item proves against a later one (the same id twice) the writer
+// The stages check several items of a call at once, so they know nothing of each
+// other: what an item proves against a later one (the same id twice) the sequencer
 // decides, when it orders them in their places. It asks all of it once more that
 // may have changed.
 //
@@ -31,92 +31,79 @@ import (
 	"context"
 	"runtime"
 
-	"samband/gateway/broker/internal/ledger"
-
 	"samband/gateway/api"
-	"samband/gateway/envelope"
+	"samband/gateway/broker/internal/journal"
+	"samband/gateway/broker/internal/prover"
+	"samband/gateway/broker/internal/sequencer"
 	"samband/gateway/problem"
 	"samband/gateway/register"
 	"samband/gateway/signed"
 )
 
-// A Writer is who orders, and who knows what was ordered. Its answers are those
-// of the contract, proofs and all. Its errors are problems, or refusals that
-// show what stands.
-type Writer interface {
-	// Open refuses with BROKER_STOPPED once the log is not whole.
-	Open() error
-	// Room refuses with STORE_FULL while only ends are taken.
-	Room() error
-	// CheckHeads refuses heads of the two logs that the logs do not have.
-	CheckHeads(audit, registry signed.Head) error
-	// Disputed takes that refusal of heads that a desk signed.
-	Disputed(refusal error)
-	// View is the register now.
-	View() register.View
-	// Now is logged time; InDoubt says that the clock may have been set forward.
-	Now() signed.Time
-	InDoubt() bool
-
-	// KnownEnvelope and KnownStatement set the verdict of what is known.
-	KnownEnvelope(context.Context, *Envelope) error
-	KnownStatement(context.Context, *Statement) error
-
-	// Accept and State order items of one call, each in its place, and answer for
-	// all: with proofs under one checkpoint, taken when the last was ordered. Each
-	// final refusal is taken from the budget before it is ordered.
-	Accept(context.Context, api.Heads, []*Envelope, api.Budget) (*api.SubmitAnswer, error)
-	State(context.Context, api.Heads, []*Statement, api.Budget) (*api.StateAnswer, error)
-}
-
-// A Passage is one item on its way.
-type Passage struct {
-	Caller  signed.Address
-	Raw     []byte
-	View    register.View    // that signatures and law were decided by
-	Seen    uint64           // how far the writer had come when the id was not known
-	Verdict Verdict          // how far the stages have come with it
-	Problem *problem.Problem // why it is Refused
-	Stands  ledger.Result    // what the writer Knows of the item
-}
-
-// A Verdict is what the stages came to.
-type Verdict int
-
-const (
-	Passes      Verdict = iota // nothing speaks against it; once all stages say so, it is ordered
-	Restores                   // it brings again bytes that were lost: no stage need ask more
-	Contradicts                // its id stands for something else: its refusal is ordered, and shows that
-	Knows                      // it is answered by what stands
-	Refused                    // a stage refuses it
-)
-
-// An Envelope on its way.
-type Envelope struct {
-	Passage
-	*envelope.Envelope // nil where it has not the form of one
-}
-
-// A Statement on its way.
-type Statement struct {
-	Passage
-	*envelope.Statement // nil where it has not the form of one
-	Note                *signed.Note
-}
-
 // A Router leads submissions. Its methods may be called at once.
 type Router struct {
-	writer Writer
-	turns  *turns
+	seq      *sequencer.Sequencer
+	metrics  *Metrics
+	restored func(*journal.Message)
+	turns    *turns
 }
 
-// New makes a Router.
-func New(w Writer) *Router { return &Router{w, newTurns(runtime.GOMAXPROCS(0))} }
+// New makes a Router. It tells restored of each message whose lost bytes came again.
+func New(seq *sequencer.Sequencer, m *Metrics, restored func(*journal.Message)) *Router {
+	return &Router{seq, m, restored, newTurns(runtime.GOMAXPROCS(0))}
+}
+
+// An item of a call on its way.
+type item struct {
+	caller  signed.Address
+	raw     []byte
+	view    register.View    // that signatures and law were decided by
+	seen    uint64           // how far the sequencer had come when the id was not known
+	verdict verdict          // how far the stages have come with it
+	problem *problem.Problem // why it is refused
+	stands  journal.Result   // what answers it where it is known
+}
+
+func (i *item) base() *item { return i }
+
+func (i *item) isCaller(signer signed.Address) error {
+	if i.caller != signer {
+		return problem.New(problem.CertificateWrong, "the certificate is that of %s, the text is of %s", i.caller, signer)
+	}
+	return nil
+}
+
+// isKnown lets an event that stands answer the item.
+func (i *item) isKnown(m *journal.Message, e *journal.Event) {
+	i.verdict, i.stands = known, journal.Result{Done: journal.Done{Event: e, Message: m, Known: true}}
+}
+
+// A verdict is what the stages came to.
+type verdict int
+
+const (
+	passes      verdict = iota // nothing speaks against it; once all stages say so, it is ordered
+	restores                   // it brings again bytes that were lost: no stage need ask more
+	contradicts                // its id stands for something else: its refusal is ordered, and shows that
+	known                      // it is answered by what stands
+	refused                    // a stage refuses it
+)
+
+// An itemOf a call, whose answer to each item is an A.
+type itemOf[A any] interface {
+	base() *item
+	// act is what is ordered for the item. The sequencer asks the budget before it
+	// orders a refusal.
+	act(sequencer.Budget) sequencer.Act
+	// ordered hears what came of the item, before it is answered.
+	ordered(*Router, *journal.Result)
+	answer(context.Context, *prover.Prover, journal.Result) (A, error)
+}
 
 // A stage refuses, or comes to a verdict, or lets the item go on.
-type stage[T any] func(*Router, context.Context, *T) error
+type stage[I any] func(*Router, context.Context, I) error
 
-var envelopeStages = []stage[Envelope]{
+var envelopeStages = []stage[*submission]{
 	(*Router).parse,
 	(*Router).certificate, // the caller is the sender
 	(*Router).known,       // the first answer stands, whatever changed since
@@ -126,7 +113,7 @@ var envelopeStages = []stage[Envelope]{
 	(*Router).law,
 }
 
-var statementStages = []stage[Statement]{
+var statementStages = []stage[*statement]{
 	(*Router).parseStatement,
 	(*Router).signer, // the caller is the signer
 	(*Router).knownStatement,
@@ -136,46 +123,62 @@ var statementStages = []stage[Statement]{
 
 // Submit takes in envelopes.
 func (r *Router) Submit(ctx context.Context, caller signed.Address, heads api.Heads, envelopes [][]byte, budget api.Budget) (*api.SubmitAnswer, error) {
-	items := make([]*Envelope, len(envelopes))
+	items := make([]*submission, len(envelopes))
 	for i, raw := range envelopes {
-		items[i] = &Envelope{Passage: Passage{Caller: caller, Raw: raw}}
+		items[i] = &submission{item: item{caller: caller, raw: raw}}
 	}
-	if err := judge(ctx, r, caller, envelopeStages, items, func(e *Envelope) *Passage { return &e.Passage }); err != nil {
-		return nil, err
-	}
-	return r.writer.Accept(ctx, heads, items, budget)
+	return route(ctx, r, caller, heads, budget, items, envelopeStages)
 }
 
 // State takes in consignments and statements.
 func (r *Router) State(ctx context.Context, caller signed.Address, heads api.Heads, notes [][]byte, budget api.Budget) (*api.StateAnswer, error) {
-	items := make([]*Statement, len(notes))
+	items := make([]*statement, len(notes))
 	for i, raw := range notes {
-		items[i] = &Statement{Passage: Passage{Caller: caller, Raw: raw}}
+		items[i] = &statement{item: item{caller: caller, raw: raw}}
 	}
-	if err := judge(ctx, r, caller, statementStages, items, func(s *Statement) *Passage { return &s.Passage }); err != nil {
-		return nil, err
-	}
-	return r.writer.State(ctx, heads, items, budget)
+	return route(ctx, r, caller, heads, budget, items, statementStages)
 }
 
-// judge leads each item through the stages. A problem is the item's; a fault of
+// route checks the items of a call, has them ordered, each in its place, and answers
+// for all: with proofs under one checkpoint, taken when the last was ordered.
+func route[I itemOf[A], A any](ctx context.Context, r *Router, caller signed.Address, heads api.Heads, budget api.Budget,
+	items []I, stages []stage[I]) (*api.ItemsAnswer[A], error) {
+	if err := check(ctx, r, caller, items, stages); err != nil {
+		return nil, err
+	}
+	results, err := order(ctx, r, heads, budget, items)
+	if err != nil {
+		return nil, err
+	}
+	p := prover.New(r.seq, heads)
+	answer := &api.ItemsAnswer[A]{Items: make([]A, len(items))}
+	for i, it := range items {
+		it.ordered(r, &results[i])
+		if answer.Items[i], err = it.answer(ctx, p, results[i]); err != nil {
+			return nil, err
+		}
+	}
+	r.metrics.rejected(results)
+	answer.Catchup, err = p.Catchup(api.MaxCatchup)
+	return answer, err
+}
+
+// check leads each item through the stages. A problem is the item's; a fault of
 // ours is the call's, of which nothing is ordered then.
-func judge[T any](ctx context.Context, r *Router, caller signed.Address, stages []stage[T], items []*T, passage func(*T) *Passage) error {
-	if err := r.writer.Open(); err != nil {
+func check[I itemOf[A], A any](ctx context.Context, r *Router, caller signed.Address, items []I, stages []stage[I]) error {
+	if err := r.seq.Ready(); err != nil {
 		return err
 	}
 	return r.turns.each(ctx, caller, len(items), func(i int) error {
-		p := passage(items[i])
+		it := items[i].base()
 		for _, stage := range stages {
 			err := stage(r, ctx, items[i])
-			refusal, refused := problem.Of(err)
-			switch {
-			case refused:
-				p.Verdict, p.Problem = Refused, refusal
-			case err != nil:
+			if p, isProblem := problem.Of(err); isProblem {
+				it.verdict, it.problem = refused, p
+			} else if err != nil {
 				return err
 			}
-			if p.Verdict != Passes {
+			if it.verdict != passes {
 				return nil
 			}
 		}

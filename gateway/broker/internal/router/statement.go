@@ -4,36 +4,95 @@ import (
 	"context"
 
 	"samband/gateway/api"
+	"samband/gateway/broker/internal/journal"
+	"samband/gateway/broker/internal/prover"
+	"samband/gateway/broker/internal/sequencer"
 	"samband/gateway/envelope"
 	"samband/gateway/problem"
+	"samband/gateway/signed"
 )
 
+// A statement on its way.
+type statement struct {
+	item
+	*envelope.Statement // nil where it has not the form of one
+	note                *signed.Note
+}
+
 // parseStatement checks the bound, and reads the form that the first line names.
-func (r *Router) parseStatement(_ context.Context, s *Statement) (err error) {
-	if len(s.Raw) > api.MaxStatement {
+func (r *Router) parseStatement(_ context.Context, s *statement) (err error) {
+	if len(s.raw) > api.MaxStatement {
 		return problem.New(problem.Oversize, "a statement passes the bound of %d bytes", api.MaxStatement)
 	}
-	s.Note, s.Statement, err = envelope.ReadStatement(s.Raw)
+	s.note, s.Statement, err = envelope.ReadStatement(s.raw)
 	return err
 }
 
-func (r *Router) signer(_ context.Context, s *Statement) error {
-	return isCaller(s.Caller, s.Signer)
+func (r *Router) signer(_ context.Context, s *statement) error { return s.isCaller(s.Signer) }
+
+// knownStatement looks for a statement that stands already.
+func (r *Router) knownStatement(_ context.Context, s *statement) (err error) {
+	var m *journal.Message
+	if s.Event == envelope.Withdrawn {
+		m, err = r.seq.Known(s.Signer, s.ID)
+	} else {
+		m, err = r.seq.Message(s.Message)
+	}
+	if err != nil || m == nil {
+		return err
+	}
+	hash := signed.HashOf(s.raw)
+	for _, e := range []*journal.Event{m.Consigned, m.End} {
+		if e != nil && e.Statement == hash {
+			s.isKnown(m, e)
+		}
+	}
+	return nil
 }
 
-func (r *Router) knownStatement(ctx context.Context, s *Statement) error {
-	return r.writer.KnownStatement(ctx, s)
-}
-
-func (r *Router) headsOfStatement(_ context.Context, s *Statement) error {
-	err := r.writer.CheckHeads(s.AsOfAudit, s.AsOfRegister)
-	if err != nil && r.writer.View().VerifyStatement(s.Note, s.Statement) == nil {
-		r.writer.Disputed(err)
+func (r *Router) headsOfStatement(_ context.Context, s *statement) error {
+	err := r.seq.CheckHeads(s.AsOfAudit, s.AsOfRegister)
+	if err != nil && r.seq.Register().Now().VerifyStatement(s.note, s.Statement) == nil {
+		r.seq.Disputed(err)
 	}
 	return err
 }
 
-func (r *Router) signatureOfStatement(_ context.Context, s *Statement) error {
-	s.View = r.writer.View()
-	return s.View.VerifyStatement(s.Note, s.Statement)
+func (r *Router) signatureOfStatement(_ context.Context, s *statement) error {
+	s.view = r.seq.Register().Now()
+	return s.view.VerifyStatement(s.note, s.Statement)
+}
+
+// act is the statement, or its refusal, which is not remembered: what a statement
+// meets may change while it is on its way.
+func (s *statement) act(budget sequencer.Budget) sequencer.Act {
+	if s.verdict == refused {
+		return s.rejection(signed.HashOf(s.raw), signed.Time{})
+	}
+	return sequencer.Statement{Statement: s.Statement, Note: s.note, Raw: s.raw, VerifiedAt: s.view.Size(), Budget: budget}
+}
+
+// ordered counts a statement that was ordered, and takes the time that its signer
+// vouches for.
+func (s *statement) ordered(r *Router, result *journal.Result) {
+	switch done := result.Done; {
+	case result.Err != nil:
+	case s.verdict == refused:
+		// The bytes are a header's text, and that message stands: no entry refuses
+		// them.
+		*result = journal.Result{Err: s.problem}
+	case s.verdict != known && !done.Known:
+		r.metrics.stated(done.Message, done.Event)
+		r.seq.Agree(s.caller, s.Time)
+	}
+}
+
+func (s *statement) answer(ctx context.Context, p *prover.Prover, result journal.Result) (answer api.StateItem, err error) {
+	answer.Hash = signed.HashOf(s.raw)
+	if result.Err != nil {
+		answer.Problem, err = refusal(ctx, p, result)
+	} else {
+		answer.Proof, err = p.Proof(ctx, result.Done.Event)
+	}
+	return answer, err
 }

@@ -10,7 +10,7 @@ import (
 	"samband/gateway/signed"
 )
 
-// turns bounds how many items are judged at once, for the whole broker: what costs
+// turns bounds how many items are checked at once, for the whole broker: what costs
 // most are signatures, and more than one for each processor only costs memory.
 // While some wait, the desks take turns, one item each: a desk with many items
 // keeps another desk's one item waiting for one of its own.
@@ -25,8 +25,8 @@ func newTurns(n int) *turns {
 	return &turns{free: n, waits: map[signed.Address][]chan<- struct{}{}}
 }
 
-// take waits for a turn of a desk. A turn is short, so nobody who waits leaves.
-func (t *turns) take(desk signed.Address) {
+// begin waits for a turn of a desk. A turn is short, so nobody who waits leaves.
+func (t *turns) begin(desk signed.Address) {
 	t.mu.Lock()
 	if t.free > 0 {
 		t.free--
@@ -42,8 +42,8 @@ func (t *turns) take(desk signed.Address) {
 	<-mine
 }
 
-// give passes a turn on: to the desk that has waited longest for one.
-func (t *turns) give() {
+// end passes a turn on: to the desk that has waited longest for one.
+func (t *turns) end() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if len(t.desks) == 0 {
@@ -89,8 +89,8 @@ func (t *turns) each(ctx context.Context, desk signed.Address, n int, do func(i 
 // one does it for one item. A panic is a fault of the call like any other: it must
 // not end the broker.
 func (t *turns) one(ctx context.Context, desk signed.Address, i int, do func(i int) error) (err error) {
-	t.take(desk)
-	defer t.give()
+	t.begin(desk)
+	defer t.end()
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}

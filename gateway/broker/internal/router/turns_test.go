@@ -17,7 +17,7 @@ func TestDesksTakeTurns(t *testing.T) {
 	turns := newTurns(1)
 	var order []signed.Address // written within a turn alone
 	var all sync.WaitGroup
-	turns.take("se.spoc")
+	turns.begin("se.spoc")
 	for _, desk := range []signed.Address{"se.spoc", "fi.spoc", "se.spoc", "no.spoc"} {
 		n := 1
 		if desk == "se.spoc" {
@@ -26,16 +26,16 @@ func TestDesksTakeTurns(t *testing.T) {
 		before := waiting(turns)
 		for range n {
 			all.Go(func() {
-				turns.take(desk)
+				turns.begin(desk)
 				order = append(order, desk)
-				turns.give()
+				turns.end()
 			})
 		}
 		for waiting(turns) < before+n {
 			runtime.Gosched()
 		}
 	}
-	turns.give()
+	turns.end()
 	all.Wait()
 	for i, want := range []signed.Address{"se.spoc", "fi.spoc", "no.spoc", "se.spoc", "se.spoc"} {
 		if order[i] != want {

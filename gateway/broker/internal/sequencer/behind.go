@@ -7,9 +7,8 @@ import (
 	"sync"
 	"time"
 
-	"samband/gateway/broker/internal/ledger"
-
 	"samband/gateway/auditlog/tree"
+	"samband/gateway/broker/internal/journal"
 	"samband/gateway/signed"
 )
 
@@ -33,7 +32,7 @@ const (
 
 // A trailing group is committed, and answered, and not yet in the index.
 type trailing struct {
-	group   *ledger.Group
+	group   *journal.Group
 	changed delta
 	woken   map[signed.Address]bool
 }
@@ -63,9 +62,9 @@ func (b *backlog) push(t trailing) {
 	b.cond.Broadcast()
 }
 
-// take returns all groups that are behind, waiting for at least one; none once
+// wait returns all groups that are behind, once there is one; none once
 // the backlog is closed and empty.
-func (b *backlog) take() []trailing {
+func (b *backlog) wait() []trailing {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for len(b.groups) == 0 && !b.closed {
@@ -119,21 +118,21 @@ func (s *Sequencer) Run(ctx context.Context) {
 // who have something to read.
 func (s *Sequencer) apply() {
 	for {
-		behind := s.behind.take()
+		behind := s.behind.wait()
 		if len(behind) == 0 {
 			return
 		}
 		if last := behind[len(behind)-1]; len(last.group.Entries) >= busy {
 			behind = append(behind, s.behind.more(linger)...)
 		}
-		groups := make([]*ledger.Group, len(behind))
+		groups := make([]*journal.Group, len(behind))
 		woken := map[signed.Address]bool{}
 		for i, t := range behind {
 			groups[i] = t.group
 			maps.Copy(woken, t.woken)
 		}
 		if err := s.cfg.Index.Apply(groups); err != nil {
-			s.stop(&Stop{StopIndex, err.Error()})
+			s.stop(&Stop{stopIndex, err.Error()})
 			s.behind.close()
 			return
 		}
@@ -164,7 +163,7 @@ func (s *Sequencer) keep(ctx context.Context) {
 }
 
 // flush writes tiles, then the checkpoints that name them, and returns the last
-// group whose leaves they hold. Unless it must, it leaves a log alone whose
+// group whose leaves are in them. Unless it must, it leaves a log alone whose
 // checkpoint is on the disk.
 func (s *Sequencer) flush(must bool) (upTo uint64) {
 	c := s.Checkpoints()
@@ -172,14 +171,14 @@ func (s *Sequencer) flush(must bool) (upTo uint64) {
 		tree       *tree.Tree
 		head       signed.Head
 		checkpoint []byte
-	}{{s.tree, c.AuditHead, c.Audit}, {s.registryTree, c.RegisterHead, c.Register}} {
+	}{{s.tree, c.AuditHead, c.Audit}, {s.registerTree, c.RegisterHead, c.Register}} {
 		if log.tree.Flushed() == log.head && !must {
 			continue
 		}
 		err := log.tree.Flush(log.checkpoint)
 		s.tiles.Store(&err)
 		if err != nil {
-			s.cfg.Metrics.alarm(AlarmTiles)
+			s.cfg.Metrics.alarm(alarmTiles)
 			s.cfg.Log.Error("tiles can't be written; the log goes on without them", "error", err)
 			return 0
 		}

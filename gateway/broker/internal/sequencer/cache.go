@@ -7,9 +7,8 @@ import (
 	"fmt"
 	"sync"
 
-	"samband/gateway/broker/internal/ledger"
-
 	"samband/gateway/auditlog"
+	"samband/gateway/broker/internal/journal"
 	"samband/gateway/signed"
 )
 
@@ -26,13 +25,13 @@ type cache struct {
 }
 
 type cached struct {
-	group *ledger.Group
+	group *journal.Group
 	bytes int
 }
 
 func newCache() *cache { return &cache{order: list.New(), groups: map[uint64]*list.Element{}} }
 
-func (c *cache) get(number uint64) *ledger.Group {
+func (c *cache) get(number uint64) *journal.Group {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	e, ok := c.groups[number]
@@ -43,7 +42,7 @@ func (c *cache) get(number uint64) *ledger.Group {
 	return e.Value.(*cached).group
 }
 
-func (c *cache) put(g *ledger.Group, bytes int) {
+func (c *cache) put(g *journal.Group, bytes int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.remove(g.Number)
@@ -67,14 +66,14 @@ func (c *cache) remove(number uint64) {
 	}
 }
 
-// group returns a committed group: with its blobs while JOURNAL holds it, else
+// group returns a committed group: with its blobs while it lies in JOURNAL, else
 // bare from the archive.
-func (s *Sequencer) group(ctx context.Context, number uint64) (*ledger.Group, error) {
+func (s *Sequencer) group(ctx context.Context, number uint64) (*journal.Group, error) {
 	if g := s.cache.get(number); g != nil {
 		return g, nil
 	}
 	data, err := s.cfg.Journal.Read(ctx, number)
-	if errors.Is(err, ErrGone) {
+	if errors.Is(err, journal.ErrGone) {
 		return s.bare(number)
 	}
 	if err != nil {
@@ -92,15 +91,15 @@ func (s *Sequencer) group(ctx context.Context, number uint64) (*ledger.Group, er
 	return g, nil
 }
 
-// bent says that JOURNAL holds what we did not write. Its envelopes are as good
+// bent says that JOURNAL has what we did not write. Its envelopes are as good
 // as gone, so their senders are asked again; all else is in the archive.
 func (s *Sequencer) bent(err error) {
-	s.cfg.Metrics.alarm(AlarmJournalBent)
-	s.cfg.Log.Error("JOURNAL holds a group that we did not write; its records are read from the archive", "error", err)
+	s.cfg.Metrics.alarm(alarmJournalBent)
+	s.cfg.Log.Error("JOURNAL has a group that we did not write; its records are read from the archive", "error", err)
 }
 
 // bare reads a group from the archive.
-func (s *Sequencer) bare(number uint64) (*ledger.Group, error) {
+func (s *Sequencer) bare(number uint64) (*journal.Group, error) {
 	data, err := s.cfg.Archive.ReadGroup(number)
 	if err != nil {
 		return nil, fmt.Errorf("find group %d: %w", number, err)
@@ -114,8 +113,8 @@ func (s *Sequencer) bare(number uint64) (*ledger.Group, error) {
 	return g, nil
 }
 
-func (s *Sequencer) decode(number uint64, data []byte) (*ledger.Group, error) {
-	g, err := ledger.Decode(data, s.cfg.MAC)
+func (s *Sequencer) decode(number uint64, data []byte) (*journal.Group, error) {
+	g, err := journal.Decode(data, s.cfg.MAC)
 	if err != nil {
 		return nil, fmt.Errorf("read group %d: %w", number, err)
 	}
@@ -126,7 +125,7 @@ func (s *Sequencer) decode(number uint64, data []byte) (*ledger.Group, error) {
 }
 
 // Entry returns the entry of an event.
-func (s *Sequencer) Entry(ctx context.Context, e *ledger.Event) (auditlog.Entry, error) {
+func (s *Sequencer) Entry(ctx context.Context, e *journal.Event) (auditlog.Entry, error) {
 	g, err := s.group(ctx, e.Group)
 	if err != nil {
 		return auditlog.Entry{}, err
@@ -137,15 +136,15 @@ func (s *Sequencer) Entry(ctx context.Context, e *ledger.Event) (auditlog.Entry,
 	return g.Entries[e.Place], nil
 }
 
-// Bytes returns the envelope or note that came with an event; ErrGone when the
+// Bytes returns the envelope or note that came with an event; journal.ErrGone when the
 // broker has it no more. An envelope that is found lost here is asked for again:
 // its group is gone from JOURNAL, or lies there without it.
-func (s *Sequencer) Bytes(ctx context.Context, e *ledger.Event) ([]byte, error) {
+func (s *Sequencer) Bytes(ctx context.Context, e *journal.Event) ([]byte, error) {
 	if e.Statement != (signed.Hash{}) {
 		return s.note(ctx, e)
 	}
 	if e.Blob == nil {
-		return nil, ErrGone
+		return nil, journal.ErrGone
 	}
 	accepted, err := s.Entry(ctx, e)
 	if err != nil {
@@ -158,12 +157,12 @@ func (s *Sequencer) Bytes(ctx context.Context, e *ledger.Event) ([]byte, error) 
 	if at := e.Blob.Blob; !g.Bare && at < len(g.Blobs) && g.Blobs[at].Of == accepted.Record.Message {
 		return g.Blobs[at].Bytes, nil
 	}
-	return nil, errors.Join(ErrGone, s.cfg.Index.Gone(g.Number))
+	return nil, errors.Join(journal.ErrGone, s.cfg.Index.Gone(g.Number))
 }
 
 // note is that of a statement. It lies with its record, in the archive too: no
 // group stays in JOURNAL for it, and without it the sender believes no end.
-func (s *Sequencer) note(ctx context.Context, e *ledger.Event) ([]byte, error) {
+func (s *Sequencer) note(ctx context.Context, e *journal.Event) ([]byte, error) {
 	g, err := s.group(ctx, e.Group)
 	if err != nil {
 		return nil, err
@@ -171,5 +170,5 @@ func (s *Sequencer) note(ctx context.Context, e *ledger.Event) ([]byte, error) {
 	if at := g.Place(e.Statement); at >= 0 {
 		return g.Blobs[at].Bytes, nil
 	}
-	return nil, ErrGone
+	return nil, journal.ErrGone
 }

@@ -6,9 +6,8 @@ import (
 	"errors"
 	"time"
 
-	"samband/gateway/broker/internal/ledger"
-
 	"samband/gateway/auditlog"
+	"samband/gateway/broker/internal/journal"
 	"samband/gateway/problem"
 )
 
@@ -28,15 +27,15 @@ type waiting struct {
 
 type placed struct {
 	place  int
-	result ledger.Result
+	result journal.Result
 }
 
 // Do hands an act to the writer and waits for what comes of it. When ctx ends
 // first, the act may still happen: the caller repeats it, and is told.
-func (s *Sequencer) Do(ctx context.Context, a Act) (ledger.Done, error) {
+func (s *Sequencer) Do(ctx context.Context, a Act) (journal.Done, error) {
 	results, err := s.DoAll(ctx, a)
 	if err != nil {
-		return ledger.Done{}, err
+		return journal.Done{}, err
 	}
 	return results[0].Done, results[0].Err
 }
@@ -45,9 +44,9 @@ func (s *Sequencer) Do(ctx context.Context, a Act) (ledger.Done, error) {
 // caller between them. They need not come into one group: the writer ends a group
 // where it is full, so that however much waits, no group passes its bound. Each is
 // decided by what came of those before it.
-func (s *Sequencer) DoAll(ctx context.Context, acts ...Act) ([]ledger.Result, error) {
-	if reason := s.Stopped(); reason != nil {
-		return nil, reason.problem()
+func (s *Sequencer) DoAll(ctx context.Context, acts ...Act) ([]journal.Result, error) {
+	if err := s.Ready(); err != nil {
+		return nil, err
 	}
 	if len(acts) == 0 {
 		return nil, nil
@@ -64,7 +63,7 @@ func (s *Sequencer) DoAll(ctx context.Context, acts ...Act) ([]ledger.Result, er
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	results := make([]ledger.Result, len(acts))
+	results := make([]journal.Result, len(acts))
 	for range acts {
 		select {
 		case got := <-answered:
@@ -97,16 +96,16 @@ func (s *Sequencer) commit(ctx context.Context) {
 	start := time.Now()
 	d := s.newDraft()
 	var acts []*waiting
-	var results []ledger.Result
+	var results []journal.Result
 	for w, size := s.next(d, 0, 0), 0; w != nil; w = s.next(d, len(acts), size) {
 		done, err := w.act.order(d)
-		acts, results = append(acts, w), append(results, ledger.Result{Done: done, Err: err})
+		acts, results = append(acts, w), append(results, journal.Result{Done: done, Err: err})
 		size += w.act.bytes()
 	}
 	err := s.make(ctx, d)
 	for i, w := range acts {
 		if err != nil {
-			results[i] = ledger.Result{Err: err}
+			results[i] = journal.Result{Err: err}
 		}
 		w.answered <- placed{w.place, results[i]}
 	}
@@ -136,22 +135,22 @@ func (s *Sequencer) next(d *draft, acts, size int) *waiting {
 // before JOURNAL has the group changed nothing; what fails after it stops the
 // writer, for the next start finds the group and finishes it.
 func (s *Sequencer) make(ctx context.Context, d *draft) error {
-	if reason := s.Stopped(); reason != nil {
-		return reason.problem()
+	if err := s.Ready(); err != nil {
+		return err
 	}
 	if d.empty() {
 		return nil
 	}
-	d.group.After = sizesOf(d.audit, d.registry)
+	d.group.After = sizesOf(d.audit, d.register)
 	data := d.group.Encode(s.cfg.MAC)
 	if err := s.journal(ctx, d.group.Number, data); err != nil {
 		return err
 	}
 	if err := s.cfg.Archive.Append(d.group.Number, d.group.Payload(s.cfg.MAC)); err != nil {
-		return s.stop(&Stop{StopArchive, err.Error()})
+		return s.stop(&Stop{stopArchive, err.Error()})
 	}
 	if err := s.grow(d); err != nil {
-		return s.stop(&Stop{StopFault, err.Error()})
+		return s.stop(&Stop{stopFault, err.Error()})
 	}
 	s.over.add(d.group.Number, d.changed)
 	s.cache.put(&d.group, len(data))
@@ -169,7 +168,7 @@ func (s *Sequencer) journal(ctx context.Context, number uint64, data []byte) err
 		switch {
 		case err == nil:
 			return nil
-		case errors.Is(err, ErrFull):
+		case errors.Is(err, journal.ErrFull):
 			s.full.Store(true)
 			return problem.New(problem.StoreFull, "the broker's store is full")
 		}
@@ -178,8 +177,8 @@ func (s *Sequencer) journal(ctx context.Context, number uint64, data []byte) err
 		switch {
 		case readErr == nil && bytes.Equal(there, data):
 			return nil
-		case readErr == nil, errors.Is(err, ErrFenced) && errors.Is(readErr, ErrGone):
-			return s.stop(&Stop{StopFenced, "another writer wrote to JOURNAL"})
+		case readErr == nil, errors.Is(err, journal.ErrFenced) && errors.Is(readErr, journal.ErrGone):
+			return s.stop(&Stop{stopFenced, "another writer wrote to JOURNAL"})
 		}
 		select {
 		case <-time.After(pause):
@@ -196,11 +195,11 @@ func (s *Sequencer) grow(d *draft) error {
 			return err
 		}
 	}
-	s.number, s.audit, s.registry = d.group.Number, d.audit, d.registry
+	s.number, s.audit, s.register = d.group.Number, d.audit, d.register
 	if _, err := s.tree.Append(d.leaves[auditlog.Audit]...); err != nil {
 		return err
 	}
-	if _, err := s.registryTree.Append(d.leaves[auditlog.Register]...); err != nil {
+	if _, err := s.registerTree.Append(d.leaves[auditlog.Register]...); err != nil {
 		return err
 	}
 	return s.sign()
@@ -216,8 +215,8 @@ func (s *Sequencer) sign() (err error) {
 			return err
 		}
 	}
-	if c.Register == nil || c.RegisterHead.Size != s.registry.Size() {
-		c.RegisterHead = s.registry.Head(s.cfg.RegisterKey.Public.Name)
+	if c.Register == nil || c.RegisterHead.Size != s.register.Size() {
+		c.RegisterHead = s.register.Head(s.cfg.RegisterKey.Public.Name)
 		if c.Register, err = auditlog.SignCheckpoint(c.RegisterHead, s.cfg.RegisterKey); err != nil {
 			return err
 		}

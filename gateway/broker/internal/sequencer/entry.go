@@ -2,7 +2,7 @@ package sequencer
 
 import (
 	"samband/gateway/auditlog"
-	"samband/gateway/broker/internal/ledger"
+	"samband/gateway/broker/internal/journal"
 	"samband/gateway/envelope"
 	"samband/gateway/problem"
 	"samband/gateway/signed"
@@ -14,12 +14,12 @@ type Entry struct{ Note []byte }
 
 func (a Entry) bytes() int { return len(a.Note) }
 
-func (a Entry) order(d *draft) (ledger.Done, error) {
+func (a Entry) order(d *draft) (journal.Done, error) {
 	if err := d.s.cfg.Register.Check(a.Note); err != nil {
-		return ledger.Done{}, err
+		return journal.Done{}, err
 	}
 	d.entry = a.Note
-	return ledger.Done{Event: d.add(auditlog.Record{Kind: auditlog.Entered, Entry: a.Note})}, nil
+	return journal.Done{Event: d.add(auditlog.Record{Kind: auditlog.Entered, Entry: a.Note})}, nil
 }
 
 // A Rejection logs a final refusal: of a header's text, which gets the same
@@ -34,7 +34,7 @@ type Rejection struct {
 
 func (a Rejection) bytes() int { return 0 }
 
-func (a Rejection) order(d *draft) (ledger.Done, error) {
+func (a Rejection) order(d *draft) (journal.Done, error) {
 	return a.log(d, func() bool { return true })
 }
 
@@ -42,35 +42,34 @@ func (a Rejection) order(d *draft) (ledger.Done, error) {
 // accepted meanwhile, as one with other signatures may be, is not refused any more:
 // then it is the message that stands. A repeat of a refused text gets the entry of
 // its first refusal, and takes nothing from the budget: it orders nothing.
-func (a Rejection) log(d *draft, budget Budget) (ledger.Done, error) {
+func (a Rejection) log(d *draft, budget Budget) (journal.Done, error) {
 	m, err := d.message(a.Text)
 	if err != nil {
-		return ledger.Done{}, err
+		return journal.Done{}, err
 	}
 	if m != nil && m.From == a.Caller {
-		return ledger.Done{Event: m.Accepted, Message: m, Known: true}, nil
+		return journal.Done{Event: m.Accepted, Message: m, Known: true}, nil
 	}
 	r := rejection{a.Caller, a.Text}
 	before, err := d.rejected(r)
 	if err != nil {
-		return ledger.Done{}, err
+		return journal.Done{}, err
 	}
 	if before != nil {
-		return ledger.Done{Event: before, Known: true}, Before(before)
+		return journal.Done{Event: before, Known: true}, Before(before)
 	}
-	if d.s.Full() {
-		// Where there is no room for the entry there is no refusal either.
-		return ledger.Done{}, problem.New(problem.StoreFull, "the broker's store is near its limit")
+	if err := d.s.Room(); err != nil { // for the entry: then there is no refusal either
+		return journal.Done{}, err
 	}
 	if !budget() {
-		return ledger.Done{}, Exhausted(a.Caller)
+		return journal.Done{}, Exhausted(a.Caller)
 	}
 	until := envelope.RefusedUntil(a.Until, d.now)
 	event := d.add(auditlog.Record{Kind: envelope.Rejected, Caller: a.Caller, TextHash: a.Text, Code: a.Problem.Code, Until: until})
 	if d.now.Before(until) {
 		d.changed.rejected[r] = event
 	}
-	return ledger.Done{Event: event}, a.Problem
+	return journal.Done{Event: event}, a.Problem
 }
 
 // A Budget takes one refusal from what a caller may still have; false: there is
@@ -83,13 +82,13 @@ func Exhausted(caller signed.Address) *problem.Problem {
 }
 
 // Before is the refusal that a text had, for its repeat.
-func Before(e *ledger.Event) *problem.Problem {
+func Before(e *journal.Event) *problem.Problem {
 	return problem.New(e.Code, "the text was refused before")
 }
 
 // logged gives the final refusal of an act its entry, in the act's own place, as a
 // that names all but the problem. Other results pass as they are.
-func (d *draft) logged(a Rejection, budget Budget, done ledger.Done, err error) (ledger.Done, error) {
+func (d *draft) logged(a Rejection, budget Budget, done journal.Done, err error) (journal.Done, error) {
 	p, refused := problem.Of(err)
 	if done.Known || !refused || p.Class() != problem.Final {
 		return done, err
@@ -111,6 +110,6 @@ type Tally struct {
 
 func (a Tally) bytes() int { return 0 }
 
-func (a Tally) order(d *draft) (ledger.Done, error) {
-	return ledger.Done{Event: d.add(auditlog.Record{Kind: auditlog.Refusals, Caller: a.Caller, Count: a.Count})}, nil
+func (a Tally) order(d *draft) (journal.Done, error) {
+	return journal.Done{Event: d.add(auditlog.Record{Kind: auditlog.Refusals, Caller: a.Caller, Count: a.Count})}, nil
 }

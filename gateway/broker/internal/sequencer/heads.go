@@ -33,13 +33,13 @@ func (r *recent) note(h signed.Head) {
 	r.sizes = append(r.sizes, h.Size)
 }
 
-// CheckHeads holds what a text names as verified against both logs, each at its
+// CheckHeads compares what a text names as verified with both logs, each at its
 // own size: so a tail that was lost shows even when the log has outgrown it.
-func (s *Sequencer) CheckHeads(audit, registry signed.Head) error {
+func (s *Sequencer) CheckHeads(audit, register signed.Head) error {
 	if err := s.checkAudit(audit); err != nil {
 		return err
 	}
-	return s.cfg.Register.CheckHead(registry)
+	return s.cfg.Register.CheckHead(register)
 }
 
 // Disputed takes what CheckHeads refused in a text that its desk signed. It
@@ -48,9 +48,9 @@ func (s *Sequencer) CheckHeads(audit, registry signed.Head) error {
 func (s *Sequencer) Disputed(refusal error) {
 	switch problem.CodeOf(refusal) {
 	case problem.HeadAhead:
-		s.cfg.Metrics.alarm(AlarmHeadAhead)
+		s.cfg.Metrics.alarm(alarmHeadAhead)
 	case problem.HeadContradicts:
-		s.cfg.Metrics.alarm(AlarmHeadContradicts)
+		s.cfg.Metrics.alarm(alarmHeadContradicts)
 	}
 }
 
@@ -82,7 +82,7 @@ func (s *Sequencer) auditRoot(size int64) (signed.Hash, error) {
 	return s.tree.RootAt(size)
 }
 
-// Show takes a checkpoint that somebody holds. One that bears our signature and
+// Show takes a checkpoint that somebody verified. One that bears our signature and
 // that the log does not reach, or contradicts, proves that an acknowledged tail
 // is lost: the checkpoint is kept, and the writer stops now and at each start.
 func (s *Sequencer) Show(checkpoint []byte) error {
@@ -106,7 +106,7 @@ func (s *Sequencer) contradicted(checkpoint []byte) (*Stop, error) {
 	if h, err = auditlog.VerifyCheckpoint(checkpoint, s.cfg.RegisterKey.Public); err != nil {
 		return nil, err
 	}
-	return s.compare(h, ours.RegisterHead, s.registryTree)
+	return s.compare(h, ours.RegisterHead, s.registerTree)
 }
 
 func (s *Sequencer) compare(shown, ours signed.Head, log *tree.Tree) (*Stop, error) {
@@ -146,5 +146,5 @@ func (s *Sequencer) Extends(from, to int64) ([]signed.Hash, error) {
 }
 
 func tailLost(format string, args ...any) *Stop {
-	return &Stop{StopTailLost, fmt.Sprintf(format, args...)}
+	return &Stop{stopTailLost, fmt.Sprintf(format, args...)}
 }

@@ -1,7 +1,7 @@
 package sequencer
 
 import (
-	"samband/gateway/broker/internal/ledger"
+	"samband/gateway/broker/internal/journal"
 	"samband/gateway/signed"
 )
 
@@ -19,11 +19,11 @@ type rejection struct {
 
 // A delta is what a group changes of what is known.
 type delta struct {
-	messages map[key]*ledger.Message
-	texts    map[signed.Hash]*ledger.Message // those of them that were accepted
-	rejected map[rejection]*ledger.Event
+	messages map[key]*journal.Message
+	texts    map[signed.Hash]*journal.Message // those of them that were accepted
+	rejected map[rejection]*journal.Event
 }
 
 func newDelta() delta {
-	return delta{map[key]*ledger.Message{}, map[signed.Hash]*ledger.Message{}, map[rejection]*ledger.Event{}}
+	return delta{map[key]*journal.Message{}, map[signed.Hash]*journal.Message{}, map[rejection]*journal.Event{}}
 }

@@ -6,19 +6,14 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// An Alarm is something that an operator must look at.
-type Alarm string
-
-// The closed list of alarms; a stop raises that of its kind.
+// The closed list of alarms, besides those of the stops: an operator must look.
 const (
-	AlarmHeadAhead       Alarm = "head-ahead"       // a desk signed that it verified more than the log has
-	AlarmHeadContradicts Alarm = "head-contradicts" // a desk signed that it verified another log
-	AlarmJournalLost     Alarm = "journal-lost"     // NATS lost acknowledged groups
-	AlarmJournalBent     Alarm = "journal-bent"     // JOURNAL holds a group that we did not write
-	AlarmTiles           Alarm = "tiles-failed"     // tiles can't be written
+	alarmHeadAhead       = "head-ahead"       // a desk signed that it verified more than the log has
+	alarmHeadContradicts = "head-contradicts" // a desk signed that it verified another log
+	alarmJournalLost     = "journal-lost"     // NATS lost acknowledged groups
+	alarmJournalBent     = "journal-bent"     // JOURNAL has a group that we did not write
+	alarmTiles           = "tiles-failed"     // tiles can't be written
 )
-
-var alarms = []Alarm{AlarmHeadAhead, AlarmHeadContradicts, AlarmJournalLost, AlarmJournalBent, AlarmTiles}
 
 // Metrics are what the writer counts.
 type Metrics struct {
@@ -45,10 +40,10 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			Help: "How often something happened since the start that an operator must look at.",
 		}, []string{"kind"}),
 	}
-	for _, a := range alarms {
-		m.alarms.WithLabelValues(string(a))
+	for _, a := range []string{alarmHeadAhead, alarmHeadContradicts, alarmJournalLost, alarmJournalBent, alarmTiles} {
+		m.alarms.WithLabelValues(a)
 	}
-	for _, k := range StopKinds {
+	for _, k := range stopKinds {
 		m.alarms.WithLabelValues(string(k))
 	}
 	r.MustRegister(m.duration, m.size, m.alarms)
@@ -60,5 +55,4 @@ func (m *Metrics) committed(d time.Duration, acts int) {
 	m.size.Observe(float64(acts))
 }
 
-func (m *Metrics) alarm(a Alarm)         { m.alarms.WithLabelValues(string(a)).Inc() }
-func (m *Metrics) stopped(kind StopKind) { m.alarms.WithLabelValues(string(kind)).Inc() }
+func (m *Metrics) alarm(kind string) { m.alarms.WithLabelValues(kind).Inc() }

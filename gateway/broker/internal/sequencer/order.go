@@ -3,9 +3,8 @@ package sequencer
 import (
 	"bytes"
 
-	"samband/gateway/broker/internal/ledger"
-
 	"samband/gateway/auditlog"
+	"samband/gateway/broker/internal/journal"
 	"samband/gateway/register"
 	"samband/gateway/signed"
 )
@@ -14,11 +13,11 @@ import (
 // it has changed, so a draft that comes to nothing leaves no trace.
 type draft struct {
 	s        *Sequencer
-	group    ledger.Group
+	group    journal.Group
 	view     register.View
 	now      signed.Time
 	audit    *auditlog.Range
-	registry *auditlog.Range
+	register *auditlog.Range
 	leaves   map[auditlog.Tree][][]byte
 	changed  delta
 	woken    map[signed.Address]bool
@@ -28,11 +27,11 @@ type draft struct {
 func (s *Sequencer) newDraft() *draft {
 	d := &draft{
 		s:        s,
-		group:    ledger.Group{Number: s.number + 1, Before: s.sizes()},
+		group:    journal.Group{Number: s.number + 1, Before: s.sizes()},
 		view:     s.cfg.Register.Now(),
 		now:      s.clock.now(),
 		audit:    s.audit.Clone(),
-		registry: s.registry.Clone(),
+		register: s.register.Clone(),
 		leaves:   map[auditlog.Tree][][]byte{},
 		changed:  newDelta(),
 		woken:    map[signed.Address]bool{},
@@ -40,12 +39,12 @@ func (s *Sequencer) newDraft() *draft {
 	return d
 }
 
-func (s *Sequencer) sizes() ledger.Sizes { return sizesOf(s.audit, s.registry) }
+func (s *Sequencer) sizes() journal.Sizes { return sizesOf(s.audit, s.register) }
 
-func sizesOf(audit, registry *auditlog.Range) ledger.Sizes {
-	return ledger.Sizes{
-		Audit:    ledger.Size{Entries: audit.Size(), Root: audit.Root()},
-		Register: ledger.Size{Entries: registry.Size(), Root: registry.Root()},
+func sizesOf(audit, register *auditlog.Range) journal.Sizes {
+	return journal.Sizes{
+		Audit:    journal.Size{Entries: audit.Size(), Root: audit.Root()},
+		Register: journal.Size{Entries: register.Size(), Root: register.Root()},
 	}
 }
 
@@ -54,7 +53,7 @@ func (d *draft) empty() bool { return len(d.group.Entries)+len(d.group.Blobs) ==
 
 // add orders a record: it gets its index, its time, the register it was decided
 // under, and a salt where its log hides it.
-func (d *draft) add(r auditlog.Record) *ledger.Event {
+func (d *draft) add(r auditlog.Record) *journal.Event {
 	r.Exchange, r.Time = d.s.exchange, d.now
 	r.RegisterSize, r.RegisterRoot = d.group.Before.Register.Entries, d.group.Before.Register.Root
 	e := auditlog.Entry{Record: r}
@@ -63,11 +62,11 @@ func (d *draft) add(r auditlog.Record) *ledger.Event {
 		e.Salt, e.Record.Index = auditlog.NewSalt(), d.audit.Size()
 		d.grow(tree, d.audit, e.Leaf())
 	case auditlog.Register:
-		e.Record.Index = d.registry.Size()
-		d.grow(tree, d.registry, e.Leaf())
+		e.Record.Index = d.register.Size()
+		d.grow(tree, d.register, e.Leaf())
 	}
 	d.group.Entries = append(d.group.Entries, e)
-	return &ledger.Event{
+	return &journal.Event{
 		Leaf: e.Record.Index, Kind: r.Kind, Time: d.now,
 		Group: d.group.Number, Place: len(d.group.Entries) - 1,
 		Statement: r.Statement, Code: r.Code,
@@ -81,13 +80,13 @@ func (d *draft) grow(tree auditlog.Tree, r *auditlog.Range, leaf []byte) {
 
 // blob puts a copy of bytes into the group. The group stays in memory for a while,
 // and the bytes lie in the body of a whole call, which must not stay with it.
-func (d *draft) blob(of signed.Hash, b []byte) *ledger.Place {
-	d.group.Blobs = append(d.group.Blobs, ledger.Blob{Of: of, Bytes: bytes.Clone(b)})
-	return &ledger.Place{Group: d.group.Number, Blob: len(d.group.Blobs) - 1}
+func (d *draft) blob(of signed.Hash, b []byte) *journal.Place {
+	d.group.Blobs = append(d.group.Blobs, journal.Blob{Of: of, Bytes: bytes.Clone(b)})
+	return &journal.Place{Group: d.group.Number, Blob: len(d.group.Blobs) - 1}
 }
 
 // known and message see what this group changes before what was before it.
-func (d *draft) known(k key) (*ledger.Message, error) {
+func (d *draft) known(k key) (*journal.Message, error) {
 	if m := d.changed.messages[k]; m != nil {
 		return m, nil
 	}
@@ -96,7 +95,7 @@ func (d *draft) known(k key) (*ledger.Message, error) {
 
 // knownSince is known for an id of which nothing was known up to a group: what
 // came later is in memory, unless it has come to the index since.
-func (d *draft) knownSince(seen uint64, k key) (*ledger.Message, error) {
+func (d *draft) knownSince(seen uint64, k key) (*journal.Message, error) {
 	if d.changed.messages[k] == nil && d.s.over.known(k) == nil && d.s.over.reaches(seen) {
 		return nil, nil
 	}
@@ -104,7 +103,7 @@ func (d *draft) knownSince(seen uint64, k key) (*ledger.Message, error) {
 }
 
 // rejected sees what this group refuses before what was refused before it.
-func (d *draft) rejected(r rejection) (*ledger.Event, error) {
+func (d *draft) rejected(r rejection) (*journal.Event, error) {
 	if e := d.changed.rejected[r]; e != nil {
 		return e, nil
 	}
@@ -112,14 +111,14 @@ func (d *draft) rejected(r rejection) (*ledger.Event, error) {
 }
 
 // rejectedSince is rejected as knownSince is known.
-func (d *draft) rejectedSince(seen uint64, r rejection) (*ledger.Event, error) {
+func (d *draft) rejectedSince(seen uint64, r rejection) (*journal.Event, error) {
 	if d.changed.rejected[r] == nil && d.s.over.rejection(r) == nil && d.s.over.reaches(seen) {
 		return nil, nil
 	}
 	return d.rejected(r)
 }
 
-func (d *draft) message(text signed.Hash) (*ledger.Message, error) {
+func (d *draft) message(text signed.Hash) (*journal.Message, error) {
 	if m := d.changed.texts[text]; m != nil {
 		return m, nil
 	}
@@ -127,7 +126,7 @@ func (d *draft) message(text signed.Hash) (*ledger.Message, error) {
 }
 
 // change notes what became of a message, and who wants to hear of it.
-func (d *draft) change(m ledger.Message, wake ...signed.Address) *ledger.Message {
+func (d *draft) change(m journal.Message, wake ...signed.Address) *journal.Message {
 	d.changed.messages[key{m.From, m.ID}] = &m
 	if m.Accepted != nil {
 		d.changed.texts[m.Text] = &m
@@ -144,5 +143,5 @@ type Act interface {
 	bytes() int
 	// order decides the act by all that was ordered before it. Of a final refusal it
 	// also orders the entry, where there is to be one.
-	order(*draft) (ledger.Done, error)
+	order(*draft) (journal.Done, error)
 }

@@ -3,8 +3,7 @@ package sequencer
 import (
 	"sync"
 
-	"samband/gateway/broker/internal/ledger"
-
+	"samband/gateway/broker/internal/journal"
 	"samband/gateway/signed"
 )
 
@@ -12,9 +11,9 @@ import (
 // something up asks it first: what leaves it is in the index by then.
 type overlay struct {
 	mu       sync.RWMutex
-	messages map[key]dated[*ledger.Message]
+	messages map[key]dated[*journal.Message]
 	texts    map[signed.Hash]key
-	rejected map[rejection]dated[*ledger.Event]
+	rejected map[rejection]dated[*journal.Event]
 	added    uint64 // the last group that came to it
 	dropped  uint64 // the last group that left it
 }
@@ -27,19 +26,19 @@ type dated[T any] struct {
 
 func newOverlay() *overlay {
 	return &overlay{
-		messages: map[key]dated[*ledger.Message]{},
+		messages: map[key]dated[*journal.Message]{},
 		texts:    map[signed.Hash]key{},
-		rejected: map[rejection]dated[*ledger.Event]{},
+		rejected: map[rejection]dated[*journal.Event]{},
 	}
 }
 
-func (o *overlay) known(k key) *ledger.Message {
+func (o *overlay) known(k key) *journal.Message {
 	o.mu.RLock()
 	defer o.mu.RUnlock()
 	return o.messages[k].value
 }
 
-func (o *overlay) message(text signed.Hash) *ledger.Message {
+func (o *overlay) message(text signed.Hash) *journal.Message {
 	o.mu.RLock()
 	defer o.mu.RUnlock()
 	if k, ok := o.texts[text]; ok {
@@ -48,7 +47,7 @@ func (o *overlay) message(text signed.Hash) *ledger.Message {
 	return nil
 }
 
-func (o *overlay) rejection(r rejection) *ledger.Event {
+func (o *overlay) rejection(r rejection) *journal.Event {
 	o.mu.RLock()
 	defer o.mu.RUnlock()
 	return o.rejected[r].value
@@ -60,13 +59,13 @@ func (o *overlay) add(number uint64, d delta) {
 	defer o.mu.Unlock()
 	o.added = number
 	for k, m := range d.messages {
-		o.messages[k] = dated[*ledger.Message]{m, number}
+		o.messages[k] = dated[*journal.Message]{m, number}
 		if m.Accepted != nil {
 			o.texts[m.Text] = k
 		}
 	}
 	for r, e := range d.rejected {
-		o.rejected[r] = dated[*ledger.Event]{e, number}
+		o.rejected[r] = dated[*journal.Event]{e, number}
 	}
 }
 
@@ -108,7 +107,7 @@ func (o *overlay) drop(number uint64, d delta) {
 func (s *Sequencer) Seen() uint64 { return s.over.seen() }
 
 // Known returns what is known of a sender's id; nil when nothing is.
-func (s *Sequencer) Known(from signed.Address, id signed.ID) (*ledger.Message, error) {
+func (s *Sequencer) Known(from signed.Address, id signed.ID) (*journal.Message, error) {
 	if m := s.over.known(key{from, id}); m != nil {
 		return m, nil
 	}
@@ -116,7 +115,7 @@ func (s *Sequencer) Known(from signed.Address, id signed.ID) (*ledger.Message, e
 }
 
 // Message returns what is known of an accepted text; nil when nothing is.
-func (s *Sequencer) Message(text signed.Hash) (*ledger.Message, error) {
+func (s *Sequencer) Message(text signed.Hash) (*journal.Message, error) {
 	if m := s.over.message(text); m != nil {
 		return m, nil
 	}
@@ -125,7 +124,7 @@ func (s *Sequencer) Message(text signed.Hash) (*ledger.Message, error) {
 
 // Rejected returns the entry by which a caller's text was refused for good,
 // while that binds; nil when it wasn't.
-func (s *Sequencer) Rejected(caller signed.Address, text signed.Hash) (*ledger.Event, error) {
+func (s *Sequencer) Rejected(caller signed.Address, text signed.Hash) (*journal.Event, error) {
 	if e := s.over.rejection(rejection{caller, text}); e != nil {
 		return e, nil
 	}

@@ -3,8 +3,7 @@ package sequencer
 import (
 	"testing"
 
-	"samband/gateway/broker/internal/ledger"
-
+	"samband/gateway/broker/internal/journal"
 	"samband/gateway/signed"
 )
 
@@ -12,11 +11,11 @@ import (
 func TestOverlay(t *testing.T) {
 	o := newOverlay()
 	id, text := signed.NewID(), signed.HashOf("m")
-	first := &ledger.Message{From: "se.spoc", ID: id, Text: text, Accepted: &ledger.Event{Leaf: 1}}
-	second := &ledger.Message{From: "se.spoc", ID: id, Text: text, Accepted: &ledger.Event{Leaf: 1}, End: &ledger.Event{Leaf: 2}}
-	withdrawn := &ledger.Message{From: "se.spoc", ID: signed.NewID(), End: &ledger.Event{Leaf: 3}}
+	first := &journal.Message{From: "se.spoc", ID: id, Text: text, Accepted: &journal.Event{Leaf: 1}}
+	second := &journal.Message{From: "se.spoc", ID: id, Text: text, Accepted: &journal.Event{Leaf: 1}, End: &journal.Event{Leaf: 2}}
+	withdrawn := &journal.Message{From: "se.spoc", ID: signed.NewID(), End: &journal.Event{Leaf: 3}}
 	k := key{"se.spoc", id}
-	changes := func(m *ledger.Message) delta {
+	changes := func(m *journal.Message) delta {
 		d := newDelta()
 		d.messages[key{m.From, m.ID}] = m
 		return d
@@ -47,7 +46,7 @@ func TestOverlay(t *testing.T) {
 func TestCacheIsBounded(t *testing.T) {
 	c := newCache()
 	for n := range uint64(100) {
-		c.put(&ledger.Group{Number: n}, cacheBytes/10)
+		c.put(&journal.Group{Number: n}, cacheBytes/10)
 	}
 	if c.bytes > cacheBytes || len(c.groups) != 10 || c.get(99) == nil || c.get(0) != nil {
 		t.Errorf("%d bytes in %d groups", c.bytes, len(c.groups))

@@ -3,10 +3,9 @@ package sequencer
 import (
 	"testing"
 
-	"samband/gateway/broker/internal/ledger"
-
 	"samband/gateway/auditlog"
 	"samband/gateway/auditlog/tree"
+	"samband/gateway/broker/internal/journal"
 	"samband/gateway/signed"
 )
 
@@ -21,10 +20,10 @@ func TestSeenIsFound(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &Sequencer{cfg: Config{AuditKey: keys[0], RegisterKey: keys[0]}, tree: log, registryTree: log, over: newOverlay()}
-	d := &draft{group: ledger.Group{Number: 1}, audit: &auditlog.Range{}, registry: &auditlog.Range{}, changed: newDelta()}
+	s := &Sequencer{cfg: Config{AuditKey: keys[0], RegisterKey: keys[0]}, tree: log, registerTree: log, over: newOverlay()}
+	d := &draft{group: journal.Group{Number: 1}, audit: &auditlog.Range{}, register: &auditlog.Range{}, changed: newDelta()}
 	k := key{"se.spoc", signed.NewID()}
-	d.changed.messages[k] = &ledger.Message{From: k.from, ID: k.id}
+	d.changed.messages[k] = &journal.Message{From: k.from, ID: k.id}
 	if err := s.grow(d); err != nil {
 		t.Fatal(err)
 	}

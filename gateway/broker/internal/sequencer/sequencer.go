@@ -30,30 +30,24 @@ package sequencer
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"samband/gateway/broker/internal/ledger"
-
 	"samband/gateway/auditlog"
 	"samband/gateway/auditlog/tree"
+	"samband/gateway/broker/internal/index"
+	"samband/gateway/broker/internal/journal"
+	"samband/gateway/broker/internal/records"
 	"samband/gateway/problem"
 	"samband/gateway/register"
 	"samband/gateway/signed"
 )
 
-// What the JOURNAL answers, for [errors.Is]: the wiring translates.
-var (
-	ErrFenced = errors.New("JOURNAL has moved on")
-	ErrFull   = errors.New("JOURNAL is full")
-	ErrGone   = errors.New("no such group in JOURNAL")
-)
-
 // A Journal is the commit point: numbered groups, written fenced. Any error of
-// Append but ErrFenced and ErrFull leaves in doubt whether it was written.
+// Append but [journal.ErrFenced] and [journal.ErrFull] leaves in doubt whether it was
+// written.
 type Journal interface {
 	Append(ctx context.Context, data []byte, expectLast uint64) (uint64, error)
 	Read(ctx context.Context, number uint64) ([]byte, error)
@@ -61,35 +55,6 @@ type Journal interface {
 	Last(ctx context.Context) (uint64, error)
 	Delete(ctx context.Context, number uint64) error
 	Usage(ctx context.Context) (used, limit int64, err error)
-}
-
-// An Archive keeps each group without its envelopes, synced before Append returns.
-type Archive interface {
-	Append(number uint64, payload []byte) error
-	ReadGroup(number uint64) ([]byte, error)
-	Each(from uint64, do func(number uint64, payload []byte) error) error
-	Last() (number uint64, ok bool)
-}
-
-// An Index answers what is known of messages; it is derived from the groups and
-// trails the writer by those not yet applied. What is not known is nil.
-type Index interface {
-	Known(from signed.Address, id signed.ID) (*ledger.Message, error)
-	Message(text signed.Hash) (*ledger.Message, error)
-	Rejected(caller signed.Address, text signed.Hash, now signed.Time) (*ledger.Event, error)
-
-	// Position is the last group applied, and the heads of both logs then.
-	Position() (number uint64, sizes ledger.Sizes)
-	// Apply takes groups in order, all or none.
-	Apply(groups []*ledger.Group) error
-	// Reset empties the index, to be applied anew from the first group.
-	Reset() error
-	// Expirable lists messages neither consigned nor ended that expired by now.
-	Expirable(now signed.Time, limit int) ([]signed.Hash, error)
-	// Removable lists groups of which JOURNAL need keep no envelope.
-	Removable(limit int) ([]uint64, error)
-	// Gone says that JOURNAL no longer holds these groups.
-	Gone(numbers ...uint64) error
 }
 
 // A Clock tells the time; the difference of two readings of Wall that is not
@@ -107,10 +72,10 @@ type Config struct {
 	MAC         []byte // the key of the groups' authentication; JOURNAL never sees it
 
 	Journal     Journal
-	Archive     Archive
+	Archive     *records.Archive
 	AuditDir    string // folders of the two logs' tiles
-	RegistryDir string
-	Index       Index
+	RegisterDir string
+	Index       *index.Index
 	Clock       Clock
 	Log         *slog.Logger
 	Metrics     *Metrics
@@ -122,7 +87,7 @@ type Config struct {
 	// Wake tells desks that something lies ready for them.
 	Wake func([]signed.Address)
 	// Expired hears of each message that nobody consigned in time.
-	Expired func(*ledger.Message)
+	Expired func(*journal.Message)
 }
 
 // A Sequencer is the writer with its queue. Its methods may be called from many
@@ -139,9 +104,9 @@ type Sequencer struct {
 	behind   *backlog
 
 	tree         *tree.Tree // of the audit log
-	registryTree *tree.Tree
+	registerTree *tree.Tree
 
-	// What JOURNAL holds and may hold, in bytes.
+	// What JOURNAL has and may have, in bytes.
 	used, limit atomic.Int64
 	full        atomic.Bool // JOURNAL refused a group
 
@@ -150,7 +115,7 @@ type Sequencer struct {
 	// The writer's own: nobody else reads them.
 	number   uint64 // of the last group
 	audit    *auditlog.Range
-	registry *auditlog.Range
+	register *auditlog.Range
 	rest     []*waiting // taken from the queue, and not ordered yet
 
 	mu          sync.RWMutex
@@ -168,52 +133,55 @@ type Checkpoints struct {
 
 // A Stop is why the writer accepts nothing any more.
 type Stop struct {
-	Kind   StopKind
-	Detail string // for the operator
+	kind   stopKind
+	detail string // for the operator
 }
 
-// A StopKind is one of the closed list below.
-type StopKind string
+// A stopKind is one of the closed list below.
+type stopKind string
 
 const (
-	StopFenced      StopKind = "fenced-out"      // another writer wrote to JOURNAL
-	StopArchive     StopKind = "archive-failed"  // records can't be written; start again
-	StopHole        StopKind = "journal-hole"    // groups are gone that records don't have
-	StopBent        StopKind = "group-bent"      // a group is not what we wrote
-	StopRecordsLost StopKind = "records-lost"    // tiles know leaves that records don't
-	StopContradicts StopKind = "log-contradicts" // records and tiles tell two histories
-	StopCheckpoint  StopKind = "checkpoint-bent" // a log's checkpoint on disk is not what we signed
-	StopTailLost    StopKind = "tail-lost"       // a checkpoint we signed reaches beyond the log
-	StopIndex       StopKind = "index-failed"    // the index does not take a group
-	StopFault       StopKind = "fault"           // a fault of the program
+	stopFenced      stopKind = "fenced-out"      // another writer wrote to JOURNAL
+	stopArchive     stopKind = "archive-failed"  // records can't be written; start again
+	stopHole        stopKind = "journal-hole"    // groups are gone that records don't have
+	stopBent        stopKind = "group-bent"      // a group is not what we wrote
+	stopRecordsLost stopKind = "records-lost"    // tiles know leaves that records don't
+	stopContradicts stopKind = "log-contradicts" // records and tiles tell two histories
+	stopCheckpoint  stopKind = "checkpoint-bent" // a log's checkpoint on disk is not what we signed
+	stopTailLost    stopKind = "tail-lost"       // a checkpoint we signed reaches beyond the log
+	stopIndex       stopKind = "index-failed"    // the index does not take a group
+	stopFault       stopKind = "fault"           // a fault of the program
 )
 
-// StopKinds is the closed list, for metrics.
-var StopKinds = []StopKind{StopFenced, StopArchive, StopHole, StopBent, StopRecordsLost, StopContradicts, StopCheckpoint, StopTailLost, StopIndex, StopFault}
+// stopKinds is the closed list, for metrics.
+var stopKinds = []stopKind{stopFenced, stopArchive, stopHole, stopBent, stopRecordsLost, stopContradicts, stopCheckpoint, stopTailLost, stopIndex, stopFault}
 
-func (s *Stop) Error() string { return string(s.Kind) + ": " + s.Detail }
-
-// problem is what callers hear.
-func (s *Stop) problem() error {
-	return problem.New(problem.BrokerStopped, "the broker has stopped: %s", s.Kind)
-}
+func (s *Stop) Error() string { return string(s.kind) + ": " + s.detail }
 
 // stop ends accepting for as long as the process lives; the first reason stands.
 func (s *Sequencer) stop(reason *Stop) error {
 	if s.stopped.CompareAndSwap(nil, reason) {
-		s.cfg.Metrics.stopped(reason.Kind)
-		s.cfg.Log.Error("the writer has stopped and accepts nothing", "kind", reason.Kind, "why", reason.Detail)
+		s.cfg.Metrics.alarm(string(reason.kind))
+		s.cfg.Log.Error("the writer has stopped and accepts nothing", "kind", reason.kind, "why", reason.detail)
 	}
-	return s.Stopped().problem()
+	return s.Ready()
 }
 
 // Stopped returns why the writer stopped; nil while it works.
 func (s *Sequencer) Stopped() *Stop { return s.stopped.Load() }
 
+// Ready refuses with BROKER_STOPPED once the writer has stopped.
+func (s *Sequencer) Ready() error {
+	if reason := s.Stopped(); reason != nil {
+		return problem.New(problem.BrokerStopped, "the broker has stopped: %s", reason.kind)
+	}
+	return nil
+}
+
 // Records returns why the archive of records is not what it should be; nil while
 // it is.
 func (s *Sequencer) Records() error {
-	if r := s.Stopped(); r != nil && (r.Kind == StopArchive || r.Kind == StopBent || r.Kind == StopRecordsLost) {
+	if r := s.Stopped(); r != nil && (r.kind == stopArchive || r.kind == stopBent || r.kind == stopRecordsLost) {
 		return r
 	}
 	return nil
@@ -228,16 +196,21 @@ func (s *Sequencer) Tiles() error {
 }
 
 // Full reports whether JOURNAL is so full that only ends are taken: they free
-// what it holds, so there must always be room for them.
+// what it keeps, so there must always be room for them.
 func (s *Sequencer) Full() bool {
 	return s.full.Load() || s.used.Load() > s.limit.Load()/5*4
 }
 
+// Room refuses with STORE_FULL while only ends are taken.
+func (s *Sequencer) Room() error {
+	if s.Full() {
+		return problem.New(problem.StoreFull, "the broker's store is near its limit")
+	}
+	return nil
+}
+
 // Register is the register as far as it is committed.
 func (s *Sequencer) Register() *register.Register { return s.cfg.Register }
-
-// Exchange names the exchange.
-func (s *Sequencer) Exchange() signed.Hash { return s.exchange }
 
 // Now is logged time as it would be given to a record at this moment.
 func (s *Sequencer) Now() signed.Time { return s.clock.now() }
@@ -254,7 +227,7 @@ func (s *Sequencer) Checkpoints() Checkpoints {
 func (s *Sequencer) Prove(e auditlog.Entry, c Checkpoints) ([]byte, error) {
 	log, checkpoint, size := s.tree, c.Audit, c.AuditHead.Size
 	if e.Record.Tree() == auditlog.Register {
-		log, checkpoint, size = s.registryTree, c.Register, c.RegisterHead.Size
+		log, checkpoint, size = s.registerTree, c.Register, c.RegisterHead.Size
 	}
 	hashes, err := log.Prove(e.Record.Index, size)
 	if err != nil {

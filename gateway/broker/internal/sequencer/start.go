@@ -7,10 +7,9 @@ import (
 	"iter"
 	"slices"
 
-	"samband/gateway/broker/internal/ledger"
-
 	"samband/gateway/auditlog"
 	"samband/gateway/auditlog/tree"
+	"samband/gateway/broker/internal/journal"
 	"samband/gateway/signed"
 )
 
@@ -18,12 +17,12 @@ import (
 type Finding string
 
 const (
-	FoundJournalAhead Finding = "journal-ahead" // a crash between JOURNAL and records: records completed
-	FoundJournalLost  Finding = "journal-lost"  // NATS lost acknowledged groups: written back without envelopes
-	FoundTilesBehind  Finding = "tiles-behind"  // leaves without tiles: written
-	FoundTilesGone    Finding = "tiles-gone"    // tiles missing or bent: rebuilt
-	FoundIndexBehind  Finding = "index-behind"  // index brought up
-	FoundIndexLost    Finding = "index-lost"    // index of another past: rebuilt
+	foundJournalAhead Finding = "journal-ahead" // a crash between JOURNAL and records: records completed
+	foundJournalLost  Finding = "journal-lost"  // NATS lost acknowledged groups: written back without envelopes
+	foundTilesBehind  Finding = "tiles-behind"  // leaves without tiles: written
+	foundTilesGone    Finding = "tiles-gone"    // tiles missing or bent: rebuilt
+	foundIndexBehind  Finding = "index-behind"  // index brought up
+	foundIndexLost    Finding = "index-lost"    // index of another past: rebuilt
 )
 
 // An opening is a start: what records, JOURNAL, tiles and index say, until they
@@ -32,13 +31,12 @@ type opening struct {
 	s     *Sequencer
 	found []Finding
 
-	journal   uint64        // last group of JOURNAL
-	last      *ledger.Group // last group of the records
+	journal   uint64         // last group of JOURNAL
+	last      *journal.Group // last group of the records
 	time      signed.Time
 	audit     *logState
-	registry  *logState
-	index     uint64 // last group of the index
-	indexAt   ledger.Sizes
+	register  *logState
+	index     journal.Position
 	indexFits bool // its sizes are those of the records at that group
 }
 
@@ -68,12 +66,12 @@ func Open(ctx context.Context, cfg Config) (*Sequencer, []Finding, error) {
 		cache:    newCache(),
 		behind:   newBacklog(),
 		audit:    &auditlog.Range{},
-		registry: &auditlog.Range{},
+		register: &auditlog.Range{},
 	}
 	o := &opening{
 		s:        s,
 		audit:    &logState{dir: cfg.AuditDir, key: cfg.AuditKey.Public, kind: auditlog.Audit, side: s.audit},
-		registry: &logState{dir: cfg.RegistryDir, key: cfg.RegisterKey.Public, kind: auditlog.Register, side: s.registry},
+		register: &logState{dir: cfg.RegisterDir, key: cfg.RegisterKey.Public, kind: auditlog.Register, side: s.register},
 	}
 	err := o.open(ctx)
 	var reason *Stop
@@ -95,7 +93,7 @@ func (o *opening) open(ctx context.Context) error {
 	s.cfg.Log.Debug("records, JOURNAL, tiles and index agree", "group", s.number)
 	s.over.added, s.over.dropped = s.number, s.number
 	s.clock.begin(o.time)
-	s.tree, s.registryTree = o.audit.tiles, o.registry.tiles
+	s.tree, s.registerTree = o.audit.tiles, o.register.tiles
 	if err := s.sign(); err != nil {
 		return err
 	}
@@ -108,32 +106,32 @@ func (o *opening) open(ctx context.Context) error {
 	s.measure(ctx)
 	// A checkpoint that is missing shows up as missing tiles, but not that of an
 	// empty log, whose broker was killed before it wrote any.
-	if slices.Contains(o.found, FoundTilesGone) || s.audit.Size() == 0 {
+	if slices.Contains(o.found, foundTilesGone) || s.audit.Size() == 0 {
 		s.flush(true)
 	}
 	return nil
 }
 
-// look reads the records from the first group to the last and holds tiles and
-// index against them on the way.
+// look reads the records from the first group to the last and compares tiles and
+// index with them on the way.
 func (o *opening) look(ctx context.Context) (err error) {
-	for _, l := range []*logState{o.audit, o.registry} {
+	for _, l := range []*logState{o.audit, o.register} {
 		if err := l.open(); err != nil {
 			return err
 		}
 	}
-	o.index, o.indexAt = o.s.cfg.Index.Position()
-	o.indexFits = o.index == 0
+	o.index = o.s.cfg.Index.Position()
+	o.indexFits = o.index.Group == 0
 	err = o.s.cfg.Archive.Each(1, func(number uint64, payload []byte) error {
 		g, err := o.s.decode(number, payload)
 		if err != nil {
-			return &Stop{StopBent, err.Error()}
+			return &Stop{stopBent, err.Error()}
 		}
-		return o.take(g)
+		return o.follow(g)
 	})
 	var reason *Stop
 	if err != nil && !errors.As(err, &reason) {
-		return &Stop{StopBent, err.Error()}
+		return &Stop{stopBent, err.Error()}
 	}
 	if err != nil {
 		return err
@@ -159,7 +157,7 @@ func (o *opening) settle(ctx context.Context) error {
 			if err := o.completeRecords(ctx); err != nil {
 				return err
 			}
-			o.report(FoundJournalAhead)
+			o.report(foundJournalAhead)
 
 		case o.journal < s.number:
 			// NATS lost groups that were acknowledged. The records keep their
@@ -168,54 +166,54 @@ func (o *opening) settle(ctx context.Context) error {
 			if err := o.writeBack(ctx); err != nil {
 				return err
 			}
-			s.cfg.Metrics.alarm(AlarmJournalLost)
-			o.report(FoundJournalLost)
+			s.cfg.Metrics.alarm(alarmJournalLost)
+			o.report(foundJournalLost)
 			o.indexFits = false // it believes that the envelopes are there
 
 		case !same:
 			// Both end with the same number and not with the same group: one of
 			// them is of another past.
-			return &Stop{StopContradicts, fmt.Sprintf("JOURNAL and records differ in group %d", s.number)}
+			return &Stop{stopContradicts, fmt.Sprintf("JOURNAL and records differ in group %d", s.number)}
 
-		case o.audit.reachesBeyond() || o.registry.reachesBeyond():
+		case o.audit.reachesBeyond() || o.register.reachesBeyond():
 			// The tiles know leaves whose records are lost, and with them ids that
 			// were accepted: to go on could accept one twice.
-			return &Stop{StopRecordsLost, o.lost()}
+			return &Stop{stopRecordsLost, o.lost()}
 
-		case o.audit.other || o.registry.other:
-			return &Stop{StopContradicts, "the records don't give the root of the checkpoint on disk"}
+		case o.audit.other || o.register.other:
+			return &Stop{stopContradicts, "the records don't give the root of the checkpoint on disk"}
 
-		case o.audit.tiles == nil || o.registry.tiles == nil:
+		case o.audit.tiles == nil || o.register.tiles == nil:
 			// Missing or bent tiles are made anew from the records, byte for byte;
 			// but where a checkpoint is bent, nothing says how far they must reach.
 			if err := o.rebuildTiles(); err != nil {
 				return err
 			}
-			o.report(FoundTilesGone)
+			o.report(foundTilesGone)
 
-		case len(o.audit.ahead)+len(o.registry.ahead) > 0:
+		case len(o.audit.ahead)+len(o.register.ahead) > 0:
 			// Killed before the tiles were written: the next flush writes them.
 			if err := o.catchUpTiles(); err != nil {
 				return err
 			}
-			o.report(FoundTilesBehind)
+			o.report(foundTilesBehind)
 
 		case !o.indexFits:
 			// The index is gone, or was derived from another past.
 			if err := s.cfg.Index.Reset(); err != nil {
 				return err
 			}
-			o.index, o.indexFits = 0, true
-			o.report(FoundIndexLost)
+			o.index, o.indexFits = journal.Position{}, true
+			o.report(foundIndexLost)
 
-		case o.index < s.number:
+		case o.index.Group < s.number:
 			// Killed before the index had all. A group that it refuses doesn't fit
 			// those before, or its disk does not write: to accept without it could
 			// accept an id twice.
 			if err := o.catchUpIndex(ctx); err != nil {
 				return err
 			}
-			o.report(FoundIndexBehind)
+			o.report(foundIndexBehind)
 
 		default:
 			return nil
@@ -228,11 +226,11 @@ func (o *opening) report(f Finding) {
 	o.s.cfg.Log.Info("start settled a difference", "found", f)
 }
 
-// take follows one more group of the records: it must continue those before.
-func (o *opening) take(g *ledger.Group) error {
+// follow reads one more group of the records: it must continue those before.
+func (o *opening) follow(g *journal.Group) error {
 	s := o.s
 	if g.Number != s.number+1 || g.Before != s.sizes() {
-		return &Stop{StopBent, fmt.Sprintf("group %d doesn't follow group %d", g.Number, s.number)}
+		return &Stop{stopBent, fmt.Sprintf("group %d doesn't follow group %d", g.Number, s.number)}
 	}
 	for i := range g.Entries {
 		e := &g.Entries[i]
@@ -244,11 +242,11 @@ func (o *opening) take(g *ledger.Group) error {
 		}
 	}
 	if g.After != s.sizes() {
-		return &Stop{StopBent, fmt.Sprintf("group %d doesn't lead where it says", g.Number)}
+		return &Stop{stopBent, fmt.Sprintf("group %d doesn't lead where it says", g.Number)}
 	}
 	s.number, o.last = g.Number, g
-	if g.Number == o.index {
-		o.indexFits = o.indexAt == g.After
+	if g.Number == o.index.Group {
+		o.indexFits = o.index.Sizes == g.After
 	}
 	return nil
 }
@@ -257,17 +255,17 @@ func (o *opening) take(g *ledger.Group) error {
 func (o *opening) enter(e *auditlog.Entry) error {
 	switch e.Record.Tree() {
 	case auditlog.Audit:
-		o.audit.take(e.Leaf())
+		o.audit.add(e.Leaf())
 	case auditlog.Register:
 		note := e.Record.Entry
-		if o.registry.side.Size() == 0 {
+		if o.register.side.Size() == 0 {
 			if string(note) != string(o.s.cfg.Register.Entries(0)[0]) {
-				return &Stop{StopContradicts, "the records begin with another federation file than the one in keys"}
+				return &Stop{stopContradicts, "the records begin with another federation file than the one in keys"}
 			}
 		} else if _, err := o.s.cfg.Register.Append(note); err != nil {
-			return &Stop{StopBent, fmt.Sprintf("register entry %d: %v", e.Record.Index, err)}
+			return &Stop{stopBent, fmt.Sprintf("register entry %d: %v", e.Record.Index, err)}
 		}
-		o.registry.take(note)
+		o.register.add(note)
 	}
 	return nil
 }
@@ -277,17 +275,17 @@ func (o *opening) completeRecords(ctx context.Context) error {
 	s := o.s
 	for n := s.number + 1; n <= o.journal; n++ {
 		data, err := s.cfg.Journal.Read(ctx, n)
-		if errors.Is(err, ErrGone) {
-			return &Stop{StopHole, fmt.Sprintf("records end with group %d, JOURNAL with %d, and group %d is in neither", s.number, o.journal, n)}
+		if errors.Is(err, journal.ErrGone) {
+			return &Stop{stopHole, fmt.Sprintf("records end with group %d, JOURNAL with %d, and group %d is in neither", s.number, o.journal, n)}
 		}
 		if err != nil {
 			return err
 		}
 		g, err := s.decode(n, data)
 		if err != nil {
-			return &Stop{StopBent, err.Error()}
+			return &Stop{stopBent, err.Error()}
 		}
-		if err := o.take(g); err != nil {
+		if err := o.follow(g); err != nil {
 			return err
 		}
 		if err := s.cfg.Archive.Append(n, g.Payload(s.cfg.MAC)); err != nil {
@@ -311,14 +309,14 @@ func (o *opening) writeBack(ctx context.Context) error {
 	return err
 }
 
-// sameEnd compares the last group of both, where JOURNAL still holds it. While
+// sameEnd compares the last group of both, where it still lies in JOURNAL. While
 // their numbers differ there is nothing to compare.
 func (o *opening) sameEnd(ctx context.Context) (bool, error) {
 	if o.last == nil || o.journal != o.last.Number {
 		return true, nil
 	}
 	data, err := o.s.cfg.Journal.Read(ctx, o.journal)
-	if errors.Is(err, ErrGone) {
+	if errors.Is(err, journal.ErrGone) {
 		return true, nil
 	}
 	if err != nil {
@@ -329,7 +327,7 @@ func (o *opening) sameEnd(ctx context.Context) (bool, error) {
 }
 
 func (o *opening) lost() string {
-	for _, l := range []*logState{o.audit, o.registry} {
+	for _, l := range []*logState{o.audit, o.register} {
 		if l.reachesBeyond() {
 			return fmt.Sprintf("the records of entries %d to %d of %s are lost; restore the records", l.side.Size(), l.tiles.Head().Size-1, l.key.Name)
 		}
@@ -338,7 +336,7 @@ func (o *opening) lost() string {
 }
 
 func (o *opening) rebuildTiles() error {
-	for _, l := range []*logState{o.audit, o.registry} {
+	for _, l := range []*logState{o.audit, o.register} {
 		if l.tiles != nil {
 			continue
 		}
@@ -347,11 +345,11 @@ func (o *opening) rebuildTiles() error {
 		var bent *auditlog.Damage
 		switch {
 		case errors.As(err, &bent):
-			return &Stop{StopCheckpoint, fmt.Sprintf("%v; see what bent it, then delete this file: it is made anew from the records", err)}
+			return &Stop{stopCheckpoint, fmt.Sprintf("%v; see what bent it, then delete this file: it is made anew from the records", err)}
 		case errors.As(err, &c) && c.Got.Size < c.Disk.Size:
-			return &Stop{StopRecordsLost, err.Error()}
+			return &Stop{stopRecordsLost, err.Error()}
 		case errors.As(err, &c):
-			return &Stop{StopContradicts, err.Error()}
+			return &Stop{stopContradicts, err.Error()}
 		case err != nil:
 			return err
 		}
@@ -383,7 +381,7 @@ func (o *opening) leaves(kind auditlog.Tree) iter.Seq2[[]byte, error] {
 }
 
 func (o *opening) catchUpTiles() error {
-	for _, l := range []*logState{o.audit, o.registry} {
+	for _, l := range []*logState{o.audit, o.register} {
 		if _, err := l.tiles.Append(l.ahead...); err != nil {
 			return err
 		}
@@ -393,12 +391,12 @@ func (o *opening) catchUpTiles() error {
 }
 
 // catchUpIndex applies the groups that the index lacks: from JOURNAL, with their
-// blobs, where it holds them.
+// blobs, where they lie there.
 func (o *opening) catchUpIndex(ctx context.Context) error {
 	s := o.s
-	var batch []*ledger.Group
+	var batch []*journal.Group
 	size := 0
-	err := s.cfg.Archive.Each(o.index+1, func(number uint64, payload []byte) error {
+	err := s.cfg.Archive.Each(o.index.Group+1, func(number uint64, payload []byte) error {
 		g, err := o.whole(ctx, number, payload)
 		if err != nil {
 			return err
@@ -419,20 +417,20 @@ func (o *opening) catchUpIndex(ctx context.Context) error {
 	if err := s.index(batch); err != nil {
 		return err
 	}
-	o.index = s.number
+	o.index.Group = s.number
 	return nil
 }
 
-func (s *Sequencer) index(groups []*ledger.Group) error {
+func (s *Sequencer) index(groups []*journal.Group) error {
 	if err := s.cfg.Index.Apply(groups); err != nil {
-		return &Stop{StopIndex, err.Error()}
+		return &Stop{stopIndex, err.Error()}
 	}
 	return nil
 }
 
 // whole reads a group from JOURNAL; one that is gone or bent there is what the
 // archive has of it.
-func (o *opening) whole(ctx context.Context, number uint64, payload []byte) (*ledger.Group, error) {
+func (o *opening) whole(ctx context.Context, number uint64, payload []byte) (*journal.Group, error) {
 	s := o.s
 	data, err := s.cfg.Journal.Read(ctx, number)
 	if err == nil {
@@ -441,7 +439,7 @@ func (o *opening) whole(ctx context.Context, number uint64, payload []byte) (*le
 			return g, nil
 		}
 		s.bent(err)
-	} else if !errors.Is(err, ErrGone) {
+	} else if !errors.Is(err, journal.ErrGone) {
 		return nil, err
 	}
 	g, err := s.decode(number, payload)
@@ -457,7 +455,7 @@ func (o *opening) whole(ctx context.Context, number uint64, payload []byte) (*le
 func (s *Sequencer) opened(ctx context.Context) error {
 	d := s.newDraft()
 	d.add(auditlog.Record{Kind: auditlog.Opened, Writer: signed.NewID()})
-	if s.registry.Size() == 0 {
+	if s.register.Size() == 0 {
 		d.add(auditlog.Record{Kind: auditlog.Entered, Entry: s.cfg.Register.Entries(0)[0]})
 	}
 	return s.make(ctx, d)
@@ -489,9 +487,9 @@ func (l *logState) open() (err error) {
 	return err
 }
 
-// take adds a leaf, and compares roots where the tiles end. Where there are none
-// at all they are rebuilt, which holds no whole log in memory.
-func (l *logState) take(leaf []byte) {
+// add grows the log by a leaf, and compares roots where the tiles end. Where there are none
+// at all they are rebuilt, which takes no whole log into memory.
+func (l *logState) add(leaf []byte) {
 	if l.tiles != nil && l.tiles.Head().Size == 0 {
 		l.tiles = nil
 	}

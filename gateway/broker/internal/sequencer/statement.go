@@ -2,7 +2,7 @@ package sequencer
 
 import (
 	"samband/gateway/auditlog"
-	"samband/gateway/broker/internal/ledger"
+	"samband/gateway/broker/internal/journal"
 	"samband/gateway/envelope"
 	"samband/gateway/problem"
 	"samband/gateway/signed"
@@ -21,7 +21,7 @@ func (a Statement) bytes() int { return len(a.Raw) }
 
 // order logs what a desk says, or why not. A refusal is not remembered: what a
 // statement meets may change while it is on its way.
-func (a Statement) order(d *draft) (ledger.Done, error) {
+func (a Statement) order(d *draft) (journal.Done, error) {
 	hash := signed.HashOf(a.Raw)
 	done, err := a.state(d, hash)
 	return d.logged(Rejection{Caller: a.Signer, Text: hash}, a.Budget, done, err)
@@ -30,14 +30,14 @@ func (a Statement) order(d *draft) (ledger.Done, error) {
 // state logs what a desk says, once. To hand over or to refuse implies that the
 // message is consigned: where no consignment came before, the clocks start at
 // this entry.
-func (a Statement) state(d *draft, hash signed.Hash) (ledger.Done, error) {
+func (a Statement) state(d *draft, hash signed.Hash) (journal.Done, error) {
 	m, err := a.subject(d)
 	if err != nil {
-		return ledger.Done{}, err
+		return journal.Done{}, err
 	}
-	for _, e := range []*ledger.Event{m.Consigned, m.End} {
+	for _, e := range []*journal.Event{m.Consigned, m.End} {
 		if e != nil && e.Statement == hash {
-			return ledger.Done{Event: e, Message: m, Known: true}, nil
+			return journal.Done{Event: e, Message: m, Known: true}, nil
 		}
 	}
 	if done, err := a.late(d, m); err != nil {
@@ -45,7 +45,7 @@ func (a Statement) state(d *draft, hash signed.Hash) (ledger.Done, error) {
 	}
 	if d.view.Size() != a.VerifiedAt {
 		if err := d.view.VerifyStatement(a.Note, a.Statement); err != nil {
-			return ledger.Done{}, err
+			return journal.Done{}, err
 		}
 	}
 	event := d.add(a.record(m, hash))
@@ -60,29 +60,29 @@ func (a Statement) state(d *draft, hash signed.Hash) (ledger.Done, error) {
 	if m.Accepted != nil {
 		wake = append(wake, m.To)
 	}
-	return ledger.Done{Event: event, Message: d.change(next, wake...)}, nil
+	return journal.Done{Event: event, Message: d.change(next, wake...)}, nil
 }
 
 // late refuses what another statement came before.
-func (a Statement) late(d *draft, m *ledger.Message) (ledger.Done, error) {
+func (a Statement) late(d *draft, m *journal.Message) (journal.Done, error) {
 	switch {
 	case m.End != nil:
-		return ledger.Done{Message: m, Stands: m.End}, problem.New(problem.AlreadyEnded, "the message is %s", m.End.Kind)
+		return journal.Done{Message: m, Stands: m.End}, problem.New(problem.AlreadyEnded, "the message is %s", m.End.Kind)
 	case a.Event == envelope.Consigned && m.Consigned != nil:
-		return ledger.Done{Message: m, Stands: m.Consigned}, problem.New(problem.AlreadyConsigned, "the message is consigned by another statement")
+		return journal.Done{Message: m, Stands: m.Consigned}, problem.New(problem.AlreadyConsigned, "the message is consigned by another statement")
 	case a.Event == envelope.Withdrawn && m.Consigned != nil:
-		return ledger.Done{Message: m, Stands: m.Consigned}, problem.New(problem.AlreadyConsigned, "the message is consigned")
-	case m.Accepted == nil && d.s.Full():
-		// It ends nothing that JOURNAL holds, so it frees nothing: the room left is
+		return journal.Done{Message: m, Stands: m.Consigned}, problem.New(problem.AlreadyConsigned, "the message is consigned")
+	case m.Accepted == nil:
+		// It ends nothing that lies in JOURNAL, so it frees nothing: the room left is
 		// for those that do.
-		return ledger.Done{}, problem.New(problem.StoreFull, "the broker's store is near its limit")
+		return journal.Done{}, d.s.Room()
 	}
-	return ledger.Done{}, nil
+	return journal.Done{}, nil
 }
 
 // addressed returns an accepted message to a desk. One that isn't there and one
 // that isn't theirs look alike.
-func (d *draft) addressed(text signed.Hash, to signed.Address) (*ledger.Message, error) {
+func (d *draft) addressed(text signed.Hash, to signed.Address) (*journal.Message, error) {
 	m, err := d.message(text)
 	if err != nil {
 		return nil, err
@@ -96,18 +96,18 @@ func (d *draft) addressed(text signed.Hash, to signed.Address) (*ledger.Message,
 // subject is the message that the statement speaks of. A withdrawal is of an id
 // of the signer's own, and may come before any text under it: then none will be
 // accepted.
-func (a Statement) subject(d *draft) (*ledger.Message, error) {
+func (a Statement) subject(d *draft) (*journal.Message, error) {
 	if a.Event != envelope.Withdrawn {
 		return d.addressed(a.Message, a.Signer)
 	}
 	m, err := d.known(key{a.Signer, a.ID})
 	if m == nil && err == nil {
-		m = &ledger.Message{From: a.Signer, ID: a.ID}
+		m = &journal.Message{From: a.Signer, ID: a.ID}
 	}
 	return m, err
 }
 
-func (a Statement) record(m *ledger.Message, hash signed.Hash) auditlog.Record {
+func (a Statement) record(m *journal.Message, hash signed.Hash) auditlog.Record {
 	if a.Event == envelope.Withdrawn {
 		return auditlog.Record{Kind: a.Event, ID: m.ID, From: m.From, Statement: hash, Message: m.Text}
 	}

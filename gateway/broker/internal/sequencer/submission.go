@@ -2,7 +2,7 @@ package sequencer
 
 import (
 	"samband/gateway/auditlog"
-	"samband/gateway/broker/internal/ledger"
+	"samband/gateway/broker/internal/journal"
 	"samband/gateway/envelope"
 	"samband/gateway/problem"
 	"samband/gateway/signed"
@@ -22,7 +22,7 @@ type Submission struct {
 func (a Submission) bytes() int { return len(a.Raw) }
 
 // order accepts a message, or logs why not.
-func (a Submission) order(d *draft) (ledger.Done, error) {
+func (a Submission) order(d *draft) (journal.Done, error) {
 	e := a.Envelope
 	text := e.TextHash()
 	done, err := a.accept(d, text)
@@ -31,49 +31,49 @@ func (a Submission) order(d *draft) (ledger.Done, error) {
 
 // accept accepts a message: once, whatever is submitted meanwhile; by the
 // register in force now; at a time that the receiving desk will find lawful.
-func (a Submission) accept(d *draft, text signed.Hash) (ledger.Done, error) {
+func (a Submission) accept(d *draft, text signed.Hash) (journal.Done, error) {
 	e := a.Envelope
 	m, err := d.knownSince(a.Seen, key{e.From, e.ID})
 	if err != nil {
-		return ledger.Done{}, err
+		return journal.Done{}, err
 	}
 	if m != nil {
 		return a.repeat(d, m, text)
 	}
 	switch before, err := d.rejectedSince(a.Seen, rejection{e.From, text}); {
 	case err != nil:
-		return ledger.Done{}, err
+		return journal.Done{}, err
 	case before != nil:
-		return ledger.Done{Event: before, Known: true}, Before(before)
+		return journal.Done{Event: before, Known: true}, Before(before)
 	}
 	if d.view.Size() != a.DecidedAt {
 		if err := d.view.VerifyMessage(e); err != nil {
-			return ledger.Done{}, err
+			return journal.Done{}, err
 		}
 	}
 	if err := d.view.Decide(&e.Header, d.now); err != nil {
-		return ledger.Done{}, err
+		return journal.Done{}, err
 	}
 	event := d.add(auditlog.Record{
 		Kind: envelope.Accepted, Message: text, ID: e.ID, From: e.From, To: e.To,
 		Type: e.Type.Name, Urgency: e.Urgency, Expires: e.Expires,
 	})
 	event.Blob = d.blob(text, a.Raw)
-	m = d.change(ledger.Message{
+	m = d.change(journal.Message{
 		From: e.From, ID: e.ID, Text: text, To: e.To,
 		Type: e.Type.Name, Urgency: e.Urgency, Expires: e.Expires, Accepted: event,
 	}, e.To)
-	return ledger.Done{Event: event, Message: m}, nil
+	return journal.Done{Event: event, Message: m}, nil
 }
 
 // repeat answers for an id that is known. Lost bytes are stored again, which
 // adds no entry: the message was accepted, and stays accepted, once.
-func (a Submission) repeat(d *draft, m *ledger.Message, text signed.Hash) (ledger.Done, error) {
+func (a Submission) repeat(d *draft, m *journal.Message, text signed.Hash) (journal.Done, error) {
 	switch {
 	case m.Accepted == nil:
-		return ledger.Done{Message: m, Stands: m.End}, problem.New(problem.AlreadyEnded, "the id was withdrawn before a message came")
+		return journal.Done{Message: m, Stands: m.End}, problem.New(problem.AlreadyEnded, "the id was withdrawn before a message came")
 	case m.Text != text:
-		return ledger.Done{Message: m}, problem.New(problem.IDReused, "the id stands for another text")
+		return journal.Done{Message: m}, problem.New(problem.IDReused, "the id stands for another text")
 	case m.LacksBytes():
 		accepted := *m.Accepted
 		accepted.Blob = d.blob(text, a.Raw)
@@ -81,7 +81,7 @@ func (a Submission) repeat(d *draft, m *ledger.Message, text signed.Hash) (ledge
 		restored.Accepted, restored.Wanted = &accepted, false
 		m = d.change(restored, m.To)
 	}
-	return ledger.Done{Event: m.Accepted, Message: m, Known: true}, nil
+	return journal.Done{Event: m.Accepted, Message: m, Known: true}, nil
 }
 
 // An expiry ends a message that nobody consigned in time.
@@ -89,13 +89,13 @@ type expiry struct{ message signed.Hash }
 
 func (a expiry) bytes() int { return 0 }
 
-func (a expiry) order(d *draft) (ledger.Done, error) {
+func (a expiry) order(d *draft) (journal.Done, error) {
 	m, err := d.message(a.message)
 	if err != nil || !m.Open() || m.Consigned != nil {
-		return ledger.Done{Message: m}, err
+		return journal.Done{Message: m}, err
 	}
 	event := d.add(auditlog.Record{Kind: envelope.Expired, Message: m.Text})
 	next := *m
 	next.End = event
-	return ledger.Done{Event: event, Message: d.change(next, m.From, m.To)}, nil
+	return journal.Done{Event: event, Message: d.change(next, m.From, m.To)}, nil
 }

@@ -6,26 +6,21 @@ import (
 	"fmt"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"samband/gateway/broker/internal/journal"
 )
 
-// MaxGroup is the most bytes that [Store.Append] takes: what NATS takes in one
+// maxGroup is the most bytes that [Store.Append] takes: what NATS takes in one
 // message, less room for its headers.
-const MaxGroup = maxPayload - 4096
+const maxGroup = maxPayload - 4096
 
 var (
-	// ErrFenced: the JOURNAL doesn't end where the writer believed; nothing of
-	// this write is in it.
-	ErrFenced = errors.New("JOURNAL has moved on")
-	// ErrFull: the group would pass the limit of the JOURNAL; nothing is written.
-	ErrFull = errors.New("JOURNAL is full")
-	// ErrTooLarge: the group is larger than MaxGroup; nothing is written.
-	ErrTooLarge = errors.New("group is too large")
-	// ErrUnsure: no clear answer came. The group may be in the JOURNAL, or may
+	// errTooLarge: the group is larger than maxGroup; nothing is written.
+	errTooLarge = errors.New("group is too large")
+	// errUnsure: no clear answer came. The group may be in the JOURNAL, or may
 	// still get there: only the next Append that succeeds, or is fenced, settles
 	// it.
-	ErrUnsure = errors.New("JOURNAL gave no clear answer")
-	// ErrGone: there is no group of this number: deleted, lost, or never written.
-	ErrGone = errors.New("no such group in JOURNAL")
+	errUnsure = errors.New("JOURNAL gave no clear answer")
 )
 
 // JetStream's codes for a write that it refused before touching the disk.
@@ -39,14 +34,14 @@ const (
 
 // Append writes one group behind expectLast, the number of the last group ever
 // written (0 in a new JOURNAL), and returns its own number once it is on the
-// disk. Errors: [ErrFenced], [ErrFull], [ErrTooLarge], else [ErrUnsure].
+// disk. Errors: [journal.ErrFenced], [journal.ErrFull], [errTooLarge], else [errUnsure].
 //
 // A write that the disk refuses is never answered, and after the first of them no
 // write and no delete succeeds until the store is opened again: on a full disk
-// Append ends by its context, with ErrUnsure, or after ten seconds.
+// Append ends by its context, with errUnsure, or after ten seconds.
 func (s *Store) Append(ctx context.Context, data []byte, expectLast uint64) (uint64, error) {
-	if len(data) > MaxGroup {
-		return 0, fmt.Errorf("append %d bytes: %w", len(data), ErrTooLarge)
+	if len(data) > maxGroup {
+		return 0, fmt.Errorf("append %d bytes: %w", len(data), errTooLarge)
 	}
 	ack, err := s.js.Publish(ctx, subject, data,
 		jetstream.WithExpectStream(streamName),
@@ -55,7 +50,7 @@ func (s *Store) Append(ctx context.Context, data []byte, expectLast uint64) (uin
 		return 0, fmt.Errorf("append behind %d: %w", expectLast, refusal(err))
 	}
 	if ack.Sequence != expectLast+1 || ack.Duplicate {
-		return 0, fmt.Errorf("append behind %d: acknowledged as %d: %w", expectLast, ack.Sequence, ErrUnsure)
+		return 0, fmt.Errorf("append behind %d: acknowledged as %d: %w", expectLast, ack.Sequence, errUnsure)
 	}
 	return ack.Sequence, nil
 }
@@ -66,19 +61,19 @@ func refusal(err error) error {
 	if errors.As(err, &api) {
 		switch {
 		case api.ErrorCode == codeWrongLast || api.ErrorCode == codeWrongLastCluster:
-			return ErrFenced
+			return journal.ErrFenced
 		case api.ErrorCode == codeStoreFailed && api.Description == maxBytesReached:
-			return ErrFull
+			return journal.ErrFull
 		}
 	}
-	return fmt.Errorf("%w: %w", ErrUnsure, err)
+	return fmt.Errorf("%w: %w", errUnsure, err)
 }
 
-// Read returns group seq, or [ErrGone].
+// Read returns group seq, or [journal.ErrGone].
 func (s *Store) Read(ctx context.Context, seq uint64) ([]byte, error) {
 	msg, err := s.stream.GetMsg(ctx, seq)
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return nil, fmt.Errorf("read group %d: %w", seq, ErrGone)
+		return nil, fmt.Errorf("read group %d: %w", seq, journal.ErrGone)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read group %d: %w", seq, err)

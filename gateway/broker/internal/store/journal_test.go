@@ -8,22 +8,24 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"samband/gateway/broker/internal/journal"
 )
 
 func TestFence(t *testing.T) {
 	s := create(t)
 	fill(t, s, 3)
 	for _, stale := range []uint64{0, 2, 4, 1 << 40} {
-		if _, err := s.Append(t.Context(), []byte("x"), stale); !errors.Is(err, ErrFenced) {
+		if _, err := s.Append(t.Context(), []byte("x"), stale); !errors.Is(err, journal.ErrFenced) {
 			t.Errorf("append behind %d: %v", stale, err)
 		}
 	}
 	wantEnds(t, s, "1-3")
-	// The fence holds on the last number ever given, not on what is left.
+	// The fence stands on the last number ever given, not on what is left.
 	if err := s.Delete(t.Context(), 3); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Append(t.Context(), []byte("x"), 2); !errors.Is(err, ErrFenced) {
+	if _, err := s.Append(t.Context(), []byte("x"), 2); !errors.Is(err, journal.ErrFenced) {
 		t.Errorf("append behind a group before the deleted one: %v", err)
 	}
 	if seq, err := s.Append(t.Context(), []byte("x"), 3); err != nil || seq != 4 {
@@ -45,7 +47,7 @@ func TestOfManyWritersOneWins(t *testing.T) {
 	for _, err := range errs {
 		if err == nil {
 			won++
-		} else if !errors.Is(err, ErrFenced) {
+		} else if !errors.Is(err, journal.ErrFenced) {
 			t.Error(err)
 		}
 	}
@@ -65,7 +67,7 @@ func TestFullJournalTakesNothingUntilGroupsGo(t *testing.T) {
 			last++
 		}
 	}
-	if !errors.Is(err, ErrFull) || last != 10 {
+	if !errors.Is(err, journal.ErrFull) || last != 10 {
 		t.Fatalf("after %d groups: %v", last, err)
 	}
 	if used, limit, err := s.Usage(t.Context()); err != nil || used <= 1_000_000 || used > limit {
@@ -86,8 +88,8 @@ func TestFullJournalTakesNothingUntilGroupsGo(t *testing.T) {
 
 func TestLargestGroup(t *testing.T) {
 	s := create(t)
-	data := bytes.Repeat([]byte("0123456789abcdef"), MaxGroup/16)
-	if _, err := s.Append(t.Context(), append(data, 'x'), 0); !errors.Is(err, ErrTooLarge) {
+	data := bytes.Repeat([]byte("0123456789abcdef"), maxGroup/16)
+	if _, err := s.Append(t.Context(), append(data, 'x'), 0); !errors.Is(err, errTooLarge) {
 		t.Errorf("one byte too many: %v", err)
 	}
 	if _, err := s.Append(t.Context(), data, 0); err != nil {
@@ -101,7 +103,7 @@ func TestLargestGroup(t *testing.T) {
 func TestNoAnswerIsDoubt(t *testing.T) {
 	s := create(t)
 	fill(t, s, 1)
-	if _, err := s.Append(gone(t), []byte("x"), 1); !errors.Is(err, ErrUnsure) {
+	if _, err := s.Append(gone(t), []byte("x"), 1); !errors.Is(err, errUnsure) {
 		t.Errorf("append by a caller who left: %v", err)
 	}
 	// JetStream can stop by itself, when a write is not permitted for instance.
@@ -110,7 +112,7 @@ func TestNoAnswerIsDoubt(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
-	if _, err := s.Append(ctx, []byte("x"), 1); !errors.Is(err, ErrUnsure) {
+	if _, err := s.Append(ctx, []byte("x"), 1); !errors.Is(err, errUnsure) {
 		t.Errorf("append with JetStream stopped: %v", err)
 	}
 	if _, err := s.Last(ctx); err == nil {

@@ -34,8 +34,8 @@ func (g gauges) Describe(ch chan<- *prometheus.Desc) {
 }
 
 func (g gauges) Collect(ch chan<- prometheus.Metric) {
-	if free, err := g.store.FreeDisk(); err == nil {
-		ch <- gauge(freeBytes, free)
+	if d, err := diskOf(g.store.dir); err == nil {
+		ch <- gauge(freeBytes, d.free)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
 	defer cancel()

@@ -48,7 +48,7 @@ func startServer(dir string, log *slog.Logger) (*server.Server, error) {
 	return srv, nil
 }
 
-// checkServer holds what runs against what was asked for: the sync setting is the
+// checkServer compares what runs with what was asked for: the sync setting is the
 // difference between an acknowledged write and a hope.
 func checkServer(srv *server.Server) error {
 	if !srv.JetStreamEnabled() {

@@ -1,7 +1,7 @@
 // Package store is the broker's one door to NATS JetStream: the JOURNAL, which
 // is the commit point of everything, and the wake-ups between processes.
 //
-// The JOURNAL holds opaque groups of bytes, numbered by JetStream from 1. A
+// The JOURNAL has opaque groups of bytes, numbered by JetStream from 1. A
 // group is written fenced: the writer names the number that it believes to be
 // the last, and the write counts only if that is so. Two writers can therefore
 // never both believe that they are alone:
@@ -10,10 +10,10 @@
 //	last, err := st.Last(ctx)              // 41
 //	seq, err := st.Append(ctx, group, last)
 //	switch {
-//	case err == nil:                       // 42, and it is on the disk
-//	case errors.Is(err, store.ErrFenced):  // someone else wrote: read, rebuild
-//	case errors.Is(err, store.ErrFull):    // nothing written; remove groups first
-//	case errors.Is(err, store.ErrUnsure):  // written or not: read what is there
+//	case err == nil:                         // 42, and it is on the disk
+//	case errors.Is(err, journal.ErrFenced):  // someone else wrote: read, rebuild
+//	case errors.Is(err, journal.ErrFull):    // nothing written; remove groups first
+//	default:                                 // written or not: read what is there
 //	}
 //
 // A group whose envelopes have all ended is removed with [Store.Delete]; the
@@ -23,7 +23,7 @@
 // speaks to it. It syncs every write to the disk before it answers: with its
 // default, lazy sync, a power cut loses what was already acknowledged. It checks
 // what it reads, but what it finds bent it leaves out as if it had been deleted,
-// so whoever reads the groups must hold them against the records.
+// so whoever reads the groups must compare them with the records.
 package store
 
 import (
@@ -44,17 +44,17 @@ import (
 const answerTimeout = 10 * time.Second
 
 var (
-	// ErrLocked: another process holds the folder.
-	ErrLocked = errors.New("folder is in use by another process")
-	// ErrNoJournal: the folder has no JOURNAL, and none was to be created.
-	ErrNoJournal = errors.New("no JOURNAL in this folder")
-	// ErrForeign: the JOURNAL isn't kept as this package would keep it.
-	ErrForeign = errors.New("JOURNAL is configured otherwise")
+	// errLocked: another process has locked the folder.
+	errLocked = errors.New("folder is in use by another process")
+	// errNoJournal: the folder has no JOURNAL, and none was to be created.
+	errNoJournal = errors.New("no JOURNAL in this folder")
+	// errForeign: the JOURNAL isn't kept as this package would keep it.
+	errForeign = errors.New("JOURNAL is configured otherwise")
 )
 
 // Config says where the JOURNAL lies and how large it may grow.
 type Config struct {
-	// Dir is the folder of the embedded server, 0700, held by one process.
+	// Dir is the folder of the embedded server, 0700, of one process.
 	Dir string
 	// Log receives what the embedded server has to say; nil discards it.
 	Log *slog.Logger
@@ -80,7 +80,7 @@ type Store struct {
 
 // Open takes the folder for this process, starts the embedded server and checks
 // that the JOURNAL is there and is kept as durably as it must be. Errors:
-// [ErrLocked], [ErrNoJournal], [ErrForeign], and those of disk and server.
+// [errLocked], [errNoJournal], [errForeign], and those of disk and server.
 func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)

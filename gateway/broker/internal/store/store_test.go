@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"samband/gateway/broker/internal/journal"
 )
 
 const testLimit = 64 << 20
@@ -63,7 +65,7 @@ func numbers(t *testing.T, s *Store, from uint64) (seqs []uint64) {
 	t.Helper()
 	err := s.Each(t.Context(), from, func(seq uint64, data []byte) error {
 		if !bytes.Equal(data, group(seq, 1000)) {
-			t.Errorf("group %d holds other bytes", seq)
+			t.Errorf("group %d has other bytes", seq)
 		}
 		seqs = append(seqs, seq)
 		return nil
@@ -76,12 +78,15 @@ func numbers(t *testing.T, s *Store, from uint64) (seqs []uint64) {
 
 func ends(t *testing.T, s *Store) string {
 	t.Helper()
-	first, err1 := s.First(t.Context())
-	last, err2 := s.Last(t.Context())
-	if err := errors.Join(err1, err2); err != nil {
+	state, err := s.state(t.Context())
+	if err != nil {
 		t.Fatal(err)
 	}
-	return fmt.Sprintf("%d-%d", first, last)
+	first := state.FirstSeq
+	if state.Msgs == 0 {
+		first = state.LastSeq + 1
+	}
+	return fmt.Sprintf("%d-%d", first, state.LastSeq)
 }
 
 func wantEnds(t *testing.T, s *Store, want string) {
@@ -106,7 +111,7 @@ func TestRestartKeepsGroupsAndNumbers(t *testing.T) {
 	if got := fmt.Sprint(numbers(t, s, 0), numbers(t, s, 3)); got != "[2 4] [4]" {
 		t.Errorf("groups left: %s", got)
 	}
-	if _, err := s.Read(t.Context(), 3); !errors.Is(err, ErrGone) {
+	if _, err := s.Read(t.Context(), 3); !errors.Is(err, journal.ErrGone) {
 		t.Errorf("read of a deleted group: %v", err)
 	}
 	fill(t, s, 6)
@@ -146,7 +151,7 @@ func TestEachHandsBackTheCallersError(t *testing.T) {
 
 func TestOneFolderOneProcess(t *testing.T) {
 	s := create(t)
-	if _, err := Open(t.Context(), Config{Dir: s.dir}); !errors.Is(err, ErrLocked) {
+	if _, err := Open(t.Context(), Config{Dir: s.dir}); !errors.Is(err, errLocked) {
 		t.Fatalf("second holder of the folder: %v", err)
 	}
 	fill(t, s, 1)
@@ -160,7 +165,7 @@ func TestMissingJournalIsNeverCreated(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 {
-		if _, err := Open(t.Context(), Config{Dir: s.dir}); !errors.Is(err, ErrNoJournal) {
+		if _, err := Open(t.Context(), Config{Dir: s.dir}); !errors.Is(err, errNoJournal) {
 			t.Fatalf("open without a JOURNAL: %v", err)
 		}
 	}
@@ -187,7 +192,7 @@ func TestForeignJournalIsRefused(t *testing.T) {
 			dir := t.TempDir()
 			createBent(t, dir, bend)
 			_, err := Open(t.Context(), Config{Dir: dir, Create: true})
-			if !errors.Is(err, ErrForeign) || !strings.Contains(err.Error(), field) {
+			if !errors.Is(err, errForeign) || !strings.Contains(err.Error(), field) {
 				t.Errorf("open: %v", err)
 			}
 		})
@@ -276,7 +281,7 @@ func TestBentGroupIsGoneWithoutAWord(t *testing.T) {
 			if got := fmt.Sprint(numbers(t, s, 1), " ", ends(t, s)); got != c.want {
 				t.Errorf("left: %s, want %s", got, c.want)
 			}
-			if _, err := s.Read(t.Context(), 4); !errors.Is(err, ErrGone) {
+			if _, err := s.Read(t.Context(), 4); !errors.Is(err, journal.ErrGone) {
 				t.Errorf("read of the bent group: %v", err)
 			}
 		})
@@ -291,7 +296,7 @@ func flip(t *testing.T, path string, around []byte) {
 	}
 	at := bytes.Index(b, around)
 	if at < 0 {
-		t.Fatalf("%s doesn't hold the group", path)
+		t.Fatalf("%s doesn't have the group", path)
 	}
 	b[at+len(around)/2] ^= 1
 	if err := os.WriteFile(path, b, 0o600); err != nil {

@@ -55,7 +55,7 @@ func openJournal(ctx context.Context, js jetstream.JetStream, cfg Config) (jetst
 	stream, err := js.Stream(ctx, streamName)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		if !cfg.Create {
-			return nil, ErrNoJournal
+			return nil, errNoJournal
 		}
 		return createJournal(ctx, js, cfg)
 	}
@@ -102,7 +102,7 @@ func checkJournal(have jetstream.StreamConfig) error {
 	have.Metadata = nil
 	want := journalConfig(have.MaxBytes)
 	if have.MaxBytes <= 0 {
-		return fmt.Errorf("%w: no limit of bytes", ErrForeign)
+		return fmt.Errorf("%w: no limit of bytes", errForeign)
 	}
 	var differ []string
 	h, w := reflect.ValueOf(have), reflect.ValueOf(want)
@@ -112,7 +112,7 @@ func checkJournal(have jetstream.StreamConfig) error {
 		}
 	}
 	if len(differ) > 0 {
-		return fmt.Errorf("%w: %s", ErrForeign, strings.Join(differ, "; "))
+		return fmt.Errorf("%w: %s", errForeign, strings.Join(differ, "; "))
 	}
 	return nil
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"samband/gateway/broker/internal/journal"
 )
 
 // Last returns the number of the last group ever written, deleted or not; 0 in a
@@ -13,16 +15,6 @@ import (
 func (s *Store) Last(ctx context.Context) (uint64, error) {
 	state, err := s.state(ctx)
 	return state.LastSeq, err
-}
-
-// First returns the number of the first group that is still there; one more than
-// [Store.Last] when there is none.
-func (s *Store) First(ctx context.Context) (uint64, error) {
-	state, err := s.state(ctx)
-	if state.Msgs == 0 {
-		return state.LastSeq + 1, err
-	}
-	return state.FirstSeq, err
 }
 
 // Usage returns the bytes of the groups that are there and the most that they may
@@ -35,12 +27,6 @@ func (s *Store) Usage(ctx context.Context) (used, limit int64, err error) {
 	return int64(info.State.Bytes), info.Config.MaxBytes, nil
 }
 
-// FreeDisk returns how many bytes are left on the disk of the folder.
-func (s *Store) FreeDisk() (int64, error) {
-	d, err := diskOf(s.dir)
-	return d.free, err
-}
-
 // Delete removes group seq; to remove what is gone already is no error. The bytes
 // leave the disk when NATS rewrites their block, not at once, and after a power
 // cut a deleted group can be back: whoever starts again deletes again.
@@ -49,7 +35,7 @@ func (s *Store) Delete(ctx context.Context, seq uint64) error {
 	if err == nil {
 		return nil
 	}
-	if _, gone := s.Read(ctx, seq); errors.Is(gone, ErrGone) {
+	if _, gone := s.Read(ctx, seq); errors.Is(gone, journal.ErrGone) {
 		return nil
 	}
 	return fmt.Errorf("delete group %d: %w", seq, err)

@@ -5,11 +5,13 @@ import (
 	"strings"
 
 	"github.com/nats-io/nats.go"
+
+	"samband/gateway/signed"
 )
 
 // Wake tells every broker process that something lies ready for a desk. Nothing
 // is kept: whoever doesn't hear it finds the same by its next poll.
-func (s *Store) Wake(desk string) error {
+func (s *Store) Wake(desk signed.Address) error {
 	if !isAddress(desk) {
 		return fmt.Errorf("wake %q: not a desk's address", desk)
 	}
@@ -18,7 +20,7 @@ func (s *Store) Wake(desk string) error {
 
 // Woken calls do for each desk that is woken from now on, one at a time, until
 // cancel is called; do must not block for long.
-func (s *Store) Woken(do func(desk string)) (cancel func(), err error) {
+func (s *Store) Woken(do func(desk signed.Address)) (cancel func(), err error) {
 	sub, err := s.conn.Subscribe("wake.*", func(m *nats.Msg) { do(wokenDesk(m.Subject)) })
 	if err != nil {
 		return nil, fmt.Errorf("listen for wake-ups: %w", err)
@@ -31,16 +33,18 @@ func (s *Store) Woken(do func(desk string)) (cancel func(), err error) {
 
 // An address has dots and a subject has dots; an underscore, which no address
 // has, makes the address one token.
-func wakeSubject(desk string) string { return "wake." + strings.ReplaceAll(desk, ".", "_") }
+func wakeSubject(desk signed.Address) string {
+	return "wake." + strings.ReplaceAll(string(desk), ".", "_")
+}
 
-func wokenDesk(subject string) string {
-	return strings.ReplaceAll(strings.TrimPrefix(subject, "wake."), "_", ".")
+func wokenDesk(subject string) signed.Address {
+	return signed.Address(strings.ReplaceAll(strings.TrimPrefix(subject, "wake."), "_", "."))
 }
 
 // isAddress keeps out whatever could be a wildcard or a second token; the full
 // form of an address was checked long before.
-func isAddress(desk string) bool {
-	return desk != "" && strings.IndexFunc(desk, notInAddress) < 0
+func isAddress(desk signed.Address) bool {
+	return desk != "" && strings.IndexFunc(string(desk), notInAddress) < 0
 }
 
 func notInAddress(r rune) bool {

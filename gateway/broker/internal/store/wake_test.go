@@ -1,15 +1,19 @@
 package store
 
-import "testing"
+import (
+	"testing"
+
+	"samband/gateway/signed"
+)
 
 func TestWake(t *testing.T) {
 	s := create(t)
-	heard := make(chan string, 8)
-	cancel, err := s.Woken(func(desk string) { heard <- desk })
+	heard := make(chan signed.Address, 8)
+	cancel, err := s.Woken(func(desk signed.Address) { heard <- desk })
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, desk := range []string{"se.spoc", "no.liaison-ankara", "interpol.nbc.duty-2"} {
+	for _, desk := range []signed.Address{"se.spoc", "no.liaison-ankara", "interpol.nbc.duty-2"} {
 		if err := s.Wake(desk); err != nil {
 			t.Fatal(err)
 		}
@@ -31,7 +35,7 @@ func TestWake(t *testing.T) {
 
 func TestWakeRefusesWhatIsNoAddress(t *testing.T) {
 	s := create(t)
-	for _, desk := range []string{"", "*", ">", "se.*", "se spoc", "SE.spoc", "se_spoc", "se.spöc", "se\r\nPUB"} {
+	for _, desk := range []signed.Address{"", "*", ">", "se.*", "se spoc", "SE.spoc", "se_spoc", "se.spöc", "se\r\nPUB"} {
 		if s.Wake(desk) == nil {
 			t.Errorf("woke %q", desk)
 		}

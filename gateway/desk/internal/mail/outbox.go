@@ -72,7 +72,7 @@ func (o *outbox) next(after int64) (group []submission, last int64, err error) {
 		case err != nil:
 			o.Log.Error("a queued message can't be read", "id", r.ID, "problem", err.Error())
 			steps = append(steps, func(c *change) error { return c.waits(r.Seq, nil, Unreadable) })
-		case classOf(r.Code) == problem.Reseal && r.State == store.Queued && o.moved(e):
+		case r.Code.Row().Class == problem.Reseal && r.State == store.Queued && o.moved(e):
 			if err := o.reseal(r, e, nil); err != nil {
 				o.Log.Warn("a message is not sealed anew", "id", r.ID, "problem", err.Error())
 			}
@@ -86,33 +86,10 @@ func (o *outbox) next(after int64) (group []submission, last int64, err error) {
 	return group, last, err
 }
 
-// ofBroker are codes that a broker says to whatever it is sent. BROKER_BUSY is
-// none: of a text that expires while its clock is in doubt it says that too.
-var ofBroker = map[problem.Code]bool{
-	problem.StoreFull:       true,
-	problem.BrokerStopped:   true,
-	problem.HeadAhead:       true,
-	problem.HeadContradicts: true,
-}
-
-// ofConnection are final codes that speak of this desk's connection and not of
-// the message: it stays queued until somebody has put that right.
-var ofConnection = map[problem.Code]bool{
-	problem.CertificateRefused: true,
-	problem.CertificateWrong:   true,
-	problem.DeskBarred:         true,
-	problem.NotFound:           true,
-}
-
 // takesNothing reports whether a submission failed as every other would now.
 func takesNothing(err error) bool {
 	p, ok := problem.Of(err)
-	return errors.Is(err, api.ErrUnreachable) || ok && (ofBroker[p.Code] || ofConnection[p.Code])
-}
-
-func classOf(code problem.Code) problem.Class {
-	row, _ := problem.Lookup(code)
-	return row.Class
+	return errors.Is(err, api.ErrUnreachable) || ok && (p.Code.Row().About == problem.Broker || p.Code.Row().About == problem.Connection)
 }
 
 // submit makes one call of a group, and one write of its answer.
@@ -208,7 +185,7 @@ func (a *accepting) refused(s *submission, err error) error {
 	switch {
 	case !ok:
 		return err
-	case ofConnection[p.Code] || p.Class() == problem.Retry:
+	case p.Code.Row().About == problem.Connection || p.Class() == problem.Retry:
 		return a.stays(s, err)
 	case p.Class() == problem.Reseal:
 		if s.State != store.Queued || !a.moved(s.Envelope) { // the log says that it was accepted, or the same bytes go again

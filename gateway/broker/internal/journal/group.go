@@ -1,4 +1,4 @@
-package ledger
+package journal
 
 import (
 	"crypto/hmac"
@@ -20,6 +20,23 @@ type Size struct {
 
 // Sizes are those of both logs at one moment.
 type Sizes struct{ Audit, Register Size }
+
+// A Position is a group, and the sizes of both logs after it.
+type Position struct {
+	Group uint64
+	Sizes
+}
+
+// What JOURNAL answers, for [errors.Is].
+var (
+	// ErrFenced: JOURNAL doesn't end where the writer believed; nothing of this write
+	// is in it.
+	ErrFenced = errors.New("JOURNAL has moved on")
+	// ErrFull: the group would pass the limit of JOURNAL; nothing is written.
+	ErrFull = errors.New("JOURNAL is full")
+	// ErrGone: there is no group of this number: deleted, lost, or never written.
+	ErrGone = errors.New("no such group in JOURNAL")
+)
 
 // A Blob is the bytes that belong to a record: the envelope of an acceptance,
 // the whole note of a statement. An envelope may come in a later group than its
@@ -47,7 +64,7 @@ type Group struct {
 	Entries       []auditlog.Entry
 	Blobs         []Blob
 
-	// Bare is a group that JOURNAL no longer holds, read from the archive.
+	// Bare is a group that is no longer in JOURNAL, read from the archive.
 	Bare bool
 }
 
@@ -127,7 +144,7 @@ func Decode(b, key []byte) (*Group, error) {
 		return nil, errors.New("a group was not written under our key")
 	}
 	r := reader{rest: body}
-	if string(r.take(len(groupMagic))) != groupMagic {
+	if string(r.next(len(groupMagic))) != groupMagic {
 		return nil, errors.New("a group is of another form")
 	}
 	g := &Group{Number: r.uint64(), Before: r.sizes(), After: r.sizes()}
@@ -165,7 +182,7 @@ type reader struct {
 	err  error
 }
 
-func (r *reader) take(n int) []byte {
+func (r *reader) next(n int) []byte {
 	if r.err != nil || n > len(r.rest) {
 		r.err = errors.Join(r.err, errors.New("a group ends too soon"))
 		r.rest = nil
@@ -177,14 +194,14 @@ func (r *reader) take(n int) []byte {
 }
 
 func (r *reader) uint32() uint32 {
-	if b := r.take(4); b != nil {
+	if b := r.next(4); b != nil {
 		return binary.BigEndian.Uint32(b)
 	}
 	return 0
 }
 
 func (r *reader) uint64() uint64 {
-	if b := r.take(8); b != nil {
+	if b := r.next(8); b != nil {
 		return binary.BigEndian.Uint64(b)
 	}
 	return 0
@@ -202,7 +219,7 @@ func (r *reader) int64() int64 {
 
 func (r *reader) count(max int) int { return r.bounded(max, "a count") }
 
-func (r *reader) bytes(max int) []byte { return r.take(r.bounded(max, "a length")) }
+func (r *reader) bytes(max int) []byte { return r.next(r.bounded(max, "a length")) }
 
 func (r *reader) bounded(max int, what string) int {
 	n := r.uint32()
@@ -224,6 +241,6 @@ func (r *reader) sizes() Sizes { return Sizes{r.size(), r.size()} }
 func (r *reader) size() Size { return Size{r.int64(), r.hash()} }
 
 func (r *reader) hash() (h signed.Hash) {
-	copy(h[:], r.take(len(h)))
+	copy(h[:], r.next(len(h)))
 	return h
 }

@@ -1,7 +1,7 @@
-// Package ledger has the nouns of what was ordered: the groups of JOURNAL, the
+// Package journal has the nouns of what was ordered: the groups of JOURNAL, the
 // messages, and what the audit log says of them. The writer makes them, the index
 // finds them again, and both speak of the same.
-package ledger
+package journal
 
 import (
 	"samband/gateway/auditlog"

@@ -1,0 +1,105 @@
+// Package reader answers what a desk asks of the broker: what was sent to it
+// (inbox.go), what became of what it sent (progress.go), the register, and proofs that
+// the log is one and the same.
+//
+//	r := reader.New(seq, index, store)
+//	answer, err := r.Inbox(ctx, "fi.spoc", heads, page)
+//
+// The index finds what there is to tell, the sequencer has the bytes, and the prover
+// writes the evidence. A long poll waits until its desk is woken ([Reader.Wake]).
+//
+// A cursor passes a message only once the recipient was offered its bytes. Bytes that
+// come after the cursor has passed are offered once more, outside the order.
+package reader
+
+import (
+	"context"
+
+	"samband/gateway/api"
+	"samband/gateway/broker/internal/index"
+	"samband/gateway/broker/internal/journal"
+	"samband/gateway/broker/internal/prover"
+	"samband/gateway/broker/internal/sequencer"
+	"samband/gateway/broker/internal/store"
+	"samband/gateway/problem"
+	"samband/gateway/signed"
+)
+
+// A Reader answers desks. Its methods may be called at once.
+type Reader struct {
+	seq      *sequencer.Sequencer
+	index    *index.Index
+	store    *store.Store
+	polls    polls
+	restored restored
+}
+
+// New makes a Reader.
+func New(seq *sequencer.Sequencer, x *index.Index, st *store.Store) *Reader {
+	return &Reader{seq: seq, index: x, store: st}
+}
+
+// Wake ends the wait of a desk's long polls: something may lie ready for it.
+func (r *Reader) Wake(desk signed.Address) { r.polls.wake(desk) }
+
+// Restored hears of a message whose lost bytes came again: its recipient's cursor may
+// have passed it.
+func (r *Reader) Restored(m *journal.Message) {
+	r.restored.add(m.To, m.Text)
+	r.polls.wake(m.To)
+}
+
+// Want asks for the bytes of a message again: they come by the inbox, from here
+// if the broker has them, else from the sender, who is asked by its progress.
+func (r *Reader) Want(_ context.Context, caller signed.Address, _ api.Heads, want api.Want) error {
+	if err := r.seq.Ready(); err != nil {
+		return err
+	}
+	open, err := r.index.Want(caller, want.Message)
+	if err != nil {
+		return err
+	}
+	m, err := r.index.Message(want.Message)
+	if err != nil {
+		return err
+	}
+	if !open || m == nil {
+		return problem.New(problem.UnknownMessage, "no open message to %s has this text", caller)
+	}
+	if m.Accepted.Blob == nil {
+		return r.store.Wake(m.From)
+	}
+	r.Restored(m)
+	return nil
+}
+
+// Register lists entries of the register.
+func (r *Reader) Register(_ context.Context, _ signed.Address, heads api.Heads, from int64, limit int) (*api.RegisterAnswer, error) {
+	if err := r.seq.Ready(); err != nil {
+		return nil, err
+	}
+	p := prover.New(r.seq, heads)
+	entries, err := p.Entries(from, limit, api.MaxPage)
+	if err != nil {
+		return nil, err
+	}
+	return &api.RegisterAnswer{Checkpoint: p.RegisterCheckpoint(), Entries: entries}, nil
+}
+
+// Consistency proves that the audit log of one size extends that of another.
+func (r *Reader) Consistency(_ context.Context, _ signed.Address, from, to int64) (*api.ConsistencyAnswer, error) {
+	if err := r.seq.Ready(); err != nil {
+		return nil, err
+	}
+	hashes, err := r.seq.Extends(from, to)
+	return &api.ConsistencyAnswer{Consistency: hashes}, err
+}
+
+// Show takes a checkpoint that a desk verified. One that bears our signature, and
+// that the log does not reach or contradicts, stops the broker.
+func (r *Reader) Show(_ context.Context, _ signed.Address, checkpoint []byte) error {
+	if err := r.seq.Ready(); err != nil {
+		return err
+	}
+	return r.seq.Show(checkpoint)
+}

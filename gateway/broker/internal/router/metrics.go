@@ -1,0 +1,65 @@
+package router
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"samband/gateway/broker/internal/journal"
+)
+
+// Outcomes of a message, as samband_messages_total counts them. The kinds of the
+// log's events are among them.
+const (
+	outcomeAccepted = "accepted"
+	outcomeRepeated = "repeated" // known already: the first acceptance again
+	outcomeRestored = "restored" // known, and its lost bytes taken again
+	outcomeRejected = "rejected" // refused for good
+)
+
+// Metrics of the broker's traffic. Types are those that were accepted, and so of
+// the catalogue.
+type Metrics struct {
+	messages *prometheus.CounterVec
+	delivery *prometheus.HistogramVec
+}
+
+// NewMetrics makes and registers the metrics of traffic.
+func NewMetrics(r prometheus.Registerer) *Metrics {
+	m := &Metrics{
+		messages: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "samband_messages_total",
+			Help: "What became of messages, by type, urgency and outcome.",
+		}, []string{"type", "urgency", "outcome"}),
+		delivery: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "samband_delivery_duration_seconds",
+			Help:    "Logged time from a message's acceptance until its recipient held it.",
+			Buckets: []float64{1, 5, 10, 30, 60, 300, 1800, 3600, 28800, 259200},
+		}, []string{"urgency"}),
+	}
+	r.MustRegister(m.messages, m.delivery)
+	return m
+}
+
+func (m *Metrics) message(of *journal.Message, outcome string) {
+	m.messages.WithLabelValues(of.Type, of.Urgency, outcome).Inc()
+}
+
+// Expired counts a message that nobody consigned in time.
+func (m *Metrics) Expired(of *journal.Message) { m.message(of, string(of.End.Kind)) }
+
+// rejected counts the entries by which a call's items were refused.
+func (m *Metrics) rejected(results []journal.Result) {
+	for _, r := range results {
+		if r.Err != nil && r.Done.Event != nil && !r.Done.Known {
+			m.messages.WithLabelValues("", "", outcomeRejected).Inc()
+		}
+	}
+}
+
+// stated counts an event that a desk stated. A message is delivered with the
+// first of them.
+func (m *Metrics) stated(of *journal.Message, e *journal.Event) {
+	m.message(of, string(e.Kind))
+	if of.Accepted != nil && (of.Consigned == nil || of.Consigned == e) {
+		m.delivery.WithLabelValues(of.Urgency).Observe(e.Time.Sub(of.Accepted.Time).Seconds())
+	}
+}
