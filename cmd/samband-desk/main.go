@@ -17,7 +17,8 @@
 //
 // Exit codes: 0 done, 1 failed, 2 wrong usage, 3 the body does not follow its
 // schema, 4 refused by the law or by somebody's identity, 5 try again (nobody
-// serves, locked, no network), 6 not proved: something is forged, missing or bent.
+// serves, locked, a wrong passphrase, no network), 6 not proved: something is
+// forged, missing or bent.
 package main
 
 import (
