@@ -46,7 +46,7 @@ func TestRunbookAnchors(t *testing.T) {
 // raises an alarm, is in the runbook by the very word that the operator reads.
 func TestRunbookKnowsWhatTheWriterSays(t *testing.T) {
 	text := read(t, "RUNBOOK.md")
-	for _, kind := range []string{"Finding", "stopKind", "alarm"} {
+	for _, kind := range []string{"Finding", "stopKind", "alarmKind"} {
 		words := constants(t, "../gateway/broker/internal/sequencer", kind)
 		if len(words) == 0 {
 			t.Errorf("the sequencer has no %s: what does it call them now?", kind)

@@ -6,13 +6,15 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// The closed list of alarms, besides those of the stops: an operator must look.
+// An alarmKind is one of the closed list below, or a stopKind: an operator must look.
+type alarmKind string
+
 const (
-	alarmHeadAhead       = "head-ahead"       // a desk signed that it verified more than the log has
-	alarmHeadContradicts = "head-contradicts" // a desk signed that it verified another log
-	alarmJournalLost     = "journal-lost"     // NATS lost acknowledged groups
-	alarmJournalBent     = "journal-bent"     // JOURNAL has a group that we did not write
-	alarmTiles           = "tiles-failed"     // tiles can't be written
+	alarmHeadAhead       alarmKind = "head-ahead"       // a desk signed that it verified more than the log has
+	alarmHeadContradicts alarmKind = "head-contradicts" // a desk signed that it verified another log
+	alarmJournalLost     alarmKind = "journal-lost"     // NATS lost acknowledged groups
+	alarmJournalBent     alarmKind = "journal-bent"     // JOURNAL has a group that we did not write
+	alarmTiles           alarmKind = "tiles-failed"     // tiles can't be written
 )
 
 // Metrics are what the writer counts.
@@ -40,8 +42,8 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			Help: "How often something happened since the start that an operator must look at.",
 		}, []string{"kind"}),
 	}
-	for _, a := range []string{alarmHeadAhead, alarmHeadContradicts, alarmJournalLost, alarmJournalBent, alarmTiles} {
-		m.alarms.WithLabelValues(a)
+	for _, a := range []alarmKind{alarmHeadAhead, alarmHeadContradicts, alarmJournalLost, alarmJournalBent, alarmTiles} {
+		m.alarms.WithLabelValues(string(a))
 	}
 	for _, k := range stopKinds {
 		m.alarms.WithLabelValues(string(k))
@@ -55,4 +57,4 @@ func (m *Metrics) committed(d time.Duration, acts int) {
 	m.size.Observe(float64(acts))
 }
 
-func (m *Metrics) alarm(kind string) { m.alarms.WithLabelValues(kind).Inc() }
+func (m *Metrics) alarm(kind alarmKind) { m.alarms.WithLabelValues(string(kind)).Inc() }

@@ -161,7 +161,7 @@ func (s *Stop) Error() string { return string(s.kind) + ": " + s.detail }
 // stop ends accepting for as long as the process lives; the first reason stands.
 func (s *Sequencer) stop(reason *Stop) error {
 	if s.stopped.CompareAndSwap(nil, reason) {
-		s.cfg.Metrics.alarm(string(reason.kind))
+		s.cfg.Metrics.alarm(alarmKind(reason.kind))
 		s.cfg.Log.Error("the writer has stopped and accepts nothing", "kind", reason.kind, "why", reason.detail)
 	}
 	return s.Ready()
