@@ -1,8 +1,6 @@
 package auditlog
 
 import (
-	"strings"
-
 	"samband/gateway/problem"
 	"samband/gateway/signed"
 )
@@ -11,7 +9,7 @@ import (
 const Form = "samband/record/v1"
 
 // A Record is one event in the broker's words. Which fields beyond the first
-// six it has is fixed by its kind: see [Kinds].
+// six it has is fixed by its kind: see kinds.go.
 type Record struct {
 	Exchange     signed.Hash
 	Kind         Kind
@@ -38,65 +36,36 @@ type Record struct {
 	Writer    signed.ID      // drawn anew by each writer that starts
 }
 
-// Text writes the record.
-func (r *Record) Text() string {
-	shape := shapeOf(r.Kind)
-	w := signed.NewWriter(Form, r.Exchange)
-	w.Line("kind", string(r.Kind))
-	if shape.Tree != NoTree {
-		w.Line("index", signed.FormatInt(r.Index))
+var form = signed.Form[Record]{Title: Form, MaxBytes: MaxRecord, LongLine: lineEntry, Lines: (*Record).lines}
+
+func (r *Record) lines(l *signed.Lines) {
+	l.Exchange(&r.Exchange)
+	signed.Value(l.Line("kind"), "word", &r.Kind, signed.Same, parseKind)
+	l.When("unless `opened`", r.Tree() != NoTree).Line("index").Int(&r.Index)
+	l.Line("time").Time(&r.Time)
+	l.Line("register").Int(&r.RegisterSize).Hash(&r.RegisterRoot)
+	for _, line := range shapeOf(r.Kind).lines {
+		line(r, l)
 	}
-	w.Line("time", r.Time.String())
-	w.Line("register", signed.FormatInt(r.RegisterSize), r.RegisterRoot.String())
-	for _, l := range shape.Lines {
-		w.Line(l.Name, l.write(r))
-	}
-	return w.Text()
 }
+
+// Text writes the record.
+func (r *Record) Text() string { return form.Text(r) }
 
 // Tree returns the log that the record's kind belongs to.
-func (r *Record) Tree() Tree { return shapeOf(r.Kind).Tree }
+func (r *Record) Tree() Tree { return shapeOf(r.Kind).tree }
 
 // ParseRecord reads a record's text; a fault is TEXT_MALFORMED or OVERSIZE.
-func ParseRecord(text string) (*Record, error) {
-	if len(text) > MaxRecord {
-		return nil, problem.New(problem.Oversize, "a record passes the bound of %d bytes", MaxRecord)
-	}
-	head, entry := cutEntry(text)
-	rd := signed.NewReader(head, Form)
-	r := &Record{Exchange: rd.Exchange()}
-	r.Kind = Kind(one(rd, "kind"))
-	shape := shapeOf(r.Kind)
-	if shape.Kind == "" {
-		rd.Fail(problem.New(problem.TextMalformed, "a record's kind is unknown"))
-	}
-	if shape.Tree != NoTree {
-		r.Index = rd.Int(one(rd, "index"))
-	}
-	r.Time = rd.Time(one(rd, "time"))
-	if v := rd.Line("register", 2); v != nil {
-		r.RegisterSize, r.RegisterRoot = rd.Int(v[0]), rd.Hash(v[1])
-	}
-	for _, l := range shape.Lines {
-		if l.Name == lineEntry {
-			l.read(rd, entry, r)
-			continue
-		}
-		l.read(rd, one(rd, l.Name), r)
-	}
-	if err := rd.Close(text, r.Text()); err != nil {
-		return nil, err
-	}
-	return r, nil
-}
+func ParseRecord(text string) (*Record, error) { return form.Parse(text) }
 
-// cutEntry takes the entry line off the end of a text, since it alone may be
-// longer than the lines of a signed text.
-func cutEntry(text string) (head, entry string) {
-	body := strings.TrimSuffix(text, "\n")
-	last := strings.LastIndexByte(body, '\n') + 1
-	if entry, ok := strings.CutPrefix(body[last:], lineEntry+" "); ok {
-		return text[:last], entry
+// Tables lists the form of records for SPEC: the lines that all have, and then
+// under "samband/record/v1 <kind>" those that a kind has besides.
+func Tables() []signed.Table {
+	all := form.Table(Record{})
+	tables := []signed.Table{all}
+	for _, s := range kinds {
+		t := form.Table(Record{Kind: s.kind})
+		tables = append(tables, signed.Table{Form: Form + " " + string(s.kind), Rows: t.Rows[len(all.Rows):]})
 	}
-	return text, ""
+	return tables
 }

@@ -23,9 +23,9 @@ func TestRecordsOfEachKind(t *testing.T) {
 			t.Errorf("%s: got %+v, want %+v", r.Kind, *got, r)
 		}
 	}
-	for _, s := range Kinds() {
-		if !seen[s.Kind] {
-			t.Errorf("no test has a record of kind %s", s.Kind)
+	for _, s := range kinds {
+		if !seen[s.kind] {
+			t.Errorf("no test has a record of kind %s", s.kind)
 		}
 	}
 }

@@ -1,11 +1,11 @@
 package envelope
 
 import (
-	"encoding/base64"
 	"errors"
+	"slices"
+	"strings"
 	"time"
 
-	"samband/gateway/problem"
 	"samband/gateway/signed"
 )
 
@@ -37,8 +37,8 @@ type TypeRef struct {
 	Hash          signed.Hash
 }
 
-// Values are the three values of a type's line.
-func (t TypeRef) Values() []string { return []string{t.Name, t.Version, t.Hash.String()} }
+// Values describes the values of a line that names a type.
+func (t *TypeRef) Values(l *signed.Lines) { l.Word(&t.Name).Word(&t.Version).Hash(&t.Hash) }
 
 // A KeyID is the first 8 bytes of the SHA-256 of an opening key's string.
 type KeyID [8]byte
@@ -49,9 +49,17 @@ func KeyIDOf(openingKey string) KeyID {
 	return KeyID(h[:8])
 }
 
-func (k KeyID) String() string { return base64.StdEncoding.EncodeToString(k[:]) }
+func (k KeyID) String() string { return signed.EncodeBytes(k[:]) }
 
-// A Classification, in ascending order.
+func parseKeyID(s string) (k KeyID, err error) {
+	b, err := signed.DecodeBytes(s, len(k))
+	if err != nil || len(b) != len(k) {
+		return k, errors.New("a key's name is not 8 bytes in base64")
+	}
+	return KeyID(b), nil
+}
+
+// A Classification says how well a message must be kept.
 type Classification string
 
 const (
@@ -59,11 +67,12 @@ const (
 	BPL          Classification = "bpl" // basic protection level
 )
 
-var classifications = map[Classification]int{Unclassified: 0, BPL: 1}
+// Classifications are those of this version, in ascending order.
+var Classifications = []Classification{Unclassified, BPL}
 
 // ParseClassification reads one of the version's classifications.
 func ParseClassification(s string) (Classification, error) {
-	if _, ok := classifications[Classification(s)]; !ok {
+	if !slices.Contains(Classifications, Classification(s)) {
 		return "", errors.New("a classification is not one of this version")
 	}
 	return Classification(s), nil
@@ -71,7 +80,7 @@ func ParseClassification(s string) (Classification, error) {
 
 // Above reports whether c is higher than a ceiling.
 func (c Classification) Above(ceiling Classification) bool {
-	return classifications[c] > classifications[ceiling]
+	return slices.Index(Classifications, c) > slices.Index(Classifications, ceiling)
 }
 
 // Urgencies of a header.
@@ -123,121 +132,44 @@ type Header struct {
 	Sealed         SealedRef
 }
 
-// Text writes the header.
-func (h *Header) Text() string {
-	w := h.write()
-	w.Line("sealed", signed.FormatInt(h.Sealed.Length), h.Sealed.Hash.String())
-	return w.Text()
+var headerForm = signed.Form[Header]{Title: Form, MaxBytes: MaxHeader, Lines: (*Header).lines}
+
+func (h *Header) lines(l *signed.Lines) {
+	l.Exchange(&h.Exchange)
+	l.Line("id").ID(&h.ID)
+	h.Type.Values(l.Line("type"))
+	l.Line("from").Address(&h.From)
+	signed.Value(l.Line("to").Address(&h.To), "8 bytes in base64", &h.ToKey, KeyID.String, parseKeyID)
+	l.Optional("on-behalf-of", h.OnBehalfOf != "").Address(&h.OnBehalfOf)
+	l.Line("conversation").ID(&h.Conversation)
+	l.Optional("in-reply-to", !h.InReplyTo.IsZero()).Hash(&h.InReplyTo)
+	l.Line("created").Time(&h.Created)
+	l.Line("expires").Time(&h.Expires)
+	l.Line("agreement").Hash(&h.Agreement)
+	signed.OneOf(l.Line("urgency"), &h.Urgency, Urgent, NonUrgent)
+	signed.OneOf(l.Line("classification"), &h.Classification, Classifications...)
+	l.Line("as-of").Head(&h.AsOfAudit)
+	l.Line("as-of").Head(&h.AsOfRegister)
+	l.Line("commitment").Is("body").Hash(&h.Body)
+	l.Line("commitment").Is("statistics").Hash(&h.Statistics)
+	if l := l.Optional("parts", h.Parts != nil); l != nil {
+		if !l.Writing() {
+			h.Parts = &PartsRef{}
+		}
+		l.Int(&h.Parts.Count).Int(&h.Parts.Bytes).Hash(&h.Parts.Hash)
+	}
+	l.Line("sealed").Int(&h.Sealed.Length).Hash(&h.Sealed.Hash)
 }
+
+// Text writes the header.
+func (h *Header) Text() string { return headerForm.Text(h) }
+
+// ParseHeader reads a header's text.
+func ParseHeader(text string) (*Header, error) { return headerForm.Parse(text) }
 
 // Bound writes the header above its sealed line: what the inner frame is bound
 // to (SPEC §6.2).
-func (h *Header) Bound() string { return h.write().Text() }
-
-func (h *Header) write() *signed.Writer {
-	w := signed.NewWriter(Form, h.Exchange)
-	w.Line("id", h.ID.String())
-	w.Line("type", h.Type.Values()...)
-	w.Line("from", string(h.From))
-	w.Line("to", string(h.To), h.ToKey.String())
-	if h.OnBehalfOf != "" {
-		w.Line("on-behalf-of", string(h.OnBehalfOf))
-	}
-	w.Line("conversation", h.Conversation.String())
-	if h.InReplyTo != (signed.Hash{}) {
-		w.Line("in-reply-to", h.InReplyTo.String())
-	}
-	w.Line("created", h.Created.String())
-	w.Line("expires", h.Expires.String())
-	w.Line("agreement", h.Agreement.String())
-	w.Line("urgency", h.Urgency)
-	w.Line("classification", string(h.Classification))
-	w.Line("as-of", h.AsOfAudit.Values()...)
-	w.Line("as-of", h.AsOfRegister.Values()...)
-	w.Line("commitment", "body", h.Body.String())
-	w.Line("commitment", "statistics", h.Statistics.String())
-	if p := h.Parts; p != nil {
-		w.Line("parts", signed.FormatInt(p.Count), signed.FormatInt(p.Bytes), p.Hash.String())
-	}
-	return w
-}
-
-// ParseHeader reads a header's text.
-func ParseHeader(text string) (*Header, error) {
-	if len(text) > MaxHeader {
-		return nil, problem.New(problem.Oversize, "a header passes the bound of %d bytes", MaxHeader)
-	}
-	r := signed.NewReader(text, Form)
-	h := &Header{Exchange: r.Exchange()}
-	h.ID = r.ID(one(r, "id"))
-	if v := r.Line("type", 3); v != nil {
-		h.Type = TypeRef{r.Word(v[0]), r.Word(v[1]), r.Hash(v[2])}
-	}
-	h.From = r.Address(one(r, "from"))
-	if v := r.Line("to", 2); v != nil {
-		h.To, h.ToKey = r.Address(v[0]), keyID(r, v[1])
-	}
-	if r.Peek() == "on-behalf-of" {
-		h.OnBehalfOf = r.Address(one(r, "on-behalf-of"))
-	}
-	h.Conversation = r.ID(one(r, "conversation"))
-	if r.Peek() == "in-reply-to" {
-		h.InReplyTo = r.Hash(one(r, "in-reply-to"))
-	}
-	h.Created = r.Time(one(r, "created"))
-	h.Expires = r.Time(one(r, "expires"))
-	h.Agreement = r.Hash(one(r, "agreement"))
-	h.Urgency = oneOf(r, one(r, "urgency"), Urgent, NonUrgent)
-	h.Classification = Classification(oneOf(r, one(r, "classification"), string(Unclassified), string(BPL)))
-	h.AsOfAudit, h.AsOfRegister = asOf(r), asOf(r)
-	h.Body, h.Statistics = commitment(r, "body"), commitment(r, "statistics")
-	if r.Peek() == "parts" {
-		if v := r.Line("parts", 3); v != nil {
-			h.Parts = &PartsRef{r.Int(v[0]), r.Int(v[1]), r.Hash(v[2])}
-		}
-	}
-	if v := r.Line("sealed", 2); v != nil {
-		h.Sealed = SealedRef{r.Int(v[0]), r.Hash(v[1])}
-	}
-	return h, r.Close(text, h.Text())
-}
-
-// one reads a line of one value; "" after a fault.
-func one(r *signed.Reader, name string) string {
-	if v := r.Line(name, 1); v != nil {
-		return v[0]
-	}
-	return ""
-}
-
-func oneOf(r *signed.Reader, s string, words ...string) string {
-	for _, w := range words {
-		if s == w {
-			return s
-		}
-	}
-	r.Fail(errors.New("a word is not one of the closed list for its line"))
-	return ""
-}
-
-func keyID(r *signed.Reader, s string) (k KeyID) {
-	b, err := signed.DecodeBytes(s, len(k))
-	if err != nil || len(b) != len(k) {
-		r.Fail(errors.New("a key's name is not 8 bytes in base64"))
-		return k
-	}
-	return KeyID(b)
-}
-
-func asOf(r *signed.Reader) signed.Head { return r.Head(r.Line("as-of", 3)) }
-
-func commitment(r *signed.Reader, of string) signed.Hash {
-	v := r.Line("commitment", 2)
-	if v == nil {
-		return signed.Hash{}
-	}
-	if v[0] != of {
-		r.Fail(errors.New("the commitments are not body, then statistics"))
-	}
-	return r.Hash(v[1])
+func (h *Header) Bound() string {
+	text := h.Text()
+	return text[:strings.LastIndex(text, "\nsealed ")+1]
 }

@@ -57,56 +57,54 @@ func (s *Statement) Use() signed.Use {
 	return signed.UseStatement
 }
 
-func (s *Statement) form() string {
-	if s.Event == Consigned {
-		return ConsignmentForm
+var (
+	consignmentForm = signed.Form[Statement]{Title: ConsignmentForm, Lines: func(s *Statement, l *signed.Lines) {
+		s.begin(l, Consigned)
+		l.Line("message").Hash(&s.Message)
+		s.end(l)
+	}}
+	statementForm = signed.Form[Statement]{Title: StatementForm, Check: (*Statement).check, Lines: func(s *Statement, l *signed.Lines) {
+		s.begin(l, HandedOver, Refused, Withdrawn)
+		l.When("unless `withdrawn`", s.Event != Withdrawn).Line("message").Hash(&s.Message)
+		l.When("if `withdrawn`", s.Event == Withdrawn).Line("id").ID(&s.ID)
+		l.When("if `refused`", s.Event == Refused).Line("code").Word((*string)(&s.Code))
+		s.end(l)
+	}}
+)
+
+func (s *Statement) begin(l *signed.Lines, events ...Event) {
+	l.Exchange(&s.Exchange)
+	l.Line("signer").Address(&s.Signer)
+	signed.OneOf(l.Line("event"), &s.Event, events...)
+}
+
+func (s *Statement) end(l *signed.Lines) {
+	l.Line("time").Time(&s.Time)
+	l.Line("as-of").Head(&s.AsOfAudit)
+	l.Line("as-of").Head(&s.AsOfRegister)
+}
+
+func (s *Statement) check() error {
+	if s.Event == Refused && s.Code.Row().Class != problem.Final {
+		return problem.New(problem.TextMalformed, "the code is not a final one of the closed list")
 	}
-	return StatementForm
+	return nil
 }
 
 // Text writes the statement.
 func (s *Statement) Text() string {
-	w := signed.NewWriter(s.form(), s.Exchange)
-	w.Line("signer", string(s.Signer))
-	w.Line("event", string(s.Event))
-	if s.Event == Withdrawn {
-		w.Line("id", s.ID.String())
-	} else {
-		w.Line("message", s.Message.String())
+	if s.Event == Consigned {
+		return consignmentForm.Text(s)
 	}
-	if s.Event == Refused {
-		w.Line("code", string(s.Code))
-	}
-	w.Line("time", s.Time.String())
-	w.Line("as-of", s.AsOfAudit.Values()...)
-	w.Line("as-of", s.AsOfRegister.Values()...)
-	return w.Text()
+	return statementForm.Text(s)
 }
 
 // ParseStatement reads a statement's text, in either form.
 func ParseStatement(text string) (*Statement, error) {
-	form, events := StatementForm, []string{string(HandedOver), string(Refused), string(Withdrawn)}
 	if signed.FormOf(text) == ConsignmentForm {
-		form, events = ConsignmentForm, []string{string(Consigned)}
+		return consignmentForm.Parse(text)
 	}
-	r := signed.NewReader(text, form)
-	s := &Statement{Exchange: r.Exchange()}
-	s.Signer = r.Address(one(r, "signer"))
-	s.Event = Event(oneOf(r, one(r, "event"), events...))
-	if s.Event == Withdrawn {
-		s.ID = r.ID(one(r, "id"))
-	} else {
-		s.Message = r.Hash(one(r, "message"))
-	}
-	if s.Event == Refused {
-		s.Code = problem.Code(r.Word(one(r, "code")))
-		if s.Code.Row().Class != problem.Final {
-			r.Fail(problem.New(problem.TextMalformed, "the code is not a final one of the closed list"))
-		}
-	}
-	s.Time = r.Time(one(r, "time"))
-	s.AsOfAudit, s.AsOfRegister = asOf(r), asOf(r)
-	return s, r.Close(text, s.Text())
+	return statementForm.Parse(text)
 }
 
 // ReadStatement reads a whole note that is a statement. It verifies no
@@ -121,4 +119,9 @@ func ReadStatement(note []byte) (*signed.Note, *Statement, error) {
 		return nil, nil, err
 	}
 	return n, s, nil
+}
+
+// Tables lists the forms of this package for SPEC.
+func Tables() []signed.Table {
+	return []signed.Table{headerForm.Table(Header{}), consignmentForm.Table(Statement{}), statementForm.Table(Statement{})}
 }

@@ -15,16 +15,13 @@ type Accession struct {
 
 func (*Accession) author() author { return byParty }
 
-// Text writes the entry.
-func (a *Accession) Text() string {
-	w := a.write(AccedeForm)
-	w.Line("agreement", a.Agreement.String())
-	return w.Text()
-}
+var accedeForm = signed.Form[Accession]{Title: AccedeForm, Lines: func(a *Accession, l *signed.Lines) {
+	a.Link.lines(l)
+	l.Line("agreement").Hash(&a.Agreement)
+}}
 
-func readAccession(r *signed.Reader) *Accession {
-	return &Accession{Link: readLink(r), Agreement: r.Hash(one(r, "agreement"))}
-}
+// Text writes the entry.
+func (a *Accession) Text() string { return accedeForm.Text(a) }
 
 func (a *Accession) check(s *state) error {
 	known, ok := s.agreements[a.Agreement]

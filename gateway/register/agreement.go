@@ -42,45 +42,19 @@ func (a *Agreement) Proposer() string { return a.Signers[0] }
 
 func (*Agreement) author() author { return byParty }
 
+var agreementForm = signed.Form[Agreement]{Title: AgreementForm, Lines: func(a *Agreement, l *signed.Lines) {
+	a.Link.lines(l)
+	l.Line("title").Quoted(&a.Title)
+	signed.Repeat(l, "party", 1, MaxParties, signed.Ascending, &a.Parties, func(p *string) { l.Line("party").Name(p) })
+	signed.Repeat(l, "type", 1, MaxTypes, signed.Ascending, &a.Types, func(t *string) { l.Line("type").Word(t) })
+	signed.Repeat(l, "purpose", 1, MaxPurposes, signed.Ascending, &a.Purposes, func(p *string) { l.Line("purpose").Word(p) })
+	signed.OneOf(l.Line("ceiling"), &a.Ceiling, envelope.Classifications...)
+	l.Line("from").Time(&a.From)
+	l.Line("until").Time(&a.Until)
+}}
+
 // Text writes the entry.
-func (a *Agreement) Text() string {
-	w := a.write(AgreementForm)
-	w.Line("title", signed.Quote(a.Title))
-	for _, p := range a.Parties {
-		w.Line("party", p)
-	}
-	for _, t := range a.Types {
-		w.Line("type", t)
-	}
-	for _, p := range a.Purposes {
-		w.Line("purpose", p)
-	}
-	w.Line("ceiling", string(a.Ceiling))
-	w.Line("from", a.From.String())
-	w.Line("until", a.Until.String())
-	return w.Text()
-}
-
-func readAgreement(r *signed.Reader) *Agreement {
-	a := &Agreement{Link: readLink(r)}
-	a.Title = r.Quoted(one(r, "title"))
-	a.Parties = many(r, "party", MaxParties, r.Name)
-	ascending(r, "party", a.Parties)
-	a.Types = many(r, "type", MaxTypes, r.Word)
-	ascending(r, "type", a.Types)
-	a.Purposes = many(r, "purpose", MaxPurposes, r.Word)
-	ascending(r, "purpose", a.Purposes)
-	a.Ceiling = classification(r, one(r, "ceiling"))
-	a.From = r.Time(one(r, "from"))
-	a.Until = r.Time(one(r, "until"))
-	return a
-}
-
-func classification(r *signed.Reader, s string) envelope.Classification {
-	c, err := envelope.ParseClassification(s)
-	r.Fail(err)
-	return c
-}
+func (a *Agreement) Text() string { return agreementForm.Text(a) }
 
 func (a *Agreement) check(s *state) error {
 	if !slices.Contains(a.Parties, a.Proposer()) {

@@ -21,31 +21,21 @@ type Broker struct {
 // OperatorName is the name under which an exchange's operator signs.
 func OperatorName(exchange string) string { return exchange + "/operator" }
 
-func (b *Broker) write(w *signed.Writer) {
-	w.Line("log", append([]string{"audit", b.Audit.Name}, b.Audit.Values()...)...)
-	w.Line("log", append([]string{"register", b.Register.Name}, b.Register.Values()...)...)
-	w.Line("operator", b.Operator.Values()...)
-	w.Line("broker-ca", signed.EncodeBytes(b.BrokerCA))
+func (b *Broker) lines(l *signed.Lines, exchange string) {
+	log(l.Line("log").Is("audit"), &b.Audit)
+	log(l.Line("log").Is("register"), &b.Register)
+	l.Line("operator").Key(&b.Operator, OperatorName(exchange), signed.Ed25519)
+	l.Line("broker-ca").Bytes(&b.BrokerCA, certs.MaxCA)
 }
 
-func readBroker(r *signed.Reader, exchange string) (b Broker) {
-	b.Audit, b.Register = readLog(r, "audit"), readLog(r, "register")
-	if v := r.Line("operator", 2); v != nil {
-		b.Operator = readKey(r, OperatorName(exchange), signed.Ed25519, v)
+// log describes the rest of a log's line: its origin and key.
+func log(l *signed.Lines, k **signed.PublicKey) {
+	var origin string
+	if *k != nil {
+		origin = (*k).Name
 	}
-	b.BrokerCA = readDER(r, "broker-ca", certs.MaxCA)
-	return b
-}
-
-func readLog(r *signed.Reader, which string) *signed.PublicKey {
-	v := r.Line("log", 4)
-	if v == nil {
-		return nil
-	}
-	if v[0] != which {
-		r.Fail(errors.New("the logs are not audit, then register"))
-	}
-	return readKey(r, origin(r, v[1]), signed.Ed25519, v[2:])
+	l.Origin(&origin)
+	l.Key(k, origin, signed.Ed25519)
 }
 
 func (b *Broker) check(exchange string) error {
@@ -63,17 +53,14 @@ func (b *Broker) check(exchange string) error {
 	return nil
 }
 
-func origin(r *signed.Reader, s string) string {
-	o, err := signed.ParseOrigin(s)
-	r.Fail(err)
-	return o
-}
-
-func exchangeName(r *signed.Reader, s string) string {
-	if strings.Contains(s, "/") {
-		r.Fail(errors.New("an exchange's name has a path"))
-	}
-	return origin(r, s)
+// nameLine is the line of an exchange's name.
+func nameLine(l *signed.Lines, name *string) {
+	signed.Value(l.Line("name"), "origin without a path", name, signed.Same, func(s string) (string, error) {
+		if strings.Contains(s, "/") {
+			return "", errors.New("an exchange's name has a path")
+		}
+		return signed.ParseOrigin(s)
+	})
 }
 
 // brokerKey is the public key of the broker's CA; check has passed.

@@ -18,16 +18,13 @@ type CA struct {
 
 func (*CA) author() author { return byParty }
 
-// Text writes the entry.
-func (c *CA) Text() string {
-	w := c.write(CAForm)
-	w.Line("ca", signed.EncodeBytes(c.DER))
-	return w.Text()
-}
+var caForm = signed.Form[CA]{Title: CAForm, Lines: func(c *CA, l *signed.Lines) {
+	c.Link.lines(l)
+	l.Line("ca").Bytes(&c.DER, certs.MaxCA)
+}}
 
-func readCA(r *signed.Reader) *CA {
-	return &CA{Link: readLink(r), DER: readDER(r, "ca", certs.MaxCA)}
-}
+// Text writes the entry.
+func (c *CA) Text() string { return caForm.Text(c) }
 
 func (c *CA) check(s *state) error {
 	cert, err := certs.ParsePartyCA(c.DER, s.federation.Name)

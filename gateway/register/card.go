@@ -3,6 +3,7 @@ package register
 import (
 	"slices"
 
+	"samband/gateway/problem"
 	"samband/gateway/signed"
 )
 
@@ -23,23 +24,17 @@ const MaxCard = 32 << 10
 // A FounderCard shows one founder's share of the root.
 type FounderCard struct{ Founder }
 
+var founderCardForm = signed.Form[FounderCard]{Title: FounderCardForm, Lines: func(c *FounderCard, l *signed.Lines) {
+	l.Line("exchange").Is("-")
+	l.Line("party").Name(&c.Party)
+	keyLines(l, RootName(c.Party), &c.Keys)
+}}
+
 // Text writes the card.
-func (c *FounderCard) Text() string {
-	w := signed.NewWriter(FounderCardForm, signed.Hash{})
-	w.Line("party", c.Party)
-	writeKeys(w, c.Keys, "key")
-	return w.Text()
-}
+func (c *FounderCard) Text() string { return founderCardForm.Text(c) }
 
 // ParseFounderCard reads a card and verifies it by its own keys.
-func ParseFounderCard(note []byte) (*FounderCard, error) {
-	return parseCard(note, FounderCardForm, func(r *signed.Reader) *FounderCard {
-		c := &FounderCard{}
-		c.Party = r.Name(one(r, "party"))
-		c.Keys = readKeys(r, RootName(c.Party), signed.UseEntry, "key")
-		return c
-	})
-}
+func ParseFounderCard(note []byte) (*FounderCard, error) { return parseCard(note, &founderCardForm) }
 
 func (c *FounderCard) signers() []*signed.PublicKey { return c.Keys }
 
@@ -50,24 +45,18 @@ type PartyCard struct {
 	Keys  []*signed.PublicKey
 }
 
+var partyCardForm = signed.Form[PartyCard]{Title: PartyCardForm, Lines: func(c *PartyCard, l *signed.Lines) {
+	l.Line("exchange").Is("-")
+	l.Line("party").Name(&c.Name)
+	l.Line("title").Quoted(&c.Title)
+	keyLines(l, c.Name, &c.Keys)
+}}
+
 // Text writes the card.
-func (c *PartyCard) Text() string {
-	w := signed.NewWriter(PartyCardForm, signed.Hash{})
-	w.Line("party", c.Name)
-	w.Line("title", signed.Quote(c.Title))
-	writeKeys(w, c.Keys, "key")
-	return w.Text()
-}
+func (c *PartyCard) Text() string { return partyCardForm.Text(c) }
 
 // ParsePartyCard reads a card and verifies it by its own keys.
-func ParsePartyCard(note []byte) (*PartyCard, error) {
-	return parseCard(note, PartyCardForm, func(r *signed.Reader) *PartyCard {
-		c := &PartyCard{Name: r.Name(one(r, "party"))}
-		c.Title = r.Quoted(one(r, "title"))
-		c.Keys = readKeys(r, c.Name, signed.UseEntry, "key")
-		return c
-	})
-}
+func ParsePartyCard(note []byte) (*PartyCard, error) { return parseCard(note, &partyCardForm) }
 
 func (c *PartyCard) signers() []*signed.PublicKey { return c.Keys }
 
@@ -78,21 +67,18 @@ type BrokerCard struct {
 	Broker
 }
 
+var brokerCardForm = signed.Form[BrokerCard]{Title: BrokerCardForm, Lines: func(c *BrokerCard, l *signed.Lines) {
+	l.Line("exchange").Is("-")
+	nameLine(l, &c.Name)
+	c.Broker.lines(l, c.Name)
+}}
+
 // Text writes the card.
-func (c *BrokerCard) Text() string {
-	w := signed.NewWriter(BrokerCardForm, signed.Hash{})
-	w.Line("name", c.Name)
-	c.Broker.write(w)
-	return w.Text()
-}
+func (c *BrokerCard) Text() string { return brokerCardForm.Text(c) }
 
 // ParseBrokerCard reads a card and verifies it by its own keys.
 func ParseBrokerCard(note []byte) (*BrokerCard, error) {
-	c, err := parseCard(note, BrokerCardForm, func(r *signed.Reader) *BrokerCard {
-		c := &BrokerCard{Name: exchangeName(r, one(r, "name"))}
-		c.Broker = readBroker(r, c.Name)
-		return c
-	})
+	c, err := parseCard(note, &brokerCardForm)
 	if err != nil {
 		return nil, err
 	}
@@ -116,27 +102,27 @@ type Request struct {
 // maxTLS bounds the DER of a public key.
 const maxTLS = 512
 
-// Text writes the card.
+var requestForm = signed.Form[Request]{Title: RequestForm, Lines: func(c *Request, l *signed.Lines) {
+	l.Exchange(&c.Exchange)
+	l.Line("desk").Address(&c.Address)
+	c.DeskKeys.lines(l, c.Address)
+	l.Line("tls-key").Bytes(&c.TLS, maxTLS)
+}, Check: func(c *Request) error {
+	if c.DeskKeys.TLS != signed.HashOf(c.TLS) {
+		return problem.New(problem.TextMalformed, "line %q is not the hash of line %q", "tls", "tls-key")
+	}
+	return nil
+}}
+
+// Text writes the card; what "tls" says follows from TLS.
 func (c *Request) Text() string {
-	w := signed.NewWriter(RequestForm, c.Exchange)
-	w.Line("desk", string(c.Address))
-	keys := c.DeskKeys
-	keys.TLS = signed.HashOf(c.TLS) // one says the other, or the card is not canonical
-	keys.write(w)
-	w.Line("tls-key", signed.EncodeBytes(c.TLS))
-	return w.Text()
+	card := *c
+	card.DeskKeys.TLS = signed.HashOf(c.TLS)
+	return requestForm.Text(&card)
 }
 
 // ParseRequest reads a desk's card and verifies it by its own keys.
-func ParseRequest(note []byte) (*Request, error) {
-	return parseCard(note, RequestForm, func(r *signed.Reader) *Request {
-		c := &Request{Exchange: r.Exchange()}
-		c.Address = r.Address(one(r, "desk"))
-		c.DeskKeys = readDeskKeys(r, c.Address)
-		c.TLS = readDER(r, "tls-key", maxTLS)
-		return c
-	})
-}
+func ParseRequest(note []byte) (*Request, error) { return parseCard(note, &requestForm) }
 
 func (c *Request) signers() []*signed.PublicKey {
 	return slices.Concat(c.Message, c.Consignment)
@@ -159,29 +145,20 @@ func SignCard(c Card, keys ...*signed.PrivateKey) ([]byte, error) {
 	return n.Bytes(), signed.Verify(n, c.signers())
 }
 
-func parseCard[C Card](note []byte, form string, read func(*signed.Reader) C) (C, error) {
-	var none C
+func parseCard[T any, C interface {
+	*T
+	Card
+}](note []byte, form *signed.Form[T]) (C, error) {
 	if len(note) > MaxCard {
-		return none, oversize(MaxCard)
+		return nil, oversize(MaxCard)
 	}
 	n, err := signed.ParseNote(note)
 	if err != nil {
-		return none, err
+		return nil, err
 	}
-	begin := signed.NewFoundingReader
-	if form == RequestForm {
-		begin = signed.NewReader // by then there is an exchange
+	c, err := form.Parse(n.Text)
+	if err != nil {
+		return nil, err
 	}
-	r := begin(n.Text, form)
-	c := read(r)
-	if r.Err() != nil {
-		return none, r.Err()
-	}
-	if err := r.Close(n.Text, c.Text()); err != nil {
-		return none, err
-	}
-	if err := signed.Verify(n, c.signers()); err != nil {
-		return none, err
-	}
-	return c, nil
+	return c, signed.Verify(n, C(c).signers())
 }

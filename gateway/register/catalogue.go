@@ -18,35 +18,22 @@ type Catalogue struct {
 
 func (*Catalogue) author() author { return byRoot }
 
-// Text writes the entry.
-func (c *Catalogue) Text() string {
-	w := c.write(CatalogueForm)
-	for _, t := range c.Types {
-		w.Line("type", t.Values()...)
-	}
-	return w.Text()
-}
-
-func readCatalogue(r *signed.Reader) *Catalogue {
-	c := &Catalogue{Link: readLink(r)}
+var catalogueForm = signed.Form[Catalogue]{Title: CatalogueForm, Lines: func(c *Catalogue, l *signed.Lines) {
+	c.Link.lines(l)
+	signed.Repeat(l, "type", 1, MaxTypes, signed.AnyOrder, &c.Types, func(t *envelope.TypeRef) { t.Values(l.Line("type")) })
+}, Check: func(c *Catalogue) error {
 	known := map[[2]string]bool{}
-	for first := true; first || r.Peek() == "type"; first = false {
-		v := r.Line("type", 3)
-		if v == nil {
-			break
-		}
-		t := envelope.TypeRef{Name: r.Word(v[0]), Version: r.Word(v[1]), Hash: r.Hash(v[2])}
+	for _, t := range c.Types {
 		if known[[2]string{t.Name, t.Version}] {
-			r.Fail(problem.New(problem.TextMalformed, "lines %q repeat", "type"))
-		}
-		if len(c.Types) == MaxTypes {
-			r.Fail(problem.New(problem.Oversize, "more than %d lines %q", MaxTypes, "type"))
+			return problem.New(problem.TextMalformed, "lines %q repeat", "type")
 		}
 		known[[2]string{t.Name, t.Version}] = true
-		c.Types = append(c.Types, t)
 	}
-	return c
-}
+	return nil
+}}
+
+// Text writes the entry.
+func (c *Catalogue) Text() string { return catalogueForm.Text(c) }
 
 func (*Catalogue) check(*state) error { return nil }
 

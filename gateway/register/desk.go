@@ -2,6 +2,7 @@ package register
 
 import (
 	"errors"
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -68,90 +69,85 @@ func (k *DeskKeys) OpeningID() envelope.KeyID { return envelope.KeyIDOf(k.Openin
 
 func (*Desk) author() author { return byParty }
 
+var deskForm = signed.Form[Desk]{Title: DeskForm, Lines: func(d *Desk, l *signed.Lines) {
+	d.Link.lines(l)
+	l.Line("desk").Address(&d.Address)
+	d.Directory.lines(l)
+	d.DeskKeys.lines(l, d.Address)
+}}
+
 // Text writes the entry.
-func (d *Desk) Text() string {
-	w := d.Link.write(DeskForm)
-	w.Line("desk", string(d.Address))
-	d.Directory.write(w)
-	d.DeskKeys.write(w)
-	return w.Text()
+func (d *Desk) Text() string { return deskForm.Text(d) }
+
+func (d *Directory) lines(l *signed.Lines) {
+	l.Line("title").Quoted(&d.Title)
+	signed.Repeat(l, "function", 1, len(Functions), signed.Distinct, &d.Functions, func(f *Function) {
+		signed.OneOf(l.Line("function"), f, Functions...)
+	})
+	signed.Repeat(l, "language", 1, MaxLanguages, signed.Distinct, &d.Languages, func(s *string) {
+		signed.Value(l.Line("language"), "two or three letters", s, signed.Same, parseLanguage)
+	})
+	l.Line("hours").Quoted(&d.Hours)
+	l.Line("telephone").Quoted(&d.Telephone)
 }
 
-func readDesk(r *signed.Reader) *Desk {
-	d := &Desk{Link: readLink(r)}
-	d.Address = r.Address(one(r, "desk"))
-	d.Directory = readDirectory(r)
-	d.DeskKeys = readDeskKeys(r, d.Address)
-	return d
+func (k *DeskKeys) lines(l *signed.Lines, desk signed.Address) {
+	of := func(use signed.Use) func(int) string {
+		return func(int) string {
+			l.Line("key").Is(string(use))
+			return string(desk)
+		}
+	}
+	l.Keys(&k.Message, signed.UseMessage, of(signed.UseMessage))
+	l.Keys(&k.Consignment, signed.UseConsignment, of(signed.UseConsignment))
+	l.Line("tls").Hash(&k.TLS)
+	signed.Value(l.Line("opening"), openingWords, &k.Opening, signed.Same, parseOpening)
+	signed.Rest(l.Line("versions"), versionsWords, &k.Versions, formatVersions, parseVersions)
 }
 
-func (d *Directory) write(w *signed.Writer) {
-	w.Line("title", signed.Quote(d.Title))
-	for _, f := range d.Functions {
-		w.Line("function", string(f))
-	}
-	for _, l := range d.Languages {
-		w.Line("language", l)
-	}
-	w.Line("hours", signed.Quote(d.Hours))
-	w.Line("telephone", signed.Quote(d.Telephone))
-}
+var (
+	openingWords  = fmt.Sprintf("an age recipient string of at most %d bytes", MaxOpening)
+	versionsWords = fmt.Sprintf("numbers from 1 to %d, ascending", MaxVersion)
+)
 
 var languageForm = regexp.MustCompile(`^[a-z]{2,3}$`)
 
-func readDirectory(r *signed.Reader) Directory {
-	d := Directory{Title: r.Quoted(one(r, "title"))}
-	functions := many(r, "function", len(Functions), func(s string) string {
-		return string(closed(r, s, Functions...))
-	})
-	distinct(r, "function", functions)
-	for _, f := range functions {
-		d.Functions = append(d.Functions, Function(f))
+func parseLanguage(s string) (string, error) {
+	if !languageForm.MatchString(s) {
+		return "", errors.New("a language is not two or three lower-case letters")
 	}
-	d.Languages = many(r, "language", MaxLanguages, func(s string) string {
-		if !languageForm.MatchString(s) {
-			r.Fail(errors.New("a language is not two or three lower-case letters"))
-		}
-		return s
-	})
-	distinct(r, "language", d.Languages)
-	d.Hours = r.Quoted(one(r, "hours"))
-	d.Telephone = r.Quoted(one(r, "telephone"))
-	return d
+	return s, nil
 }
 
-func (k *DeskKeys) write(w *signed.Writer) {
-	writeKeys(w, k.Message, "key", string(signed.UseMessage))
-	writeKeys(w, k.Consignment, "key", string(signed.UseConsignment))
-	w.Line("tls", k.TLS.String())
-	w.Line("opening", k.Opening)
-	versions := make([]string, len(k.Versions))
-	for i, v := range k.Versions {
-		versions[i] = signed.FormatInt(v)
+func parseOpening(s string) (string, error) {
+	if len(s) > MaxOpening {
+		return "", fmt.Errorf("an opening key passes %d bytes", MaxOpening)
 	}
-	w.Line("versions", versions...)
+	return s, nil
 }
 
-func readDeskKeys(r *signed.Reader, desk signed.Address) (k DeskKeys) {
-	k.Message = readKeys(r, string(desk), signed.UseMessage, "key", string(signed.UseMessage))
-	k.Consignment = readKeys(r, string(desk), signed.UseConsignment, "key", string(signed.UseConsignment))
-	k.TLS = r.Hash(one(r, "tls"))
-	k.Opening = one(r, "opening")
-	if len(k.Opening) > MaxOpening || strings.Contains(k.Opening, " ") {
-		r.Fail(errors.New("an opening key is too long or has a space"))
+func formatVersions(versions []int64) string {
+	words := make([]string, len(versions))
+	for i, v := range versions {
+		words[i] = signed.FormatInt(v)
 	}
+	return strings.Join(words, " ")
+}
+
+func parseVersions(s string) ([]int64, error) {
+	var versions []int64
 	var last int64
-	for _, s := range strings.Split(one(r, "versions"), " ") {
-		v := r.Int(s)
+	for word := range strings.SplitSeq(s, " ") {
+		v, err := signed.ParseInt(word)
+		if err != nil {
+			return nil, err
+		}
 		if v <= last || v > MaxVersion {
-			r.Fail(errors.New("versions do not ascend from 1"))
+			return nil, fmt.Errorf("versions do not ascend from 1 to at most %d", MaxVersion)
 		}
-		k.Versions, last = append(k.Versions, v), v
-		if r.Err() != nil {
-			return k
-		}
+		versions, last = append(versions, v), v
 	}
-	return k
+	return versions, nil
 }
 
 // check lets a key stay where it is in force and its ring is not revoked; any

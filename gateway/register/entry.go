@@ -1,8 +1,6 @@
 package register
 
 import (
-	"errors"
-	"slices"
 	"strings"
 
 	"samband/gateway/problem"
@@ -47,31 +45,15 @@ type Link struct {
 
 func (l *Link) link() *Link { return l }
 
-func (l *Link) write(form string) *signed.Writer {
-	w := signed.NewWriter(form, l.Exchange)
-	if l.Previous == (signed.Hash{}) {
-		w.Line("previous", "-")
-	} else {
-		w.Line("previous", l.Previous.String())
-	}
-	for _, s := range l.Signers {
-		w.Line("signer", s)
-	}
-	return w
-}
-
-func readLink(r *signed.Reader) Link {
-	l := Link{Exchange: r.Exchange()}
-	if v := one(r, "previous"); v != "-" {
-		l.Previous = r.Hash(v)
-	}
-	l.Signers = many(r, "signer", MaxFounders, func(s string) string {
-		party, _ := strings.CutSuffix(s, rootSuffix)
-		r.Name(party)
-		return s
+func (k *Link) lines(l *signed.Lines) {
+	l.Exchange(&k.Exchange)
+	l.Line("previous").HashOrNone(&k.Previous)
+	signed.Repeat(l, "signer", 1, MaxFounders, signed.Ascending, &k.Signers, func(s *string) {
+		signed.Value(l.Line("signer"), "name or `<party>/root`", s, signed.Same, func(s string) (string, error) {
+			_, err := signed.ParseName(strings.TrimSuffix(s, rootSuffix))
+			return s, err
+		})
 	})
-	ascending(r, "signer", l.Signers)
-	return l
 }
 
 // An author is who may sign a kind of entry.
@@ -90,13 +72,26 @@ type place struct {
 }
 
 var parsers = map[string]func(string) (Entry, error){
-	PartyForm:     parse(readParty),
-	CatalogueForm: parse(readCatalogue),
-	CAForm:        parse(readCA),
-	DeskForm:      parse(readDesk),
-	AgreementForm: parse(readAgreement),
-	AccedeForm:    parse(readAccession),
-	RevokeForm:    parse(readRevocation),
+	PartyForm:     parse(&partyForm),
+	CatalogueForm: parse(&catalogueForm),
+	CAForm:        parse(&caForm),
+	DeskForm:      parse(&deskForm),
+	AgreementForm: parse(&agreementForm),
+	AccedeForm:    parse(&accedeForm),
+	RevokeForm:    parse(&revokeForm),
+}
+
+func parse[T any, E interface {
+	*T
+	Entry
+}](form *signed.Form[T]) func(string) (Entry, error) {
+	return func(text string) (Entry, error) {
+		e, err := form.Parse(text)
+		if err != nil {
+			return nil, err
+		}
+		return E(e), nil
+	}
 }
 
 // ParseEntry reads the text of an entry of any kind but the federation file,
@@ -113,112 +108,28 @@ func ParseEntry(text string) (Entry, error) {
 	return p(text)
 }
 
-// parse makes a parser of a reader: read the lines, write them again, compare.
-func parse[E Entry](read func(*signed.Reader) E) func(string) (Entry, error) {
-	return func(text string) (Entry, error) {
-		r := signed.NewReader(text, signed.FormOf(text))
-		e := read(r)
-		if r.Err() != nil {
-			return nil, r.Err()
-		}
-		return e, r.Close(text, e.Text())
-	}
-}
-
-// one reads a line of one value; "" after a fault.
-func one(r *signed.Reader, name string) string {
-	if v := r.Line(name, 1); v != nil {
-		return v[0]
-	}
-	return ""
-}
-
-// many reads one to max lines of a name.
-func many[T any](r *signed.Reader, name string, max int, read func(string) T) []T {
-	out := []T{read(one(r, name))}
-	for r.Peek() == name {
-		if len(out) == max {
-			r.Fail(problem.New(problem.Oversize, "more than %d lines %q", max, name))
-			return nil
-		}
-		out = append(out, read(one(r, name)))
-	}
-	return out
-}
-
-// ascending holds that lines stand in ascending order, none twice.
-func ascending(r *signed.Reader, name string, values []string) {
-	for i := 1; i < len(values); i++ {
-		if values[i-1] >= values[i] {
-			r.Fail(problem.New(problem.TextMalformed, "lines %q do not ascend", name))
-		}
-	}
-}
-
-// distinct holds that no line stands twice; their order is the writer's.
-func distinct(r *signed.Reader, name string, values []string) {
-	for i, v := range values {
-		if slices.Contains(values[:i], v) {
-			r.Fail(problem.New(problem.TextMalformed, "lines %q repeat", name))
-		}
-	}
-}
-
-// closed reads a word of a closed list.
-func closed[W ~string](r *signed.Reader, s string, words ...W) W {
-	if !slices.Contains(words, W(s)) {
-		r.Fail(errors.New("a word is not one of the closed list for its line"))
-		return ""
-	}
-	return W(s)
-}
-
-// readKeys reads the keys that a use has in version 1, each a line of a name,
-// some fixed words, an algorithm and the key.
-func readKeys(r *signed.Reader, owner string, use signed.Use, line string, fixed ...string) []*signed.PublicKey {
-	var keys []*signed.PublicKey
-	for _, alg := range signed.Uses[use] {
-		v := r.Line(line, len(fixed)+2)
-		if v == nil {
-			return nil
-		}
-		if !slices.Equal(v[:len(fixed)], fixed) {
-			r.Fail(errors.New("keys do not stand in the order of their uses"))
-		}
-		keys = append(keys, readKey(r, owner, alg, v[len(fixed):]))
-	}
-	return keys
-}
-
-// readKey reads an algorithm, which must be this one, and a key.
-func readKey(r *signed.Reader, owner string, alg signed.Algorithm, v []string) *signed.PublicKey {
-	if v[0] != string(alg) {
-		r.Fail(errors.New("a key is not of the algorithm that its place asks for"))
-	}
-	if r.Err() != nil {
-		return nil
-	}
-	k, err := signed.ParsePublicKey(owner, v[0], v[1])
-	r.Fail(err)
-	return k
-}
-
-func writeKeys(w *signed.Writer, keys []*signed.PublicKey, line string, fixed ...string) {
-	for _, k := range keys {
-		w.Line(line, append(slices.Clone(fixed), k.Values()...)...)
-	}
-}
-
-// readDER reads a line of base64 DER, bounded by max bytes.
-func readDER(r *signed.Reader, line string, max int) []byte {
-	v := one(r, line)
-	if r.Err() != nil {
-		return nil
-	}
-	b, err := signed.DecodeBytes(v, max)
-	r.Fail(err)
-	return b
+// keyLines describes the keys of a founder's or party's authority.
+func keyLines(l *signed.Lines, owner string, keys *[]*signed.PublicKey) {
+	l.Keys(keys, signed.UseEntry, func(int) string {
+		l.Line("key")
+		return owner
+	})
 }
 
 // LinkOf returns what every entry begins with.
 func LinkOf(e Entry) Link { return *e.link() }
+
+// Tables lists the forms of this package for SPEC: first the lines that every
+// entry begins with, and of each entry those that follow.
+func Tables() []signed.Table {
+	link := signed.Form[Link]{Title: "Every entry", Lines: (*Link).lines}
+	tables := []signed.Table{
+		link.Table(Link{}), partyForm.Table(Party{}), catalogueForm.Table(Catalogue{}), caForm.Table(CA{}),
+		deskForm.Table(Desk{}), agreementForm.Table(Agreement{}), accedeForm.Table(Accession{}), revokeForm.Table(Revocation{}),
+	}
+	for i := range tables[1:] {
+		tables[i+1].Rows = tables[i+1].Rows[len(tables[0].Rows):]
+	}
+	return append(tables, federationForm.Table(Federation{}), founderCardForm.Table(FounderCard{}),
+		partyCardForm.Table(PartyCard{}), brokerCardForm.Table(BrokerCard{}), requestForm.Table(Request{}))
+}

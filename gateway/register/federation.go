@@ -2,9 +2,9 @@ package register
 
 import (
 	"errors"
+	"strconv"
 	"strings"
 
-	"samband/gateway/problem"
 	"samband/gateway/signed"
 )
 
@@ -40,19 +40,45 @@ func RootName(party string) string { return party + rootSuffix }
 // Hash is the exchange: the hash of the federation file's text.
 func (f *Federation) Hash() signed.Hash { return signed.HashOf(f.Text()) }
 
-// Text writes the federation file.
-func (f *Federation) Text() string {
-	w := signed.NewWriter(FederationForm, signed.Hash{})
-	w.Line("name", f.Name)
-	w.Line("nonce", f.Nonce.String())
-	w.Line("threshold", signed.FormatInt(int64(f.Threshold)))
-	for _, founder := range f.Founders {
-		writeKeys(w, founder.Keys, "root", RootName(founder.Party))
-	}
-	f.Broker.write(w)
-	w.Line("policy", f.Policy)
-	return w.Text()
+var federationForm = signed.Form[Federation]{Title: FederationForm, Lines: func(f *Federation, l *signed.Lines) {
+	l.Line("exchange").Is("-") // the file's own hash is the exchange
+	nameLine(l, &f.Name)
+	l.Line("nonce").ID(&f.Nonce)
+	signed.Value(l.Line("threshold"), "number", &f.Threshold, strconv.Itoa, parseThreshold)
+	signed.Repeat(l, "root", 0, MaxFounders, signed.AnyOrder, &f.Founders, func(founder *Founder) { founder.lines(l) })
+	f.Broker.lines(l, f.Name)
+	signed.OneOf(l.Line("policy"), &f.Policy, PolicyLogged)
+}}
+
+func (f *Founder) lines(l *signed.Lines) {
+	l.Keys(&f.Keys, signed.UseEntry, func(i int) string {
+		party := f.Party
+		signed.Value(l.Line("root"), "`<party>/root`", &party, RootName, parseRootName)
+		if i > 0 && party != f.Party {
+			l.Fail(errors.New("a founder's keys do not stand together"))
+		}
+		if !l.Writing() {
+			f.Party = party
+		}
+		return RootName(party)
+	})
 }
+
+func parseRootName(s string) (party string, err error) {
+	party, ok := strings.CutSuffix(s, rootSuffix)
+	if !ok {
+		return "", errors.New("a founder's name is not <party>/root")
+	}
+	return signed.ParseName(party)
+}
+
+func parseThreshold(s string) (int, error) {
+	n, err := signed.ParseInt(s)
+	return int(n), err
+}
+
+// Text writes the federation file.
+func (f *Federation) Text() string { return federationForm.Text(f) }
 
 // ParseFederation reads a federation file and verifies that all its founders
 // signed it. That it is the right exchange, people settle by comparing hashes.
@@ -83,50 +109,7 @@ func ParseFederation(note []byte) (*Federation, error) {
 
 // ParseFederationText reads the text of a federation file, as founders do with a
 // draft before they sign. It verifies nothing.
-func ParseFederationText(text string) (*Federation, error) {
-	r := signed.NewReader(text, FederationForm)
-	if r.Exchange() != (signed.Hash{}) {
-		r.Fail(errors.New("a federation file names an exchange: its own hash is the exchange"))
-	}
-	f := &Federation{Name: exchangeName(r, one(r, "name"))}
-	f.Nonce = r.ID(one(r, "nonce"))
-	f.Threshold = int(r.Int(one(r, "threshold")))
-	for r.Peek() == "root" {
-		if len(f.Founders) == MaxFounders {
-			return nil, problem.New(problem.Oversize, "more than %d founders", MaxFounders)
-		}
-		f.Founders = append(f.Founders, readFounder(r))
-	}
-	f.Broker = readBroker(r, f.Name)
-	f.Policy = closed(r, one(r, "policy"), PolicyLogged)
-	if r.Err() != nil {
-		return nil, r.Err()
-	}
-	return f, r.Close(text, f.Text())
-}
-
-// readFounder reads the lines of one founder's keys; the first gives the name.
-func readFounder(r *signed.Reader) (f Founder) {
-	var name string
-	for i, alg := range signed.Uses[signed.UseEntry] {
-		v := r.Line("root", 3)
-		if v == nil {
-			return f
-		}
-		if i == 0 {
-			party, ok := strings.CutSuffix(v[0], rootSuffix)
-			if !ok {
-				r.Fail(errors.New("a founder's name is not <party>/root"))
-			}
-			name, f.Party = v[0], r.Name(party)
-		}
-		if v[0] != name {
-			r.Fail(errors.New("a founder's keys do not stand together"))
-		}
-		f.Keys = append(f.Keys, readKey(r, name, alg, v[1:]))
-	}
-	return f
-}
+func ParseFederationText(text string) (*Federation, error) { return federationForm.Parse(text) }
 
 // Check holds what one line of the file can't show; it verifies no signature.
 func (f *Federation) Check() error {

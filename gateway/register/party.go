@@ -13,22 +13,15 @@ type Party struct {
 
 func (*Party) author() author { return byRoot }
 
-// Text writes the entry.
-func (p *Party) Text() string {
-	w := p.write(PartyForm)
-	w.Line("party", p.Name)
-	w.Line("title", signed.Quote(p.Title))
-	writeKeys(w, p.Keys, "key")
-	return w.Text()
-}
+var partyForm = signed.Form[Party]{Title: PartyForm, Lines: func(p *Party, l *signed.Lines) {
+	p.Link.lines(l)
+	l.Line("party").Name(&p.Name)
+	l.Line("title").Quoted(&p.Title)
+	keyLines(l, p.Name, &p.Keys)
+}}
 
-func readParty(r *signed.Reader) *Party {
-	p := &Party{Link: readLink(r)}
-	p.Name = r.Name(one(r, "party"))
-	p.Title = r.Quoted(one(r, "title"))
-	p.Keys = readKeys(r, p.Name, signed.UseEntry, "key")
-	return p
-}
+// Text writes the entry.
+func (p *Party) Text() string { return partyForm.Text(p) }
 
 func (p *Party) check(s *state) error {
 	var kept []*signed.PublicKey

@@ -1,9 +1,9 @@
 package register
 
 import (
-	"errors"
 	"strings"
 
+	"samband/gateway/problem"
 	"samband/gateway/signed"
 )
 
@@ -43,19 +43,25 @@ func (*Revocation) author() author { return byRootOrParty }
 // PreSigned reports whether it stands outside its signer's chain.
 func (v *Revocation) PreSigned() bool { return v.Previous == signed.Hash{} }
 
+var revokeForm = signed.Form[Revocation]{Title: RevokeForm, Lines: func(v *Revocation, l *signed.Lines) {
+	v.Link.lines(l)
+	l.When("if `previous` is `-`", v.PreSigned()).Line("nonce").ID(&v.Nonce)
+	subject := v.Subject()
+	signed.Value(l.Line("subject"), "address or name", &subject, signed.Same, parseSubject)
+	if !l.Writing() {
+		v.setSubject(subject)
+	}
+	signed.OneOf(l.Line("ring"), &v.Ring, RingOnline, RingLocked, RingAll)
+	l.Optional("suspected-since", !v.SuspectedSince.IsZero()).Time(&v.SuspectedSince)
+}, Check: func(v *Revocation) error {
+	if v.Party != "" && v.Ring != RingAll {
+		return problem.New(problem.TextMalformed, "a party is revoked with all its rings")
+	}
+	return nil
+}}
+
 // Text writes the entry.
-func (v *Revocation) Text() string {
-	w := v.write(RevokeForm)
-	if v.PreSigned() {
-		w.Line("nonce", v.Nonce.String())
-	}
-	w.Line("subject", v.Subject())
-	w.Line("ring", v.Ring)
-	if !v.SuspectedSince.IsZero() {
-		w.Line("suspected-since", v.SuspectedSince.String())
-	}
-	return w.Text()
-}
+func (v *Revocation) Text() string { return revokeForm.Text(v) }
 
 // Subject is the desk's address or the party's name.
 func (v *Revocation) Subject() string {
@@ -65,24 +71,20 @@ func (v *Revocation) Subject() string {
 	return v.Party
 }
 
-func readRevocation(r *signed.Reader) *Revocation {
-	v := &Revocation{Link: readLink(r)}
-	if v.PreSigned() {
-		v.Nonce = r.ID(one(r, "nonce"))
-	}
-	if subject := one(r, "subject"); strings.Contains(subject, ".") {
-		v.Desk = r.Address(subject)
+func (v *Revocation) setSubject(s string) {
+	if strings.Contains(s, ".") {
+		v.Desk = signed.Address(s)
 	} else {
-		v.Party = r.Name(subject)
+		v.Party = s
 	}
-	v.Ring = closed(r, one(r, "ring"), RingOnline, RingLocked, RingAll)
-	if v.Party != "" && v.Ring != RingAll {
-		r.Fail(errors.New("a party is revoked with all its rings"))
+}
+
+func parseSubject(s string) (string, error) {
+	if strings.Contains(s, ".") {
+		_, err := signed.ParseAddress(s)
+		return s, err
 	}
-	if r.Peek() == "suspected-since" {
-		v.SuspectedSince = r.Time(one(r, "suspected-since"))
-	}
-	return v
+	return signed.ParseName(s)
 }
 
 func (v *Revocation) covers(ring Ring) bool {

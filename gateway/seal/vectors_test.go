@@ -178,7 +178,7 @@ func publicKeys(t testing.TB) []byte {
 	for _, desk := range []string{"fi.spoc", "se.spoc"} {
 		for _, use := range []signed.Use{signed.UseMessage, signed.UseConsignment} {
 			for _, k := range signed.PublicKeys(keysOf(t, desk, use)) {
-				fmt.Fprintf(&b, "%s %s %s\n", desk, use, strings.Join(k.Values(), " "))
+				fmt.Fprintf(&b, "%s %s %s %s\n", desk, use, k.Algorithm, signed.EncodeBytes(k.Bytes))
 			}
 		}
 		_, recipient := openingKey(t, desk)

@@ -114,20 +114,6 @@ func (k *PublicKey) Hash() uint32 { return k.hash }
 // KeyHash is Hash under the name that note.Verifier asks for.
 func (k *PublicKey) KeyHash() uint32 { return k.hash }
 
-// Values are algorithm and base64 of the key, as register lines have them.
-func (k *PublicKey) Values() []string {
-	return []string{string(k.Algorithm), base64.StdEncoding.EncodeToString(k.Bytes)}
-}
-
-// ParsePublicKey reads the Values of a key.
-func ParsePublicKey(name, alg, b64 string) (*PublicKey, error) {
-	b, err := DecodeBytes(b64, 2048)
-	if err != nil {
-		return nil, err
-	}
-	return NewPublicKey(name, Algorithm(alg), b)
-}
-
 // VerifierKey is the key in the note form of C2SP: name+hash+base64(type‖key).
 func (k *PublicKey) VerifierKey() string {
 	return fmt.Sprintf("%s+%08x+%s", k.Name, k.hash,

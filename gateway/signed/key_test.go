@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -97,15 +98,18 @@ func TestKeysHaveNamesAndAlgorithms(t *testing.T) {
 
 func TestPublicKeyLine(t *testing.T) {
 	for _, k := range pairOf(t, "fi") {
-		v := k.Public.Values()
-		got, err := signed.ParsePublicKey("fi", v[0], v[1])
+		f := signed.Form[*signed.PublicKey]{Title: form, Lines: func(v **signed.PublicKey, l *signed.Lines) {
+			l.Line("key").Key(v, "fi", k.Public.Algorithm)
+		}}
+		text := f.Text(&k.Public)
+		got, err := f.Parse(text)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got.Hash() != k.Public.Hash() || !bytes.Equal(got.Bytes, k.Public.Bytes) || got.VerifierKey() != k.Public.VerifierKey() {
-			t.Errorf("%s key comes back as %v", v[0], got)
+		if !reflect.DeepEqual(*got, k.Public) || (*got).VerifierKey() != k.Public.VerifierKey() {
+			t.Errorf("%s comes back as %v", text, *got)
 		}
-		if _, err := signed.ParsePublicKey("fi", v[0], strings.TrimRight(v[1], "=")+"\n"); err == nil {
+		if _, err := f.Parse(strings.TrimRight(text, "=\n") + "\n"); err == nil {
 			t.Error("a second spelling of a key was taken")
 		}
 	}

@@ -1,7 +1,8 @@
 package signed_test
 
 import (
-	"errors"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -61,26 +62,23 @@ type accede struct {
 	title              string
 }
 
-func (a accede) text() string {
-	w := signed.NewWriter(form, a.exchange)
-	w.Line("previous", a.previous.String())
-	w.Line("title", signed.Quote(a.title))
-	return w.Text()
-}
+var accedeForm = signed.Form[accede]{Title: form, Lines: func(a *accede, l *signed.Lines) {
+	l.Exchange(&a.exchange)
+	l.Line("previous").Hash(&a.previous)
+	l.Line("title").Quoted(&a.title)
+}}
+
+func (a accede) text() string { return accedeForm.Text(&a) }
 
 func parseAccede(text string) (accede, error) {
-	r := signed.NewReader(text, form)
-	a := accede{exchange: r.Exchange()}
-	if v := r.Line("previous", 1); v != nil {
-		a.previous = r.Hash(v[0])
+	a, err := accedeForm.Parse(text)
+	if err != nil {
+		return accede{}, err
 	}
-	if v := r.Line("title", 1); v != nil {
-		a.title = r.Quoted(v[0])
-	}
-	return a, r.Close(text, a.text())
+	return *a, nil
 }
 
-func TestReader(t *testing.T) {
+func TestParse(t *testing.T) {
 	want := accede{signed.HashOf("exchange"), signed.HashOf("previous"), "Tullverket och Polisen, Åbo"}
 	text := want.text()
 	if got, err := parseAccede(text); err != nil || got != want {
@@ -125,59 +123,167 @@ func TestReader(t *testing.T) {
 	}
 }
 
-// Only the federation file, whose hash is the exchange, has none.
-func TestFederationAloneHasNoExchange(t *testing.T) {
-	text := signed.NewWriter("samband/federation/v1", signed.Hash{}).Text()
-	r := signed.NewReader(text, "samband/federation/v1")
-	if err := r.Close(text, text); err != nil || r.Exchange() != (signed.Hash{}) {
-		t.Errorf("Close = %v, Exchange = %s", err, r.Exchange())
+// A form from before the exchange fixes "-", and no other form takes that.
+func TestNoExchange(t *testing.T) {
+	f := signed.Form[struct{}]{Title: form, Lines: func(_ *struct{}, l *signed.Lines) { l.Line("exchange").Is("-") }}
+	if _, err := f.Parse(f.Text(&struct{}{})); err != nil {
+		t.Error(err)
 	}
+	_, err := f.Parse(form + "\nexchange " + hash32 + "\n")
+	wantCode(t, err, problem.TextMalformed)
 }
 
-// The first fault sticks, and every read after it gives zero values.
-func TestReaderKeepsTheFirstFault(t *testing.T) {
-	text := accede{exchange: signed.HashOf("x"), title: "x"}.text()
-	r := signed.NewReader(text, form)
-	r.Line("other", 1)
-	first := r.Err()
-	if first == nil {
-		t.Fatal("a line of another name was read")
-	}
-	r.Fail(errors.New("a second fault"))
-	if v := r.Line("previous", 1); v != nil {
-		t.Errorf("Line after a fault = %q", v)
-	}
-	if r.Peek() != "" || r.Word("A") != "" || r.Int("7") != 0 || r.Head(nil) != (signed.Head{}) ||
-		r.Address("se.spoc") != "" || r.Name("se") != "" || r.ID(id16) != (signed.ID{}) || !r.Time("2026-11-23T03:12:00Z").IsZero() {
-		t.Error("a value was read after a fault")
-	}
-	if err := r.Close(text, text); err != first {
-		t.Errorf("Close = %v, want %v", err, first)
-	}
+// all has a line of every value and every multiplicity.
+type all struct {
+	Exchange, Hash, None signed.Hash
+	ID                   signed.ID
+	Int, Parts           int64
+	Time                 signed.Time
+	Address              signed.Address
+	Name, Origin, Word   string
+	Quoted, Choice       string
+	Bytes                []byte
+	Head                 signed.Head
+	Optional             string
+	Ascending, Distinct  []string
+	Any                  []signed.Head
+	Key                  *signed.PublicKey
+	Keys                 []*signed.PublicKey
 }
 
-// A fault that a caller finds in a value is a malformed text, unless the caller
-// names the problem itself.
-func TestReaderFail(t *testing.T) {
-	text := accede{title: "x", exchange: signed.HashOf("x")}.text()
-	r := signed.NewReader(text, form)
-	r.Fail(errors.New("the day does not exist"))
-	wantCode(t, r.Err(), problem.TextMalformed)
-	r = signed.NewReader(text, form)
-	r.Fail(problem.New(problem.KeyReused, "seen before"))
-	wantCode(t, r.Err(), problem.KeyReused)
-	r = signed.NewReader(text, form)
-	r.Fail(nil)
-	wantCode(t, r.Err(), "")
-}
+var allForm = signed.Form[all]{Title: "samband/all/v1", MaxBytes: 16 << 10, Lines: func(a *all, l *signed.Lines) {
+	l.Exchange(&a.Exchange)
+	l.Line("hashes").Hash(&a.Hash).HashOrNone(&a.None)
+	l.Line("id").ID(&a.ID)
+	l.Line("numbers").Is("of").Int(&a.Int).Time(&a.Time)
+	l.Line("names").Address(&a.Address).Name(&a.Name).Origin(&a.Origin).Word(&a.Word)
+	l.Line("quoted").Quoted(&a.Quoted)
+	signed.OneOf(l.Line("choice"), &a.Choice, "this", "that")
+	l.When("if `that`", a.Choice == "that").Line("parts").Int(&a.Parts)
+	l.Line("bytes").Bytes(&a.Bytes, 8)
+	l.Line("head").Head(&a.Head)
+	l.Optional("optional", a.Optional != "").Word(&a.Optional)
+	signed.Repeat(l, "ascending", 1, 3, signed.Ascending, &a.Ascending, func(s *string) { l.Line("ascending").Word(s) })
+	signed.Repeat(l, "distinct", 1, 3, signed.Distinct, &a.Distinct, func(s *string) { l.Line("distinct").Word(s) })
+	signed.Repeat(l, "any", 0, 3, signed.AnyOrder, &a.Any, func(h *signed.Head) { l.Line("any").Head(h) })
+	l.Line("key").Key(&a.Key, a.Name, signed.Ed25519)
+	l.Keys(&a.Keys, signed.UseEntry, func(int) string {
+		l.Line("keys").Is("entry")
+		return a.Name
+	})
+}, Check: func(a *all) error {
+	if a.Word == "FORBIDDEN" {
+		return problem.New(problem.KeyReused, "seen before")
+	}
+	return nil
+}}
 
-func TestHeadIsThreeValues(t *testing.T) {
+func allOf(t testing.TB) *all {
+	pair := signed.PublicKeys(pairOf(t, "fi"))
 	head := signed.Head{Origin: "nordic.example/audit", Size: 123456, Root: signed.HashOf("root")}
-	w := signed.NewWriter(form, signed.HashOf("x"))
-	w.Line("as-of", head.Values()...)
-	r := signed.NewReader(w.Text(), form)
-	if got := r.Head(r.Line("as-of", 3)); got != head || r.Err() != nil {
-		t.Errorf("Head = %v, %v", got, r.Err())
+	return &all{
+		Exchange: signed.HashOf("x"), Hash: signed.HashOf("y"), ID: signed.ID{1}, Int: 7, Time: night(t),
+		Address: "fi.spoc", Name: "fi", Origin: "nordic.example", Word: "W", Quoted: "a b", Choice: "this",
+		Bytes: []byte("12345678"), Head: head, Ascending: []string{"a", "b", "c"}, Distinct: []string{"b", "a"},
+		Key: pair[0], Keys: pair,
+	}
+}
+
+func night(t testing.TB) signed.Time {
+	at, err := signed.ParseTime("2026-11-23T03:12:00Z")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return at
+}
+
+func TestEveryValueRoundTrips(t *testing.T) {
+	plain, full := allOf(t), allOf(t)
+	full.None, full.Choice, full.Parts, full.Optional = signed.HashOf("none"), "that", 3, "O"
+	full.Any = []signed.Head{full.Head, full.Head}
+	for _, want := range []*all{plain, full} {
+		got, err := allForm.Parse(allForm.Text(want))
+		if err != nil {
+			t.Fatalf("%v\n%s", err, allForm.Text(want))
+		}
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("read as %+v, want %+v", got, want)
+		}
+	}
+}
+
+// What no line alone can hide: order and number of lines that stand together,
+// the first fault before a later one, and the code of the form's own check.
+func TestFaultsOfForms(t *testing.T) {
+	text := allForm.Text(allOf(t))
+	for name, c := range map[string]struct {
+		old, new string
+		code     problem.Code
+		names    string // stands in the error
+	}{
+		"descending":         {"ascending a\nascending b\n", "ascending b\nascending a\n", problem.TextMalformed, `"ascending"`},
+		"twice, ascending":   {"ascending b\n", "ascending a\n", problem.TextMalformed, `"ascending"`},
+		"twice, distinct":    {"distinct a\n", "distinct b\n", problem.TextMalformed, `"distinct"`},
+		"none of a list":     {"distinct b\ndistinct a\n", "", problem.TextMalformed, `"distinct"`},
+		"too many":           {"ascending c\n", "ascending c\nascending d\n", problem.Oversize, `3 of "ascending"`},
+		"too few values":     {"numbers of 7 2026-11-23T03:12:00Z", "numbers of 7", problem.TextMalformed, `"numbers" has 2 values`},
+		"one value more":     {"choice this", "choice this that", problem.TextMalformed, `"choice" has more than 1 values`},
+		"outside the list":   {"choice this", "choice those", problem.TextMalformed, `"choice": a word is not "this" or "that"`},
+		"fixed word":         {"numbers of", "numbers off", problem.TextMalformed, `"numbers": a word is not "of"`},
+		"condition not met":  {"choice this\n", "choice this\nparts 3\n", problem.TextMalformed, `"bytes"`},
+		"condition met":      {"choice this\n", "choice that\n", problem.TextMalformed, `"parts"`},
+		"none, spelled out":  {" -\nid", " " + signed.Hash{}.String() + "\nid", problem.TextMalformed, "canonical"},
+		"too many bytes":     {"bytes MTIzNDU2Nzg=", "bytes MTIzNDU2Nzg5", problem.TextMalformed, `"bytes"`},
+		"key of other uses":  {"keys entry ml-dsa-65", "keys entry ed25519", problem.TextMalformed, `"keys": a word is not "ml-dsa-65"`},
+		"check":              {" W\n", " FORBIDDEN\n", problem.KeyReused, "seen before"},
+		"first of two":       {"id AQAAAAAAAAAAAAAAAAAAAA==\nnumbers of 7", "id AQ==\nnumbers of -7", problem.TextMalformed, `"id"`},
+		"fault before check": {"id AQAAAAAAAAAAAAAAAAAAAA==\nnumbers of 7 2026-11-23T03:12:00Z\nnames fi.spoc fi nordic.example W", "id AQ==\nnumbers of 7 2026-11-23T03:12:00Z\nnames fi.spoc fi nordic.example FORBIDDEN", problem.TextMalformed, `"id"`},
+		"past its bound":     {"quoted \"a b\"", "quoted \"" + strings.Repeat("a", 16<<10) + "\"", problem.Oversize, "16384"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if strings.Count(text, c.old) != 1 {
+				t.Fatalf("%q does not stand once in\n%s", c.old, text)
+			}
+			_, err := allForm.Parse(strings.Replace(text, c.old, c.new, 1))
+			wantCode(t, err, c.code)
+			if err != nil && !strings.Contains(err.Error(), c.names) {
+				t.Errorf("%v does not say %s", err, c.names)
+			}
+		})
+	}
+}
+
+// The one long line is bounded by its form alone; every other by MaxLine.
+func TestLongLine(t *testing.T) {
+	type long struct{ Word, Long []byte }
+	f := signed.Form[long]{Title: form, MaxBytes: 1 << 20, LongLine: "long", Lines: func(v *long, l *signed.Lines) {
+		l.Line("word").Bytes(&v.Word, 1<<20)
+		l.Line("long").Bytes(&v.Long, 1<<20)
+	}}
+	_, err := f.Parse(f.Text(&long{[]byte{1}, make([]byte, 256<<10)}))
+	wantCode(t, err, "")
+	_, err = f.Parse(f.Text(&long{make([]byte, signed.MaxLine), []byte{1}}))
+	wantCode(t, err, problem.Oversize)
+	_, err = f.Parse(f.Text(&long{[]byte{1}, make([]byte, 1<<20)}))
+	wantCode(t, err, problem.Oversize)
+}
+
+// A table has each line, with SPEC's words for its values and how often it stands.
+func TestTable(t *testing.T) {
+	rows := allForm.Table(all{}).Rows
+	for _, want := range []signed.Row{
+		{Name: "hashes", Values: []string{"hash", "hash or `-`"}},
+		{Name: "numbers", Values: []string{"`of`", "number", "time"}},
+		{Name: "choice", Values: []string{"`this` or `that`"}},
+		{Name: "parts", Values: []string{"number"}, Times: "if `that`"},
+		{Name: "optional", Values: []string{"word"}, Times: "optional"},
+		{Name: "ascending", Values: []string{"word"}, Times: "1 to 3, ascending"},
+		{Name: "any", Values: []string{"head"}, Times: "0 to 3"},
+		{Name: "keys", Values: []string{"`entry`", "`ml-dsa-65`", "key"}},
+	} {
+		if !slices.ContainsFunc(rows, func(r signed.Row) bool { return reflect.DeepEqual(r, want) }) {
+			t.Errorf("no row %+v in %+v", want, rows)
+		}
 	}
 }
 

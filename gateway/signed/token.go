@@ -219,6 +219,3 @@ type Head struct {
 	Size   int64
 	Root   Hash
 }
-
-// Values are the three values of a head's line.
-func (h Head) Values() []string { return []string{h.Origin, FormatInt(h.Size), h.Root.String()} }
