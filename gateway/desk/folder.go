@@ -7,10 +7,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"syscall"
 
 	"samband/certs"
 	"samband/gateway/config"
+	"samband/gateway/durable"
 	"samband/gateway/register"
 	"samband/gateway/signed"
 )
@@ -29,25 +29,21 @@ func (f folder) database() string    { return f.path("desk.db") }
 
 // lock locks the folder for the process that serves it, until the file is closed.
 func (f folder) lock() (*os.File, error) {
-	return lockFile(f.path("lock"), "another process serves this desk")
+	return lock(f.path("lock"), "another process serves this desk")
 }
 
 // lockKeys locks the keys for whoever changes them. It is another lock than the
 // folder's: keys are rotated while the desk is served.
 func (f folder) lockKeys() (*os.File, error) {
-	return lockFile(f.path("keys.lock"), "another process changes this desk's keys")
+	return lock(f.path("keys.lock"), "another process changes this desk's keys")
 }
 
-func lockFile(path, taken string) (*os.File, error) {
-	lock, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("lock the folder: %w", err)
+func lock(path, taken string) (*os.File, error) {
+	f, err := durable.LockFile(path)
+	if errors.Is(err, durable.ErrLocked) {
+		err = errors.New(taken)
 	}
-	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		lock.Close()
-		return nil, errors.New(taken)
-	}
-	return lock, nil
+	return f, err
 }
 
 func (f folder) readFederation() (note []byte, fed *register.Federation, err error) {

@@ -196,3 +196,25 @@ func TestMkdirAll(t *testing.T) {
 		t.Errorf("in a folder that isn't there: %v", err)
 	}
 }
+
+// Who locks a folder or a file has it alone until he lets go.
+func TestLock(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "new", "folder")
+	for name, lock := range map[string]func() (*os.File, error){
+		"folder": func() (*os.File, error) { return LockDir(dir) },
+		"file":   func() (*os.File, error) { return LockFile(filepath.Join(filepath.Dir(dir), "lock")) },
+	} {
+		f, err := lock()
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if _, err := lock(); !errors.Is(err, ErrLocked) {
+			t.Errorf("%s, locked twice: %v", name, err)
+		}
+		f.Close()
+		if f, err = lock(); err != nil {
+			t.Errorf("%s, let go and locked again: %v", name, err)
+		}
+		f.Close()
+	}
+}

@@ -38,8 +38,6 @@ import (
 const segmentBytes = 64 << 20
 
 var (
-	// errLocked: another process has locked the folder.
-	errLocked = errors.New("folder is in use by another process")
 	// errPoisoned: a write failed, so what is on the disk is unknown until the
 	// archive is opened again.
 	errPoisoned = errors.New("archive must be opened again after a failed write")
@@ -66,11 +64,12 @@ type Archive struct {
 	frame    []byte // reused by Append
 }
 
-// Open takes the folder for this process, making it if it is missing, checks the
-// last segment frame by frame and cuts off a torn end. Errors: [errLocked], a
+// Open locks the folder: a second process would take a write in progress for a torn
+// end and cut it off. It makes the folder if it is missing, checks the
+// last segment frame by frame and cuts off a torn end. Errors: [durable.ErrLocked], a
 // [*damageError], and those of the disk.
 func Open(dir string) (*Archive, error) {
-	lock, err := lockDir(dir)
+	lock, err := durable.LockDir(dir)
 	if err != nil {
 		return nil, fmt.Errorf("open archive %q: %w", dir, err)
 	}

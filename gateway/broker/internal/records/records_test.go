@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+
+	"samband/gateway/durable"
 )
 
 func TestMain(m *testing.M) {
@@ -203,7 +205,7 @@ func TestLostNewestSegmentsEndEarlier(t *testing.T) {
 func TestOneFolderOneProcess(t *testing.T) {
 	dir := archive(t, segmentBytes, 1)
 	open(t, dir)
-	if _, err := Open(dir); !errors.Is(err, errLocked) {
+	if _, err := Open(dir); !errors.Is(err, durable.ErrLocked) {
 		t.Errorf("second holder: %v", err)
 	}
 }

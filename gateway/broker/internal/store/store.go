@@ -34,6 +34,8 @@ import (
 	"os"
 	"time"
 
+	"samband/gateway/durable"
+
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -44,8 +46,6 @@ import (
 const answerTimeout = 10 * time.Second
 
 var (
-	// errLocked: another process has locked the folder.
-	errLocked = errors.New("folder is in use by another process")
 	// errNoJournal: the folder has no JOURNAL, and none was to be created.
 	errNoJournal = errors.New("no JOURNAL in this folder")
 	// errForeign: the JOURNAL isn't kept as this package would keep it.
@@ -80,7 +80,7 @@ type Store struct {
 
 // Open takes the folder for this process, starts the embedded server and checks
 // that the JOURNAL is there and is kept as durably as it must be. Errors:
-// [errLocked], [errNoJournal], [errForeign], and those of disk and server.
+// [durable.ErrLocked], [errNoJournal], [errForeign], and those of disk and server.
 func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
@@ -96,7 +96,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 // open builds the store from the disk upwards; Close takes down as much of it as
 // stands.
 func (s *Store) open(ctx context.Context, cfg Config) (err error) {
-	if s.lock, err = lockDir(cfg.Dir); err != nil {
+	if s.lock, err = durable.LockDir(cfg.Dir); err != nil {
 		return err
 	}
 	if s.server, err = startServer(cfg.Dir, cfg.Log); err != nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"samband/gateway/broker/internal/journal"
+	"samband/gateway/durable"
 )
 
 const testLimit = 64 << 20
@@ -151,7 +152,7 @@ func TestEachHandsBackTheCallersError(t *testing.T) {
 
 func TestOneFolderOneProcess(t *testing.T) {
 	s := create(t)
-	if _, err := Open(t.Context(), Config{Dir: s.dir}); !errors.Is(err, errLocked) {
+	if _, err := Open(t.Context(), Config{Dir: s.dir}); !errors.Is(err, durable.ErrLocked) {
 		t.Fatalf("second holder of the folder: %v", err)
 	}
 	fill(t, s, 1)
