@@ -11,8 +11,10 @@
 // command is told in up to three lines, of which the last says what to do:
 //
 //	samband-desk: NO_AGREEMENT: none between se and no permits REMINDER
-//	Rule: a message stands under an agreement that is in force.
-//	Next: conclude an agreement, or choose another.
+//	Rule: an agreement between both parties is in force and the header names it.
+//	Next: ask which agreement covers this; without one nothing passes.
+//
+// With --json a refusal is one JSON object there instead, [problem.Details].
 //
 // What goes wrong before a command runs is wrong usage: an unknown command or flag,
 // a wrong number of arguments. A command says the same of a value by [Usagef].
