@@ -160,10 +160,6 @@ func (b *Broker) openIndex(context.Context) (err error) {
 }
 
 func (b *Broker) openWriter(ctx context.Context) (err error) {
-	shown, err := b.readShown()
-	if err != nil {
-		return err
-	}
 	traffic := router.NewMetrics(b.metrics)
 	b.seq, b.found, err = sequencer.Open(ctx, sequencer.Config{
 		Register:    b.keys.register,
@@ -174,12 +170,11 @@ func (b *Broker) openWriter(ctx context.Context) (err error) {
 		Archive:     b.archive,
 		AuditDir:    b.settings.auditLog(),
 		RegisterDir: b.settings.registerLog(),
+		ShownDir:    b.settings.shown(),
 		Index:       b.index,
 		Clock:       b.cfg.Clock,
 		Log:         b.cfg.Log,
 		Metrics:     sequencer.NewMetrics(b.metrics),
-		Shown:       shown,
-		Keep:        b.keepShown,
 		Wake:        b.wakeAll,
 		Expired:     traffic.Expired,
 	})

@@ -53,7 +53,7 @@ func (b *Broker) Rival(bend func(sequencer.Journal) sequencer.Journal) (*sequenc
 		Journal: bend(b.store), Archive: b.archive, Index: b.index,
 		AuditDir: b.settings.auditLog(), RegisterDir: b.settings.registerLog(),
 		Clock: b.cfg.Clock, Log: b.cfg.Log, Metrics: sequencer.NewMetrics(prometheus.NewRegistry()),
-		Keep: b.keepShown, Wake: func([]signed.Address) {}, Expired: func(*journal.Message) {},
+		ShownDir: b.settings.shown(), Wake: func([]signed.Address) {}, Expired: func(*journal.Message) {},
 	})
 	if reason := s.Stopped(); reason != nil {
 		return nil, reason

@@ -12,6 +12,6 @@ type Details struct {
 
 // DetailsOf adds to a code, and to where it struck, what the closed list says.
 func DetailsOf(code Code, detail string) Details {
-	row := byCode[code]
+	row := code.Row()
 	return Details{code, row.Class, detail, row.Rule, row.Next}
 }

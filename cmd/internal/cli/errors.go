@@ -68,16 +68,15 @@ func (p *Program) exitCode(err error) int {
 	case !refused:
 		return exitFailed
 	}
-	switch refusal.Code {
-	case problem.BodyMalformed, problem.BodyInvalid:
+	row := refusal.Code.Row()
+	switch {
+	case row.Code == problem.BodyMalformed, row.Code == problem.BodyInvalid:
 		return exitSchema
-	case problem.ProofMissing, problem.ProofInvalid, problem.LogContradicts,
-		problem.RegisterTooOld, problem.StatementForged, problem.SecondText:
+	case row.About == problem.Breach:
 		return exitNotProved
-	case problem.Internal:
+	case row.Code == problem.Internal:
 		return exitFailed
-	}
-	if refusal.Class() == problem.Final {
+	case row.Class == problem.Final:
 		return exitRefused
 	}
 	return exitAgain

@@ -86,9 +86,15 @@ func (r *Router) restores(ctx context.Context, e *submission, m *journal.Message
 
 func (r *Router) room(context.Context, *submission) error { return r.seq.Room() }
 
-func (r *Router) heads(_ context.Context, e *submission) error {
-	err := r.seq.CheckHeads(e.AsOfAudit, e.AsOfRegister)
-	if err != nil && r.seq.Register().Now().VerifyMessage(e.Envelope) == nil {
+func (r *Router) heads(ctx context.Context, e *submission) error {
+	return r.reach(e.AsOfAudit, e.AsOfRegister, func() error { return r.signatures(ctx, e) })
+}
+
+// reach refuses heads that the logs don't have, with an alarm where the text that
+// names them is signed.
+func (r *Router) reach(audit, register signed.Head, verify func() error) error {
+	err := r.seq.CheckHeads(audit, register)
+	if err != nil && verify() == nil {
 		r.seq.Disputed(err)
 	}
 	return err

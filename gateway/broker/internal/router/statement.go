@@ -50,12 +50,8 @@ func (r *Router) knownStatement(_ context.Context, s *statement) (err error) {
 	return nil
 }
 
-func (r *Router) headsOfStatement(_ context.Context, s *statement) error {
-	err := r.seq.CheckHeads(s.AsOfAudit, s.AsOfRegister)
-	if err != nil && r.seq.Register().Now().VerifyStatement(s.note, s.Statement) == nil {
-		r.seq.Disputed(err)
-	}
-	return err
+func (r *Router) headsOfStatement(ctx context.Context, s *statement) error {
+	return r.reach(s.AsOfAudit, s.AsOfRegister, func() error { return r.signatureOfStatement(ctx, s) })
 }
 
 func (r *Router) signatureOfStatement(_ context.Context, s *statement) error {

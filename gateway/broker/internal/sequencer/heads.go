@@ -90,7 +90,7 @@ func (s *Sequencer) Show(checkpoint []byte) error {
 	if err != nil || lost == nil {
 		return err
 	}
-	if err := s.cfg.Keep(checkpoint); err != nil {
+	if err := s.keepShown(checkpoint); err != nil {
 		s.cfg.Log.Error("the checkpoint that proves a loss can't be kept", "error", err)
 	}
 	return s.stop(lost)

@@ -75,15 +75,12 @@ type Config struct {
 	Archive     *records.Archive
 	AuditDir    string // folders of the two logs' tiles
 	RegisterDir string
+	ShownDir    string // folder of the checkpoints of ours that proved a loss
 	Index       *index.Index
 	Clock       Clock
 	Log         *slog.Logger
 	Metrics     *Metrics
 
-	// Shown are the checkpoints with our signature that desks showed us before
-	// and that the log did not reach then; Keep adds one, durably.
-	Shown [][]byte
-	Keep  func(checkpoint []byte) error
 	// Wake tells desks that something lies ready for them.
 	Wake func([]signed.Address)
 	// Expired hears of each message that nobody consigned in time.

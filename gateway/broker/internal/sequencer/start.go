@@ -83,6 +83,10 @@ func Open(ctx context.Context, cfg Config) (*Sequencer, []Finding, error) {
 }
 
 func (o *opening) open(ctx context.Context) error {
+	shown, err := o.s.readShown() // before anything is changed
+	if err != nil {
+		return err
+	}
 	if err := o.look(ctx); err != nil {
 		return err
 	}
@@ -97,8 +101,10 @@ func (o *opening) open(ctx context.Context) error {
 	if err := s.sign(); err != nil {
 		return err
 	}
-	if reason, err := s.shownBefore(); reason != nil || err != nil {
-		return errors.Join(err, asError(reason))
+	for _, c := range shown {
+		if reason, err := s.contradicted(c); reason != nil || err != nil {
+			return errors.Join(err, asError(reason))
+		}
 	}
 	if err := s.opened(ctx); err != nil {
 		return errors.Join(asError(s.Stopped()), err)
@@ -461,16 +467,6 @@ func (s *Sequencer) opened(ctx context.Context) error {
 	return s.make(ctx, d)
 }
 
-// shownBefore compares the checkpoints that desks showed us once.
-func (s *Sequencer) shownBefore() (*Stop, error) {
-	for _, c := range s.cfg.Shown {
-		if reason, err := s.contradicted(c); reason != nil || err != nil {
-			return reason, err
-		}
-	}
-	return nil, nil
-}
-
 func asError(reason *Stop) error {
 	if reason == nil {
 		return nil
@@ -487,8 +483,8 @@ func (l *logState) open() (err error) {
 	return err
 }
 
-// add grows the log by a leaf, and compares roots where the tiles end. Where there are none
-// at all they are rebuilt, which takes no whole log into memory.
+// add grows the log by a leaf, and compares roots where the tiles end. Where there are
+// none at all they are rebuilt, which takes no whole log into memory.
 func (l *logState) add(leaf []byte) {
 	if l.tiles != nil && l.tiles.Head().Size == 0 {
 		l.tiles = nil

@@ -1,4 +1,4 @@
-package broker
+package sequencer
 
 import (
 	"encoding/hex"
@@ -10,10 +10,10 @@ import (
 	"samband/gateway/signed"
 )
 
-// readShown reads the checkpoints with our signature that desks showed and that
+// readShown reads the checkpoints with our signature that desks showed once and that
 // the log did not reach then. A log that was restored since may reach them.
-func (b *Broker) readShown() (checkpoints [][]byte, err error) {
-	files, err := filepath.Glob(filepath.Join(b.settings.shown(), "*.checkpoint"))
+func (s *Sequencer) readShown() (checkpoints [][]byte, err error) {
+	files, err := filepath.Glob(filepath.Join(s.cfg.ShownDir, "*.checkpoint"))
 	if err != nil {
 		return nil, fmt.Errorf("list shown checkpoints: %w", err)
 	}
@@ -28,10 +28,10 @@ func (b *Broker) readShown() (checkpoints [][]byte, err error) {
 }
 
 // keepShown keeps a checkpoint that proves a loss, so that no start forgets it.
-func (b *Broker) keepShown(checkpoint []byte) error {
+func (s *Sequencer) keepShown(checkpoint []byte) error {
 	hash := signed.HashOf(checkpoint)
-	if err := durable.MkdirAll(b.settings.shown()); err != nil {
+	if err := durable.MkdirAll(s.cfg.ShownDir); err != nil {
 		return fmt.Errorf("keep shown checkpoint: %w", err)
 	}
-	return durable.Replace(filepath.Join(b.settings.shown(), hex.EncodeToString(hash[:8])+".checkpoint"), checkpoint, 0o600)
+	return durable.Replace(filepath.Join(s.cfg.ShownDir, hex.EncodeToString(hash[:8])+".checkpoint"), checkpoint, 0o600)
 }
