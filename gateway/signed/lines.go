@@ -239,8 +239,8 @@ func (l *Lines) Time(v *Time) *Lines       { return Value(l, "time", v, Time.Str
 func (l *Lines) Name(v *string) *Lines     { return Value(l, "name", v, Same, ParseName) }
 func (l *Lines) Address(v *Address) *Lines { return Value(l, "address", v, Same, ParseAddress) }
 func (l *Lines) Origin(v *string) *Lines   { return Value(l, "origin", v, Same, ParseOrigin) }
-func (l *Lines) Word(v *string) *Lines     { return Value(l, "word", v, Same, ParseWord) }
-func (l *Lines) Quoted(v *string) *Lines   { return Rest(l, "quoted", v, Quote, Unquote) }
+func (l *Lines) Word(v *string) *Lines     { return Value(l, "word", v, Same, parseWord) }
+func (l *Lines) Quoted(v *string) *Lines   { return Rest(l, "quoted", v, quote, unquote) }
 
 // Head is a log as the signer had verified it: three values.
 func (l *Lines) Head(v *Head) *Lines {
