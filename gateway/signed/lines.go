@@ -75,19 +75,21 @@ func (l *Lines) Line(name string) *Lines {
 
 // endLine checks that nothing is left of the line that was read.
 func (l *Lines) endLine() {
-	if l.values != "" && l.err == nil {
-		l.err = malformed("line %q has more than %d values", l.name, l.count)
+	if l.values != "" {
+		l.Fail(fmt.Errorf("more than %d values", l.count))
 	}
 }
 
 // next returns the next value of the line that is being read.
 func (l *Lines) next() string {
-	if l.values == "" && l.err == nil {
-		l.err = malformed("line %q has %d values, and more belong there", l.name, l.count)
+	v, values, more := strings.Cut(l.values, " ")
+	switch {
+	case v == "":
+		l.Fail(fmt.Errorf("value %d is missing or empty", l.count+1))
+	case more && values == "":
+		l.Fail(errors.New("it ends with a space"))
 	}
-	v, values, _ := strings.Cut(l.values, " ")
-	l.values = values
-	l.count++
+	l.values, l.count = values, l.count+1
 	return v
 }
 
