@@ -76,7 +76,7 @@ func (l *Lines) Line(name string) *Lines {
 // endLine checks that nothing is left of the line that was read.
 func (l *Lines) endLine() {
 	if l.values != "" {
-		l.Fail(fmt.Errorf("more than %d values", l.count))
+		l.fail(fmt.Errorf("more than %d values", l.count))
 	}
 }
 
@@ -85,9 +85,9 @@ func (l *Lines) next() string {
 	v, values, more := strings.Cut(l.values, " ")
 	switch {
 	case v == "":
-		l.Fail(fmt.Errorf("value %d is missing or empty", l.count+1))
+		l.fail(fmt.Errorf("value %d is missing or empty", l.count+1))
 	case more && values == "":
-		l.Fail(errors.New("it ends with a space"))
+		l.fail(errors.New("it ends with a space"))
 	}
 	l.values, l.count = values, l.count+1
 	return v
@@ -149,7 +149,7 @@ func Repeat[E any](l *Lines, name string, min, max int, order Order, list *[]E, 
 		var before []string
 		for len(*list) < min || l.ahead() == name {
 			if len(*list) == max {
-				l.Fail(problem.New(problem.Oversize, "more than %d of %q", max, name))
+				l.fail(problem.New(problem.Oversize, "more than %d of %q", max, name))
 				return
 			}
 			from := l.rest
@@ -161,7 +161,7 @@ func Repeat[E any](l *Lines, name string, min, max int, order Order, list *[]E, 
 			*list = append(*list, e)
 			before = append(before, from[:len(from)-len(l.rest)])
 		}
-		l.Fail(order.check(name, before))
+		l.fail(order.check(name, before))
 	}
 }
 
@@ -177,8 +177,8 @@ func (o Order) check(name string, lines []string) error {
 	return nil
 }
 
-// Fail records a fault in the line that is being read.
-func (l *Lines) Fail(err error) {
+// fail records a fault in the line that is being read.
+func (l *Lines) fail(err error) {
 	if l.err != nil || err == nil {
 		return
 	}
@@ -205,7 +205,7 @@ func Value[V any](l *Lines, words string, v *V, format func(V) string, parse fun
 			break
 		}
 		got, err := parse(s)
-		l.Fail(err)
+		l.fail(err)
 		*v = got
 	}
 	return l
@@ -271,7 +271,7 @@ func (l *Lines) HashOrNone(v *Hash) *Lines {
 // the exchange has second.
 func (l *Lines) Exchange(v *Hash) {
 	if l.Line("exchange").Hash(v); l.mode == reading && v.IsZero() {
-		l.Fail(errors.New("an exchange is all zero"))
+		l.fail(errors.New("an exchange is all zero"))
 	}
 }
 
