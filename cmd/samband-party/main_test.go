@@ -116,14 +116,14 @@ func replay(ts *testscript.TestScript, neg bool, args []string) {
 func report(ts *testscript.TestScript, r *register.Register) {
 	v, now := r.Now(), signed.At(time.Now())
 	for _, p := range v.Parties() {
-		fmt.Fprintf(ts.Stdout(), "party %s %s ca=%t\n", p.Name, signed.Quote(p.Title), v.CA(p.Name) != nil)
+		fmt.Fprintf(ts.Stdout(), "party %s %q ca=%t\n", p.Name, p.Title, v.CA(p.Name) != nil)
 	}
 	for _, d := range v.Desks() {
 		fmt.Fprintf(ts.Stdout(), "desk %s online-revoked=%t locked-revoked=%t\n", d.Address,
 			v.Revoked(d.Address, register.Online), v.Revoked(d.Address, register.Locked))
 	}
 	for _, a := range v.AgreementsBetween("fi", "se", now) {
-		fmt.Fprintf(ts.Stdout(), "in force %s\n", signed.Quote(a.Title))
+		fmt.Fprintf(ts.Stdout(), "in force %q\n", a.Title)
 	}
 	// Certificates lie where a desk would find them.
 	files, err := filepath.Glob(ts.MkAbs("parties/*/ca/issued/*.pem"))

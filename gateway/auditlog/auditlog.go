@@ -14,9 +14,9 @@
 //	by fi.spoc
 //	statement t2MlRyh6sPzZSuIwZsqzEGtW8L9pFwyGdWbK0lKjv2c=
 //
-// The audit log holds no record, only its [Leaf]: a salted hash. Whoever is
+// The audit log has no record, only its leaf: a salted hash. Whoever is
 // shown salt and record can check them against the leaf; whoever isn't learns
-// nothing from it. The register's log holds its signed entries as they are.
+// nothing from it. The register's log has its signed entries as they are.
 //
 // Both logs are Merkle trees as in RFC 6962, published as C2SP tlog-tiles under
 // C2SP checkpoints, so other people's tools verify them. A [Proof] is a C2SP
@@ -37,7 +37,7 @@ package auditlog
 const (
 	MaxEntry      = 1<<16 - 1 // bytes of a log's entry: tlog-tiles counts them in 16 bits
 	MaxRecord     = 128 << 10 // bytes of a record's text: an entry in base64, and its lines
-	MaxCheckpoint = 64 << 10  // bytes of a checkpoint with all its signatures
+	maxCheckpoint = 64 << 10  // bytes of a checkpoint with all its signatures
 	MaxProof      = 256 << 10 // bytes of a proof
-	MaxHashes     = 64        // hashes of one proof, of inclusion or consistency
+	maxHashes     = 64        // hashes of one proof, of inclusion or consistency
 )

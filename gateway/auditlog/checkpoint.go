@@ -34,8 +34,8 @@ func checkpointText(h signed.Head) string {
 // passed over, as C2SP asks, since witnesses add theirs. A fault is
 // PROOF_INVALID.
 func VerifyCheckpoint(b []byte, key *signed.PublicKey) (signed.Head, error) {
-	if len(b) > MaxCheckpoint {
-		return signed.Head{}, invalid("a checkpoint passes the bound of %d bytes", MaxCheckpoint)
+	if len(b) > maxCheckpoint {
+		return signed.Head{}, invalid("a checkpoint passes the bound of %d bytes", maxCheckpoint)
 	}
 	policy := torchwood.ThresholdPolicy(2,
 		torchwood.OriginPolicy(key.Name),

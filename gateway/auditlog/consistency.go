@@ -7,7 +7,7 @@ import (
 	"samband/gateway/signed"
 )
 
-// CheckConsistency checks that a log at new still holds everything it held at
+// CheckConsistency checks that a log at new still has everything it had at
 // old, in the same places. A caller that knows nothing yet passes an old head of
 // size 0, which every log extends. A fault is LOG_CONTRADICTS.
 func CheckConsistency(old, new signed.Head, proof []signed.Hash) error {
@@ -16,7 +16,7 @@ func CheckConsistency(old, new signed.Head, proof []signed.Hash) error {
 		return nil
 	case old.Origin != new.Origin:
 		return contradicts("heads of %s and %s are of different logs", old.Origin, new.Origin)
-	case len(proof) > MaxHashes || old.Size < 0 || new.Size > maxSize:
+	case len(proof) > maxHashes || old.Size < 0 || new.Size > maxSize:
 		return contradicts("a proof of consistency passes its bounds")
 	case old.Size == 0 || new.Size < old.Size:
 		return contradicts("%s had %d entries and now shows %d", new.Origin, old.Size, new.Size)

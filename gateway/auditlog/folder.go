@@ -42,7 +42,7 @@ func (d *Damage) Error() string {
 // ReadCheckpoint reads and verifies a log folder's checkpoint; fs.ErrNotExist
 // when it has none.
 func ReadCheckpoint(folder fs.FS, key *signed.PublicKey) (signed.Head, error) {
-	b, err := readBounded(folder, CheckpointFile, MaxCheckpoint)
+	b, err := readBounded(folder, CheckpointFile, maxCheckpoint)
 	if err != nil {
 		return signed.Head{}, fmt.Errorf("read %s: %w", CheckpointFile, err)
 	}

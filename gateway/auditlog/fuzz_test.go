@@ -14,7 +14,7 @@ import (
 	"samband/gateway/auditlog"
 )
 
-// FuzzVerifyFolder: whatever one file of a log's folder holds, the log is proved
+// FuzzVerifyFolder: whatever is in one file of a log's folder, the log is proved
 // only with the entries that were logged, and what is wrong is named.
 func FuzzVerifyFolder(f *testing.F) {
 	folder := writeLog(f, 300)

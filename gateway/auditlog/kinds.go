@@ -23,7 +23,7 @@ type Tree string
 const (
 	Audit    Tree = "audit"
 	Register Tree = "register"
-	NoTree   Tree = "" // the record has no leaf: it is the broker's own bookkeeping
+	noTree   Tree = "" // the record has no leaf: it is the broker's own bookkeeping
 )
 
 // A shape is one row of the table of kinds (SPEC §7.1).
@@ -74,7 +74,7 @@ var kinds = []shape{
 	{envelope.Rejected, Audit, []line{lCaller, lText, lCode, lUntil}},
 	{Refusals, Audit, []line{lCaller, lCount}},
 	{Entered, Register, []line{lEntry}},
-	{Opened, NoTree, []line{lWriter}},
+	{Opened, noTree, []line{lWriter}},
 }
 
 // shapeOf returns the row of a kind; the zero shape when there is none.

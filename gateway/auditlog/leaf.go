@@ -22,8 +22,8 @@ func NewSalt() (s Salt) {
 	return s
 }
 
-// Leaf is the audit log's entry for a record: SHA-256(0x01 ‖ salt ‖ record).
-func Leaf(salt Salt, record string) [32]byte {
+// saltedHash is the audit log's entry for a record: SHA-256(0x01 ‖ salt ‖ record).
+func saltedHash(salt Salt, record string) [32]byte {
 	h := sha256.New()
 	h.Write([]byte{leafTag})
 	h.Write(salt[:])
@@ -43,7 +43,7 @@ type Entry struct {
 func (e *Entry) Leaf() []byte {
 	switch e.Record.Tree() {
 	case Audit:
-		leaf := Leaf(e.Salt, e.Record.Text())
+		leaf := saltedHash(e.Salt, e.Record.Text())
 		return leaf[:]
 	case Register:
 		return e.Record.Entry
@@ -61,7 +61,7 @@ func ParseEntry(b []byte) (*Entry, error) {
 		return nil, problem.New(problem.TextMalformed, "a record has no whole salt before it")
 	}
 	salt := Salt(b)
-	r, err := ParseRecord(string(b[len(salt):]))
+	r, err := parseRecord(string(b[len(salt):]))
 	if err != nil {
 		return nil, err
 	}

@@ -22,13 +22,7 @@ type Proof struct {
 
 // MakeProof writes the proof that e stands at e.Record.Index under a checkpoint.
 func MakeProof(e Entry, hashes []signed.Hash, checkpoint []byte) []byte {
-	return (&Proof{e, hashes, checkpoint}).Bytes()
-}
-
-// Bytes writes the proof.
-func (p *Proof) Bytes() []byte {
-	return torchwood.FormatProofWithExtraData(p.Entry.Record.Index, p.Entry.Bytes(),
-		tlog.RecordProof(toTlog(p.Hashes)), p.Checkpoint)
+	return torchwood.FormatProofWithExtraData(e.Record.Index, e.Bytes(), tlog.RecordProof(toTlog(hashes)), checkpoint)
 }
 
 // ParseProof reads a proof's form within its bounds and believes nothing of it:
@@ -39,8 +33,8 @@ func ParseProof(b []byte) (*Proof, error) {
 	}
 	head, checkpoint, ok := strings.Cut(string(b), "\n\n")
 	lines := strings.Split(head, "\n")
-	if !ok || len(lines) < 3 || len(lines)-3 > MaxHashes || lines[0] != proofForm {
-		return nil, invalid("it is not a %s of at most %d hashes", proofForm, MaxHashes)
+	if !ok || len(lines) < 3 || len(lines)-3 > maxHashes || lines[0] != proofForm {
+		return nil, invalid("it is not a %s of at most %d hashes", proofForm, maxHashes)
 	}
 	entry, err := parseExtra(lines[1])
 	if err != nil {
@@ -54,7 +48,7 @@ func ParseProof(b []byte) (*Proof, error) {
 		}
 		p.Hashes = append(p.Hashes, h)
 	}
-	if !bytes.Equal(p.Bytes(), b) { // the index line, among others, is compared here
+	if !bytes.Equal(MakeProof(p.Entry, p.Hashes, p.Checkpoint), b) { // the index line, among others, is compared here
 		return nil, invalid("a proof is not in its canonical form, or its index is not its record's")
 	}
 	return p, nil
@@ -68,7 +62,7 @@ func parseExtra(line string) (*Entry, error) {
 	return ParseEntry(b)
 }
 
-// Verify checks that the log of key holds the entry under the proof's
+// Verify checks that the log of key has the entry under the proof's
 // checkpoint, and returns its record and the checkpoint's head. A fault is
 // PROOF_INVALID.
 //

@@ -28,7 +28,7 @@ func NewRange(size int64, nodes []signed.Hash) (*Range, error) {
 	return &Range{size, slices.Clone(nodes)}, nil
 }
 
-// Append adds an entry: the bytes that the log holds, not their hash.
+// Append adds an entry: the bytes that stand in the log, not their hash.
 func (r *Range) Append(entry []byte) { r.add(hashOfEntry(entry)) }
 
 func (r *Range) add(h signed.Hash) {

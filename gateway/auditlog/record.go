@@ -5,9 +5,6 @@ import (
 	"samband/gateway/signed"
 )
 
-// Form is the first line of a record.
-const Form = "samband/record/v1"
-
 // A Record is one event in the broker's words. Which fields beyond the first
 // six it has is fixed by its kind: see kinds.go.
 type Record struct {
@@ -36,12 +33,12 @@ type Record struct {
 	Writer    signed.ID      // drawn anew by each writer that starts
 }
 
-var form = signed.Form[Record]{Title: Form, MaxBytes: MaxRecord, LongLine: lineEntry, Lines: (*Record).lines}
+var form = signed.Form[Record]{Title: "samband/record/v1", MaxBytes: MaxRecord, LongLine: lineEntry, Lines: (*Record).lines}
 
 func (r *Record) lines(l *signed.Lines) {
 	l.Exchange(&r.Exchange)
 	signed.Value(l.Line("kind"), "word", &r.Kind, signed.Same, parseKind)
-	l.When("unless `opened`", r.Tree() != NoTree).Line("index").Int(&r.Index)
+	l.When("unless `opened`", r.Tree() != noTree).Line("index").Int(&r.Index)
 	l.Line("time").Time(&r.Time)
 	l.Line("register").Int(&r.RegisterSize).Hash(&r.RegisterRoot)
 	for _, line := range shapeOf(r.Kind).lines {
@@ -55,8 +52,8 @@ func (r *Record) Text() string { return form.Text(r) }
 // Tree returns the log that the record's kind belongs to.
 func (r *Record) Tree() Tree { return shapeOf(r.Kind).tree }
 
-// ParseRecord reads a record's text; a fault is TEXT_MALFORMED or OVERSIZE.
-func ParseRecord(text string) (*Record, error) { return form.Parse(text) }
+// parseRecord reads a record's text; a fault is TEXT_MALFORMED or OVERSIZE.
+func parseRecord(text string) (*Record, error) { return form.Parse(text) }
 
 // Tables lists the form of records for SPEC: the lines that all have, and then
 // under "samband/record/v1 <kind>" those that a kind has besides.
@@ -65,7 +62,7 @@ func Tables() []signed.Table {
 	tables := []signed.Table{all}
 	for _, s := range kinds {
 		t := form.Table(Record{Kind: s.kind})
-		tables = append(tables, signed.Table{Form: Form + " " + string(s.kind), Rows: t.Rows[len(all.Rows):]})
+		tables = append(tables, signed.Table{Form: form.Title + " " + string(s.kind), Rows: t.Rows[len(all.Rows):]})
 	}
 	return tables
 }

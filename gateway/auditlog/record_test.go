@@ -14,7 +14,7 @@ func TestRecordsOfEachKind(t *testing.T) {
 	seen := map[Kind]bool{}
 	for _, r := range records() {
 		seen[r.Kind] = true
-		got, err := ParseRecord(r.Text())
+		got, err := parseRecord(r.Text())
 		if err != nil {
 			t.Errorf("%s: %v\n%s", r.Kind, err, r.Text())
 			continue
@@ -32,11 +32,11 @@ func TestRecordsOfEachKind(t *testing.T) {
 
 func TestLargestEntry(t *testing.T) {
 	r := Record{Exchange: exchange, Kind: Entered, Time: noon, Entry: bytes.Repeat([]byte{'x'}, MaxEntry)}
-	if _, err := ParseRecord(r.Text()); err != nil {
+	if _, err := parseRecord(r.Text()); err != nil {
 		t.Fatal(err)
 	}
 	r.Entry = append(r.Entry, 'x')
-	_, err := ParseRecord(r.Text())
+	_, err := parseRecord(r.Text())
 	wantCode(t, err, problem.TextMalformed)
 }
 
@@ -62,19 +62,19 @@ func TestRecordsRefused(t *testing.T) {
 		"urgency unknown":  strings.Replace(records()[0].Text(), "urgency urgent", "urgency soon", 1),
 		"carriage return":  strings.Replace(handed, "\n", "\r\n", 1),
 	} {
-		if _, err := ParseRecord(text); err == nil {
+		if _, err := parseRecord(text); err == nil {
 			t.Errorf("%s: was read", name)
 		} else {
 			wantCode(t, err, problem.TextMalformed)
 		}
 	}
-	_, err := ParseRecord(strings.Repeat("x", MaxRecord+1))
+	_, err := parseRecord(strings.Repeat("x", MaxRecord+1))
 	wantCode(t, err, problem.Oversize)
 }
 
 // A leaf is fixed by SPEC §7.2: other programs compute it too.
 func TestLeafVector(t *testing.T) {
-	got := signed.Hash(Leaf(Salt{1, 2, 3}, "samband/record/v1\n")).String()
+	got := signed.Hash(saltedHash(Salt{1, 2, 3}, "samband/record/v1\n")).String()
 	if want := "tyNEJgZqf1TcvRe5WS9qnsblXXD+vJoXT7uTD4BiuIw="; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
@@ -90,7 +90,7 @@ func TestEntryLeaves(t *testing.T) {
 		if err != nil || !reflect.DeepEqual(*got, e) {
 			t.Errorf("%s: got %+v, %v", r.Kind, got, err)
 		}
-		wantLen := map[Tree]int{Audit: 32, Register: len(r.Entry), NoTree: 0}[r.Tree()]
+		wantLen := map[Tree]int{Audit: 32, Register: len(r.Entry), noTree: 0}[r.Tree()]
 		if len(e.Leaf()) != wantLen {
 			t.Errorf("%s: a leaf of %d bytes", r.Kind, len(e.Leaf()))
 		}
@@ -107,7 +107,7 @@ func FuzzParseRecord(f *testing.F) {
 		f.Add(r.Text())
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		r, err := ParseRecord(text)
+		r, err := parseRecord(text)
 		if err == nil && r.Text() != text {
 			t.Errorf("read %q, wrote %q", text, r.Text())
 		}

@@ -12,7 +12,7 @@ import (
 )
 
 // VerifyFolder proves a whole log again from its files alone: the checkpoint is
-// signed by key; every entry is there; every tile holds the hashes of what lies
+// signed by key; every entry is there; every tile has the hashes of what lies
 // beneath it; and entries and tiles give the checkpoint's root. It returns the
 // checkpoint's head, or a *Damage that names the place.
 //
@@ -131,7 +131,7 @@ func (c *checker) verdict(rootIsRight bool) error {
 	}
 }
 
-// path names the file that holds an item of a level.
+// path names the file that an item of a level is in.
 func (c *checker) path(l int, index int64) string {
 	items := c.size >> (max(l, 0) * torchwood.TileHeight)
 	n := index / TileWidth

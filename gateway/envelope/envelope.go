@@ -15,7 +15,7 @@
 //	age-encryption.org/v1
 //	…
 //
-// [Parse] reads an envelope strictly and holds its bounds; it verifies no
+// [Parse] reads an envelope strictly and checks its bounds; it verifies no
 // signature, which is the register's part, and opens nothing, which is seal's.
 // [Consignment] and [Statement] are the two signed texts by which desks say
 // what became of an envelope. SPEC §4, §5 and §7 say every byte.
@@ -31,7 +31,7 @@ import (
 // Bounds (SPEC §4.1).
 const (
 	MaxEnvelope = 1 << 20 // bytes of a whole envelope
-	MaxHeader   = 8 << 10 // bytes of header text
+	maxHeader   = 8 << 10 // bytes of header text
 )
 
 // An Envelope is one message to one desk, taken apart.

@@ -88,9 +88,9 @@ func TestMalformedEnvelopes(t *testing.T) {
 		"17 signatures":                 {text + "\n" + strings.Repeat(signatures, 9) + string(sealed), problem.SignatureExtra},
 		"signature padded otherwise":    {text + "\n" + strings.Replace(signatures, "=\n", "\n", 1) + string(sealed), problem.TextMalformed},
 		"CRLF after the header":         {strings.Replace(b, "\n\n", "\r\n\r\n", 1), problem.TextMalformed},
-		"header of endless lines":       {strings.Repeat("a\n", envelope.MaxHeader) + "\n" + signatures, problem.Oversize},
+		"header of endless lines":       {strings.Repeat("a\n", 8<<10) + "\n" + signatures, problem.Oversize},
 		"too large":                     {b + strings.Repeat("a", envelope.MaxEnvelope), problem.Oversize},
-		"a statement where a header is": {strings.Replace(b, envelope.Form, envelope.StatementForm, 1), problem.TextMalformed},
+		"a statement where a header is": {strings.Replace(b, "samband/message/v1", "samband/statement/v1", 1), problem.TextMalformed},
 	}
 	full := fullHeader(t)
 	fullRest := strings.TrimPrefix(string(signedEnvelope(t, full, sealed).Bytes()), full.Text())

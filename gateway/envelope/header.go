@@ -9,9 +9,6 @@ import (
 	"samband/gateway/signed"
 )
 
-// Form is the first line of a message header.
-const Form = "samband/message/v1"
-
 // MaxLifetime is the longest time from created to expires (SPEC §4.2).
 const MaxLifetime = 30 * 24 * time.Hour
 
@@ -132,7 +129,7 @@ type Header struct {
 	Sealed         SealedRef
 }
 
-var headerForm = signed.Form[Header]{Title: Form, MaxBytes: MaxHeader, Lines: (*Header).lines}
+var headerForm = signed.Form[Header]{Title: "samband/message/v1", MaxBytes: maxHeader, Lines: (*Header).lines}
 
 func (h *Header) lines(l *signed.Lines) {
 	l.Exchange(&h.Exchange)

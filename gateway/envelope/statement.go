@@ -20,22 +20,6 @@ const (
 	Rejected Event = "rejected" // the broker refused it for good
 )
 
-// Ends reports whether nothing more can happen to a message after the event.
-func (e Event) Ends() bool {
-	switch e {
-	case HandedOver, Refused, Withdrawn, Expired, Rejected:
-		return true
-	}
-	return false
-}
-
-// Forms of a statement. The online ring signs the first, the locked ring the
-// second, so neither can say the other's words.
-const (
-	ConsignmentForm = "samband/consignment/v1"
-	StatementForm   = "samband/statement/v1"
-)
-
 // A Statement is what a desk says of a message.
 type Statement struct {
 	Exchange     signed.Hash
@@ -57,13 +41,15 @@ func (s *Statement) Use() signed.Use {
 	return signed.UseStatement
 }
 
+// Forms of a statement. The online ring signs the first, the locked ring the
+// second, so neither can say the other's words.
 var (
-	consignmentForm = signed.Form[Statement]{Title: ConsignmentForm, Lines: func(s *Statement, l *signed.Lines) {
+	consignmentForm = signed.Form[Statement]{Title: "samband/consignment/v1", Lines: func(s *Statement, l *signed.Lines) {
 		s.begin(l, Consigned)
 		l.Line("message").Hash(&s.Message)
 		s.end(l)
 	}}
-	statementForm = signed.Form[Statement]{Title: StatementForm, Check: (*Statement).check, Lines: func(s *Statement, l *signed.Lines) {
+	statementForm = signed.Form[Statement]{Title: "samband/statement/v1", Check: (*Statement).check, Lines: func(s *Statement, l *signed.Lines) {
 		s.begin(l, HandedOver, Refused, Withdrawn)
 		l.When("unless `withdrawn`", s.Event != Withdrawn).Line("message").Hash(&s.Message)
 		l.When("if `withdrawn`", s.Event == Withdrawn).Line("id").ID(&s.ID)
@@ -101,7 +87,7 @@ func (s *Statement) Text() string {
 
 // ParseStatement reads a statement's text, in either form.
 func ParseStatement(text string) (*Statement, error) {
-	if signed.FormOf(text) == ConsignmentForm {
+	if signed.FormOf(text) == consignmentForm.Title {
 		return consignmentForm.Parse(text)
 	}
 	return statementForm.Parse(text)

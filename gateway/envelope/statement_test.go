@@ -68,7 +68,7 @@ func TestMalformedConsignments(t *testing.T) {
 	}
 	for name, bad := range map[string]string{
 		"handed over, said by the online ring": strings.Replace(text, "event consigned", "event handed-over", 1),
-		"a statement under this form":          strings.Replace(handedOver, envelope.StatementForm, envelope.ConsignmentForm, 1),
+		"a statement under this form":          strings.Replace(handedOver, "samband/statement/v1", "samband/consignment/v1", 1),
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := envelope.ParseStatement(bad)
@@ -89,7 +89,7 @@ func TestMalformedStatements(t *testing.T) {
 		}
 	}
 	for name, bad := range map[string]string{
-		"a consignment under this form": strings.Replace(consignment(t).Text(), envelope.ConsignmentForm, envelope.StatementForm, 1),
+		"a consignment under this form": strings.Replace(consignment(t).Text(), "samband/consignment/v1", "samband/statement/v1", 1),
 		"event of the broker":           strings.Replace(handedOver, "handed-over", "expired", 1),
 		"handed over with a code":       strings.Replace(refused, "event refused", "event handed-over", 1),
 		"refused without a code":        strings.Replace(refused, "code BODY_INVALID\n", "", 1),

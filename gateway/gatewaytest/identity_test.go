@@ -104,7 +104,7 @@ func (c *caller) signs(text string, keys ...*signed.PrivateKey) []byte {
 	n := &signed.Note{Text: text}
 	for _, k := range keys {
 		n.Signatures = append(n.Signatures, signed.Signature{
-			Name: k.Public.Name, Hash: k.Public.Hash(), Sig: got(k.Sign([]byte(text)))(c.s),
+			Name: k.Public.Name, Hash: k.Public.KeyHash(), Sig: got(k.Sign([]byte(text)))(c.s),
 		})
 	}
 	return n.Bytes()

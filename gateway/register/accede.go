@@ -13,15 +13,13 @@ type Accession struct {
 	Agreement signed.Hash
 }
 
+func (a *Accession) Text() string { return accedeForm.Text(a) }
 func (*Accession) author() author { return byParty }
 
-var accedeForm = signed.Form[Accession]{Title: AccedeForm, Lines: func(a *Accession, l *signed.Lines) {
+var accedeForm = signed.Form[Accession]{Title: "samband/accede/v1", Lines: func(a *Accession, l *signed.Lines) {
 	a.Link.lines(l)
 	l.Line("agreement").Hash(&a.Agreement)
 }}
-
-// Text writes the entry.
-func (a *Accession) Text() string { return accedeForm.Text(a) }
 
 func (a *Accession) check(s *state) error {
 	known, ok := s.agreements[a.Agreement]

@@ -9,8 +9,8 @@ import (
 
 // Bounds of an agreement.
 const (
-	MaxParties  = 256
-	MaxPurposes = 64
+	maxParties  = 256
+	maxPurposes = 64
 )
 
 // An Agreement is an entry of the party that proposes it: who may write to whom
@@ -37,28 +37,26 @@ func (a *Agreement) Hash() signed.Hash {
 	return a.hash
 }
 
-// Proposer is the party that proposed it.
-func (a *Agreement) Proposer() string { return a.Signers[0] }
+// proposer is the party that proposed it.
+func (a *Agreement) proposer() string { return a.Signers[0] }
 
+func (a *Agreement) Text() string { return agreementForm.Text(a) }
 func (*Agreement) author() author { return byParty }
 
-var agreementForm = signed.Form[Agreement]{Title: AgreementForm, Lines: func(a *Agreement, l *signed.Lines) {
+var agreementForm = signed.Form[Agreement]{Title: "samband/agreement/v1", Lines: func(a *Agreement, l *signed.Lines) {
 	a.Link.lines(l)
 	l.Line("title").Quoted(&a.Title)
-	signed.Repeat(l, "party", 1, MaxParties, signed.Ascending, &a.Parties, func(p *string) { l.Line("party").Name(p) })
-	signed.Repeat(l, "type", 1, MaxTypes, signed.Ascending, &a.Types, func(t *string) { l.Line("type").Word(t) })
-	signed.Repeat(l, "purpose", 1, MaxPurposes, signed.Ascending, &a.Purposes, func(p *string) { l.Line("purpose").Word(p) })
+	signed.Repeat(l, "party", 1, maxParties, signed.Ascending, &a.Parties, func(p *string) { l.Line("party").Name(p) })
+	signed.Repeat(l, "type", 1, maxTypes, signed.Ascending, &a.Types, func(t *string) { l.Line("type").Word(t) })
+	signed.Repeat(l, "purpose", 1, maxPurposes, signed.Ascending, &a.Purposes, func(p *string) { l.Line("purpose").Word(p) })
 	signed.OneOf(l.Line("ceiling"), &a.Ceiling, envelope.Classifications...)
 	l.Line("from").Time(&a.From)
 	l.Line("until").Time(&a.Until)
 }}
 
-// Text writes the entry.
-func (a *Agreement) Text() string { return agreementForm.Text(a) }
-
 func (a *Agreement) check(s *state) error {
-	if !slices.Contains(a.Parties, a.Proposer()) {
-		return notEntitled("%s proposes an agreement of others", a.Proposer())
+	if !slices.Contains(a.Parties, a.proposer()) {
+		return notEntitled("%s proposes an agreement of others", a.proposer())
 	}
 	if len(a.Parties) < 2 {
 		return invalid("an agreement has at least two parties")
@@ -78,7 +76,7 @@ func (a *Agreement) apply(s *state, at place) {
 	hashed := *a
 	hashed.hash = at.text
 	known := &agreement{Agreement: &hashed, at: at.index, bound: map[string]*history[place]{}}
-	known.bind(a.Proposer(), at)
+	known.bind(a.proposer(), at)
 	s.agreements[at.text] = known
 	s.proposed = append(s.proposed, known)
 }

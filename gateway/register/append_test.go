@@ -332,10 +332,10 @@ func TestPartyRevokedAndAdmittedAgain(t *testing.T) {
 	since := signed.At(time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC))
 	x.enter(with(x.revoke("root", "fi", RingAll), func(v *Revocation) { v.SuspectedSince = since }))
 	v := x.Now()
-	if _, ok := v.Party("fi"); ok || v.CA("fi") != nil || !v.Revoked("fi.spoc", Online) || !v.Revoked("fi.spoc", Locked) {
+	if _, ok := x.state.party("fi").entry.now(); ok || v.CA("fi") != nil || !v.Revoked("fi.spoc", Online) || !v.Revoked("fi.spoc", Locked) {
 		t.Error("something of a revoked party is in force")
 	}
-	if r, ok := v.Revocation("fi.spoc", Locked); !ok || r.SuspectedSince != since {
+	if r, ok := x.state.desk("fi.spoc").revoked[Locked].now(); !ok || r.SuspectedSince != since {
 		t.Error("the revocation does not say since when")
 	}
 	if len(v.AgreementsBetween("fi", "se", noon)) != 0 {
@@ -380,8 +380,10 @@ func TestAgreementOfThree(t *testing.T) {
 	if inForce("fi", "se") {
 		t.Error("in force before the third acceded")
 	}
-	if s, ok := x.Now().Standing(a.Hash()); !ok || len(s.Bound) != 2 || len(s.Missing) != 1 || s.Missing[0] != "no" {
-		t.Errorf("standing: %+v", s)
+	for party, want := range map[string]bool{"fi": true, "se": true, "no": false} {
+		if got := x.Now().everBound(x.state.agreements[a.Hash()], party); got != want {
+			t.Errorf("%s is bound: %v", party, got)
+		}
 	}
 	x.enter(x.accede("no", a.Hash()))
 	if !inForce("fi", "no") || !inForce("no", "se") {

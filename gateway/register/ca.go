@@ -16,15 +16,13 @@ type CA struct {
 	cert *x509.Certificate // set by check
 }
 
+func (c *CA) Text() string { return caForm.Text(c) }
 func (*CA) author() author { return byParty }
 
-var caForm = signed.Form[CA]{Title: CAForm, Lines: func(c *CA, l *signed.Lines) {
+var caForm = signed.Form[CA]{Title: "samband/ca/v1", Lines: func(c *CA, l *signed.Lines) {
 	c.Link.lines(l)
 	l.Line("ca").Bytes(&c.DER, certs.MaxCA)
 }}
-
-// Text writes the entry.
-func (c *CA) Text() string { return caForm.Text(c) }
 
 func (c *CA) check(s *state) error {
 	cert, err := certs.ParsePartyCA(c.DER, s.federation.Name)

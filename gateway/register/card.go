@@ -7,24 +7,13 @@ import (
 	"samband/gateway/signed"
 )
 
-// Forms of the cards that people carry to each other. A card bears public keys
-// and a signature by each of them, so nobody can show another's key as his own.
-// It isn't an entry: whoever makes an entry of it compares its fingerprint with
-// its owner first.
-const (
-	FounderCardForm = "samband/founder-card/v1"
-	PartyCardForm   = "samband/party-card/v1"
-	BrokerCardForm  = "samband/broker-card/v1"
-	RequestForm     = "samband/request/v1"
-)
-
-// MaxCard bounds a card with its signatures.
-const MaxCard = 32 << 10
+// maxCard bounds a card with its signatures.
+const maxCard = 32 << 10
 
 // A FounderCard shows one founder's share of the root.
 type FounderCard struct{ Founder }
 
-var founderCardForm = signed.Form[FounderCard]{Title: FounderCardForm, Lines: func(c *FounderCard, l *signed.Lines) {
+var founderCardForm = signed.Form[FounderCard]{Title: "samband/founder-card/v1", Lines: func(c *FounderCard, l *signed.Lines) {
 	l.Line("exchange").Is("-")
 	l.Line("party").Name(&c.Party)
 	keyLines(l, RootName(c.Party), &c.Keys)
@@ -45,7 +34,7 @@ type PartyCard struct {
 	Keys  []*signed.PublicKey
 }
 
-var partyCardForm = signed.Form[PartyCard]{Title: PartyCardForm, Lines: func(c *PartyCard, l *signed.Lines) {
+var partyCardForm = signed.Form[PartyCard]{Title: "samband/party-card/v1", Lines: func(c *PartyCard, l *signed.Lines) {
 	l.Line("exchange").Is("-")
 	l.Line("party").Name(&c.Name)
 	l.Line("title").Quoted(&c.Title)
@@ -67,7 +56,7 @@ type BrokerCard struct {
 	Broker
 }
 
-var brokerCardForm = signed.Form[BrokerCard]{Title: BrokerCardForm, Lines: func(c *BrokerCard, l *signed.Lines) {
+var brokerCardForm = signed.Form[BrokerCard]{Title: "samband/broker-card/v1", Lines: func(c *BrokerCard, l *signed.Lines) {
 	l.Line("exchange").Is("-")
 	nameLine(l, &c.Name)
 	c.Broker.lines(l, c.Name)
@@ -102,7 +91,7 @@ type Request struct {
 // maxTLS bounds the DER of a public key.
 const maxTLS = 512
 
-var requestForm = signed.Form[Request]{Title: RequestForm, Lines: func(c *Request, l *signed.Lines) {
+var requestForm = signed.Form[Request]{Title: "samband/request/v1", Lines: func(c *Request, l *signed.Lines) {
 	l.Exchange(&c.Exchange)
 	l.Line("desk").Address(&c.Address)
 	c.DeskKeys.lines(l, c.Address)
@@ -128,7 +117,10 @@ func (c *Request) signers() []*signed.PublicKey {
 	return slices.Concat(c.Message, c.Consignment)
 }
 
-// A Card is a text signed by the keys that it shows.
+// A Card is what people carry to each other before a register knows them: public
+// keys, and a signature by each of them, so nobody can show another's key as his
+// own. It isn't an entry: whoever makes an entry of it compares its fingerprint
+// with its owner first.
 type Card interface {
 	Text() string
 	signers() []*signed.PublicKey
@@ -149,8 +141,8 @@ func parseCard[T any, C interface {
 	*T
 	Card
 }](note []byte, form *signed.Form[T]) (C, error) {
-	if len(note) > MaxCard {
-		return nil, oversize(MaxCard)
+	if len(note) > maxCard {
+		return nil, oversize(maxCard)
 	}
 	n, err := signed.ParseNote(note)
 	if err != nil {

@@ -10,10 +10,10 @@ import (
 )
 
 var cardReaders = map[string]func([]byte) (Card, error){
-	FounderCardForm: func(b []byte) (Card, error) { return ParseFounderCard(b) },
-	PartyCardForm:   func(b []byte) (Card, error) { return ParsePartyCard(b) },
-	BrokerCardForm:  func(b []byte) (Card, error) { return ParseBrokerCard(b) },
-	RequestForm:     func(b []byte) (Card, error) { return ParseRequest(b) },
+	founderCardForm.Title: func(b []byte) (Card, error) { return ParseFounderCard(b) },
+	partyCardForm.Title:   func(b []byte) (Card, error) { return ParsePartyCard(b) },
+	brokerCardForm.Title:  func(b []byte) (Card, error) { return ParseBrokerCard(b) },
+	requestForm.Title:     func(b []byte) (Card, error) { return ParseRequest(b) },
 }
 
 type shown struct {
@@ -33,12 +33,12 @@ func cards(t testing.TB) map[string]shown {
 	}
 	f := federation()
 	return map[string]shown{
-		FounderCardForm: {&FounderCard{f.Founders[0]}, rootKeys("no")},
-		PartyCardForm:   {&PartyCard{"fi", "Suomi", signed.PublicKeys(partyKeys("fi"))}, partyKeys("fi")},
-		BrokerCardForm: {&BrokerCard{f.Name, f.Broker}, []*signed.PrivateKey{
+		founderCardForm.Title: {&FounderCard{f.Founders[0]}, rootKeys("no")},
+		partyCardForm.Title:   {&PartyCard{"fi", "Suomi", signed.PublicKeys(partyKeys("fi"))}, partyKeys("fi")},
+		brokerCardForm.Title: {&BrokerCard{f.Name, f.Broker}, []*signed.PrivateKey{
 			logKey(f.Audit.Name), logKey(f.Register.Name), logKey(f.Operator.Name),
 		}},
-		RequestForm: {
+		requestForm.Title: {
 			&Request{f.Hash(), "fi.spoc", deskKeys("fi.spoc", 0), tls},
 			append(messageKeys("fi.spoc", 0), keysOf("fi.spoc", signed.UseConsignment, 0)...),
 		},
@@ -84,7 +84,7 @@ func TestCardsRefused(t *testing.T) {
 		b := note(t, c.Text(), c.keys[1:]...)
 		wrong("signature missing", problem.SignatureMissing, b)
 		wrong("signature extra", problem.SignatureExtra, note(t, c.Text(), append(c.keys, partyKeys("se")...)...))
-		wrong("oversize", problem.Oversize, make([]byte, MaxCard+1))
+		wrong("oversize", problem.Oversize, make([]byte, maxCard+1))
 		wrong("bytes after", problem.TextMalformed, append(bytes.Clone(samples[form]), 'x'))
 		for other, b := range samples {
 			if other != form {
@@ -92,12 +92,12 @@ func TestCardsRefused(t *testing.T) {
 			}
 		}
 		line := []byte("exchange -")
-		if form == RequestForm {
+		if form == requestForm.Title {
 			line = []byte("exchange " + federation().Hash().String())
 		}
 		bent := bytes.Replace(samples[form], line, []byte("exchange "+signed.HashOf("x").String()), 1)
 		want := problem.TextMalformed
-		if form == RequestForm {
+		if form == requestForm.Title {
 			want = problem.SignatureInvalid
 		}
 		wrong("other exchange", want, bent)
@@ -105,7 +105,7 @@ func TestCardsRefused(t *testing.T) {
 	// A broker that shows a party's CA as its own, or logs of another exchange.
 	f := federation()
 	f.BrokerCA = []byte("not a CA")
-	keys := cards(t)[BrokerCardForm].keys
+	keys := cards(t)[brokerCardForm.Title].keys
 	if _, err := ParseBrokerCard(note(t, (&BrokerCard{f.Name, f.Broker}).Text(), keys...)); problem.CodeOf(err) != problem.EntryInvalid {
 		t.Errorf("no CA: %v", err)
 	}

@@ -6,8 +6,8 @@ import (
 	"samband/gateway/signed"
 )
 
-// MaxTypes bounds a catalogue, and what one agreement permits.
-const MaxTypes = 512
+// maxTypes bounds a catalogue, and what one agreement permits.
+const maxTypes = 512
 
 // A Catalogue is an entry of the root that lists the message types of the
 // exchange. It replaces the one before.
@@ -16,11 +16,12 @@ type Catalogue struct {
 	Types []envelope.TypeRef // each name and version once
 }
 
+func (c *Catalogue) Text() string { return catalogueForm.Text(c) }
 func (*Catalogue) author() author { return byRoot }
 
-var catalogueForm = signed.Form[Catalogue]{Title: CatalogueForm, Lines: func(c *Catalogue, l *signed.Lines) {
+var catalogueForm = signed.Form[Catalogue]{Title: "samband/catalogue/v1", Lines: func(c *Catalogue, l *signed.Lines) {
 	c.Link.lines(l)
-	signed.Repeat(l, "type", 1, MaxTypes, signed.AnyOrder, &c.Types, func(t *envelope.TypeRef) { t.Values(l.Line("type")) })
+	signed.Repeat(l, "type", 1, maxTypes, signed.AnyOrder, &c.Types, func(t *envelope.TypeRef) { t.Values(l.Line("type")) })
 }, Check: func(c *Catalogue) error {
 	known := map[[2]string]bool{}
 	for _, t := range c.Types {
@@ -31,9 +32,6 @@ var catalogueForm = signed.Form[Catalogue]{Title: CatalogueForm, Lines: func(c *
 	}
 	return nil
 }}
-
-// Text writes the entry.
-func (c *Catalogue) Text() string { return catalogueForm.Text(c) }
 
 func (*Catalogue) check(*state) error { return nil }
 

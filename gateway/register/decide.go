@@ -10,8 +10,8 @@ import (
 	"samband/schema"
 )
 
-// MaxSkew is how far a desk's clock may run ahead of the broker's.
-const MaxSkew = time.Minute
+// maxSkew is how far a desk's clock may run ahead of the broker's.
+const maxSkew = time.Minute
 
 // Decide is the open half of the law: nil when a message with this header may
 // pass at a moment, else the first rule that says no. It rests on nothing but
@@ -23,7 +23,7 @@ const MaxSkew = time.Minute
 //  3. ON_BEHALF_UNACCREDITED: nobody acts for another, in this version.
 //  4. UNKNOWN_DESK: sender and recipient are desks.
 //  5. KEY_REVOKED: the locked ring of neither is revoked. The recipient's counts
-//     too, since a thief may hold what the message would be opened with; it
+//     too, since a thief may have what the message would be opened with; it
 //     becomes readable again by new keys alone, so sealing anew is no help.
 //  6. TYPE_UNKNOWN, TYPE_OUTDATED: the type is in the catalogue as named.
 //  7. DATES_INVALID: created isn't in the future, expires is after it, by at
@@ -66,8 +66,8 @@ func (v View) Decide(h *envelope.Header, now signed.Time) error {
 	return nil
 }
 
-// DecideSealed is the sealed half of the law, held by both desks: before sealing
-// and after opening.
+// DecideSealed is the sealed half of the law: both desks ask it, one before it
+// seals and the other after it opened.
 func (v View) DecideSealed(agreement signed.Hash, s schema.Sealed) error {
 	v.r.mu.RLock()
 	defer v.r.mu.RUnlock()
@@ -78,7 +78,7 @@ func (v View) DecideSealed(agreement signed.Hash, s schema.Sealed) error {
 	return permitsPurpose(a, s.Purpose)
 }
 
-// desks holds that sender and recipient are there with keys that are trusted.
+// desks checks that sender and recipient are there with keys that are trusted.
 func (v View) desks(from, to signed.Address) error {
 	for _, addr := range []signed.Address{from, to} {
 		if _, ok := v.r.state.desk(addr).entry.at(v.size); !ok {
@@ -110,7 +110,7 @@ func (v View) knowsType(t envelope.TypeRef) error {
 
 func dates(h *envelope.Header, now signed.Time) error {
 	switch life := h.Expires.Sub(h.Created); {
-	case now.Add(MaxSkew).Before(h.Created):
+	case now.Add(maxSkew).Before(h.Created):
 		return problem.New(problem.DatesInvalid, "created %s is in the future at %s", h.Created, now)
 	case life <= 0:
 		return problem.New(problem.DatesInvalid, "expires is not after created")

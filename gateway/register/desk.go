@@ -13,16 +13,16 @@ import (
 
 // Bounds of a desk's entry.
 const (
-	MaxLanguages = 32
-	MaxOpening   = 4 << 10 // bytes of an opening key's string
-	MaxVersion   = 99
+	maxLanguages = 32
+	maxOpening   = 4 << 10 // bytes of an opening key's string
+	maxVersion   = 99
 )
 
 // A Function is what a desk is for.
 type Function string
 
-// Functions is the closed list of what a desk may be for.
-var Functions = []Function{"spoc", "ncb", "sirene", "enu", "liaison", "mission", "organisation"}
+// functions is the closed list of what a desk may be for.
+var functions = []Function{"spoc", "ncb", "sirene", "enu", "liaison", "mission", "organisation"}
 
 // A Desk is an entry of a party that says who a desk is: its place in the
 // directory and its keys. It replaces the desk's entry before.
@@ -51,8 +51,8 @@ type DeskKeys struct {
 	Versions    []int64             // versions of the forms that the desk speaks, ascending
 }
 
-// For returns the keys of a use.
-func (k *DeskKeys) For(use signed.Use) []*signed.PublicKey {
+// of returns the keys of a use.
+func (k *DeskKeys) of(use signed.Use) []*signed.PublicKey {
 	switch use {
 	case signed.UseMessage:
 		return k.Message
@@ -67,24 +67,22 @@ func (k *DeskKeys) For(use signed.Use) []*signed.PublicKey {
 // OpeningID names the opening key, as headers do.
 func (k *DeskKeys) OpeningID() envelope.KeyID { return envelope.KeyIDOf(k.Opening) }
 
+func (d *Desk) Text() string { return deskForm.Text(d) }
 func (*Desk) author() author { return byParty }
 
-var deskForm = signed.Form[Desk]{Title: DeskForm, Lines: func(d *Desk, l *signed.Lines) {
+var deskForm = signed.Form[Desk]{Title: "samband/desk/v1", Lines: func(d *Desk, l *signed.Lines) {
 	d.Link.lines(l)
 	l.Line("desk").Address(&d.Address)
 	d.Directory.lines(l)
 	d.DeskKeys.lines(l, d.Address)
 }}
 
-// Text writes the entry.
-func (d *Desk) Text() string { return deskForm.Text(d) }
-
 func (d *Directory) lines(l *signed.Lines) {
 	l.Line("title").Quoted(&d.Title)
-	signed.Repeat(l, "function", 1, len(Functions), signed.Distinct, &d.Functions, func(f *Function) {
-		signed.OneOf(l.Line("function"), f, Functions...)
+	signed.Repeat(l, "function", 1, len(functions), signed.Distinct, &d.Functions, func(f *Function) {
+		signed.OneOf(l.Line("function"), f, functions...)
 	})
-	signed.Repeat(l, "language", 1, MaxLanguages, signed.Distinct, &d.Languages, func(s *string) {
+	signed.Repeat(l, "language", 1, maxLanguages, signed.Distinct, &d.Languages, func(s *string) {
 		signed.Value(l.Line("language"), "two or three letters", s, signed.Same, parseLanguage)
 	})
 	l.Line("hours").Quoted(&d.Hours)
@@ -106,8 +104,8 @@ func (k *DeskKeys) lines(l *signed.Lines, desk signed.Address) {
 }
 
 var (
-	openingWords  = fmt.Sprintf("an age recipient string of at most %d bytes", MaxOpening)
-	versionsWords = fmt.Sprintf("numbers from 1 to %d, ascending", MaxVersion)
+	openingWords  = fmt.Sprintf("an age recipient string of at most %d bytes", maxOpening)
+	versionsWords = fmt.Sprintf("numbers from 1 to %d, ascending", maxVersion)
 )
 
 var languageForm = regexp.MustCompile(`^[a-z]{2,3}$`)
@@ -120,8 +118,8 @@ func parseLanguage(s string) (string, error) {
 }
 
 func parseOpening(s string) (string, error) {
-	if len(s) > MaxOpening {
-		return "", fmt.Errorf("an opening key passes %d bytes", MaxOpening)
+	if len(s) > maxOpening {
+		return "", fmt.Errorf("an opening key passes %d bytes", maxOpening)
 	}
 	return s, nil
 }
@@ -142,8 +140,8 @@ func parseVersions(s string) ([]int64, error) {
 		if err != nil {
 			return nil, err
 		}
-		if v <= last || v > MaxVersion {
-			return nil, fmt.Errorf("versions do not ascend from 1 to at most %d", MaxVersion)
+		if v <= last || v > maxVersion {
+			return nil, fmt.Errorf("versions do not ascend from 1 to at most %d", maxVersion)
 		}
 		versions, last = append(versions, v), v
 	}

@@ -7,17 +7,8 @@ import (
 	"samband/gateway/signed"
 )
 
-// Forms of the register's entries.
-const (
-	FederationForm = "samband/federation/v1"
-	PartyForm      = "samband/party/v1"
-	CatalogueForm  = "samband/catalogue/v1"
-	CAForm         = "samband/ca/v1"
-	DeskForm       = "samband/desk/v1"
-	AgreementForm  = "samband/agreement/v1"
-	AccedeForm     = "samband/accede/v1"
-	RevokeForm     = "samband/revoke/v1"
-)
+// FederationForm is the form of the first entry.
+const FederationForm = "samband/federation/v1"
 
 // An Entry is one text of the register after the federation file: a *Party, a
 // *Catalogue, a *CA, a *Desk, an *Agreement, an *Accession or a *Revocation.
@@ -28,7 +19,7 @@ type Entry interface {
 	link() *Link
 	// author says who may sign this kind.
 	author() author
-	// check holds the entry against what the register knows; it is about
+	// check compares the entry with what the register knows: it is about
 	// things that exist, its keys are new, and its signer is entitled.
 	check(*state) error
 	// apply makes the entry's facts; check has passed.
@@ -48,7 +39,7 @@ func (l *Link) link() *Link { return l }
 func (k *Link) lines(l *signed.Lines) {
 	l.Exchange(&k.Exchange)
 	l.Line("previous").HashOrNone(&k.Previous)
-	signed.Repeat(l, "signer", 1, MaxFounders, signed.Ascending, &k.Signers, func(s *string) {
+	signed.Repeat(l, "signer", 1, maxFounders, signed.Ascending, &k.Signers, func(s *string) {
 		signed.Value(l.Line("signer"), "name or `<party>/root`", s, signed.Same, func(s string) (string, error) {
 			_, err := signed.ParseName(strings.TrimSuffix(s, rootSuffix))
 			return s, err
@@ -72,13 +63,13 @@ type place struct {
 }
 
 var parsers = map[string]func(string) (Entry, error){
-	PartyForm:     parse(&partyForm),
-	CatalogueForm: parse(&catalogueForm),
-	CAForm:        parse(&caForm),
-	DeskForm:      parse(&deskForm),
-	AgreementForm: parse(&agreementForm),
-	AccedeForm:    parse(&accedeForm),
-	RevokeForm:    parse(&revokeForm),
+	partyForm.Title:     parse(&partyForm),
+	catalogueForm.Title: parse(&catalogueForm),
+	caForm.Title:        parse(&caForm),
+	deskForm.Title:      parse(&deskForm),
+	agreementForm.Title: parse(&agreementForm),
+	accedeForm.Title:    parse(&accedeForm),
+	revokeForm.Title:    parse(&revokeForm),
 }
 
 func parse[T any, E interface {

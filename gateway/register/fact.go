@@ -1,9 +1,9 @@
 package register
 
-// A fact holds at every size of the register above from and up to until: the
+// A fact is true at every size of the register above from and up to until: the
 // entry at index from made it, the one at until ended it.
 type fact[T any] struct {
-	from, until int64 // until is open while the fact holds
+	from, until int64 // until is open while the fact is true
 	value       T
 }
 

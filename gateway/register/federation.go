@@ -8,8 +8,8 @@ import (
 	"samband/gateway/signed"
 )
 
-// MaxFounders bounds the founders of an exchange: each signs with two keys.
-const MaxFounders = signed.MaxSignatures / 2
+// maxFounders bounds the founders of an exchange: each signs with two keys.
+const maxFounders = signed.MaxSignatures / 2
 
 const rootSuffix = "/root"
 
@@ -28,7 +28,7 @@ type Federation struct {
 // logged, without waiting for witnesses.
 const PolicyLogged = "logged"
 
-// A Founder is one of the parties that hold the root together.
+// A Founder is one of the parties that together are the root.
 type Founder struct {
 	Party string
 	Keys  []*signed.PublicKey
@@ -45,31 +45,25 @@ var federationForm = signed.Form[Federation]{Title: FederationForm, Lines: func(
 	nameLine(l, &f.Name)
 	l.Line("nonce").ID(&f.Nonce)
 	signed.Value(l.Line("threshold"), "number", &f.Threshold, strconv.Itoa, parseThreshold)
-	signed.Repeat(l, "root", 0, MaxFounders, signed.AnyOrder, &f.Founders, func(founder *Founder) { founder.lines(l) })
+	signed.Repeat(l, "root", 0, maxFounders, signed.AnyOrder, &f.Founders, func(founder *Founder) { founder.lines(l) })
 	f.Broker.lines(l, f.Name)
 	signed.OneOf(l.Line("policy"), &f.Policy, PolicyLogged)
 }}
 
 func (f *Founder) lines(l *signed.Lines) {
 	l.Keys(&f.Keys, signed.UseEntry, func(i int) string {
-		party := f.Party
-		signed.Value(l.Line("root"), "`<party>/root`", &party, RootName, parseRootName)
-		if i > 0 && party != f.Party {
-			l.Fail(errors.New("a founder's keys do not stand together"))
-		}
-		if !l.Writing() {
-			f.Party = party
-		}
-		return RootName(party)
+		signed.Value(l.Line("root"), "`<party>/root`", &f.Party, RootName, func(s string) (string, error) {
+			party, ok := strings.CutSuffix(s, rootSuffix)
+			switch {
+			case !ok:
+				return "", errors.New("a founder's name is not <party>/root")
+			case i > 0 && party != f.Party:
+				return "", errors.New("a founder's keys do not stand together")
+			}
+			return signed.ParseName(party)
+		})
+		return RootName(f.Party)
 	})
-}
-
-func parseRootName(s string) (party string, err error) {
-	party, ok := strings.CutSuffix(s, rootSuffix)
-	if !ok {
-		return "", errors.New("a founder's name is not <party>/root")
-	}
-	return signed.ParseName(party)
 }
 
 func parseThreshold(s string) (int, error) {
@@ -111,7 +105,7 @@ func ParseFederation(note []byte) (*Federation, error) {
 // draft before they sign. It verifies nothing.
 func ParseFederationText(text string) (*Federation, error) { return federationForm.Parse(text) }
 
-// Check holds what one line of the file can't show; it verifies no signature.
+// Check checks what one line of the file can't show; it verifies no signature.
 func (f *Federation) Check() error {
 	names := make([]string, len(f.Founders))
 	keys := seen{}

@@ -66,7 +66,7 @@ func partyKeys(party string) []*signed.PrivateKey { return keysOf(party, signed.
 
 func logKey(origin string) *signed.PrivateKey { return keysOf(origin, signed.UseCheckpoint, 0)[0] }
 
-// Certificates hold the time and randomness, so each CA is made once.
+// Certificates contain the time and randomness, so each CA is made once.
 var caOf = func() func(name string) *x509.Certificate {
 	var mu sync.Mutex
 	made := map[string]*x509.Certificate{}

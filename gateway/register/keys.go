@@ -18,7 +18,7 @@ type seen map[string]bool
 func names(k *signed.PublicKey) []string {
 	return []string{
 		string(k.Algorithm) + " " + string(k.Bytes),
-		fmt.Sprintf("%s+%08x", k.Name, k.Hash()),
+		fmt.Sprintf("%s+%08x", k.Name, k.KeyHash()),
 	}
 }
 

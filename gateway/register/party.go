@@ -11,17 +11,15 @@ type Party struct {
 	Keys  []*signed.PublicKey
 }
 
+func (p *Party) Text() string { return partyForm.Text(p) }
 func (*Party) author() author { return byRoot }
 
-var partyForm = signed.Form[Party]{Title: PartyForm, Lines: func(p *Party, l *signed.Lines) {
+var partyForm = signed.Form[Party]{Title: "samband/party/v1", Lines: func(p *Party, l *signed.Lines) {
 	p.Link.lines(l)
 	l.Line("party").Name(&p.Name)
 	l.Line("title").Quoted(&p.Title)
 	keyLines(l, p.Name, &p.Keys)
 }}
-
-// Text writes the entry.
-func (p *Party) Text() string { return partyForm.Text(p) }
 
 func (p *Party) check(s *state) error {
 	var kept []*signed.PublicKey

@@ -169,9 +169,6 @@ func (r *Register) Size() int64 {
 // Head is the register's log as it stands.
 func (r *Register) Head() signed.Head { return r.Now().Head() }
 
-// Root is the log's root as it stands.
-func (r *Register) Root() signed.Hash { return r.Head().Root }
-
 // Entries returns the notes from an index on; they are not to be changed.
 func (r *Register) Entries(from int64) [][]byte {
 	r.mu.RLock()
@@ -182,8 +179,8 @@ func (r *Register) Entries(from int64) [][]byte {
 	return slices.Clone(r.notes[from:])
 }
 
-// CheckHead holds a head of the register's log that somebody claims to have
-// verified against ours: WRONG_EXCHANGE when it is another log's, HEAD_AHEAD
+// CheckHead compares a head of the register's log that somebody claims to have
+// verified with ours: WRONG_EXCHANGE when it is another log's, HEAD_AHEAD
 // when it is longer than ours, HEAD_CONTRADICTS when its root is not ours at
 // that size.
 func (r *Register) CheckHead(h signed.Head) error {

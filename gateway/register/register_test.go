@@ -35,10 +35,15 @@ func dump(v View) string {
 	for _, d := range v.Desks() {
 		fmt.Fprintln(&b, d.Text(), v.Revoked(d.Address, Online), v.Revoked(d.Address, Locked))
 	}
-	fmt.Fprintln(&b, v.Types())
+	if c, ok := v.r.state.catalogue.at(v.size); ok {
+		fmt.Fprintln(&b, c.Types)
+	}
 	for _, a := range v.Agreements() {
-		s, _ := v.Standing(a.Hash())
-		fmt.Fprintln(&b, a.Hash(), s)
+		fmt.Fprintln(&b, a.Hash())
+		known := v.r.state.agreements[a.Hash()]
+		for _, p := range a.Parties {
+			fmt.Fprintln(&b, p, v.isBound(known, p), v.everBound(known, p))
+		}
 	}
 	for _, one := range parties {
 		for _, other := range parties {

@@ -38,19 +38,24 @@ type Revocation struct {
 	SuspectedSince signed.Time    // zero when absent; what was signed since is in doubt
 }
 
+func (v *Revocation) Text() string { return revokeForm.Text(v) }
 func (*Revocation) author() author { return byRootOrParty }
 
-// PreSigned reports whether it stands outside its signer's chain.
-func (v *Revocation) PreSigned() bool { return v.Previous == signed.Hash{} }
+// preSigned reports whether it stands outside its signer's chain.
+func (v *Revocation) preSigned() bool { return v.Previous == signed.Hash{} }
 
-var revokeForm = signed.Form[Revocation]{Title: RevokeForm, Lines: func(v *Revocation, l *signed.Lines) {
+var revokeForm = signed.Form[Revocation]{Title: "samband/revoke/v1", Lines: func(v *Revocation, l *signed.Lines) {
 	v.Link.lines(l)
-	l.When("if `previous` is `-`", v.PreSigned()).Line("nonce").ID(&v.Nonce)
+	l.When("if `previous` is `-`", v.preSigned()).Line("nonce").ID(&v.Nonce)
 	subject := v.Subject()
-	signed.Value(l.Line("subject"), "address or name", &subject, signed.Same, parseSubject)
-	if !l.Writing() {
-		v.setSubject(subject)
-	}
+	signed.Value(l.Line("subject"), "address or name", &subject, signed.Same, func(s string) (_ string, err error) {
+		if strings.Contains(s, ".") {
+			v.Desk, err = signed.ParseAddress(s)
+		} else {
+			v.Party, err = signed.ParseName(s)
+		}
+		return s, err
+	})
 	signed.OneOf(l.Line("ring"), &v.Ring, RingOnline, RingLocked, RingAll)
 	l.Optional("suspected-since", !v.SuspectedSince.IsZero()).Time(&v.SuspectedSince)
 }, Check: func(v *Revocation) error {
@@ -60,31 +65,12 @@ var revokeForm = signed.Form[Revocation]{Title: RevokeForm, Lines: func(v *Revoc
 	return nil
 }}
 
-// Text writes the entry.
-func (v *Revocation) Text() string { return revokeForm.Text(v) }
-
 // Subject is the desk's address or the party's name.
 func (v *Revocation) Subject() string {
 	if v.Desk != "" {
 		return string(v.Desk)
 	}
 	return v.Party
-}
-
-func (v *Revocation) setSubject(s string) {
-	if strings.Contains(s, ".") {
-		v.Desk = signed.Address(s)
-	} else {
-		v.Party = s
-	}
-}
-
-func parseSubject(s string) (string, error) {
-	if strings.Contains(s, ".") {
-		_, err := signed.ParseAddress(s)
-		return s, err
-	}
-	return signed.ParseName(s)
 }
 
 func (v *Revocation) covers(ring Ring) bool {

@@ -171,7 +171,7 @@ func (s *state) rootKeys(names []string) ([]*signed.PublicKey, error) {
 	return keys, nil
 }
 
-// follows holds that an entry comes after its signer's last. A pre-signed
+// follows checks that an entry comes after its signer's last. A pre-signed
 // revocation stands outside the chain.
 func (s *state) follows(e Entry) error {
 	l := e.link()

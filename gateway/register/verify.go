@@ -6,7 +6,7 @@ import (
 	"samband/gateway/signed"
 )
 
-// VerifyMessage holds that a message bears the signatures of its sender's
+// VerifyMessage checks that a message bears the signatures of its sender's
 // message keys in force, and no other.
 func (v View) VerifyMessage(e *envelope.Envelope) error {
 	return v.verify(e.Note, claim{e.Exchange, e.From, signed.UseMessage, e.AsOfRegister})
@@ -51,12 +51,12 @@ func (v View) verify(n *signed.Note, c claim) error {
 	if _, revoked := known.revoked[c.ring()].at(v.size); revoked {
 		return problem.New(problem.KeyRevoked, "the ring of %s that signs this is revoked", c.desk)
 	}
-	err := signed.Verify(n, entry.For(c.use))
+	err := signed.Verify(n, entry.of(c.use))
 	if err == nil {
 		return nil
 	}
 	before, ok := v.before(known, c.asOf)
-	if !ok || signed.Verify(n, before.For(c.use)) != nil {
+	if !ok || signed.Verify(n, before.of(c.use)) != nil {
 		return err
 	}
 	if known.revoked[c.ring()].begunIn(c.asOf.Size, v.size) {

@@ -17,7 +17,7 @@ type View struct {
 	size int64
 }
 
-// At returns the view at a size from 1 to r.Size(). A size from outside is held
+// At returns the view at a size from 1 to r.Size(). A size from outside is checked
 // against the register first, by CheckHead; another size is a fault of the
 // program, and At panics.
 func (r *Register) At(size int64) View {
@@ -44,13 +44,6 @@ func (v View) Head() signed.Head {
 	v.r.mu.RLock()
 	defer v.r.mu.RUnlock()
 	return signed.Head{Origin: v.r.federation.Register.Name, Size: v.size, Root: v.r.roots[v.size]}
-}
-
-// Party returns the entry of a party in force.
-func (v View) Party(name string) (*Party, bool) {
-	v.r.mu.RLock()
-	defer v.r.mu.RUnlock()
-	return v.r.state.party(name).entry.at(v.size)
 }
 
 // Parties returns the parties in force, by name.
@@ -101,16 +94,10 @@ func (v View) Desks() []*Desk {
 
 // Revoked reports whether a ring of a desk is revoked and not yet replaced.
 func (v View) Revoked(addr signed.Address, ring Ring) bool {
-	_, yes := v.Revocation(addr, ring)
-	return yes
-}
-
-// Revocation returns the entry by which a ring of a desk is revoked, which may
-// say since when its keys are suspected.
-func (v View) Revocation(addr signed.Address, ring Ring) (*Revocation, bool) {
 	v.r.mu.RLock()
 	defer v.r.mu.RUnlock()
-	return v.r.state.desk(addr).revoked[ring].at(v.size)
+	_, yes := v.r.state.desk(addr).revoked[ring].at(v.size)
+	return yes
 }
 
 // Type returns the newest version of a message type in the catalogue.
@@ -121,26 +108,6 @@ func (v View) Type(name string) (envelope.TypeRef, bool) {
 		return c.newest(name)
 	}
 	return envelope.TypeRef{}, false
-}
-
-// Types returns the catalogue in force.
-func (v View) Types() []envelope.TypeRef {
-	v.r.mu.RLock()
-	defer v.r.mu.RUnlock()
-	if c, ok := v.r.state.catalogue.at(v.size); ok {
-		return slices.Clone(c.Types)
-	}
-	return nil
-}
-
-// Agreement returns the agreement of a hash, in force or not.
-func (v View) Agreement(hash signed.Hash) (*Agreement, bool) {
-	v.r.mu.RLock()
-	defer v.r.mu.RUnlock()
-	if a, ok := v.agreement(hash); ok {
-		return a.Agreement, true
-	}
-	return nil, false
 }
 
 // Agreements returns all agreements, in force or not, as they were proposed.
@@ -167,32 +134,7 @@ func (v View) AgreementsBetween(one, other string, t signed.Time) []*Agreement {
 	return out
 }
 
-// Standing is how far an agreement has come.
-type Standing struct {
-	Bound   []string // parties that proposed or acceded and are not revoked since
-	Missing []string // parties that have not acceded
-}
-
-// Standing returns who is bound to an agreement, in order of its parties.
-func (v View) Standing(hash signed.Hash) (Standing, bool) {
-	v.r.mu.RLock()
-	defer v.r.mu.RUnlock()
-	a, ok := v.agreement(hash)
-	if !ok {
-		return Standing{}, false
-	}
-	var s Standing
-	for _, p := range a.Parties {
-		if v.isBound(a, p) {
-			s.Bound = append(s.Bound, p)
-		} else if !v.everBound(a, p) {
-			s.Missing = append(s.Missing, p)
-		}
-	}
-	return s, true
-}
-
-// The readers below expect the lock to be held.
+// Whoever calls the readers below has the lock.
 
 func (v View) agreement(hash signed.Hash) (*agreement, bool) {
 	a, ok := v.r.state.agreements[hash]

@@ -124,7 +124,7 @@ func prepared(t testing.TB, c *Content) (h envelope.Header, recipient string) {
 	t.Helper()
 	_, recipient = openingKey(t, "fi.spoc")
 	h = header(t)
-	c.BodySalt, c.StatisticsSalt = signed.HashOf("a salt"), signed.HashOf("another salt")
+	c.bodySalt, c.statisticsSalt = signed.HashOf("a salt"), signed.HashOf("another salt")
 	h.ToKey = envelope.KeyIDOf(recipient)
 	h.Body, h.Statistics = c.commitments()
 	return h, recipient

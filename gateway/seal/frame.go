@@ -15,7 +15,7 @@ import (
 // Bounds of a frame (SPEC §6.2). The largest padded frame leaves 16 KiB of an
 // envelope to header, signatures and age, which suffices for any header.
 const (
-	MaxAttachments = 32
+	maxAttachments = 32
 	maxName        = 255
 	maxFrame       = 1<<20 - 16<<10
 )
@@ -32,9 +32,9 @@ type Attachment struct {
 // Content is what a message says: the sealed part of it, in the clear.
 type Content struct {
 	Body           []byte
-	BodySalt       [32]byte
+	bodySalt       [32]byte
 	Statistics     []byte
-	StatisticsSalt [32]byte
+	statisticsSalt [32]byte
 	Attachments    []Attachment
 }
 
@@ -54,7 +54,7 @@ func commit(tag byte, salt [32]byte, b []byte) (h signed.Hash) {
 }
 
 func (c *Content) commitments() (body, statistics signed.Hash) {
-	return commit(tagBody, c.BodySalt, c.Body), commit(tagStatistics, c.StatisticsSalt, c.Statistics)
+	return commit(tagBody, c.bodySalt, c.Body), commit(tagStatistics, c.statisticsSalt, c.Statistics)
 }
 
 // frame writes c, bound to a header, and pads it.
@@ -64,9 +64,9 @@ func (c *Content) frame(bound signed.Hash) ([]byte, error) {
 	}
 	b := []byte(frameMagic)
 	b = append(b, bound[:]...)
-	b = append(b, c.BodySalt[:]...)
+	b = append(b, c.bodySalt[:]...)
 	b = appendBytes(b, c.Body)
-	b = append(b, c.StatisticsSalt[:]...)
+	b = append(b, c.statisticsSalt[:]...)
 	b = appendBytes(b, c.Statistics)
 	b = append(b, byte(len(c.Attachments)))
 	for _, a := range c.Attachments {
@@ -93,9 +93,9 @@ func parseFrame(b []byte, bound signed.Hash) (*Content, error) {
 	}
 	got := signed.Hash(r.fixed(32))
 	c := &Content{}
-	c.BodySalt = [32]byte(r.fixed(32))
+	c.bodySalt = [32]byte(r.fixed(32))
 	c.Body = r.bytes()
-	c.StatisticsSalt = [32]byte(r.fixed(32))
+	c.statisticsSalt = [32]byte(r.fixed(32))
 	c.Statistics = r.bytes()
 	for n := r.fixed(1)[0]; n > 0 && !r.short; n-- {
 		c.Attachments = append(c.Attachments, Attachment{string(r.bytes()), string(r.bytes()), r.bytes()})
@@ -147,8 +147,8 @@ func (r *frameReader) bytes() []byte {
 }
 
 func checkAttachments(as []Attachment) error {
-	if len(as) > MaxAttachments {
-		return problem.New(problem.Oversize, "more than %d attachments", MaxAttachments)
+	if len(as) > maxAttachments {
+		return problem.New(problem.Oversize, "more than %d attachments", maxAttachments)
 	}
 	for i, a := range as {
 		if !plainName(a.Name) || !plainName(a.MediaType) {
@@ -158,9 +158,9 @@ func checkAttachments(as []Attachment) error {
 	return nil
 }
 
-// plainName holds for 1 to 255 bytes of UTF-8 without control characters, a set
+// plainName is true of 1 to 255 bytes of UTF-8 without control characters, a set
 // that no later Unicode changes; joiners and wide spaces, which Persian and
-// Japanese names need, are none. A file name may hold slashes on the wire;
+// Japanese names need, are none. A file name may have slashes on the wire;
 // whoever writes it to a disk takes its base name alone.
 func plainName(s string) bool {
 	return s != "" && len(s) <= maxName && utf8.ValidString(s) && !strings.ContainsFunc(s, unicode.IsControl)

@@ -88,8 +88,8 @@ func TestAttachments(t *testing.T) {
 		code        problem.Code
 	}{
 		"none":                 {nil, ""},
-		"as many as may be":    {many(MaxAttachments), ""},
-		"one too many":         {many(MaxAttachments + 1), problem.Oversize},
+		"as many as may be":    {many(maxAttachments), ""},
+		"one too many":         {many(maxAttachments + 1), problem.Oversize},
 		"more than a byte":     {many(257), problem.Oversize},
 		"longest name":         {named(strings.Repeat("a", 255)), ""},
 		"name too long":        {named(strings.Repeat("a", 256)), problem.FrameInvalid},

@@ -51,7 +51,7 @@ func opens(t *testing.T, e *envelope.Envelope, identity string) {
 	t.Helper()
 	c, key, err := Open(e, identity)
 	if err != nil {
-		if _, named := problem.Of(err); !named && !errors.Is(err, ErrNoKey) {
+		if _, named := problem.Of(err); !named && !errors.Is(err, errNoKey) {
 			t.Fatalf("refused without a code: %v", err)
 		}
 		return

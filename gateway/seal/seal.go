@@ -57,7 +57,7 @@ func NewOpeningKey() (identity, recipient string, err error) {
 	return id.String(), id.Recipient().String(), nil
 }
 
-// CheckRecipient holds that a string which the register names as an opening key
+// CheckRecipient checks that a string which the register names as an opening key
 // is one: ENTRY_INVALID where no message could be sealed to it. The register
 // itself doesn't read it.
 func CheckRecipient(recipient string) error {
@@ -114,8 +114,8 @@ func Seal(h *envelope.Header, c *Content, recipient string) ([]byte, FileKey, er
 	if err != nil {
 		return nil, FileKey{}, err
 	}
-	rand.Read(c.BodySalt[:])
-	rand.Read(c.StatisticsSalt[:])
+	rand.Read(c.bodySalt[:])
+	rand.Read(c.statisticsSalt[:])
 	h.Body, h.Statistics = c.commitments()
 	h.ToKey = envelope.KeyIDOf(recipient)
 	frame, err := c.frame(signed.HashOf(h.Bound()))
@@ -139,8 +139,8 @@ func Seal(h *envelope.Header, c *Content, recipient string) ([]byte, FileKey, er
 }
 
 // Open opens an envelope with the identity, among those given, whose key the
-// header names. ErrNoKey means that none of them is it: the message is not bad,
-// the desk lacks a key.
+// header names. Where none of them is it, the error is no problem.Problem: the message
+// is not bad, the desk lacks a key.
 func Open(e *envelope.Envelope, identities ...string) (*Content, FileKey, error) {
 	for _, s := range identities {
 		id, err := age.ParseHybridIdentity(s)
@@ -151,17 +151,17 @@ func Open(e *envelope.Envelope, identities ...string) (*Content, FileKey, error)
 			return open(e, id)
 		}
 	}
-	return nil, FileKey{}, ErrNoKey
+	return nil, FileKey{}, errNoKey
 }
+
+// errNoKey reports that the desk has no identity for the key a header names.
+var errNoKey = errors.New("no opening key for this message in the ring")
 
 // OpenWith opens an envelope with its own file key.
 func OpenWith(e *envelope.Envelope, key FileKey) (*Content, error) {
 	c, _, err := open(e, age.NewInjectedFileKeyIdentity(key[:]))
 	return c, err
 }
-
-// ErrNoKey reports that the desk has no identity for the key a header names.
-var ErrNoKey = errors.New("no opening key for this message in the ring")
 
 func open(e *envelope.Envelope, id age.Identity) (*Content, FileKey, error) {
 	// The hash is checked before a byte is decrypted: an Envelope may have been

@@ -28,8 +28,8 @@ func equal(a, b *Content) bool {
 			return false
 		}
 	}
-	return bytes.Equal(a.Body, b.Body) && a.BodySalt == b.BodySalt &&
-		bytes.Equal(a.Statistics, b.Statistics) && a.StatisticsSalt == b.StatisticsSalt
+	return bytes.Equal(a.Body, b.Body) && a.bodySalt == b.bodySalt &&
+		bytes.Equal(a.Statistics, b.Statistics) && a.statisticsSalt == b.statisticsSalt
 }
 
 func TestSealAndOpen(t *testing.T) {
@@ -206,7 +206,7 @@ func tampered(t testing.TB) map[string]struct {
 		"statistics":         func(h *envelope.Header) { h.Statistics[31] ^= 1 },
 		"one for the other":  func(h *envelope.Header) { h.Body, h.Statistics = h.Statistics, h.Body },
 		"without salt":       func(h *envelope.Header) { h.Body = signed.HashOf(c.Body) },
-		"with the other tag": func(h *envelope.Header) { h.Body = commit(tagStatistics, c.BodySalt, c.Body) },
+		"with the other tag": func(h *envelope.Header) { h.Body = commit(tagStatistics, c.bodySalt, c.Body) },
 	} {
 		altered := h
 		alter(&altered)
@@ -269,7 +269,7 @@ func TestNoKey(t *testing.T) {
 	e, _ := sealedMessage(t, content())
 	for _, ring := range [][]string{nil, {other}, {other, other}} {
 		_, key, err := Open(e, ring...)
-		if !errors.Is(err, ErrNoKey) || key != (FileKey{}) {
+		if !errors.Is(err, errNoKey) || key != (FileKey{}) {
 			t.Errorf("Open = %v", err)
 		}
 		if _, refusal := problem.Of(err); refusal {

@@ -44,7 +44,7 @@ func TestVectors(t *testing.T) {
 		t.Errorf("with the file key alone: %v", err)
 	}
 	want := content()
-	want.BodySalt, want.StatisticsSalt = c.BodySalt, c.StatisticsSalt
+	want.bodySalt, want.statisticsSalt = c.bodySalt, c.statisticsSalt
 	if !equal(c, want) {
 		t.Errorf("opened %+v", c)
 	}
@@ -66,7 +66,7 @@ func TestVectors(t *testing.T) {
 	}
 }
 
-// A reader in another language holds its own verdicts against these names.
+// A reader in another language compares its own verdicts with these names.
 func TestFaultVectors(t *testing.T) {
 	files, err := os.ReadDir(filepath.Join(vectors, "faults"))
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 // in SPEC follow from it.
 type Form[T any] struct {
 	Title    string           // the first line, such as "samband/message/v1"
-	MaxBytes int              // of the text; 0: MaxText
-	LongLine string           // the line, the last, that MaxText and MaxLine do not bound; "": none
+	MaxBytes int              // of the text; 0: maxText
+	LongLine string           // the line, the last, that maxText and maxLine do not bound; "": none
 	Lines    func(*T, *Lines) // the lines after the first, in order
 	Check    func(*T) error   // what no line shows alone, by a *problem.Problem; nil: nothing
 }
@@ -30,7 +30,7 @@ func (f *Form[T]) Parse(text string) (*T, error) {
 	if f.MaxBytes != 0 && len(text) > f.MaxBytes {
 		return nil, oversize(text, f.MaxBytes)
 	}
-	if err := CheckText(f.bounded(text)); err != nil {
+	if err := checkText(f.bounded(text)); err != nil {
 		return nil, err
 	}
 	first := FormOf(text)

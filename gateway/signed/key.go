@@ -108,10 +108,7 @@ func (k *PublicKey) noteType() []byte {
 	return []byte{noteEd25519}
 }
 
-// Hash is the key hash of C2SP signed-note: it finds the key, it proves nothing.
-func (k *PublicKey) Hash() uint32 { return k.hash }
-
-// KeyHash is Hash under the name that note.Verifier asks for.
+// KeyHash is the key hash of C2SP signed-note: it finds the key, it proves nothing.
 func (k *PublicKey) KeyHash() uint32 { return k.hash }
 
 // VerifierKey is the key in the note form of C2SP: name+hash+base64(type‖key).
@@ -129,8 +126,6 @@ func (k *PublicKey) Verify(text, sig []byte) bool {
 		return mldsa.Verify(k.mldsa, text, sig, &mldsa.Options{Context: contextMLDSA65}) == nil
 	}
 }
-
-func (k *PublicKey) verify(text string, sig []byte) bool { return k.Verify([]byte(text), sig) }
 
 // A PrivateKey signs. Its seed is 32 bytes for either algorithm.
 type PrivateKey struct {
@@ -211,10 +206,6 @@ func (k PrivateKey) String() string { return "private key of " + k.Public.Name }
 
 // GoString keeps private keys out of %#v.
 func (k PrivateKey) GoString() string { return k.String() }
-
-// Name and KeyHash, with Sign, make a PrivateKey a note.Signer.
-func (k *PrivateKey) Name() string    { return k.Public.Name }
-func (k *PrivateKey) KeyHash() uint32 { return k.Public.hash }
 
 // Sign signs a text.
 func (k *PrivateKey) Sign(text []byte) ([]byte, error) {

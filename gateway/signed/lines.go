@@ -75,19 +75,21 @@ func (l *Lines) Line(name string) *Lines {
 
 // endLine checks that nothing is left of the line that was read.
 func (l *Lines) endLine() {
-	if l.values != "" && l.err == nil {
-		l.err = malformed("line %q has more than %d values", l.name, l.count)
+	if l.values != "" {
+		l.fail(fmt.Errorf("more than %d values", l.count))
 	}
 }
 
 // next returns the next value of the line that is being read.
 func (l *Lines) next() string {
-	if l.values == "" && l.err == nil {
-		l.err = malformed("line %q has %d values, and more belong there", l.name, l.count)
+	v, values, more := strings.Cut(l.values, " ")
+	switch {
+	case v == "":
+		l.fail(fmt.Errorf("value %d is missing or empty", l.count+1))
+	case more && values == "":
+		l.fail(errors.New("it ends with a space"))
 	}
-	v, values, _ := strings.Cut(l.values, " ")
-	l.values = values
-	l.count++
+	l.values, l.count = values, l.count+1
 	return v
 }
 
@@ -147,7 +149,7 @@ func Repeat[E any](l *Lines, name string, min, max int, order Order, list *[]E, 
 		var before []string
 		for len(*list) < min || l.ahead() == name {
 			if len(*list) == max {
-				l.Fail(problem.New(problem.Oversize, "more than %d of %q", max, name))
+				l.fail(problem.New(problem.Oversize, "more than %d of %q", max, name))
 				return
 			}
 			from := l.rest
@@ -159,7 +161,7 @@ func Repeat[E any](l *Lines, name string, min, max int, order Order, list *[]E, 
 			*list = append(*list, e)
 			before = append(before, from[:len(from)-len(l.rest)])
 		}
-		l.Fail(order.check(name, before))
+		l.fail(order.check(name, before))
 	}
 }
 
@@ -175,8 +177,8 @@ func (o Order) check(name string, lines []string) error {
 	return nil
 }
 
-// Fail records a fault in the line that is being read.
-func (l *Lines) Fail(err error) {
+// fail records a fault in the line that is being read.
+func (l *Lines) fail(err error) {
 	if l.err != nil || err == nil {
 		return
 	}
@@ -203,7 +205,7 @@ func Value[V any](l *Lines, words string, v *V, format func(V) string, parse fun
 			break
 		}
 		got, err := parse(s)
-		l.Fail(err)
+		l.fail(err)
 		*v = got
 	}
 	return l
@@ -239,8 +241,8 @@ func (l *Lines) Time(v *Time) *Lines       { return Value(l, "time", v, Time.Str
 func (l *Lines) Name(v *string) *Lines     { return Value(l, "name", v, Same, ParseName) }
 func (l *Lines) Address(v *Address) *Lines { return Value(l, "address", v, Same, ParseAddress) }
 func (l *Lines) Origin(v *string) *Lines   { return Value(l, "origin", v, Same, ParseOrigin) }
-func (l *Lines) Word(v *string) *Lines     { return Value(l, "word", v, Same, ParseWord) }
-func (l *Lines) Quoted(v *string) *Lines   { return Rest(l, "quoted", v, Quote, Unquote) }
+func (l *Lines) Word(v *string) *Lines     { return Value(l, "word", v, Same, parseWord) }
+func (l *Lines) Quoted(v *string) *Lines   { return Rest(l, "quoted", v, quote, unquote) }
 
 // Head is a log as the signer had verified it: three values.
 func (l *Lines) Head(v *Head) *Lines {
@@ -269,7 +271,7 @@ func (l *Lines) HashOrNone(v *Hash) *Lines {
 // the exchange has second.
 func (l *Lines) Exchange(v *Hash) {
 	if l.Line("exchange").Hash(v); l.mode == reading && v.IsZero() {
-		l.Fail(errors.New("an exchange is all zero"))
+		l.fail(errors.New("an exchange is all zero"))
 	}
 }
 

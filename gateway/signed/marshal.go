@@ -2,14 +2,13 @@ package signed
 
 import "encoding"
 
-// Hashes and ids stand in JSON as they stand in texts: base64 in its one
-// spelling.
-var (
-	_ encoding.TextMarshaler   = Hash{}
-	_ encoding.TextUnmarshaler = (*Hash)(nil)
-	_ encoding.TextMarshaler   = ID{}
-	_ encoding.TextUnmarshaler = (*ID)(nil)
-)
+// Hashes, ids and times stand in JSON as they stand in texts, in their one spelling.
+type inJSON interface {
+	encoding.TextMarshaler
+	encoding.TextUnmarshaler
+}
+
+var _, _, _ inJSON = (*Hash)(nil), (*ID)(nil), (*Time)(nil)
 
 // MarshalText writes the hash as String does.
 func (h Hash) MarshalText() ([]byte, error) { return []byte(h.String()), nil }
@@ -28,3 +27,18 @@ func (id *ID) UnmarshalText(b []byte) (err error) {
 	*id, err = ParseID(string(b))
 	return err
 }
+
+// MarshalText writes the time as String does.
+func (t Time) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
+
+// UnmarshalText reads the time as ParseTime does.
+func (t *Time) UnmarshalText(b []byte) (err error) {
+	*t, err = ParseTime(string(b))
+	return err
+}
+
+// IsZero reports whether no hash was given.
+func (h Hash) IsZero() bool { return h == Hash{} }
+
+// IsZero reports whether no id was given.
+func (id ID) IsZero() bool { return id == ID{} }

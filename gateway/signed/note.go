@@ -13,7 +13,7 @@ import (
 // Bounds of signature lines (SPEC §2.2).
 const (
 	MaxSignatures    = 16
-	MaxSignatureLine = 8 << 10
+	maxSignatureLine = 8 << 10
 )
 
 const sigPrefix = "— "
@@ -48,7 +48,7 @@ func (n *Note) Bytes() []byte {
 
 // Sign makes a note of a text, signed by each key in the order given.
 func Sign(text string, keys ...*PrivateKey) (*Note, error) {
-	if err := CheckText(text); err != nil {
+	if err := checkText(text); err != nil {
 		return nil, err
 	}
 	n := &Note{Text: text}
@@ -78,16 +78,16 @@ func ParseNote(b []byte) (*Note, error) {
 // checks form and bounds, writes the note again and compares; it verifies no
 // signature.
 func CutNote(b []byte) (*Note, []byte, error) {
-	window := b[:min(len(b), MaxText+2)]
+	window := b[:min(len(b), maxText+2)]
 	end := bytes.Index(window, []byte("\n\n"))
 	if end < 0 {
 		if len(window) < len(b) {
-			return nil, nil, problem.New(problem.Oversize, "a text passes the bound of %d bytes", MaxText)
+			return nil, nil, problem.New(problem.Oversize, "a text passes the bound of %d bytes", maxText)
 		}
 		return nil, nil, malformed("no empty line ends the text")
 	}
 	n := &Note{Text: string(b[:end+1])}
-	if err := CheckText(n.Text); err != nil {
+	if err := checkText(n.Text); err != nil {
 		return nil, nil, err
 	}
 	rest := b[end+2:]
@@ -95,10 +95,10 @@ func CutNote(b []byte) (*Note, []byte, error) {
 		if len(n.Signatures) == MaxSignatures {
 			return nil, nil, problem.New(problem.SignatureExtra, "more than %d signature lines", MaxSignatures)
 		}
-		window := rest[:min(len(rest), MaxSignatureLine)]
+		window := rest[:min(len(rest), maxSignatureLine)]
 		nl := bytes.IndexByte(window, '\n')
 		if nl < 0 && len(window) < len(rest) {
-			return nil, nil, problem.New(problem.Oversize, "a signature line passes %d bytes", MaxSignatureLine)
+			return nil, nil, problem.New(problem.Oversize, "a signature line passes %d bytes", maxSignatureLine)
 		}
 		if nl < 0 {
 			return nil, nil, malformed("a signature line has no end")
@@ -132,7 +132,7 @@ func parseSignature(line string) (Signature, error) {
 	return s, nil
 }
 
-// Verify holds the rule of SPEC §3: n bears exactly one signature by each of
+// Verify checks the rule of SPEC §3: n bears exactly one signature by each of
 // keys, in their order, and no other. A refusal says which way it fails.
 func Verify(n *Note, keys []*PublicKey) error {
 	if len(keys) == 0 {
@@ -142,7 +142,7 @@ func Verify(n *Note, keys []*PublicKey) error {
 		return err
 	}
 	for i, k := range keys {
-		if !k.verify(n.Text, n.Signatures[i].Sig) {
+		if !k.Verify([]byte(n.Text), n.Signatures[i].Sig) {
 			return problem.New(problem.SignatureInvalid, "the %s signature of %s does not verify", k.Algorithm, k.Name)
 		}
 	}

@@ -157,7 +157,7 @@ func TestNoteTampered(t *testing.T) {
 	}
 }
 
-// The bound on signature lines holds before any key is known.
+// The bound on signature lines is checked before any key is known.
 func TestMostSignatures(t *testing.T) {
 	ed := line(noteOf(t, text, keyOf(t, "fi", signed.Ed25519)), 0)
 	_, err := signed.ParseNote([]byte(text + "\n" + strings.Repeat(ed, signed.MaxSignatures)))
@@ -217,8 +217,8 @@ func TestNoteOpensWithSumdbNote(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if verifier.KeyHash() != pair[0].Public.Hash() || verifier.Name() != pair[0].Public.Name {
-		t.Errorf("x/mod calls the key %s+%08x, we %s+%08x", verifier.Name(), verifier.KeyHash(), pair[0].Public.Name, pair[0].Public.Hash())
+	if verifier.KeyHash() != pair[0].Public.KeyHash() || verifier.Name() != pair[0].Public.Name {
+		t.Errorf("x/mod calls the key %s+%08x, we %s+%08x", verifier.Name(), verifier.KeyHash(), pair[0].Public.Name, pair[0].Public.KeyHash())
 	}
 	n, err := note.Open(noteOf(t, text, pair...).Bytes(), note.VerifierList(verifier, inNote{pair[1].Public}))
 	if err != nil {
@@ -232,7 +232,7 @@ func TestNoteOpensWithSumdbNote(t *testing.T) {
 // What x/mod's signer writes with our keys, we verify.
 func TestNoteSignedBySumdbNote(t *testing.T) {
 	pair := pairOf(t, "fi")
-	b, err := note.Sign(&note.Note{Text: text}, pair[0], pair[1])
+	b, err := note.Sign(&note.Note{Text: text}, signer{pair[0]}, signer{pair[1]})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -244,6 +244,12 @@ func TestNoteSignedBySumdbNote(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// signer is a PrivateKey as x/mod wants it, with the public half's name and hash.
+type signer struct{ *signed.PrivateKey }
+
+func (s signer) Name() string    { return s.Public.Name }
+func (s signer) KeyHash() uint32 { return s.Public.KeyHash() }
 
 // inNote is a PublicKey as x/mod wants it, with the name as a method.
 type inNote struct{ *signed.PublicKey }

@@ -13,10 +13,11 @@
 // is a name and its values in the order that the form fixes. The text is
 // printable ASCII. It is canonical by construction: a parser reads it into
 // values, writes the values again and compares every byte, so there is one way
-// to say each thing and nothing can hide in another.
+// to say each thing and nothing can hide in another. A [Form] describes the lines
+// of one kind of text; its writer, its parser and its table in SPEC follow from it.
 //
 // Keys have uses, and [Uses] fixes the algorithms of each. The rule that
-// [Verify] holds is short: exactly one signature by each key that the signer
+// [Verify] checks is short: exactly one signature by each key that the signer
 // has for the use, in register order, and no other. It makes hybrid signatures
 // out of two plain ones, and leaves nothing to strip or to add.
 //

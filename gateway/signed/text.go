@@ -8,15 +8,15 @@ import (
 
 // Bounds of a signed text (SPEC §1.1).
 const (
-	MaxText = 64 << 10 // bytes of text, signature lines not counted
-	MaxLine = 16 << 10 // bytes of one line
+	maxText = 64 << 10 // bytes of text, signature lines not counted
+	maxLine = 16 << 10 // bytes of one line
 )
 
-// CheckText checks what every signed text obeys: printable ASCII in non-empty
-// lines, each ended by a newline, none longer than MaxLine.
-func CheckText(text string) error {
-	if len(text) > MaxText {
-		return oversize(text, MaxText)
+// checkText checks what every signed text obeys: printable ASCII in non-empty
+// lines, each ended by a newline, none longer than maxLine.
+func checkText(text string) error {
+	if len(text) > maxText {
+		return oversize(text, maxText)
 	}
 	if text == "" || text[len(text)-1] != '\n' {
 		return malformed("the text does not end with a newline")
@@ -28,8 +28,8 @@ func CheckText(text string) error {
 			if i == start {
 				return malformed("line %d is empty", line)
 			}
-			if i-start > MaxLine {
-				return problem.New(problem.Oversize, "line %d passes the bound of %d bytes", line, MaxLine)
+			if i-start > maxLine {
+				return problem.New(problem.Oversize, "line %d passes the bound of %d bytes", line, maxLine)
 			}
 			line, start = line+1, i+1
 		case c < 0x20 || c > 0x7e:

@@ -127,9 +127,9 @@ func ParseOrigin(s string) (string, error) {
 	return s, nil
 }
 
-// ParseWord reads a code word: 1 to 64 letters, digits, dots, hyphens and
+// parseWord reads a code word: 1 to 64 letters, digits, dots, hyphens and
 // underscores.
-func ParseWord(s string) (string, error) {
+func parseWord(s string) (string, error) {
 	if len(s) > 64 || !wordForm.MatchString(s) {
 		return "", errors.New("a code word has other bytes than letters, digits, dot, hyphen and underscore")
 	}
@@ -178,8 +178,8 @@ func ParseTime(s string) (Time, error) {
 	return t, nil
 }
 
-// Quote writes a name in any script as a JSON string in printable ASCII.
-func Quote(s string) string {
+// quote writes a name in any script as a JSON string in printable ASCII.
+func quote(s string) string {
 	var b strings.Builder
 	b.WriteByte('"')
 	for _, c := range s {
@@ -200,11 +200,11 @@ func Quote(s string) string {
 	return b.String()
 }
 
-// Unquote reads what Quote writes, and no other spelling of it; at most 512
+// unquote reads what quote writes, and no other spelling of it; at most 512
 // bytes of UTF-8 without control characters.
-func Unquote(s string) (string, error) {
+func unquote(s string) (string, error) {
 	var out string
-	if err := json.Unmarshal([]byte(s), &out); err != nil || Quote(out) != s || !utf8.ValidString(out) {
+	if err := json.Unmarshal([]byte(s), &out); err != nil || quote(out) != s || !utf8.ValidString(out) {
 		return "", errors.New("a quoted name is not in its one spelling")
 	}
 	if len(out) > 512 || strings.ContainsFunc(out, unicode.IsControl) {
