@@ -8,7 +8,7 @@ import (
 )
 
 // ErrLocked says that another process has the lock.
-var ErrLocked = errors.New("another process has it locked")
+var ErrLocked = errors.New("folder is in use by another process")
 
 // LockDir makes the folder where it is missing, and locks it for this process until
 // the file that it returns is closed; the lock goes with the process, however that
