@@ -139,7 +139,7 @@ func TestStatementsOfOthers(t *testing.T) {
 	se, fi, no := w.desks["se.spoc"], w.desks["fi.spoc"], w.desks["no.spoc"]
 	e := se.envelope("fi.spoc")
 	se.accepted(e)
-	for _, h := range []*hand{no, se} {
+	for _, h := range []*keyedDesk{no, se} {
 		_, err := h.state(h.consignment(e.TextHash()))
 		theirs := wants(t, err, problem.UnknownMessage).Problem.Detail
 		_, err = h.state(h.consignment(signed.HashOf("no message")))

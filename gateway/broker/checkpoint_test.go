@@ -14,7 +14,7 @@ func TestCheckpointBent(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	b := w.start()
-	p := w.past()
+	p := w.earlier()
 	before := w.answers(p)
 	b.stop()
 	for _, log := range []string{"audit", "register"} {

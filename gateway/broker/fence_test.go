@@ -22,7 +22,7 @@ func TestFencedOut(t *testing.T) {
 	w := newWorld(t)
 	b := w.start()
 	se := w.desks["se.spoc"]
-	p := w.past()
+	p := w.earlier()
 	before := w.answers(p)
 	if _, err := b.Rival(straight); err != nil {
 		t.Fatal(err)

@@ -36,7 +36,7 @@ func TestHeadAlarm(t *testing.T) {
 	for _, keys := range [][]*signed.PrivateKey{fi.Message, se.Message} {
 		alarms("0")
 		for head, code := range map[signed.Head]problem.Code{ahead: problem.HeadAhead, other: problem.HeadContradicts} {
-			h := &hand{Hand: &gatewaytest.Hand{Address: se.Address, Exchange: se.Exchange, Message: keys}, world: w, audit: head}
+			h := &keyedDesk{KeyedDesk: &gatewaytest.KeyedDesk{Address: se.Address, Exchange: se.Exchange, Message: keys}, world: w, audit: head}
 			e := h.envelope("fi.spoc")
 			_, err := gatewaytest.SubmitOne(t.Context(), se.client, api.Heads{}, e.Bytes())
 			wants(t, err, code)

@@ -107,7 +107,7 @@ func (s *siege) up() {
 func (s *siege) down(signal syscall.Signal) { s.process.end(signal) }
 
 // call makes a call until it is answered, over as many brokers as that takes.
-func call[A any](s *siege, h *hand, f func(*api.Client, api.Heads) (A, error)) (A, error) {
+func call[A any](s *siege, h *keyedDesk, f func(*api.Client, api.Heads) (A, error)) (A, error) {
 	for {
 		s.mu.Lock()
 		started := s.started
@@ -181,7 +181,7 @@ func (s *siege) receive(ends map[signed.ID]int64) {
 	}
 }
 
-func (s *siege) state(h *hand, note []byte) *auditlog.Record {
+func (s *siege) state(h *keyedDesk, note []byte) *auditlog.Record {
 	a, err := call(s, h, func(c *api.Client, heads api.Heads) (*gatewaytest.Stated, error) {
 		a, err := gatewaytest.StateOne(s.ctx, c, heads, note)
 		if err == nil {

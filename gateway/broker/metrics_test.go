@@ -13,7 +13,7 @@ func TestMetrics(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	b := w.start()
-	w.past()
+	w.earlier()
 	se, fi := w.desks["se.spoc"], w.desks["fi.spoc"]
 	e := se.envelope("fi.spoc")
 	se.accepted(e)

@@ -20,7 +20,7 @@ func TestNoteOutlivesItsGroup(t *testing.T) {
 	}
 	stated := []struct {
 		event envelope.Event
-		by    *hand
+		by    *keyedDesk
 		note  []byte
 	}{
 		{envelope.Consigned, fi, fi.consignment(taken.TextHash())},

@@ -71,16 +71,16 @@ func (r *running) stoppedFor(t testing.TB, kind string) {
 	}
 }
 
-// past makes some history: an ended message, a consigned one, an open one, a
+// earlier makes some history: an ended message, a consigned one, an open one, a
 // withdrawn id, a refused text.
-type past struct {
+type earlier struct {
 	ended, consigned, open, withdrawn, refused *envelope.Envelope
 }
 
-func (w *world) past() past {
+func (w *world) earlier() earlier {
 	w.Helper()
 	se, fi := w.desks["se.spoc"], w.desks["fi.spoc"]
-	p := past{se.envelope("fi.spoc"), se.envelope("fi.spoc"), se.envelope("fi.spoc"), se.envelope("fi.spoc"),
+	p := earlier{se.envelope("fi.spoc"), se.envelope("fi.spoc"), se.envelope("fi.spoc"), se.envelope("fi.spoc"),
 		se.envelope("fi.spoc", func(h *envelope.Header) { h.Agreement = signed.HashOf("none") })}
 	for _, e := range []*envelope.Envelope{p.ended, p.consigned, p.open} {
 		se.accepted(e)
@@ -96,7 +96,7 @@ func (w *world) past() past {
 
 // answers are what the broker says of that history, proofs left out: they grow
 // with the log.
-func (w *world) answers(p past) []string {
+func (w *world) answers(p earlier) []string {
 	w.Helper()
 	se, fi := w.desks["se.spoc"], w.desks["fi.spoc"]
 	se.hears(envelope.Withdrawn, p.withdrawn)
@@ -142,7 +142,7 @@ func TestStartAgain(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	b := w.start()
-	p := w.past()
+	p := w.earlier()
 	before := w.answers(p)
 	b.stop()
 	b = w.start()
@@ -154,7 +154,7 @@ func TestIndexDeleted(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	b := w.start()
-	p := w.past()
+	p := w.earlier()
 	before := w.answers(p)
 	b.stop()
 	for _, f := range []string{"index.db", "index.db-wal", "index.db-shm"} {
@@ -169,7 +169,7 @@ func TestIndexDamaged(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	b := w.start()
-	p := w.past()
+	p := w.earlier()
 	before := w.answers(p)
 	b.stop()
 	check(t, os.WriteFile(w.path("index.db"), bytes.Repeat([]byte("x"), 4096), 0o600))
@@ -183,11 +183,11 @@ func TestIndexOfAnotherPast(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	b := w.start()
-	w.past()
+	w.earlier()
 	b.stop()
 	putBack := w.keep("nats", "records", "log")
 	b = w.start()
-	w.past()
+	w.earlier()
 	b.stop()
 	putBack()
 	for _, h := range w.desks {
@@ -201,7 +201,7 @@ func TestTilesDeleted(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	b := w.start()
-	w.past()
+	w.earlier()
 	b.stop()
 	before := files(t, w.path("log"))
 	check(t, os.RemoveAll(w.path("log")))
@@ -225,7 +225,7 @@ func TestTileDamaged(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	b := w.start()
-	w.past()
+	w.earlier()
 	b.stop()
 	before := files(t, w.path("log"))
 	audit, _ := w.checkLogs()
@@ -248,7 +248,7 @@ func TestJournalAhead(t *testing.T) {
 	w := newWorld(t)
 	b := w.start()
 	se := w.desks["se.spoc"]
-	p := w.past()
+	p := w.earlier()
 	e := se.envelope("fi.spoc")
 	leaf := w.prove(se.accepted(e).Acceptance).Index
 	b.stop()
@@ -288,7 +288,7 @@ func TestJournalLost(t *testing.T) {
 	b.stop()
 	putBack := w.keep("nats")
 	b = w.start()
-	p := w.past()
+	p := w.earlier()
 	before := w.answers(p)
 	b.stop()
 	putBack()
@@ -343,11 +343,11 @@ func TestRecordsLost(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	b := w.start()
-	w.past()
+	w.earlier()
 	b.stop()
 	putBack := w.keep("nats", "records")
 	b = w.start()
-	w.past()
+	w.earlier()
 	b.stop()
 	before := files(t, w.path("log"))
 	putBack()
@@ -380,7 +380,7 @@ func TestHole(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	b := w.start()
-	w.past()
+	w.earlier()
 	b.stop()
 	putBack := w.keep("records")
 	b = w.start()
@@ -402,7 +402,7 @@ func TestTailLost(t *testing.T) {
 	w := newWorld(t)
 	b := w.start()
 	se := w.desks["se.spoc"]
-	w.past()
+	w.earlier()
 	b.stop()
 	putBack := w.keep("nats", "records", "log")
 	b = w.start()
@@ -435,7 +435,7 @@ func TestTailLostAndOutgrown(t *testing.T) {
 	w := newWorld(t)
 	b := w.start()
 	se, fi := w.desks["se.spoc"], w.desks["fi.spoc"]
-	w.past()
+	w.earlier()
 	b.stop()
 	putBack := w.keep("nats", "records", "log")
 	b = w.start()
@@ -459,7 +459,7 @@ func TestDataDeleted(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	b := w.start()
-	w.past()
+	w.earlier()
 	b.stop()
 	check(t, os.RemoveAll(w.path()))
 	for range 2 {

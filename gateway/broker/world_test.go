@@ -52,13 +52,13 @@ type world struct {
 	*gatewaytest.Exchange
 	dir       string             // the broker's
 	register  *register.Register // as the world entered it
-	desks     map[signed.Address]*hand
+	desks     map[signed.Address]*keyedDesk
 	agreement signed.Hash
 }
 
-// A hand is a desk that a test drives.
-type hand struct {
-	*gatewaytest.Hand
+// A keyedDesk is a desk that a test drives.
+type keyedDesk struct {
+	*gatewaytest.KeyedDesk
 	world        *world
 	client       *api.Client
 	mu           sync.Mutex
@@ -80,7 +80,7 @@ func newWorld(t testing.TB) *world {
 	check(t, err)
 	x, err := origin.Copy(t.TempDir())
 	check(t, err)
-	w := &world{TB: t, Exchange: x, dir: x.Broker(), desks: map[signed.Address]*hand{}}
+	w := &world{TB: t, Exchange: x, dir: x.Broker(), desks: map[signed.Address]*keyedDesk{}}
 	check(t, broker.WriteSettings(w.dir, broker.Settings{
 		Listen: "127.0.0.1:0", Hosts: []string{"127.0.0.1"}, Metrics: "127.0.0.1:0", JournalBytes: 256 << 20,
 	}))
@@ -88,7 +88,7 @@ func newWorld(t testing.TB) *world {
 	check(t, err)
 	w.agreement = w.register.Now().AgreementsBetween("fi", "se", signed.At(time.Now()))[0].Hash()
 	for address, h := range x.Hands {
-		w.desks[address] = &hand{Hand: h, world: w, sealed: 5755,
+		w.desks[address] = &keyedDesk{KeyedDesk: h, world: w, sealed: 5755,
 			audit: signed.Head{Origin: w.register.Federation().Audit.Name}}
 	}
 	return w
@@ -122,7 +122,7 @@ func (w *world) enter(note []byte) []byte {
 }
 
 // enterDesk enters a desk's keys, whatever they are.
-func (w *world) enterDesk(h *hand) []byte {
+func (w *world) enterDesk(h *keyedDesk) []byte {
 	w.Helper()
 	return w.party(h.Address.Party(), func(l register.Link) register.Entry {
 		return &register.Desk{Link: l, Address: h.Address, Directory: directory, DeskKeys: register.DeskKeys{
@@ -175,7 +175,7 @@ func (w *world) bringUp(enter func(context.Context, []byte) (*broker.Entered, er
 	}
 }
 
-func (h *hand) connect(address string) {
+func (h *keyedDesk) connect(address string) {
 	if h.client != nil {
 		h.client.Close()
 	}
@@ -191,7 +191,7 @@ func (w *world) brokerCA() *x509.Certificate {
 }
 
 // envelope makes a message that may pass, after edit.
-func (h *hand) envelope(to signed.Address, edit ...func(*envelope.Header)) *envelope.Envelope {
+func (h *keyedDesk) envelope(to signed.Address, edit ...func(*envelope.Header)) *envelope.Envelope {
 	h.world.Helper()
 	sealed := make([]byte, h.sealed)
 	rand.Read(sealed)
@@ -210,14 +210,14 @@ func (h *hand) envelope(to signed.Address, edit ...func(*envelope.Header)) *enve
 	return e
 }
 
-func (h *hand) heads() api.Heads {
+func (h *keyedDesk) heads() api.Heads {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return api.Heads{Audit: h.audit.Size, Register: h.registerHead.Size}
 }
 
 // learn verifies what leads from the heads that h knows, and knows more then.
-func (h *hand) learn(asked api.Heads, c *api.Catchup) {
+func (h *keyedDesk) learn(asked api.Heads, c *api.Catchup) {
 	w := h.world
 	w.Helper()
 	h.mu.Lock()
@@ -250,7 +250,7 @@ func (w *world) prove(proof string) *auditlog.Record {
 	return r
 }
 
-func (h *hand) submit(e *envelope.Envelope) (*gatewaytest.Submitted, error) {
+func (h *keyedDesk) submit(e *envelope.Envelope) (*gatewaytest.Submitted, error) {
 	heads := h.heads()
 	a, err := gatewaytest.SubmitOne(context.Background(), h.client, heads, e.Bytes())
 	if err == nil {
@@ -260,7 +260,7 @@ func (h *hand) submit(e *envelope.Envelope) (*gatewaytest.Submitted, error) {
 }
 
 // accepted submits, and verifies the acceptance for the envelope.
-func (h *hand) accepted(e *envelope.Envelope) *gatewaytest.Submitted {
+func (h *keyedDesk) accepted(e *envelope.Envelope) *gatewaytest.Submitted {
 	h.world.Helper()
 	a, err := h.submit(e)
 	check(h.world, err)
@@ -271,7 +271,7 @@ func (h *hand) accepted(e *envelope.Envelope) *gatewaytest.Submitted {
 	return a
 }
 
-func (h *hand) consignment(message signed.Hash) []byte {
+func (h *keyedDesk) consignment(message signed.Hash) []byte {
 	h.world.Helper()
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -280,7 +280,7 @@ func (h *hand) consignment(message signed.Hash) []byte {
 	return note
 }
 
-func (h *hand) statement(event envelope.Event, e *envelope.Envelope) []byte {
+func (h *keyedDesk) statement(event envelope.Event, e *envelope.Envelope) []byte {
 	h.world.Helper()
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -290,7 +290,7 @@ func (h *hand) statement(event envelope.Event, e *envelope.Envelope) []byte {
 	return note
 }
 
-func (h *hand) state(note []byte) (*gatewaytest.Stated, error) {
+func (h *keyedDesk) state(note []byte) (*gatewaytest.Stated, error) {
 	heads := h.heads()
 	a, err := gatewaytest.StateOne(context.Background(), h.client, heads, note)
 	if err == nil {
@@ -299,14 +299,14 @@ func (h *hand) state(note []byte) (*gatewaytest.Stated, error) {
 	return a, err
 }
 
-func (h *hand) stated(note []byte) *auditlog.Record {
+func (h *keyedDesk) stated(note []byte) *auditlog.Record {
 	h.world.Helper()
 	a, err := h.state(note)
 	check(h.world, err)
 	return h.world.prove(a.Proof)
 }
 
-func (h *hand) inbox(after api.Cursor, wait time.Duration) *api.InboxAnswer {
+func (h *keyedDesk) inbox(after api.Cursor, wait time.Duration) *api.InboxAnswer {
 	h.world.Helper()
 	heads := h.heads()
 	a, err := h.client.Inbox(context.Background(), heads, api.Page{After: after, Wait: wait, Limit: 100})
@@ -315,7 +315,7 @@ func (h *hand) inbox(after api.Cursor, wait time.Duration) *api.InboxAnswer {
 	return a
 }
 
-func (h *hand) progress(after api.Cursor, wait time.Duration) *api.ProgressAnswer {
+func (h *keyedDesk) progress(after api.Cursor, wait time.Duration) *api.ProgressAnswer {
 	h.world.Helper()
 	heads := h.heads()
 	a, err := h.client.Progress(context.Background(), heads, api.Page{After: after, Wait: wait, Limit: 100})
@@ -326,7 +326,7 @@ func (h *hand) progress(after api.Cursor, wait time.Duration) *api.ProgressAnswe
 
 // hears reads the sender's progress until it has an event of a message: from
 // then on the index has it too, which trails the answers.
-func (h *hand) hears(event envelope.Event, e *envelope.Envelope) {
+func (h *keyedDesk) hears(event envelope.Event, e *envelope.Envelope) {
 	h.world.Helper()
 	for after := api.Cursor(0); ; {
 		a := h.progress(after, 20*time.Second)

@@ -212,7 +212,7 @@ func (s *stage) rings(addr signed.Address) (*keys.Online, *keys.Locked) {
 // A thief speaks to the true broker with a desk's own keys: what a desk would
 // never say, said properly.
 type thief struct {
-	*gatewaytest.Hand
+	*gatewaytest.KeyedDesk
 	s      *stage
 	client *api.Client
 	audit  signed.Head // claims to know nothing of the log
@@ -221,7 +221,7 @@ type thief struct {
 func (s *stage) thief(addr signed.Address) *thief {
 	s.t.Helper()
 	online, locked := s.rings(addr)
-	h := &gatewaytest.Hand{Address: addr, Exchange: s.register.Exchange(),
+	h := &gatewaytest.KeyedDesk{Address: addr, Exchange: s.register.Exchange(),
 		Message: locked.Message, Consignment: online.Receipts, TLS: online.TLS,
 		Certificate: must(certs.DecodeCertificate(must(os.ReadFile(filepath.Join(s.desk(addr), "certificate.pem")))))}
 	f := s.register.Federation()

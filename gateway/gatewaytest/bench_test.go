@@ -345,7 +345,7 @@ func benchNotice(b *testing.B, recipients int) {
 }
 
 // connect has a desk that is driven by hand ask for its inbox once.
-func (h *Hand) connect(ctx context.Context, x *Exchange, r *register.Register) (*api.Client, error) {
+func (h *KeyedDesk) connect(ctx context.Context, x *Exchange, r *register.Register) (*api.Client, error) {
 	ca, err := certs.ParseCA(r.Federation().BrokerCA)
 	if err != nil {
 		return nil, err
@@ -360,7 +360,7 @@ func (h *Hand) connect(ctx context.Context, x *Exchange, r *register.Register) (
 
 // receive hands over whatever comes to a desk that is driven by hand. It claims to
 // know nothing of the audit log.
-func (h *Hand) receive(ctx context.Context, c *api.Client, r *register.Register) error {
+func (h *KeyedDesk) receive(ctx context.Context, c *api.Client, r *register.Register) error {
 	audit := (&auditlog.Range{}).Head(r.Federation().Audit.Name)
 	heads := api.Heads{Register: r.Size()}
 	page := api.Page{Wait: 50 * time.Second, Limit: api.MaxLimit}
@@ -459,7 +459,7 @@ func sizeOf(b *testing.B, x *Exchange) int {
 	b.Helper()
 	from, to := pair(0)
 	r := got(register.Replay(append([][]byte{x.Federation()}, x.Entries...)))(b)
-	h := got(NewHand(r.Exchange(), from))(b)
+	h := got(NewKeyedDesk(r.Exchange(), from))(b)
 	header := got(h.Header(r.Now(), (&auditlog.Range{}).Head(r.Federation().Audit.Name), to, "SPONTANEOUS", time.Now()))(b)
 	return len(got(h.Seal(r.Now(), header, notice(to).Body))(b).Bytes())
 }

@@ -217,7 +217,7 @@ func (s *scene) notFound() {
 // asks makes a request that no client of ours makes.
 func (s *scene) asks(method, path, mediaType string, body io.Reader, code problem.Code) {
 	s.Helper()
-	h := s.callers["se.spoc"].Hand
+	h := s.callers["se.spoc"].KeyedDesk
 	pair := certs.Pair(h.Certificate, h.TLS)
 	ca := got(certs.ParseCA(s.register.Federation().BrokerCA))(s)
 	transport := &http.Transport{ForceAttemptHTTP2: true, TLSClientConfig: certs.ClientConfig(ca, func() (*tls.Certificate, error) { return &pair, nil })}

@@ -18,7 +18,7 @@ import (
 func (x *Exchange) Copy(dir string) (*Exchange, error) {
 	c := *x
 	c.Dir, c.Entries = dir, slices.Clone(x.Entries)
-	c.Parties, c.Hands, c.Founders = map[string]*Authority{}, map[signed.Address]*Hand{}, nil
+	c.Parties, c.Hands, c.Founders = map[string]*Authority{}, map[signed.Address]*KeyedDesk{}, nil
 	for address, h := range x.Hands {
 		own := *h
 		c.Hands[address] = &own

@@ -17,7 +17,7 @@ import (
 // would ask, and keeps the answers to compare.
 type witness struct {
 	*world
-	*Hand
+	*KeyedDesk
 	client *api.Client
 	view   register.View
 	audit  signed.Head // claims to know nothing of the log
@@ -25,7 +25,7 @@ type witness struct {
 
 func (w *world) witness() *witness {
 	w.Helper()
-	h := &witness{world: w, Hand: w.Hands[w.hand.address]}
+	h := &witness{world: w, KeyedDesk: w.Hands[w.hand.address]}
 	r, err := register.Replay(append([][]byte{w.Federation()}, w.Entries...))
 	w.must(err)
 	fed := r.Federation()

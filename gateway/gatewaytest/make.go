@@ -31,7 +31,7 @@ type Exchange struct {
 	Metrics  string // where an operator does
 	Parties  map[string]*Authority
 	Founders []*authority.Founder
-	Hands    map[signed.Address]*Hand
+	Hands    map[signed.Address]*KeyedDesk
 	Entries  [][]byte // of the register, after the federation file, in order
 
 	federation []byte
@@ -58,7 +58,7 @@ func (x *Exchange) Federation() []byte { return x.federation }
 // steps as people do. Nothing runs yet, and the broker has no entry but the
 // federation file: Start enters the rest.
 func Make(dir string, plan Plan) (*Exchange, error) {
-	x := &Exchange{Dir: dir, Plan: plan, Parties: map[string]*Authority{}, Hands: map[signed.Address]*Hand{}}
+	x := &Exchange{Dir: dir, Plan: plan, Parties: map[string]*Authority{}, Hands: map[signed.Address]*KeyedDesk{}}
 	for _, step := range []func() error{x.addresses, x.found, x.admit, x.catalogue, x.desks, x.agree} {
 		if err := step(); err != nil {
 			return nil, fmt.Errorf("make the exchange %s: %w", plan.Name, err)
@@ -248,8 +248,8 @@ func (x *Exchange) certify(a *Authority, card []byte, directory register.Directo
 }
 
 // NewHand makes a desk driven by hand, with its entry and its certificate.
-func (x *Exchange) NewHand(address signed.Address, directory register.Directory) (*Hand, error) {
-	h, err := NewHand(x.fingerprint(), address)
+func (x *Exchange) NewHand(address signed.Address, directory register.Directory) (*KeyedDesk, error) {
+	h, err := NewKeyedDesk(x.fingerprint(), address)
 	if err != nil {
 		return nil, err
 	}

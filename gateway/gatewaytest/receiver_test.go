@@ -34,7 +34,7 @@ func (s *scene) refusedByReceiver(row flaw) {
 	by, fi := s.callers[careless], s.Desks["fi.spoc"]
 	e := row.make(s, by)
 	accepted := by.accepted(e)
-	item := by.became(e.ID, envelope.Refused)
+	item := by.eventOf(e.ID, envelope.Refused)
 	r := by.proven(item.Proof)
 	if r.Message != e.TextHash() || r.By != "fi.spoc" || r.Code != row.code || r.Statement != signed.HashOf(item.Note) || r.Index <= accepted.Index {
 		s.Errorf("the proven end is %+v", r)
@@ -75,7 +75,7 @@ func (s *scene) receiverGoesOn() {
 	by, fi := s.callers[careless], s.Desks["fi.spoc"]
 	e := sealing(request())(s, by)
 	by.accepted(e)
-	by.became(e.ID, envelope.HandedOver)
+	by.eventOf(e.ID, envelope.HandedOver)
 	s.await("fi.spoc", func() bool {
 		items, err := fi.Inbox(s.Context(), client.Query{ID: e.ID})
 		return err == nil && items[0].State == "handed-over"

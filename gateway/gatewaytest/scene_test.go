@@ -145,16 +145,16 @@ func (s *scene) agree(a register.Agreement, acceding ...string) signed.Hash {
 
 // A caller is a hand on the line.
 type caller struct {
-	*Hand
+	*KeyedDesk
 	s      *scene
 	client *api.Client
 	audit  signed.Head // as verified from the answers
 }
 
-func (s *scene) call(h *Hand) *caller {
+func (s *scene) call(h *KeyedDesk) *caller {
 	s.Helper()
 	ca := got(certs.ParseCA(s.register.Federation().BrokerCA))(s)
-	c := &caller{Hand: h, s: s, client: got(h.Client(s.URL(), ca))(s)}
+	c := &caller{KeyedDesk: h, s: s, client: got(h.Client(s.URL(), ca))(s)}
 	c.audit.Origin = s.register.Federation().Audit.Name
 	s.callers[h.Address] = c
 	s.whole.Cleanup(c.client.Close)
@@ -187,9 +187,9 @@ func (c *caller) progress(after api.Cursor, wait time.Duration) *api.ProgressAns
 	return a
 }
 
-// became waits until the log has more of a message than its acceptance: the
+// eventOf waits until the log has more of a message than its acceptance: the
 // event that is asked for.
-func (c *caller) became(id signed.ID, event envelope.Event) api.ProgressItem {
+func (c *caller) eventOf(id signed.ID, event envelope.Event) api.ProgressItem {
 	c.s.Helper()
 	var after api.Cursor
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {

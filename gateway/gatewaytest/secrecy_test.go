@@ -178,7 +178,7 @@ func (d *busyDay) refusals() {
 	} {
 		e := sealing(body)(d.scene, by)
 		by.accepted(e)
-		by.became(e.ID, envelope.Refused)
+		by.eventOf(e.ID, envelope.Refused)
 		_, err := d.Desks["se.spoc"].Send(d.Context(), client.Draft{To: []signed.Address{"fi.spoc"}, Type: "INFO_REQUEST", Urgent: true, Body: []byte(body)})
 		if problem.CodeOf(err) == problem.Internal {
 			d.Errorf("the desk sends %v", err)

@@ -29,7 +29,7 @@ func TestWithdrawalRace(t *testing.T) {
 		fi.newest()
 		event := s.race(round, e, se.withdraws(e.ID), fi.consigns(e.TextHash()))
 		won[event]++
-		if item := se.became(e.ID, event); item.Message != e.TextHash() {
+		if item := se.eventOf(e.ID, event); item.Message != e.TextHash() {
 			t.Errorf("the sender hears that message %s is %s", item.Message, event)
 		}
 		for _, i := range fi.inbox(0, 0).Items {

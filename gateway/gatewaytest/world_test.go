@@ -73,7 +73,7 @@ func newWorld(t *testing.T, patience time.Duration, byHand bool) *world {
 	x, err := Make(t.TempDir(), plan(byHand))
 	w.must(err)
 	w.Exchange = x
-	w.must(os.Mkdir(w.said(""), 0o700))
+	w.must(os.Mkdir(w.statementFile(""), 0o700))
 	t.Cleanup(w.end)
 	w.startBroker()
 	w.must(x.EnterAll(ctx))
@@ -127,13 +127,13 @@ func (w *world) must(err error) {
 	}
 }
 
-func (w *world) said(name string) string { return filepath.Join(w.Dir, "said", name) }
+func (w *world) statementFile(name string) string { return filepath.Join(w.Dir, "said", name) }
 func (w *world) data(name ...string) string {
 	return filepath.Join(append([]string{w.Exchange.Broker(), "data"}, name...)...)
 }
 
 func (w *world) spawnBroker() (*process, error) {
-	return spawn(roleBroker, w.Exchange.Broker(), w.said(roleBroker))
+	return spawn(roleBroker, w.Exchange.Broker(), w.statementFile(roleBroker))
 }
 
 // startBroker starts the broker, whole or stopped, and tells how it stands.
@@ -196,7 +196,7 @@ func (w *world) end() {
 			_ = p.kill()
 		}
 	}
-	files, err := readFolder(w.said(""))
+	files, err := readFolder(w.statementFile(""))
 	if err != nil {
 		w.Error(err)
 	}
@@ -231,7 +231,7 @@ type station struct {
 }
 
 func (s *station) spawn() (*process, error) {
-	return spawn(roleDesk, s.world.Desk(s.address), s.world.said(string(s.address)))
+	return spawn(roleDesk, s.world.Desk(s.address), s.world.statementFile(string(s.address)))
 }
 
 // start starts the desk and waits until it is served. It stays locked.

@@ -115,7 +115,7 @@ func (s *Sequencer) commit(ctx context.Context) {
 }
 
 // next is one more act that waits, while the group has room for it.
-func (s *Sequencer) next(d *draft, acts, size int) *waiting {
+func (s *Sequencer) next(d *groupDraft, acts, size int) *waiting {
 	if d.entry != nil || size >= maxWaiting || acts >= maxActs {
 		return nil
 	}
@@ -134,7 +134,7 @@ func (s *Sequencer) next(d *draft, acts, size int) *waiting {
 // make commits a draft: see the package comment for the order. What fails
 // before JOURNAL has the group changed nothing; what fails after it stops the
 // writer, for the next start finds the group and finishes it.
-func (s *Sequencer) make(ctx context.Context, d *draft) error {
+func (s *Sequencer) make(ctx context.Context, d *groupDraft) error {
 	if err := s.Ready(); err != nil {
 		return err
 	}
@@ -189,7 +189,7 @@ func (s *Sequencer) journal(ctx context.Context, number uint64, data []byte) err
 }
 
 // grow takes a committed group into register, trees and checkpoints.
-func (s *Sequencer) grow(d *draft) error {
+func (s *Sequencer) grow(d *groupDraft) error {
 	if d.entry != nil {
 		if _, err := s.cfg.Register.Append(d.entry); err != nil {
 			return err

@@ -14,7 +14,7 @@ type Entry struct{ Note []byte }
 
 func (a Entry) bytes() int { return len(a.Note) }
 
-func (a Entry) order(d *draft) (journal.Done, error) {
+func (a Entry) order(d *groupDraft) (journal.Done, error) {
 	if err := d.s.cfg.Register.Check(a.Note); err != nil {
 		return journal.Done{}, err
 	}
@@ -34,7 +34,7 @@ type Rejection struct {
 
 func (a Rejection) bytes() int { return 0 }
 
-func (a Rejection) order(d *draft) (journal.Done, error) {
+func (a Rejection) order(d *groupDraft) (journal.Done, error) {
 	return a.log(d, func() bool { return true })
 }
 
@@ -42,7 +42,7 @@ func (a Rejection) order(d *draft) (journal.Done, error) {
 // accepted meanwhile, as one with other signatures may be, is not refused any more:
 // then it is the message that stands. A repeat of a refused text gets the entry of
 // its first refusal, and takes nothing from the budget: it orders nothing.
-func (a Rejection) log(d *draft, budget Budget) (journal.Done, error) {
+func (a Rejection) log(d *groupDraft, budget Budget) (journal.Done, error) {
 	m, err := d.message(a.Text)
 	if err != nil {
 		return journal.Done{}, err
@@ -88,7 +88,7 @@ func Before(e *journal.Event) *problem.Problem {
 
 // logged gives the final refusal of an act its entry, in the act's own place, as a
 // that names all but the problem. Other results pass as they are.
-func (d *draft) logged(a Rejection, budget Budget, done journal.Done, err error) (journal.Done, error) {
+func (d *groupDraft) logged(a Rejection, budget Budget, done journal.Done, err error) (journal.Done, error) {
 	p, refused := problem.Of(err)
 	if done.Known || !refused || p.Class() != problem.Final {
 		return done, err
@@ -110,6 +110,6 @@ type Tally struct {
 
 func (a Tally) bytes() int { return 0 }
 
-func (a Tally) order(d *draft) (journal.Done, error) {
+func (a Tally) order(d *groupDraft) (journal.Done, error) {
 	return journal.Done{Event: d.add(auditlog.Record{Kind: auditlog.Refusals, Caller: a.Caller, Count: a.Count})}, nil
 }

@@ -9,9 +9,9 @@ import (
 	"samband/gateway/signed"
 )
 
-// A draft is a group while it is ordered. Until it is committed nothing outside
+// A groupDraft is a group while it is ordered. Until it is committed nothing outside
 // it has changed, so a draft that comes to nothing leaves no trace.
-type draft struct {
+type groupDraft struct {
 	s        *Sequencer
 	group    journal.Group
 	view     register.View
@@ -24,8 +24,8 @@ type draft struct {
 	entry    []byte // a register entry; nothing is ordered behind it in its group
 }
 
-func (s *Sequencer) newDraft() *draft {
-	d := &draft{
+func (s *Sequencer) newDraft() *groupDraft {
+	d := &groupDraft{
 		s:        s,
 		group:    journal.Group{Number: s.number + 1, Before: s.sizes()},
 		view:     s.cfg.Register.Now(),
@@ -49,11 +49,11 @@ func sizesOf(audit, register *auditlog.Range) journal.Sizes {
 }
 
 // empty reports whether there is nothing to commit.
-func (d *draft) empty() bool { return len(d.group.Entries)+len(d.group.Blobs) == 0 }
+func (d *groupDraft) empty() bool { return len(d.group.Entries)+len(d.group.Blobs) == 0 }
 
 // add orders a record: it gets its index, its time, the register it was decided
 // under, and a salt where its log hides it.
-func (d *draft) add(r auditlog.Record) *journal.Event {
+func (d *groupDraft) add(r auditlog.Record) *journal.Event {
 	r.Exchange, r.Time = d.s.exchange, d.now
 	r.RegisterSize, r.RegisterRoot = d.group.Before.Register.Entries, d.group.Before.Register.Root
 	e := auditlog.Entry{Record: r}
@@ -73,20 +73,20 @@ func (d *draft) add(r auditlog.Record) *journal.Event {
 	}
 }
 
-func (d *draft) grow(tree auditlog.Tree, r *auditlog.Range, leaf []byte) {
+func (d *groupDraft) grow(tree auditlog.Tree, r *auditlog.Range, leaf []byte) {
 	r.Append(leaf)
 	d.leaves[tree] = append(d.leaves[tree], leaf)
 }
 
 // blob puts a copy of bytes into the group. The group stays in memory for a while,
 // and the bytes lie in the body of a whole call, which must not stay with it.
-func (d *draft) blob(of signed.Hash, b []byte) *journal.Place {
+func (d *groupDraft) blob(of signed.Hash, b []byte) *journal.Place {
 	d.group.Blobs = append(d.group.Blobs, journal.Blob{Of: of, Bytes: bytes.Clone(b)})
 	return &journal.Place{Group: d.group.Number, Blob: len(d.group.Blobs) - 1}
 }
 
 // known and message see what this group changes before what was before it.
-func (d *draft) known(k key) (*journal.Message, error) {
+func (d *groupDraft) known(k key) (*journal.Message, error) {
 	if m := d.changed.messages[k]; m != nil {
 		return m, nil
 	}
@@ -95,7 +95,7 @@ func (d *draft) known(k key) (*journal.Message, error) {
 
 // knownSince is known for an id of which nothing was known up to a group: what
 // came later is in memory, unless it has come to the index since.
-func (d *draft) knownSince(seen uint64, k key) (*journal.Message, error) {
+func (d *groupDraft) knownSince(seen uint64, k key) (*journal.Message, error) {
 	if d.changed.messages[k] == nil && d.s.over.known(k) == nil && d.s.over.reaches(seen) {
 		return nil, nil
 	}
@@ -103,7 +103,7 @@ func (d *draft) knownSince(seen uint64, k key) (*journal.Message, error) {
 }
 
 // rejected sees what this group refuses before what was refused before it.
-func (d *draft) rejected(r rejection) (*journal.Event, error) {
+func (d *groupDraft) rejected(r rejection) (*journal.Event, error) {
 	if e := d.changed.rejected[r]; e != nil {
 		return e, nil
 	}
@@ -111,14 +111,14 @@ func (d *draft) rejected(r rejection) (*journal.Event, error) {
 }
 
 // rejectedSince is rejected as knownSince is known.
-func (d *draft) rejectedSince(seen uint64, r rejection) (*journal.Event, error) {
+func (d *groupDraft) rejectedSince(seen uint64, r rejection) (*journal.Event, error) {
 	if d.changed.rejected[r] == nil && d.s.over.rejection(r) == nil && d.s.over.reaches(seen) {
 		return nil, nil
 	}
 	return d.rejected(r)
 }
 
-func (d *draft) message(text signed.Hash) (*journal.Message, error) {
+func (d *groupDraft) message(text signed.Hash) (*journal.Message, error) {
 	if m := d.changed.texts[text]; m != nil {
 		return m, nil
 	}
@@ -126,7 +126,7 @@ func (d *draft) message(text signed.Hash) (*journal.Message, error) {
 }
 
 // change notes what became of a message, and who wants to hear of it.
-func (d *draft) change(m journal.Message, wake ...signed.Address) *journal.Message {
+func (d *groupDraft) change(m journal.Message, wake ...signed.Address) *journal.Message {
 	d.changed.messages[key{m.From, m.ID}] = &m
 	if m.Accepted != nil {
 		d.changed.texts[m.Text] = &m
@@ -143,5 +143,5 @@ type Act interface {
 	bytes() int
 	// order decides the act by all that was ordered before it. Of a final refusal it
 	// also orders the entry, where there is to be one.
-	order(*draft) (journal.Done, error)
+	order(*groupDraft) (journal.Done, error)
 }

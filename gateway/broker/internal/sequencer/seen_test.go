@@ -21,7 +21,7 @@ func TestSeenIsFound(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := &Sequencer{cfg: Config{AuditKey: keys[0], RegisterKey: keys[0]}, tree: log, registerTree: log, over: newOverlay()}
-	d := &draft{group: journal.Group{Number: 1}, audit: &auditlog.Range{}, register: &auditlog.Range{}, changed: newDelta()}
+	d := &groupDraft{group: journal.Group{Number: 1}, audit: &auditlog.Range{}, register: &auditlog.Range{}, changed: newDelta()}
 	k := key{"se.spoc", signed.NewID()}
 	d.changed.messages[k] = &journal.Message{From: k.from, ID: k.id}
 	if err := s.grow(d); err != nil {

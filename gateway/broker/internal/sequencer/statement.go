@@ -21,7 +21,7 @@ func (a Statement) bytes() int { return len(a.Raw) }
 
 // order logs what a desk says, or why not. A refusal is not remembered: what a
 // statement meets may change while it is on its way.
-func (a Statement) order(d *draft) (journal.Done, error) {
+func (a Statement) order(d *groupDraft) (journal.Done, error) {
 	hash := signed.HashOf(a.Raw)
 	done, err := a.state(d, hash)
 	return d.logged(Rejection{Caller: a.Signer, Text: hash}, a.Budget, done, err)
@@ -30,7 +30,7 @@ func (a Statement) order(d *draft) (journal.Done, error) {
 // state logs what a desk says, once. To hand over or to refuse implies that the
 // message is consigned: where no consignment came before, the clocks start at
 // this entry.
-func (a Statement) state(d *draft, hash signed.Hash) (journal.Done, error) {
+func (a Statement) state(d *groupDraft, hash signed.Hash) (journal.Done, error) {
 	m, err := a.subject(d)
 	if err != nil {
 		return journal.Done{}, err
@@ -64,7 +64,7 @@ func (a Statement) state(d *draft, hash signed.Hash) (journal.Done, error) {
 }
 
 // late refuses what another statement came before.
-func (a Statement) late(d *draft, m *journal.Message) (journal.Done, error) {
+func (a Statement) late(d *groupDraft, m *journal.Message) (journal.Done, error) {
 	switch {
 	case m.End != nil:
 		return journal.Done{Message: m, Stands: m.End}, problem.New(problem.AlreadyEnded, "the message is %s", m.End.Kind)
@@ -82,7 +82,7 @@ func (a Statement) late(d *draft, m *journal.Message) (journal.Done, error) {
 
 // addressed returns an accepted message to a desk. One that isn't there and one
 // that isn't theirs look alike.
-func (d *draft) addressed(text signed.Hash, to signed.Address) (*journal.Message, error) {
+func (d *groupDraft) addressed(text signed.Hash, to signed.Address) (*journal.Message, error) {
 	m, err := d.message(text)
 	if err != nil {
 		return nil, err
@@ -96,7 +96,7 @@ func (d *draft) addressed(text signed.Hash, to signed.Address) (*journal.Message
 // subject is the message that the statement speaks of. A withdrawal is of an id
 // of the signer's own, and may come before any text under it: then none will be
 // accepted.
-func (a Statement) subject(d *draft) (*journal.Message, error) {
+func (a Statement) subject(d *groupDraft) (*journal.Message, error) {
 	if a.Event != envelope.Withdrawn {
 		return d.addressed(a.Message, a.Signer)
 	}

@@ -22,7 +22,7 @@ type Submission struct {
 func (a Submission) bytes() int { return len(a.Raw) }
 
 // order accepts a message, or logs why not.
-func (a Submission) order(d *draft) (journal.Done, error) {
+func (a Submission) order(d *groupDraft) (journal.Done, error) {
 	e := a.Envelope
 	text := e.TextHash()
 	done, err := a.accept(d, text)
@@ -31,7 +31,7 @@ func (a Submission) order(d *draft) (journal.Done, error) {
 
 // accept accepts a message: once, whatever is submitted meanwhile; by the
 // register in force now; at a time that the receiving desk will find lawful.
-func (a Submission) accept(d *draft, text signed.Hash) (journal.Done, error) {
+func (a Submission) accept(d *groupDraft, text signed.Hash) (journal.Done, error) {
 	e := a.Envelope
 	m, err := d.knownSince(a.Seen, key{e.From, e.ID})
 	if err != nil {
@@ -68,7 +68,7 @@ func (a Submission) accept(d *draft, text signed.Hash) (journal.Done, error) {
 
 // repeat answers for an id that is known. Lost bytes are stored again, which
 // adds no entry: the message was accepted, and stays accepted, once.
-func (a Submission) repeat(d *draft, m *journal.Message, text signed.Hash) (journal.Done, error) {
+func (a Submission) repeat(d *groupDraft, m *journal.Message, text signed.Hash) (journal.Done, error) {
 	switch {
 	case m.Accepted == nil:
 		return journal.Done{Message: m, Stands: m.End}, problem.New(problem.AlreadyEnded, "the id was withdrawn before a message came")
@@ -89,7 +89,7 @@ type expiry struct{ message signed.Hash }
 
 func (a expiry) bytes() int { return 0 }
 
-func (a expiry) order(d *draft) (journal.Done, error) {
+func (a expiry) order(d *groupDraft) (journal.Done, error) {
 	m, err := d.message(a.message)
 	if err != nil || !m.Open() || m.Consigned != nil {
 		return journal.Done{Message: m}, err

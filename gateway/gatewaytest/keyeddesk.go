@@ -19,11 +19,11 @@ import (
 	"samband/schema"
 )
 
-// A Hand is a desk without a program: it has all its keys in the open, so a test
+// A KeyedDesk is a desk without a program: it has all its keys in the open, so a test
 // can say with them whatever a desk would never say. It is a true desk to
 // everyone else: its keys stand in the register and its certificate is its
 // party's.
-type Hand struct {
+type KeyedDesk struct {
 	Address     signed.Address
 	Exchange    signed.Hash
 	Message     []*signed.PrivateKey // Ed25519, ML-DSA-65
@@ -35,8 +35,8 @@ type Hand struct {
 }
 
 // NewHand makes the keys of a desk.
-func NewHand(exchange signed.Hash, address signed.Address) (*Hand, error) {
-	h := &Hand{Address: address, Exchange: exchange}
+func NewKeyedDesk(exchange signed.Hash, address signed.Address) (*KeyedDesk, error) {
+	h := &KeyedDesk{Address: address, Exchange: exchange}
 	var errs [4]error
 	h.Message, errs[0] = signed.GenerateKeys(string(address), signed.UseMessage)
 	h.Consignment, errs[1] = signed.GenerateKeys(string(address), signed.UseConsignment)
@@ -46,7 +46,7 @@ func NewHand(exchange signed.Hash, address signed.Address) (*Hand, error) {
 }
 
 // Request is the desk's card for its party.
-func (h *Hand) Request() ([]byte, error) {
+func (h *KeyedDesk) Request() ([]byte, error) {
 	der, err := certs.MarshalPublicKey(&h.TLS.PublicKey)
 	if err != nil {
 		return nil, err
@@ -65,7 +65,7 @@ func (h *Hand) Request() ([]byte, error) {
 }
 
 // Client speaks to a broker with the desk's certificate.
-func (h *Hand) Client(url string, brokerCA *x509.Certificate) (*api.Client, error) {
+func (h *KeyedDesk) Client(url string, brokerCA *x509.Certificate) (*api.Client, error) {
 	pair := certs.Pair(h.Certificate, h.TLS)
 	return api.New(api.Config{URL: url, TLS: certs.ClientConfig(brokerCA, func() (*tls.Certificate, error) {
 		return &pair, nil
@@ -75,7 +75,7 @@ func (h *Hand) Client(url string, brokerCA *x509.Certificate) (*api.Client, erro
 // Header begins a header that may pass under the first agreement in force
 // between the two parties: a test bends it from there. audit is the audit log's
 // head as the desk claims to have verified it.
-func (h *Hand) Header(v register.View, audit signed.Head, to signed.Address, typ string, now time.Time) (*envelope.Header, error) {
+func (h *KeyedDesk) Header(v register.View, audit signed.Head, to signed.Address, typ string, now time.Time) (*envelope.Header, error) {
 	ref, ok := v.Type(typ)
 	if !ok {
 		return nil, fmt.Errorf("the catalogue has no type %s", typ)
@@ -100,7 +100,7 @@ func (h *Hand) Header(v register.View, audit signed.Head, to signed.Address, typ
 }
 
 // Seal seals a body to the recipient that the header names and signs.
-func (h *Hand) Seal(v register.View, header *envelope.Header, body []byte) (*envelope.Envelope, error) {
+func (h *KeyedDesk) Seal(v register.View, header *envelope.Header, body []byte) (*envelope.Envelope, error) {
 	desk, ok := v.Desk(header.To)
 	if !ok {
 		return nil, fmt.Errorf("%s is no desk in the register", header.To)
@@ -119,20 +119,20 @@ func (h *Hand) Seal(v register.View, header *envelope.Header, body []byte) (*env
 }
 
 // Sign closes an envelope over any sealed bytes: a broker can't tell.
-func (h *Hand) Sign(header envelope.Header, sealed []byte) (*envelope.Envelope, error) {
+func (h *KeyedDesk) Sign(header envelope.Header, sealed []byte) (*envelope.Envelope, error) {
 	header.Sealed = envelope.SealedOf(sealed)
 	return envelope.Sign(header, sealed, h.Message)
 }
 
 // Consign signs that the desk has a message.
-func (h *Hand) Consign(message signed.Hash, audit, reg signed.Head, now time.Time) ([]byte, error) {
+func (h *KeyedDesk) Consign(message signed.Hash, audit, reg signed.Head, now time.Time) ([]byte, error) {
 	c := &envelope.Statement{Event: envelope.Consigned, Exchange: h.Exchange, Signer: h.Address, Message: message,
 		Time: signed.At(now), AsOfAudit: audit, AsOfRegister: reg}
 	return note(c.Text(), h.Consignment...)
 }
 
 // State signs a statement; its signer, exchange, time and heads are filled in.
-func (h *Hand) State(s envelope.Statement, audit, reg signed.Head, now time.Time) ([]byte, error) {
+func (h *KeyedDesk) State(s envelope.Statement, audit, reg signed.Head, now time.Time) ([]byte, error) {
 	s.Exchange, s.Signer, s.Time = h.Exchange, h.Address, signed.At(now)
 	s.AsOfAudit, s.AsOfRegister = audit, reg
 	return note(s.Text(), h.Message[:1]...)
