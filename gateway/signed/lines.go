@@ -252,14 +252,13 @@ func (l *Lines) Head(v *Head) *Lines {
 	return l.Origin(&v.Origin).Int(&v.Size).Hash(&v.Root)
 }
 
+// Exchange is the line of the exchange, which every text that is not from before
+// the exchange has second. A zero one is written as none, so none is read.
+func (l *Lines) Exchange(v *Hash) { Value(l.Line("exchange"), "hash", v, hashOrNone, ParseHash) }
+
 // HashOrNone is a hash, or "-" for the zero hash.
 func (l *Lines) HashOrNone(v *Hash) *Lines {
-	return Value(l, "hash or `-`", v, func(h Hash) string {
-		if h.IsZero() {
-			return "-"
-		}
-		return h.String()
-	}, func(s string) (h Hash, err error) {
+	return Value(l, "hash or `-`", v, hashOrNone, func(s string) (h Hash, err error) {
 		if s != "-" {
 			h, err = ParseHash(s)
 		}
@@ -267,12 +266,11 @@ func (l *Lines) HashOrNone(v *Hash) *Lines {
 	})
 }
 
-// Exchange is the line of the exchange, which every text that is not from before
-// the exchange has second.
-func (l *Lines) Exchange(v *Hash) {
-	if l.Line("exchange").Hash(v); l.mode == reading && v.IsZero() {
-		l.fail(errors.New("an exchange is all zero"))
+func hashOrNone(h Hash) string {
+	if h.IsZero() {
+		return "-"
 	}
+	return h.String()
 }
 
 // Bytes is base64 of at most max bytes.
