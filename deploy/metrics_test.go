@@ -71,7 +71,7 @@ func watched(t *testing.T) (brokerMetrics, deskMetrics string) {
 	plan := gatewaytest.Nordic()
 	for i := range plan.Parties {
 		if name := plan.Parties[i].Name; name == "fi" || name == "no" {
-			plan.Parties[i].Desks[0].ByHand = true
+			plan.Parties[i].Desks[0].Keyed = true
 		}
 	}
 	x, err := gatewaytest.Make(t.TempDir(), plan)

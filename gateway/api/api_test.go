@@ -245,11 +245,11 @@ func TestNoAnswerIsUnreachable(t *testing.T) {
 		"another's identity": {other, context.Background()},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := c.client.Register(c.ctx, Heads{}, 77, 1)
+			_, err := c.client.Register(c.ctx, Heads{}, 987654321, 1)
 			if !errors.Is(err, ErrUnreachable) {
 				t.Errorf("error %v", err)
 			}
-			if _, ok := problem.Of(err); ok || strings.Contains(err.Error(), "77") {
+			if _, ok := problem.Of(err); ok || strings.Contains(err.Error(), "987654321") {
 				t.Errorf("error %v is a problem or shows the query", err)
 			}
 		})

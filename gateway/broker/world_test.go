@@ -30,7 +30,7 @@ var made = sync.OnceValues(func() (*gatewaytest.Exchange, error) {
 	plan := gatewaytest.Plan{Name: "nordic.example", Founders: []string{"se"}, Threshold: 1}
 	for _, party := range []string{"se", "fi", "no"} {
 		plan.Parties = append(plan.Parties, gatewaytest.Party{Name: party, Title: "Polisen i " + party, Desks: []gatewaytest.Desk{
-			{Address: signed.Address(party + ".spoc"), Directory: directory, ByHand: true},
+			{Address: signed.Address(party + ".spoc"), Directory: directory, Keyed: true},
 		}})
 	}
 	plan.Agreements = []gatewaytest.Agreement{{

@@ -31,7 +31,7 @@ func TestNotice(t *testing.T) {
 	var to []signed.Address
 	for i := range 200 {
 		to = append(to, signed.Address(fmt.Sprintf("fi.d%03d", i)))
-		plan.Parties[1].Desks = append(plan.Parties[1].Desks, gatewaytest.Desk{Address: to[i], Directory: directory, ByHand: true})
+		plan.Parties[1].Desks = append(plan.Parties[1].Desks, gatewaytest.Desk{Address: to[i], Directory: directory, Keyed: true})
 	}
 	x := must(gatewaytest.Make(t.TempDir(), plan))
 	blocked := []signed.Address{to[0], to[99], to[199]}

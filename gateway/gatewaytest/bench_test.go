@@ -298,7 +298,7 @@ func benchNotice(b *testing.B, recipients int) {
 	var to []signed.Address
 	for i := range recipients {
 		to = append(to, signed.Address(fmt.Sprintf("fi.d%03d", i)))
-		p.Parties[1].Desks = append(p.Parties[1].Desks, Desk{Address: to[i], Directory: anywhere, ByHand: true})
+		p.Parties[1].Desks = append(p.Parties[1].Desks, Desk{Address: to[i], Directory: anywhere, Keyed: true})
 	}
 	x := got(Make(b.TempDir(), p))(b)
 	r := startBench(b, x)

@@ -13,7 +13,7 @@ import (
 	"samband/schema"
 )
 
-// careless is a hand that skips the checks of a sending desk.
+// careless is a keyed desk that skips the checks of a sending desk.
 const careless signed.Address = "se.careless"
 
 // Two desks that stand by themselves, and all that they have to do with each
@@ -23,8 +23,8 @@ func TestDesks(t *testing.T) {
 	t.Parallel()
 	p := borders()
 	se, fi := &p.Parties[0], &p.Parties[1]
-	se.Desks[0].ByHand, fi.Desks[0].ByHand = false, false
-	se.Desks = append(se.Desks, Desk{Address: careless, Directory: anywhere, ByHand: true})
+	se.Desks[0].Keyed, fi.Desks[0].Keyed = false, false
+	se.Desks = append(se.Desks, Desk{Address: careless, Directory: anywhere, Keyed: true})
 
 	var said journal
 	log := slog.New(slog.NewJSONHandler(&said, &slog.HandlerOptions{Level: slog.LevelDebug}))

@@ -14,7 +14,7 @@
 // Everything in it is the real thing: NATS, TLS on loopback, files, both
 // databases. It serves the tests of whoever writes a client or a case-management
 // system, our own, and the demonstration. A desk may also be driven by hand: a
-// [Hand] has its keys in the open, so that a test can say what no desk would; with
+// [KeyedDesk] has its keys in the open, so that a test can say what no desk would; with
 // [Exchange.LogKeys] a test says what no broker would.
 //
 // It makes no exchange for real use: its passphrase is published below.

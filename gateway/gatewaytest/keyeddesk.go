@@ -34,7 +34,7 @@ type KeyedDesk struct {
 	Certificate *x509.Certificate
 }
 
-// NewHand makes the keys of a desk.
+// NewKeyedDesk makes the keys of a desk.
 func NewKeyedDesk(exchange signed.Hash, address signed.Address) (*KeyedDesk, error) {
 	h := &KeyedDesk{Address: address, Exchange: exchange}
 	var errs [4]error

@@ -210,8 +210,8 @@ func (x *Exchange) desks() error {
 }
 
 func (x *Exchange) desk(a *Authority, d Desk) error {
-	if d.ByHand {
-		h, err := x.NewHand(d.Address, d.Directory)
+	if d.Keyed {
+		h, err := x.NewKeyedDesk(d.Address, d.Directory)
 		x.Hands[d.Address] = h
 		return err
 	}
@@ -247,8 +247,8 @@ func (x *Exchange) certify(a *Authority, card []byte, directory register.Directo
 	return issued.Certificate, nil
 }
 
-// NewHand makes a desk driven by hand, with its entry and its certificate.
-func (x *Exchange) NewHand(address signed.Address, directory register.Directory) (*KeyedDesk, error) {
+// NewKeyedDesk makes a keyed desk, with its entry and its certificate.
+func (x *Exchange) NewKeyedDesk(address signed.Address, directory register.Directory) (*KeyedDesk, error) {
 	h, err := NewKeyedDesk(x.fingerprint(), address)
 	if err != nil {
 		return nil, err

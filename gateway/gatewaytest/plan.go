@@ -29,7 +29,7 @@ type Party struct {
 type Desk struct {
 	Address signed.Address
 	register.Directory
-	ByHand bool // driven by a [Hand], which has its keys in the open, not by package desk
+	Keyed bool // driven by a [KeyedDesk], which has its keys in the open, not by package desk
 }
 
 // An Agreement of a plan. Its first party proposes it.

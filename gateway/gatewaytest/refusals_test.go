@@ -71,7 +71,7 @@ func TestRefusals(t *testing.T) {
 func borders() Plan {
 	party := func(name string) Party {
 		spoc := signed.Address(name + ".spoc")
-		return Party{Name: name, Title: "Polisen i " + name, Desks: []Desk{{Address: spoc, Directory: anywhere, ByHand: true}}}
+		return Party{Name: name, Title: "Polisen i " + name, Desks: []Desk{{Address: spoc, Directory: anywhere, Keyed: true}}}
 	}
 	return Plan{
 		Name: "nordic.example", Founders: []string{"fi", "se"}, Threshold: 2, LightRings: true,

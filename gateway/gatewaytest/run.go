@@ -38,7 +38,7 @@ func (x *Exchange) Start(ctx context.Context, tap Tap) (*Running, error) {
 	}
 	for _, p := range x.Plan.Parties {
 		for _, d := range p.Desks {
-			if err == nil && !d.ByHand {
+			if err == nil && !d.Keyed {
 				err = r.startUnlocked(d.Address, desk.Config{}, tap)
 			}
 		}

@@ -105,7 +105,7 @@ func (s *scene) follow() {
 // desk makes a desk and puts it on the line. One that is there gets new keys.
 func (s *scene) desk(address signed.Address) *caller {
 	s.Helper()
-	h := got(s.NewHand(address, anywhere))(s)
+	h := got(s.NewKeyedDesk(address, anywhere))(s)
 	s.follow()
 	return s.call(h)
 }
@@ -143,7 +143,7 @@ func (s *scene) agree(a register.Agreement, acceding ...string) signed.Hash {
 	return made.Hash
 }
 
-// A caller is a hand on the line.
+// A caller is a keyed desk on the line.
 type caller struct {
 	*KeyedDesk
 	s      *scene

@@ -233,7 +233,7 @@ func (d *busyDay) plaintext() {
 	}
 }
 
-// unopened is a message that its receiver, a hand, never consigns: the broker
+// unopened is a message that its receiver, a keyed desk, never consigns: the broker
 // has it.
 func (d *busyDay) unopened() *envelope.Envelope {
 	d.Helper()

@@ -79,7 +79,7 @@ func newWorld(t *testing.T, patience time.Duration, byHand bool) *world {
 	w.must(x.EnterAll(ctx))
 	for _, p := range x.Plan.Parties {
 		s := &station{world: w, address: p.Desks[0].Address, gate: newGate()}
-		if p.Desks[0].ByHand {
+		if p.Desks[0].Keyed {
 			w.hand = s
 			continue
 		}
@@ -110,7 +110,7 @@ func plan(byHand bool) Plan {
 		Purposes: []string{"DETECT_CRIME"}, Ceiling: envelope.Unclassified, Lasts: year}
 	for _, address := range []signed.Address{"fi.spoc", "se.spoc", "icpb.command"} {
 		p.Parties = append(p.Parties, Party{address.Party(), strings.ToUpper(address.Party()), []Desk{{
-			Address: address, ByHand: byHand && address == "icpb.command", Directory: register.Directory{
+			Address: address, Keyed: byHand && address == "icpb.command", Directory: register.Directory{
 				Title: "Desk of " + address.Party(), Functions: []register.Function{"spoc"}, Languages: []string{"en"},
 				Hours: "24/7", Telephone: "+46 8 000 00 00"}}}})
 		agreement.Parties = append(agreement.Parties, address.Party())

@@ -1,8 +1,7 @@
 package register
 
-// A span is the sizes of the register, above from and up to until, at which a value is
-// in force: the
-// entry at index from made it, the one at until ended it.
+// A span is the sizes of the register, above from and up to until, at which a value
+// is in force: the entry at index from made it, the one at until ended it.
 type span[T any] struct {
 	from, until int64 // until is open while it is in force
 	value       T
