@@ -91,10 +91,10 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 		return
 	}
 	for _, s := range client.SentStates {
-		gauge(outboxMessages, c.outbox[store.State(s)], string(s))
+		gauge(outboxMessages, c.outbox[s], string(s))
 	}
 	for _, s := range client.ReceivedStates {
-		gauge(inboxMessages, c.inbox[store.State(s)], string(s))
+		gauge(inboxMessages, c.inbox[s], string(s))
 	}
 	for class, n := range c.duties {
 		gauge(requestsOverdue, n.overdue, class)
@@ -115,7 +115,7 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 
 // counts are what one look into the database gives.
 type counts struct {
-	outbox, inbox map[store.State]int
+	outbox, inbox map[client.State]int
 	evidence      map[problem.Code]int
 	duties        map[string]*duty
 	keyMissing    int

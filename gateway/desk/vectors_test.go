@@ -50,7 +50,7 @@ func (v vector) keep(t *testing.T, database, vectors string) {
 	audit := must(auditlog.VerifyCheckpoint(p.Checkpoint, fed.Audit))
 	m, r, now := v.message, p.Entry.Record, signed.At(morning)
 
-	s := must(store.Open(database, func(signed.ID, store.State) {}))
+	s := must(store.Open(database, func(signed.ID, client.State) {}))
 	defer s.Close()
 	err := s.Update(func(tx *store.Tx) error {
 		index := int64(0)
@@ -65,7 +65,7 @@ func (v vector) keep(t *testing.T, database, vectors string) {
 			tx.PutHead("audit", store.Head{Head: audit, Checkpoint: p.Checkpoint, Verified: now}),
 			tx.AddText(m.TextHash(), m.Note.Bytes(), m.Sealed),
 			tx.Add(&store.Row{From: m.From, ID: m.ID, Send: m.ID.String(), To: m.To, TextHash: m.TextHash(),
-				Type: m.Type.Name, Conversation: m.Conversation, State: store.Queued}),
+				Type: m.Type.Name, Conversation: m.Conversation, State: client.Queued}),
 			tx.PutProven(store.ProvenEvent{TextHash: m.TextHash(), Event: r.Kind, Note: v.note, Proof: v.proof,
 				Index: r.Index, Time: r.Time, Register: r.RegisterSize, Code: r.Code}))
 	})

@@ -127,7 +127,7 @@ func (d *Desk) item(tx *store.Tx, r *store.Row) (client.Item, error) {
 			i.Accepted = f.Time
 		case f.Event == envelope.Consigned:
 			i.Consigned = f.Time
-		case store.State(f.Event) == r.State && r.State.Ended():
+		case client.State(f.Event) == r.State && r.State.Ended():
 			i.Ended = f.Time
 		}
 	}
@@ -187,12 +187,10 @@ func (d *Desk) opened(text signed.Hash) (*envelope.Envelope, *seal.Content, erro
 
 // Log lists the desk's own log, the newest first; q's limit counts.
 func (d *Desk) Log(_ context.Context, q client.Query) ([]client.LogEntry, error) {
-	entries := []client.LogEntry{}
+	entries := []client.LogEntry{} // not null in JSON
 	err := d.room.Store.View(func(tx *store.Tx) error {
-		all, err := tx.LogEntries(limit(q))
-		for _, e := range all {
-			entries = append(entries, client.LogEntry(e))
-		}
+		lines, err := tx.LogEntries(limit(q))
+		entries = append(entries, lines...)
 		return err
 	})
 	return entries, err

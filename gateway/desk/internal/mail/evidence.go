@@ -7,6 +7,7 @@ import (
 	"maps"
 
 	"samband/gateway/api"
+	"samband/gateway/desk/client"
 	"samband/gateway/desk/internal/store"
 	"samband/gateway/envelope"
 	"samband/gateway/problem"
@@ -75,8 +76,8 @@ func claimOf(f *api.LoggedEvent) verify.Claim {
 }
 
 // Entry is a line for the desk's own log; p may be nil.
-func (m *Room) Entry(event, subject string, p *problem.Problem) store.LogEntry {
-	e := store.LogEntry{Time: signed.At(m.Now()), Event: event, Subject: subject}
+func (m *Room) Entry(event, subject string, p *problem.Problem) client.LogEntry {
+	e := client.LogEntry{Time: signed.At(m.Now()), Event: event, Subject: subject}
 	if p != nil {
 		e.Code, e.Detail = p.Code, p.Detail
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"samband/gateway/api"
+	"samband/gateway/desk/client"
 	"samband/gateway/desk/internal/store"
 	"samband/gateway/envelope"
 	"samband/gateway/problem"
@@ -200,7 +201,7 @@ func (a *arrival) write(c *change) error {
 	if a.known == 0 {
 		r := store.Row{
 			Received: true, From: a.From, ID: a.ID, To: a.To, TextHash: a.TextHash(), Type: a.Type.Name, Urgent: isUrgent(&a.Header),
-			Conversation: a.Conversation, ReplyTo: a.InReplyTo, State: store.Accepted, Accepted: true, Unproven: a.statement,
+			Conversation: a.Conversation, ReplyTo: a.InReplyTo, State: client.Accepted, Accepted: true, Unproven: a.statement,
 		}
 		if err := c.AddText(r.TextHash, a.Note.Bytes(), a.Sealed); err != nil {
 			return err

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"samband/gateway/desk/client"
 	"samband/gateway/desk/internal/keys"
 	"samband/gateway/desk/internal/store"
 	"samband/gateway/envelope"
@@ -381,7 +382,7 @@ func (j *opener) stateConsignment(seq int64, textHash signed.Hash, stuck string)
 		if err != nil || r.State.Ended() {
 			return err
 		}
-		if r.State == store.Accepted && r.Unproven.Event == "" {
+		if r.State == client.Accepted && r.Unproven.Event == "" {
 			r.Unproven = made
 		}
 		if stuck != "" {

@@ -4,8 +4,8 @@ import (
 	"testing"
 	"time"
 
+	"samband/gateway/desk/client"
 	"samband/gateway/desk/internal/mail"
-	"samband/gateway/desk/internal/store"
 	"samband/gateway/envelope"
 	"samband/gateway/signed"
 )
@@ -36,26 +36,26 @@ func TestSlowAndPanicked(t *testing.T) {
 			})
 			h.run()
 			for _, id := range rest {
-				h.await("handed over", func() bool { return h.row(id).State == store.HandedOver })
+				h.await("handed over", func() bool { return h.row(id).State == client.HandedOver })
 				if events := h.events(id); len(events) != 2 {
 					t.Errorf("the log says %v of a message that was opened at once", events)
 				}
 			}
 			for _, id := range slow {
-				h.await("consigned", func() bool { return h.row(id).State == store.Consigned })
+				h.await("consigned", func() bool { return h.row(id).State == client.Consigned })
 			}
-			h.await("shown", func() bool { return h.row(panics).State == store.Consigned && h.row(panics).Detail == mail.Unreadable })
+			h.await("shown", func() bool { return h.row(panics).State == client.Consigned && h.row(panics).Detail == mail.Unreadable })
 			h.sees(append(slow[:len(slow):len(slow)], panics), "consigned")
 			close(release)
 			h.sees(slow, "handed-over")
 			for _, id := range slow {
-				h.await("handed over", func() bool { return h.row(id).State == store.HandedOver })
+				h.await("handed over", func() bool { return h.row(id).State == client.HandedOver })
 				if events := h.events(id); len(events) != 3 {
 					t.Errorf("the log says %v of a message whose verdict came late", events)
 				}
 			}
 			h.sees(rest, "handed-over")
-			if r := h.row(panics); r.State != store.Consigned || r.Unproven.Event != "" {
+			if r := h.row(panics); r.State != client.Consigned || r.Unproven.Event != "" {
 				t.Errorf("what panicked is %s, with the statement %q", r.State, r.Unproven.Event)
 			}
 		})
@@ -69,13 +69,13 @@ func TestVerdictBeforeItsConsignmentIsProven(t *testing.T) {
 	sent := h.sends(1)
 	h.room.OpenBy(time.Nanosecond, func(_ *envelope.Envelope, own func() *mail.Verdict) *mail.Verdict {
 		h.await("signed as consigned", func() bool {
-			return h.row(sent[0]).Unproven.Event == envelope.Consigned || h.row(sent[0]).State == store.Consigned
+			return h.row(sent[0]).Unproven.Event == envelope.Consigned || h.row(sent[0]).State == client.Consigned
 		})
 		return own()
 	})
 	h.run()
 	h.sees(sent, "handed-over")
-	h.await("handed over", func() bool { return h.row(sent[0]).State == store.HandedOver })
+	h.await("handed over", func() bool { return h.row(sent[0]).State == client.HandedOver })
 	if events := h.events(sent[0]); len(events) != 3 {
 		t.Errorf("the log says %v", events)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"samband/gateway/api"
+	"samband/gateway/desk/client"
 	"samband/gateway/desk/internal/store"
 	"samband/gateway/envelope"
 	"samband/gateway/problem"
@@ -72,7 +73,7 @@ func (o *outbox) next(after int64) (group []submission, last int64, err error) {
 		case err != nil:
 			o.Log.Error("a queued message can't be read", "id", r.ID, "problem", err.Error())
 			steps = append(steps, func(c *change) error { return c.waits(r.Seq, nil, Unreadable) })
-		case r.Code.Row().Class == problem.Reseal && r.State == store.Queued && o.moved(e):
+		case r.Code.Row().Class == problem.Reseal && r.State == client.Queued && o.moved(e):
 			if err := o.reseal(r, e, nil); err != nil {
 				o.Log.Warn("a message is not sealed anew", "id", r.ID, "problem", err.Error())
 			}
@@ -188,7 +189,7 @@ func (a *accepting) refused(s *submission, err error) error {
 	case p.Code.Row().About == problem.Connection || p.Class() == problem.Retry:
 		return a.stays(s, err)
 	case p.Class() == problem.Reseal:
-		if s.State != store.Queued || !a.moved(s.Envelope) { // the log says that it was accepted, or the same bytes go again
+		if s.State != client.Queued || !a.moved(s.Envelope) { // the log says that it was accepted, or the same bytes go again
 			return a.stays(s, err)
 		}
 		return a.reseal(s.Row, s.Envelope, err)
@@ -255,7 +256,7 @@ func (a *accepting) rejected(s *submission, r *api.Refusal) error {
 	case err != nil:
 	case refusal.Record.Code != p.Code:
 		err = breach(subject, shown, problem.ProofInvalid, "the proven refusal is of code %s, not %s", refusal.Record.Code, p.Code)
-	case s.State != store.Queued:
+	case s.State != client.Queued:
 		err = breach(subject, shown, problem.AlreadyEnded, "the log says rejected, and it says %s", s.State)
 	}
 	if err != nil {

@@ -3,6 +3,7 @@ package mail
 import (
 	"errors"
 
+	"samband/gateway/desk/client"
 	"samband/gateway/desk/internal/keys"
 	"samband/gateway/desk/internal/store"
 	"samband/gateway/envelope"
@@ -82,7 +83,7 @@ func (o *outbox) sealAnew(e *envelope.Envelope) (made *Sealed, err error) {
 // anew makes a text the newest of a queued message.
 func (c *change) anew(seq int64, made *Sealed) error {
 	r, err := c.Row(seq)
-	if err != nil || r.State != store.Queued {
+	if err != nil || r.State != client.Queued {
 		return err
 	}
 	if err := made.keep(c.Tx); err != nil {
@@ -99,7 +100,7 @@ func (c *change) anew(seq int64, made *Sealed) error {
 // good, which f proves, or it can't be sealed anew, which needs no proof.
 func (c *change) reject(seq int64, f store.ProvenEvent, p *problem.Problem) error {
 	r, err := c.Row(seq)
-	if err != nil || !store.Rejected.After(r.State) {
+	if err != nil || !store.Follows(client.Rejected, r.State) {
 		return err
 	}
 	if f.Event != "" {
@@ -107,7 +108,7 @@ func (c *change) reject(seq int64, f store.ProvenEvent, p *problem.Problem) erro
 			return err
 		}
 	}
-	r.State, r.Code, r.Detail = store.Rejected, p.Code, p.Detail
+	r.State, r.Code, r.Detail = client.Rejected, p.Code, p.Detail
 	if err := c.Put(&r); err != nil {
 		return err
 	}

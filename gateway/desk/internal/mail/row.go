@@ -3,6 +3,7 @@ package mail
 import (
 	"errors"
 
+	"samband/gateway/desk/client"
 	"samband/gateway/desk/internal/store"
 	"samband/gateway/envelope"
 	"samband/gateway/problem"
@@ -112,11 +113,11 @@ func (c *change) advance(seq int64, f store.ProvenEvent) error {
 	if err := c.settle(&r, f); err != nil {
 		return err
 	}
-	reached := store.State(f.Event)
-	moved := reached.After(r.State)
+	reached := client.State(f.Event)
+	moved := store.Follows(reached, r.State)
 	if moved {
 		r.State, r.Code = reached, f.Code
-		if !r.Received || reached == store.HandedOver {
+		if !r.Received || reached == client.HandedOver {
 			r.Detail = ""
 		}
 		c.logged = append(c.logged, func() { c.room.Log.Info("message moved", "id", r.ID, "state", reached, "code", f.Code) })
@@ -132,7 +133,7 @@ func (c *change) advance(seq int64, f store.ProvenEvent) error {
 			return err
 		}
 	}
-	if moved && !r.State.Counts() {
+	if moved && !r.Counts() {
 		return c.reopensClocks(r)
 	}
 	return nil
@@ -166,7 +167,7 @@ func (c *change) fits(f store.ProvenEvent) (bool, error) {
 			}
 			continue
 		}
-		ended := store.State(k.Event).Ended() && store.State(f.Event).Ended() && k.Event != f.Event
+		ended := client.State(k.Event).Ended() && client.State(f.Event).Ended() && k.Event != f.Event
 		if ended || contrary(k.Event, f.Event) || contrary(f.Event, k.Event) {
 			shown["checkpoint"] = c.under.AuditCheckpoint()
 			c.breaches = append(c.breaches, breach("message "+f.TextHash.String(), shown,
@@ -185,7 +186,7 @@ func contrary(one, other envelope.Event) bool {
 // another stands in its place.
 func (c *change) settle(r *store.Row, f store.ProvenEvent) error {
 	ours := r.Unproven.Event
-	tooLate := store.State(f.Event).Ended() || ours == envelope.Withdrawn && f.Event == envelope.Consigned
+	tooLate := client.State(f.Event).Ended() || ours == envelope.Withdrawn && f.Event == envelope.Consigned
 	if ours == "" || ours != f.Event && !tooLate {
 		return nil
 	}
@@ -207,7 +208,7 @@ func (c *change) settle(r *store.Row, f store.ProvenEvent) error {
 // the officers' view and has its effects; ended before that, nobody will see its
 // content, and nothing of it is kept.
 func (c *change) follow(r *store.Row, f store.ProvenEvent, moved bool) error {
-	if moved && r.State == store.HandedOver {
+	if moved && r.State == client.HandedOver {
 		_, err := c.FileKey(r.TextHash)
 		if err != nil && !errors.Is(err, store.ErrNotFound) {
 			return err
@@ -222,7 +223,7 @@ func (c *change) follow(r *store.Row, f store.ProvenEvent, moved bool) error {
 		if outcome, ok := c.outcomes[r.TextHash]; ok {
 			return c.takeEffect(r, outcome)
 		}
-	case moved && (r.State == store.Expired || r.State == store.Withdrawn) && r.From != r.To:
+	case moved && (r.State == client.Expired || r.State == client.Withdrawn) && r.From != r.To:
 		err := c.Erase(r.TextHash)
 		if errors.Is(err, store.ErrNotFound) {
 			return nil
@@ -258,7 +259,7 @@ func (c *change) waits(seq int64, p *problem.Problem, detail string) error {
 	if p != nil {
 		code, detail = p.Code, p.Detail
 	}
-	if r.State.Ended() || p != nil && !r.Received && r.State != store.Queued || r.Code == code && r.Detail == detail {
+	if r.State.Ended() || p != nil && !r.Received && r.State != client.Queued || r.Code == code && r.Detail == detail {
 		return nil
 	}
 	r.Code, r.Detail = code, detail

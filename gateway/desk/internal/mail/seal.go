@@ -1,6 +1,7 @@
 package mail
 
 import (
+	"samband/gateway/desk/client"
 	"samband/gateway/desk/internal/keys"
 	"samband/gateway/desk/internal/store"
 	"samband/gateway/envelope"
@@ -77,7 +78,7 @@ func (m *Room) Queue(sending *Sending) error {
 			}
 			err := tx.Add(&store.Row{
 				From: m.Desk, ID: s.ID, To: s.To, TextHash: s.TextHash, Send: sending.Name, Type: s.Type.Name, Urgent: isUrgent(&s.Header),
-				Conversation: s.Conversation, ReplyTo: s.InReplyTo, Outcome: sending.Outcome, State: store.Queued,
+				Conversation: s.Conversation, ReplyTo: s.InReplyTo, Outcome: sending.Outcome, State: client.Queued,
 			})
 			if err != nil {
 				return err

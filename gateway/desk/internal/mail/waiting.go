@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync"
 
+	"samband/gateway/desk/client"
 	"samband/gateway/desk/internal/store"
 	"samband/gateway/signed"
 )
@@ -63,7 +64,7 @@ func (e *ends) watch(id signed.ID) (ended <-chan struct{}, cancel func()) {
 }
 
 // moved hears of each new state of a sent message.
-func (e *ends) moved(id signed.ID, state store.State) {
+func (e *ends) moved(id signed.ID, state client.State) {
 	if !state.Ended() {
 		return
 	}

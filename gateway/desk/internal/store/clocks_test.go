@@ -65,27 +65,27 @@ func TestTurns(t *testing.T) {
 		name, replyTo, typ string
 		peer               signed.Address
 		conversation       byte
-		state              State
+		state              client.State
 		want               bool
 	}
 	const asked, told = "CLARIFY", "CLARIFICATION"
 	messages := []message{
-		{"question", "request", asked, "fi.spoc", 1, Consigned, true},
-		{"answer", "question", told, "fi.spoc", 1, HandedOver, true},
-		{"second answer", "question", told, "fi.spoc", 1, Consigned, true},
-		{"question to the answer", "answer", asked, "fi.spoc", 1, HandedOver, true},
-		{"its answer", "question to the answer", told, "fi.spoc", 1, Consigned, true},
-		{"refused", "request", asked, "fi.spoc", 1, Refused, false},
-		{"answer to the refused", "refused", told, "fi.spoc", 1, HandedOver, false},
-		{"expired", "request", asked, "fi.spoc", 1, Expired, false},
-		{"withdrawn", "request", asked, "fi.spoc", 1, Withdrawn, false},
-		{"refused answer", "question", told, "fi.spoc", 1, Refused, false},
-		{"another desk's", "request", asked, "no.spoc", 1, Consigned, false},
-		{"another desk's answer", "question", told, "no.spoc", 1, Consigned, false},
-		{"of another conversation", "request", asked, "fi.spoc", 2, Consigned, false},
-		{"a reminder", "request", "REMINDER", "fi.spoc", 1, HandedOver, false},
-		{"answered at once", "request", told, "fi.spoc", 1, HandedOver, false},
-		{"of another request", "another", asked, "fi.spoc", 1, HandedOver, false},
+		{"question", "request", asked, "fi.spoc", 1, client.Consigned, true},
+		{"answer", "question", told, "fi.spoc", 1, client.HandedOver, true},
+		{"second answer", "question", told, "fi.spoc", 1, client.Consigned, true},
+		{"question to the answer", "answer", asked, "fi.spoc", 1, client.HandedOver, true},
+		{"its answer", "question to the answer", told, "fi.spoc", 1, client.Consigned, true},
+		{"refused", "request", asked, "fi.spoc", 1, client.Refused, false},
+		{"answer to the refused", "refused", told, "fi.spoc", 1, client.HandedOver, false},
+		{"expired", "request", asked, "fi.spoc", 1, client.Expired, false},
+		{"withdrawn", "request", asked, "fi.spoc", 1, client.Withdrawn, false},
+		{"refused answer", "question", told, "fi.spoc", 1, client.Refused, false},
+		{"another desk's", "request", asked, "no.spoc", 1, client.Consigned, false},
+		{"another desk's answer", "question", told, "no.spoc", 1, client.Consigned, false},
+		{"of another conversation", "request", asked, "fi.spoc", 2, client.Consigned, false},
+		{"a reminder", "request", "REMINDER", "fi.spoc", 1, client.HandedOver, false},
+		{"answered at once", "request", told, "fi.spoc", 1, client.HandedOver, false},
+		{"of another request", "another", asked, "fi.spoc", 1, client.HandedOver, false},
 		{"not accepted", "request", asked, "fi.spoc", 1, "", false},
 	}
 	for _, received := range []bool{false, true} {
@@ -137,9 +137,9 @@ func TestTurns(t *testing.T) {
 
 // The states that count are the same to a query as to the program.
 func TestCounting(t *testing.T) {
-	for _, s := range states(client.SentStates) {
-		if listed := strings.Contains(counting, "'"+string(s)+"'"); listed == s.Counts() {
-			t.Errorf("%s counts: %t, and is excluded: %t", s, s.Counts(), listed)
+	for _, s := range client.SentStates {
+		if listed := strings.Contains(counting, "'"+string(s)+"'"); listed == counts(s) {
+			t.Errorf("%s counts: %t, and is excluded: %t", s, counts(s), listed)
 		}
 	}
 }

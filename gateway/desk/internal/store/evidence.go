@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 
+	"samband/gateway/desk/client"
 	"samband/gateway/problem"
 	"samband/gateway/signed"
 )
@@ -62,24 +63,15 @@ func (t *Tx) CountEvidence() (map[problem.Code]int, error) {
 	return m, err
 }
 
-// A LogEntry is one line of the desk's own log: what the desk did or stopped.
-type LogEntry struct {
-	Time    signed.Time
-	Event   string
-	Subject string
-	Code    problem.Code
-	Detail  string
-}
-
 // Log adds a line to the desk's own log.
-func (t *Tx) Log(e LogEntry) error {
+func (t *Tx) Log(e client.LogEntry) error {
 	return t.put("write the desk's log", `INSERT INTO log (time, event, subject, code, detail) VALUES (?,?,?,?,?)`,
 		e.Time.Unix(), e.Event, e.Subject, string(e.Code), e.Detail)
 }
 
 // LogOnce adds a line unless one of that event and subject is there, or so many of
 // that event: what others can cause at will must not fill the log.
-func (t *Tx) LogOnce(e LogEntry, most int) error {
+func (t *Tx) LogOnce(e client.LogEntry, most int) error {
 	return t.put("write the desk's log", `INSERT INTO log (time, event, subject, code, detail)
 		SELECT ?1,?2,?3,?4,?5 WHERE (SELECT count(*) FROM log WHERE event = ?2) < ?6
 		AND NOT EXISTS (SELECT 1 FROM log WHERE event = ?2 AND subject = ?3)`,
@@ -87,8 +79,8 @@ func (t *Tx) LogOnce(e LogEntry, most int) error {
 }
 
 // LogEntries returns the newest lines of the desk's log, the newest first.
-func (t *Tx) LogEntries(limit int) ([]LogEntry, error) {
-	return rows(t, "read the desk's log", func(scan func(...any) error) (e LogEntry, err error) {
+func (t *Tx) LogEntries(limit int) ([]client.LogEntry, error) {
+	return rows(t, "read the desk's log", func(scan func(...any) error) (e client.LogEntry, err error) {
 		err = scan(unix{&e.Time}, &e.Event, &e.Subject, &e.Code, &e.Detail)
 		return e, err
 	}, `SELECT time, event, subject, code, detail FROM log ORDER BY seq DESC LIMIT ?`, limit)

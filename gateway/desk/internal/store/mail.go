@@ -1,6 +1,7 @@
 package store
 
 import (
+	"samband/gateway/desk/client"
 	"samband/gateway/envelope"
 	"samband/gateway/problem"
 	"samband/gateway/signed"
@@ -21,7 +22,7 @@ type Row struct {
 	Conversation signed.ID
 	ReplyTo      signed.Hash // zero: none
 	Outcome      string      // what it says, as the catalogue names it; of a received one once it is handed over
-	State        State
+	State        client.State
 	Accepted     bool // its acceptance is proven
 	Unproven     Statement
 	Unapplied    bool        // its outcome waits for the ring to be unlocked
@@ -41,7 +42,7 @@ type Statement struct {
 }
 
 // Counts reports whether a message counts for a clock.
-func (r *Row) Counts() bool { return r.State.Counts() && r.Unproven.Event != envelope.Refused }
+func (r *Row) Counts() bool { return counts(r.State) && r.Unproven.Event != envelope.Refused }
 
 // Other is the other desk.
 func (r *Row) Other() signed.Address {
@@ -192,16 +193,16 @@ func (t *Tx) CountWaiting(detail string) (n int, err error) {
 }
 
 // Counts says how many messages each state has, of the sent and of the received.
-func (t *Tx) Counts() (sent, received map[State]int, err error) {
+func (t *Tx) Counts() (sent, received map[client.State]int, err error) {
 	type count struct {
 		received bool
-		state    State
+		state    client.State
 		n        int
 	}
 	all, err := rows(t, "count messages", func(scan func(...any) error) (c count, err error) {
 		return c, scan(&c.received, &c.state, &c.n)
 	}, `SELECT received, state, count(*) FROM mail GROUP BY received, state`)
-	sent, received = map[State]int{}, map[State]int{}
+	sent, received = map[client.State]int{}, map[client.State]int{}
 	for _, c := range all {
 		if c.received {
 			received[c.state] = c.n

@@ -30,13 +30,14 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"samband/gateway/desk/client"
 	"samband/gateway/signed"
 )
 
 // A Store is an open database. One process opens it.
 type Store struct {
 	path  string
-	moved func(signed.ID, State)
+	moved func(signed.ID, client.State)
 	read  atomic.Int64
 	open  atomic.Pointer[handle]
 }
@@ -58,7 +59,7 @@ var ErrNotFound = errors.New("not found")
 // Open opens the database at path, and makes it when it is absent; one of another
 // form it refuses. moved hears of each sent message whose row was written, once
 // that is committed; it must not wait.
-func Open(path string, moved func(signed.ID, State)) (*Store, error) {
+func Open(path string, moved func(signed.ID, client.State)) (*Store, error) {
 	s := &Store{path: path, moved: moved}
 	return s, s.Reopen()
 }

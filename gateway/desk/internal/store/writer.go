@@ -11,6 +11,7 @@ import (
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
+	"samband/gateway/desk/client"
 	"samband/gateway/signed"
 )
 
@@ -50,7 +51,7 @@ type write struct {
 // A move is a sent message's new state.
 type move struct {
 	id    signed.ID
-	state State
+	state client.State
 }
 
 func newWriter(h *handle) (*writer, error) {

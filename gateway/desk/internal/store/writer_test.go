@@ -10,6 +10,7 @@ import (
 	"sync"
 	"testing"
 
+	"samband/gateway/desk/client"
 	"samband/gateway/signed"
 )
 
@@ -221,13 +222,13 @@ func read(t *testing.T, path string) []byte {
 // A sent message's new state is heard of once it is committed, and not when the
 // write came to nothing.
 func TestMovesAreHeardOf(t *testing.T) {
-	var heard []State
-	s, err := Open(filepath.Join(t.TempDir(), "desk.db"), func(_ signed.ID, state State) { heard = append(heard, state) })
+	var heard []client.State
+	s, err := Open(filepath.Join(t.TempDir(), "desk.db"), func(_ signed.ID, state client.State) { heard = append(heard, state) })
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
-	r, no := Row{ID: signed.ID{1}, Send: "send", From: "se.spoc", To: "fi.spoc", TextHash: signed.HashOf("text"), State: Queued}, errors.New("no")
+	r, no := Row{ID: signed.ID{1}, Send: "send", From: "se.spoc", To: "fi.spoc", TextHash: signed.HashOf("text"), State: client.Queued}, errors.New("no")
 	err = s.Update(func(tx *Tx) error {
 		if err := add("text")(tx); err != nil {
 			return err
@@ -237,17 +238,17 @@ func TestMovesAreHeardOf(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	stands := func(at State) func(*Tx) error {
+	stands := func(at client.State) func(*Tx) error {
 		return func(tx *Tx) error { r.State = at; return tx.Put(&r) }
 	}
-	err = s.Update(func(tx *Tx) error { return errors.Join(stands(Consigned)(tx), no) })
+	err = s.Update(func(tx *Tx) error { return errors.Join(stands(client.Consigned)(tx), no) })
 	if !errors.Is(err, no) {
 		t.Fatal(err)
 	}
-	if err := s.UpdateUnsynced(stands(Accepted)); err != nil {
+	if err := s.UpdateUnsynced(stands(client.Accepted)); err != nil {
 		t.Fatal(err)
 	}
-	if len(heard) != 1 || heard[0] != Accepted {
+	if len(heard) != 1 || heard[0] != client.Accepted {
 		t.Errorf("heard of %v", heard)
 	}
 }
