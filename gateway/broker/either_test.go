@@ -105,6 +105,16 @@ func TestRejectedMeanwhile(t *testing.T) {
 	if r := w.prove(proof); r.Index != leaf || r.TextHash != e.TextHash() {
 		t.Errorf("the text was refused as leaf %d, and is answered with %+v", leaf, r)
 	}
+
+	// The same of two items of one call, which pass the stages side by side.
+	e = se.envelope("fi.spoc")
+	answer, err := se.client.Submit(t.Context(), se.heads(), [][]byte{bent(e), e.Bytes()})
+	check(t, err)
+	first, second := answer.Items[0].Refusal(), answer.Items[1].Refusal()
+	leaf = w.prove(wants(t, first, problem.SignatureInvalid).Proof).Index
+	if r := w.prove(wants(t, second, problem.SignatureInvalid).Proof); r.Index != leaf || r.TextHash != e.TextHash() {
+		t.Errorf("the text was refused as leaf %d, and is answered with %+v", leaf, r)
+	}
 }
 
 // A message that stands accepted is never logged as refused: neither when its
