@@ -20,9 +20,11 @@
 //	samband/schema            the catalogue: one file for each message type
 //	samband/certs             the certificate profile
 //
+//	cmd                       a program each; internal/cli is what their command lines share
+//
 //	what all sides speak: public, pure
-//	  problem                 the closed list of codes
-//	  signed                  lines of text, keys with uses, notes
+//	  problem                 the closed list of codes, and what is kept by code
+//	  signed                  forms of signed text, keys with uses, notes
 //	  envelope                header, statements, and the events of a message
 //	  seal                    frame and age; the only door to a body
 //	  auditlog                record, leaf, checkpoint, proof
@@ -31,20 +33,25 @@
 //	  verify                  what a party may believe of both logs and an answer
 //	  authority               root and parties at work, on files
 //	  api                     the HTTP contract and its client
+//	  local                   the socket of one machine, for broker and desk
+//	  durable                 files and locks that outlive a crash
 //	  config, monitor         settings files; metrics and health
 //
 //	the broker's wing
 //	  broker                  New, Run, Close: the only wiring
 //	    internal/edge         HTTPS: certificate to desk to service
 //	    internal/router       the stages of a submission, in order
+//	    internal/reader       what desks read: feeds, register, consistency
+//	    internal/prover       one answer's proofs, under one checkpoint
 //	    internal/sequencer    the one writer: group commit, start, repair
 //	    internal/store        NATS JetStream: the commit point
 //	    internal/records      the archive of records
 //	    internal/index        SQLite, derived
-//	    internal/ledger       what these speak of: groups, messages, events
+//	    internal/journal      what these speak of: groups, messages, events
 //
 //	the desk's wing
-//	  desk                    New, Run, Close; the client for case systems
+//	  desk                    New, Run, Close: composes, shows, explains, proves
+//	    client                the local contract: types, Service, Go client; links no database
 //	    internal/mail         what becomes of each message; alone talks to the broker
 //	    internal/keys         the two rings
 //	    internal/store        SQLite: one row for each message, proofs, evidence

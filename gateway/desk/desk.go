@@ -17,9 +17,9 @@
 // prove. What becomes of a message, from the moment when it is queued or arrives,
 // is the work of desk/internal/mail, which alone talks to the broker.
 //
-// An unlocked desk opens what arrives and says one word of it, handed-over or
+// An unlocked desk opens what arrives and makes one statement of it, handed-over or
 // refused. It shows content once the log has proven the handover; until then it
-// shows the header, what it said, and since when ([client.Item]).
+// shows the header, what it stated, and since when ([client.Item]).
 package desk
 
 import (

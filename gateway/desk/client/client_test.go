@@ -3,7 +3,6 @@ package client_test
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"path/filepath"
 	"testing"
 	"time"
@@ -12,19 +11,6 @@ import (
 	"samband/gateway/local"
 	"samband/gateway/problem"
 )
-
-func Example() {
-	ctx := context.Background()
-	c := client.New("/var/lib/samband/se.spoc")
-	items, err := c.Inbox(ctx, client.Query{})
-	for _, i := range items {
-		if i.State == client.HandedOver {
-			m, err := c.Read(ctx, client.Ref{From: i.From, ID: i.ID})
-			fmt.Println(m.Title, string(m.Body), err)
-		}
-	}
-	fmt.Println(err)
-}
 
 // A desk keeps the drafts that it gets.
 type desk struct {
