@@ -25,9 +25,11 @@ type Signature struct {
 	Sig  []byte
 }
 
-func (s Signature) line() string {
-	b := binary.BigEndian.AppendUint32(nil, s.Hash)
-	return sigPrefix + s.Name + " " + base64.StdEncoding.EncodeToString(append(b, s.Sig...)) + "\n"
+// append writes the line behind b.
+func (s Signature) append(b []byte) []byte {
+	b = append(append(append(b, sigPrefix...), s.Name...), ' ')
+	b = base64.StdEncoding.AppendEncode(b, append(binary.BigEndian.AppendUint32(make([]byte, 0, 4+len(s.Sig)), s.Hash), s.Sig...))
+	return append(b, '\n')
 }
 
 // A Note is a text with its signatures.
@@ -38,12 +40,15 @@ type Note struct {
 
 // Bytes writes the whole note.
 func (n *Note) Bytes() []byte {
-	var b bytes.Buffer
-	b.WriteString(n.Text + "\n")
+	size := len(n.Text) + 1
 	for _, s := range n.Signatures {
-		b.WriteString(s.line())
+		size += len(sigPrefix) + len(s.Name) + 2 + base64.StdEncoding.EncodedLen(4+len(s.Sig))
 	}
-	return b.Bytes()
+	b := append(append(make([]byte, 0, size), n.Text...), '\n')
+	for _, s := range n.Signatures {
+		b = s.append(b)
+	}
+	return b
 }
 
 // Sign makes a note of a text, signed by each key in the order given.
@@ -75,7 +80,7 @@ func ParseNote(b []byte) (*Note, error) {
 }
 
 // CutNote reads the note that b begins with, and returns what follows it. It
-// checks form and bounds, writes the note again and compares; it verifies no
+// checks form and bounds, and that each value is in its one spelling; it verifies no
 // signature.
 func CutNote(b []byte) (*Note, []byte, error) {
 	window := b[:min(len(b), maxText+2)]
@@ -121,15 +126,11 @@ func parseSignature(line string) (Signature, error) {
 	if _, err := ParseOrigin(name); err != nil || !ok {
 		return Signature{}, malformed("a signature line does not begin with a signer's name")
 	}
-	b, err := base64.StdEncoding.Strict().DecodeString(b64)
+	b, err := decodeBase64(b64)
 	if err != nil || len(b) < 5 {
-		return Signature{}, malformed("a signature line of %s is not base64", name)
+		return Signature{}, malformed("a signature line of %s is not base64 in its one spelling", name)
 	}
-	s := Signature{Name: name, Hash: binary.BigEndian.Uint32(b), Sig: b[4:]}
-	if s.line() != line {
-		return Signature{}, malformed("a signature line of %s is not in its canonical form", name)
-	}
-	return s, nil
+	return Signature{Name: name, Hash: binary.BigEndian.Uint32(b), Sig: b[4:]}, nil
 }
 
 // Verify checks the rule of SPEC §3: n bears exactly one signature by each of
