@@ -99,11 +99,11 @@ func closed(t *testing.T, where string, v any) {
 }
 
 func TestCodes(t *testing.T) {
-	purposes, ok := Codes("purpose-1")
-	if !ok || !slices.ContainsFunc(purposes, func(c Code) bool { return c.Code == "TRAINING" }) {
-		t.Errorf("purposes: %v", purposes)
+	purposes, err := readCodes(files, "codes/purpose-1.json")
+	if err != nil || !slices.ContainsFunc(purposes.Codes, func(c code) bool { return c.Code == "TRAINING" }) {
+		t.Errorf("purposes: %v, %v", purposes, err)
 	}
-	if _, ok := Codes("../planned"); ok {
+	if _, err := readCodes(files, "planned.json"); err == nil {
 		t.Error("a file that is no list was read as one")
 	}
 }

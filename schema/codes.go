@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// A Code is one row of a closed list.
-type Code struct {
+// A code is one row of a closed list.
+type code struct {
 	Code   string `json:"code"`
 	Label  string `json:"label"`
 	Source string `json:"source"`
@@ -17,16 +17,7 @@ type Code struct {
 type codeList struct {
 	Name  string `json:"name"`
 	Title string `json:"title"`
-	Codes []Code `json:"codes"`
-}
-
-// Codes returns the closed list of that name and edition, such as "purpose-1".
-func Codes(list string) ([]Code, bool) {
-	l, err := readCodes(files, "codes/"+list+".json")
-	if err != nil {
-		return nil, false
-	}
-	return l.Codes, true
+	Codes []code `json:"codes"`
 }
 
 func readCodes(fsys fs.FS, path string) (*codeList, error) {
@@ -45,9 +36,9 @@ func readCodes(fsys fs.FS, path string) (*codeList, error) {
 	return l, nil
 }
 
-// has reports whether code stands among the first n rows.
-func (l *codeList) has(code string, n int) bool {
-	return slices.ContainsFunc(l.Codes[:n], func(c Code) bool { return c.Code == code })
+// has reports whether a word stands among the first n rows.
+func (l *codeList) has(word string, n int) bool {
+	return slices.ContainsFunc(l.Codes[:n], func(c code) bool { return c.Code == word })
 }
 
 // schema turns the list into what a $ref to its file means: one of these.
