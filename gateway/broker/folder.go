@@ -34,7 +34,7 @@ type Settings struct {
 	// Metrics is where Prometheus finds /metrics, and an operator /healthz and
 	// /readyz; "" for nowhere.
 	Metrics string `yaml:"metrics"`
-	// JournalBytes is the most that JOURNAL may hold; 0 is 40 % of the disk.
+	// JournalBytes is the most that JOURNAL may have; 0 is 40 % of the disk.
 	JournalBytes int64 `yaml:"journal-bytes"`
 }
 

@@ -33,7 +33,7 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 var (
 	pending      = desc("samband_queue_pending_messages", "Messages accepted for a desk and not consigned by it.", "desk")
 	oldest       = desc("samband_queue_oldest_message_timestamp_seconds", "When the oldest of them was accepted.", "desk")
-	unopened     = desc("samband_queue_consigned_unopened_messages", "Messages that a desk holds and has not ended: a locked desk.", "desk")
+	unopened     = desc("samband_queue_consigned_unopened_messages", "Messages that a desk keeps and has not ended: a locked desk.", "desk")
 	unopenedFrom = desc("samband_queue_consigned_oldest_timestamp_seconds", "When the oldest of them was consigned.", "desk")
 	logSize      = desc("samband_log_size", "Entries of a log.", "log")
 	clockInDoubt = desc("samband_clock_in_doubt", "1 while the broker's clock may be wrong and nothing expires.")

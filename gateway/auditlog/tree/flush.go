@@ -107,7 +107,7 @@ func (t *Tree) writeTile(at id, width int) error {
 	return t.folder.write(id{entriesLevel, at.n}.path(width), bundle)
 }
 
-// settle lets go of what whole tiles in files now hold, in memory and on disk.
+// settle drops what whole tiles in files now have, in memory and on disk.
 func (t *Tree) settle(size int64) error {
 	whole := wholeTiles(t.tiled, size)
 	t.mu.Lock()

@@ -119,7 +119,7 @@ func (t *Tree) hashes(indexes []int64) ([]tlog.Hash, error) {
 }
 
 // edgeHashes reads hashes of which the caller knows that they are in memory,
-// and holds the lock.
+// and has the lock.
 func (t *Tree) edgeHashes(indexes []int64) ([]tlog.Hash, error) {
 	out := make([]tlog.Hash, len(indexes))
 	for i, x := range indexes {
@@ -131,7 +131,7 @@ func (t *Tree) edgeHashes(indexes []int64) ([]tlog.Hash, error) {
 	return out, nil
 }
 
-// inMemory finds the n-th hash of a height of the tree; the caller holds the lock.
+// inMemory finds the n-th hash of a height of the tree; the caller has the lock.
 func (t *Tree) inMemory(treeHeight int, n int64) (tlog.Hash, bool) {
 	at, k, i := place(treeHeight, n)
 	v := t.full[at]

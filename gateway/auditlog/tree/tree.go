@@ -16,7 +16,7 @@
 //
 // The folder is what an outsider serves or copies: checkpoint, tile/…,
 // tile/entries/…, and vkey. Partial tiles stay until their whole tile is there,
-// as C2SP lets them. Memory holds what is not flushed, the tiles being filled
+// as C2SP lets them. Memory has what is not flushed, the tiles being filled
 // and a few that were read lately; it does not grow with the log.
 package tree
 
@@ -41,7 +41,7 @@ type Tree struct {
 	key    *signed.PublicKey
 	cache  cache
 
-	flushing sync.Mutex // held through a flush; guards tiled, flushed and folder's writes
+	flushing sync.Mutex // locked through a flush; guards tiled, flushed and folder's writes
 
 	mu      sync.RWMutex // guards all below
 	size    int64
@@ -166,7 +166,7 @@ func (t *Tree) Head() signed.Head {
 	defer t.mu.RUnlock()
 	root, err := tlog.TreeHash(t.size, tlog.HashReaderFunc(t.edgeHashes))
 	if err != nil {
-		panic(err) // the tiles being filled hold every hash of the right edge
+		panic(err) // the tiles being filled have every hash of the right edge
 	}
 	return signed.Head{Origin: t.key.Name, Size: t.size, Root: signed.Hash(root)}
 }

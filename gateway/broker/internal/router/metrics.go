@@ -31,7 +31,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		}, []string{"type", "urgency", "outcome"}),
 		delivery: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "samband_delivery_duration_seconds",
-			Help:    "Logged time from a message's acceptance until its recipient held it.",
+			Help:    "Logged time from a message's acceptance until its recipient had it.",
 			Buckets: []float64{1, 5, 10, 30, 60, 300, 1800, 3600, 28800, 259200},
 		}, []string{"urgency"}),
 	}

@@ -12,7 +12,7 @@ const scrapeTimeout = time.Second
 
 var (
 	freeBytes = prometheus.NewDesc("samband_storage_free_bytes",
-		"Bytes left on the disk that holds the JOURNAL.", nil, nil)
+		"Bytes left on the disk of the JOURNAL.", nil, nil)
 	journalBytes = prometheus.NewDesc("samband_journal_bytes",
 		"Bytes of the groups in the JOURNAL.", nil, nil)
 	journalLimit = prometheus.NewDesc("samband_journal_limit_bytes",
