@@ -9,10 +9,9 @@ import (
 	"sync"
 	"time"
 
-	"samband/gateway/desk/client"
-
 	"samband/gateway/api"
 	"samband/gateway/desk"
+	"samband/gateway/desk/client"
 	"samband/gateway/gatewaytest"
 	"samband/gateway/register"
 	"samband/gateway/signed"

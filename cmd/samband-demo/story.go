@@ -7,10 +7,9 @@ import (
 	"fmt"
 	"strings"
 
-	"samband/gateway/desk/client"
-
 	"samband/gateway/api"
 	"samband/gateway/auditlog"
+	"samband/gateway/desk/client"
 	"samband/gateway/gatewaytest"
 	"samband/gateway/problem"
 	"samband/gateway/signed"

@@ -3,9 +3,8 @@ package main
 import (
 	"github.com/spf13/cobra"
 
-	"samband/gateway/desk/client"
-
 	"samband/cmd/internal/cli"
+	"samband/gateway/desk/client"
 	"samband/gateway/signed"
 )
 

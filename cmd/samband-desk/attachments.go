@@ -8,9 +8,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"samband/gateway/desk/client"
-
 	"samband/cmd/internal/cli"
+	"samband/gateway/desk/client"
 	"samband/gateway/durable"
 )
 

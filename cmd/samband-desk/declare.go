@@ -3,11 +3,10 @@ package main
 import (
 	"io"
 
-	"samband/gateway/desk/client"
-
 	"github.com/spf13/cobra"
 
 	"samband/cmd/internal/cli"
+	"samband/gateway/desk/client"
 	"samband/gateway/signed"
 	"samband/schema"
 )

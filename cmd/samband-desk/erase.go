@@ -4,10 +4,9 @@ import (
 	"fmt"
 	"io"
 
-	"samband/gateway/desk/client"
-
 	"github.com/spf13/cobra"
 
+	"samband/gateway/desk/client"
 	"samband/gateway/signed"
 )
 

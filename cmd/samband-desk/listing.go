@@ -8,11 +8,10 @@ import (
 	"slices"
 	"time"
 
-	"samband/gateway/desk/client"
-
 	"github.com/spf13/cobra"
 
 	"samband/cmd/internal/cli"
+	"samband/gateway/desk/client"
 	"samband/gateway/signed"
 )
 

@@ -28,11 +28,10 @@ import (
 	"os"
 	"path/filepath"
 
-	"samband/gateway/desk/client"
-
 	"github.com/spf13/cobra"
 
 	"samband/cmd/internal/cli"
+	"samband/gateway/desk/client"
 	"samband/gateway/seal"
 	"samband/gateway/signed"
 )

@@ -13,12 +13,11 @@ import (
 	"testing"
 	"time"
 
-	"samband/gateway/desk/client"
-
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"samband/certs"
 	"samband/gateway/authority"
+	"samband/gateway/desk/client"
 	"samband/gateway/register"
 	"samband/gateway/signed"
 )

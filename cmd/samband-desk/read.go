@@ -5,11 +5,10 @@ import (
 	"io"
 	"strings"
 
-	"samband/gateway/desk/client"
-
 	"github.com/spf13/cobra"
 
 	"samband/cmd/internal/cli"
+	"samband/gateway/desk/client"
 	"samband/gateway/signed"
 )
 

@@ -7,9 +7,8 @@ import (
 	"io"
 	"strings"
 
-	"samband/gateway/desk/client"
-
 	"samband/cmd/internal/cli"
+	"samband/gateway/desk/client"
 	"samband/gateway/signed"
 	"samband/schema"
 )

@@ -7,11 +7,10 @@ import (
 	"strings"
 	"time"
 
-	"samband/gateway/desk/client"
-
 	"github.com/spf13/cobra"
 
 	"samband/cmd/internal/cli"
+	"samband/gateway/desk/client"
 	"samband/gateway/problem"
 	"samband/gateway/signed"
 )

@@ -4,11 +4,10 @@ import (
 	"fmt"
 	"io"
 
-	"samband/gateway/desk/client"
-
 	"github.com/spf13/cobra"
 
 	"samband/cmd/internal/cli"
+	"samband/gateway/desk/client"
 	"samband/gateway/signed"
 )
 

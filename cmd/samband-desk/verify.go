@@ -8,11 +8,10 @@ import (
 	"io/fs"
 	"path/filepath"
 
-	"samband/gateway/desk/client"
-
 	"github.com/spf13/cobra"
 
 	"samband/cmd/internal/cli"
+	"samband/gateway/desk/client"
 	"samband/gateway/durable"
 	"samband/gateway/problem"
 	"samband/gateway/signed"

@@ -5,10 +5,9 @@ import (
 	"io"
 	"time"
 
-	"samband/gateway/desk/client"
-
 	"github.com/spf13/cobra"
 
+	"samband/gateway/desk/client"
 	"samband/gateway/signed"
 )
 

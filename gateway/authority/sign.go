@@ -29,7 +29,7 @@ func (d *Draft) Save(path string) error { return write(path, d.Note, public) }
 // Cosign adds a founder's signatures to a draft that others signed before. One
 // who has signed adds none, nor does one whom the text doesn't name; once the
 // draft is whole, each keeps it. All signatures are verified, so a draft that
-// was bent on the way is refused.
+// was altered on the way is refused.
 func (f *Founder) Cosign(draft []byte) (*Draft, error) {
 	n, err := signed.ParseNote(draft)
 	if err != nil {
@@ -47,7 +47,7 @@ func (f *Founder) cosign(n *signed.Note) (*Draft, error) {
 	d := &Draft{}
 	whole := &signed.Note{Text: n.Text}
 	for _, s := range signers {
-		sigs := of(n.Signatures, s.name)
+		sigs := signaturesOf(n.Signatures, s.name)
 		named = named || s.name == own
 		switch {
 		case len(sigs) > 0:
@@ -154,7 +154,7 @@ func founders(fed *register.Federation) []founder {
 	return out
 }
 
-func of(sigs []signed.Signature, name string) []signed.Signature {
+func signaturesOf(sigs []signed.Signature, name string) []signed.Signature {
 	var out []signed.Signature
 	for _, s := range sigs {
 		if s.Name == name {

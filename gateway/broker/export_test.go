@@ -6,14 +6,13 @@ import (
 	"os"
 	"runtime"
 
-	"samband/gateway/durable"
-
 	"github.com/prometheus/client_golang/prometheus"
 
 	"samband/gateway/api"
 	"samband/gateway/broker/internal/journal"
 	"samband/gateway/broker/internal/prover"
 	"samband/gateway/broker/internal/sequencer"
+	"samband/gateway/durable"
 	"samband/gateway/envelope"
 	"samband/gateway/signed"
 )

@@ -34,11 +34,11 @@ import (
 	"os"
 	"time"
 
-	"samband/gateway/durable"
-
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"samband/gateway/durable"
 )
 
 // answerTimeout bounds one question to JetStream when the caller sets no bound.
