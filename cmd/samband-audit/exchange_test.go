@@ -19,10 +19,10 @@ import (
 const (
 	name      = "nordic.example"
 	auditSize = 600
-	accepted  = 301 // where the one true message was accepted
-	handed    = 302 // and handed over
-	rejected  = 303 // and bytes that are no message refused
-	early     = 304 // and another accepted under a register too old
+	accepted  = 301 // index of the valid message's acceptance
+	handed    = 302 // of its handover
+	rejected  = 303 // of the rejection of bytes that are no message
+	early     = 304 // of another message's acceptance, under a register too old
 )
 
 var noon = signed.At(time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC))

@@ -14,9 +14,10 @@ func newAnswer(p *program) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "answer ID",
 		Short: "Answer a message of the inbox",
-		Long: `Answer a message of the inbox: to its sender, in its conversation, under its agreement.
+		Long: `Answer a message of the inbox. The answer goes to the sender of that message, in the
+same conversation and under the same agreement.
 
-Where the body has no your_reference, the sender's own reference is filled in.`,
+If the body has no your_reference, the reference of the message that you answer is used.`,
 		Args: cobra.ExactArgs(1),
 		RunE: p.ask(func(c *cobra.Command, d *client.Client, id signed.ID) error {
 			draft, err := f.draft(c)

@@ -26,8 +26,8 @@ func showInbox(w io.Writer, items []client.InboxItem) {
 	}
 }
 
-// received is when a message came into this desk's mailbox, by the log: when it was
-// consigned, or at its end where that is its consignment.
+// received is the logged time at which a message came to this desk: that of its
+// consignment or, if it ended without one, that of its end.
 func received(i client.Item) signed.Time {
 	if i.Consigned.IsZero() {
 		return i.Ended

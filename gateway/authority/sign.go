@@ -14,7 +14,7 @@ import (
 // every founder that it names has signed, it is whole.
 type Draft struct {
 	Note    []byte
-	Missing []string // founders that have not signed yet: "se/root"
+	Missing []string // founders that have not signed yet, such as "se/root"
 	Made    *Made    // the entry or federation file, once it is whole
 }
 
@@ -26,10 +26,11 @@ func (f *Founder) Sign(text string) (*Draft, error) {
 // Save puts a draft into a file, to be carried to the next founder.
 func (d *Draft) Save(path string) error { return write(path, d.Note, public) }
 
-// Cosign adds a founder's signatures to a draft that others signed before. One
-// who has signed adds none, nor does one whom the text doesn't name; once the
-// draft is whole, each keeps it. All signatures are verified, so a draft that
-// was altered on the way is refused.
+// Cosign adds this founder's signatures to a draft that others signed before. A
+// founder who has signed already adds nothing. A founder whom the text doesn't name
+// gets NOT_ENTITLED while signatures are missing. When the draft is complete, any
+// founder's Cosign stores it. All signatures are verified, so an altered draft is
+// refused.
 func (f *Founder) Cosign(draft []byte) (*Draft, error) {
 	n, err := signed.ParseNote(draft)
 	if err != nil {
@@ -77,8 +78,8 @@ func (f *Founder) cosign(n *signed.Note) (*Draft, error) {
 	return d, err
 }
 
-// Keep stores a whole federation file or entry of the root, signed by this
-// founder or by others: the next entry of the root follows it.
+// Keep verifies and stores a complete federation file or entry of the root, signed by
+// this founder or by others. The founder's next entry of the root links to it.
 func (f *Founder) Keep(note []byte) (*Made, error) {
 	text, err := textOf(note)
 	if err != nil {
@@ -109,7 +110,7 @@ func (f *Founder) Keep(note []byte) (*Made, error) {
 	return f.rootChain().add(note)
 }
 
-// A founder as a text names it.
+// A founder is a signer that a text names, with its keys.
 type founder struct {
 	name string
 	keys []*signed.PublicKey

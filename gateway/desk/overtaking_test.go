@@ -159,6 +159,7 @@ func newOvertaken(t *testing.T) *overtaken {
 	o.first = send(t, o.se, request(t))
 	awaitOut(t, o.se, o.first, "accepted")
 	o.poll = s.poll(o.line, false, 1)
+	s.poll(o.line, true, 1) // stays under way: an earlier answer to the inbox would be overtaken too
 	return o
 }
 

@@ -77,7 +77,8 @@ func (x *Exchange) addresses() (err error) {
 // URL is where desks reach the broker.
 func (x *Exchange) URL() string { return "https://" + x.Listen }
 
-// found lets founders and broker show their cards, and the founders sign.
+// found makes the broker's and the founders' keys, and of their public keys the
+// federation file; the founders sign it, and the broker gets it.
 func (x *Exchange) found() error {
 	card, err := broker.Init(x.Broker(), broker.Setup{
 		Name:     x.Plan.Name,

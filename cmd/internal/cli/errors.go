@@ -16,12 +16,12 @@ import (
 
 // Exit codes mean the same in each program; which of them it has, its usage says.
 const (
-	exitFailed    = 1 // a fault, or a file that can't be read
+	exitFailed    = 1 // any other error, such as a file that can't be read
 	exitUsage     = 2 // it was called wrongly
 	exitSchema    = 3 // a body doesn't follow its schema
-	exitRefused   = 4 // by the law, or by somebody's identity
-	exitAgain     = 5 // nobody serves, locked, a wrong passphrase, no network
-	exitNotProved = 6 // something is forged, missing or bent
+	exitRefused   = 4 // by a rule of the exchange, or since a key or certificate isn't accepted
+	exitAgain     = 5 // it may succeed later: no process serves, locked, a wrong passphrase, no network
+	exitNotProved = 6 // something is forged, missing or altered
 )
 
 // Usagef is an error in how a program was called.
@@ -31,14 +31,15 @@ type usageError struct{ error }
 
 func (e *usageError) Unwrap() error { return e.error }
 
-// NotProved marks an error that speaks of what was verified, and not of how.
+// NotProved marks a verification that failed: the evidence itself is wrong. It is not
+// used where the check could not be made, such as when a file can't be read.
 type NotProved struct{ Err error }
 
 func (e *NotProved) Error() string { return "NOT PROVED: " + e.Err.Error() }
 func (e *NotProved) Unwrap() error { return e.Err }
 
-// LockedBy adds to the failure of a start which process has the lock of a file or
-// folder, if one has.
+// LockedBy adds to an error the id of the process that has locked a path, where that
+// is known.
 func LockedBy(path string, err error) error {
 	if pid, known := holder(path); known {
 		return &lockedError{err, pid}
@@ -53,7 +54,7 @@ type lockedError struct {
 
 func (e *lockedError) Unwrap() error { return e.error }
 
-// exitCode is the one place where an error meets an exit code.
+// exitCode is the exit code of an error; nothing else chooses one.
 func (p *Program) exitCode(err error) int {
 	var usage *usageError
 	var unproved *NotProved
@@ -79,7 +80,7 @@ func (p *Program) exitCode(err error) int {
 	case row.Class == problem.Final:
 		return exitRefused
 	}
-	return exitAgain
+	return exitAgain // classes retry and reseal
 }
 
 // explain says what went wrong, which rule it broke, and what to do next.
@@ -92,8 +93,8 @@ func (p *Program) explain(w io.Writer, err error) {
 			return
 		}
 	}
-	// Lines after the first are indented: none that a stranger wrote begins with
-	// "Next:".
+	// Lines after the first are indented, so that no text of another party looks like
+	// our lines "Rule:" and "Next:".
 	var lines []string
 	for line := range strings.Lines(err.Error()) {
 		if line = strings.TrimSpace(line); line != "" {
@@ -113,8 +114,8 @@ func (p *Program) explain(w io.Writer, err error) {
 	}
 }
 
-// next is what to do about an error, for whoever was just called out of bed, where
-// that depends on the program.
+// next is the advice about an error where it depends on the program, else "". It is
+// written for an operator on call.
 func (p *Program) next(err error) string {
 	var usage *usageError
 	var missing *fs.PathError

@@ -12,7 +12,7 @@ import (
 	"samband/gateway/problem"
 )
 
-// ReadFile reads a file of at most max bytes; a longer one is OVERSIZE.
+// ReadFile reads a file of at most max bytes; it returns OVERSIZE if the file is longer.
 func ReadFile(path string, max int) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -22,7 +22,7 @@ func ReadFile(path string, max int) ([]byte, error) {
 	return readAll(f, path, max)
 }
 
-// ReadInput is ReadFile, or reads standard input where the path is "-".
+// ReadInput is like ReadFile, but reads standard input if the path is "-".
 func ReadInput(c *cobra.Command, path string, max int) ([]byte, error) {
 	if path == "-" {
 		return readAll(c.InOrStdin(), "standard input", max)
@@ -38,9 +38,9 @@ func readAll(r io.Reader, name string, max int) ([]byte, error) {
 	return b, err
 }
 
-// ReadAs reads a file and parses it; what is wrong is said with the file's name. It
-// returns the bytes too: those that were parsed, and not what the file has a moment
-// later.
+// ReadAs reads a file and parses it; a parser's error begins with the file's name. It
+// also returns the bytes that were parsed, so that no caller reads the file again, when
+// it may have changed.
 func ReadAs[T any](path string, max int, parse func([]byte) (T, error)) (v T, b []byte, err error) {
 	if b, err = ReadFile(path, max); err != nil {
 		return v, nil, err
@@ -51,7 +51,7 @@ func ReadAs[T any](path string, max int, parse func([]byte) (T, error)) (v T, b 
 	return v, b, nil
 }
 
-// maxPassphraseFile has room for a line.
+// maxPassphraseFile limits how much of a passphrase file is read.
 const maxPassphraseFile = 64 << 10
 
 // ReadPassphrase reads the first line of a file, or of standard input where the path
@@ -68,8 +68,9 @@ func ReadPassphrase(c *cobra.Command, path string) ([]byte, error) {
 	return line, nil
 }
 
-// PassphraseFlag adds --passphrase-file. What it returns reads the passphrase, or
-// asks for it at the terminal where no file is named; for a new one it asks twice.
+// PassphraseFlag adds --passphrase-file, and returns a function that reads the
+// passphrase from that file. If no file is named, the function asks for the passphrase
+// at the terminal, and asks twice if it is a new one.
 func PassphraseFlag(c *cobra.Command) func(isNew bool) ([]byte, error) {
 	file := c.Flags().String("passphrase-file", "", "file whose first line is the passphrase; - for standard input; else it is typed")
 	return func(isNew bool) ([]byte, error) {
