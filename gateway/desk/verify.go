@@ -19,13 +19,13 @@ import (
 
 // Verify proves again what this desk has of one message, or of all for the zero
 // Ref: it replays the register from its entries, checks the newest checkpoints,
-// and of each fact the proof, the record and the other desk's signature. That
+// and of each event the proof, the record and the other desk's signature. That
 // the heads of older proofs are prefixes of the newest was proven when each was
 // learned. Faults are in the result; the error is another.
 func (d *Desk) Verify(_ context.Context, message client.Ref) (*client.Verification, error) {
-	// The facts before the heads: while the desk runs, newer facts come under
-	// newer heads, and a fact is checked under a head that reaches it.
-	facts, of, err := d.factsOf(message)
+	// The events before the heads: while the desk runs, newer events come under
+	// newer heads, and an event is checked under a head that reaches it.
+	events, of, err := d.eventsOf(message)
 	if err != nil {
 		return nil, err
 	}
@@ -35,16 +35,16 @@ func (d *Desk) Verify(_ context.Context, message client.Ref) (*client.Verificati
 	}
 	if !message.ID.IsZero() {
 		v.Envelope = of
-		for _, f := range facts {
+		for _, f := range events {
 			v.Facts = append(v.Facts, client.Fact{
 				Event: string(f.Event), Time: f.Time, Index: f.Index, Register: f.Register, Code: f.Code, Note: f.Note, Proof: f.Proof,
 			})
 		}
 	}
 	messages := map[signed.Hash]bool{}
-	for _, f := range facts {
+	for _, f := range events {
 		messages[f.TextHash] = true
-		if err := d.verifyFact(l, f); err != nil {
+		if err := d.verifyEvent(l, f); err != nil {
 			p := problemIn(err)
 			if p == nil {
 				return nil, err
@@ -111,15 +111,15 @@ func addFault(v *client.Verification, err error, subject string) {
 	}
 }
 
-// factsOf reads the facts of one message and its envelope, if that was not
-// erased, or, for the zero Ref, the facts of all messages.
-func (d *Desk) factsOf(message client.Ref) (facts []store.ProvenEvent, envelope []byte, err error) {
+// eventsOf reads the events of one message and its envelope, if that was not
+// erased, or, for the zero Ref, the events of all messages.
+func (d *Desk) eventsOf(message client.Ref) (events []store.ProvenEvent, envelope []byte, err error) {
 	if message.ID.IsZero() {
 		err = d.room.Store.View(func(tx *store.Tx) (err error) {
-			facts, err = tx.AllProven()
+			events, err = tx.AllProven()
 			return err
 		})
-		return facts, nil, err
+		return events, nil, err
 	}
 	m, err := d.find(message)
 	if err != nil {
@@ -129,14 +129,14 @@ func (d *Desk) factsOf(message client.Ref) (facts []store.ProvenEvent, envelope 
 		if envelope, err = tx.Envelope(m.Message); err != nil && !errors.Is(err, store.ErrNotFound) {
 			return err
 		}
-		facts, err = tx.ProvenOf(m.Message)
+		events, err = tx.ProvenOf(m.Message)
 		return err
 	})
-	return facts, envelope, err
+	return events, envelope, err
 }
 
-// verifyFact checks one fact under the head that its own proof brought.
-func (d *Desk) verifyFact(l *verify.Logs, f store.ProvenEvent) error {
+// verifyEvent checks one event under the head that its own proof brought.
+func (d *Desk) verifyEvent(l *verify.Logs, f store.ProvenEvent) error {
 	a, err := l.Under(f.Proof)
 	if err != nil {
 		return err

@@ -136,7 +136,7 @@ func (a *Answer) event(h *envelope.Header, text signed.Hash, me signed.Address, 
 
 // Message checks a proof with the message that it is about, whatever the proof
 // says of it: an acceptance as Admit does, a refusal as Refusal does. Of another
-// event the signatures stay open: the message's were judged at its acceptance, the
+// event the signatures stay open: the message's were checked at its acceptance, the
 // statement's need its note.
 func (a *Answer) Message(e *envelope.Envelope, proof []byte) (*ProvenEvent, error) {
 	p, err := auditlog.ParseProof(proof)
