@@ -63,7 +63,7 @@ func TestSnippets(t *testing.T) {
 	if checked < 20 {
 		t.Errorf("%d snippets found", checked)
 	}
-	if c.check("samband/schema", "t, ok := schema.Find(\"INFO_REQUEST\")\n") == nil || c.check("samband/schema", "t.Nothing()\n_ = schema.Nothing\n") == nil {
+	if c.check("samband/schema", "t, ok := schema.Embedded().Find(\"INFO_REQUEST\")\n") == nil || c.check("samband/schema", "t.Nothing()\n_ = schema.Nothing\n") == nil {
 		t.Error("a snippet with an error passes")
 	}
 }

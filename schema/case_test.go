@@ -15,7 +15,7 @@ func typeOf(t *testing.T, file string) *Type {
 	t.Helper()
 	_, name, _ := strings.Cut(filepath.Base(file), "-")
 	name, _, _ = strings.Cut(name, ".")
-	typ, ok := Find(strings.ReplaceAll(strings.ToUpper(name), "-", "_"), "1.0")
+	typ, ok := Embedded().Find(strings.ReplaceAll(strings.ToUpper(name), "-", "_"), "1.0")
 	if !ok {
 		t.Fatalf("%s: no such type", file)
 	}
@@ -59,7 +59,7 @@ func TestCase(t *testing.T) {
 			t.Errorf("%s: sealed half %+v", p, body.Sealed)
 		}
 	}
-	for _, typ := range Catalogue() {
+	for _, typ := range Embedded().Types() {
 		if !spoken[typ.Name] {
 			t.Errorf("%s %s has no sample", typ.Name, typ.Version)
 		}
@@ -88,7 +88,7 @@ func TestPhotograph(t *testing.T) {
 
 // What Samband reads out of a body, word for word.
 func TestRead(t *testing.T) {
-	request, _ := Find("INFO_REQUEST", "1.0")
+	request, _ := Embedded().Find("INFO_REQUEST", "1.0")
 	b, err := request.Read(sample(t, "case/01-info-request.json"))
 	if err != nil {
 		t.Fatal(err)
@@ -96,13 +96,14 @@ func TestRead(t *testing.T) {
 	want := `samband/statistics/v1
 type INFO_REQUEST 1.0
 outcome INFO_REQUEST
+channel-exception TECHNICAL_INCIDENT
+copy-withheld -
+data-subject SUSPECT VICTIM
 legal-basis DIR_2023_977_ART_4
 offence-area KIDNAP_HOSTAGE ROBBERY_AGG_THEFT
 purpose INVESTIGATE_CRIME
 requester SPOC
 urgency-reason LIFE_OR_INTEGRITY LOSING_RELEVANCE
-channel-exception TECHNICAL_INCIDENT
-data-subject SUSPECT VICTIM
 `
 	if string(b.Statistics) != want {
 		t.Errorf("statistics:\n%s", b.Statistics)
@@ -123,8 +124,8 @@ data-subject SUSPECT VICTIM
 
 // A partial answer is an outcome, and it doesn't end the duty to answer.
 func TestPartialAnswer(t *testing.T) {
-	request, _ := Find("INFO_REQUEST", "1.0")
-	answer, _ := Find("ANSWER", "1.0")
+	request, _ := Embedded().Find("INFO_REQUEST", "1.0")
+	answer, _ := Embedded().Find("ANSWER", "1.0")
 	for file, want := range map[string]string{"case/04-answer.json": "ANSWER", "case/11-answer.partial.json": "PARTIAL"} {
 		b, err := answer.Read(sample(t, file))
 		if err != nil {
@@ -133,7 +134,7 @@ func TestPartialAnswer(t *testing.T) {
 		if b.Outcome != want || !request.AllowsReply(b.Outcome) {
 			t.Errorf("%s: outcome %s", file, b.Outcome)
 		}
-		if request.Clock.StoppedBy(b.Outcome) != (want == "ANSWER") {
+		if request.SettledBy(b.Outcome) != (want == "ANSWER") {
 			t.Errorf("%s: stops the clock wrongly", file)
 		}
 	}
@@ -141,7 +142,7 @@ func TestPartialAnswer(t *testing.T) {
 
 // An urgent request without reasons and a plain one with them are both refused.
 func TestUrgencyNeedsReasons(t *testing.T) {
-	request, _ := Find("INFO_REQUEST", "1.0")
+	request, _ := Embedded().Find("INFO_REQUEST", "1.0")
 	b, err := request.Read(sample(t, "case/10-info-request.el.json"))
 	if err != nil {
 		t.Fatal(err)
@@ -155,7 +156,7 @@ func TestUrgencyNeedsReasons(t *testing.T) {
 }
 
 func BenchmarkRead(b *testing.B) {
-	typ, _ := Find("ANSWER", "1.0")
+	typ, _ := Embedded().Find("ANSWER", "1.0")
 	body := sample(b, "case/04-answer.json")
 	b.SetBytes(int64(len(body)))
 	for b.Loop() {

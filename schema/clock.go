@@ -24,14 +24,22 @@ const (
 	Indirect   Access = "indirect" // with another authority or a private party
 )
 
-// A Clock is the legal deadline of a type.
+// A Clock is the legal deadline of a type. What settles a message of the type stops
+// its clock.
 type Clock struct {
-	Source  string       `json:"source"`
-	Mark    string       `json:"mark"`
-	Start   string       `json:"start"`      // the event that starts it: "consigned"
-	Stops   []string     `json:"stopped_by"` // replies, by outcome
-	Pause   *ClockPause  `json:"pause"`      // nil: nothing pauses it
-	Classes []ClockClass `json:"classes"`
+	Source     string       `json:"source"`
+	Mark       string       `json:"mark"`
+	Start      string       `json:"start"`       // the event that starts it: "consigned"
+	Pause      *ClockPause  `json:"pause"`       // nil: nothing pauses it
+	ExtendedBy []string     `json:"extended_by"` // replies, by outcome, that say until when
+	Classes    []ClockClass `json:"classes"`
+	Yearly     *Yearly      `json:"yearly"` // the type is owed each year: it has nothing of the above
+}
+
+// Yearly is a day of each year by which a message of a type is owed.
+type Yearly struct {
+	Month int `json:"month"`
+	Day   int `json:"day"`
 }
 
 // A ClockPause names the two types between whose acceptance a clock stands still.
@@ -42,13 +50,19 @@ type ClockPause struct {
 	Mark   string `json:"mark"`
 }
 
-// A ClockClass is one term of a clock. An empty Urgency or Access fits all.
+// A ClockClass is one term of a clock. An empty Urgency, Access or Outcome fits all.
 type ClockClass struct {
-	Label   string  `json:"label"` // "8h", "3d": safe as a metric label
-	Urgency Urgency `json:"urgency"`
-	Access  Access  `json:"access"`
-	Hours   int     `json:"hours"` // either hours
-	Days    int     `json:"days"`  // or calendar days
+	Label   string      `json:"label"` // "8h", "3d": safe as a metric label
+	Urgency Urgency     `json:"urgency"`
+	Access  Access      `json:"access"`
+	Outcome string      `json:"outcome"` // of the message whose clock it is
+	Hours   int         `json:"hours"`   // either hours
+	Days    int         `json:"days"`    // or calendar days
+	Months  int         `json:"months"`  // or calendar months
+	Source  string      `json:"source"`  // its article, where it is not the clock's
+	Mark    string      `json:"mark"`
+	AtEnd   string      `json:"at_end"` // "stop": what was begun must stop when the term ends
+	Then    *ClockClass `json:"then"`   // the term that follows, where the law has one
 }
 
 // A Run is what happened to one message under a clock. All times are the
@@ -96,10 +110,6 @@ func (c *Clock) At(run Run, now time.Time) Deadline {
 	d.Overdue = d.Remaining < 0
 	return d
 }
-
-// StoppedBy reports whether a reply with that outcome ends the duty to answer:
-// a partial answer whose rest follows doesn't.
-func (c *Clock) StoppedBy(outcome string) bool { return slices.Contains(c.Stops, outcome) }
 
 // class returns the shortest term that fits what is known.
 func (c *Clock) class(u Urgency, a Access) ClockClass {
@@ -161,14 +171,27 @@ func merged(start, now time.Time, pauses []Pause) []span {
 	return out
 }
 
-// check refuses a clock that leaves some message without a term.
-func (c *Clock) check() error {
-	if c.Start != "consigned" || c.Source == "" || !marked(c.Mark) || len(c.Stops) == 0 {
-		return fmt.Errorf("clock: start, source, mark or stopped_by is wrong")
+// check refuses a clock that leaves some message without a term, or that speaks of
+// an outcome which the type doesn't have.
+func (c *Clock) check(outcomes []outcome) error {
+	if c.Source == "" || !marked(c.Mark) {
+		return fmt.Errorf("clock: source or mark is missing")
+	}
+	if c.Yearly != nil {
+		if day := fmt.Sprintf("2001-%02d-%02d", c.Yearly.Month, c.Yearly.Day); c.Start != "" || len(c.Classes) > 0 || !isDay(day) {
+			return fmt.Errorf("clock: one that is yearly has a day of the year and nothing else")
+		}
+		return nil
+	}
+	if c.Start != "consigned" {
+		return fmt.Errorf("clock: start is wrong")
 	}
 	for _, k := range c.Classes {
-		if k.Label == "" || (k.Hours > 0) == (k.Days > 0) || k.Hours < 0 || k.Days < 0 {
-			return fmt.Errorf("clock: term %q has not one positive length", k.Label)
+		if err := k.check(); err != nil {
+			return err
+		}
+		if k.Outcome != "" && !slices.ContainsFunc(outcomes, func(o outcome) bool { return o.Name == k.Outcome }) {
+			return fmt.Errorf("clock: %q is no outcome of the type", k.Outcome)
 		}
 	}
 	for _, u := range []Urgency{Urgent, NonUrgent} {
@@ -177,6 +200,29 @@ func (c *Clock) check() error {
 				return fmt.Errorf("clock: no term for %s and %s", u, a)
 			}
 		}
+	}
+	return nil
+}
+
+func (k *ClockClass) check() error {
+	lengths := 0
+	for _, n := range []int{k.Hours, k.Days, k.Months} {
+		if n < 0 {
+			lengths = -1
+			break
+		}
+		if n > 0 {
+			lengths++
+		}
+	}
+	if k.Label == "" || lengths != 1 {
+		return fmt.Errorf("clock: term %q has not one positive length", k.Label)
+	}
+	if k.AtEnd != "" && k.AtEnd != "stop" {
+		return fmt.Errorf("clock: term %q has an unknown end", k.Label)
+	}
+	if k.Then != nil {
+		return k.Then.check()
 	}
 	return nil
 }

@@ -12,7 +12,7 @@ var start = time.Date(2026, 11, 23, 3, 12, 0, 0, time.UTC)
 
 func clock(t testing.TB) *Clock {
 	t.Helper()
-	typ, ok := Find("INFO_REQUEST", "1.0")
+	typ, ok := Embedded().Find("INFO_REQUEST", "1.0")
 	if !ok {
 		t.Fatal("no INFO_REQUEST")
 	}

@@ -11,7 +11,7 @@ import (
 // A body is read against its type. What a listing shows, and what the law asks about,
 // stands where the type's file says.
 func Example() {
-	t, ok := schema.Find("INFO_REQUEST", "1.0")
+	t, ok := schema.Embedded().Find("INFO_REQUEST", "1.0")
 	if !ok {
 		return
 	}

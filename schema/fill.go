@@ -12,9 +12,26 @@ import (
 // A Filling is what a desk adds to a body whose writer left it out. Where it goes,
 // the type file says.
 type Filling struct {
-	Attachments   []Attachment // the files beside the body
-	Recipients    []string     // of an open sending; one alone is not listed
-	YourReference string       // of the message that is answered
+	Attachments []Attachment // the files beside the body
+	Recipients  []string     // of an open sending; one alone is not listed
+	Answered    *Body        // the message that is answered, whose reference and legal basis are repeated
+}
+
+// A repeated field is one that a reply has from the message that it answers.
+type repeated struct {
+	Name  string
+	value any
+}
+
+// repeats are what a reply to this message repeats of it.
+func (b *Body) repeats() (out []repeated) {
+	members, _ := b.doc.(map[string]any)
+	for _, f := range b.typ.Shape.Fields {
+		if value, ok := members[f.Name]; ok && f.repeat {
+			out = append(out, repeated{f.Name, value})
+		}
+	}
+	return out
 }
 
 // An Attachment is an entry of a body's list of the files beside it.
@@ -35,8 +52,7 @@ func (t *Type) Fill(body []byte, f Filling) []byte {
 	}
 	out := bytes.TrimRight(body, " \t\r\n")
 	out = bytes.Clone(out[:len(out)-1]) // its closing brace goes to the end again
-	add := func(path string, value any) {
-		name := path[1:]
+	add := func(name string, value any) {
 		if _, stands := members[name]; stands {
 			return
 		}
@@ -48,13 +64,18 @@ func (t *Type) Fill(body []byte, f Filling) []byte {
 		members[name] = b
 	}
 	if len(f.Attachments) > 0 {
-		add(t.file.Read.Attachments, f.Attachments)
+		add(t.Shape.top(attachments), f.Attachments)
 	}
 	if len(f.Recipients) > 1 {
-		add(t.file.Read.Recipients, f.Recipients)
+		add(t.Shape.top(recipients), f.Recipients)
 	}
-	if f.YourReference != "" {
-		add(t.file.Read.YourReference, f.YourReference)
+	if f.Answered != nil {
+		add(t.Shape.top(yourReference), f.Answered.Summary.OurReference)
+		for _, repeated := range f.Answered.repeats() {
+			if mine := t.Shape.Field(repeated.Name); mine != nil && mine.repeat {
+				add(repeated.Name, repeated.value)
+			}
+		}
 	}
 	return append(out, '}')
 }
@@ -63,17 +84,19 @@ func (t *Type) Fill(body []byte, f Filling) []byte {
 // files that lie beside it. What it says to describe them is its writer's affair.
 func (b *Body) FitsAttachments(files []Attachment) error {
 	var has []Attachment
-	for _, f := range walk(b.doc, b.read.Attachments) {
-		list, err := json.Marshal(f.value)
+	members, _ := b.doc.(map[string]any)
+	name := b.typ.Shape.top(attachments)
+	if value, ok := members[name]; ok {
+		list, err := json.Marshal(value)
 		if err != nil || json.Unmarshal(list, &has) != nil {
-			return problem.New(problem.BodyMalformed, "at %s: not a list of files", f.pointer)
+			return problem.New(problem.BodyMalformed, "at /%s: not a list of files", name)
 		}
 	}
 	for i := range has {
 		has[i].Description = ""
 	}
 	if !slices.Equal(has, files) {
-		return problem.New(problem.BodyInvalid, "at %s: must list the attached files, in their order", b.read.Attachments)
+		return problem.New(problem.BodyInvalid, "at /%s: must list the attached files, in their order", name)
 	}
 	return nil
 }
@@ -81,14 +104,20 @@ func (b *Body) FitsAttachments(files []Attachment) error {
 // FitsRecipients refuses, as BODY_INVALID, a body that names its recipients and not
 // these, or that names them in a confidential message to several.
 func (b *Body) FitsRecipients(to []string, confidential bool) error {
-	has := texts(b.doc, b.read.Recipients+"/*")
+	members, _ := b.doc.(map[string]any)
+	name := b.typ.Shape.top(recipients)
+	list, _ := members[name].([]any)
+	var has []string
+	for _, r := range list {
+		has = append(has, r.(string)) // the schema says so
+	}
 	switch {
 	case len(has) == 0:
 		return nil
 	case confidential && len(to) > 1:
-		return problem.New(problem.BodyInvalid, "at %s: a confidential message has no roster", b.read.Recipients)
+		return problem.New(problem.BodyInvalid, "at /%s: a confidential message has no roster", name)
 	case !slices.Equal(slices.Sorted(slices.Values(to)), slices.Sorted(slices.Values(has))):
-		return problem.New(problem.BodyInvalid, "at %s: must be those that the message goes to", b.read.Recipients)
+		return problem.New(problem.BodyInvalid, "at /%s: must be those that the message goes to", name)
 	}
 	return nil
 }

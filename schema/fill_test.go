@@ -1,6 +1,8 @@
 package schema
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -13,7 +15,7 @@ var oneFile = []Attachment{{Name: "a.txt", MediaType: "text/plain", Bytes: 1, SH
 
 // What a desk fills in, and what it leaves as it was written.
 func TestFill(t *testing.T) {
-	typ, _ := Find("REMINDER", "1.0")
+	typ, _ := Embedded().Find("REMINDER", "1.0")
 	two := []string{"fi.spoc", "no.spoc"}
 	for _, test := range []struct{ body, want string }{
 		{`{}`, `{"attachments":[{"name":"a.txt","media_type":"text/plain","bytes":1,"sha256":"ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb"}],"recipients":["fi.spoc","no.spoc"],"your_reference":"Ref <1>"}`},
@@ -23,7 +25,7 @@ func TestFill(t *testing.T) {
 		{`{"a":`, `{"a":`},
 		{`null`, `null`},
 	} {
-		got := string(typ.Fill([]byte(test.body), Filling{oneFile, two, "Ref <1>"}))
+		got := string(typ.Fill([]byte(test.body), Filling{oneFile, two, request(t, `{"our_reference":"Ref <1>"}`)}))
 		if json.Valid([]byte(got)) {
 			got = unescaped(got)
 		}
@@ -55,28 +57,26 @@ func unescaped(s string) string {
 // The type file alone says where these fields stand: a type that calls them
 // otherwise is filled in and checked there.
 func TestFieldsAreNamedByTheType(t *testing.T) {
-	for _, typ := range Catalogue() {
-		for _, path := range []string{typ.file.Read.YourReference, typ.file.Read.Attachments, typ.file.Read.Recipients} {
-			var body struct{ Properties map[string]any }
-			if err := json.Unmarshal(typ.file.Body, &body); err != nil || body.Properties[path[1:]] == nil {
-				t.Errorf("%s has no %s, %v", typ.Name, path, err)
-			}
-		}
-	}
 	fsys := copied(t)
-	const file = "types/SPONTANEOUS-1.0.json"
-	bent := string(fsys[file].Data)
+	const common = "parts/common-1.json"
+	before := fsys[common].Data
+	renamed := string(before)
 	for _, name := range []string{"your_reference", "attachments", "recipients"} {
-		bent = strings.Replace(bent, `"/`+name+`"`, `"/our_`+name+`"`, 1)
-		bent = strings.Replace(bent, `"`+name+`": {"$ref"`, `"our_`+name+`": {"$ref"`, 1)
+		renamed = strings.Replace(renamed, `"`+name+`": {"$ref": "#/`, `"our_`+name+`": {"$ref": "#/`, -1)
+		renamed = strings.Replace(renamed, `"our_`+name+`": {"$ref": "#/$defs/line"`, `"`+name+`": {"$ref": "#/$defs/line"`, 1)
+		renamed = strings.Replace(renamed, `"required": ["your_reference"]`, `"required": ["our_your_reference"]`, 1)
 	}
-	fsys[file] = &fstest.MapFile{Data: []byte(bent)}
-	types, err := load(fsys)
+	fsys[common] = &fstest.MapFile{Data: []byte(renamed)}
+	for p, f := range fsys {
+		pinned := strings.ReplaceAll(string(f.Data), hexSum(before), hexSum([]byte(renamed)))
+		fsys[p] = &fstest.MapFile{Data: []byte(pinned)}
+	}
+	c, err := Load(fsys)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, typ := range types {
-		if typ.Name != "SPONTANEOUS" {
+	for _, typ := range c.Types() {
+		if typ.file.Name != "SPONTANEOUS" {
 			continue
 		}
 		var left map[string]json.RawMessage
@@ -90,7 +90,7 @@ func TestFieldsAreNamedByTheType(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		filled := typ.Fill(less, Filling{oneFile, []string{"fi.spoc", "no.spoc"}, "Ref 1"})
+		filled := typ.Fill(less, Filling{oneFile, []string{"fi.spoc", "no.spoc"}, request(t, `{"our_reference":"Ref 1"}`)})
 		b, err := typ.Read(filled)
 		if err != nil {
 			t.Fatalf("%v: %s", err, filled)
@@ -104,6 +104,18 @@ func TestFieldsAreNamedByTheType(t *testing.T) {
 	}
 }
 
+// request is a body that is answered, with a reference of these members.
+func request(t *testing.T, members string) *Body {
+	b := bodyOf(t, members)
+	b.Summary.OurReference = textAt(b.doc, "/our_reference")
+	return b
+}
+
+func hexSum(data []byte) string {
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
+}
+
 // bodyOf is a body that was read: of these members.
 func bodyOf(t *testing.T, members string) *Body {
 	t.Helper()
@@ -111,8 +123,8 @@ func bodyOf(t *testing.T, members string) *Body {
 	if err != nil {
 		t.Fatal(err)
 	}
-	typ, _ := Find("REMINDER", "1.0")
-	return &Body{read: &typ.file.Read, doc: doc}
+	typ, _ := Embedded().Find("REMINDER", "1.0")
+	return &Body{typ: typ, doc: doc}
 }
 
 func TestFitsRecipients(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"samband/gateway/problem"
 )
@@ -15,9 +16,10 @@ type Body struct {
 	Sealed     Sealed
 	Outcome    string // an outcome such as PARTIAL, else the type's own name
 	Statistics []byte // see Type.Read
+	Access     Access // how its sender reaches what was asked for; "" it doesn't say
 
-	read *reading
-	doc  any
+	typ *Type
+	doc any
 }
 
 // A Summary is what a listing shows.
@@ -25,7 +27,7 @@ type Summary struct {
 	OurReference  string
 	YourReference string
 	Subject       string
-	Language      string // two letters, ISO 639-1
+	Language      string // ISO 639
 }
 
 // Sealed is the half of the law that the broker can't see: both desks check it
@@ -37,44 +39,12 @@ type Sealed struct {
 	Categories  []string // of codes/data-subject: whose data the body has
 }
 
-// A reading says where in a type's body those things stand.
-type reading struct {
-	OurReference  string       `json:"our_reference"`
-	YourReference string       `json:"your_reference"`
-	Subject       string       `json:"subject"`
-	Language      string       `json:"language"`
-	Purpose       string       `json:"purpose"`
-	OffenceArea   string       `json:"offence_area"`
-	Handling      string       `json:"handling"`
-	Categories    string       `json:"categories"`
-	Attachments   string       `json:"attachments"`
-	Recipients    string       `json:"recipients"`
-	Urgency       *urgencyRule `json:"urgency"`
-	IDs           []string     `json:"ids"`        // values that name a part of the body, each once
-	References    []string     `json:"references"` // values that must be one of them
-	Statistics    []statistic  `json:"statistics"`
-}
-
-// An urgencyRule names the object that an urgent message has and another lacks.
-type urgencyRule struct {
-	At     string `json:"at"`
-	Source string `json:"source"`
-	Mark   string `json:"mark"`
-}
-
-// A statistic is one line of the statistics record.
-type statistic struct {
-	Name  string `json:"name"`
-	At    string `json:"at"`
-	Codes string `json:"codes"` // the pinned list that its values are of
-}
-
 // Read checks a body and returns what Samband understands of it. Problems:
 // OVERSIZE; BODY_MALFORMED, not strict JSON; BODY_INVALID, against the type's
 // schema. A problem names places and rules and never a value of the body.
 //
 // The statistics record is lines of text, the same for the same facts in any
-// order, with codes of closed lists and nothing else: SPEC §9.
+// order, with codes of closed lists and nothing else: SPEC §9.3.
 //
 //	samband/statistics/v1
 //	type INFO_REQUEST 1.0
@@ -82,36 +52,41 @@ type statistic struct {
 //	offence-area DRUGS MOTOR_VEHICLE
 //	purpose INVESTIGATE_CRIME
 func (t *Type) Read(body []byte) (*Body, error) {
-	doc, err := parse(body)
+	doc, fault := parseValue(body)
+	if fault != nil {
+		return nil, fault.problem()
+	}
+	faults, err := t.faults(doc)
 	if err != nil {
 		return nil, err
 	}
-	if err := t.body.check(doc); err != nil {
-		return nil, err
+	if len(faults) > 0 {
+		return nil, refusal(faults)
 	}
-	r := &t.file.Read
-	if err := r.resolve(doc); err != nil {
-		return nil, err
+	b := &Body{typ: t, doc: doc, Outcome: t.outcome(doc)}
+	values := map[role][]string{}
+	statistics := map[string][]string{}
+	t.Shape.visit("", doc, func(_ string, s *Shape, v any) {
+		word, ok := v.(string)
+		if !ok {
+			return
+		}
+		if s.Role != "" {
+			values[s.Role] = append(values[s.Role], word)
+		}
+		if s.statistic != "" {
+			statistics[s.statistic] = append(statistics[s.statistic], word)
+		}
+	})
+	one := func(r role) string { return strings.Join(values[r], " ") }
+	b.Summary = Summary{OurReference: one(ourReference), YourReference: one(yourReference), Subject: one(subject), Language: one(language)}
+	b.Sealed = Sealed{
+		Purpose: one(purpose), OffenceArea: distinct(values[offenceArea]), Handling: distinct(values[handling]),
+		Categories: distinct(values[category]),
 	}
-	b := &Body{
-		Summary: Summary{
-			OurReference:  text(doc, r.OurReference),
-			YourReference: text(doc, r.YourReference),
-			Subject:       text(doc, r.Subject),
-			Language:      text(doc, r.Language),
-		},
-		Sealed: Sealed{
-			Purpose:     text(doc, r.Purpose),
-			OffenceArea: texts(doc, r.OffenceArea),
-			Handling:    texts(doc, r.Handling),
-			Categories:  texts(doc, r.Categories),
-		},
-		Outcome: t.outcome(doc),
-		read:    r,
-		doc:     doc,
-	}
-	b.Statistics, err = t.statistics(doc, b.Outcome)
-	return b, err
+	b.Access = accessOf(one(access))
+	b.Statistics = t.statistics(b.Outcome, statistics)
+	return b, nil
 }
 
 // Validate is Read for who needs only the verdict.
@@ -120,89 +95,138 @@ func (t *Type) Validate(body []byte) error {
 	return err
 }
 
+// Check returns every fault of a body, for whoever wrote it. There are none where Read
+// would take it.
+func (t *Type) Check(body []byte) ([]Fault, error) {
+	doc, fault := parseValue(body)
+	if fault != nil {
+		return []Fault{*fault}, nil
+	}
+	faults, err := t.faults(doc)
+	if len(faults) > 0 {
+		at := locate(body)
+		for i := range faults {
+			if pos, ok := at[faults[i].Path]; ok {
+				faults[i].Line, faults[i].Column = position(body, pos)
+			}
+		}
+	}
+	return faults, err
+}
+
+// faults checks a body against the schema, then against the rules that no schema can
+// say.
+func (t *Type) faults(doc any) ([]Fault, error) {
+	faults, err := t.body.check(doc, t.Shape)
+	if err != nil || len(faults) > 0 {
+		return faults, err
+	}
+	return t.Shape.rules(doc), nil
+}
+
+// moments returns the times at the places of a role.
+func (b *Body) moments(r role) (out []time.Time) {
+	b.typ.Shape.visit("", b.doc, func(_ string, s *Shape, v any) {
+		if word, ok := v.(string); ok && s.Role == r {
+			if t, err := time.Parse(time.RFC3339, word); err == nil {
+				out = append(out, t)
+			}
+		}
+	})
+	return out
+}
+
+// ClockFrom is when the clock of this message began by its sender's own word, if that
+// was before the message; zero when it says nothing.
+func (b *Body) ClockFrom() time.Time { return first(b.moments(clockFrom)) }
+
+// ClockUntil is until when this message extends the clock of what it answers; zero
+// when it doesn't.
+func (b *Body) ClockUntil() time.Time { return first(b.moments(clockUntil)) }
+
+func first(times []time.Time) time.Time {
+	if len(times) == 0 {
+		return time.Time{}
+	}
+	return times[0]
+}
+
+// accessOf reads the code of how a desk reaches what is asked for.
+func accessOf(code string) Access { return Access(strings.ToLower(code)) }
+
 // FitsUrgency refuses, as BODY_INVALID, a body whose reasons for urgency and
 // the header's urgency line don't fit each other.
 func (b *Body) FitsUrgency(u Urgency) error {
-	rule := b.read.Urgency
-	if rule == nil {
+	name := b.typ.Shape.top(urgency)
+	if name == "" {
 		return nil
 	}
-	switch states := len(walk(b.doc, rule.At)) > 0; {
+	members, _ := b.doc.(map[string]any)
+	switch _, states := members[name]; {
 	case states == (u == Urgent):
 		return nil
 	case states:
-		return problem.New(problem.BodyInvalid, "at %s: only an urgent message has it", rule.At)
+		return problem.New(problem.BodyInvalid, "at /%s: only an urgent message has it", name)
+	default:
+		return problem.New(problem.BodyInvalid, "at /%s: an urgent message needs it", name)
 	}
-	return problem.New(problem.BodyInvalid, "at %s: an urgent message needs it", rule.At)
+}
+
+// FitsCreated refuses, as BODY_INVALID, a body with a date in the past by its meaning,
+// such as a birth, that lies after the day on which the message was written.
+func (b *Body) FitsCreated(created time.Time) error {
+	var faults []Fault
+	today := created.UTC().AddDate(0, 0, 1).Format(time.DateOnly) // somewhere it is tomorrow already
+	b.typ.Shape.visit("", b.doc, func(pointer string, s *Shape, v any) {
+		if day, ok := v.(string); ok && s.Role == past && !strings.HasPrefix(day, "--") && day > today[:min(len(day), len(today))] {
+			faults = append(faults, faultAt(pointer, "must not lie after the day of the message"))
+		}
+	})
+	if len(faults) > 0 {
+		return refusal(faults)
+	}
+	return nil
 }
 
 func (t *Type) outcome(doc any) string {
 	for _, o := range t.file.Outcomes {
-		if text(doc, o.At) == o.Is {
+		if textAt(doc, o.At) == o.Is {
 			return o.Name
 		}
 	}
 	return t.Name
 }
 
-func (t *Type) statistics(doc any, outcome string) ([]byte, error) {
+// textAt is the text at a JSON pointer without indices; "" when there is none.
+func textAt(doc any, pointer string) string {
+	for _, step := range strings.Split(pointer, "/")[1:] {
+		members, _ := doc.(map[string]any)
+		doc = members[step]
+	}
+	s, _ := doc.(string)
+	return s
+}
+
+func (t *Type) statistics(outcome string, values map[string][]string) []byte {
 	var b strings.Builder
 	fmt.Fprintf(&b, "samband/statistics/v1\ntype %s %s\noutcome %s\n", t.Name, t.Version, outcome)
-	for _, s := range t.file.Read.Statistics {
-		values := texts(doc, s.At)
-		slices.Sort(values)
-		list := t.body.parts[s.Codes].codes
-		for _, v := range values {
-			if !list.has(v, len(list.Codes)) {
-				return nil, fmt.Errorf("statistic %q of %s: not a code of %s", s.Name, t.Name, s.Codes)
-			}
+	for _, name := range t.Shape.statistics() {
+		codes := "-"
+		if all := values[name]; len(all) > 0 {
+			slices.Sort(all)
+			codes = strings.Join(slices.Compact(all), " ")
 		}
-		if len(values) == 0 {
-			values = []string{"-"}
-		}
-		fmt.Fprintf(&b, "%s %s\n", s.Name, strings.Join(values, " "))
+		fmt.Fprintf(&b, "%s %s\n", name, codes)
 	}
-	return []byte(b.String()), nil
+	return []byte(b.String())
 }
 
-// resolve checks that a body's inner references name parts that it has.
-func (r *reading) resolve(doc any) error {
-	named := map[any]bool{}
-	for _, path := range r.IDs {
-		for _, f := range walk(doc, path) {
-			if named[f.value] {
-				return problem.New(problem.BodyInvalid, "at %s: the id stands twice", f.pointer)
-			}
-			named[f.value] = true
+// distinct returns each word once, in order of first sight.
+func distinct(words []string) (out []string) {
+	for _, w := range words {
+		if !slices.Contains(out, w) {
+			out = append(out, w)
 		}
 	}
-	for _, path := range r.References {
-		for _, f := range walk(doc, path) {
-			if !named[f.value] {
-				return problem.New(problem.BodyInvalid, "at %s: names nothing in this body", f.pointer)
-			}
-		}
-	}
-	return nil
-}
-
-// check refuses a type file that doesn't say where the common fields stand, or
-// counts what is no closed code.
-func (r *reading) check(parts map[string]part) error {
-	for _, path := range []string{r.OurReference, r.Subject, r.Language, r.Purpose, r.Handling} {
-		if !strings.HasPrefix(path, "/") {
-			return fmt.Errorf("read: a common field has no place")
-		}
-	}
-	for _, path := range []string{r.YourReference, r.Attachments, r.Recipients} {
-		if strings.LastIndex(path, "/") != 0 {
-			return fmt.Errorf("read: %q is no member at the top of a body, where a desk could fill it in", path)
-		}
-	}
-	for _, s := range r.Statistics {
-		if parts[s.Codes].codes == nil {
-			return fmt.Errorf("statistic %q: %q is no pinned code list", s.Name, s.Codes)
-		}
-	}
-	return nil
+	return out
 }

@@ -2,7 +2,6 @@ package schema
 
 import (
 	"bytes"
-	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -11,16 +10,11 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/santhosh-tekuri/jsonschema/v6/kind"
-
-	"samband/gateway/problem"
 )
 
 // base makes file names into the addresses that JSON Schema asks for; nothing
 // is ever fetched from it.
 const base = "samband:///"
-
-// maxFaults is how many faults of one body a problem names.
-const maxFaults = 5
 
 // A bodySchema is a type's JSON Schema, compiled when first needed.
 type bodySchema struct {
@@ -53,6 +47,7 @@ func (s *bodySchema) compile() {
 	}
 	c := jsonschema.NewCompiler()
 	c.DefaultDraft(jsonschema.Draft2020)
+	registerFormats(c)
 	c.AssertFormat()
 	c.UseLoader(s)
 	if s.err = c.AddResource(s.url, doc); s.err == nil {
@@ -60,32 +55,26 @@ func (s *bodySchema) compile() {
 	}
 }
 
-func (s *bodySchema) check(doc any) error {
+// check returns the faults of a body against its schema, in the order of their places.
+func (s *bodySchema) check(doc any, shape *Shape) ([]Fault, error) {
 	s.once.Do(s.compile)
 	if s.err != nil {
-		return fmt.Errorf("compile %q: %w", s.url, s.err)
+		return nil, fmt.Errorf("compile %q: %w", s.url, s.err)
 	}
 	err := s.compiled.Validate(doc)
-	var invalid *jsonschema.ValidationError
-	if errors.As(err, &invalid) {
-		return problem.New(problem.BodyInvalid, "%s", faults(invalid))
+	var broken *jsonschema.ValidationError
+	if !errors.As(err, &broken) {
+		return nil, err
 	}
-	return err
-}
-
-// faults puts a validation error in words: places and rules, in a fixed order.
-func faults(e *jsonschema.ValidationError) string {
-	leaves := leaves(e)
-	var words []string
-	for _, l := range leaves {
-		words = append(words, fmt.Sprintf("at %s: %s", pointer(l), rule(l)))
+	var faults []Fault
+	for _, l := range leaves(broken) {
+		f, ok := s.fault(l, doc, shape)
+		if ok && !slices.ContainsFunc(faults, func(g Fault) bool { return g.Path == f.Path && g.Rule == f.Rule }) {
+			faults = append(faults, f)
+		}
 	}
-	slices.SortFunc(words, cmp.Compare)
-	words = slices.Compact(words)
-	if more := len(words) - maxFaults; more > 0 {
-		words = append(words[:maxFaults], fmt.Sprintf("and %d more", more))
-	}
-	return strings.Join(words, "; ")
+	slices.SortFunc(faults, func(a, b Fault) int { return strings.Compare(a.Path+"\x00"+a.Rule, b.Path+"\x00"+b.Rule) })
+	return faults, nil
 }
 
 // leaves are the faults themselves. Of alternatives that all failed only the
@@ -105,48 +94,187 @@ func leaves(e *jsonschema.ValidationError) []*jsonschema.ValidationError {
 	return all
 }
 
-// pointer is where a fault lies. Its names are the schema's own: every object
-// is closed, so a fault is never inside a field that the schema doesn't know.
-func pointer(e *jsonschema.ValidationError) string {
-	if len(e.InstanceLocation) == 0 {
-		return "/"
+// fault puts a fault in words. Its path and rule come from the schema alone: the
+// library's own words quote the value, so they are never used. A field that the schema
+// doesn't know is a fault of the object that has it, so its name is only in the hint.
+func (s *bodySchema) fault(e *jsonschema.ValidationError, doc any, shape *Shape) (Fault, bool) {
+	path := e.InstanceLocation
+	unknown := ""
+	at, known := shape, true
+	for _, step := range path {
+		if at.Items != nil {
+			at = at.Items
+			continue
+		}
+		f := at.Field(step)
+		if f == nil {
+			unknown, known = step, false
+			path = path[:len(path)-1]
+			break
+		}
+		at = f.Shape
 	}
-	return "/" + strings.Join(e.InstanceLocation, "/")
+	if _, closed := e.ErrorKind.(*kind.FalseSchema); closed && known && !strings.Contains(e.SchemaURL, "/else") && !strings.Contains(e.SchemaURL, "/then") {
+		return Fault{}, false // a field that the schema knows, in an object with another fault
+	}
+	f := faultAt(pointerTo(path), "")
+	if !known {
+		f.Rule = unknownField
+		f.Hint = "no field is called " + quoted(unknown) + at.meant(unknown)
+		return f, true
+	}
+	f.Rule, f.Hint = s.rule(e, at, valueAt(doc, e.InstanceLocation))
+	return f, true
 }
 
-// rule says what must be so, from the schema alone. The library's own words
-// quote the value, so they are never used.
-func rule(e *jsonschema.ValidationError) string {
+func pointerTo(path []string) string {
+	if len(path) == 0 {
+		return ""
+	}
+	return "/" + strings.Join(path, "/")
+}
+
+func valueAt(doc any, path []string) any {
+	for _, step := range path {
+		switch v := doc.(type) {
+		case map[string]any:
+			doc = v[step]
+		case []any:
+			var i int
+			if _, err := fmt.Sscan(step, &i); err != nil || i >= len(v) {
+				return nil
+			}
+			doc = v[i]
+		}
+	}
+	return doc
+}
+
+// meant guesses which field of an object was meant, and else names them all.
+func (s *Shape) meant(name string) string {
+	if len(s.Fields) == 0 {
+		return ""
+	}
+	best, least := "", 3
+	var names []string
+	for _, f := range s.Fields {
+		names = append(names, f.Name)
+		if d := distance(strings.ToLower(name), f.Name); d < least {
+			best, least = f.Name, d
+		}
+	}
+	if best != "" {
+		return ": did you mean " + best + "?"
+	}
+	return "; there are " + strings.Join(names, ", ")
+}
+
+const unknownField = "has a field that this type does not have"
+
+// maxQuoted bounds what a hint repeats of a body.
+const maxQuoted = 40
+
+func quoted(s string) string {
+	if r := []rune(s); len(r) > maxQuoted {
+		s = string(r[:maxQuoted]) + "…"
+	}
+	return fmt.Sprintf("%q", s)
+}
+
+// rule says what must be so, and for whoever wrote the body what would be right.
+func (s *bodySchema) rule(e *jsonschema.ValidationError, at *Shape, value any) (rule, hint string) {
 	switch k := e.ErrorKind.(type) {
 	case *kind.Type:
-		return "must be " + strings.Join(k.Want, " or ")
+		return "must be " + kinds(k.Want), wrongKind(k, value)
 	case *kind.Required:
-		return "needs " + strings.Join(k.Missing, ", ")
+		return "needs " + strings.Join(k.Missing, ", "), ""
 	case *kind.AdditionalProperties:
-		return fmt.Sprintf("has unknown fields: %d", len(k.Properties))
+		return unknownField, "no field is called " + quoted(k.Properties[0]) + at.meant(k.Properties[0])
+	case *kind.DependentRequired:
+		return "needs " + strings.Join(k.Missing, ", ") + " beside " + k.Prop, ""
 	case *kind.Enum:
-		list, _, _ := strings.Cut(strings.TrimPrefix(e.SchemaURL, base), "#")
-		return "must be a code of " + list
+		return s.codeRule(e, value)
 	case *kind.FalseSchema:
-		return "has no place here"
+		return "has no place here", ""
 	case *kind.Format:
-		return "must be a " + k.Want
+		if f, ok := formats[k.Want]; ok {
+			return f.words, ""
+		}
+		return "must be a " + k.Want, ""
 	case *kind.Pattern:
-		return "must match " + k.Want
+		return "must be of the form " + k.Want, ""
 	case *kind.MinLength:
-		return fmt.Sprintf("needs at least %d characters", k.Want)
+		return fmt.Sprintf("needs at least %d characters", k.Want), ""
 	case *kind.MaxLength:
-		return fmt.Sprintf("has at most %d characters", k.Want)
+		return fmt.Sprintf("has at most %d characters", k.Want), fmt.Sprintf("it has %d", k.Got)
 	case *kind.MinItems:
-		return fmt.Sprintf("needs at least %d items", k.Want)
+		return fmt.Sprintf("needs at least %d items", k.Want), ""
 	case *kind.MaxItems:
-		return fmt.Sprintf("has at most %d items", k.Want)
+		return fmt.Sprintf("has at most %d items", k.Want), fmt.Sprintf("it has %d", k.Got)
 	case *kind.UniqueItems:
-		return "holds an item twice"
+		return "has an item twice", fmt.Sprintf("items %d and %d are alike", k.Duplicates[0]+1, k.Duplicates[1]+1)
 	case *kind.Minimum:
-		return "must be at least " + k.Want.RatString()
+		return "must be at least " + k.Want.RatString(), ""
 	case *kind.Maximum:
-		return "must be at most " + k.Want.RatString()
+		return "must be at most " + k.Want.RatString(), ""
+	case *kind.AnyOf, *kind.OneOf:
+		return "needs " + strings.Join(alternatives(e), " or "), ""
 	}
-	return "breaks " + strings.Join(e.ErrorKind.KeywordPath(), "/")
+	return "breaks " + strings.Join(e.ErrorKind.KeywordPath(), "/"), ""
+}
+
+// alternatives are the fields of which an object needs one.
+func alternatives(e *jsonschema.ValidationError) (names []string) {
+	for _, c := range e.Causes {
+		for _, l := range leaves(c) {
+			if k, ok := l.ErrorKind.(*kind.Required); ok {
+				names = append(names, strings.Join(k.Missing, " and "))
+			}
+		}
+	}
+	if len(names) == 0 {
+		return []string{"one of its forms"}
+	}
+	return names
+}
+
+// codeRule names the list, and guesses the code that was meant.
+func (s *bodySchema) codeRule(e *jsonschema.ValidationError, value any) (rule, hint string) {
+	file, _, _ := strings.Cut(strings.TrimPrefix(e.SchemaURL, base), "#")
+	list := s.parts[file].codes
+	if list == nil {
+		return "must be one of those that the schema names", ""
+	}
+	word, _ := value.(string)
+	rule = "must be a code of " + file
+	if near := list.near(word); near != "" {
+		return rule, fmt.Sprintf("%s is none: did you mean %s?", quoted(word), near)
+	}
+	if len(list.Codes) <= maxFewCodes {
+		return rule, fmt.Sprintf("%s is none; the codes are %s", quoted(word), strings.Join(list.words(), ", "))
+	}
+	return rule, quoted(word) + " is none"
+}
+
+// maxFewCodes is how many codes a hint names.
+const maxFewCodes = 40
+
+var kindWords = map[string]string{
+	"object": "an object in { }", "array": "a list in [ ]", "string": "text in quotation marks", "integer": "a whole number",
+	"number": "a number", "boolean": "true or false", "null": "null",
+}
+
+func kinds(want []string) string {
+	var words []string
+	for _, w := range want {
+		words = append(words, kindWords[w])
+	}
+	return strings.Join(words, " or ")
+}
+
+func wrongKind(k *kind.Type, value any) string {
+	if text, ok := value.(string); ok && len(k.Want) == 1 && k.Want[0] != "string" && k.Want[0] != "object" && k.Want[0] != "array" {
+		return "remove the quotation marks around " + quoted(text)
+	}
+	return "it is " + kindWords[k.Got]
 }

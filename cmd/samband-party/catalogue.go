@@ -18,7 +18,7 @@ func newCatalogue(p *program) *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: by(p, authority.OpenFounder, func(c *cobra.Command, f *authority.Founder, _ []string) error {
 			var types []envelope.TypeRef
-			for _, t := range schema.Catalogue() {
+			for _, t := range schema.Embedded().Types() {
 				types = append(types, envelope.TypeRef{Name: t.Name, Version: t.Version, Hash: t.Hash})
 			}
 			text, err := f.DraftCatalogue(types, signers...)

@@ -16,7 +16,7 @@ func reminder(t *testing.T, files []schema.Attachment) (*schema.Body, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	typ, _ := schema.Find("REMINDER", "1.0")
+	typ, _ := schema.Embedded().Find("REMINDER", "1.0")
 	return typ.Read(typ.Fill(b, schema.Filling{Attachments: files}))
 }
 

@@ -62,7 +62,7 @@ var made = sync.OnceValue(func() *gatewaytest.Exchange {
 })
 
 func typeNames() (names []string) {
-	for _, t := range schema.Catalogue() {
+	for _, t := range schema.Embedded().Types() {
 		names = append(names, t.Name)
 	}
 	return names

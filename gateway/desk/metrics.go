@@ -133,7 +133,7 @@ func (m *metrics) count() (*counts, error) {
 			c.evidence[e.Code] = 0 // shown from the beginning
 		}
 	}
-	for _, t := range schema.Catalogue() {
+	for _, t := range schema.Embedded().Types() {
 		if t.Clock != nil {
 			for _, class := range t.Clock.Classes {
 				c.duties[class.Label] = &duty{}
@@ -173,7 +173,7 @@ func (m *metrics) count() (*counts, error) {
 // duties counts the requests that are overdue and the answers that were logged,
 // by class. Of the requests it looks at those alone that nobody has answered.
 func (d *Desk) duties(tx *store.Tx, by map[string]*duty) error {
-	for _, t := range schema.Catalogue() {
+	for _, t := range schema.Embedded().Types() {
 		if t.Clock == nil {
 			continue
 		}

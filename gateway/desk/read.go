@@ -82,16 +82,16 @@ func (d *Desk) fill(m *client.Message) error {
 	for _, a := range c.Attachments {
 		m.Attachments = append(m.Attachments, client.Attachment{Name: a.Name, MediaType: a.MediaType, Data: a.Data, Bytes: len(a.Data)})
 	}
-	if t, ok := schema.FindHash(e.Type.Hash); ok {
-		m.Title, m.Replies = t.Title, t.Replies()
+	if t, ok := schema.Embedded().FindHash(e.Type.Hash); ok {
+		m.Title, m.Replies = t.Label(schema.Languages[0]).Label, t.Replies()
 	}
 	return nil
 }
 
 // Answer sends a reply to a message of the inbox: to its sender, in its
-// conversation, under its agreement unless the draft names another, and with its
-// sender's reference as your_reference unless the body has one. Errors are those
-// of Send, and REPLY_NOT_ALLOWED.
+// conversation, under its agreement unless the draft names another. What a reply
+// repeats, such as reference, legal basis and purpose, the desk fills in. Errors are
+// those of Send, and REPLY_NOT_ALLOWED.
 func (d *Desk) Answer(_ context.Context, to client.Ref, draft client.Draft) (*client.Sending, error) {
 	m, err := d.find(to)
 	if err != nil {
@@ -103,17 +103,18 @@ func (d *Desk) Answer(_ context.Context, to client.Ref, draft client.Draft) (*cl
 	if d.Locked() {
 		return nil, problem.New(problem.DeskLocked, "the ring of %s is locked", d.Address())
 	}
+	var answered *schema.Body
 	if shown(m) {
-		m.Summary = d.summary(m.Message)
+		answered = d.body(m.Message)
 	}
-	if m.Summary == nil {
+	if answered == nil {
 		return nil, problem.New(problem.ReplyNotAllowed, "message %s is not in the officers' view yet", m.ID)
 	}
 	draft.To = []signed.Address{m.From}
 	if draft.Agreement.IsZero() {
 		draft.Agreement = m.Agreement
 	}
-	r := reply{message: m.Message, ref: m.Summary.OurReference}
+	r := reply{message: m.Message, body: answered}
 	err = d.room.Store.View(func(tx *store.Tx) (err error) {
 		r.header, err = mail.HeaderOf(tx, m.Message)
 		return err

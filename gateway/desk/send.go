@@ -40,7 +40,7 @@ func problemIn(err error) *client.Problem {
 type reply struct {
 	header  *envelope.Header // of the message answered
 	message signed.Hash
-	ref     string // the other desk's own reference
+	body    *schema.Body
 }
 
 // Send validates a draft, seals and signs an envelope for each recipient, and
@@ -240,7 +240,7 @@ func (d *Desk) plan(l *verify.Logs, draft client.Draft, to reply) (*plan, error)
 		p.content.Attachments = append(p.content.Attachments, seal.Attachment{Name: a.Name, MediaType: a.MediaType, Data: a.Data})
 	}
 	files, roster := mail.ListOf(p.content.Attachments), stringsOf(draft.To)
-	fill := schema.Filling{Attachments: files, YourReference: to.ref}
+	fill := schema.Filling{Attachments: files, Answered: to.body}
 	if !draft.Confidential {
 		fill.Recipients = roster
 	}
@@ -249,6 +249,9 @@ func (d *Desk) plan(l *verify.Logs, draft client.Draft, to reply) (*plan, error)
 		return nil, err
 	}
 	if err := p.body.FitsUrgency(p.urgency()); err != nil {
+		return nil, err
+	}
+	if err := p.body.FitsCreated(d.now()); err != nil {
 		return nil, err
 	}
 	if err := p.body.FitsAttachments(files); err != nil {
@@ -272,7 +275,7 @@ func typeNamed(l *verify.Logs, name string) (envelope.TypeRef, *schema.Type, err
 	if !ok {
 		return ref, nil, problem.New(problem.TypeUnknown, "the exchange's catalogue has no type %q", name)
 	}
-	t, ok := schema.FindHash(ref.Hash)
+	t, ok := schema.Embedded().FindHash(ref.Hash)
 	if !ok {
 		return ref, nil, problem.New(problem.TypeOutdated, "this desk's program lacks %s %s", ref.Name, ref.Version)
 	}

@@ -148,11 +148,23 @@ func shown(m *client.Message) bool { return !m.Received || m.State == client.Han
 // summary opens a message that may be shown for a listing; nil while locked, and for
 // what is erased.
 func (d *Desk) summary(text signed.Hash) *client.Summary {
+	body := d.body(text)
+	if body == nil {
+		return nil
+	}
+	return &client.Summary{
+		Subject: body.Summary.Subject, OurReference: body.Summary.OurReference,
+		YourReference: body.Summary.YourReference, Language: body.Summary.Language,
+	}
+}
+
+// body opens a message and reads its body; nil where summary is.
+func (d *Desk) body(text signed.Hash) *schema.Body {
 	e, c, err := d.opened(text)
 	if err != nil {
 		return nil
 	}
-	t, ok := schema.FindHash(e.Type.Hash)
+	t, ok := schema.Embedded().FindHash(e.Type.Hash)
 	if !ok {
 		return nil
 	}
@@ -160,10 +172,7 @@ func (d *Desk) summary(text signed.Hash) *client.Summary {
 	if err != nil {
 		return nil
 	}
-	return &client.Summary{
-		Subject: body.Summary.Subject, OurReference: body.Summary.OurReference,
-		YourReference: body.Summary.YourReference, Language: body.Summary.Language,
-	}
+	return body
 }
 
 // opened opens a text with its file key. DESK_LOCKED while locked;

@@ -106,7 +106,7 @@ func (h *KeyedDesk) Seal(v register.View, header *envelope.Header, body []byte) 
 		return nil, fmt.Errorf("%s is no desk in the register", header.To)
 	}
 	content := &seal.Content{Body: body}
-	if t, ok := schema.FindHash(header.Type.Hash); ok {
+	if t, ok := schema.Embedded().FindHash(header.Type.Hash); ok {
 		if b, err := t.Read(body); err == nil {
 			content.Statistics = b.Statistics
 		}

@@ -193,7 +193,7 @@ func (x *Exchange) catalogue() error {
 // Types are those of this program's own catalogue.
 func Types() []envelope.TypeRef {
 	var refs []envelope.TypeRef
-	for _, t := range schema.Catalogue() {
+	for _, t := range schema.Embedded().Types() {
 		refs = append(refs, envelope.TypeRef{Name: t.Name, Version: t.Version, Hash: t.Hash})
 	}
 	return refs

@@ -219,7 +219,7 @@ func (s *scene) unsealed(by *caller, typ, body string) (*envelope.Header, *seal.
 	s.Helper()
 	h := got(by.Header(s.register.Now(), by.audit, "fi.spoc", typ, time.Now()))(s)
 	c := &seal.Content{Body: []byte(body)}
-	if t, ok := schema.FindHash(h.Type.Hash); ok {
+	if t, ok := schema.Embedded().FindHash(h.Type.Hash); ok {
 		if b, err := t.Read(c.Body); err == nil {
 			c.Statistics = b.Statistics
 		}

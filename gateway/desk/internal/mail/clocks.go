@@ -130,7 +130,7 @@ func (c *change) endsOurClock(i store.Row, at signed.Time) error {
 // stops reports whether a request has a clock that a reply of this outcome ends.
 func (c *change) stops(request *store.Row, outcome string) bool {
 	_, t := c.typeOf(request)
-	return t != nil && t.Clock != nil && t.Clock.StoppedBy(outcome)
+	return t != nil && t.Clock != nil && t.SettledBy(outcome)
 }
 
 // typeOf is the header of a message and its type; nil where this program lacks
@@ -140,7 +140,7 @@ func (c *change) typeOf(r *store.Row) (*envelope.Header, *schema.Type) {
 	if err != nil {
 		return nil, nil
 	}
-	t, _ := schema.FindHash(h.Type.Hash)
+	t, _ := schema.Embedded().FindHash(h.Type.Hash)
 	return h, t
 }
 

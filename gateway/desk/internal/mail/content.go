@@ -26,7 +26,7 @@ func (m *Room) open(e *envelope.Envelope, accepted store.ProvenEvent) *verdict {
 	if !has {
 		return &verdict{stuck: LacksKey}
 	}
-	t, ok := schema.FindHash(e.Type.Hash)
+	t, ok := schema.Embedded().FindHash(e.Type.Hash)
 	if !ok {
 		return &verdict{stuck: LacksType}
 	}
@@ -56,6 +56,9 @@ func (m *Room) checkContent(e *envelope.Envelope, t *schema.Type, c *seal.Conten
 		return nil, err
 	}
 	if err := body.FitsUrgency(schema.Urgency(e.Urgency)); err != nil {
+		return nil, err
+	}
+	if err := body.FitsCreated(e.Created.Go()); err != nil {
 		return nil, err
 	}
 	if !bytes.Equal(body.Statistics, c.Statistics) {
@@ -102,7 +105,7 @@ func (m *Room) checkReply(h *envelope.Header, t *schema.Type, outcome string) er
 
 // AllowsReply checks a reply against the type that it answers.
 func AllowsReply(asked *envelope.Header, outcome string) error {
-	t, ok := schema.FindHash(asked.Type.Hash)
+	t, ok := schema.Embedded().FindHash(asked.Type.Hash)
 	if !ok || !t.AllowsReply(outcome) {
 		return problem.New(problem.ReplyNotAllowed, "%s may not be answered by %s", asked.Type.Name, outcome)
 	}

@@ -15,7 +15,7 @@ import (
 // when the message is consigned, or at its end where that is its consignment (SPEC
 // §9.4).
 func DeadlineOf(tx *store.Tx, r *store.Row, h *envelope.Header, now time.Time) (*client.Deadline, error) {
-	t, ok := schema.FindHash(h.Type.Hash)
+	t, ok := schema.Embedded().FindHash(h.Type.Hash)
 	if !ok || t.Clock == nil || !r.Counts() {
 		return nil, nil
 	}

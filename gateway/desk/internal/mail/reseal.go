@@ -58,7 +58,7 @@ func (o *outbox) sealAnew(e *envelope.Envelope) (made *Sealed, err error) {
 	if !ok {
 		return nil, problem.New(problem.TypeUnknown, "the catalogue has no type %s any more", h.Type.Name)
 	}
-	t, ok := schema.FindHash(ref.Hash)
+	t, ok := schema.Embedded().FindHash(ref.Hash)
 	if !ok {
 		return nil, problem.New(problem.TypeOutdated, "this desk's program lacks %s %s", ref.Name, ref.Version)
 	}

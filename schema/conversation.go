@@ -1,0 +1,85 @@
+package schema
+
+import (
+	"fmt"
+	"slices"
+)
+
+// Replies lists what the recipient of t may answer: types and outcomes of types.
+func (t *Type) Replies() []string { return slices.Clone(t.file.Replies) }
+
+// FollowUps lists what the sender of t may send after it.
+func (t *Type) FollowUps() []string { return slices.Clone(t.file.FollowUps) }
+
+// AllowsReply reports whether the recipient of t may answer with that outcome.
+func (t *Type) AllowsReply(outcome string) bool { return slices.Contains(t.file.Replies, outcome) }
+
+// AllowsFollowUp reports whether the sender of t may send that outcome after it.
+func (t *Type) AllowsFollowUp(outcome string) bool { return slices.Contains(t.file.FollowUps, outcome) }
+
+// OnlyReplies reports whether t can't open a conversation: it always answers or
+// follows a message.
+func (t *Type) OnlyReplies() bool { return t.file.OnlyReplies }
+
+// Asks reports whether t asks for something: it is open until a reply settles it.
+func (t *Type) Asks() bool { return len(t.file.SettledBy) > 0 }
+
+// SettledBy reports whether a reply of that outcome ends what t asks for: a partial
+// answer whose rest follows doesn't.
+func (t *Type) SettledBy(outcome string) bool { return slices.Contains(t.file.SettledBy, outcome) }
+
+// Closes reports whether t closes its conversation.
+func (t *Type) Closes() bool { return t.file.Closes }
+
+// AfterClose reports whether t may be sent in a conversation that is closed: the law
+// asks for it whatever the officers agreed.
+func (t *Type) AfterClose() bool { return t.file.AfterClose }
+
+// Outcomes lists what a message of t may be besides t itself.
+func (t *Type) Outcomes() []string {
+	var names []string
+	for _, o := range t.file.Outcomes {
+		names = append(names, o.Name)
+	}
+	return names
+}
+
+// names lists every reply and event that t's file speaks of.
+func (t *Type) names() []string {
+	names := slices.Concat(t.file.Replies, t.file.FollowUps, t.file.SettledBy)
+	if c := t.Clock; c != nil {
+		names = append(names, c.ExtendedBy...)
+		if c.Pause != nil {
+			names = append(names, c.Pause.By, c.Pause.Until)
+		}
+	}
+	return names
+}
+
+// checkConversation refuses a reply, or a clock's event, that is neither a type nor an
+// outcome of a type, and a settlement that is no reply.
+func (c *Catalogue) checkConversation() error {
+	known := map[string]bool{}
+	for _, t := range c.types {
+		known[t.Name] = true
+		for _, o := range t.file.Outcomes {
+			known[o.Name] = true
+		}
+	}
+	for _, t := range c.types {
+		for _, name := range t.names() {
+			if !known[name] {
+				return fmt.Errorf("%s %s names %q, which is neither a type nor an outcome", t.Name, t.Version, name)
+			}
+		}
+		for _, name := range t.file.SettledBy {
+			if !t.AllowsReply(name) {
+				return fmt.Errorf("%s %s is settled by %q, which is none of its replies", t.Name, t.Version, name)
+			}
+		}
+		if t.Clock != nil && t.Clock.Yearly == nil && !t.Asks() {
+			return fmt.Errorf("%s %s has a clock, and no reply settles it", t.Name, t.Version)
+		}
+	}
+	return nil
+}
