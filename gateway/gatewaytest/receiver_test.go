@@ -113,7 +113,7 @@ var flaws = []flaw{
 	{problem.BodyMalformed, "a repeated key", sealing(request(`"language"`, `"subject":"x","language"`))},
 	{problem.BodyMalformed, "a repeated key, spelled otherwise", sealing(request(`"language"`, `"\u0073ubject":"x","language"`))},
 	{problem.BodyMalformed, "a huge integer", sealing(request(`"year":2019`, `"year":20190000000000000000`))},
-	{problem.BodyMalformed, "a number with an exponent", sealing(request(`"year":2019`, `"year":2e3`))},
+	{problem.BodyMalformed, "a number with an endless exponent", sealing(request(`"year":2019`, `"year":2e40`))},
 	{problem.BodyMalformed, "deep nesting", sealing(request(`"language"`, `"x":`+strings.Repeat("[", 40)+strings.Repeat("]", 40)+`,"language"`))},
 	{problem.BodyMalformed, "trailing data", sealing(request() + "{}")},
 	{problem.BodyMalformed, "half a surrogate", sealing(request(`"language"`, `"x":"\ud800","language"`))},

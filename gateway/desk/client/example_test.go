@@ -58,5 +58,5 @@ func Example() {
 	if err != nil {
 		fmt.Println(err)
 	}
-	// Output: se.spoc Request for information fr [ANSWER PARTIAL DELAY CLARIFY REFUSAL REROUTE] <nil>
+	// Output: se.spoc Request for information fr [ACK ANSWER PARTIAL DELAY CLARIFY REFUSAL PARTIAL_REFUSAL REROUTE] <nil>
 }
