@@ -113,7 +113,7 @@ func (x *exchangeMaker) enter() {
 		enter(&register.Party{Link: link(root), Name: party, Title: "Maa " + party,
 			Keys: signed.PublicKeys(keysOf(party, signed.UseEntry))}, root)
 		addr := signed.Address(party + ".spoc")
-		enter(&register.Desk{Link: link(party), Address: addr,
+		enter(&register.Desk{Link: link(party), Address: addr, Zone: "Europe/Stockholm",
 			Directory: register.Directory{Title: "Yhteyspiste", Functions: []register.Function{"spoc"},
 				Languages: []string{"fi", "sv"}, Hours: "24/7", Telephone: "+358 295 000 000"},
 			DeskKeys: register.DeskKeys{

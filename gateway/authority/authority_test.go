@@ -134,7 +134,7 @@ func requestWith(t *testing.T, exchange signed.Hash, addr signed.Address, openin
 		t.Fatal(err)
 	}
 	card := &register.Request{
-		Exchange: exchange, Address: addr,
+		Exchange: exchange, Address: addr, Zone: "Europe/Helsinki",
 		DeskKeys: register.DeskKeys{
 			Message: signed.PublicKeys(message), Consignment: signed.PublicKeys(receipts),
 			Opening: opening, Versions: []int64{1},

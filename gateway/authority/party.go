@@ -105,7 +105,7 @@ func (p *Party) Desk(request []byte, directory register.Directory) (*Made, error
 		return nil, err
 	}
 	return p.enter(func(l register.Link) register.Entry {
-		return &register.Desk{Link: l, Address: c.Address, Directory: directory, DeskKeys: c.DeskKeys}
+		return &register.Desk{Link: l, Address: c.Address, Zone: c.Zone, Directory: directory, DeskKeys: c.DeskKeys}
 	})
 }
 

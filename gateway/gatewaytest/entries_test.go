@@ -187,7 +187,7 @@ func agreement(l register.Link, parties ...string) *register.Agreement {
 func (s *scene) estonianDesk(l register.Link) *register.Desk {
 	s.Helper()
 	h := got(NewKeyedDesk(s.register.Exchange(), "ee.spoc"))(s)
-	return &register.Desk{Link: l, Address: h.Address, Directory: anywhere, DeskKeys: register.DeskKeys{
+	return &register.Desk{Link: l, Address: h.Address, Zone: h.Zone, Directory: anywhere, DeskKeys: register.DeskKeys{
 		Message: signed.PublicKeys(h.Message), Consignment: signed.PublicKeys(h.Consignment), TLS: signed.HashOf(h.Address), Opening: h.Recipient, Versions: []int64{1},
 	}}
 }

@@ -197,6 +197,7 @@ func (x exchange) desk(addr string, generation int) *Desk {
 	return &Desk{
 		Link:    x.link(signed.Address(addr).Party()),
 		Address: signed.Address(addr),
+		Zone:    "Europe/Helsinki",
 		Directory: Directory{
 			Title: "Yhteyspiste", Functions: []Function{"spoc", "ncb"},
 			Languages: []string{"fi", "sv", "en"}, Hours: "24/7", Telephone: "+358 295 000 000",

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"fmt"
 	"slices"
+	"time"
 
 	"samband/gateway/envelope"
 	"samband/gateway/signed"
@@ -76,6 +77,17 @@ func (v View) Desk(addr signed.Address) (*Desk, bool) {
 	v.r.mu.RLock()
 	defer v.r.mu.RUnlock()
 	return v.r.state.desk(addr).entry.at(v.size)
+}
+
+// Zone returns the time zone that a desk's days and hours are counted in: UTC
+// where the desk is unknown, or this program doesn't know its zone.
+func (v View) Zone(addr signed.Address) *time.Location {
+	if d, ok := v.Desk(addr); ok {
+		if l, err := d.Zone.Location(); err == nil {
+			return l
+		}
+	}
+	return time.UTC
 }
 
 // Desks returns all desks, by address.

@@ -86,7 +86,7 @@ func newMaker() *maker {
 		})
 		m.enter(party, func(l register.Link) register.Entry {
 			addr := signed.Address(party + ".spoc")
-			return &register.Desk{Link: l, Address: addr,
+			return &register.Desk{Link: l, Address: addr, Zone: "Europe/Stockholm",
 				Directory: register.Directory{Title: "Yhteyspiste", Functions: []register.Function{"spoc"},
 					Languages: []string{"fi", "sv"}, Hours: "24/7", Telephone: "+358 295 000 000"},
 				DeskKeys: register.DeskKeys{
