@@ -217,8 +217,9 @@ func (x exchange) catalogue(version string) *Catalogue {
 func (x exchange) agreement(proposer, other string) *Agreement {
 	return &Agreement{
 		Link: x.link(proposer), Title: "Pohjoismainen sopimus", Parties: []string{proposer, other},
-		Types: []string{"INFO_REQUEST"}, Purposes: []string{"INVESTIGATE_CRIME"},
-		Ceiling: envelope.Unclassified, From: start, Until: end,
+		Types: []string{"INFO_REQUEST"}, Copies: []CopyRule{{Copy{"no.spoc", "NOTICE"}, []string{"INFO_REQUEST"}}},
+		Purposes: []string{"INVESTIGATE_CRIME"},
+		Ceiling:  envelope.Unclassified, From: start, Until: end,
 	}
 }
 

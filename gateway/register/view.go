@@ -146,6 +146,17 @@ func (v View) AgreementsBetween(one, other string, t signed.Time) []*Agreement {
 	return out
 }
 
+// Copies returns the copies that an agreement asks for beside a message of a type,
+// in the agreement's order.
+func (v View) Copies(agreement signed.Hash, typ string) []Copy {
+	v.r.mu.RLock()
+	defer v.r.mu.RUnlock()
+	if a, ok := v.agreement(agreement); ok {
+		return a.copies(typ)
+	}
+	return nil
+}
+
 // Whoever calls the readers below has the lock.
 
 func (v View) agreement(hash signed.Hash) (*agreement, bool) {
