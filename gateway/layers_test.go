@@ -157,6 +157,7 @@ func TestOneLibraryOneDoor(t *testing.T) {
 		"github.com/nats-io/nats-server":        {brokerWing + "/internal/store"},
 		"github.com/santhosh-tekuri/jsonschema": {"samband/schema"},
 		"golang.org/x/mod/sumdb/tlog":           {"samband/gateway/auditlog", "samband/gateway/auditlog/tree"},
+		"golang.org/x/mod/sumdb/dirhash":        {"samband/schema"},
 		"filippo.io/torchwood":                  {"samband/gateway/auditlog", "samband/gateway/auditlog/tree"},
 		"modernc.org/sqlite":                    {brokerWing + "/internal/index", deskWing + "/internal/store"},
 		"go.yaml.in/yaml":                       {"samband/gateway/config"},

@@ -14,6 +14,7 @@ import (
 	"samband/gateway/problem"
 	"samband/gateway/register"
 	"samband/gateway/signed"
+	"samband/schema"
 )
 
 const (
@@ -124,7 +125,7 @@ func (x *exchangeMaker) enter() {
 			}}, party)
 	}
 	root := register.RootName("se")
-	enter(&register.Catalogue{Link: link(root), Types: []envelope.TypeRef{request}}, root)
+	enter(&register.Catalogue{Link: link(root), Bundle: schema.BundleHash{1}, Types: []envelope.TypeRef{request}}, root)
 	a := &register.Agreement{Link: link("fi"), Title: "Samarbete", Parties: []string{"fi", "se"},
 		Types: []string{request.Name}, Purposes: []string{"PREVENT_CRIME"}, Ceiling: envelope.Unclassified,
 		From: noon, Until: noon.Add(48 * time.Hour)}

@@ -187,7 +187,7 @@ func (x *Exchange) admit() error {
 }
 
 func (x *Exchange) catalogue() error {
-	_, err := x.root(x.Founders[0].DraftCatalogue(Types()))
+	_, err := x.root(x.Founders[0].DraftCatalogue(schema.EmbeddedBundle().Hash, Types()))
 	return err
 }
 

@@ -13,6 +13,7 @@ import (
 	"samband/gateway/envelope"
 	"samband/gateway/problem"
 	"samband/gateway/signed"
+	"samband/schema"
 )
 
 // The exchange of these tests: founders Norway and Sweden, both needed; parties
@@ -207,7 +208,7 @@ func (x exchange) desk(addr string, generation int) *Desk {
 }
 
 func (x exchange) catalogue(version string) *Catalogue {
-	c := &Catalogue{Link: x.root()}
+	c := &Catalogue{Link: x.root(), Bundle: schema.BundleHash(signed.HashOf("bundle " + version))}
 	for _, name := range []string{"ANSWER", "INFO_REQUEST"} {
 		c.Types = append(c.Types, envelope.TypeRef{Name: name, Version: version, Hash: signed.HashOf(name + version)})
 	}

@@ -9,6 +9,7 @@ import (
 
 	"samband/gateway/envelope"
 	"samband/gateway/signed"
+	"samband/schema"
 )
 
 // A View is the register at one size: what it says never changes, however long
@@ -120,6 +121,21 @@ func (v View) Type(name string) (envelope.TypeRef, bool) {
 		return c.newest(name)
 	}
 	return envelope.TypeRef{}, false
+}
+
+// Bundles returns the catalogue bundles that the register named so far, each once,
+// the one in force first. A message that was accepted under an older catalogue is
+// read with that one's bundle.
+func (v View) Bundles() []schema.BundleHash {
+	v.r.mu.RLock()
+	defer v.r.mu.RUnlock()
+	var out []schema.BundleHash
+	for _, c := range slices.Backward(v.r.state.catalogue.until(v.size)) {
+		if !slices.Contains(out, c.Bundle) {
+			out = append(out, c.Bundle)
+		}
+	}
+	return out
 }
 
 // Agreements returns all agreements, in force or not, as they were proposed.
