@@ -25,6 +25,7 @@ var elsewhere = map[problem.Code]string{
 	problem.Internal:      "broker/internal/edge/edge_test.go: TestFaultsAreNamedAndKept",
 
 	// A catalogue's file.
+	problem.BundleMissing: "broker/bundles_test.go: TestBundles",
 	problem.BundleInvalid: "../schema/bundle_test.go: TestReadBundle",
 
 	// A desk's own state, and what it has against a broker that lies.
