@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"sync"
 	"time"
 
 	"samband/gateway/signed"
@@ -43,5 +44,16 @@ func (z Zone) Location() (*time.Location, error) {
 	if z == "Local" {
 		return nil, errors.New("\"Local\" is the name of no time zone")
 	}
-	return time.LoadLocation(string(z))
+	if l, ok := locations.Load(z); ok {
+		return l.(*time.Location), nil
+	}
+	l, err := time.LoadLocation(string(z))
+	if err == nil {
+		locations.Store(z, l)
+	}
+	return l, err
 }
+
+// locations are the zones that were found: a listing asks for the same ones for each
+// message, and each search goes through a whole database.
+var locations sync.Map // Zone → *time.Location
