@@ -117,7 +117,7 @@ func TestWingsNeverMeet(t *testing.T) {
 // ranks before its own. Rooms of one rank never meet: their wing wires them.
 var ranks = map[string][][]string{
 	// The prover needs the sequencer's log; router and reader answer with its proofs.
-	brokerWing: {{"journal"}, {"edge", "index", "records", "store"}, {"sequencer"}, {"prover"}, {"reader", "router"}},
+	brokerWing: {{"journal"}, {"bundles", "edge", "index", "records", "store"}, {"sequencer"}, {"prover"}, {"reader", "router"}},
 	deskWing:   {{"keys", "store"}, {"mail"}},
 }
 
@@ -157,6 +157,7 @@ func TestOneLibraryOneDoor(t *testing.T) {
 		"github.com/nats-io/nats-server":        {brokerWing + "/internal/store"},
 		"github.com/santhosh-tekuri/jsonschema": {"samband/schema"},
 		"golang.org/x/mod/sumdb/tlog":           {"samband/gateway/auditlog", "samband/gateway/auditlog/tree"},
+		"golang.org/x/mod/sumdb/dirhash":        {"samband/schema"},
 		"filippo.io/torchwood":                  {"samband/gateway/auditlog", "samband/gateway/auditlog/tree"},
 		"modernc.org/sqlite":                    {brokerWing + "/internal/index", deskWing + "/internal/store"},
 		"go.yaml.in/yaml":                       {"samband/gateway/config"},

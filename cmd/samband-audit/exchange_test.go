@@ -14,6 +14,7 @@ import (
 	"samband/gateway/problem"
 	"samband/gateway/register"
 	"samband/gateway/signed"
+	"samband/schema"
 )
 
 const (
@@ -113,7 +114,7 @@ func (x *exchangeMaker) enter() {
 		enter(&register.Party{Link: link(root), Name: party, Title: "Maa " + party,
 			Keys: signed.PublicKeys(keysOf(party, signed.UseEntry))}, root)
 		addr := signed.Address(party + ".spoc")
-		enter(&register.Desk{Link: link(party), Address: addr,
+		enter(&register.Desk{Link: link(party), Address: addr, Zone: "Europe/Stockholm",
 			Directory: register.Directory{Title: "Yhteyspiste", Functions: []register.Function{"spoc"},
 				Languages: []string{"fi", "sv"}, Hours: "24/7", Telephone: "+358 295 000 000"},
 			DeskKeys: register.DeskKeys{
@@ -124,7 +125,7 @@ func (x *exchangeMaker) enter() {
 			}}, party)
 	}
 	root := register.RootName("se")
-	enter(&register.Catalogue{Link: link(root), Types: []envelope.TypeRef{request}}, root)
+	enter(&register.Catalogue{Link: link(root), Bundle: schema.BundleHash{1}, Types: []envelope.TypeRef{request}}, root)
 	a := &register.Agreement{Link: link("fi"), Title: "Samarbete", Parties: []string{"fi", "se"},
 		Types: []string{request.Name}, Purposes: []string{"PREVENT_CRIME"}, Ceiling: envelope.Unclassified,
 		From: noon, Until: noon.Add(48 * time.Hour)}

@@ -3,6 +3,7 @@
 //	samband-broker init --dir DIR --name nordic.example --host broker.nordic.example
 //	samband-broker init --dir DIR --federation FILE
 //	samband-broker serve --dir DIR
+//	samband-broker catalogue --dir DIR FILE
 //	samband-broker enter --dir DIR FILE...
 //	samband-broker status --dir DIR
 //	samband-broker check-config --dir DIR
@@ -37,7 +38,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	p.Setting = p.settingOf
 	root := &cobra.Command{Use: "samband-broker", Short: "The broker of an exchange"}
 	p.Flags(root, cli.DirOfEnvironment(), "the broker's folder")
-	root.AddCommand(newInit(p), newServe(p), newEnter(p), newStatus(p), newCheckConfig(p))
+	root.AddCommand(newInit(p), newServe(p), newEnter(p), newCatalogue(p), newStatus(p), newCheckConfig(p))
 	return p.Run(root, args, stdin, stdout, stderr)
 }
 

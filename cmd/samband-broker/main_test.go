@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -16,6 +17,7 @@ import (
 	"samband/gateway/broker"
 	"samband/gateway/register"
 	"samband/gateway/signed"
+	"samband/schema"
 )
 
 func TestMain(m *testing.M) {
@@ -29,6 +31,7 @@ func TestScripts(t *testing.T) {
 			"found":   foundExchange,
 			"served":  served,
 			"listens": listens,
+			"bundle":  bundle,
 		},
 	})
 }
@@ -53,6 +56,13 @@ func foundExchange(ts *testscript.TestScript, _ bool, args []string) {
 	link := register.Link{Exchange: federation.Hash(), Previous: federation.Hash(), Signers: []string{"se/root"}}
 	party := &register.Party{Link: link, Name: "se", Title: "Sverige", Keys: signed.PublicKeys(keys)}
 	sign(ts, "party", party.Text(), root)
+}
+
+// bundle FILE writes a catalogue bundle that no program was built with.
+func bundle(ts *testscript.TestScript, _ bool, args []string) {
+	b, err := schema.NewBundle(fstest.MapFS{"codes/colour-1.json": {Data: []byte("{}")}})
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), b.Zip, 0o644))
 }
 
 func sign(ts *testscript.TestScript, name, text string, keys []*signed.PrivateKey) {
@@ -88,6 +98,18 @@ func TestEveryStopHasItsNextStep(t *testing.T) {
 		if want := "Then: " + strings.ReplaceAll(row[2], "`", "") + ".\n"; !strings.Contains(out.String(), want) {
 			t.Errorf("stopped as %s it does not say %q:\n%s", row[1], want, &out)
 		}
+	}
+}
+
+// Who looks at the broker's standing sees what desks ask for in vain.
+func TestStandingNamesWhatTheBrokerLacks(t *testing.T) {
+	var whole, lacking bytes.Buffer
+	showStanding(&whole, &broker.Status{Accepting: true})
+	hash := schema.EmbeddedBundle().Hash
+	showStanding(&lacking, &broker.Status{Accepting: true, Lacks: []schema.BundleHash{hash}})
+	want := "LACKS the catalogue bundle " + hash.String() + ": desks can't fetch it\nNext:     ask the root's parties for its file, then: samband-broker catalogue FILE\n"
+	if !strings.Contains(lacking.String(), want) || strings.Contains(whole.String(), "LACKS") {
+		t.Errorf("it says\n%s\nand\n%s", &lacking, &whole)
 	}
 }
 

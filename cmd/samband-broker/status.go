@@ -50,6 +50,10 @@ func showStanding(w io.Writer, st *broker.Status) {
 	for _, f := range st.Found {
 		fmt.Fprintf(w, "Start:    %s\n", found[f])
 	}
+	for _, hash := range st.Lacks {
+		fmt.Fprintf(w, "LACKS the catalogue bundle %s: desks can't fetch it\n", hash)
+		fmt.Fprintln(w, "Next:     ask the root's parties for its file, then: samband-broker catalogue FILE")
+	}
 	switch {
 	case st.Stopped != "":
 		fmt.Fprintf(w, "ACCEPTS NOTHING: %s\n", st.Stopped)

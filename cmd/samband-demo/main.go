@@ -17,6 +17,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	_ "time/tzdata" // its desks count in their own zones, on any machine
 
 	"github.com/spf13/cobra"
 

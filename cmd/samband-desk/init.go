@@ -14,7 +14,7 @@ import (
 )
 
 func newInit(p *program) *cobra.Command {
-	var address, federation, certificate string
+	var address, federation, certificate, zone string
 	var setup desk.Setup
 	c := &cobra.Command{
 		Use:   "init",
@@ -33,6 +33,7 @@ Then, with --certificate: the certificate is put in place. The desk can serve.`,
 	c.Flags().StringVar(&address, "address", "", "the desk's address, such as se.spoc")
 	c.Flags().StringVar(&federation, "federation", "", "the exchange's federation file")
 	c.Flags().StringVar(&setup.Broker, "broker", "", "where the broker listens, such as https://broker.nordic.example:8443")
+	c.Flags().StringVar(&zone, "zone", "", "the time zone that the desk's days and hours are counted in, such as Europe/Stockholm (default: this machine's)")
 	c.Flags().StringVar(&setup.Metrics, "metrics", "", "where to serve metrics and health, such as 127.0.0.1:9201")
 	c.Flags().StringVar(&certificate, "certificate", "", "the certificate that the party issued for the card")
 	c.MarkFlagsOneRequired("address", "certificate")
@@ -43,6 +44,9 @@ Then, with --certificate: the certificate is put in place. The desk can serve.`,
 		}
 		if setup.Address, err = signed.ParseAddress(address); err != nil {
 			return cli.Usagef("--address: %w", err)
+		}
+		if setup.Zone, err = zoneOf(zone); err != nil {
+			return err
 		}
 		if setup.Federation, err = cli.ReadInput(c, federation, maxFile); err != nil {
 			return err
@@ -66,13 +70,14 @@ func (p *program) made(c *cobra.Command, setup desk.Setup, card []byte) error {
 	}
 	out := struct {
 		Desk     signed.Address `json:"desk"`
+		Zone     register.Zone  `json:"zone"`
 		Exchange string         `json:"exchange"`
 		Hash     signed.Hash    `json:"hash"`
 		Card     string         `json:"card"`
 		CardHash signed.Hash    `json:"card_hash"`
-	}{setup.Address, fed.Name, fed.Hash(), filepath.Join(p.Dir, "request"), signed.HashOf(card)}
+	}{setup.Address, setup.Zone, fed.Name, fed.Hash(), filepath.Join(p.Dir, "request"), signed.HashOf(card)}
 	return p.Print(c, out, func(w io.Writer) {
-		fmt.Fprintf(w, "Made: the keys of %s\n", out.Desk)
+		fmt.Fprintf(w, "Made: the keys of %s, whose time zone is %s\n", out.Desk, out.Zone)
 		fmt.Fprintf(w, "Exchange: %s, fingerprint %s: compare it with its other members\n", out.Exchange, out.Hash)
 		fmt.Fprintf(w, "Card: %s, hash %s\n", out.Card, out.CardHash)
 		fmt.Fprintf(w, "Next: bring the card to the party's authority, and its certificate back: samband-desk init --certificate FILE\n")

@@ -1,6 +1,6 @@
 // Samband-desk runs a desk and is the officers' command line to it.
 //
-//	samband-desk init --dir DIR --address se.spoc --federation FILE --broker URL
+//	samband-desk init --dir DIR --address se.spoc --zone Europe/Stockholm --federation FILE --broker URL
 //	samband-desk init --dir DIR --certificate FILE
 //	samband-desk serve --dir DIR
 //	samband-desk unlock

@@ -27,7 +27,7 @@ func newDesk(p *program) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return p.entry(c, "the entry of desk "+string(card.Address), made,
+			return p.entry(c, "the entry of desk "+string(card.Address)+", whose time zone is "+string(card.Zone), made,
 				"then issue its certificate: samband-party issue "+args[0])
 		}),
 	}

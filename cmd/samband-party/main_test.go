@@ -70,7 +70,7 @@ func deskRequest(ts *testscript.TestScript, _ bool, args []string) {
 	_, opening, err := seal.NewOpeningKey()
 	ts.Check(err)
 	card, err := register.SignCard(&register.Request{
-		Exchange: fed.Hash(), Address: signed.Address(args[1]),
+		Exchange: fed.Hash(), Address: signed.Address(args[1]), Zone: "Europe/Helsinki",
 		DeskKeys: register.DeskKeys{
 			Message: signed.PublicKeys(message), Consignment: signed.PublicKeys(receipts),
 			Opening: opening, Versions: []int64{1},

@@ -1,4 +1,4 @@
-// Package api is the contract between a desk and the broker: eight calls over
+// Package api is the contract between a desk and the broker: nine calls over
 // HTTP/2 and mutual TLS 1.3.
 //
 // A desk submits envelopes and statements, and follows two feeds: its inbox
@@ -50,6 +50,7 @@ import (
 
 	"samband/gateway/envelope"
 	"samband/gateway/signed"
+	"samband/schema"
 )
 
 // OpenAPI is the contract as an OpenAPI 3.1 document, in JSON.
@@ -139,4 +140,7 @@ type Service interface {
 	// Consistency proves that the audit log of size to extends that of size from,
 	// which is not larger.
 	Consistency(ctx context.Context, caller signed.Address, from, to int64) (*ConsistencyAnswer, error)
+
+	// Catalogue gives a catalogue bundle.
+	Catalogue(ctx context.Context, caller signed.Address, hash schema.BundleHash) (Bundle, error)
 }

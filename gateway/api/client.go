@@ -84,15 +84,24 @@ func noAnswer(format string, args ...any) error {
 
 // call makes one call and reads its answer into an A.
 func call[A any](ctx context.Context, c *Client, route *Route, heads Heads, query url.Values, body []byte, wait time.Duration) (*A, error) {
+	path := route.Path
+	if len(query) > 0 {
+		path += "?" + query.Encode()
+	}
+	status, header, answer, err := c.send(ctx, route, path, heads, body, wait)
+	if err != nil {
+		return nil, err
+	}
+	return read[A](status, header, answer)
+}
+
+// send sends the request of one call, to a path with its query.
+func (c *Client) send(ctx context.Context, route *Route, path string, heads Heads, body []byte, wait time.Duration) (int, http.Header, []byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout+wait)
 	defer cancel()
-	target := c.base + route.Path
-	if len(query) > 0 {
-		target += "?" + query.Encode()
-	}
-	req, err := http.NewRequestWithContext(ctx, route.Method, target, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, route.Method, c.base+path, bytes.NewReader(body))
 	if err != nil {
-		return nil, fmt.Errorf("make request %s: %w", route.Operation, err)
+		return 0, nil, nil, fmt.Errorf("make request %s: %w", route.Operation, err)
 	}
 	if route.Request != "" {
 		req.Header.Set("Content-Type", route.Request)
@@ -101,9 +110,9 @@ func call[A any](ctx context.Context, c *Client, route *Route, heads Heads, quer
 	req.Header.Set(RegisterHeader, signed.FormatInt(heads.Register))
 	status, header, answer, err := c.do(req)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", route.Operation, err)
+		err = fmt.Errorf("%s: %w", route.Operation, err)
 	}
-	return read[A](status, header, answer)
+	return status, header, answer, err
 }
 
 func (c *Client) do(req *http.Request) (int, http.Header, []byte, error) {

@@ -11,6 +11,7 @@ import (
 	"samband/gateway/envelope"
 	"samband/gateway/internal/openapitest"
 	"samband/gateway/signed"
+	"samband/schema"
 )
 
 func readDocument(t *testing.T) *openapitest.Document {
@@ -49,6 +50,9 @@ func checkParameters(t *testing.T, d *openapitest.Document, r Route, op openapit
 	if len(r.Query) > 0 {
 		want["query"] = r.Query
 	}
+	if strings.HasSuffix(r.Path, hashInPath) {
+		want["path"] = []string{HashName}
+	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("parameters of %s: %v, expected %v", r.Pattern(), got, want)
 	}
@@ -83,6 +87,12 @@ func checkAnswer(t *testing.T, d *openapitest.Document, r Route, op openapitest.
 	if r.Answer == nil {
 		if _, ok := op.Responses["204"]; !ok {
 			t.Errorf("%s has no answer 204", r.Pattern())
+		}
+		return
+	}
+	if r.AnswerType != "" {
+		if got := op.Responses["200"].Content[r.AnswerType].Schema; got.Type != "string" || got.MaxLength != schema.MaxBundle {
+			t.Errorf("%s answers %+v", r.Pattern(), got)
 		}
 		return
 	}

@@ -11,16 +11,18 @@ import (
 )
 
 // A Route is one call of the contract, as it crosses the wire. Its row, the types of
-// its answer and its Client method stand side by side, in items.go, feeds.go or
-// logs.go; the broker's side of it is a method of the [Service].
+// its answer and its Client method stand side by side, in items.go, feeds.go, logs.go
+// or catalogue.go; the broker's side of it is a method of the [Service].
 type Route struct {
 	Operation string
 	Method    string
-	Path      string
+	Path      string   // it may end with hashInPath
 	Query     []string // names of query parameters
 	Request   string   // media type of the body; "" for none
 	MaxBody   int64    // bytes of the body
 	Answer    any      // a zero one; nil: an answer without content
+
+	AnswerType string // media type of an answer that is no JSON, and crosses the wire as it is
 
 	Sequence bool // the body is a sequence, and its final refusals take a budget
 	Polls    bool // it may wait for something to happen
@@ -31,10 +33,18 @@ type Route struct {
 	Read func(*Call) (Action, error)
 }
 
+// HashName is how a path calls the hash that it ends with, and hashInPath how
+// http.ServeMux and openapi.json write that.
+const (
+	HashName   = "hash"
+	hashInPath = "{" + HashName + "}"
+)
+
 // A Call is a request within the bounds of its Route.
 type Call struct {
 	Caller signed.Address
 	Heads  Heads
+	Hash   string     // at the end of the path
 	Query  url.Values // each name of the Route at most once, and no other
 	Body   []byte
 	Budget Budget // of a sequence
@@ -47,7 +57,7 @@ type Action func(context.Context, Service) (any, error)
 func (r Route) Pattern() string { return r.Method + " " + r.Path }
 
 // Routes is the whole contract; openapi.json says the same.
-var Routes = []Route{submit, state, inbox, progress, want, show, registerPage, consistency, openapi}
+var Routes = []Route{submit, state, inbox, progress, want, show, registerPage, consistency, catalogue, openapi}
 
 var openapi = Route{
 	Operation: "openapi", Method: http.MethodGet, Path: "/v1/openapi.json", Answer: json.RawMessage(nil),

@@ -16,6 +16,7 @@ import (
 	"samband/gateway/register"
 	"samband/gateway/seal"
 	"samband/gateway/signed"
+	"samband/schema"
 )
 
 const name = "nordic.example"
@@ -134,7 +135,7 @@ func requestWith(t *testing.T, exchange signed.Hash, addr signed.Address, openin
 		t.Fatal(err)
 	}
 	card := &register.Request{
-		Exchange: exchange, Address: addr,
+		Exchange: exchange, Address: addr, Zone: "Europe/Helsinki",
 		DeskKeys: register.DeskKeys{
 			Message: signed.PublicKeys(message), Consignment: signed.PublicKeys(receipts),
 			Opening: opening, Versions: []int64{1},
@@ -160,7 +161,7 @@ func TestPeopleMakeAnExchange(t *testing.T) {
 	fi, fiCA := s.admit("fi", "Suomi")
 	se, _ := s.admit("se", "Sverige")
 	types := []envelope.TypeRef{{Name: "INFO_REQUEST", Version: "1.0", Hash: signed.HashOf("x")}}
-	s.enter(s.signed(must[string](t)(s.se.DraftCatalogue(types))))
+	s.enter(s.signed(must[string](t)(s.se.DraftCatalogue(schema.BundleHash{1}, types))))
 
 	card := request(t, s.register.Exchange(), "fi.spoc")
 	s.enter(must[*Made](t)(fi.Desk(card, directory)).Note)
@@ -252,7 +253,7 @@ func TestTwoOfThreeFounders(t *testing.T) {
 
 	// The drafter is always one of the signers, whatever the order of names.
 	types := []envelope.TypeRef{{Name: "INFO_REQUEST", Version: "1.0", Hash: signed.HashOf("x")}}
-	d = must[*Draft](t)(se.Sign(must[string](t)(se.DraftCatalogue(types))))
+	d = must[*Draft](t)(se.Sign(must[string](t)(se.DraftCatalogue(schema.BundleHash{1}, types))))
 	if d.Made != nil || len(d.Missing) != 1 || d.Missing[0] != "dk/root" {
 		t.Fatalf("still to sign: %v", d.Missing)
 	}
@@ -263,7 +264,7 @@ func TestTwoOfThreeFounders(t *testing.T) {
 	must[int64](t)(r.Append(d.Note))
 	must[*Draft](t)(no.Cosign(d.Note))
 	types[0].Version = "1.1"
-	d = must[*Draft](t)(no.Sign(must[string](t)(no.DraftCatalogue(types, "no", "se"))))
+	d = must[*Draft](t)(no.Sign(must[string](t)(no.DraftCatalogue(schema.BundleHash{1}, types, "no", "se"))))
 	if _, err := se.Cosign(d.Note); err != nil {
 		t.Fatal(err)
 	}

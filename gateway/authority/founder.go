@@ -8,6 +8,7 @@ import (
 	"samband/gateway/problem"
 	"samband/gateway/register"
 	"samband/gateway/signed"
+	"samband/schema"
 )
 
 // A Founder signs with one share of the root.
@@ -72,13 +73,14 @@ func (f *Founder) DraftAdmit(card *register.PartyCard, signers ...string) (strin
 	return (&register.Party{Link: l, Name: card.Name, Title: card.Title, Keys: card.Keys}).Text(), nil
 }
 
-// DraftCatalogue writes an entry that makes these the types of the exchange.
-func (f *Founder) DraftCatalogue(types []envelope.TypeRef, signers ...string) (string, error) {
+// DraftCatalogue writes an entry that makes these the types of the exchange, and
+// names the bundle that has them.
+func (f *Founder) DraftCatalogue(bundle schema.BundleHash, types []envelope.TypeRef, signers ...string) (string, error) {
 	l, err := f.root(signers)
 	if err != nil {
 		return "", err
 	}
-	return (&register.Catalogue{Link: l, Types: types}).Text(), nil
+	return (&register.Catalogue{Link: l, Bundle: bundle, Types: types}).Text(), nil
 }
 
 // DraftRevoke writes an entry that revokes a party. since may be zero.

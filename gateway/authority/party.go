@@ -1,6 +1,7 @@
 package authority
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -105,7 +106,7 @@ func (p *Party) Desk(request []byte, directory register.Directory) (*Made, error
 		return nil, err
 	}
 	return p.enter(func(l register.Link) register.Entry {
-		return &register.Desk{Link: l, Address: c.Address, Directory: directory, DeskKeys: c.DeskKeys}
+		return &register.Desk{Link: l, Address: c.Address, Zone: c.Zone, Directory: directory, DeskKeys: c.DeskKeys}
 	})
 }
 
@@ -114,6 +115,7 @@ func (p *Party) Desk(request []byte, directory register.Directory) (*Made, error
 func (p *Party) Agreement(terms register.Agreement) (*Made, error) {
 	terms.Parties = ordered(append(slices.Clone(terms.Parties), p.Name))
 	terms.Types = ordered(terms.Types)
+	terms.Copies = orderedCopies(terms.Copies)
 	terms.Purposes = ordered(terms.Purposes)
 	return p.enter(func(l register.Link) register.Entry {
 		terms.Link = l
@@ -227,4 +229,16 @@ func (p *Party) sign(e register.Entry) ([]byte, error) {
 func ordered(values []string) []string {
 	out := slices.Sorted(slices.Values(values))
 	return slices.Compact(out)
+}
+
+// orderedCopies puts the rules in the order of their lines.
+func orderedCopies(rules []register.CopyRule) []register.CopyRule {
+	out := slices.Clone(rules)
+	for i := range out {
+		out[i].Of = ordered(out[i].Of)
+	}
+	slices.SortFunc(out, func(a, b register.CopyRule) int {
+		return cmp.Or(cmp.Compare(a.To, b.To), cmp.Compare(a.Type, b.Type))
+	})
+	return out
 }

@@ -19,7 +19,7 @@
 // the one writer, over the store (JOURNAL, the commit point), the records (its
 // archive) and the two logs; the index remembers for all of them and can be
 // thrown away. What a desk asks, the reader answers, and the prover writes the
-// evidence for both answers.
+// evidence for both answers. Catalogue bundles lie in a folder of their own.
 package broker
 
 import (
@@ -36,6 +36,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"samband/certs"
+	"samband/gateway/broker/internal/bundles"
 	"samband/gateway/broker/internal/edge"
 	"samband/gateway/broker/internal/index"
 	"samband/gateway/broker/internal/reader"
@@ -232,7 +233,8 @@ func (b *Broker) openEdge(context.Context) error {
 		Service: struct {
 			*router.Router
 			*reader.Reader
-		}{b.router, b.reader},
+			bundles.Folder
+		}{b.router, b.reader, b.settings.bundles()},
 		Log:     b.cfg.Log,
 		Metrics: b.metrics,
 	})

@@ -122,6 +122,7 @@ func (s Settings) auditLog() string    { return filepath.Join(s.Data, "log", "au
 func (s Settings) registerLog() string { return filepath.Join(s.Data, "log", "register") }
 func (s Settings) index() string       { return filepath.Join(s.Data, "index.db") }
 func (s Settings) socket() string      { return filepath.Join(s.Data, "socket") }
+func (s Settings) catalogue() string   { return filepath.Join(s.Data, "catalogue") }
 func (s Settings) shown() string       { return filepath.Join(s.Data, "shown") }
 
 // present checks that data which was made once is there: what is missing is a

@@ -10,6 +10,7 @@ import (
 	"samband/gateway/local"
 	"samband/gateway/problem"
 	"samband/gateway/signed"
+	"samband/schema"
 )
 
 // ErrNotServed says that no process serves the broker: start samband-broker
@@ -27,6 +28,8 @@ type Status struct {
 	Audit     signed.Head `json:"audit"`
 	Register  signed.Head `json:"register"`
 	Accepting bool        `json:"accepting"`
+
+	Lacks []schema.BundleHash `json:"lacks,omitempty"` // catalogue bundles that the register names
 }
 
 // An Entered is what became of a register entry.
@@ -40,7 +43,7 @@ func (b *Broker) Started() Status {
 	s := Status{
 		Exchange: b.keys.register.Exchange(), Name: b.keys.register.Federation().Name,
 		Desks: b.Address(), Metrics: b.MetricsAddress(), Found: []string{},
-		Accepting: b.accepting(context.Background()) == nil,
+		Accepting: b.accepting(context.Background()) == nil, Lacks: b.lacks(),
 	}
 	for _, f := range b.found {
 		s.Found = append(s.Found, string(f))

@@ -125,7 +125,7 @@ func (w *world) enter(note []byte) []byte {
 func (w *world) enterDesk(h *keyedDesk) []byte {
 	w.Helper()
 	return w.party(h.Address.Party(), func(l register.Link) register.Entry {
-		return &register.Desk{Link: l, Address: h.Address, Directory: directory, DeskKeys: register.DeskKeys{
+		return &register.Desk{Link: l, Address: h.Address, Zone: h.Zone, Directory: directory, DeskKeys: register.DeskKeys{
 			Message: signed.PublicKeys(h.Message), Consignment: signed.PublicKeys(h.Consignment),
 			TLS:     signed.HashOf(h.Certificate.RawSubjectPublicKeyInfo),
 			Opening: h.Recipient, Versions: []int64{1},

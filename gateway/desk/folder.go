@@ -71,6 +71,7 @@ func (f folder) readCertificate() (*x509.Certificate, error) {
 type Settings struct {
 	Address signed.Address `yaml:"address"` // se.spoc
 	Broker  string         `yaml:"broker"`  // https://broker.nordic.example:8443
+	Zone    register.Zone  `yaml:"zone"`    // Europe/Stockholm: what the next request card says
 	Metrics string         `yaml:"metrics"` // where to serve /metrics, /healthz, /readyz; "" for nowhere
 }
 
@@ -80,6 +81,9 @@ func readSettings(f folder) (s Settings, err error) {
 	}
 	if _, err := signed.ParseAddress(string(s.Address)); err != nil {
 		return s, fmt.Errorf("settings %s: address: %w", f.settings(), err)
+	}
+	if _, err := register.ParseZone(string(s.Zone)); err != nil {
+		return s, fmt.Errorf("settings %s: zone: %w", f.settings(), err)
 	}
 	return s, nil
 }
@@ -93,7 +97,11 @@ address: %s
 # Where the exchange's broker listens.
 broker: %q
 
+# The time zone that the desk's days and hours are counted in. It counts as the
+# register has it: after a change, rotate makes the card anew for the party.
+zone: %s
+
 # Where Prometheus finds /metrics, and an operator /healthz and /readyz; "" for nowhere.
 metrics: %q
-`, s.Address, s.Broker, s.Metrics)
+`, s.Address, s.Broker, s.Zone, s.Metrics)
 }

@@ -29,6 +29,9 @@ func Init(dir string, s Setup) (card []byte, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the federation file: %w", err)
 	}
+	if _, err := register.ParseZone(string(s.Zone)); err != nil {
+		return nil, err
+	}
 	if err := durable.MkdirAll(f.keys()); err != nil {
 		return nil, fmt.Errorf("make folder: %w", err)
 	}
@@ -45,7 +48,7 @@ func Init(dir string, s Setup) (card []byte, err error) {
 	if err := durable.Replace(f.settings(), []byte(s.Settings.text()), 0o600); err != nil {
 		return nil, err
 	}
-	return writeCard(f, fed.Hash(), s.Address, online, locked)
+	return writeCard(f, fed.Hash(), s.Settings, online, locked)
 }
 
 // Rotate puts a new opening key beside the old ones and writes the request card
@@ -80,17 +83,18 @@ func Rotate(dir string, passphrase []byte) (card []byte, err error) {
 		return nil, err
 	}
 	defer locked.Forget()
-	return writeCard(f, fed.Hash(), s.Address, online, locked)
+	return writeCard(f, fed.Hash(), s, online, locked)
 }
 
-func writeCard(f folder, exchange signed.Hash, address signed.Address, online *keys.Online, locked *keys.Locked) ([]byte, error) {
+func writeCard(f folder, exchange signed.Hash, s Settings, online *keys.Online, locked *keys.Locked) ([]byte, error) {
 	tls, err := certs.MarshalPublicKey(&online.TLS.PublicKey)
 	if err != nil {
 		return nil, err
 	}
 	request := &register.Request{
 		Exchange: exchange,
-		Address:  address,
+		Address:  s.Address,
+		Zone:     s.Zone,
 		DeskKeys: register.DeskKeys{
 			Message:     signed.PublicKeys(locked.Message),
 			Consignment: signed.PublicKeys(online.Receipts),

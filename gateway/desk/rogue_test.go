@@ -28,7 +28,7 @@ func (s *stage) admitRogue() *rogue {
 	r := &rogue{stage: s, party: must(signed.GenerateKeys("no", signed.UseEntry))}
 	card := &register.PartyCard{Name: "no", Title: "Party no", Keys: signed.PublicKeys(r.party)}
 	s.enterNote(must(s.Founders[0].Sign(must(s.Founders[0].DraftAdmit(card)))).Note)
-	r.desk = register.Desk{Address: "no.spoc", Directory: directory, DeskKeys: register.DeskKeys{
+	r.desk = register.Desk{Address: "no.spoc", Zone: "Europe/Oslo", Directory: directory, DeskKeys: register.DeskKeys{
 		Message:     signed.PublicKeys(must(signed.GenerateKeys("no.spoc", signed.UseMessage))),
 		Consignment: signed.PublicKeys(must(signed.GenerateKeys("no.spoc", signed.UseConsignment))),
 		TLS:         signed.HashOf("tls"), Versions: []int64{1},

@@ -93,7 +93,7 @@ func TestVectors(t *testing.T) {
 	}
 	made := filepath.Join(t.TempDir(), "desk")
 	must(desk.Init(made, desk.Setup{
-		Settings:   desk.Settings{Address: "se.spoc", Broker: "https://broker.example"},
+		Settings:   desk.Settings{Address: "se.spoc", Broker: "https://broker.example", Zone: "Europe/Stockholm"},
 		Federation: must(os.ReadFile(filepath.Join(vectors, "federation"))), Passphrase: []byte(gatewaytest.Passphrase),
 	}))
 	for _, file := range codes {

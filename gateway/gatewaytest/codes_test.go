@@ -24,6 +24,10 @@ var elsewhere = map[problem.Code]string{
 	problem.BrokerBusy:    "broker/limits_test.go: TestClockSetForward",
 	problem.Internal:      "broker/internal/edge/edge_test.go: TestFaultsAreNamedAndKept",
 
+	// A catalogue's file.
+	problem.BundleMissing: "broker/bundles_test.go: TestBundles",
+	problem.BundleInvalid: "../schema/bundle_test.go: TestReadBundle",
+
 	// A desk's own state, and what it has against a broker that lies.
 	problem.DeskLocked:      "desk/life_test.go: TestLocked",
 	problem.ProofMissing:    "desk/attack_test.go: TestAcceptance",

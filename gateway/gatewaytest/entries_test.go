@@ -8,6 +8,7 @@ import (
 	"samband/gateway/problem"
 	"samband/gateway/register"
 	"samband/gateway/signed"
+	"samband/schema"
 )
 
 // An entryRefusal is one row: a register entry, and the code that it must meet.
@@ -38,7 +39,7 @@ var entryRefusals = []entryRefusal{
 	{problem.Oversize, "more than an entry has", func(*scene) []byte { return make([]byte, register.MaxEntry+1) }},
 	{problem.TextMalformed, "no note", func(*scene) []byte { return []byte("samband/desk/v1\n") }},
 	{problem.TextMalformed, "a form that is none of a register", ofEstonia(func(s *scene, l register.Link) string {
-		return strings.Replace((&register.Catalogue{Link: l, Types: Types()}).Text(), "catalogue", "mandate", 1)
+		return strings.Replace((&register.Catalogue{Link: l, Bundle: schema.EmbeddedBundle().Hash, Types: Types()}).Text(), "catalogue", "mandate", 1)
 	})},
 	{problem.TextMalformed, "parties in another order", ofEstonia(func(s *scene, l register.Link) string {
 		return reordered(agreement(l, "ee", "fi").Text(), "party", "party")
@@ -64,7 +65,7 @@ var entryRefusals = []entryRefusal{
 		return agreement(l, "ee", "fi").Text()
 	})},
 	{problem.NotEntitled, "a catalogue by a party", ofEstonia(func(_ *scene, l register.Link) string {
-		return (&register.Catalogue{Link: l, Types: Types()[:1]}).Text()
+		return (&register.Catalogue{Link: l, Bundle: schema.EmbeddedBundle().Hash, Types: Types()[:1]}).Text()
 	})},
 	{problem.NotEntitled, "a desk of another party", ofEstonia(func(s *scene, l register.Link) string {
 		d := s.estonianDesk(l)
@@ -86,7 +87,7 @@ var entryRefusals = []entryRefusal{
 	}},
 	{problem.NotEntitled, "by fewer founders than the root asks for", func(s *scene) []byte {
 		l := register.Link{Exchange: s.register.Exchange(), Previous: known(s.register.Previous("fi/root")), Signers: []string{"fi/root"}}
-		note := got(s.Founders[0].Sign((&register.Catalogue{Link: l, Types: Types()[:1]}).Text()))(s).Note
+		note := got(s.Founders[0].Sign((&register.Catalogue{Link: l, Bundle: schema.EmbeddedBundle().Hash, Types: Types()[:1]}).Text()))(s).Note
 		if err := s.Founders[0].Follow(s.register); err != nil { // it was never entered
 			s.Fatal(err)
 		}
@@ -104,7 +105,7 @@ var entryRefusals = []entryRefusal{
 		return got(signed.Sign(agreement(s.link("ee"), "ee", "fi").Text(), s.estonia()[:1]...))(s).Bytes()
 	}},
 	{problem.SignatureMissing, "one founder of two", func(s *scene) []byte {
-		text := got(s.Founders[0].DraftCatalogue(Types()[:1]))(s)
+		text := got(s.Founders[0].DraftCatalogue(schema.EmbeddedBundle().Hash, Types()[:1]))(s)
 		return got(s.Founders[0].Sign(text))(s).Note
 	}},
 	{problem.SignatureExtra, "one too many", func(s *scene) []byte {
@@ -187,7 +188,7 @@ func agreement(l register.Link, parties ...string) *register.Agreement {
 func (s *scene) estonianDesk(l register.Link) *register.Desk {
 	s.Helper()
 	h := got(NewKeyedDesk(s.register.Exchange(), "ee.spoc"))(s)
-	return &register.Desk{Link: l, Address: h.Address, Directory: anywhere, DeskKeys: register.DeskKeys{
+	return &register.Desk{Link: l, Address: h.Address, Zone: h.Zone, Directory: anywhere, DeskKeys: register.DeskKeys{
 		Message: signed.PublicKeys(h.Message), Consignment: signed.PublicKeys(h.Consignment), TLS: signed.HashOf(h.Address), Opening: h.Recipient, Versions: []int64{1},
 	}}
 }

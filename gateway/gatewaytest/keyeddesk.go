@@ -26,6 +26,7 @@ import (
 type KeyedDesk struct {
 	Address     signed.Address
 	Exchange    signed.Hash
+	Zone        register.Zone
 	Message     []*signed.PrivateKey // Ed25519, ML-DSA-65
 	Consignment []*signed.PrivateKey
 	Identity    string // opens
@@ -34,9 +35,9 @@ type KeyedDesk struct {
 	Certificate *x509.Certificate
 }
 
-// NewKeyedDesk makes the keys of a desk.
+// NewKeyedDesk makes the keys of a desk, whose zone is UTC.
 func NewKeyedDesk(exchange signed.Hash, address signed.Address) (*KeyedDesk, error) {
-	h := &KeyedDesk{Address: address, Exchange: exchange}
+	h := &KeyedDesk{Address: address, Exchange: exchange, Zone: utc}
 	var errs [4]error
 	h.Message, errs[0] = signed.GenerateKeys(string(address), signed.UseMessage)
 	h.Consignment, errs[1] = signed.GenerateKeys(string(address), signed.UseConsignment)
@@ -54,6 +55,7 @@ func (h *KeyedDesk) Request() ([]byte, error) {
 	return register.SignCard(&register.Request{
 		Exchange: h.Exchange,
 		Address:  h.Address,
+		Zone:     h.Zone,
 		DeskKeys: register.DeskKeys{
 			Message:     signed.PublicKeys(h.Message),
 			Consignment: signed.PublicKeys(h.Consignment),

@@ -1,6 +1,7 @@
 package gatewaytest
 
 import (
+	"cmp"
 	"crypto/x509"
 	"fmt"
 	"os"
@@ -186,7 +187,7 @@ func (x *Exchange) admit() error {
 }
 
 func (x *Exchange) catalogue() error {
-	_, err := x.root(x.Founders[0].DraftCatalogue(Types()))
+	_, err := x.root(x.Founders[0].DraftCatalogue(schema.EmbeddedBundle().Hash, Types()))
 	return err
 }
 
@@ -212,12 +213,12 @@ func (x *Exchange) desks() error {
 
 func (x *Exchange) desk(a *Authority, d Desk) error {
 	if d.Keyed {
-		h, err := x.NewKeyedDesk(d.Address, d.Directory)
+		h, err := x.keyedDesk(d)
 		x.Hands[d.Address] = h
 		return err
 	}
 	request, err := desk.Init(x.Desk(d.Address), desk.Setup{
-		Settings:   desk.Settings{Address: d.Address, Broker: x.URL()},
+		Settings:   desk.Settings{Address: d.Address, Broker: x.URL(), Zone: cmp.Or(d.Zone, utc)},
 		Federation: x.federation,
 		Passphrase: []byte(Passphrase),
 	})
@@ -250,15 +251,20 @@ func (x *Exchange) certify(a *Authority, card []byte, directory register.Directo
 
 // NewKeyedDesk makes a keyed desk, with its entry and its certificate.
 func (x *Exchange) NewKeyedDesk(address signed.Address, directory register.Directory) (*KeyedDesk, error) {
-	h, err := NewKeyedDesk(x.fingerprint(), address)
+	return x.keyedDesk(Desk{Address: address, Directory: directory})
+}
+
+func (x *Exchange) keyedDesk(d Desk) (*KeyedDesk, error) {
+	h, err := NewKeyedDesk(x.fingerprint(), d.Address)
 	if err != nil {
 		return nil, err
 	}
+	h.Zone = cmp.Or(d.Zone, h.Zone)
 	request, err := h.Request()
 	if err != nil {
 		return nil, err
 	}
-	h.Certificate, err = x.certify(x.Parties[address.Party()], request, directory)
+	h.Certificate, err = x.certify(x.Parties[d.Address.Party()], request, d.Directory)
 	return h, err
 }
 

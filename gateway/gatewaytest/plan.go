@@ -28,6 +28,7 @@ type Party struct {
 // A Desk of a plan.
 type Desk struct {
 	Address signed.Address
+	Zone    register.Zone // "": UTC
 	register.Directory
 	Keyed bool // driven by a [KeyedDesk], which has its keys in the open, not by package desk
 }
@@ -50,6 +51,9 @@ var (
 	inquiries = []string{"INFO_REQUEST", "ANSWER", "REFUSAL", "CLARIFY", "CLARIFICATION", "REMINDER"}
 )
 
+// utc is the zone of a desk whose plan names none.
+const utc register.Zone = "Etc/UTC"
+
 const year = 365 * 24 * time.Hour
 
 // Nordic is the exchange of the demonstration: Sweden and Finland, a bureau for
@@ -60,16 +64,16 @@ func Nordic() Plan {
 	return Plan{
 		Name: "nordic.example", Founders: []string{"fi", "se"}, Threshold: 2,
 		Parties: []Party{
-			{"se", "Sverige", []Desk{{Address: "se.spoc", Directory: register.Directory{
+			{"se", "Sverige", []Desk{{Address: "se.spoc", Zone: "Europe/Stockholm", Directory: register.Directory{
 				Title: "Nationella operativa avdelningen, SPOC", Functions: []register.Function{"spoc", "ncb", "sirene"},
 				Languages: []string{"sv", "en"}, Hours: "24/7", Telephone: "+46 8 000 00 00"}}}},
-			{"fi", "Suomi / Finland", []Desk{{Address: "fi.spoc", Directory: register.Directory{
+			{"fi", "Suomi / Finland", []Desk{{Address: "fi.spoc", Zone: "Europe/Helsinki", Directory: register.Directory{
 				Title: "Keskusrikospoliisi, SPOC", Functions: []register.Function{"spoc", "ncb", "sirene", "enu"},
 				Languages: []string{"fi", "sv", "en"}, Hours: "24/7", Telephone: "+358 29 000 0000"}}}},
-			{"icpb", "International Co-operation Bureau", []Desk{{Address: "icpb.command", Directory: register.Directory{
+			{"icpb", "International Co-operation Bureau", []Desk{{Address: "icpb.command", Zone: "Europe/Paris", Directory: register.Directory{
 				Title: "Command and co-ordination", Functions: []register.Function{"organisation"},
 				Languages: []string{"en", "fr", "es", "ar"}, Hours: "24/7", Telephone: "+33 4 00 00 00 00"}}}},
-			{"no", "Norge / Noreg", []Desk{{Address: "no.liaison-ankara", Directory: register.Directory{
+			{"no", "Norge / Noreg", []Desk{{Address: "no.liaison-ankara", Zone: "Europe/Istanbul", Directory: register.Directory{
 				Title: "Sambandsmann Türkiye, Ankara", Functions: []register.Function{"liaison"},
 				Languages: []string{"nb", "en", "tr"}, Hours: "Mon-Fri 08-16, on call", Telephone: "+90 312 000 00 00"}}}},
 		},

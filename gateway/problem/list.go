@@ -67,6 +67,8 @@ const (
 	EntryOutOfOrder Code = "ENTRY_OUT_OF_ORDER"
 	KeyReused       Code = "KEY_REUSED"
 	NotEntitled     Code = "NOT_ENTITLED"
+	BundleInvalid   Code = "BUNDLE_INVALID"
+	BundleMissing   Code = "BUNDLE_MISSING"
 
 	// The broker's state.
 	BudgetExhausted Code = "BUDGET_EXHAUSTED"
@@ -134,6 +136,8 @@ var list = []Entry{
 	{EntryOutOfOrder, Final, 409, 0, Item, "an entry names the hash of its signer's entry before it", "make the entry anew with the exchange's present register"},
 	{KeyReused, Final, 409, 0, Item, "a key enters the register once", "make a new key"},
 	{NotEntitled, Final, 403, 0, Item, "an entry is signed by the one whom its subject belongs to", "have the entitled party sign it"},
+	{BundleInvalid, Final, 422, 0, Item, "a catalogue bundle is a zip of a catalogue's files alone, whose hash is the one that is named", "have the bundle written anew: samband-party bundle"},
+	{BundleMissing, Retry, 503, time.Minute, Call, "the broker has every catalogue bundle that the register names", "nothing: the desk tries again; the operator gives the broker the file: samband-broker catalogue"},
 
 	{BudgetExhausted, Retry, 429, time.Minute, Call, "a desk stays within its budget of refused submissions", "wait a minute; find out why the desk is refused so often"},
 	{StoreFull, Retry, 503, 30 * time.Second, Broker, "the broker accepts while its store has room; ends still pass", "nothing: the desk tries again; the operator is alarmed"},

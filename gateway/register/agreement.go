@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"samband/gateway/envelope"
+	"samband/gateway/problem"
 	"samband/gateway/signed"
 )
 
@@ -11,6 +12,7 @@ import (
 const (
 	maxParties  = 256
 	maxPurposes = 64
+	maxCopies   = 8
 )
 
 // An Agreement is an entry of the party that proposes it: who may write to whom
@@ -19,14 +21,32 @@ const (
 type Agreement struct {
 	Link
 	Title    string
-	Parties  []string // the proposer among them; ascending
-	Types    []string // names of message types; ascending
-	Purposes []string // ascending
+	Parties  []string   // the proposer among them; ascending
+	Types    []string   // names of message types; ascending
+	Copies   []CopyRule // ascending as lines
+	Purposes []string   // ascending
 	Ceiling  envelope.Classification
 	From     signed.Time // in force from then
 	Until    signed.Time // and no longer then
 
 	hash signed.Hash
+}
+
+// A Copy is a message that is due to somebody beside another message. It passes
+// under an agreement of its own.
+type Copy struct {
+	To   signed.Address
+	Type string // of the copy: a name
+}
+
+// A CopyRule says which messages under an agreement a Copy is due for.
+type CopyRule struct {
+	Copy
+	Of []string // names of types that the agreement permits; ascending
+}
+
+func (r *CopyRule) line(l *signed.Lines) {
+	l.Line("copy").Address(&r.To).Word(&r.Type).Words(&r.Of, maxTypes)
 }
 
 // Hash is the agreement's name.
@@ -48,11 +68,35 @@ var agreementForm = signed.Form[Agreement]{Title: "samband/agreement/v1", Lines:
 	l.Line("title").Quoted(&a.Title)
 	signed.Repeat(l, "party", 1, maxParties, signed.Ascending, &a.Parties, func(p *string) { l.Line("party").Name(p) })
 	signed.Repeat(l, "type", 1, maxTypes, signed.Ascending, &a.Types, func(t *string) { l.Line("type").Word(t) })
+	signed.Repeat(l, "copy", 0, maxCopies, signed.Ascending, &a.Copies, func(r *CopyRule) { r.line(l) })
 	signed.Repeat(l, "purpose", 1, maxPurposes, signed.Ascending, &a.Purposes, func(p *string) { l.Line("purpose").Word(p) })
 	signed.OneOf(l.Line("ceiling"), &a.Ceiling, envelope.Classifications...)
 	l.Line("from").Time(&a.From)
 	l.Line("until").Time(&a.Until)
+}, Check: func(a *Agreement) error {
+	for i, r := range a.Copies {
+		if slices.ContainsFunc(a.Copies[:i], func(before CopyRule) bool { return before.Copy == r.Copy }) {
+			return problem.New(problem.TextMalformed, "two lines %q are of %s to %s", "copy", r.Type, r.To)
+		}
+		for _, t := range r.Of {
+			if !slices.Contains(a.Types, t) {
+				return problem.New(problem.TextMalformed, "line %q names %s, which the agreement does not permit", "copy", t)
+			}
+		}
+	}
+	return nil
 }}
+
+// copies returns the copies that are due for a message of a type.
+func (a *Agreement) copies(typ string) []Copy {
+	var due []Copy
+	for _, r := range a.Copies {
+		if slices.Contains(r.Of, typ) {
+			due = append(due, r.Copy)
+		}
+	}
+	return due
+}
 
 func (a *Agreement) check(s *state) error {
 	if !slices.Contains(a.Parties, a.proposer()) {

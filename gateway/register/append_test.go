@@ -9,6 +9,7 @@ import (
 	"samband/gateway/envelope"
 	"samband/gateway/problem"
 	"samband/gateway/signed"
+	"samband/schema"
 )
 
 // signAs signs an entry with other keys than its lines ask for.
@@ -158,6 +159,13 @@ func TestAppendRefuses(t *testing.T) {
 		"CA of another party": {problem.KeyReused, func(x exchange) []byte { return x.sign(x.ca("fi", "se")) }},
 
 		// What is said.
+		"catalogue without a bundle": {problem.TextMalformed, func(x exchange) []byte {
+			return x.sign(with(x.catalogue("2.0"), func(c *Catalogue) { c.Bundle = schema.BundleHash{} }))
+		}},
+		"bundle by another hash": {problem.TextMalformed, func(x exchange) []byte {
+			text := x.catalogue("2.0").Text()
+			return note(t, strings.Replace(text, "bundle h1:", "bundle h2:", 1), rootKeys("no", "se")...)
+		}},
 		"desk of another party": {problem.NotEntitled, func(x exchange) []byte {
 			return x.sign(with(x.desk("se.ncb", 0), func(d *Desk) { d.Link = x.link("fi") }))
 		}},

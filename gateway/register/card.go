@@ -78,12 +78,13 @@ func (c *BrokerCard) signers() []*signed.PublicKey {
 	return []*signed.PublicKey{c.Audit, c.Register, c.Operator}
 }
 
-// A Request is a desk's card: its keys, as its party shall enter them, and the
-// key that it wants a TLS certificate for. The desk's message keys and its
+// A Request is a desk's card: its time zone and keys, as its party shall enter
+// them, and the key that it wants a TLS certificate for. The desk's message keys and its
 // receipts key sign it.
 type Request struct {
 	Exchange signed.Hash
 	Address  signed.Address
+	Zone     Zone
 	DeskKeys
 	TLS []byte // public key in PKIX DER; see certs.ParsePublicKey
 }
@@ -94,6 +95,7 @@ const maxTLS = 512
 var requestForm = signed.Form[Request]{Title: "samband/request/v1", Lines: func(c *Request, l *signed.Lines) {
 	l.Exchange(&c.Exchange)
 	l.Line("desk").Address(&c.Address)
+	c.Zone.line(l)
 	c.DeskKeys.lines(l, c.Address)
 	l.Line("tls-key").Bytes(&c.TLS, maxTLS)
 }, Check: func(c *Request) error {

@@ -39,7 +39,7 @@ func cards(t testing.TB) map[string]shown {
 			logKey(f.Audit.Name), logKey(f.Register.Name), logKey(f.Operator.Name),
 		}},
 		requestForm.Title: {
-			&Request{f.Hash(), "fi.spoc", deskKeys("fi.spoc", 0), tls},
+			&Request{f.Hash(), "fi.spoc", "Europe/Helsinki", deskKeys("fi.spoc", 0), tls},
 			append(messageKeys("fi.spoc", 0), keysOf("fi.spoc", signed.UseConsignment, 0)...),
 		},
 	}

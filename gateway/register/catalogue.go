@@ -4,16 +4,18 @@ import (
 	"samband/gateway/envelope"
 	"samband/gateway/problem"
 	"samband/gateway/signed"
+	"samband/schema"
 )
 
 // maxTypes bounds a catalogue, and what one agreement permits.
 const maxTypes = 512
 
 // A Catalogue is an entry of the root that lists the message types of the
-// exchange. It replaces the one before.
+// exchange, and the bundle that has their files. It replaces the one before.
 type Catalogue struct {
 	Link
-	Types []envelope.TypeRef // each name and version once
+	Bundle schema.BundleHash
+	Types  []envelope.TypeRef // each name and version once
 }
 
 func (c *Catalogue) Text() string { return catalogueForm.Text(c) }
@@ -21,6 +23,7 @@ func (*Catalogue) author() author { return byRoot }
 
 var catalogueForm = signed.Form[Catalogue]{Title: "samband/catalogue/v1", Lines: func(c *Catalogue, l *signed.Lines) {
 	c.Link.lines(l)
+	signed.Value(l.Line("bundle"), "`h1:` and base64 of 32 bytes", &c.Bundle, bundleOrNone, schema.ParseBundleHash)
 	signed.Repeat(l, "type", 1, maxTypes, signed.AnyOrder, &c.Types, func(t *envelope.TypeRef) { t.Values(l.Line("type")) })
 }, Check: func(c *Catalogue) error {
 	known := map[[2]string]bool{}
@@ -32,6 +35,14 @@ var catalogueForm = signed.Form[Catalogue]{Title: "samband/catalogue/v1", Lines:
 	}
 	return nil
 }}
+
+// bundleOrNone writes the zero hash as none, so that none is read.
+func bundleOrNone(h schema.BundleHash) string {
+	if h == (schema.BundleHash{}) {
+		return "-"
+	}
+	return h.String()
+}
 
 func (*Catalogue) check(*state) error { return nil }
 

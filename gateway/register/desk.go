@@ -29,6 +29,7 @@ var functions = []Function{"spoc", "ncb", "sirene", "enu", "liaison", "mission",
 type Desk struct {
 	Link
 	Address signed.Address
+	Zone    Zone
 	Directory
 	DeskKeys
 }
@@ -73,6 +74,7 @@ func (*Desk) author() author { return byParty }
 var deskForm = signed.Form[Desk]{Title: "samband/desk/v1", Lines: func(d *Desk, l *signed.Lines) {
 	d.Link.lines(l)
 	l.Line("desk").Address(&d.Address)
+	d.Zone.line(l)
 	d.Directory.lines(l)
 	d.DeskKeys.lines(l, d.Address)
 }}

@@ -13,6 +13,7 @@ import (
 	"samband/gateway/envelope"
 	"samband/gateway/problem"
 	"samband/gateway/signed"
+	"samband/schema"
 )
 
 // The exchange of these tests: founders Norway and Sweden, both needed; parties
@@ -197,6 +198,7 @@ func (x exchange) desk(addr string, generation int) *Desk {
 	return &Desk{
 		Link:    x.link(signed.Address(addr).Party()),
 		Address: signed.Address(addr),
+		Zone:    "Europe/Helsinki",
 		Directory: Directory{
 			Title: "Yhteyspiste", Functions: []Function{"spoc", "ncb"},
 			Languages: []string{"fi", "sv", "en"}, Hours: "24/7", Telephone: "+358 295 000 000",
@@ -206,7 +208,7 @@ func (x exchange) desk(addr string, generation int) *Desk {
 }
 
 func (x exchange) catalogue(version string) *Catalogue {
-	c := &Catalogue{Link: x.root()}
+	c := &Catalogue{Link: x.root(), Bundle: schema.BundleHash(signed.HashOf("bundle " + version))}
 	for _, name := range []string{"ANSWER", "INFO_REQUEST"} {
 		c.Types = append(c.Types, envelope.TypeRef{Name: name, Version: version, Hash: signed.HashOf(name + version)})
 	}
@@ -216,8 +218,9 @@ func (x exchange) catalogue(version string) *Catalogue {
 func (x exchange) agreement(proposer, other string) *Agreement {
 	return &Agreement{
 		Link: x.link(proposer), Title: "Pohjoismainen sopimus", Parties: []string{proposer, other},
-		Types: []string{"INFO_REQUEST"}, Purposes: []string{"INVESTIGATE_CRIME"},
-		Ceiling: envelope.Unclassified, From: start, Until: end,
+		Types: []string{"INFO_REQUEST"}, Copies: []CopyRule{{Copy{"no.spoc", "NOTICE"}, []string{"INFO_REQUEST"}}},
+		Purposes: []string{"INVESTIGATE_CRIME"},
+		Ceiling:  envelope.Unclassified, From: start, Until: end,
 	}
 }
 

@@ -49,6 +49,17 @@ func (h *history[T]) at(size int64) (value T, ok bool) {
 	return value, false
 }
 
+// until lists what was in force at any size up to this one, in order.
+func (h *history[T]) until(size int64) []T {
+	var values []T
+	for _, f := range h.spans {
+		if f.from < size {
+			values = append(values, f.value)
+		}
+	}
+	return values
+}
+
 // begunIn reports whether a fact began at a size above from and up to until.
 func (h *history[T]) begunIn(from, until int64) bool {
 	for _, f := range h.spans {

@@ -5,9 +5,11 @@ import (
 	"crypto/x509"
 	"fmt"
 	"slices"
+	"time"
 
 	"samband/gateway/envelope"
 	"samband/gateway/signed"
+	"samband/schema"
 )
 
 // A View is the register at one size: what it says never changes, however long
@@ -78,6 +80,17 @@ func (v View) Desk(addr signed.Address) (*Desk, bool) {
 	return v.r.state.desk(addr).entry.at(v.size)
 }
 
+// Zone returns the time zone that a desk's days and hours are counted in: UTC
+// where the desk is unknown, or this program doesn't know its zone.
+func (v View) Zone(addr signed.Address) *time.Location {
+	if d, ok := v.Desk(addr); ok {
+		if l, err := d.Zone.Location(); err == nil {
+			return l
+		}
+	}
+	return time.UTC
+}
+
 // Desks returns all desks, by address.
 func (v View) Desks() []*Desk {
 	v.r.mu.RLock()
@@ -110,6 +123,21 @@ func (v View) Type(name string) (envelope.TypeRef, bool) {
 	return envelope.TypeRef{}, false
 }
 
+// Bundles returns the catalogue bundles that the register named so far, each once,
+// the one in force first. A message that was accepted under an older catalogue is
+// read with that one's bundle.
+func (v View) Bundles() []schema.BundleHash {
+	v.r.mu.RLock()
+	defer v.r.mu.RUnlock()
+	var out []schema.BundleHash
+	for _, c := range slices.Backward(v.r.state.catalogue.until(v.size)) {
+		if !slices.Contains(out, c.Bundle) {
+			out = append(out, c.Bundle)
+		}
+	}
+	return out
+}
+
 // Agreements returns all agreements, in force or not, as they were proposed.
 func (v View) Agreements() []*Agreement {
 	v.r.mu.RLock()
@@ -132,6 +160,17 @@ func (v View) AgreementsBetween(one, other string, t signed.Time) []*Agreement {
 		}
 	}
 	return out
+}
+
+// Copies returns the copies that an agreement asks for beside a message of a type,
+// in the agreement's order.
+func (v View) Copies(agreement signed.Hash, typ string) []Copy {
+	v.r.mu.RLock()
+	defer v.r.mu.RUnlock()
+	if a, ok := v.agreement(agreement); ok {
+		return a.copies(typ)
+	}
+	return nil
 }
 
 // Whoever calls the readers below has the lock.

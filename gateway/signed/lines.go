@@ -244,6 +244,29 @@ func (l *Lines) Origin(v *string) *Lines   { return Value(l, "origin", v, Same, 
 func (l *Lines) Word(v *string) *Lines     { return Value(l, "word", v, Same, parseWord) }
 func (l *Lines) Quoted(v *string) *Lines   { return Rest(l, "quoted", v, quote, unquote) }
 
+// Words are 1 to max words up to the end of the line, in ascending order.
+func (l *Lines) Words(v *[]string, max int) *Lines {
+	return Rest(l, fmt.Sprintf("1 to %d words, ascending", max), v, func(words []string) string {
+		return strings.Join(words, " ")
+	}, func(s string) ([]string, error) {
+		var words []string
+		for s := range strings.SplitSeq(s, " ") {
+			w, err := parseWord(s)
+			if err != nil {
+				return nil, err
+			}
+			if len(words) > 0 && w <= words[len(words)-1] {
+				return nil, errors.New("words do not ascend")
+			}
+			words = append(words, w)
+		}
+		if len(words) > max {
+			return nil, fmt.Errorf("more than %d words", max)
+		}
+		return words, nil
+	})
+}
+
 // Head is a log as the signer had verified it: three values.
 func (l *Lines) Head(v *Head) *Lines {
 	if l.lists() {

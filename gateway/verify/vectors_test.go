@@ -18,6 +18,7 @@ import (
 	"samband/gateway/register"
 	"samband/gateway/signed"
 	"samband/gateway/verify"
+	"samband/schema"
 )
 
 var update = flag.Bool("update", false, "make the vectors anew")
@@ -86,7 +87,7 @@ func newMaker() *maker {
 		})
 		m.enter(party, func(l register.Link) register.Entry {
 			addr := signed.Address(party + ".spoc")
-			return &register.Desk{Link: l, Address: addr,
+			return &register.Desk{Link: l, Address: addr, Zone: "Europe/Stockholm",
 				Directory: register.Directory{Title: "Yhteyspiste", Functions: []register.Function{"spoc"},
 					Languages: []string{"fi", "sv"}, Hours: "24/7", Telephone: "+358 295 000 000"},
 				DeskKeys: register.DeskKeys{
@@ -95,7 +96,7 @@ func newMaker() *maker {
 		})
 	}
 	m.enter(root, func(l register.Link) register.Entry {
-		return &register.Catalogue{Link: l, Types: []envelope.TypeRef{request}}
+		return &register.Catalogue{Link: l, Bundle: schema.BundleHash{1}, Types: []envelope.TypeRef{request}}
 	})
 	m.enter("fi", func(l register.Link) register.Entry {
 		a := &register.Agreement{Link: l, Title: "Samarbete", Parties: []string{"fi", "se"}, Types: []string{request.Name},

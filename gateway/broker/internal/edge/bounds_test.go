@@ -8,11 +8,13 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 
 	"samband/gateway/api"
 	"samband/gateway/problem"
+	"samband/schema"
 )
 
 // raw is a client without manners.
@@ -45,6 +47,13 @@ func TestBoundsAndForms(t *testing.T) {
 		{"a length without end", "POST", "/v1/envelopes", envelopes, "\xff\xff\xff\xffx", problem.TextMalformed},
 		{"cut in a length", "POST", "/v1/statements", statements, "\x00\x00\x00\x01x\x00\x00", problem.TextMalformed},
 		{"an envelope by itself", "POST", "/v1/envelopes", envelopes, "samband/message/v1\n", problem.TextMalformed},
+		{"a bundle without its hash", "GET", "/v1/catalogue/", nil, "", problem.NotFound},
+		{"a bundle by another name", "GET", "/v1/catalogue/catalogue.zip", nil, "", problem.TextMalformed},
+		{"a bundle by the register's spelling", "GET", "/v1/catalogue/" + url.PathEscape(schema.BundleHash{}.String()), nil, "", problem.TextMalformed},
+		{"a bundle in capitals", "GET", "/v1/catalogue/" + strings.ToUpper(schema.BundleHash{0xab}.Hex()), nil, "", problem.TextMalformed},
+		{"a bundle behind the bundle", "GET", "/v1/catalogue/" + schema.BundleHash{}.Hex() + "/..%2f..", nil, "", problem.NotFound},
+		{"a bundle and a query", "GET", "/v1/catalogue/" + schema.BundleHash{}.Hex() + "?from=1", nil, "", problem.TextMalformed},
+		{"a bundle that is not there", "GET", "/v1/catalogue/" + schema.BundleHash{}.Hex(), nil, "", problem.BundleMissing},
 		{"consistency from nowhere", "GET", "/v1/consistency?to=1", nil, "", problem.TextMalformed},
 		{"consistency to nowhere", "GET", "/v1/consistency?from=1", nil, "", problem.TextMalformed},
 		{"consistency backward", "GET", "/v1/consistency?from=2&to=1", nil, "", problem.TextMalformed},
@@ -83,7 +92,7 @@ func TestBoundsAndForms(t *testing.T) {
 	if len(b.service.envelopes) != 0 {
 		t.Error("something reached the service")
 	}
-	if err := b.edge.handOn(context.Background()); err != nil || b.summed["se.spoc"] != 28 {
+	if err := b.edge.handOn(context.Background()); err != nil || b.summed["se.spoc"] != 34 {
 		t.Errorf("refusals handed on: %v, %v", b.summed, err)
 	}
 }

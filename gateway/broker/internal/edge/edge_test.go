@@ -22,6 +22,7 @@ import (
 	"samband/gateway/api"
 	"samband/gateway/problem"
 	"samband/gateway/signed"
+	"samband/schema"
 )
 
 const exchange = "nordic.example"
@@ -114,6 +115,15 @@ func (s *echo) State(_ context.Context, _ signed.Address, _ api.Heads, notes [][
 // Consistency proves whatever is asked by two hashes that name it.
 func (s *echo) Consistency(_ context.Context, _ signed.Address, from, to int64) (*api.ConsistencyAnswer, error) {
 	return &api.ConsistencyAnswer{Consistency: api.Hashes{signed.HashOf(signed.FormatInt(from)), signed.HashOf(signed.FormatInt(to))}}, nil
+}
+
+// Catalogue has the bundle that its program was built with, and no other.
+func (s *echo) Catalogue(_ context.Context, _ signed.Address, hash schema.BundleHash) (api.Bundle, error) {
+	own := schema.EmbeddedBundle()
+	if hash != own.Hash {
+		return nil, problem.New(problem.BundleMissing, "no bundle %s", hash)
+	}
+	return own.Zip, nil
 }
 
 func (s *echo) Inbox(ctx context.Context, caller signed.Address, _ api.Heads, page api.Page) (*api.InboxAnswer, error) {

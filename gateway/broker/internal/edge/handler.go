@@ -168,6 +168,9 @@ func (e *Edge) answer(w http.ResponseWriter, route *api.Route, caller signed.Add
 		w.WriteHeader(http.StatusNoContent)
 		return http.StatusNoContent
 	}
+	if bundle, ok := answer.(api.Bundle); ok && err == nil {
+		return write(w, http.StatusOK, route.AnswerType, bundle)
+	}
 	var body []byte
 	if err == nil {
 		body, err = encode(answer)

@@ -27,7 +27,7 @@ func readCall(w http.ResponseWriter, r *http.Request, route *api.Route, caller s
 		return nil, err
 	}
 	body, err := readBody(w, r, route, underway)
-	return &api.Call{Caller: caller, Heads: heads, Query: query, Body: body}, err
+	return &api.Call{Caller: caller, Heads: heads, Hash: r.PathValue(api.HashName), Query: query, Body: body}, err
 }
 
 // parseHeads reads the two headers by which a caller says how far it knows the
