@@ -98,7 +98,7 @@ type Sequencer struct {
 	clock    logClock
 	over     *overlay
 	cache    *cache
-	behind   *backlog
+	behind   chan trailing // from the writer to the applier; full, it makes the writer wait
 
 	tree         *tree.Tree // of the audit log
 	registerTree *tree.Tree

@@ -64,7 +64,7 @@ func Open(ctx context.Context, cfg Config) (*Sequencer, []Finding, error) {
 		clock:    logClock{clock: cfg.Clock},
 		over:     newOverlay(),
 		cache:    newCache(),
-		behind:   newBacklog(),
+		behind:   make(chan trailing, maxBehind),
 		audit:    &auditlog.Range{},
 		register: &auditlog.Range{},
 	}
