@@ -56,26 +56,6 @@ func (t *Tree) RootAt(size int64) (signed.Hash, error) {
 	return signed.Hash(root), nil
 }
 
-// Entry returns an entry, checked against its hash in the tree.
-func (t *Tree) Entry(index int64) ([]byte, error) {
-	t.mu.RLock()
-	size, base, entries := t.size, t.base, t.entries
-	t.mu.RUnlock()
-	if index < 0 || index >= size {
-		return nil, fmt.Errorf("entry %d is not in %s at %d entries", index, t.key.Name, size)
-	}
-	if index >= base {
-		return entries[index-base], nil
-	}
-	n := index / auditlog.TileWidth
-	bundle, err := auditlog.ReadBundle(t.folder.files(), n, auditlog.TileWidth)
-	if err != nil {
-		return nil, err
-	}
-	e := bundle[index%auditlog.TileWidth]
-	return e, t.check(e, index)
-}
-
 // check compares an entry that was read with its hash in the tree.
 func (t *Tree) check(entry []byte, index int64) error {
 	h, err := t.hash(0, index)
