@@ -23,25 +23,20 @@ const (
 func (x *Index) Apply(groups []*journal.Group) error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	tx, err := x.write.Begin()
-	if err != nil {
-		return fmt.Errorf("begin batch: %w", err)
-	}
-	defer tx.Rollback()
-	a := &applier{tx: tx, st: x.statements, at: x.position}
-	for _, g := range groups {
-		if err := a.apply(g); err != nil {
-			return fmt.Errorf("apply group %d: %w", g.Number, err)
+	a := &applier{st: x.statements, at: x.position}
+	err := x.change(func(tx *sql.Tx) error {
+		a.tx = tx
+		for _, g := range groups {
+			if err := a.apply(g); err != nil {
+				return fmt.Errorf("apply group %d: %w", g.Number, err)
+			}
 		}
+		return savePosition(tx, a.at)
+	})
+	if err == nil {
+		x.position = a.at
 	}
-	if err := savePosition(tx, a.at); err != nil {
-		return err
-	}
-	if err := tx.Commit(); err != nil {
-		return fmt.Errorf("commit batch: %w", err)
-	}
-	x.position = a.at
-	return nil
+	return err
 }
 
 // An applier takes in the groups of one batch. Its first fault sticks.

@@ -25,15 +25,7 @@ func (x *Index) Known(from signed.Address, id signed.ID) (*journal.Message, erro
 	if m != nil || err != nil {
 		return m, err
 	}
-	var leaf int64
-	err = x.statements.withdrawal.QueryRow(string(from), id[:]).Scan(&leaf)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("find withdrawal of %s: %w", from, err)
-	}
-	end, err := x.event(leaf)
+	end, err := x.eventAt(x.statements.withdrawal, string(from), id[:])
 	if end == nil || err != nil {
 		return nil, err
 	}
@@ -54,18 +46,23 @@ func (x *Index) event(leaf int64) (*journal.Event, error) {
 	return &changes[0].Event, nil
 }
 
-// Rejected returns the leaf by which a caller's text was refused for good, where
-// that still binds at now; nil when it doesn't.
-func (x *Index) Rejected(caller signed.Address, text signed.Hash, now signed.Time) (*journal.Event, error) {
+// eventAt returns the event at the leaf that a query finds; nil when it finds none.
+func (x *Index) eventAt(stmt *sql.Stmt, args ...any) (*journal.Event, error) {
 	var leaf int64
-	err := x.statements.rejected.QueryRow(string(caller), text[:], now.Unix()).Scan(&leaf)
+	err := stmt.QueryRow(args...).Scan(&leaf)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("find rejection: %w", err)
+		return nil, fmt.Errorf("query index: %w", err)
 	}
 	return x.event(leaf)
+}
+
+// Rejected returns the leaf by which a caller's text was refused for good, where
+// that still binds at now; nil when it doesn't.
+func (x *Index) Rejected(caller signed.Address, text signed.Hash, now signed.Time) (*journal.Event, error) {
+	return x.eventAt(x.statements.rejected, string(caller), text[:], now.Unix())
 }
 
 // Expirable lists messages that expired by now and may end so: accepted, not

@@ -90,20 +90,14 @@ CREATE TABLE rejections (
 CREATE TABLE groups (grp INTEGER PRIMARY KEY);
 `
 
-// create makes the tables and the version in one transaction.
-func create(db *sql.DB) error {
-	tx, err := db.Begin()
-	if err != nil {
-		return fmt.Errorf("create tables: %w", err)
-	}
-	defer tx.Rollback()
-	if _, err := tx.Exec(schema + fmt.Sprintf("PRAGMA user_version = %d;", schemaVersion)); err != nil {
-		return fmt.Errorf("%w: create tables: %v", ErrUnsound, err)
-	}
-	if err := savePosition(tx, journal.Position{}); err != nil {
-		return err
-	}
-	return tx.Commit()
+// create makes the tables and the version.
+func (x *Index) create() error {
+	return x.change(func(tx *sql.Tx) error {
+		if _, err := tx.Exec(schema + fmt.Sprintf("PRAGMA user_version = %d;", schemaVersion)); err != nil {
+			return fmt.Errorf("%w: create tables: %v", ErrUnsound, err)
+		}
+		return savePosition(tx, journal.Position{})
+	})
 }
 
 func savePosition(tx *sql.Tx, p journal.Position) error {
