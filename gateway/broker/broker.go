@@ -134,7 +134,7 @@ func (b *Broker) openStore(ctx context.Context) (err error) {
 		return err
 	}
 	b.later(func() error { b.store.Close(); return nil })
-	b.metrics.MustRegister(b.store.Collectors()...)
+	b.metrics.MustRegister(b.store)
 	if b.archive, err = records.Open(b.settings.records()); err != nil {
 		return err
 	}
