@@ -102,8 +102,8 @@ func (o *opening) open(ctx context.Context) error {
 		return err
 	}
 	for _, c := range shown {
-		if reason, err := s.contradicted(c); reason != nil || err != nil {
-			return errors.Join(err, asError(reason))
+		if err := s.contradicted(c); err != nil {
+			return err
 		}
 	}
 	if err := s.opened(ctx); err != nil {
@@ -305,14 +305,13 @@ func (o *opening) completeRecords(ctx context.Context) error {
 // is fenced, so it goes wrong where another writer is at work.
 func (o *opening) writeBack(ctx context.Context) error {
 	s := o.s
-	err := s.cfg.Archive.Each(o.journal+1, func(number uint64, payload []byte) error {
+	return s.cfg.Archive.Each(o.journal+1, func(number uint64, payload []byte) error {
 		if err := s.journal(ctx, number, payload); err != nil {
 			return errors.Join(asError(s.Stopped()), err)
 		}
 		o.journal = number
 		return nil
 	})
-	return err
 }
 
 // sameEnd compares the last group of both, where it still lies in JOURNAL. While
