@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/x509"
 	"fmt"
+	"maps"
 	"slices"
 
 	"samband/gateway/envelope"
@@ -50,14 +51,7 @@ func (v View) Head() signed.Head {
 func (v View) Parties() []*Party {
 	v.r.mu.RLock()
 	defer v.r.mu.RUnlock()
-	var out []*Party
-	for _, known := range v.r.state.parties {
-		if p, ok := known.entry.at(v.size); ok {
-			out = append(out, p)
-		}
-	}
-	slices.SortFunc(out, func(a, b *Party) int { return cmp.Compare(a.Name, b.Name) })
-	return out
+	return inForce(v, v.r.state.parties, func(p *party) *history[*Party] { return &p.entry })
 }
 
 // CA returns the issuing CA of a party in force; nil when it has none. It is
@@ -82,14 +76,7 @@ func (v View) Desk(addr signed.Address) (*Desk, bool) {
 func (v View) Desks() []*Desk {
 	v.r.mu.RLock()
 	defer v.r.mu.RUnlock()
-	var out []*Desk
-	for _, known := range v.r.state.desks {
-		if d, ok := known.entry.at(v.size); ok {
-			out = append(out, d)
-		}
-	}
-	slices.SortFunc(out, func(a, b *Desk) int { return cmp.Compare(a.Address, b.Address) })
-	return out
+	return inForce(v, v.r.state.desks, func(d *desk) *history[*Desk] { return &d.entry })
 }
 
 // Revoked reports whether a ring of a desk is revoked and not yet replaced.
@@ -136,6 +123,16 @@ func (v View) AgreementsBetween(one, other string, t signed.Time) []*Agreement {
 
 // Whoever calls the readers below has the lock.
 
+// inForce returns the entries in force of all that a map names, in the names' order.
+func inForce[K cmp.Ordered, V, E any](v View, all map[K]V, entry func(V) *history[E]) (out []E) {
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		if e, ok := entry(all[name]).at(v.size); ok {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
 func (v View) agreement(hash signed.Hash) (*agreement, bool) {
 	a, ok := v.r.state.agreements[hash]
 	return a, ok && a.at < v.size
@@ -143,11 +140,10 @@ func (v View) agreement(hash signed.Hash) (*agreement, bool) {
 
 func (v View) agreements() []*agreement {
 	all := v.r.state.proposed
-	n := slices.IndexFunc(all, func(a *agreement) bool { return a.at >= v.size })
-	if n < 0 {
-		return all
+	if n := slices.IndexFunc(all, func(a *agreement) bool { return a.at >= v.size }); n >= 0 {
+		return all[:n]
 	}
-	return all[:n]
+	return all
 }
 
 func (v View) isBound(a *agreement, party string) bool {
