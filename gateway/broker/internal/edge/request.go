@@ -2,6 +2,7 @@ package edge
 
 import (
 	"errors"
+	"io"
 	"mime"
 	"net/http"
 	"net/url"
@@ -79,7 +80,8 @@ func readBody(w http.ResponseWriter, r *http.Request, route *api.Route, underway
 	if r.ContentLength > route.MaxBody {
 		return nil, oversize(route)
 	}
-	b, err := underway.readAll(http.MaxBytesReader(w, r.Body, route.MaxBody))
+	underway.body = http.MaxBytesReader(w, r.Body, route.MaxBody)
+	b, err := io.ReadAll(underway)
 	var tooLong *http.MaxBytesError
 	_, refused := problem.Of(err)
 	switch {
