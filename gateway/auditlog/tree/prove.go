@@ -75,23 +75,12 @@ func (t *Tree) within(size int64) error {
 	return nil
 }
 
-// hashes is the tree's tlog.HashReader: from memory, and what isn't there from
-// whole tiles in their files.
+// hashes is the tree's tlog.HashReader.
 func (t *Tree) hashes(indexes []int64) ([]tlog.Hash, error) {
 	out := make([]tlog.Hash, len(indexes))
-	var missing []int
-	t.mu.RLock()
 	for i, x := range indexes {
-		h, ok := t.inMemory(tlog.SplitStoredHashIndex(x))
-		if !ok {
-			missing = append(missing, i)
-		}
-		out[i] = h
-	}
-	t.mu.RUnlock()
-	for _, i := range missing {
 		var err error
-		if out[i], err = t.hash(tlog.SplitStoredHashIndex(indexes[i])); err != nil {
+		if out[i], err = t.hash(tlog.SplitStoredHashIndex(x)); err != nil {
 			return nil, err
 		}
 	}
@@ -124,7 +113,8 @@ func (t *Tree) inMemory(treeHeight int, n int64) (tlog.Hash, bool) {
 	return v.nodes[k][i], true
 }
 
-// hash finds the n-th hash of a height of the tree, wherever it is.
+// hash finds the n-th hash of a height of the tree: in memory, or in a whole tile in
+// its file.
 func (t *Tree) hash(treeHeight int, n int64) (tlog.Hash, error) {
 	t.mu.RLock()
 	h, ok := t.inMemory(treeHeight, n)
