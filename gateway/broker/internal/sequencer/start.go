@@ -135,9 +135,8 @@ func (o *opening) look(ctx context.Context) (err error) {
 		}
 		return o.follow(g)
 	})
-	var reason *Stop
-	if err != nil && !errors.As(err, &reason) {
-		return &Stop{stopBent, err.Error()}
+	if _, stops := errors.AsType[*Stop](err); err != nil && !stops {
+		err = &Stop{stopBent, err.Error()}
 	}
 	if err != nil {
 		return err
