@@ -74,8 +74,7 @@ func Open(ctx context.Context, cfg Config) (*Sequencer, []Finding, error) {
 		register: &logState{dir: cfg.RegisterDir, key: cfg.RegisterKey.Public, kind: auditlog.Register, side: s.register},
 	}
 	err := o.open(ctx)
-	var reason *Stop
-	if errors.As(err, &reason) {
+	if reason, stops := errors.AsType[*Stop](err); stops {
 		s.stop(reason)
 		return s, o.found, nil
 	}

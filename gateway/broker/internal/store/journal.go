@@ -57,8 +57,7 @@ func (s *Store) Append(ctx context.Context, data []byte, expectLast uint64) (uin
 
 // refusal tells the two clear refusals from everything that leaves doubt.
 func refusal(err error) error {
-	var api *jetstream.APIError
-	if errors.As(err, &api) {
+	if api, ok := errors.AsType[*jetstream.APIError](err); ok {
 		switch {
 		case api.ErrorCode == codeWrongLast || api.ErrorCode == codeWrongLastCluster:
 			return journal.ErrFenced
