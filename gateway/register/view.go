@@ -99,22 +99,19 @@ func (v View) Type(name string) (envelope.TypeRef, bool) {
 
 // Agreements returns all agreements, in force or not, as they were proposed.
 func (v View) Agreements() []*Agreement {
-	v.r.mu.RLock()
-	defer v.r.mu.RUnlock()
-	var out []*Agreement
-	for _, a := range v.agreements() {
-		out = append(out, a.Agreement)
-	}
-	return out
+	return v.agreementsThat(func(*agreement) bool { return true })
 }
 
 // AgreementsBetween returns the agreements in force at t that name both parties.
 func (v View) AgreementsBetween(one, other string, t signed.Time) []*Agreement {
+	return v.agreementsThat(func(a *agreement) bool { return v.binds(a, one, other, t) == nil })
+}
+
+func (v View) agreementsThat(are func(*agreement) bool) (out []*Agreement) {
 	v.r.mu.RLock()
 	defer v.r.mu.RUnlock()
-	var out []*Agreement
 	for _, a := range v.agreements() {
-		if v.binds(a, one, other, t) == nil {
+		if are(a) {
 			out = append(out, a.Agreement)
 		}
 	}
