@@ -56,16 +56,6 @@ func (t *Tree) RootAt(size int64) (signed.Hash, error) {
 	return signed.Hash(root), nil
 }
 
-// check compares an entry that was read with its hash in the tree.
-func (t *Tree) check(entry []byte, index int64) error {
-	h, err := t.hash(0, index)
-	if err == nil && h != tlog.RecordHash(entry) {
-		n := index / auditlog.TileWidth
-		err = &auditlog.Damage{File: id{entriesLevel, n}.path(auditlog.TileWidth), Entry: index, What: "it is not the entry that was logged"}
-	}
-	return err
-}
-
 func (t *Tree) within(size int64) error {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
