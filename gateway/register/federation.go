@@ -95,10 +95,7 @@ func ParseFederation(note []byte) (*Federation, error) {
 	for _, founder := range f.Founders {
 		keys = append(keys, founder.Keys...)
 	}
-	if err := signed.Verify(n, keys); err != nil {
-		return nil, err
-	}
-	return f, nil
+	return f, signed.Verify(n, keys)
 }
 
 // ParseFederationText reads the text of a federation file, as founders do with a

@@ -191,11 +191,8 @@ func (s *state) previous(signer string) (signed.Hash, bool) {
 	if _, ok := s.founders[signer]; ok {
 		return s.rootLast, true
 	}
-	p, ok := s.parties[signer]
-	if !ok {
-		return signed.Hash{}, false
-	}
-	return p.last, true
+	_, ok := s.parties[signer]
+	return s.party(signer).last, ok
 }
 
 // apply makes an admitted entry's facts.
