@@ -169,7 +169,7 @@ func (a *applier) message(hash signed.Hash) (o owner) {
 	if a.err != nil {
 		return o
 	}
-	err := a.tx.Stmt(a.st.owner).QueryRow(hash[:]).Scan(&o.accepted, scanID(&o.id), &o.sender, &o.ended)
+	err := a.tx.Stmt(a.st.owner).QueryRow(hash[:]).Scan(&o.accepted, fixed(o.id[:]), &o.sender, &o.ended)
 	if err != nil {
 		a.fail("find message %s: %w", hash, err)
 	}

@@ -17,7 +17,7 @@ func (x *Index) Inbox(desk signed.Address, from int64, limit int) ([]*journal.Me
 // Progress lists what became of a desk's messages at leaf from or later, in
 // the order of the log: consignments and ends.
 func (x *Index) Progress(desk signed.Address, from int64, limit int) ([]Change, error) {
-	return x.changes(x.statements.progress, string(desk), from, limit)
+	return all(x.statements.progress, scanChange, string(desk), from, limit)
 }
 
 // LackingFrom lists a desk's messages that it should send again: their bytes

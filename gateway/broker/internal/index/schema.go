@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"samband/gateway/broker/internal/journal"
-	"samband/gateway/signed"
 )
 
 // schemaVersion is raised with every change below: an index of another version
@@ -112,7 +111,7 @@ func savePosition(tx *sql.Tx, p journal.Position) error {
 func loadPosition(db *sql.DB) (p journal.Position, err error) {
 	var group int64
 	row := db.QueryRow("SELECT grp, audit_size, audit_root, register_size, register_root FROM position")
-	err = row.Scan(&group, &p.Audit.Entries, scanHash(&p.Audit.Root), &p.Register.Entries, scanHash(&p.Register.Root))
+	err = row.Scan(&group, &p.Audit.Entries, fixed(p.Audit.Root[:]), &p.Register.Entries, fixed(p.Register.Root[:]))
 	if err != nil {
 		return p, fmt.Errorf("%w: read position: %v", ErrUnsound, err)
 	}
@@ -120,13 +119,7 @@ func loadPosition(db *sql.DB) (p journal.Position, err error) {
 	return p, nil
 }
 
-// scanHash reads a hash from a column; NULL is zero.
-func scanHash(h *signed.Hash) sql.Scanner { return fixed(h[:]) }
-
-// scanID reads an id from a column; NULL is zero.
-func scanID(id *signed.ID) sql.Scanner { return fixed(id[:]) }
-
-// fixed scans a column of exactly so many bytes.
+// fixed scans a column of exactly so many bytes: a hash or an id; NULL is zero.
 type fixed []byte
 
 func (f fixed) Scan(v any) error {
