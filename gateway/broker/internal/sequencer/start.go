@@ -76,7 +76,9 @@ func Open(ctx context.Context, cfg Config) (*Sequencer, []Finding, error) {
 	err := o.open(ctx)
 	if reason, stops := errors.AsType[*Stop](err); stops {
 		s.stop(reason)
-		return s, o.found, nil
+	}
+	if s.Stopped() != nil { // now, or by the write that failed
+		err = nil
 	}
 	return s, o.found, err
 }
@@ -106,7 +108,7 @@ func (o *opening) open(ctx context.Context) error {
 		}
 	}
 	if err := s.opened(ctx); err != nil {
-		return errors.Join(asError(s.Stopped()), err)
+		return err
 	}
 	s.measure(ctx)
 	// A checkpoint that is missing shows up as missing tiles, but not that of an
@@ -305,7 +307,7 @@ func (o *opening) writeBack(ctx context.Context) error {
 	s := o.s
 	return s.cfg.Archive.Each(o.journal+1, func(number uint64, payload []byte) error {
 		if err := s.journal(ctx, number, payload); err != nil {
-			return errors.Join(asError(s.Stopped()), err)
+			return err
 		}
 		o.journal = number
 		return nil
@@ -462,13 +464,6 @@ func (s *Sequencer) opened(ctx context.Context) error {
 		d.add(auditlog.Record{Kind: auditlog.Entered, Entry: s.cfg.Register.Entries(0)[0]})
 	}
 	return s.make(ctx, d)
-}
-
-func asError(reason *Stop) error {
-	if reason == nil {
-		return nil
-	}
-	return reason
 }
 
 // open reads a log's tiles; damaged ones are rebuilt.
