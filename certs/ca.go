@@ -76,10 +76,7 @@ func ParseCA(der []byte) (*x509.Certificate, error) {
 func ParsePartyCA(der []byte, exchange string) (*x509.Certificate, error) {
 	ca, err := ParseCA(der)
 	if err == nil && !slices.Equal(ca.PermittedURIDomains, []string{exchange}) {
-		err = fmt.Errorf("a party's CA certificate is not confined to URIs of %s", exchange)
+		return nil, fmt.Errorf("a party's CA certificate is not confined to URIs of %s", exchange)
 	}
-	if err != nil {
-		return nil, err
-	}
-	return ca, nil
+	return ca, err
 }

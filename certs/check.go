@@ -73,8 +73,7 @@ func checkLeaf(leaf *x509.Certificate, exchange string) (signed.Address, error) 
 // reason puts a failed verification in words of ours: those of crypto/x509
 // quote the certificate.
 func reason(err error) string {
-	var invalid x509.CertificateInvalidError
-	if errors.As(err, &invalid) {
+	if invalid, ok := errors.AsType[x509.CertificateInvalidError](err); ok {
 		switch invalid.Reason {
 		case x509.Expired:
 			return "it is expired or not yet valid"

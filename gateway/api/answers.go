@@ -1,8 +1,6 @@
 package api
 
-import (
-	"samband/gateway/envelope"
-)
+import "samband/gateway/envelope"
 
 // A Catchup leads a caller from the heads it named to the heads that the
 // answer's proofs stand under.

@@ -52,8 +52,7 @@ const maxDetail = 1000
 // RefusalOf makes a Refusal of an error: the one in its chain, one of the
 // Problem in its chain, or INTERNAL with nothing of the error's text.
 func RefusalOf(err error) *Refusal {
-	var r *Refusal
-	if errors.As(err, &r) {
+	if r, ok := errors.AsType[*Refusal](err); ok {
 		return r
 	}
 	if p, ok := problem.Of(err); ok {

@@ -3,7 +3,6 @@ package api
 import (
 	"encoding/base64"
 	"encoding/binary"
-	"errors"
 	"fmt"
 
 	"samband/gateway/signed"
@@ -84,12 +83,9 @@ func (h Hashes) MarshalText() ([]byte, error) {
 
 // UnmarshalText reads what MarshalText wrote, in its one spelling.
 func (h *Hashes) UnmarshalText(text []byte) error {
-	if len(text) > base64.StdEncoding.EncodedLen(maxHashes*len(signed.Hash{})) {
-		return fmt.Errorf("a consistency proof has more than %d hashes", maxHashes)
-	}
-	b, err := base64.StdEncoding.Strict().AppendDecode(nil, text)
-	if err != nil || base64.StdEncoding.EncodedLen(len(b)) != len(text) {
-		return errors.New("a consistency proof is not base64 in its one spelling")
+	b, err := signed.DecodeBytes(string(text), maxHashes*len(signed.Hash{}))
+	if err != nil {
+		return fmt.Errorf("a consistency proof of at most %d hashes: %w", maxHashes, err)
 	}
 	if len(b)%len(signed.Hash{}) != 0 {
 		return fmt.Errorf("a consistency proof has %d bytes, no multiple of %d", len(b), len(signed.Hash{}))

@@ -66,8 +66,7 @@ func isDial(err error) bool {
 // unreachable drops the URL from a transport's error: its query is nobody's
 // business in a log.
 func unreachable(err error) error {
-	var u *url.Error
-	if errors.As(err, &u) {
+	if u, ok := errors.AsType[*url.Error](err); ok {
 		err = u.Err
 	}
 	return fmt.Errorf("%w: %w", ErrUnreachable, err)

@@ -4,6 +4,8 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 
+	"golang.org/x/mod/sumdb/tlog"
+
 	"samband/gateway/problem"
 	"samband/gateway/signed"
 )
@@ -72,9 +74,4 @@ func ParseEntry(b []byte) (*Entry, error) {
 }
 
 // hashOfEntry is the hash of a log's entry, as RFC 6962 puts it into the tree.
-func hashOfEntry(leaf []byte) signed.Hash {
-	h := sha256.New()
-	h.Write([]byte{0x00})
-	h.Write(leaf)
-	return signed.Hash(h.Sum(nil))
-}
+func hashOfEntry(leaf []byte) signed.Hash { return signed.Hash(tlog.RecordHash(leaf)) }

@@ -76,10 +76,7 @@ func (p *Proof) Verify(key *signed.PublicKey) (*Record, signed.Head, error) {
 		return nil, signed.Head{}, err
 	}
 	r, err := p.VerifyUnder(head)
-	if err != nil {
-		return nil, signed.Head{}, err
-	}
-	return r, head, nil
+	return r, head, err
 }
 
 // VerifyUnder is Verify where the proof's checkpoint was verified already, and

@@ -2,8 +2,6 @@ package auditlog
 
 import (
 	"crypto/sha256"
-	"fmt"
-	"math/bits"
 	"slices"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -17,15 +15,6 @@ import (
 type Range struct {
 	size  int64
 	nodes []signed.Hash // the roots of its whole subtrees, widest first
-}
-
-// NewRange takes up a log at size, with the roots of its whole subtrees, widest
-// first: one for each bit of size that is set.
-func NewRange(size int64, nodes []signed.Hash) (*Range, error) {
-	if size < 0 || size > maxSize || bits.OnesCount64(uint64(size)) != len(nodes) {
-		return nil, fmt.Errorf("a log of %d entries does not have %d subtrees", size, len(nodes))
-	}
-	return &Range{size, slices.Clone(nodes)}, nil
 }
 
 // Append adds an entry: the bytes that stand in the log, not their hash.

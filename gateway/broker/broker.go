@@ -30,6 +30,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -135,7 +136,7 @@ func (b *Broker) openStore(ctx context.Context) (err error) {
 		return err
 	}
 	b.later(func() error { b.store.Close(); return nil })
-	b.metrics.MustRegister(b.store.Collectors()...)
+	b.metrics.MustRegister(b.store)
 	if b.archive, err = records.Open(b.settings.records()); err != nil {
 		return err
 	}
@@ -283,30 +284,26 @@ func (b *Broker) tally(ctx context.Context, desk signed.Address, count int64) er
 func (b *Broker) Run(ctx context.Context) error {
 	writing, stopWriting := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWriting()
-	written := make(chan struct{})
-	go func() { b.seq.Run(writing); close(written) }()
+	var writer, servers sync.WaitGroup
+	writer.Go(func() { b.seq.Run(writing) })
 
 	serving, stopServing := context.WithCancelCause(ctx)
 	defer stopServing(nil)
-	ended := make(chan struct{}, 3)
 	for _, serve := range []func(context.Context) error{b.serveDesks, b.serveMonitor, b.serveLocal} {
-		go func() {
+		servers.Go(func() {
 			if err := serve(serving); err != nil {
 				stopServing(err)
 			}
-			ended <- struct{}{}
-		}()
+		})
 	}
 	<-serving.Done()
 	err := context.Cause(serving)
 	if ctx.Err() != nil {
 		err = nil
 	}
-	for range cap(ended) {
-		<-ended
-	}
+	servers.Wait()
 	stopWriting()
-	<-written
+	writer.Wait()
 	return err
 }
 

@@ -34,7 +34,7 @@ func (b *Broker) LastGroup() uint64 {
 
 // WriteSettings writes a broker's settings anew.
 func WriteSettings(dir string, s Settings) error {
-	return durable.Replace(folder(dir).settings(), []byte(s.text()), 0o644)
+	return durable.Replace(settingsFile(dir), []byte(s.text()), 0o644)
 }
 
 // Rival opens another writer on the same store, once the index has all that lies

@@ -14,10 +14,8 @@ import (
 	"samband/gateway/config"
 )
 
-// A folder is where a broker lives. Its mode is 0700.
-type folder string
-
-func (f folder) settings() string { return filepath.Join(string(f), "broker.yaml") }
+// settingsFile is that of a broker's folder.
+func settingsFile(dir string) string { return filepath.Join(dir, "broker.yaml") }
 
 // Settings are the broker's own file, broker.yaml.
 type Settings struct {
@@ -43,24 +41,23 @@ const minJournal = 32 << 20
 
 // ReadSettings reads and checks the settings of a broker's folder.
 func ReadSettings(dir string) (s Settings, err error) {
-	f := folder(dir)
-	if err := config.Load(f.settings(), &s); err != nil {
+	if err := config.Load(settingsFile(dir), &s); err != nil {
 		return s, err
 	}
 	if err := s.check(); err != nil {
-		return s, fmt.Errorf("settings %s: %w", f.settings(), err)
+		return s, fmt.Errorf("settings %s: %w", settingsFile(dir), err)
 	}
-	return s.in(f), nil
+	return s.in(dir), nil
 }
 
 // in makes the two folders absolute.
-func (s Settings) in(f folder) Settings {
+func (s Settings) in(dir string) Settings {
 	for path, otherwise := range map[*string]string{&s.Keys: "keys", &s.Data: "data"} {
 		if *path == "" {
 			*path = otherwise
 		}
 		if !filepath.IsAbs(*path) {
-			*path = filepath.Join(string(f), *path)
+			*path = filepath.Join(dir, *path)
 		}
 	}
 	return s

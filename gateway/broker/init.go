@@ -28,14 +28,13 @@ type Setup struct {
 // of the exchange make the federation file of. It refuses a folder that has a
 // card already; one that was killed before that is begun anew.
 func Init(dir string, setup Setup) (card []byte, err error) {
-	f := folder(dir)
 	if _, err := signed.ParseOrigin(setup.Name); err != nil || strings.Contains(setup.Name, "/") {
 		return nil, errors.New("an exchange's name is a lower-case host name, such as nordic.example")
 	}
 	if err := setup.check(); err != nil {
 		return nil, err
 	}
-	s := setup.in(f)
+	s := setup.in(dir)
 	for _, d := range []string{dir, s.Keys} {
 		if err := durable.MkdirAll(d); err != nil {
 			return nil, fmt.Errorf("make folder: %w", err)
@@ -44,7 +43,7 @@ func Init(dir string, setup Setup) (card []byte, err error) {
 	if _, err := os.Lstat(s.key(cardFile)); !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%s has a broker's keys already", s.Keys)
 	}
-	if err := durable.Replace(f.settings(), []byte(setup.text()), 0o644); err != nil {
+	if err := durable.Replace(settingsFile(dir), []byte(setup.text()), 0o644); err != nil {
 		return nil, err
 	}
 	return makeKeys(s, setup.Name)

@@ -41,35 +41,28 @@ type keyring struct {
 }
 
 // loadKeys reads the keys and compares them with the federation file.
-func loadKeys(s Settings, federation []byte) (*keyring, error) {
+func loadKeys(s Settings, federation []byte) (_ *keyring, err error) {
 	k := &keyring{}
-	if err := k.load(s, federation); err != nil {
-		return nil, err
-	}
-	return k, nil
-}
-
-func (k *keyring) load(s Settings, federation []byte) (err error) {
 	if k.register, err = register.New(federation); err != nil {
-		return fmt.Errorf("federation file: %w", err)
+		return nil, fmt.Errorf("federation file: %w", err)
 	}
 	if k.auditKey, err = readKey(s.key(auditKeyFile)); err != nil {
-		return err
+		return nil, err
 	}
 	if k.registerKey, err = readKey(s.key(registerKeyFile)); err != nil {
-		return err
+		return nil, err
 	}
 	line, err := os.ReadFile(s.key(macFile))
 	if err != nil {
-		return fmt.Errorf("read MAC key: %w", err)
+		return nil, fmt.Errorf("read MAC key: %w", err)
 	}
 	if k.mac, err = signed.DecodeBytes(strings.TrimSuffix(string(line), "\n"), 32); err != nil || len(k.mac) != 32 {
-		return errors.New("the MAC key is not 32 bytes in base64")
+		return nil, errors.New("the MAC key is not 32 bytes in base64")
 	}
 	if k.ca, k.caKey, err = readCA(s); err != nil {
-		return err
+		return nil, err
 	}
-	return k.belong()
+	return k, k.belong()
 }
 
 // belong checks that these keys are those that the federation file names.

@@ -15,12 +15,10 @@ func buildInfo() prometheus.Collector {
 	if info, ok := debug.ReadBuildInfo(); ok {
 		version, goVersion = info.Main.Version, info.GoVersion
 	}
-	g := prometheus.NewGauge(prometheus.GaugeOpts{
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "samband_build_info", Help: "Always 1; the labels say what runs.",
 		ConstLabels: prometheus.Labels{"version": version, "goversion": goVersion},
-	})
-	g.Set(1)
-	return g
+	}, func() float64 { return 1 })
 }
 
 // gauges read what is so at the moment of a scrape.

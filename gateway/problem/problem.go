@@ -95,11 +95,7 @@ func (p *Problem) Error() string {
 func (p *Problem) Class() Class { return p.Code.Row().Class }
 
 // Of finds the Problem in err's chain.
-func Of(err error) (*Problem, bool) {
-	var p *Problem
-	ok := errors.As(err, &p)
-	return p, ok
-}
+func Of(err error) (*Problem, bool) { return errors.AsType[*Problem](err) }
 
 // CodeOf returns the code in err's chain, or Internal when there is none:
 // a fault of ours is never dressed up as a fault of the caller.

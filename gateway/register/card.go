@@ -143,14 +143,7 @@ func parseCard[T any, C interface {
 	*T
 	Card
 }](note []byte, form *signed.Form[T]) (C, error) {
-	if len(note) > maxCard {
-		return nil, oversize(maxCard)
-	}
-	n, err := signed.ParseNote(note)
-	if err != nil {
-		return nil, err
-	}
-	c, err := form.Parse(n.Text)
+	n, c, err := readNote(note, maxCard, form.Parse)
 	if err != nil {
 		return nil, err
 	}

@@ -85,6 +85,18 @@ func parse[T any, E interface {
 	}
 }
 
+// readNote reads a note within a bound, and its text. It verifies no signature.
+func readNote[T any](note []byte, bound int, parse func(text string) (T, error)) (n *signed.Note, v T, err error) {
+	if len(note) > bound {
+		return nil, v, problem.New(problem.Oversize, "a note passes the bound of %d bytes", bound)
+	}
+	if n, err = signed.ParseNote(note); err != nil {
+		return nil, v, err
+	}
+	v, err = parse(n.Text)
+	return n, v, err
+}
+
 // ParseEntry reads the text of an entry of any kind but the federation file,
 // which stands only at the beginning. It verifies nothing.
 func ParseEntry(text string) (Entry, error) {

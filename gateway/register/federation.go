@@ -77,14 +77,7 @@ func (f *Federation) Text() string { return federationForm.Text(f) }
 // ParseFederation reads a federation file and verifies that all its founders
 // signed it. That it is the right exchange, people settle by comparing hashes.
 func ParseFederation(note []byte) (*Federation, error) {
-	if len(note) > MaxEntry {
-		return nil, oversize(MaxEntry)
-	}
-	n, err := signed.ParseNote(note)
-	if err != nil {
-		return nil, err
-	}
-	f, err := ParseFederationText(n.Text)
+	n, f, err := readNote(note, MaxEntry, ParseFederationText)
 	if err != nil {
 		return nil, err
 	}
@@ -95,10 +88,7 @@ func ParseFederation(note []byte) (*Federation, error) {
 	for _, founder := range f.Founders {
 		keys = append(keys, founder.Keys...)
 	}
-	if err := signed.Verify(n, keys); err != nil {
-		return nil, err
-	}
-	return f, nil
+	return f, signed.Verify(n, keys)
 }
 
 // ParseFederationText reads the text of a federation file, as founders do with a

@@ -1,5 +1,7 @@
 package register
 
+import "slices"
+
 // A span is the sizes of the register, above from and up to until, at which a value
 // is in force: the entry at index from made it, the one at until ended it.
 type span[T any] struct {
@@ -62,10 +64,5 @@ func (h *history[T]) until(size int64) []T {
 
 // begunIn reports whether a fact began at a size above from and up to until.
 func (h *history[T]) begunIn(from, until int64) bool {
-	for _, f := range h.spans {
-		if f.from >= from && f.from < until {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(h.spans, func(f span[T]) bool { return f.from >= from && f.from < until })
 }

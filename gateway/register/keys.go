@@ -66,13 +66,9 @@ func (s seen) noteRaw(key []byte) { s["raw "+string(key)] = true }
 
 // changed returns the keys that are not among those before.
 func changed(keys, before []*signed.PublicKey) []*signed.PublicKey {
-	var out []*signed.PublicKey
-	for _, k := range keys {
-		if !slices.ContainsFunc(before, func(b *signed.PublicKey) bool {
+	return slices.DeleteFunc(slices.Clone(keys), func(k *signed.PublicKey) bool {
+		return slices.ContainsFunc(before, func(b *signed.PublicKey) bool {
 			return b.Algorithm == k.Algorithm && bytes.Equal(b.Bytes, k.Bytes)
-		}) {
-			out = append(out, k)
-		}
-	}
-	return out
+		})
+	})
 }

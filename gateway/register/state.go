@@ -99,14 +99,7 @@ func (s *state) desk(addr signed.Address) *desk {
 
 // admit is every check of Append, in its order.
 func (s *state) admit(note []byte) (Entry, error) {
-	if len(note) > MaxEntry {
-		return nil, oversize(MaxEntry)
-	}
-	n, err := signed.ParseNote(note)
-	if err != nil {
-		return nil, err
-	}
-	e, err := ParseEntry(n.Text)
+	n, e, err := readNote(note, MaxEntry, ParseEntry)
 	if err != nil {
 		return nil, err
 	}
@@ -191,11 +184,8 @@ func (s *state) previous(signer string) (signed.Hash, bool) {
 	if _, ok := s.founders[signer]; ok {
 		return s.rootLast, true
 	}
-	p, ok := s.parties[signer]
-	if !ok {
-		return signed.Hash{}, false
-	}
-	return p.last, true
+	_, ok := s.parties[signer]
+	return s.party(signer).last, ok
 }
 
 // apply makes an admitted entry's facts.
@@ -218,8 +208,4 @@ func invalid(format string, args ...any) error {
 
 func notEntitled(format string, args ...any) error {
 	return problem.New(problem.NotEntitled, format, args...)
-}
-
-func oversize(bound int) error {
-	return problem.New(problem.Oversize, "a note passes the bound of %d bytes", bound)
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/x509"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -52,14 +53,7 @@ func (v View) Head() signed.Head {
 func (v View) Parties() []*Party {
 	v.r.mu.RLock()
 	defer v.r.mu.RUnlock()
-	var out []*Party
-	for _, known := range v.r.state.parties {
-		if p, ok := known.entry.at(v.size); ok {
-			out = append(out, p)
-		}
-	}
-	slices.SortFunc(out, func(a, b *Party) int { return cmp.Compare(a.Name, b.Name) })
-	return out
+	return inForce(v, v.r.state.parties, func(p *party) *history[*Party] { return &p.entry })
 }
 
 // CA returns the issuing CA of a party in force; nil when it has none. It is
@@ -95,14 +89,7 @@ func (v View) Zone(addr signed.Address) *time.Location {
 func (v View) Desks() []*Desk {
 	v.r.mu.RLock()
 	defer v.r.mu.RUnlock()
-	var out []*Desk
-	for _, known := range v.r.state.desks {
-		if d, ok := known.entry.at(v.size); ok {
-			out = append(out, d)
-		}
-	}
-	slices.SortFunc(out, func(a, b *Desk) int { return cmp.Compare(a.Address, b.Address) })
-	return out
+	return inForce(v, v.r.state.desks, func(d *desk) *history[*Desk] { return &d.entry })
 }
 
 // Revoked reports whether a ring of a desk is revoked and not yet replaced.
@@ -140,22 +127,19 @@ func (v View) Bundles() []schema.BundleHash {
 
 // Agreements returns all agreements, in force or not, as they were proposed.
 func (v View) Agreements() []*Agreement {
-	v.r.mu.RLock()
-	defer v.r.mu.RUnlock()
-	var out []*Agreement
-	for _, a := range v.agreements() {
-		out = append(out, a.Agreement)
-	}
-	return out
+	return v.agreementsThat(func(*agreement) bool { return true })
 }
 
 // AgreementsBetween returns the agreements in force at t that name both parties.
 func (v View) AgreementsBetween(one, other string, t signed.Time) []*Agreement {
+	return v.agreementsThat(func(a *agreement) bool { return v.binds(a, one, other, t) == nil })
+}
+
+func (v View) agreementsThat(are func(*agreement) bool) (out []*Agreement) {
 	v.r.mu.RLock()
 	defer v.r.mu.RUnlock()
-	var out []*Agreement
 	for _, a := range v.agreements() {
-		if v.binds(a, one, other, t) == nil {
+		if are(a) {
 			out = append(out, a.Agreement)
 		}
 	}
@@ -175,6 +159,16 @@ func (v View) Copies(agreement signed.Hash, typ string) []Copy {
 
 // Whoever calls the readers below has the lock.
 
+// inForce returns the entries in force of all that a map names, in the names' order.
+func inForce[K cmp.Ordered, V, E any](v View, all map[K]V, entry func(V) *history[E]) (out []E) {
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		if e, ok := entry(all[name]).at(v.size); ok {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
 func (v View) agreement(hash signed.Hash) (*agreement, bool) {
 	a, ok := v.r.state.agreements[hash]
 	return a, ok && a.at < v.size
@@ -182,11 +176,10 @@ func (v View) agreement(hash signed.Hash) (*agreement, bool) {
 
 func (v View) agreements() []*agreement {
 	all := v.r.state.proposed
-	n := slices.IndexFunc(all, func(a *agreement) bool { return a.at >= v.size })
-	if n < 0 {
-		return all
+	if n := slices.IndexFunc(all, func(a *agreement) bool { return a.at >= v.size }); n >= 0 {
+		return all[:n]
 	}
-	return all[:n]
+	return all
 }
 
 func (v View) isBound(a *agreement, party string) bool {

@@ -66,44 +66,31 @@ func CheckRecipient(recipient string) error {
 }
 
 func parseRecipient(recipient string) (*age.HybridRecipient, error) {
-	if to, ok := recipients.get(recipient); ok {
+	recipients.Lock()
+	defer recipients.Unlock()
+	if to, ok := recipients.by[recipient]; ok {
 		return to, nil
 	}
 	to, err := age.ParseHybridRecipient(recipient)
 	if err != nil { // without its words, which may quote the string
 		return nil, problem.New(problem.EntryInvalid, "the desk's opening key is not a hybrid age key")
 	}
-	recipients.put(recipient, to)
+	if recipients.by == nil || len(recipients.by) >= maxParsed {
+		recipients.by = map[string]*age.HybridRecipient{}
+	}
+	recipients.by[recipient] = to
 	return to, nil
 }
 
-// recipients are those that were parsed: a string of 2,000 characters takes a third
-// as long to parse as a message takes to seal.
-var recipients parsed
-
-// A parsed keeps recipients by their strings, so many, and then begins anew.
-type parsed struct {
-	mu sync.Mutex
+// recipients are those that were parsed, by their strings: one of 2,000 characters
+// takes a third as long to parse as a message takes to seal. There are so many, and
+// then they begin anew.
+var recipients struct {
+	sync.Mutex
 	by map[string]*age.HybridRecipient
 }
 
 const maxParsed = 1024
-
-func (p *parsed) get(s string) (*age.HybridRecipient, bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	to, ok := p.by[s]
-	return to, ok
-}
-
-func (p *parsed) put(s string, to *age.HybridRecipient) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.by == nil || len(p.by) >= maxParsed {
-		p.by = map[string]*age.HybridRecipient{}
-	}
-	p.by[s] = to
-}
 
 // Seal writes c for the holder of the recipient string. It draws the salts of
 // c and fills in what the header says of the sealed part: both commitments, the

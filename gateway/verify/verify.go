@@ -181,8 +181,7 @@ func exhibits(known, shown []byte, name string, link []byte) map[string][]byte {
 
 // ofLog notes in a Breach which log it is about.
 func ofLog(log string, err error) error {
-	var b *Breach
-	if errors.As(err, &b) {
+	if b, ok := errors.AsType[*Breach](err); ok {
 		b.Log = log
 	}
 	return err

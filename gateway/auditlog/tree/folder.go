@@ -70,16 +70,13 @@ func (f *folder) makeDir(dir string) error {
 	if f.known[dir] {
 		return nil
 	}
-	if dir == f.dir {
-		f.known[dir] = true
-		f.dirty[filepath.Dir(dir)] = true
-		return nil
-	}
-	if err := f.makeDir(filepath.Dir(dir)); err != nil {
-		return err
-	}
-	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
+	if dir != f.dir {
+		if err := f.makeDir(filepath.Dir(dir)); err != nil {
+			return err
+		}
+		if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+			return err
+		}
 	}
 	f.known[dir] = true
 	f.dirty[filepath.Dir(dir)] = true

@@ -56,36 +56,6 @@ func (t *Tree) RootAt(size int64) (signed.Hash, error) {
 	return signed.Hash(root), nil
 }
 
-// Entry returns an entry, checked against its hash in the tree.
-func (t *Tree) Entry(index int64) ([]byte, error) {
-	t.mu.RLock()
-	size, base, entries := t.size, t.base, t.entries
-	t.mu.RUnlock()
-	if index < 0 || index >= size {
-		return nil, fmt.Errorf("entry %d is not in %s at %d entries", index, t.key.Name, size)
-	}
-	if index >= base {
-		return entries[index-base], nil
-	}
-	n := index / auditlog.TileWidth
-	bundle, err := auditlog.ReadBundle(t.folder.files(), n, auditlog.TileWidth)
-	if err != nil {
-		return nil, err
-	}
-	e := bundle[index%auditlog.TileWidth]
-	return e, t.check(e, index)
-}
-
-// check compares an entry that was read with its hash in the tree.
-func (t *Tree) check(entry []byte, index int64) error {
-	h, err := t.hash(0, index)
-	if err == nil && h != tlog.RecordHash(entry) {
-		n := index / auditlog.TileWidth
-		err = &auditlog.Damage{File: id{entriesLevel, n}.path(auditlog.TileWidth), Entry: index, What: "it is not the entry that was logged"}
-	}
-	return err
-}
-
 func (t *Tree) within(size int64) error {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
@@ -95,23 +65,12 @@ func (t *Tree) within(size int64) error {
 	return nil
 }
 
-// hashes is the tree's tlog.HashReader: from memory, and what isn't there from
-// whole tiles in their files.
+// hashes is the tree's tlog.HashReader.
 func (t *Tree) hashes(indexes []int64) ([]tlog.Hash, error) {
 	out := make([]tlog.Hash, len(indexes))
-	var missing []int
-	t.mu.RLock()
 	for i, x := range indexes {
-		h, ok := t.inMemory(tlog.SplitStoredHashIndex(x))
-		if !ok {
-			missing = append(missing, i)
-		}
-		out[i] = h
-	}
-	t.mu.RUnlock()
-	for _, i := range missing {
 		var err error
-		if out[i], err = t.hash(tlog.SplitStoredHashIndex(indexes[i])); err != nil {
+		if out[i], err = t.hash(tlog.SplitStoredHashIndex(x)); err != nil {
 			return nil, err
 		}
 	}
@@ -144,7 +103,8 @@ func (t *Tree) inMemory(treeHeight int, n int64) (tlog.Hash, bool) {
 	return v.nodes[k][i], true
 }
 
-// hash finds the n-th hash of a height of the tree, wherever it is.
+// hash finds the n-th hash of a height of the tree: in memory, or in a whole tile in
+// its file.
 func (t *Tree) hash(treeHeight int, n int64) (tlog.Hash, error) {
 	t.mu.RLock()
 	h, ok := t.inMemory(treeHeight, n)

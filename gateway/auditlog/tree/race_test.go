@@ -32,7 +32,7 @@ func TestProveWhileGrowing(t *testing.T) {
 					t.Error(err)
 					return
 				}
-				if _, err := tr.Entry(i * 53 % n); err != nil {
+				if _, err := tr.Prove(i*53%n, n); err != nil {
 					t.Error(err)
 					return
 				}

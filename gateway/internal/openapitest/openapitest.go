@@ -236,11 +236,8 @@ func (d *Document) CheckProblems(t *testing.T, name string) {
 // CheckEnum checks that a schema lists exactly these words.
 func CheckEnum[S ~string](t *testing.T, d *Document, name string, want []S) {
 	t.Helper()
-	var words []string
-	for _, w := range want {
-		words = append(words, string(w))
-	}
-	if got := d.Components.Schemas[name].Enum; !slices.Equal(got, words) {
-		t.Errorf("%s in the document: %v, expected %v", name, got, words)
+	got := d.Components.Schemas[name].Enum
+	if !slices.EqualFunc(got, want, func(g string, w S) bool { return g == string(w) }) {
+		t.Errorf("%s in the document: %v, expected %v", name, got, want)
 	}
 }

@@ -27,27 +27,18 @@ func newHandshakes() *handshakes {
 func (h *handshakes) begin(c *conn) (goes *conn) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	switch {
-	case h.sources[c.source] >= maxOfSource:
-		goes = h.oldest(func(o *conn) bool { return o.source == c.source })
-	case h.all.Len() >= maxHandshakes:
-		goes = h.oldest(func(*conn) bool { return true })
-	}
-	if goes != nil {
+	crowded := h.sources[c.source] >= maxOfSource
+	if crowded || h.all.Len() >= maxHandshakes {
+		oldest := h.all.Front()
+		for crowded && oldest.Value.(*conn).source != c.source {
+			oldest = oldest.Next()
+		}
+		goes = oldest.Value.(*conn)
 		h.remove(goes)
 	}
 	h.entries[c] = h.all.PushBack(c)
 	h.sources[c.source]++
 	return goes
-}
-
-func (h *handshakes) oldest(is func(*conn) bool) *conn {
-	for e := h.all.Front(); e != nil; e = e.Next() {
-		if c := e.Value.(*conn); is(c) {
-			return c
-		}
-	}
-	return nil
 }
 
 // end lets a connection out; false when another has its place already.

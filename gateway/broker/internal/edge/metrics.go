@@ -6,6 +6,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"samband/gateway/monitor"
 	"samband/gateway/signed"
 )
 
@@ -20,31 +21,18 @@ type metrics struct {
 }
 
 func newMetrics(r prometheus.Registerer) *metrics {
-	m := &metrics{
-		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name:    "samband_http_request_duration_seconds",
-			Help:    "Time from a request's header lines to its answer; long polls wait on purpose.",
-			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 10, 60},
-		}, []string{"route", "class"}),
-		rejections: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "samband_message_rejections_total",
-			Help: "Calls, and items of a sequence, answered with a problem, by the desk that called and the problem's code.",
-		}, []string{"desk", "code"}),
-		tlsFailures: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "samband_edge_tls_failures_total",
-			Help: "Connections that did not become one: no certificate, one that was refused, or no TLS 1.3.",
-		}),
-		connected: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "samband_desk_connected",
-			Help: "Open connections of a desk.",
-		}, []string{"desk"}),
-		lastSeen: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "samband_desk_last_seen_timestamp_seconds",
-			Help: "When a desk last called, in Unix time.",
-		}, []string{"desk"}),
+	return &metrics{
+		duration: monitor.Histogram(r, "samband_http_request_duration_seconds",
+			"Time from a request's header lines to its answer; long polls wait on purpose.",
+			[]float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 10, 60}, "route", "class"),
+		rejections: monitor.Counter(r, "samband_message_rejections_total",
+			"Calls, and items of a sequence, answered with a problem, by the desk that called and the problem's code.",
+			"desk", "code"),
+		tlsFailures: monitor.Counter(r, "samband_edge_tls_failures_total",
+			"Connections that did not become one: no certificate, one that was refused, or no TLS 1.3.").WithLabelValues(),
+		connected: monitor.Gauge(r, "samband_desk_connected", "Open connections of a desk.", "desk"),
+		lastSeen:  monitor.Gauge(r, "samband_desk_last_seen_timestamp_seconds", "When a desk last called, in Unix time.", "desk"),
 	}
-	r.MustRegister(m.duration, m.rejections, m.tlsFailures, m.connected, m.lastSeen)
-	return m
 }
 
 // Expect shows a desk as not connected until it is: one that never came is dark

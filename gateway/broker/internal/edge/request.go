@@ -2,6 +2,7 @@ package edge
 
 import (
 	"errors"
+	"io"
 	"mime"
 	"net/http"
 	"net/url"
@@ -79,7 +80,8 @@ func readBody(w http.ResponseWriter, r *http.Request, route *api.Route, underway
 	if r.ContentLength > route.MaxBody {
 		return nil, oversize(route)
 	}
-	b, err := underway.readAll(http.MaxBytesReader(w, r.Body, route.MaxBody))
+	underway.body = http.MaxBytesReader(w, r.Body, route.MaxBody)
+	b, err := io.ReadAll(underway)
 	var tooLong *http.MaxBytesError
 	_, refused := problem.Of(err)
 	switch {
@@ -90,6 +92,29 @@ func readBody(w http.ResponseWriter, r *http.Request, route *api.Route, underway
 		return nil, problem.New(problem.BrokerBusy, "the body did not arrive whole")
 	}
 	return b, err
+}
+
+// underway is how much of the bytes that its desk may have under way one call
+// takes. They are reserved as they are read, so a caller reserves nothing by a
+// length that it only announces.
+type underway struct {
+	desks *desks
+	desk  signed.Address
+	bytes int
+	body  io.Reader
+}
+
+// done gives back all that the call took.
+func (u *underway) done() { u.desks.reserve(u.desk, -u.bytes) }
+
+// Read reads of the body, until the desk may have no more.
+func (u *underway) Read(b []byte) (int, error) {
+	n, err := u.body.Read(b)
+	if !u.desks.reserve(u.desk, n) {
+		return 0, problem.New(problem.BrokerBusy, "%s has as many bytes under way as one desk may, %d", u.desk, maxUnderway)
+	}
+	u.bytes += n
+	return n, err
 }
 
 func oversize(route *api.Route) error {

@@ -23,25 +23,20 @@ const (
 func (x *Index) Apply(groups []*journal.Group) error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	tx, err := x.write.Begin()
-	if err != nil {
-		return fmt.Errorf("begin batch: %w", err)
-	}
-	defer tx.Rollback()
-	a := &applier{tx: tx, st: x.statements, at: x.position}
-	for _, g := range groups {
-		if err := a.apply(g); err != nil {
-			return fmt.Errorf("apply group %d: %w", g.Number, err)
+	a := &applier{st: x.statements, at: x.position}
+	err := x.change(func(tx *sql.Tx) error {
+		a.tx = tx
+		for _, g := range groups {
+			if err := a.apply(g); err != nil {
+				return fmt.Errorf("apply group %d: %w", g.Number, err)
+			}
 		}
+		return savePosition(tx, a.at)
+	})
+	if err == nil {
+		x.position = a.at
 	}
-	if err := savePosition(tx, a.at); err != nil {
-		return err
-	}
-	if err := tx.Commit(); err != nil {
-		return fmt.Errorf("commit batch: %w", err)
-	}
-	x.position = a.at
-	return nil
+	return err
 }
 
 // An applier takes in the groups of one batch. Its first fault sticks.
@@ -110,22 +105,20 @@ func (a *applier) restored() {
 }
 
 func (a *applier) entry(place int, r *auditlog.Record) {
-	var next *int64
 	switch r.Tree() {
 	case auditlog.Audit:
-		next = &a.at.Audit.Entries
-	case auditlog.Register:
-		next = &a.at.Register.Entries
-	default:
-		return
-	}
-	if r.Index != *next {
-		a.fail("a record has index %d, not %d", r.Index, *next)
-	}
-	*next++
-	if r.Tree() == auditlog.Audit {
+		a.grow(&a.at.Audit, r)
 		a.audit(place, r)
+	case auditlog.Register:
+		a.grow(&a.at.Register, r)
 	}
+}
+
+func (a *applier) grow(log *journal.Size, r *auditlog.Record) {
+	if r.Index != log.Entries {
+		a.fail("a record has index %d, not %d", r.Index, log.Entries)
+	}
+	log.Entries++
 }
 
 // audit takes in one record of the audit log.
@@ -140,11 +133,12 @@ func (a *applier) audit(entry int, r *auditlog.Record) {
 	case envelope.HandedOver, envelope.Refused, envelope.Expired:
 		a.ended(entry, r)
 	case envelope.Withdrawn:
-		if r.Message == (signed.Hash{}) {
-			a.withdrawnUnaccepted(entry, r)
+		if r.Message != (signed.Hash{}) {
+			a.ended(entry, r)
 			return
 		}
-		a.ended(entry, r)
+		a.event(entry, r, owner{id: r.ID, sender: r.From}) // no text of this id was accepted
+		a.exec(a.st.withdraw, string(r.From), r.ID[:], r.Index)
 	case envelope.Rejected:
 		a.event(entry, r, owner{})
 		a.exec(a.st.reject, string(r.Caller), r.TextHash[:], r.Index, r.Until.Unix())
@@ -175,7 +169,7 @@ func (a *applier) message(hash signed.Hash) (o owner) {
 	if a.err != nil {
 		return o
 	}
-	err := a.tx.Stmt(a.st.owner).QueryRow(hash[:]).Scan(&o.accepted, scanID(&o.id), &o.sender, &o.ended)
+	err := a.tx.Stmt(a.st.owner).QueryRow(hash[:]).Scan(&o.accepted, fixed(o.id[:]), &o.sender, &o.ended)
 	if err != nil {
 		a.fail("find message %s: %w", hash, err)
 	}
@@ -194,11 +188,6 @@ func (a *applier) ended(entry int, r *auditlog.Record) {
 	}
 	a.event(entry, r, m)
 	a.exec(a.st.end, r.Index, keepsNot, m.accepted)
-}
-
-func (a *applier) withdrawnUnaccepted(entry int, r *auditlog.Record) {
-	a.event(entry, r, owner{id: r.ID, sender: r.From})
-	a.exec(a.st.withdraw, string(r.From), r.ID[:], r.Index)
 }
 
 // nullable is NULL for a value of zero bytes only.

@@ -1,6 +1,8 @@
 package index
 
 import (
+	"database/sql"
+
 	"samband/gateway/broker/internal/journal"
 	"samband/gateway/signed"
 )
@@ -15,7 +17,7 @@ func (x *Index) Inbox(desk signed.Address, from int64, limit int) ([]*journal.Me
 // Progress lists what became of a desk's messages at leaf from or later, in
 // the order of the log: consignments and ends.
 func (x *Index) Progress(desk signed.Address, from int64, limit int) ([]Change, error) {
-	return x.changes(x.statements.progress, string(desk), from, limit)
+	return all(x.statements.progress, scanChange, string(desk), from, limit)
 }
 
 // LackingFrom lists a desk's messages that it should send again: their bytes
@@ -33,4 +35,23 @@ func (x *Index) GoneTo(desk signed.Address, limit int) ([]*journal.Message, erro
 // LackingTo lists the same messages as LackingFrom by whom they are addressed to.
 func (x *Index) LackingTo(desk signed.Address, limit int) ([]*journal.Message, error) {
 	return x.messages(x.statements.againTo, string(desk), limit)
+}
+
+// A Queue is what waits for one desk.
+type Queue struct {
+	Desk     signed.Address
+	Waiting  int         // accepted, not consigned
+	Oldest   signed.Time // acceptance of the oldest of them; zero when none waits
+	Unopened int         // consigned, not ended
+	Since    signed.Time // consignment of the oldest of them; zero when there is none
+}
+
+// Queues tells of each desk that messages wait for.
+func (x *Index) Queues() ([]Queue, error) {
+	return all(x.statements.queues, func(rows *sql.Rows) (q Queue, err error) {
+		var oldest, since sql.NullInt64
+		err = rows.Scan(&q.Desk, &q.Waiting, &oldest, &q.Unopened, &since)
+		q.Oldest, q.Since = moment(oldest.Int64), moment(since.Int64)
+		return q, err
+	})
 }

@@ -131,7 +131,7 @@ func (x *Index) check() error {
 	}
 	switch version {
 	case 0:
-		return create(x.write)
+		return x.create()
 	case schemaVersion:
 		var result string
 		if err := x.write.QueryRow("PRAGMA quick_check(1)").Scan(&result); err != nil || result != "ok" {
@@ -160,4 +160,20 @@ func (x *Index) Close() error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// change runs f in one transaction.
+func (x *Index) change(f func(*sql.Tx) error) error {
+	tx, err := x.write.Begin()
+	if err != nil {
+		return fmt.Errorf("begin change: %w", err)
+	}
+	defer tx.Rollback()
+	if err := f(tx); err != nil {
+		return err
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("commit change: %w", err)
+	}
+	return nil
 }

@@ -25,15 +25,7 @@ func (x *Index) Known(from signed.Address, id signed.ID) (*journal.Message, erro
 	if m != nil || err != nil {
 		return m, err
 	}
-	var leaf int64
-	err = x.statements.withdrawal.QueryRow(string(from), id[:]).Scan(&leaf)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("find withdrawal of %s: %w", from, err)
-	}
-	end, err := x.event(leaf)
+	end, err := x.eventAt(x.statements.withdrawal, string(from), id[:])
 	if end == nil || err != nil {
 		return nil, err
 	}
@@ -47,32 +39,38 @@ func (x *Index) Message(hash signed.Hash) (*journal.Message, error) {
 
 // event returns a leaf that is not an acceptance; nil when there is none.
 func (x *Index) event(leaf int64) (*journal.Event, error) {
-	changes, err := x.changes(x.statements.other, leaf)
+	changes, err := all(x.statements.other, scanChange, leaf)
 	if err != nil || len(changes) == 0 {
 		return nil, err
 	}
 	return &changes[0].Event, nil
 }
 
-// Rejected returns the leaf by which a caller's text was refused for good, where
-// that still binds at now; nil when it doesn't.
-func (x *Index) Rejected(caller signed.Address, text signed.Hash, now signed.Time) (*journal.Event, error) {
+// eventAt returns the event at the leaf that a query finds; nil when it finds none.
+func (x *Index) eventAt(stmt *sql.Stmt, args ...any) (*journal.Event, error) {
 	var leaf int64
-	err := x.statements.rejected.QueryRow(string(caller), text[:], now.Unix()).Scan(&leaf)
+	err := stmt.QueryRow(args...).Scan(&leaf)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("find rejection: %w", err)
+		return nil, fmt.Errorf("query index: %w", err)
 	}
 	return x.event(leaf)
+}
+
+// Rejected returns the leaf by which a caller's text was refused for good, where
+// that still binds at now; nil when it doesn't.
+func (x *Index) Rejected(caller signed.Address, text signed.Hash, now signed.Time) (*journal.Event, error) {
+	return x.eventAt(x.statements.rejected, string(caller), text[:], now.Unix())
 }
 
 // Expirable lists messages that expired by now and may end so: accepted, not
 // consigned, not ended; the longest expired first.
 func (x *Index) Expirable(now signed.Time, limit int) ([]signed.Hash, error) {
 	return all(x.statements.expirable, func(rows *sql.Rows) (h signed.Hash, err error) {
-		return h, rows.Scan(scanHash(&h))
+		err = rows.Scan(fixed(h[:]))
+		return h, err
 	}, now.Unix(), limit)
 }
 
@@ -107,7 +105,7 @@ func scanMessage(rows *sql.Rows) (*journal.Message, error) {
 	m, e := &journal.Message{}, &journal.Event{Kind: envelope.Accepted}
 	var at, group, expires int64
 	var blobGroup, blobPlace, consigned, ended sql.NullInt64
-	err := rows.Scan(&e.Leaf, &at, &group, &e.Place, scanHash(&m.Text), scanID(&m.ID), &m.From, &m.To,
+	err := rows.Scan(&e.Leaf, &at, &group, &e.Place, fixed(m.Text[:]), fixed(m.ID[:]), &m.From, &m.To,
 		&m.Type, &m.Urgency, &expires, &blobGroup, &blobPlace, &m.Wanted, &consigned, &ended)
 	e.Time, e.Group = moment(at), uint64(group)
 	if blobGroup.Valid {
@@ -123,15 +121,11 @@ func scanMessage(rows *sql.Rows) (*journal.Message, error) {
 	return m, err
 }
 
-func (x *Index) changes(stmt *sql.Stmt, args ...any) ([]Change, error) {
-	return all(stmt, scanChange, args...)
-}
-
 func scanChange(rows *sql.Rows) (c Change, err error) {
 	var at, group int64
 	var code sql.NullString
 	err = rows.Scan(&c.Leaf, &c.Kind, &at, &group, &c.Place,
-		scanHash(&c.Message), scanID(&c.ID), scanHash(&c.Statement), &code)
+		fixed(c.Message[:]), fixed(c.ID[:]), fixed(c.Statement[:]), &code)
 	c.Time, c.Group, c.Code = moment(at), uint64(group), problem.Code(code.String)
 	return c, err
 }

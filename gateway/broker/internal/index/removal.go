@@ -61,16 +61,3 @@ func (x *Index) Want(desk signed.Address, message signed.Hash) (bool, error) {
 	})
 	return open, err
 }
-
-// change runs f in a transaction of its own.
-func (x *Index) change(f func(*sql.Tx) error) error {
-	tx, err := x.write.Begin()
-	if err != nil {
-		return fmt.Errorf("begin change: %w", err)
-	}
-	defer tx.Rollback()
-	if err := f(tx); err != nil {
-		return err
-	}
-	return tx.Commit()
-}

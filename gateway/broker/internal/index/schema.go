@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"samband/gateway/broker/internal/journal"
-	"samband/gateway/signed"
 )
 
 // schemaVersion is raised with every change below: an index of another version
@@ -90,20 +89,14 @@ CREATE TABLE rejections (
 CREATE TABLE groups (grp INTEGER PRIMARY KEY);
 `
 
-// create makes the tables and the version in one transaction.
-func create(db *sql.DB) error {
-	tx, err := db.Begin()
-	if err != nil {
-		return fmt.Errorf("create tables: %w", err)
-	}
-	defer tx.Rollback()
-	if _, err := tx.Exec(schema + fmt.Sprintf("PRAGMA user_version = %d;", schemaVersion)); err != nil {
-		return fmt.Errorf("%w: create tables: %v", ErrUnsound, err)
-	}
-	if err := savePosition(tx, journal.Position{}); err != nil {
-		return err
-	}
-	return tx.Commit()
+// create makes the tables and the version.
+func (x *Index) create() error {
+	return x.change(func(tx *sql.Tx) error {
+		if _, err := tx.Exec(schema + fmt.Sprintf("PRAGMA user_version = %d;", schemaVersion)); err != nil {
+			return fmt.Errorf("%w: create tables: %v", ErrUnsound, err)
+		}
+		return savePosition(tx, journal.Position{})
+	})
 }
 
 func savePosition(tx *sql.Tx, p journal.Position) error {
@@ -118,7 +111,7 @@ func savePosition(tx *sql.Tx, p journal.Position) error {
 func loadPosition(db *sql.DB) (p journal.Position, err error) {
 	var group int64
 	row := db.QueryRow("SELECT grp, audit_size, audit_root, register_size, register_root FROM position")
-	err = row.Scan(&group, &p.Audit.Entries, scanHash(&p.Audit.Root), &p.Register.Entries, scanHash(&p.Register.Root))
+	err = row.Scan(&group, &p.Audit.Entries, fixed(p.Audit.Root[:]), &p.Register.Entries, fixed(p.Register.Root[:]))
 	if err != nil {
 		return p, fmt.Errorf("%w: read position: %v", ErrUnsound, err)
 	}
@@ -126,13 +119,7 @@ func loadPosition(db *sql.DB) (p journal.Position, err error) {
 	return p, nil
 }
 
-// scanHash reads a hash from a column; NULL is zero.
-func scanHash(h *signed.Hash) sql.Scanner { return fixed(h[:]) }
-
-// scanID reads an id from a column; NULL is zero.
-func scanID(id *signed.ID) sql.Scanner { return fixed(id[:]) }
-
-// fixed scans a column of exactly so many bytes.
+// fixed scans a column of exactly so many bytes: a hash or an id; NULL is zero.
 type fixed []byte
 
 func (f fixed) Scan(v any) error {

@@ -3,6 +3,7 @@ package reader
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 
 	"samband/gateway/api"
@@ -19,7 +20,7 @@ type restored struct {
 	texts map[signed.Address]map[signed.Hash]bool
 }
 
-func (r *restored) add(desk signed.Address, texts ...signed.Hash) {
+func (r *restored) add(desk signed.Address, text signed.Hash) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.texts == nil {
@@ -28,9 +29,7 @@ func (r *restored) add(desk signed.Address, texts ...signed.Hash) {
 	if r.texts[desk] == nil {
 		r.texts[desk] = map[signed.Hash]bool{}
 	}
-	for _, t := range texts {
-		r.texts[desk][t] = true
-	}
+	r.texts[desk][text] = true
 }
 
 // remove returns those of a desk, which are none any more.
@@ -63,10 +62,10 @@ func (r *Reader) inbox(ctx context.Context, caller signed.Address, heads api.Hea
 	}
 	in := &inbox{Reader: r, prover: prover.New(r.seq, heads), limit: page.Limit,
 		answer: &api.InboxAnswer{Items: []api.InboxItem{}, Next: page.After}}
-	for i, m := range again {
+	for i, m := range slices.Concat(again, waiting) {
 		full, err := in.add(ctx, m)
 		if err != nil || full {
-			for _, left := range again[i:] {
+			for _, left := range again[min(i, len(again)):] {
 				r.restored.add(caller, left.Text)
 			}
 		}
@@ -74,19 +73,11 @@ func (r *Reader) inbox(ctx context.Context, caller signed.Address, heads api.Hea
 			return nil, err
 		}
 		if full {
-			waiting = nil
 			break
 		}
-	}
-	for _, m := range waiting {
-		full, err := in.add(ctx, m)
-		if err != nil {
-			return nil, err
+		if i >= len(again) {
+			in.answer.Next = api.Past(m.Accepted.Leaf)
 		}
-		if full {
-			break
-		}
-		in.answer.Next = api.Past(m.Accepted.Leaf)
 	}
 	if err := r.awaited(caller, page, in.answer); err != nil {
 		return nil, err

@@ -64,8 +64,8 @@ func TestTornFirstFrameTakesItsSegmentAlong(t *testing.T) {
 	dir := archive(t, 1, 1, 2)
 	rewrite(t, filepath.Join(dir, names(t, dir)[1]), []byte{0xF5, 'S'})
 	a := open(t, dir)
-	if last, _ := a.Last(); last != 1 || a.Cut() != 2 || len(names(t, dir)) != 1 {
-		t.Errorf("archive ends with %d, %d bytes cut, segments %v", last, a.Cut(), names(t, dir))
+	if a.last != 1 || a.Cut() != 2 || len(names(t, dir)) != 1 {
+		t.Errorf("archive ends with %d, %d bytes cut, segments %v", a.last, a.Cut(), names(t, dir))
 	}
 	fill(t, a, 2, 3)
 	want(t, a, 1, 1, 2, 3)

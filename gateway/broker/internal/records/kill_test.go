@@ -20,7 +20,7 @@ func appendForever(dir string) {
 		log.Fatal(err)
 	}
 	a.roll = 1000
-	for group, _ := a.Last(); err == nil; {
+	for group := a.last; err == nil; {
 		group++
 		if err = a.Append(group, payload(group)); err == nil {
 			fmt.Println(group)

@@ -8,7 +8,6 @@
 //	a, err := records.Open("data/records")
 //	if a.Cut() > 0 { … }                    // a crash tore the last frame off
 //	err = a.Append(42, payload)
-//	last, ok := a.Last()                    // 42, true
 //	err = a.Each(40, func(group uint64, payload []byte) error { … })
 //
 // A frame is
@@ -166,13 +165,6 @@ func (a *Archive) begin(group uint64) error {
 	a.file = f
 	a.segments = append(a.segments, s)
 	return nil
-}
-
-// Last returns the number of the last group, and false in an empty archive.
-func (a *Archive) Last() (group uint64, ok bool) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.last, a.last > 0
 }
 
 // snapshot returns the segments that have a group. The newest has none if the

@@ -79,3 +79,11 @@ func isWhole(b []byte) bool {
 	end := headerSize + int(h.length)
 	return fault == "" && end <= len(b) && crc32.Checksum(b[headerSize:end], castagnoli) == h.sum
 }
+
+func truncate(path string, size int64) error {
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Truncate(size), f.Sync(), f.Close())
+}

@@ -4,6 +4,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"samband/gateway/broker/internal/journal"
+	"samband/gateway/monitor"
 )
 
 // Outcomes of a message, as samband_messages_total counts them. The kinds of the
@@ -24,19 +25,13 @@ type Metrics struct {
 
 // NewMetrics makes and registers the metrics of traffic.
 func NewMetrics(r prometheus.Registerer) *Metrics {
-	m := &Metrics{
-		messages: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "samband_messages_total",
-			Help: "What became of messages, by type, urgency and outcome.",
-		}, []string{"type", "urgency", "outcome"}),
-		delivery: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name:    "samband_delivery_duration_seconds",
-			Help:    "Logged time from a message's acceptance until its recipient had it.",
-			Buckets: []float64{1, 5, 10, 30, 60, 300, 1800, 3600, 28800, 259200},
-		}, []string{"urgency"}),
+	return &Metrics{
+		messages: monitor.Counter(r, "samband_messages_total",
+			"What became of messages, by type, urgency and outcome.", "type", "urgency", "outcome"),
+		delivery: monitor.Histogram(r, "samband_delivery_duration_seconds",
+			"Logged time from a message's acceptance until its recipient had it.",
+			[]float64{1, 5, 10, 30, 60, 300, 1800, 3600, 28800, 259200}, "urgency"),
 	}
-	r.MustRegister(m.messages, m.delivery)
-	return m
 }
 
 func (m *Metrics) message(of *journal.Message, outcome string) {

@@ -37,63 +37,6 @@ type trailing struct {
 	woken   map[signed.Address]bool
 }
 
-// A backlog hands trailing groups from the writer to the applier.
-type backlog struct {
-	mu     sync.Mutex
-	cond   *sync.Cond
-	groups []trailing
-	closed bool
-}
-
-func newBacklog() *backlog {
-	b := &backlog{}
-	b.cond = sync.NewCond(&b.mu)
-	return b
-}
-
-// push adds a group, and waits while too many are behind.
-func (b *backlog) push(t trailing) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for len(b.groups) >= maxBehind && !b.closed {
-		b.cond.Wait()
-	}
-	b.groups = append(b.groups, t)
-	b.cond.Broadcast()
-}
-
-// wait returns all groups that are behind, once there is one; none once
-// the backlog is closed and empty.
-func (b *backlog) wait() []trailing {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for len(b.groups) == 0 && !b.closed {
-		b.cond.Wait()
-	}
-	groups := b.groups
-	b.groups = nil
-	b.cond.Broadcast()
-	return groups
-}
-
-// more returns the groups that come within a while.
-func (b *backlog) more(within time.Duration) []trailing {
-	time.Sleep(within)
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	groups := b.groups
-	b.groups = nil
-	b.cond.Broadcast()
-	return groups
-}
-
-func (b *backlog) close() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.closed = true
-	b.cond.Broadcast()
-}
-
 // Run writes until ctx ends, and returns when all that was committed is in the
 // index and in the tiles. A writer that stopped at its start does nothing.
 func (s *Sequencer) Run(ctx context.Context) {
@@ -108,7 +51,7 @@ func (s *Sequencer) Run(ctx context.Context) {
 	keeper.Go(func() { s.keep(ctx) })
 	writer.Wait()
 	close(s.quit)
-	s.behind.close()
+	close(s.behind)
 	applier.Wait()
 	keeper.Wait()
 	s.flush(false)
@@ -117,13 +60,11 @@ func (s *Sequencer) Run(ctx context.Context) {
 // apply is the applier: it brings the index up to the writer, then wakes those
 // who have something to read.
 func (s *Sequencer) apply() {
-	for {
-		behind := s.behind.wait()
-		if len(behind) == 0 {
-			return
-		}
-		if last := behind[len(behind)-1]; len(last.group.Entries) >= busy {
-			behind = append(behind, s.behind.more(linger)...)
+	for first := range s.behind {
+		behind := s.more([]trailing{first})
+		if len(behind[len(behind)-1].group.Entries) >= busy {
+			time.Sleep(linger)
+			behind = s.more(behind)
 		}
 		groups := make([]*journal.Group, len(behind))
 		woken := map[signed.Address]bool{}
@@ -133,7 +74,8 @@ func (s *Sequencer) apply() {
 		}
 		if err := s.cfg.Index.Apply(groups); err != nil {
 			s.stop(&Stop{stopIndex, err.Error()})
-			s.behind.close()
+			for range s.behind { // so that the writer, which commits no more, never waits
+			}
 			return
 		}
 		for _, t := range behind {
@@ -143,6 +85,14 @@ func (s *Sequencer) apply() {
 			s.cfg.Wake(slices.Collect(maps.Keys(woken)))
 		}
 	}
+}
+
+// more adds the groups that have come since: the applier alone takes them.
+func (s *Sequencer) more(behind []trailing) []trailing {
+	for range len(s.behind) {
+		behind = append(behind, <-s.behind)
+	}
+	return behind
 }
 
 // keep does what is done by the clock: tiles, expiry, and groups that may go.

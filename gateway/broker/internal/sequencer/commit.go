@@ -155,7 +155,7 @@ func (s *Sequencer) make(ctx context.Context, d *groupDraft) error {
 	s.over.add(d.group.Number, d.changed)
 	s.cache.put(&d.group, len(data))
 	s.used.Add(int64(len(data)))
-	s.behind.push(trailing{&d.group, d.changed, d.woken})
+	s.behind <- trailing{&d.group, d.changed, d.woken}
 	return nil
 }
 

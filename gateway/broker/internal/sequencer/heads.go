@@ -1,6 +1,7 @@
 package sequencer
 
 import (
+	"errors"
 	"fmt"
 
 	"samband/gateway/auditlog"
@@ -86,8 +87,9 @@ func (s *Sequencer) auditRoot(size int64) (signed.Hash, error) {
 // that the log does not reach, or contradicts, proves that an acknowledged tail
 // is lost: the checkpoint is kept, and the writer stops now and at each start.
 func (s *Sequencer) Show(checkpoint []byte) error {
-	lost, err := s.contradicted(checkpoint)
-	if err != nil || lost == nil {
+	err := s.contradicted(checkpoint)
+	lost, proven := errors.AsType[*Stop](err)
+	if !proven {
 		return err
 	}
 	if err := s.keepShown(checkpoint); err != nil {
@@ -96,31 +98,28 @@ func (s *Sequencer) Show(checkpoint []byte) error {
 	return s.stop(lost)
 }
 
-// contradicted tells whether a checkpoint of ours is none of this log's.
-func (s *Sequencer) contradicted(checkpoint []byte) (*Stop, error) {
+// contradicted is a *Stop where a checkpoint of ours is none of this log's.
+func (s *Sequencer) contradicted(checkpoint []byte) error {
 	ours := s.Checkpoints()
 	h, err := auditlog.VerifyCheckpoint(checkpoint, s.cfg.AuditKey.Public)
 	if err == nil {
 		return s.compare(h, ours.AuditHead, s.tree)
 	}
 	if h, err = auditlog.VerifyCheckpoint(checkpoint, s.cfg.RegisterKey.Public); err != nil {
-		return nil, err
+		return err
 	}
 	return s.compare(h, ours.RegisterHead, s.registerTree)
 }
 
-func (s *Sequencer) compare(shown, ours signed.Head, log *tree.Tree) (*Stop, error) {
+func (s *Sequencer) compare(shown, ours signed.Head, log *tree.Tree) error {
 	if shown.Size > ours.Size {
-		return tailLost("%s has %d entries; a checkpoint that it signed names %d", ours.Origin, ours.Size, shown.Size), nil
+		return tailLost("%s has %d entries; a checkpoint that it signed names %d", ours.Origin, ours.Size, shown.Size)
 	}
 	root, err := log.RootAt(shown.Size)
-	if err != nil {
-		return nil, err
+	if err == nil && root != shown.Root {
+		return tailLost("%s at %d entries is not what a checkpoint that it signed says", ours.Origin, shown.Size)
 	}
-	if root != shown.Root {
-		return tailLost("%s at %d entries is not what a checkpoint that it signed says", ours.Origin, shown.Size), nil
-	}
-	return nil, nil
+	return err
 }
 
 // Consistency proves that the audit log at the size of c extends what a caller
@@ -145,6 +144,6 @@ func (s *Sequencer) Extends(from, to int64) ([]signed.Hash, error) {
 	return s.tree.ProveConsistency(from, to)
 }
 
-func tailLost(format string, args ...any) *Stop {
+func tailLost(format string, args ...any) error {
 	return &Stop{stopTailLost, fmt.Sprintf(format, args...)}
 }

@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"samband/gateway/monitor"
 )
 
 // An alarmKind is one of the closed list below, or a stopKind: an operator must look.
@@ -19,28 +21,21 @@ const (
 
 // Metrics are what the writer counts.
 type Metrics struct {
-	duration prometheus.Histogram
-	size     prometheus.Histogram
+	duration prometheus.Observer
+	size     prometheus.Observer
 	alarms   *prometheus.GaugeVec
 }
 
 // NewMetrics makes and registers the writer's metrics.
 func NewMetrics(r prometheus.Registerer) *Metrics {
 	m := &Metrics{
-		duration: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name:    "samband_commit_duration_seconds",
-			Help:    "Time from the first act of a group until its callers are answered.",
-			Buckets: prometheus.ExponentialBuckets(0.00025, 2, 14),
-		}),
-		size: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name:    "samband_commit_group_size",
-			Help:    "Acts that were committed as one group.",
-			Buckets: prometheus.ExponentialBuckets(1, 2, 13),
-		}),
-		alarms: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "samband_alarm",
-			Help: "How often something happened since the start that an operator must look at.",
-		}, []string{"kind"}),
+		duration: monitor.Histogram(r, "samband_commit_duration_seconds",
+			"Time from the first act of a group until its callers are answered.",
+			prometheus.ExponentialBuckets(0.00025, 2, 14)).WithLabelValues(),
+		size: monitor.Histogram(r, "samband_commit_group_size", "Acts that were committed as one group.",
+			prometheus.ExponentialBuckets(1, 2, 13)).WithLabelValues(),
+		alarms: monitor.Gauge(r, "samband_alarm",
+			"How often something happened since the start that an operator must look at.", "kind"),
 	}
 	for _, a := range []alarmKind{alarmHeadAhead, alarmHeadContradicts, alarmJournalLost, alarmJournalBent, alarmTiles} {
 		m.alarms.WithLabelValues(string(a))
@@ -48,7 +43,6 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 	for _, k := range stopKinds {
 		m.alarms.WithLabelValues(string(k))
 	}
-	r.MustRegister(m.duration, m.size, m.alarms)
 	return m
 }
 

@@ -25,7 +25,7 @@ type groupDraft struct {
 }
 
 func (s *Sequencer) newDraft() *groupDraft {
-	d := &groupDraft{
+	return &groupDraft{
 		s:        s,
 		group:    journal.Group{Number: s.number + 1, Before: s.sizes()},
 		view:     s.cfg.Register.Now(),
@@ -36,7 +36,6 @@ func (s *Sequencer) newDraft() *groupDraft {
 		changed:  newDelta(),
 		woken:    map[signed.Address]bool{},
 	}
-	return d
 }
 
 func (s *Sequencer) sizes() journal.Sizes { return sizesOf(s.audit, s.register) }

@@ -51,7 +51,6 @@ import (
 type Journal interface {
 	Append(ctx context.Context, data []byte, expectLast uint64) (uint64, error)
 	Read(ctx context.Context, number uint64) ([]byte, error)
-	Each(ctx context.Context, from uint64, do func(number uint64, data []byte) error) error
 	Last(ctx context.Context) (uint64, error)
 	Delete(ctx context.Context, number uint64) error
 	Usage(ctx context.Context) (used, limit int64, err error)
@@ -98,7 +97,7 @@ type Sequencer struct {
 	clock    logClock
 	over     *overlay
 	cache    *cache
-	behind   *backlog
+	behind   chan trailing // from the writer to the applier; full, it makes the writer wait
 
 	tree         *tree.Tree // of the audit log
 	registerTree *tree.Tree

@@ -64,7 +64,7 @@ func Open(ctx context.Context, cfg Config) (*Sequencer, []Finding, error) {
 		clock:    logClock{clock: cfg.Clock},
 		over:     newOverlay(),
 		cache:    newCache(),
-		behind:   newBacklog(),
+		behind:   make(chan trailing, maxBehind),
 		audit:    &auditlog.Range{},
 		register: &auditlog.Range{},
 	}
@@ -74,10 +74,11 @@ func Open(ctx context.Context, cfg Config) (*Sequencer, []Finding, error) {
 		register: &logState{dir: cfg.RegisterDir, key: cfg.RegisterKey.Public, kind: auditlog.Register, side: s.register},
 	}
 	err := o.open(ctx)
-	var reason *Stop
-	if errors.As(err, &reason) {
+	if reason, stops := errors.AsType[*Stop](err); stops {
 		s.stop(reason)
-		return s, o.found, nil
+	}
+	if s.Stopped() != nil { // now, or by the write that failed
+		err = nil
 	}
 	return s, o.found, err
 }
@@ -102,12 +103,12 @@ func (o *opening) open(ctx context.Context) error {
 		return err
 	}
 	for _, c := range shown {
-		if reason, err := s.contradicted(c); reason != nil || err != nil {
-			return errors.Join(err, asError(reason))
+		if err := s.contradicted(c); err != nil {
+			return err
 		}
 	}
 	if err := s.opened(ctx); err != nil {
-		return errors.Join(asError(s.Stopped()), err)
+		return err
 	}
 	s.measure(ctx)
 	// A checkpoint that is missing shows up as missing tiles, but not that of an
@@ -135,9 +136,8 @@ func (o *opening) look(ctx context.Context) (err error) {
 		}
 		return o.follow(g)
 	})
-	var reason *Stop
-	if err != nil && !errors.As(err, &reason) {
-		return &Stop{stopBent, err.Error()}
+	if _, stops := errors.AsType[*Stop](err); err != nil && !stops {
+		err = &Stop{stopBent, err.Error()}
 	}
 	if err != nil {
 		return err
@@ -305,14 +305,13 @@ func (o *opening) completeRecords(ctx context.Context) error {
 // is fenced, so it goes wrong where another writer is at work.
 func (o *opening) writeBack(ctx context.Context) error {
 	s := o.s
-	err := s.cfg.Archive.Each(o.journal+1, func(number uint64, payload []byte) error {
+	return s.cfg.Archive.Each(o.journal+1, func(number uint64, payload []byte) error {
 		if err := s.journal(ctx, number, payload); err != nil {
-			return errors.Join(asError(s.Stopped()), err)
+			return err
 		}
 		o.journal = number
 		return nil
 	})
-	return err
 }
 
 // sameEnd compares the last group of both, where it still lies in JOURNAL. While
@@ -465,13 +464,6 @@ func (s *Sequencer) opened(ctx context.Context) error {
 		d.add(auditlog.Record{Kind: auditlog.Entered, Entry: s.cfg.Register.Entries(0)[0]})
 	}
 	return s.make(ctx, d)
-}
-
-func asError(reason *Stop) error {
-	if reason == nil {
-		return nil
-	}
-	return reason
 }
 
 // open reads a log's tiles; damaged ones are rebuilt.

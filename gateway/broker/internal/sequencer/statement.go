@@ -80,25 +80,17 @@ func (a Statement) late(d *groupDraft, m *journal.Message) (journal.Done, error)
 	return journal.Done{}, nil
 }
 
-// addressed returns an accepted message to a desk. One that isn't there and one
-// that isn't theirs look alike.
-func (d *groupDraft) addressed(text signed.Hash, to signed.Address) (*journal.Message, error) {
-	m, err := d.message(text)
-	if err != nil {
-		return nil, err
-	}
-	if m == nil || m.To != to {
-		return nil, problem.New(problem.UnknownMessage, "no message to %s has this text", to)
-	}
-	return m, nil
-}
-
-// subject is the message that the statement speaks of. A withdrawal is of an id
+// subject is the message that the statement speaks of. One that isn't there and one
+// that isn't the signer's look alike. A withdrawal is of an id
 // of the signer's own, and may come before any text under it: then none will be
 // accepted.
 func (a Statement) subject(d *groupDraft) (*journal.Message, error) {
 	if a.Event != envelope.Withdrawn {
-		return d.addressed(a.Message, a.Signer)
+		m, err := d.message(a.Message)
+		if err == nil && (m == nil || m.To != a.Signer) {
+			err = problem.New(problem.UnknownMessage, "no message to %s has this text", a.Signer)
+		}
+		return m, err
 	}
 	m, err := d.known(key{a.Signer, a.ID})
 	if m == nil && err == nil {

@@ -57,8 +57,7 @@ func (s *Store) Append(ctx context.Context, data []byte, expectLast uint64) (uin
 
 // refusal tells the two clear refusals from everything that leaves doubt.
 func refusal(err error) error {
-	var api *jetstream.APIError
-	if errors.As(err, &api) {
+	if api, ok := errors.AsType[*jetstream.APIError](err); ok {
 		switch {
 		case api.ErrorCode == codeWrongLast || api.ErrorCode == codeWrongLastCluster:
 			return journal.ErrFenced
@@ -79,22 +78,4 @@ func (s *Store) Read(ctx context.Context, seq uint64) ([]byte, error) {
 		return nil, fmt.Errorf("read group %d: %w", seq, err)
 	}
 	return msg.Data, nil
-}
-
-// Each calls do for every group from number from on, in order, stepping over
-// those that are gone, until do returns an error, which is handed back.
-func (s *Store) Each(ctx context.Context, from uint64, do func(seq uint64, data []byte) error) error {
-	for next := max(from, 1); ; {
-		msg, err := s.stream.GetMsg(ctx, next, jetstream.WithGetMsgSubject(subject))
-		if errors.Is(err, jetstream.ErrMsgNotFound) {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("read the group at or after %d: %w", next, err)
-		}
-		if err := do(msg.Sequence, msg.Data); err != nil {
-			return err
-		}
-		next = msg.Sequence + 1
-	}
 }

@@ -140,26 +140,6 @@ func BenchmarkAppend(b *testing.B) {
 	}
 }
 
-func BenchmarkEach(b *testing.B) {
-	s, err := Open(b.Context(), Config{Dir: b.TempDir(), MaxBytes: 20 << 30, Create: true})
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer s.Close()
-	for last := range uint64(1000) {
-		if _, err := s.Append(b.Context(), group(last, 6<<10), last); err != nil {
-			b.Fatal(err)
-		}
-	}
-	b.ResetTimer()
-	for range b.N {
-		if err := s.Each(b.Context(), 1, func(uint64, []byte) error { return nil }); err != nil {
-			b.Fatal(err)
-		}
-	}
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/1000, "ns/group")
-}
-
 // gone is the context of a caller who has left.
 func gone(t *testing.T) context.Context {
 	ctx, cancel := context.WithCancel(t.Context())

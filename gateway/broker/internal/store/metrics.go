@@ -19,27 +19,24 @@ var (
 		"Most bytes that the groups in the JOURNAL may be.", nil, nil)
 )
 
-// Collectors returns what the store measures. A value that can't be had is left
-// out of the scrape, so that its absence can raise an alert.
-func (s *Store) Collectors() []prometheus.Collector {
-	return []prometheus.Collector{gauges{s}}
-}
+// A Store is a collector of what it measures. A value that can't be had is left out
+// of the scrape, so that its absence can raise an alert.
+var _ prometheus.Collector = (*Store)(nil)
 
-type gauges struct{ store *Store }
-
-func (g gauges) Describe(ch chan<- *prometheus.Desc) {
+// Describe and Collect are for the registry.
+func (s *Store) Describe(ch chan<- *prometheus.Desc) {
 	ch <- freeBytes
 	ch <- journalBytes
 	ch <- journalLimit
 }
 
-func (g gauges) Collect(ch chan<- prometheus.Metric) {
-	if d, err := diskOf(g.store.dir); err == nil {
+func (s *Store) Collect(ch chan<- prometheus.Metric) {
+	if d, err := diskOf(s.dir); err == nil {
 		ch <- gauge(freeBytes, d.free)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
 	defer cancel()
-	if used, limit, err := g.store.Usage(ctx); err == nil {
+	if used, limit, err := s.Usage(ctx); err == nil {
 		ch <- gauge(journalBytes, used)
 		ch <- gauge(journalLimit, limit)
 	}

@@ -10,7 +10,7 @@ func TestCollectors(t *testing.T) {
 	s := create(t)
 	fill(t, s, 1)
 	reg := prometheus.NewPedanticRegistry()
-	reg.MustRegister(s.Collectors()...)
+	reg.MustRegister(s)
 	got := gather(t, reg)
 	if got["samband_storage_free_bytes"] <= 0 || got["samband_journal_bytes"] < 1000 || got["samband_journal_limit_bytes"] != testLimit {
 		t.Errorf("measured %v", got)

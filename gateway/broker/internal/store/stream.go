@@ -57,10 +57,10 @@ func openJournal(ctx context.Context, js jetstream.JetStream, cfg Config) (jetst
 		if !cfg.Create {
 			return nil, errNoJournal
 		}
-		return createJournal(ctx, js, cfg)
+		stream, err = createJournal(ctx, js, cfg)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("find JOURNAL: %w", err)
+		return nil, fmt.Errorf("open JOURNAL: %w", err)
 	}
 	have := stream.CachedInfo().Config
 	if err := checkJournal(have); err != nil {
@@ -88,10 +88,7 @@ func createJournal(ctx context.Context, js jetstream.JetStream, cfg Config) (jet
 	}
 	stream, err := js.CreateStream(ctx, journalConfig(limit))
 	if err != nil {
-		return nil, fmt.Errorf("create JOURNAL of at most %d bytes: %w", limit, err)
-	}
-	if err := checkJournal(stream.CachedInfo().Config); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("create it with at most %d bytes: %w", limit, err)
 	}
 	return stream, nil
 }

@@ -5,16 +5,17 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/nats-io/nats.go/jetstream"
-
 	"samband/gateway/broker/internal/journal"
 )
 
 // Last returns the number of the last group ever written, deleted or not; 0 in a
 // new JOURNAL.
 func (s *Store) Last(ctx context.Context) (uint64, error) {
-	state, err := s.state(ctx)
-	return state.LastSeq, err
+	info, err := s.stream.Info(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("ask for state of JOURNAL: %w", err)
+	}
+	return info.State.LastSeq, nil
 }
 
 // Usage returns the bytes of the groups that are there and the most that they may
@@ -39,12 +40,4 @@ func (s *Store) Delete(ctx context.Context, seq uint64) error {
 		return nil
 	}
 	return fmt.Errorf("delete group %d: %w", seq, err)
-}
-
-func (s *Store) state(ctx context.Context) (jetstream.StreamState, error) {
-	info, err := s.stream.Info(ctx)
-	if err != nil {
-		return jetstream.StreamState{}, fmt.Errorf("ask for state of JOURNAL: %w", err)
-	}
-	return info.State, nil
 }

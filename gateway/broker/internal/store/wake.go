@@ -12,8 +12,8 @@ import (
 // Wake tells every broker process that something lies ready for a desk. Nothing
 // is kept: whoever doesn't hear it finds the same by its next poll.
 func (s *Store) Wake(desk signed.Address) error {
-	if !isAddress(desk) {
-		return fmt.Errorf("wake %q: not a desk's address", desk)
+	if _, err := signed.ParseAddress(string(desk)); err != nil { // it could be a wildcard, or more than one token
+		return fmt.Errorf("wake %q: %w", desk, err)
 	}
 	return s.conn.Publish(wakeSubject(desk), nil)
 }
@@ -39,14 +39,4 @@ func wakeSubject(desk signed.Address) string {
 
 func wokenDesk(subject string) signed.Address {
 	return signed.Address(strings.ReplaceAll(strings.TrimPrefix(subject, "wake."), "_", "."))
-}
-
-// isAddress keeps out whatever could be a wildcard or a second token; the full
-// form of an address was checked long before.
-func isAddress(desk signed.Address) bool {
-	return desk != "" && strings.IndexFunc(string(desk), notInAddress) < 0
-}
-
-func notInAddress(r rune) bool {
-	return !(r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '.' || r == '-')
 }

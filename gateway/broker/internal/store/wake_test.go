@@ -13,7 +13,7 @@ func TestWake(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, desk := range []signed.Address{"se.spoc", "no.liaison-ankara", "interpol.nbc.duty-2"} {
+	for _, desk := range []signed.Address{"se.spoc", "no.liaison-ankara", "interpol.nbc-duty-2"} {
 		if err := s.Wake(desk); err != nil {
 			t.Fatal(err)
 		}
