@@ -84,7 +84,7 @@ func TestEveryStopHasItsNextStep(t *testing.T) {
 	}
 	for _, row := range rows {
 		var out bytes.Buffer
-		showStanding(&out, &broker.Status{Stopped: row[1] + ": what it found"})
+		showStatus(&out, &broker.Status{Stopped: row[1] + ": what it found"})
 		if want := "Then: " + strings.ReplaceAll(row[2], "`", "") + ".\n"; !strings.Contains(out.String(), want) {
 			t.Errorf("stopped as %s it does not say %q:\n%s", row[1], want, &out)
 		}

@@ -31,11 +31,11 @@ func newCA(p *program) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			made, err := party.CA(ca)
+			stored, err := party.CA(ca)
 			if err != nil {
 				return err
 			}
-			return p.entry(c, "the entry of the issuing CA of "+party.Name, made)
+			return p.entry(c, "the entry of the issuing CA of "+party.Name, stored)
 		},
 	}
 }

@@ -441,7 +441,7 @@ func TestRefusedAndDelivered(t *testing.T) {
 // goes on from there. s.edge.mu is locked.
 func (s *stage) expire(m *message) {
 	truth := s.edge.clock
-	s.edge.clock = gatewaytest.NewClock(m.Expires.Go())
+	s.edge.clock = gatewaytest.NewClock(m.Expires.AsTime())
 	m.end = &event{entry: s.edge.record(auditlog.Record{Kind: envelope.Expired, Message: m.TextHash()}, s.edge.register.Size())}
 	s.edge.clock = truth
 }

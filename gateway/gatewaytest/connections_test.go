@@ -57,7 +57,7 @@ var strangers = []stranger{
 	{"expired", func(s *scene) *tls.Certificate { return s.issued("se", "se.spoc", time.Now().AddDate(0, 0, -31)) }},
 	{"of tomorrow", func(s *scene) *tls.Certificate { return s.issued("se", "se.spoc", time.Now().AddDate(0, 0, 1)) }},
 	{"of another exchange", func(s *scene) *tls.Certificate {
-		h := s.foreign().Hands["se.spoc"]
+		h := s.foreign().KeyedDesks["se.spoc"]
 		pair := certs.Pair(h.Certificate, h.TLS)
 		return &pair
 	}},
@@ -103,7 +103,7 @@ func (s *scene) issued(party string, desk signed.Address, when time.Time) *tls.C
 
 func (s *scene) caKey(party string) *ecdsa.PrivateKey {
 	s.Helper()
-	return got(certs.DecodeKey(got(os.ReadFile(filepath.Join(s.Party(party), "ca", "key")))(s)))(s)
+	return got(certs.DecodeKey(got(os.ReadFile(filepath.Join(s.PartyDir(party), "ca", "key")))(s)))(s)
 }
 
 // leaf is a certificate of se.spoc such as no CA of ours would issue.
@@ -149,7 +149,7 @@ func (s *scene) caReplaced() {
 	got(ca, err)(s)
 	renewed := *s.Parties["no"].CA
 	renewed.Certificate = ca
-	if err := s.Exchange.enter(s.Parties["no"].Party.CA(&renewed)); err != nil {
+	if err := s.Exchange.addEntry(s.Parties["no"].Party.CA(&renewed)); err != nil {
 		s.Fatal(err)
 	}
 	s.follow()
@@ -192,7 +192,7 @@ func (s *scene) barred() {
 	s.refusal(err, problem.DeskBarred)
 }
 
-// oversize sends what passes the bounds of each call, whole or without a length,
+// oversize sends what passes the bounds of each call, with or without a length,
 // and of each item.
 func (s *scene) oversize() {
 	c := s.callers["se.spoc"]

@@ -50,7 +50,7 @@ func (d *busyDay) secrecy(said *journal) {
 	}
 	words := newSearch(markers)
 	waiting := d.unopened()
-	d.nothing(words, "the broker's folder", d.Exchange.Broker())
+	d.nothing(words, "the broker's folder", d.BrokerDir())
 	for _, path := range []string{"/metrics", "/healthz", "/readyz"} {
 		if found := words.in(d.operator(path)); len(found) != 0 {
 			d.Errorf("%s tells %q", path, found)
@@ -63,14 +63,14 @@ func (d *busyDay) secrecy(said *journal) {
 	if err := d.Desks["fi.spoc"].Lock(d.Context()); err != nil {
 		d.Fatal(err)
 	}
-	d.nothing(words, "the locked desk's folder", d.Desk("fi.spoc"))
-	d.nothing(words, "the unlocked desk's folder", d.Desk("se.spoc"))
+	d.nothing(words, "the locked desk's folder", d.DeskDir("fi.spoc"))
+	d.nothing(words, "the unlocked desk's folder", d.DeskDir("se.spoc"))
 
 	// The search looks where things lie: it finds what they may have.
 	open := newSearch(map[string][]byte{
 		"an id": []byte(waiting.ID.String()), "sealed bytes": waiting.Sealed[200:264],
 	})
-	held, err := open.inFolder(d.Exchange.Broker())
+	held, err := open.inFolder(d.BrokerDir())
 	if err != nil || !hasSuffix(held, "an id, as it is") || !hasSuffix(held, "sealed bytes, as it is") {
 		d.Errorf("of a message that waits the broker has %q, %v", held, err)
 	}
@@ -81,9 +81,9 @@ func (d *busyDay) secrecy(said *journal) {
 	if err := d.Stop(); err != nil {
 		d.Fatal(err)
 	}
-	d.nothing(words, "the broker's folder, stopped", d.Exchange.Broker())
-	d.nothing(words, "a stopped desk's folder", d.Desk("se.spoc"))
-	d.nothing(words, "a stopped desk's folder", d.Desk("fi.spoc"))
+	d.nothing(words, "the broker's folder, stopped", d.BrokerDir())
+	d.nothing(words, "a stopped desk's folder", d.DeskDir("se.spoc"))
+	d.nothing(words, "a stopped desk's folder", d.DeskDir("fi.spoc"))
 	if found := words.in(said.bytes()); len(found) != 0 {
 		d.Errorf("the programs logged %q", found)
 	}

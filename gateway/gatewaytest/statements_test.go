@@ -116,12 +116,12 @@ var statementRefusals = []refusal{
 	{problem.HeadAhead, "of the audit log", spoken(func(s *scene, by *caller, e *envelope.Envelope) []byte {
 		ahead := by.audit
 		ahead.Size += 1000
-		return got(by.Consign(e.TextHash(), ahead, s.register.Head(), e.Created.Go()))(s)
+		return got(by.Consign(e.TextHash(), ahead, s.register.Head(), e.Created.AsTime()))(s)
 	})},
 	{problem.HeadContradicts, "of the register", spoken(func(s *scene, by *caller, e *envelope.Envelope) []byte {
 		bent := s.register.Head()
 		bent.Root[0] ^= 1
-		return got(by.Consign(e.TextHash(), by.audit, bent, e.Created.Go()))(s)
+		return got(by.Consign(e.TextHash(), by.audit, bent, e.Created.AsTime()))(s)
 	})},
 	{problem.TextMalformed, "refused for no reason", restated(func(t string) string { return without(t, "code") })},
 	{problem.TextMalformed, "refused with a code of no list", restated(replaced("code BODY_INVALID", "code TOO_LATE"))},

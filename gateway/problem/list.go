@@ -123,12 +123,12 @@ var list = []Entry{
 	{BodyInvalid, Final, 422, 0, Item, "a body follows the schema of its type", "mend the field that is named, then send"},
 	{DeskLocked, Retry, 503, 30 * time.Second, Call, "sending, opening and answering need the unlocked ring", "unlock the desk, then repeat the command"},
 
-	{ProofMissing, Retry, 502, 0, Breach, "no message is consigned without the proof of its acceptance", "call the broker's operator; nothing was taken in"},
-	{ProofInvalid, Retry, 502, 0, Breach, "a proof belongs to this very text and to the exchange's log", "keep the desk's files and call the operator and the auditors"},
-	{LogContradicts, Retry, 502, 0, Breach, "each checkpoint extends the one before", "keep the desk's files: they prove that the log was bent; call the auditors"},
-	{RegisterTooOld, Retry, 502, 0, Breach, "no decision rests on an older register than the sender or this desk had seen", "keep the desk's files and call the auditors"},
-	{StatementForged, Retry, 502, 0, Breach, "an end is believed only with the other desk's own signature", "keep the desk's files and call the auditors"},
-	{SecondText, Retry, 502, 0, Breach, "a message id is delivered with one text", "keep the desk's files: both texts are evidence; call the auditors"},
+	{ProofMissing, Retry, 502, 0, BrokerBreach, "no message is consigned without the proof of its acceptance", "call the broker's operator; nothing was taken in"},
+	{ProofInvalid, Retry, 502, 0, BrokerBreach, "a proof belongs to this very text and to the exchange's log", "keep the desk's files and call the operator and the auditors"},
+	{LogContradicts, Retry, 502, 0, BrokerBreach, "each checkpoint extends the one before", "keep the desk's files: they prove that the log was bent; call the auditors"},
+	{RegisterTooOld, Retry, 502, 0, BrokerBreach, "no decision rests on an older register than the sender or this desk had seen", "keep the desk's files and call the auditors"},
+	{StatementForged, Retry, 502, 0, BrokerBreach, "an end is believed only with the other desk's own signature", "keep the desk's files and call the auditors"},
+	{SecondText, Retry, 502, 0, BrokerBreach, "a message id is delivered with one text", "keep the desk's files: both texts are evidence; call the auditors"},
 
 	{EntryInvalid, Final, 422, 0, Item, "a register entry is whole, signed as its kind asks, and about things that exist", "make the entry anew with the exchange's present register"},
 	{EntryOutOfOrder, Final, 409, 0, Item, "an entry names the hash of its signer's entry before it", "make the entry anew with the exchange's present register"},

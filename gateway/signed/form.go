@@ -33,7 +33,7 @@ func (f *Form[T]) Parse(text string) (*T, error) {
 	if err := checkText(f.bounded(text)); err != nil {
 		return nil, err
 	}
-	first := FormOf(text)
+	first := FirstLine(text)
 	if first != f.Title {
 		return nil, malformed("the first line is not %q", f.Title)
 	}

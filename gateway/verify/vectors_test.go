@@ -69,7 +69,7 @@ func (m *maker) enter(signer string, entry func(register.Link) register.Entry) [
 
 // newMaker founds the exchange: Finland and Sweden, a desk each, an agreement.
 func newMaker() *maker {
-	ca, _, err := certs.NewBrokerCA(name, noon.Go())
+	ca, _, err := certs.NewBrokerCA(name, noon.AsTime())
 	must(0, err)
 	root := register.RootName("se")
 	f := &register.Federation{

@@ -55,7 +55,7 @@ func (c *change) endsClocks(o store.Row, at signed.Time) error {
 			continue
 		}
 		h, _ := c.typeOf(&i)
-		deadline, err := DeadlineOf(c.Tx, &i, h, at.Go())
+		deadline, err := DeadlineOf(c.Tx, &i, h, at.AsTime())
 		if err != nil {
 			return err
 		}
@@ -157,7 +157,7 @@ func (m *Room) compareClocks(begin time.Time, known *verify.Logs, index int64, a
 	}
 	end := m.Now()
 	var offset time.Duration
-	switch at := at.Go(); {
+	switch at := at.AsTime(); {
 	case at.After(end):
 		offset = at.Sub(end)
 	case at.Before(begin.Truncate(time.Second)):
