@@ -87,7 +87,7 @@ type stage struct {
 	clock    *gatewaytest.Clock
 	register *register.Register // as the test entered it
 	cables   map[signed.Address]*gatewaytest.Cable
-	edge     *edge // nil where the broker is the true one
+	edge     *edge // nil if the broker is the true one
 }
 
 // newStage is a stage with the true broker.
@@ -105,7 +105,7 @@ func newStage(t *testing.T) *stage {
 	return s
 }
 
-// still is a stage where nothing runs.
+// still is a stage in which nothing runs.
 func still(t *testing.T) *stage {
 	t.Helper()
 	x := must(made().Copy(t.TempDir()))

@@ -67,13 +67,13 @@ var strangers = []stranger{
 		pair := certs.Pair(ca, key)
 		return &pair
 	}},
-	{"with a common name alone", bentLeaf(func(c *x509.Certificate) { c.URIs = nil })},
-	{"with a common name alone, and a host's", bentLeaf(func(c *x509.Certificate) { c.URIs, c.DNSNames = nil, []string{"se.spoc"} })},
-	{"with two names", bentLeaf(func(c *x509.Certificate) { c.URIs = append(c.URIs, c.URIs[0].JoinPath("..", "se.unit-1")) })},
-	{"with a name and a host's", bentLeaf(func(c *x509.Certificate) { c.DNSNames = []string{"desk.example"} })},
-	{"of a server", bentLeaf(func(c *x509.Certificate) { c.ExtKeyUsage[0] = x509.ExtKeyUsageServerAuth })},
-	{"of a CA", bentLeaf(func(c *x509.Certificate) { c.IsCA, c.KeyUsage = true, x509.KeyUsageCertSign })},
-	{"for a year", bentLeaf(func(c *x509.Certificate) { c.NotAfter = c.NotAfter.AddDate(1, 0, 0) })},
+	{"with a common name alone", changedLeaf(func(c *x509.Certificate) { c.URIs = nil })},
+	{"with a common name alone, and a host's", changedLeaf(func(c *x509.Certificate) { c.URIs, c.DNSNames = nil, []string{"se.spoc"} })},
+	{"with two names", changedLeaf(func(c *x509.Certificate) { c.URIs = append(c.URIs, c.URIs[0].JoinPath("..", "se.unit-1")) })},
+	{"with a name and a host's", changedLeaf(func(c *x509.Certificate) { c.DNSNames = []string{"desk.example"} })},
+	{"of a server", changedLeaf(func(c *x509.Certificate) { c.ExtKeyUsage[0] = x509.ExtKeyUsageServerAuth })},
+	{"of a CA", changedLeaf(func(c *x509.Certificate) { c.IsCA, c.KeyUsage = true, x509.KeyUsageCertSign })},
+	{"for a year", changedLeaf(func(c *x509.Certificate) { c.NotAfter = c.NotAfter.AddDate(1, 0, 0) })},
 	{"with another curve", func(s *scene) *tls.Certificate {
 		return s.leaf(got(ecdsa.GenerateKey(elliptic.P384(), rand.Reader))(s), func(*x509.Certificate) {})
 	}},
@@ -87,9 +87,9 @@ var strangers = []stranger{
 	}},
 }
 
-// bentLeaf is a certificate of se.spoc by the right CA, bent.
-func bentLeaf(bend func(*x509.Certificate)) func(*scene) *tls.Certificate {
-	return func(s *scene) *tls.Certificate { return s.leaf(got(certs.NewKey())(s), bend) }
+// changedLeaf is a certificate of se.spoc by the right CA, changed.
+func changedLeaf(change func(*x509.Certificate)) func(*scene) *tls.Certificate {
+	return func(s *scene) *tls.Certificate { return s.leaf(got(certs.NewKey())(s), change) }
 }
 
 // issued is a certificate for a desk by the CA of any party.
@@ -107,7 +107,7 @@ func (s *scene) caKey(party string) *ecdsa.PrivateKey {
 }
 
 // leaf is a certificate of se.spoc such as no CA of ours would issue.
-func (s *scene) leaf(key *ecdsa.PrivateKey, bend func(*x509.Certificate)) *tls.Certificate {
+func (s *scene) leaf(key *ecdsa.PrivateKey, change func(*x509.Certificate)) *tls.Certificate {
 	s.Helper()
 	now := time.Now()
 	c := &x509.Certificate{
@@ -117,7 +117,7 @@ func (s *scene) leaf(key *ecdsa.PrivateKey, bend func(*x509.Certificate)) *tls.C
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
 		BasicConstraintsValid: true,
 	}
-	bend(c)
+	change(c)
 	der := got(x509.CreateCertificate(rand.Reader, c, s.Parties["se"].CA.Certificate, &key.PublicKey, s.caKey("se")))(s)
 	return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }

@@ -107,7 +107,7 @@ var list = []Entry{
 	{RegisterMoved, Reseal, 409, 0, Item, "keys named by a text are those in force when it is ordered", "nothing: the desk seals or signs anew by itself"},
 	{TypeOutdated, Reseal, 409, 0, Item, "the type's hash is the one that the catalogue names now", "update the desk's catalogue, then it seals anew"},
 	{HeadAhead, Retry, 409, 0, Broker, "the log reaches every head that a desk has verified", "the broker may have lost its newest entries; its operator is alarmed"},
-	{HeadContradicts, Retry, 409, 0, Broker, "every head that a desk has verified is a prefix of the log", "keep the desk's files: they prove that the log was bent; call the operator and the auditors"},
+	{HeadContradicts, Retry, 409, 0, Broker, "every head that a desk has verified is a prefix of the log", "keep the desk's files: they prove that the log was altered; call the operator and the auditors"},
 
 	{IDReused, Final, 409, 0, Item, "an id stands for one text", "nothing, if the hash shown is the desk's own earlier attempt; else the id was used twice"},
 	{UnknownMessage, Final, 404, 0, Item, "a statement speaks of a message that this desk sent or received", "check the id"},
@@ -125,19 +125,19 @@ var list = []Entry{
 
 	{ProofMissing, Retry, 502, 0, BrokerBreach, "no message is consigned without the proof of its acceptance", "call the broker's operator; nothing was taken in"},
 	{ProofInvalid, Retry, 502, 0, BrokerBreach, "a proof belongs to this very text and to the exchange's log", "keep the desk's files and call the operator and the auditors"},
-	{LogContradicts, Retry, 502, 0, BrokerBreach, "each checkpoint extends the one before", "keep the desk's files: they prove that the log was bent; call the auditors"},
+	{LogContradicts, Retry, 502, 0, BrokerBreach, "each checkpoint extends the one before", "keep the desk's files: they prove that the log was altered; call the auditors"},
 	{RegisterTooOld, Retry, 502, 0, BrokerBreach, "no decision rests on an older register than the sender or this desk had seen", "keep the desk's files and call the auditors"},
 	{StatementForged, Retry, 502, 0, BrokerBreach, "an end is believed only with the other desk's own signature", "keep the desk's files and call the auditors"},
 	{SecondText, Retry, 502, 0, BrokerBreach, "a message id is delivered with one text", "keep the desk's files: both texts are evidence; call the auditors"},
 
-	{EntryInvalid, Final, 422, 0, Item, "a register entry is whole, signed as its kind asks, and about things that exist", "make the entry anew with the exchange's present register"},
+	{EntryInvalid, Final, 422, 0, Item, "a register entry is complete, signed as its kind asks, and about things that exist", "make the entry anew with the exchange's present register"},
 	{EntryOutOfOrder, Final, 409, 0, Item, "an entry names the hash of its signer's entry before it", "make the entry anew with the exchange's present register"},
 	{KeyReused, Final, 409, 0, Item, "a key enters the register once", "make a new key"},
 	{NotEntitled, Final, 403, 0, Item, "an entry is signed by the one whom its subject belongs to", "have the entitled party sign it"},
 
 	{BudgetExhausted, Retry, 429, time.Minute, Call, "a desk stays within its budget of refused submissions", "wait a minute; find out why the desk is refused so often"},
 	{StoreFull, Retry, 503, 30 * time.Second, Broker, "the broker accepts while its store has room; ends still pass", "nothing: the desk tries again; the operator is alarmed"},
-	{BrokerStopped, Retry, 503, time.Minute, Broker, "the broker accepts only while its log is whole", "nothing: the desk tries again; the operator must act"},
+	{BrokerStopped, Retry, 503, time.Minute, Broker, "the broker accepts only while its log is complete", "nothing: the desk tries again; the operator must act"},
 	{BrokerBusy, Retry, 503, time.Second, Call, "the broker takes on no more than it can answer in time", "nothing: the desk tries again"},
 	{NotFound, Final, 404, 0, Connection, "only what the HTTP contract names is here", "check the path and the method"},
 	{Internal, Retry, 500, 0, Call, "the program has no fault", "nothing: the desk tries again; the operator finds the fault in the log"},

@@ -278,18 +278,18 @@ func TestLoad(t *testing.T) {
 		t.Errorf("another federation file: %v", err)
 	}
 	wrong := x.Head()
-	wrong.Root = signed.HashOf("bent")
+	wrong.Root = signed.HashOf("altered")
 	checkpoint, err = auditlog.SignCheckpoint(wrong, key)
 	if err != nil {
 		t.Fatal(err)
 	}
-	bent := fstest.MapFS{"checkpoint": {Data: checkpoint}}
+	altered := fstest.MapFS{"checkpoint": {Data: checkpoint}}
 	entries, err := os.ReadFile(dir + "/tile/entries/000.p/" + fmt.Sprint(x.Size()))
 	if err != nil {
 		t.Fatal(err)
 	}
-	bent["tile/entries/000.p/"+fmt.Sprint(x.Size())] = &fstest.MapFile{Data: entries}
-	if _, err := Load(bent, federation); problem.CodeOf(err) != problem.LogContradicts {
+	altered["tile/entries/000.p/"+fmt.Sprint(x.Size())] = &fstest.MapFile{Data: entries}
+	if _, err := Load(altered, federation); problem.CodeOf(err) != problem.LogContradicts {
 		t.Errorf("a checkpoint of other entries: %v", err)
 	}
 }

@@ -69,7 +69,7 @@ func (f *Form[T]) bounded(text string) string {
 // A Table is a form as SPEC has it: the lines after the exchange.
 type Table struct {
 	Form     string
-	MaxBytes int // of the whole text, where it has its own bound
+	MaxBytes int // of the whole text, if it has its own bound
 	Rows     []Row
 }
 

@@ -11,7 +11,7 @@ import (
 	"samband/schema"
 )
 
-// asked returns what a reply may answer: the message that it names or, where that
+// asked returns what a reply may answer: the message that it names or, if that
 // has no clock of its own, such as a reminder, what went the same way in its
 // conversation.
 func (c *change) asked(reply store.Row) ([]store.Row, error) {
@@ -133,7 +133,7 @@ func (c *change) stops(request *store.Row, outcome string) bool {
 	return t != nil && t.Clock != nil && t.Clock.StoppedBy(outcome)
 }
 
-// typeOf is the header of a message and its type; nil where this program lacks
+// typeOf is the header of a message and its type; nil if this program lacks
 // that, or the header lies here damaged.
 func (c *change) typeOf(r *store.Row) (*envelope.Header, *schema.Type) {
 	h, err := HeaderOf(c.Tx, r.TextHash)

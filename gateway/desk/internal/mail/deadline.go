@@ -12,7 +12,7 @@ import (
 
 // DeadlineOf computes the clock of a message, wherever it stands; nil when its type
 // has none, when nobody has consigned it yet, or when it was refused. It starts
-// when the message is consigned, or at its end where that is its consignment (SPEC
+// when the message is consigned, or at its end if that is its consignment (SPEC
 // §9.4).
 func DeadlineOf(tx *store.Tx, r *store.Row, h *envelope.Header, now time.Time) (*client.Deadline, error) {
 	t, ok := schema.FindHash(h.Type.Hash)
