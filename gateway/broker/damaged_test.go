@@ -13,7 +13,7 @@ import (
 	"samband/gateway/envelope"
 )
 
-// A warped journal keeps its first group but one with a bit flipped.
+// A damagingJournal flips a bit in the second group that it stores.
 type damagingJournal struct {
 	sequencer.Journal
 	calls int
