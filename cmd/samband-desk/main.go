@@ -83,7 +83,7 @@ func (p *program) withClient(run func(*cobra.Command, *client.Client, signed.ID)
 type sender signed.Address
 
 func (s *sender) add(c *cobra.Command) {
-	c.Flags().Var(s, "from", "the sender, where the id stands for messages of several desks")
+	c.Flags().Var(s, "from", "the sender, if the id stands for messages of several desks")
 }
 
 func (s *sender) of(id signed.ID) client.Ref {
