@@ -46,7 +46,7 @@ const (
 	Lifetime   = 30 * 24 * time.Hour
 	caLifetime = 10 * 365 * 24 * time.Hour
 
-	// backdate lets a certificate work at once where clocks differ.
+	// backdate lets a certificate work at once even if clocks differ.
 	backdate = 5 * time.Minute
 )
 

@@ -78,7 +78,7 @@ func watched(t *testing.T) (brokerMetrics, deskMetrics string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	deskAddress := serveDeskMetrics(t, x.Desk("se.spoc")+"/desk.yaml")
+	deskAddress := serveDeskMetrics(t, x.DeskDir("se.spoc")+"/desk.yaml")
 	run, err := x.Start(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -157,8 +157,8 @@ func await(t *testing.T, d *desk.Desk, state string, count int) {
 // broker takes.
 func consignOne(t *testing.T, run *gatewaytest.Running) {
 	t.Helper()
-	fi := run.Hands["fi.spoc"]
-	pem, err := os.ReadFile(run.Exchange.Broker() + "/keys/ca.crt")
+	fi := run.KeyedDesks["fi.spoc"]
+	pem, err := os.ReadFile(run.BrokerDir() + "/keys/ca.crt")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -78,7 +78,7 @@ func (x *exchangeMaker) write(file string, b []byte) {
 }
 
 func (x *exchangeMaker) found() {
-	ca, _, err := certs.NewBrokerCA(name, noon.Go())
+	ca, _, err := certs.NewBrokerCA(name, noon.AsTime())
 	if err != nil {
 		panic(err)
 	}

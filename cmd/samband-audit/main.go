@@ -1,6 +1,6 @@
 // Samband-audit is the auditor's tool: it proves from files alone, offline, that
-// an exchange's logs are whole, or that one message has the standing that a desk
-// says it has.
+// an exchange's logs are complete and unaltered, or that one message is in the state
+// that a desk says.
 //
 //	samband-audit verify --federation federation log/audit log/register
 //	samband-audit verify --federation federation --proof acceptance --message envelope
@@ -10,7 +10,7 @@
 // log is not read. It says in words what it proved, and what not.
 //
 // Exit codes: 0 proved, 1 failed (a file that can't be read), 2 wrong usage,
-// 6 not proved: something is bent, missing, or of another exchange or message.
+// 6 not proved: something is altered, missing, or of another exchange or message.
 package main
 
 import (

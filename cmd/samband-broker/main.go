@@ -12,7 +12,7 @@
 // founders of the exchange need; then it takes the federation file that they
 // signed and makes the data folder, once and never again. serve alone locks the
 // folder; enter and status ask it through the socket in its data. The folder is
-// --dir, or SAMBAND_DIR, or where you are. Data goes to standard output, as JSON
+// --dir, or SAMBAND_DIR, or the current one. Data goes to standard output, as JSON
 // with --json; everything else to standard error.
 //
 // Exit codes: 0 done, 1 failed, 2 wrong usage, 4 refused, 5 try again.

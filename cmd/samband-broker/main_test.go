@@ -94,7 +94,7 @@ func TestEveryStopHasItsNextStep(t *testing.T) {
 	}
 	for _, row := range rows {
 		var out bytes.Buffer
-		showStanding(&out, &broker.Status{Stopped: row[1] + ": what it found"})
+		showStatus(&out, &broker.Status{Stopped: row[1] + ": what it found"})
 		if want := "Then: " + strings.ReplaceAll(row[2], "`", "") + ".\n"; !strings.Contains(out.String(), want) {
 			t.Errorf("stopped as %s it does not say %q:\n%s", row[1], want, &out)
 		}
@@ -104,9 +104,9 @@ func TestEveryStopHasItsNextStep(t *testing.T) {
 // Who looks at the broker's standing sees what desks ask for in vain.
 func TestStandingNamesWhatTheBrokerLacks(t *testing.T) {
 	var whole, lacking bytes.Buffer
-	showStanding(&whole, &broker.Status{Accepting: true})
+	showStatus(&whole, &broker.Status{Accepting: true})
 	hash := schema.EmbeddedBundle().Hash
-	showStanding(&lacking, &broker.Status{Accepting: true, Lacks: []schema.BundleHash{hash}})
+	showStatus(&lacking, &broker.Status{Accepting: true, Lacks: []schema.BundleHash{hash}})
 	want := "LACKS the catalogue bundle " + hash.String() + ": desks can't fetch it\nNext:     ask the root's parties for its file, then: samband-broker catalogue FILE\n"
 	if !strings.Contains(lacking.String(), want) || strings.Contains(whole.String(), "LACKS") {
 		t.Errorf("it says\n%s\nand\n%s", &lacking, &whole)

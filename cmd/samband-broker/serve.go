@@ -20,8 +20,8 @@ func newServe(p *program) *cobra.Command {
 		Short: "Run the broker until it is interrupted",
 		Long: `Run the broker until it is interrupted.
 
-It settles by itself what a crash left. Where records or log can't be made whole,
-it comes up, accepts nothing, and says why, here and at /readyz.`,
+It settles by itself what a crash left. If it can't repair records or log,
+it starts, accepts nothing, and says why, here and at /readyz.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) (err error) {
 			ctx, stop := cli.UntilInterrupted(c.Context())
@@ -49,5 +49,5 @@ func (p *program) lockedBy(err error) error {
 
 func showStart(w io.Writer, dir string, st *broker.Status) {
 	fmt.Fprintf(w, "Broker of %s in %s\n", st.Name, dir)
-	showStanding(w, st)
+	showStatus(w, st)
 }

@@ -22,22 +22,22 @@ func newStatus(p *program) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return p.Print(c, st, func(w io.Writer) { showStanding(w, st) })
+			return p.Print(c, st, func(w io.Writer) { showStatus(w, st) })
 		},
 	}
 }
 
-// found says in words what a start met.
-var found = map[string]string{
+// findingText says what a start found, and what it did about it.
+var findingText = map[string]string{
 	"journal-ahead": "killed between JOURNAL and records: the records were completed",
 	"journal-lost":  "NATS LOST ACKNOWLEDGED GROUPS: they were written back from the records, and senders are asked for open messages",
 	"tiles-behind":  "leaves had no tiles yet: they are written now",
-	"tiles-gone":    "tiles were missing or bent: they were made anew from the records",
+	"tiles-gone":    "tiles were missing or damaged: they were made anew from the records",
 	"index-behind":  "the index was brought up",
 	"index-lost":    "the index was of another past: it was made anew",
 }
 
-func showStanding(w io.Writer, st *broker.Status) {
+func showStatus(w io.Writer, st *broker.Status) {
 	fmt.Fprintf(w, "Exchange: %s\n", st.Exchange)
 	fmt.Fprintf(w, "Desks:    https://%s\n", st.Desks)
 	if st.Metrics != "" {
@@ -48,7 +48,7 @@ func showStanding(w io.Writer, st *broker.Status) {
 		fmt.Fprintln(w, "Start:    records, JOURNAL, tiles and index end together")
 	}
 	for _, f := range st.Found {
-		fmt.Fprintf(w, "Start:    %s\n", found[f])
+		fmt.Fprintf(w, "Start:    %s\n", findingText[f])
 	}
 	for _, hash := range st.Lacks {
 		fmt.Fprintf(w, "LACKS the catalogue bundle %s: desks can't fetch it\n", hash)
@@ -65,7 +65,7 @@ func showStanding(w io.Writer, st *broker.Status) {
 	}
 }
 
-// putBack mends what the disk lost of the records.
+// putBack says how to restore records that the disk lost.
 const putBack = "stop; put back the missing files of data/records/ from the newest backup, and only files that are missing or shorter; start. If that doesn't do: it stays stopped"
 
 // afterStop says what to do about each reason for which the writer stops. The
@@ -77,7 +77,7 @@ var afterStop = map[string]string{
 	"index-failed":    "look at the disk; delete index.db with its -wal and -shm; restart. If it stops again with the same words, the records are wrong, by a fault of the program: send the log lines to the makers",
 	"records-lost":    putBack,
 	"journal-hole":    putBack,
-	"group-bent":      "a disk fault, or a hand in the folder: test the disk; stop; put the bent file back from the newest backup; start",
+	"group-bent":      "a disk fault, or a hand in the folder: test the disk; stop; put the damaged file back from the newest backup; start",
 	"log-contradicts": "wrong folders put together? If not, treat it as an attack: call the auditors",
 	"checkpoint-bent": "test the disk; ask who was in the folder. If the rest of data/ is sound, delete this one file, in the folder that the log line names, and restart: it is made anew from the records. If they lack the newest entries, the first desk that calls shows it, as tail-lost",
 	"tail-lost":       "an old data/ was put back, or acknowledged entries were lost. Put the newest data/ back if there is a newer one. If there is none, this exchange can't go on here: call the root's parties. Do not make a new log in its place",

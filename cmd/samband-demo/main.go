@@ -67,30 +67,30 @@ func play(ctx context.Context, o options, out io.Writer) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, cleanup()) }()
-	t := &teller{out: out, json: o.json}
-	t.say("Making an exchange in %s. Every key is new; the case is made up.\n\n", dir)
+	p := &printer{out: out, json: o.json}
+	p.printText("Making an exchange in %s. Every key is new; the case is made up.\n\n", dir)
 	story := &story{}
 	x, err := gatewaytest.Make(dir, gatewaytest.Nordic())
 	if err == nil {
-		story.scene, err = raise(ctx, x)
+		story.recordedExchange, err = startExchange(ctx, x)
 	}
 	if err != nil {
 		if o.initOnly || ctx.Err() != nil {
 			return err
 		}
-		return story.broken(ctx, t, parts[0].name, step{}, err)
+		return story.reportFailure(ctx, p, steps[0].name, stepResult{}, err)
 	}
 	defer func() { err = errors.Join(err, story.Stop()) }()
 	if o.initOnly {
-		return printProcesses(t, x)
+		return printProcesses(p, x)
 	}
-	if err := story.run(ctx, t, parts); err != nil {
+	if err := story.run(ctx, p, steps); err != nil {
 		return err
 	}
 	if o.once {
 		return nil
 	}
-	t.say("%s", toPaste(x))
+	p.printText("%s", toPaste(x))
 	<-ctx.Done()
 	return nil
 }

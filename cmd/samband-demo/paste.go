@@ -11,7 +11,7 @@ import (
 
 // toPaste are lines for a second terminal, while the exchange stays up.
 func toPaste(x *gatewaytest.Exchange) string {
-	broker := x.Broker()
+	broker := x.BrokerDir()
 	return fmt.Sprintf(`
 The exchange stays up until Ctrl-C. In a second terminal, from this repository:
 
@@ -37,19 +37,19 @@ The exchange stays up until Ctrl-C. In a second terminal, from this repository:
 
 // printProcesses prints how to start each process of the exchange, and a first
 // message to send by command line.
-func printProcesses(t *teller, x *gatewaytest.Exchange) error {
+func printProcesses(p *printer, x *gatewaytest.Exchange) error {
 	passphrase, body := filepath.Join(x.Dir, "passphrase"), filepath.Join(x.Dir, "sample", "spontaneous.json")
 	b, err := caseFile("07-spontaneous.json")
-	err = errors.Join(err, leave(passphrase, []byte(gatewaytest.Passphrase+"\n"), 0o600), leave(body, b, 0o644))
+	err = errors.Join(err, writeFile(passphrase, []byte(gatewaytest.Passphrase+"\n"), 0o600), writeFile(body, b, 0o644))
 	if err != nil {
 		return err
 	}
 	var out, unlock strings.Builder
-	fmt.Fprintf(&out, "# The broker, and each desk, in a terminal of its own:\ngo run ./cmd/samband-broker serve --dir %s\n", x.Broker())
-	for _, p := range x.Plan.Parties {
-		for _, d := range p.Desks {
-			fmt.Fprintf(&out, "go run ./cmd/samband-desk serve --dir %s\n", x.Desk(d.Address))
-			fmt.Fprintf(&unlock, "go run ./cmd/samband-desk unlock --dir %s --passphrase-file %s\n", x.Desk(d.Address), passphrase)
+	fmt.Fprintf(&out, "# The broker, and each desk, in a terminal of its own:\ngo run ./cmd/samband-broker serve --dir %s\n", x.BrokerDir())
+	for _, party := range x.Plan.Parties {
+		for _, d := range party.Desks {
+			fmt.Fprintf(&out, "go run ./cmd/samband-desk serve --dir %s\n", x.DeskDir(d.Address))
+			fmt.Fprintf(&unlock, "go run ./cmd/samband-desk unlock --dir %s --passphrase-file %s\n", x.DeskDir(d.Address), passphrase)
 		}
 	}
 	fmt.Fprintf(&out, "\n# A desk starts locked: it stores and consigns. Unlocked, it sends and opens:\n%s", &unlock)
@@ -63,7 +63,7 @@ go run ./cmd/samband-desk inbox --dir %[3]s
 # What an operator watches, and what an outsider proves:
 curl -s http://%[4]s/readyz
 go run ./cmd/samband-audit verify --federation %[5]s %[6]s
-`, x.Desk(finland), body, x.Desk(sweden), x.Metrics, x.FederationFile(), filepath.Join(x.Broker(), "data", "log", "audit"))
-	_, err = fmt.Fprint(t.out, out.String())
+`, x.DeskDir(finland), body, x.DeskDir(sweden), x.Metrics, x.FederationFile(), filepath.Join(x.BrokerDir(), "data", "log", "audit"))
+	_, err = fmt.Fprint(p.out, out.String())
 	return err
 }

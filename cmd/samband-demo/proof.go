@@ -22,17 +22,17 @@ const suspect = "Åkerblåst-Šimůnek"
 
 // searched looks for the suspect in every file of the broker's folder, and, so
 // that finding nothing means something, in Sweden's own sample of the case.
-func (s *story) searched(context.Context) (step, error) {
+func (s *story) searched(context.Context) (stepResult, error) {
 	body, err := caseFile("01-info-request.json")
 	if err != nil {
-		return step{}, err
+		return stepResult{}, err
 	}
 	if !mentions(body) {
-		return step{}, fmt.Errorf("the search does not find the suspect in the request itself")
+		return stepResult{}, fmt.Errorf("the search does not find the suspect in the request itself")
 	}
 	var files int
 	var bytesRead int64
-	err = filepath.WalkDir(s.Exchange.Broker(), func(path string, e fs.DirEntry, err error) error {
+	err = filepath.WalkDir(s.BrokerDir(), func(path string, e fs.DirEntry, err error) error {
 		if err != nil || !e.Type().IsRegular() {
 			return err
 		}
@@ -47,9 +47,9 @@ func (s *story) searched(context.Context) (step, error) {
 		return nil
 	})
 	if err != nil {
-		return step{}, err
+		return stepResult{}, err
 	}
-	return step{What: fmt.Sprintf("%d files, %d KiB: not once, in five encodings. The broker's program links no decryption, so it could not know the name if it wanted to.", files, bytesRead>>10)}, nil
+	return stepResult{What: fmt.Sprintf("%d files, %d KiB: not once, in five encodings. The broker's program links no decryption, so it could not know the name if it wanted to.", files, bytesRead>>10)}, nil
 }
 
 // mentions looks for the suspect as UTF-8, UTF-16, JSON escapes, hex and base64
@@ -80,12 +80,12 @@ func mentions(b []byte) bool {
 
 // verified proves both logs again from their files and the federation file
 // alone, once the last leaf of the story is on the disk.
-func (s *story) verified(ctx context.Context) (step, error) {
+func (s *story) verified(ctx context.Context) (stepResult, error) {
 	want := s.logHead()
 	s.sum.LogSize = want.Size
 	r, err := s.Register()
 	if err != nil {
-		return step{}, err
+		return stepResult{}, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -96,27 +96,27 @@ func (s *story) verified(ctx context.Context) (step, error) {
 		if err == nil && audit.Size >= want.Size {
 			registry, err := auditlog.VerifyFolder(os.DirFS(s.logDir("register")), r.Federation().Register)
 			if err != nil {
-				return step{}, fmt.Errorf("the register does not verify: %w", err)
+				return stepResult{}, fmt.Errorf("the register does not verify: %w", err)
 			}
 			s.sum.LogSize, s.sum.Verified = audit.Size, true
-			return step{What: fmt.Sprintf("Every entry, every tile and both checkpoints, offline: %d entries of the audit log and %d of the register, "+
+			return stepResult{What: fmt.Sprintf("Every entry, every tile and both checkpoints, offline: %d entries of the audit log and %d of the register, "+
 				"under the keys that the federation file names. Whoever has the fingerprint can do the same.", audit.Size, registry.Size)}, nil
 		}
 		var damage *auditlog.Damage
 		if errors.As(err, &damage) && damage.Entry >= 0 { // a checkpoint may be late; an entry under one is not
-			return step{}, fmt.Errorf("the audit log does not verify: %w", err)
+			return stepResult{}, fmt.Errorf("the audit log does not verify: %w", err)
 		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return step{}, fmt.Errorf("the audit log does not verify up to entry %d: %w", want.Size, errors.Join(err, ctx.Err()))
+			return stepResult{}, fmt.Errorf("the audit log does not verify up to entry %d: %w", want.Size, errors.Join(err, ctx.Err()))
 		}
 	}
 }
 
-func (s *scene) logDir(which string) string {
-	return filepath.Join(s.Exchange.Broker(), "data", "log", which)
+func (s *recordedExchange) logDir(which string) string {
+	return filepath.Join(s.BrokerDir(), "data", "log", which)
 }
 
 // logHead is the audit log as the broker has it now.
-func (s *scene) logHead() signed.Head { return s.Broker.Started().Audit }
+func (s *recordedExchange) logHead() signed.Head { return s.Broker.Started().Audit }

@@ -24,21 +24,21 @@ func TestStoryBreaksOff(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := raise(ctx, x)
+	s, err := startExchange(ctx, x)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer s.Stop()
-	breaks := part{"the broker says no", func(*story, context.Context) (step, error) {
-		return step{}, problem.New(problem.NoAgreement, "not today")
+	breaks := step{"the broker says no", func(*story, context.Context) (stepResult, error) {
+		return stepResult{}, problem.New(problem.NoAgreement, "not today")
 	}}
 
-	first := story{scene: s}
-	lines, sum := tellJSON(t, &first, []part{parts[0], {"a request", (*story).ask}, {"it arrives", (*story).handOver}, breaks, parts[1]})
-	if len(lines) != 4 {
-		t.Fatalf("told %d steps, not the three before it and the one that failed", len(lines))
+	first := story{recordedExchange: s}
+	results, sum := storyJSON(t, &first, []step{steps[0], {"a request", (*story).sendRequest}, {"it arrives", (*story).handOver}, breaks, steps[1]})
+	if len(results) != 4 {
+		t.Fatalf("told %d steps, not the three before it and the one that failed", len(results))
 	}
-	if last := lines[3]; last.OK || last.Step != breaks.name || last.Problem != problem.NoAgreement || !strings.Contains(last.What, "not today") {
+	if last := results[3]; last.OK || last.Step != breaks.name || last.Problem != problem.NoAgreement || !strings.Contains(last.What, "not today") {
 		t.Errorf("the step that failed is told as %+v", last)
 	}
 	if sum.OK || sum.Sent != 1 || sum.HandedOver != 1 || sum.Refused != 1 || sum.LogSize < 2 || !sum.Verified {
@@ -60,16 +60,16 @@ func TestStoryBreaksOff(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	_, sum = tellJSON(t, &story{scene: s}, []part{parts[0], breaks})
+	_, sum = storyJSON(t, &story{recordedExchange: s}, []step{steps[0], breaks})
 	if sum.OK || sum.LogSize < 2 || sum.Verified || !strings.Contains(sum.What, "tile/entries/") {
-		t.Errorf("over a bent log, summed up as %+v", sum)
+		t.Errorf("over an altered log, summed up as %+v", sum)
 	}
-	lines, sum = tellJSON(t, &story{scene: s}, []part{{"proved", (*story).verified}})
-	if len(lines) != 1 || lines[0].OK || !strings.Contains(lines[0].What, "tile/entries/") || sum.Verified {
-		t.Errorf("a bent log is told as %+v, %+v", lines, sum)
+	results, sum = storyJSON(t, &story{recordedExchange: s}, []step{{"proved", (*story).verified}})
+	if len(results) != 1 || results[0].OK || !strings.Contains(results[0].What, "tile/entries/") || sum.Verified {
+		t.Errorf("an altered log is told as %+v, %+v", results, sum)
 	}
 	var words bytes.Buffer
-	if err := (&story{scene: s}).run(ctx, &teller{out: &words}, []part{parts[0], breaks}); err == nil {
+	if err := (&story{recordedExchange: s}).run(ctx, &printer{out: &words}, []step{steps[0], breaks}); err == nil {
 		t.Error("a story that breaks off ends well")
 	}
 	for _, want := range []string{"2. the broker says no (NOT AS TOLD, refused with NO_AGREEMENT)", "not today", "IT DOES NOT VERIFY"} {
@@ -82,28 +82,28 @@ func TestStoryBreaksOff(t *testing.T) {
 	gone, stop := context.WithCancel(ctx)
 	stop()
 	words.Reset()
-	err = (&story{scene: s}).run(gone, &teller{out: &words}, []part{breaks})
+	err = (&story{recordedExchange: s}).run(gone, &printer{out: &words}, []step{breaks})
 	if !errors.Is(err, context.Canceled) || words.Len() > 0 {
 		t.Errorf("interrupted: %v, %q", err, &words)
 	}
 }
 
-// tellJSON tells a story that fails, as JSON lines.
-func tellJSON(t *testing.T, s *story, parts []part) (steps []step, sum summary) {
+// storyJSON runs a story that fails, and returns its JSON lines.
+func storyJSON(t *testing.T, s *story, steps []step) (results []stepResult, sum summary) {
 	t.Helper()
 	var out bytes.Buffer
-	if err := s.run(t.Context(), &teller{out: &out, json: true}, parts); err == nil {
+	if err := s.run(t.Context(), &printer{out: &out, json: true}, steps); err == nil {
 		t.Error("a story that breaks off ends well")
 	}
 	lines := bytes.Split(bytes.TrimSpace(out.Bytes()), []byte("\n"))
-	steps = make([]step, len(lines)-1)
-	for i := range steps {
-		if err := json.Unmarshal(lines[i], &steps[i]); err != nil {
+	results = make([]stepResult, len(lines)-1)
+	for i := range results {
+		if err := json.Unmarshal(lines[i], &results[i]); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if err := json.Unmarshal(lines[len(lines)-1], &sum); err != nil || sum.Step != "summary" {
 		t.Fatalf("the last line is %s, %v", lines[len(lines)-1], err)
 	}
-	return steps, sum
+	return results, sum
 }

@@ -19,7 +19,7 @@ same conversation and under the same agreement.
 
 If the body has no your_reference, the reference of the message that you answer is used.`,
 		Args: cobra.ExactArgs(1),
-		RunE: p.ask(func(c *cobra.Command, d *client.Client, id signed.ID) error {
+		RunE: p.withClient(func(c *cobra.Command, d *client.Client, id signed.ID) error {
 			draft, err := f.draft(c)
 			if err != nil {
 				return err
@@ -28,7 +28,7 @@ If the body has no your_reference, the reference of the message that you answer 
 			if err != nil {
 				return err
 			}
-			return p.sent(c, d, sending, f.wait)
+			return p.reportSending(c, d, sending, f.wait)
 		}),
 	}
 	f.add(c)

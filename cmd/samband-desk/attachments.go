@@ -51,7 +51,7 @@ func fileName(word string, n int) string {
 	return stem[:cut] + ending
 }
 
-// split parts a name before its ending, where that is short enough to be one.
+// split parts a name before its ending, if that is short enough to be one.
 func split(name string) (stem, ending string) {
 	if ending = filepath.Ext(name); len(ending) > maxEnding {
 		return name, ""
@@ -59,7 +59,7 @@ func split(name string) (stem, ending string) {
 	return strings.TrimSuffix(name, ending), ending
 }
 
-// save writes a file that was not there: where the name is taken, it gets a
+// save writes a file that was not there: if the name is taken, it gets a
 // number, "photo-2.jpg".
 func save(dir, name string, data []byte) (string, error) {
 	stem, ending := split(name)

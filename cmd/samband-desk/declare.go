@@ -21,7 +21,7 @@ legal clock runs: direct, in a database that it may query itself, or indirect,
 with another authority or a private party. Until it says so the shorter term
 runs. It may say otherwise until it has answered; the desk's log notes each.`,
 		Args: cobra.ExactArgs(2),
-		RunE: p.ask(func(c *cobra.Command, d *client.Client, id signed.ID) error {
+		RunE: p.withClient(func(c *cobra.Command, d *client.Client, id signed.ID) error {
 			access := schema.Access(c.Flags().Arg(1))
 			if access != schema.Direct && access != schema.Indirect {
 				return cli.Usagef("%q is neither %s nor %s", access, schema.Direct, schema.Indirect)

@@ -28,7 +28,7 @@ func (f *draftFlags) add(c *cobra.Command) {
 	c.Flags().StringVar(&f.typ, "type", "", "the message type, such as INFO_REQUEST")
 	c.Flags().StringVar(&f.body, "body", "", "file with the body, JSON; - for standard input")
 	c.Flags().StringArrayVar(&f.attach, "attach", nil, "a file to send along; once for each")
-	c.Flags().StringVar(&f.agreement, "agreement", "", "hash of the agreement, where more than one would carry it")
+	c.Flags().StringVar(&f.agreement, "agreement", "", "hash of the agreement, if more than one would carry it")
 	c.Flags().StringVar(&f.classification, "classification", string(envelope.Unclassified), "unclassified or bpl")
 	c.Flags().BoolVar(&f.urgent, "urgent", false, "the message is urgent; its body says why")
 	c.Flags().DurationVar(&f.expires, "expires", 7*24*time.Hour, "how long it may wait to be taken in")

@@ -16,7 +16,7 @@ func newErase(p *program) *cobra.Command {
 		Use:   "erase ID",
 		Short: "Destroy the key of a message that has ended; its proofs stay",
 		Args:  cobra.ExactArgs(1),
-		RunE: p.ask(func(c *cobra.Command, d *client.Client, id signed.ID) error {
+		RunE: p.withClient(func(c *cobra.Command, d *client.Client, id signed.ID) error {
 			if err := d.Erase(c.Context(), from.of(id)); err != nil {
 				return err
 			}

@@ -18,7 +18,7 @@ func newInbox(p *program) *cobra.Command {
 func showInbox(w io.Writer, items []client.InboxItem) {
 	var rows [][]string
 	for _, i := range items {
-		rows = append(rows, []string{i.ID.String(), standing(i.Item), string(i.From), i.Type, i.Urgency, moment(received(i.Item)), due(i.Deadline), subject(i.Summary)})
+		rows = append(rows, []string{i.ID.String(), stateText(i.Item), string(i.From), i.Type, i.Urgency, timeText(received(i.Item)), deadlineText(i.Deadline), subject(i.Summary)})
 	}
 	cli.Table(w, "ID STATE FROM TYPE URGENCY RECEIVED CLOCK SUBJECT", rows)
 	for _, i := range items {

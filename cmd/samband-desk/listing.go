@@ -43,7 +43,7 @@ func sentUntil(c *cobra.Command, d *client.Client, id signed.ID, wait context.Co
 	}, done)
 }
 
-// newListing makes a command that lists messages, and waits for a state where that is
+// newListing makes a command that lists messages, and waits for a state if that is
 // asked for.
 func newListing[T any](p *program, c *cobra.Command, read func(*client.Client, context.Context, client.Query) ([]T, error),
 	state func(T) client.State, show func(io.Writer, []T)) *cobra.Command {
@@ -54,7 +54,7 @@ func newListing[T any](p *program, c *cobra.Command, read func(*client.Client, c
 	c.Flags().DurationVar(&wait, "wait", time.Minute, "how long --until waits")
 	c.Flags().IntVar(&limit, "limit", 50, "how many to list, the newest first")
 	c.Args = cobra.MaximumNArgs(1)
-	c.RunE = p.ask(func(c *cobra.Command, d *client.Client, id signed.ID) error {
+	c.RunE = p.withClient(func(c *cobra.Command, d *client.Client, id signed.ID) error {
 		stands := func(items []T) bool {
 			return wanted == "" || slices.ContainsFunc(items, func(i T) bool { return state(i) == client.State(wanted) })
 		}
@@ -72,31 +72,31 @@ func newListing[T any](p *program, c *cobra.Command, read func(*client.Client, c
 	return c
 }
 
-// saying puts in words what a desk signed and the log has not proven yet.
-var saying = map[client.State]string{
+// pendingText says what a desk signed and the log has not proven yet.
+var pendingText = map[client.State]string{
 	client.Withdrawn: "being withdrawn", client.Consigned: "being consigned", client.HandedOver: "being handed over", client.Refused: "being refused",
 }
 
-// standing is where a message stands, and where it is going.
-func standing(i client.Item) string {
+// stateText is the state of a message, and what is being done to it.
+func stateText(i client.Item) string {
 	if i.Says == "" {
 		return string(i.State)
 	}
-	return string(i.State) + ", " + saying[i.Says]
+	return string(i.State) + ", " + pendingText[i.Says]
 }
 
-// waits says what a message waits for.
-func waits(i client.Item) string {
+// waitText says what a message waits for.
+func waitText(i client.Item) string {
 	if i.Waits != "" || i.Says == "" {
 		return cli.Clean(i.Waits)
 	}
-	return fmt.Sprintf("and %s since %s: the log has not proven that yet", saying[i.Says], moment(i.Since))
+	return fmt.Sprintf("and %s since %s: the log has not proven that yet", pendingText[i.Says], timeText(i.Since))
 }
 
 // showWaits says more of a message that waits for something, or was refused.
 func showWaits(w io.Writer, i client.Item, direction string, other signed.Address) {
-	if i.Problem != nil || waits(i) != "" {
-		fmt.Fprintf(w, "\n%s %s %s is %s %s\n", i.ID, direction, other, i.State, waits(i))
+	if i.Problem != nil || waitText(i) != "" {
+		fmt.Fprintf(w, "\n%s %s %s is %s %s\n", i.ID, direction, other, i.State, waitText(i))
 		cli.ShowProblem(w, "  ", i.Problem)
 	}
 }

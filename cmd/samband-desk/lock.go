@@ -13,7 +13,7 @@ import (
 func newLock(p *program) *cobra.Command {
 	return &cobra.Command{
 		Use: "lock", Short: "Lock the desk: it stores and consigns, and opens nothing", Args: cobra.NoArgs,
-		RunE: p.ask(func(c *cobra.Command, d *client.Client, _ signed.ID) error {
+		RunE: p.withClient(func(c *cobra.Command, d *client.Client, _ signed.ID) error {
 			if err := d.Lock(c.Context()); err != nil {
 				return err
 			}

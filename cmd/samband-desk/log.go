@@ -16,7 +16,7 @@ func newLog(p *program) *cobra.Command {
 		Use:   "log",
 		Short: "List what the desk did, stopped and showed, the newest first",
 		Args:  cobra.NoArgs,
-		RunE: p.ask(func(c *cobra.Command, d *client.Client, _ signed.ID) error {
+		RunE: p.withClient(func(c *cobra.Command, d *client.Client, _ signed.ID) error {
 			entries, err := d.Log(c.Context(), client.Query{Limit: limit})
 			if err != nil {
 				return err

@@ -11,14 +11,14 @@
 //
 // serve alone opens the desk's keys and database; every other command but init
 // and rotate asks it through the socket in the desk's folder. The folder is
-// --dir, or SAMBAND_DIR, or where you are. Data goes to standard output, as JSON
+// --dir, or SAMBAND_DIR, or the current one. Data goes to standard output, as JSON
 // with --json; everything else to standard error. A passphrase is typed, or read
 // from a file, and never stands on a command line.
 //
 // Exit codes: 0 done, 1 failed, 2 wrong usage, 3 the body does not follow its
 // schema, 4 refused by the law or by somebody's identity, 5 try again (nobody
 // serves, locked, a wrong passphrase, no network), 6 not proved: something is
-// forged, missing or bent.
+// forged, missing or altered.
 package main
 
 import (
@@ -59,9 +59,9 @@ type program struct{ cli.Program }
 // maxFile bounds what is read from files.
 const maxFile = 2 << 20
 
-// ask is the run of a command that asks the desk which serves the folder, about the
-// message whose id is the first argument where there is one.
-func (p *program) ask(run func(*cobra.Command, *client.Client, signed.ID) error) func(*cobra.Command, []string) error {
+// withClient is the run of a command that needs a client of the desk in the folder. The
+// command's first argument, if there is one, is a message id; run gets it too.
+func (p *program) withClient(run func(*cobra.Command, *client.Client, signed.ID) error) func(*cobra.Command, []string) error {
 	return func(c *cobra.Command, args []string) (err error) {
 		var id signed.ID
 		if len(args) > 0 {
@@ -69,7 +69,7 @@ func (p *program) ask(run func(*cobra.Command, *client.Client, signed.ID) error)
 				return cli.Usagef("%q is no message id", args[0])
 			}
 		}
-		// The path of a socket must not depend on where we are later.
+		// The path of a socket must not depend on the current folder later.
 		dir, err := filepath.Abs(p.Dir)
 		if err != nil {
 			return fmt.Errorf("find folder %q: %w", p.Dir, err)
@@ -78,12 +78,12 @@ func (p *program) ask(run func(*cobra.Command, *client.Client, signed.ID) error)
 	}
 }
 
-// A sender is the flag --from: whose message an id stands for, where several desks
+// A sender is the flag --from: whose message an id stands for, if several desks
 // chose it.
 type sender signed.Address
 
 func (s *sender) add(c *cobra.Command) {
-	c.Flags().Var(s, "from", "the sender, where the id stands for messages of several desks")
+	c.Flags().Var(s, "from", "the sender, if the id stands for messages of several desks")
 }
 
 func (s *sender) of(id signed.ID) client.Ref {

@@ -17,7 +17,7 @@ func newOutbox(p *program) *cobra.Command {
 func showOutbox(w io.Writer, items []client.OutboxItem) {
 	var rows [][]string
 	for _, i := range items {
-		rows = append(rows, []string{i.ID.String(), standing(i.Item), string(i.To), i.Type, moment(i.Accepted), due(i.Deadline), subject(i.Summary)})
+		rows = append(rows, []string{i.ID.String(), stateText(i.Item), string(i.To), i.Type, timeText(i.Accepted), deadlineText(i.Deadline), subject(i.Summary)})
 	}
 	cli.Table(w, "ID STATE TO TYPE ACCEPTED CLOCK SUBJECT", rows)
 	for _, i := range items {

@@ -19,7 +19,7 @@ func newRead(p *program) *cobra.Command {
 		Use:   "read ID",
 		Short: "Read a message, received or sent; the desk's log notes it",
 		Args:  cobra.ExactArgs(1),
-		RunE: p.ask(func(c *cobra.Command, d *client.Client, id signed.ID) error {
+		RunE: p.withClient(func(c *cobra.Command, d *client.Client, id signed.ID) error {
 			m, err := d.Read(c.Context(), from.of(id))
 			if err != nil {
 				return err
@@ -48,9 +48,9 @@ func showMessage(w io.Writer, m *client.Message, files []string) {
 	line("To", string(m.To))
 	line("Type", m.Type+": "+m.Title)
 	line("Urgency", m.Urgency)
-	line("Accepted", moment(m.Accepted))
-	line("Consigned", moment(m.Consigned))
-	line("Clock", due(m.Deadline))
+	line("Accepted", timeText(m.Accepted))
+	line("Consigned", timeText(m.Consigned))
+	line("Clock", deadlineText(m.Deadline))
 	line("Agreement", m.Agreement.String())
 	line("Conversation", m.Conversation.String())
 	if m.Received && len(m.Replies) > 0 {

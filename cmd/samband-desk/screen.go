@@ -13,15 +13,16 @@ import (
 	"samband/schema"
 )
 
-func moment(t signed.Time) string {
+// timeText is a time for a table; "-" if there is none.
+func timeText(t signed.Time) string {
 	if t.IsZero() {
 		return "-"
 	}
 	return t.String()
 }
 
-// due says where a legal clock stands.
-func due(d *client.Deadline) string {
+// deadlineText says how much time a message's legal clock leaves, or how it ended.
+func deadlineText(d *client.Deadline) string {
 	switch {
 	case d == nil:
 		return "-"
@@ -30,14 +31,15 @@ func due(d *client.Deadline) string {
 	case !d.Answered.IsZero():
 		return "answered late"
 	case d.Overdue:
-		return "OVERDUE since " + d.Due.String() + declared(d)
+		return "OVERDUE since " + d.Due.String() + accessText(d)
 	case d.Paused:
-		return "paused, " + d.Class + " term" + declared(d)
+		return "paused, " + d.Class + " term" + accessText(d)
 	}
-	return d.Class + ", due " + d.Due.String() + declared(d)
+	return d.Class + ", due " + d.Due.String() + accessText(d)
 }
 
-func declared(d *client.Deadline) string {
+// accessText is the kind of access that was declared, if any.
+func accessText(d *client.Deadline) string {
 	if d.Access == schema.Undeclared {
 		return ""
 	}

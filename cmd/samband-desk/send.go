@@ -31,7 +31,7 @@ durable: it will be sent whatever happens here, and outbox shows what became of 
 --explain sends nothing: it says who would receive this, under which agreement, and
 what blocks it.`,
 		Args: cobra.NoArgs,
-		RunE: p.ask(func(c *cobra.Command, d *client.Client, _ signed.ID) error {
+		RunE: p.withClient(func(c *cobra.Command, d *client.Client, _ signed.ID) error {
 			draft, err := f.draft(c)
 			if err != nil {
 				return err
@@ -51,7 +51,7 @@ what blocks it.`,
 			if err != nil {
 				return err
 			}
-			return p.sent(c, d, sending, f.wait)
+			return p.reportSending(c, d, sending, f.wait)
 		}),
 	}
 	f.add(c)
@@ -61,10 +61,10 @@ what blocks it.`,
 	return cli.Require(c, "to", "type", "body")
 }
 
-// sent waits a little for the broker, then says how each message stands. A
-// recipient that is blocked, or refused by the broker, is the command's error
-// after the others are on their way.
-func (p *program) sent(c *cobra.Command, d *client.Client, sending *client.Sending, wait time.Duration) error {
+// reportSending waits a little for the broker, then prints the state of each message.
+// The others are sent even if a recipient is blocked or the broker refuses a message;
+// that is then the command's error.
+func (p *program) reportSending(c *cobra.Command, d *client.Client, sending *client.Sending, wait time.Duration) error {
 	ctx, cancel := context.WithTimeout(c.Context(), wait)
 	defer cancel()
 	for n := range sending.Messages {

@@ -14,7 +14,7 @@ import (
 func newStatus(p *program) *cobra.Command {
 	return &cobra.Command{
 		Use: "status", Short: "Say how the desk stands", Args: cobra.NoArgs,
-		RunE: p.ask(func(c *cobra.Command, d *client.Client, _ signed.ID) error {
+		RunE: p.withClient(func(c *cobra.Command, d *client.Client, _ signed.ID) error {
 			st, err := d.Status(c.Context())
 			if err != nil {
 				return err

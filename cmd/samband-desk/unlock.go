@@ -14,7 +14,7 @@ import (
 func newUnlock(p *program) *cobra.Command {
 	c := &cobra.Command{Use: "unlock", Short: "Unlock the desk: it opens what waits, and may send", Args: cobra.NoArgs}
 	passphrase := cli.PassphraseFlag(c)
-	c.RunE = p.ask(func(c *cobra.Command, d *client.Client, _ signed.ID) error {
+	c.RunE = p.withClient(func(c *cobra.Command, d *client.Client, _ signed.ID) error {
 		secret, err := passphrase(false)
 		if err != nil {
 			return err

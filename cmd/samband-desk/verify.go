@@ -24,7 +24,7 @@ func newVerify(p *program) *cobra.Command {
 		Use:   "verify [ID]",
 		Short: "Prove again what the desk has: register, log, and each fact of its messages",
 		Args:  cobra.MaximumNArgs(1),
-		RunE: p.ask(func(c *cobra.Command, d *client.Client, id signed.ID) error {
+		RunE: p.withClient(func(c *cobra.Command, d *client.Client, id signed.ID) error {
 			v, err := d.Verify(c.Context(), from.of(id))
 			if err != nil {
 				return err

@@ -20,7 +20,7 @@ func newWithdraw(p *program) *cobra.Command {
 
 The log decides: a recipient that said first that it has the message keeps it.`,
 		Args: cobra.ExactArgs(1),
-		RunE: p.ask(func(c *cobra.Command, d *client.Client, id signed.ID) error {
+		RunE: p.withClient(func(c *cobra.Command, d *client.Client, id signed.ID) error {
 			if _, err := d.Withdraw(c.Context(), id); err != nil {
 				return err
 			}

@@ -16,11 +16,11 @@ func newAccede(p *program) *cobra.Command {
 Read the agreement first: the entry is text, and its hash is what binds.`,
 		Args: cobra.ExactArgs(1),
 		RunE: by(p, authority.OpenParty, func(c *cobra.Command, party *authority.Party, args []string) error {
-			made, _, err := cli.ReadAs(args[0], maxFile, party.Accede)
+			stored, _, err := cli.ReadAs(args[0], maxFile, party.Accede)
 			if err != nil {
 				return err
 			}
-			return p.entry(c, "the accession of "+party.Name, made)
+			return p.entry(c, "the accession of "+party.Name, stored)
 		}),
 	}
 }

@@ -25,18 +25,18 @@ func newAgreement(p *program) *cobra.Command {
 			if terms.Copies, err = parseCopies(copies); err != nil {
 				return err
 			}
-			if terms.From, err = parseMoment(from); err != nil {
+			if terms.From, err = parseTime(from); err != nil {
 				return err
 			}
-			if terms.Until, err = parseMoment(until); err != nil {
+			if terms.Until, err = parseTime(until); err != nil {
 				return err
 			}
-			made, err := party.Agreement(terms)
+			stored, err := party.Agreement(terms)
 			if err != nil {
 				return err
 			}
-			return p.entry(c, "the proposal of an agreement, "+terms.Title, made,
-				"it is in force when every other party has acceded: samband-party accede "+made.File)
+			return p.entry(c, "the proposal of an agreement, "+terms.Title, stored,
+				"it is in force when every other party has acceded: samband-party accede "+stored.File)
 		}),
 	}
 	c.Flags().StringVar(&terms.Title, "title", "", "what people call the agreement")

@@ -13,7 +13,7 @@ import (
 func newCA(p *program) *cobra.Command {
 	return &cobra.Command{
 		Use:   "ca",
-		Short: "Make the party's issuing CA where there is none, and the entry that names it",
+		Short: "Make the party's issuing CA if there is none, and the entry that names it",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			passphrase, err := p.passphrase(c)
@@ -31,11 +31,11 @@ func newCA(p *program) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			made, err := party.CA(ca)
+			stored, err := party.CA(ca)
 			if err != nil {
 				return err
 			}
-			return p.entry(c, "the entry of the issuing CA of "+party.Name, made)
+			return p.entry(c, "the entry of the issuing CA of "+party.Name, stored)
 		},
 	}
 }

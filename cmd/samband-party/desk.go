@@ -23,11 +23,11 @@ func newDesk(p *program) *cobra.Command {
 			for _, f := range functions {
 				d.Functions = append(d.Functions, register.Function(f))
 			}
-			made, err := party.Desk(request, d)
+			stored, err := party.Desk(request, d)
 			if err != nil {
 				return err
 			}
-			return p.entry(c, "the entry of desk "+string(card.Address)+", whose time zone is "+string(card.Zone), made,
+			return p.entry(c, "the entry of desk "+string(card.Address)+", whose time zone is "+string(card.Zone), stored,
 				"then issue its certificate: samband-party issue "+args[0])
 		}),
 	}

@@ -64,7 +64,7 @@ func next(err error) string {
 // maxFile bounds what is read from files that others brought.
 const maxFile = 1 << 20
 
-// passphrase reads the passphrase of the keys; nil where they have none.
+// passphrase reads the passphrase of the keys; nil if they have none.
 func (p *program) passphrase(c *cobra.Command) ([]byte, error) {
 	if p.passphraseFile == "" {
 		return nil, nil
@@ -113,15 +113,15 @@ func (p *program) say(c *cobra.Command, r result) error {
 }
 
 // entry says that an entry was made and where it goes.
-func (p *program) entry(c *cobra.Command, what string, m *authority.Made, notes ...string) error {
+func (p *program) entry(c *cobra.Command, what string, m *authority.StoredEntry, notes ...string) error {
 	return p.say(c, result{
 		Made: what, File: m.File, Hash: m.Hash.String(), Note: notes,
 		Next: "bring the file to the broker: samband-broker enter " + m.File,
 	})
 }
 
-// parseMoment reads a time, or a day at its beginning, in UTC.
-func parseMoment(s string) (signed.Time, error) {
+// parseTime reads a time, or a day at its beginning, in UTC.
+func parseTime(s string) (signed.Time, error) {
 	if day, err := time.Parse(time.DateOnly, s); err == nil {
 		return signed.At(day), nil
 	}

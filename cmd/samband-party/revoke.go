@@ -27,7 +27,7 @@ authority itself is lost. Revoked keys never return; the desk makes new ones.`,
 			var suspected signed.Time
 			if since != "" {
 				var err error
-				if suspected, err = parseMoment(since); err != nil {
+				if suspected, err = parseTime(since); err != nil {
 					return err
 				}
 			}
@@ -42,18 +42,18 @@ authority itself is lost. Revoked keys never return; the desk makes new ones.`,
 			}
 			return by(p, authority.OpenParty, func(c *cobra.Command, party *authority.Party, args []string) error {
 				if !safe {
-					made, err := party.Revoke(args[0], ring, suspected)
+					stored, err := party.Revoke(args[0], ring, suspected)
 					if err != nil {
 						return fmt.Errorf("revoke %s: %w", args[0], err)
 					}
-					return p.entry(c, "the revocation of "+args[0], made)
+					return p.entry(c, "the revocation of "+args[0], stored)
 				}
-				made, err := party.PreSign(args[0], ring)
+				stored, err := party.PreSign(args[0], ring)
 				if err != nil {
 					return err
 				}
 				return p.say(c, result{
-					Made: "a revocation of " + args[0] + " to be kept in a safe", File: made.File, Hash: made.Hash.String(),
+					Made: "a revocation of " + args[0] + " to be kept in a safe", File: stored.File, Hash: stored.Hash.String(),
 					Next: "put the file where it is found in need; whoever has it can enter it: samband-broker enter FILE",
 				})
 			})(c, args)

@@ -16,19 +16,19 @@ import (
 func newSign(p *program) *cobra.Command {
 	return &cobra.Command{
 		Use:   "sign DRAFT",
-		Short: "Sign a draft of the root that another founder made; keep it once it is whole",
-		Long: `Sign a draft of the root that another founder made; keep it once it is whole.
+		Short: "Sign a draft of the root that another founder made; store it once it is complete",
+		Long: `Sign a draft of the root that another founder made; store it once it is complete.
 
 Read the draft first: it is text. The signatures are added to the file, which
 goes on to the next founder. Those who signed before run the command once more
-on the whole file, so that their next draft follows it.`,
+on the complete file, so that their next draft follows it.`,
 		Args: cobra.ExactArgs(1),
 		RunE: by(p, authority.OpenFounder, func(c *cobra.Command, f *authority.Founder, args []string) error {
 			draft, _, err := cli.ReadAs(args[0], maxFile, f.Cosign)
 			if err != nil {
 				return err
 			}
-			return p.draft(c, signed.FormOf(string(draft.Note)), draft, args[0])
+			return p.draft(c, signed.FirstLine(string(draft.Note)), draft, args[0])
 		}),
 	}
 }
@@ -38,7 +38,7 @@ func (p *program) draft(c *cobra.Command, what string, d *authority.Draft, path 
 	if err := d.Save(path); err != nil {
 		return err
 	}
-	if d.Made == nil {
+	if d.Stored == nil {
 		return p.say(c, result{
 			Made: "a draft of " + what, File: path,
 			Note: []string{"still to sign: " + strings.Join(d.Missing, ", ")},
@@ -47,14 +47,14 @@ func (p *program) draft(c *cobra.Command, what string, d *authority.Draft, path 
 	}
 	if strings.HasPrefix(string(d.Note), register.FederationForm+"\n") {
 		return p.say(c, result{
-			Made: what, File: path, Hash: d.Made.Hash.String(),
-			Note: []string{"it is whole: the hash is the exchange"},
+			Made: what, File: path, Hash: d.Stored.Hash.String(),
+			Note: []string{"it is complete: the hash is the exchange"},
 			Next: "let every founder run samband-party sign " + path + " once more, compare the hash by voice, and give the file to the broker and to every party",
 		})
 	}
 	return p.say(c, result{
-		Made: what, File: path, Hash: d.Made.Hash.String(),
-		Note: []string{"it is whole; the founders who signed before keep it by samband-party sign " + path},
+		Made: what, File: path, Hash: d.Stored.Hash.String(),
+		Note: []string{"it is complete; the founders who signed before store it by samband-party sign " + path},
 		Next: "bring the file to the broker: samband-broker enter " + path,
 	})
 }

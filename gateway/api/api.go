@@ -108,12 +108,12 @@ type Budget func() bool
 type Service interface {
 	// Submit takes in envelopes, in their order. A repeat of a known message gets
 	// the first acceptance again and what is known of it since. A final refusal is
-	// logged where the budget has one left, and is BUDGET_EXHAUSTED otherwise.
+	// logged if the budget has one left, and is BUDGET_EXHAUSTED otherwise.
 	// The envelopes are not used any more after it has returned.
 	Submit(ctx context.Context, caller signed.Address, heads Heads, envelopes [][]byte, budget Budget) (*SubmitAnswer, error)
 
-	// State takes in consignments and statements, in their order: whole notes. An
-	// identical repeat gets the first proof again; where a message has another end,
+	// State takes in consignments and statements, in their order: complete notes. An
+	// identical repeat gets the first proof again; if a message has another end,
 	// or is consigned, the refusal shows it. Budget and notes as in Submit.
 	State(ctx context.Context, caller signed.Address, heads Heads, notes [][]byte, budget Budget) (*StateAnswer, error)
 

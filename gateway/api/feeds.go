@@ -49,7 +49,7 @@ type ProgressAnswer = FeedAnswer[ProgressItem, Again]
 type ProgressItem struct {
 	Cursor  Cursor      `json:"cursor"`
 	ID      signed.ID   `json:"id"`
-	Message signed.Hash `json:"message,omitzero"` // none where an id was withdrawn before it was accepted
+	Message signed.Hash `json:"message,omitzero"` // none if an id was withdrawn before it was accepted
 	LoggedEvent
 }
 

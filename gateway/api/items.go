@@ -21,12 +21,12 @@ type SubmitAnswer = ItemsAnswer[SubmitItem]
 type SubmitItem struct {
 	Hash       signed.Hash  `json:"hash"`                 // of the item's bytes
 	Acceptance string       `json:"acceptance,omitempty"` // proof; none beside a problem
-	Consigned  *LoggedEvent `json:"consigned,omitempty"`  // where the message was known and is consigned
-	End        *LoggedEvent `json:"end,omitempty"`        // where the message was known and has ended
+	Consigned  *LoggedEvent `json:"consigned,omitempty"`  // if the message was known and is consigned
+	End        *LoggedEvent `json:"end,omitempty"`        // if the message was known and has ended
 	Problem    *Document    `json:"problem,omitempty"`
 }
 
-// Refusal returns the item's problem as a *[Refusal]; nil where there is none.
+// Refusal returns the item's problem as a *[Refusal]; nil if there is none.
 func (i *SubmitItem) Refusal() error { return refusalOf(i.Problem) }
 
 // StateAnswer answers State.
@@ -39,7 +39,7 @@ type StateItem struct {
 	Problem *Document   `json:"problem,omitempty"`
 }
 
-// Refusal returns the item's problem as a *[Refusal]; nil where there is none.
+// Refusal returns the item's problem as a *[Refusal]; nil if there is none.
 func (i *StateItem) Refusal() error { return refusalOf(i.Problem) }
 
 var submit = Route{

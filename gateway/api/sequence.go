@@ -63,7 +63,7 @@ func sequence(items [][]byte) []byte {
 }
 
 // Hashes are a consistency proof (RFC 6962). On the wire they are one base64
-// string of 32 bytes for each; where there are none the member is left out.
+// string of 32 bytes for each; if there are none the member is left out.
 type Hashes []signed.Hash
 
 // maxHashes bounds a consistency proof: a log of 2^53 entries needs fewer.

@@ -28,7 +28,7 @@ const entriesLevel = -1
 // Damage names the place where a log's folder is not what its checkpoint says.
 type Damage struct {
 	File  string // in the log's folder
-	Entry int64  // the first entry concerned; -1 where that can't be said
+	Entry int64  // the first entry concerned; -1 if that can't be said
 	What  string
 }
 
@@ -54,7 +54,7 @@ func ReadCheckpoint(folder fs.FS, key *signed.PublicKey) (signed.Head, error) {
 }
 
 // ReadTile reads the first width hashes of tile n of a level; the error is a
-// *Damage. Where a partial tile is gone, the whole one serves, as C2SP has it.
+// *Damage. If a partial tile is gone, the whole one serves, as C2SP has it.
 func ReadTile(folder fs.FS, level int, n int64, width int) ([]signed.Hash, error) {
 	t := tlog.Tile{H: torchwood.TileHeight, L: level, N: n, W: width}
 	first := n << ((level + 1) * torchwood.TileHeight)

@@ -31,14 +31,14 @@ func FuzzVerifyFolder(f *testing.F) {
 		f.Add(uint8(i), []byte{})
 	}
 	f.Fuzz(func(t *testing.T, file uint8, content []byte) {
-		bent := maps.Clone(folder)
-		bent[names[int(file)%len(names)]] = &fstest.MapFile{Data: content}
-		got, err := auditlog.VerifyFolder(bent, key)
+		altered := maps.Clone(folder)
+		altered[names[int(file)%len(names)]] = &fstest.MapFile{Data: content}
+		got, err := auditlog.VerifyFolder(altered, key)
 		var d *auditlog.Damage
 		switch {
 		case err != nil && !errors.As(err, &d):
 			t.Fatalf("it names no place: %v", err)
-		case err == nil && (got != head || !slices.EqualFunc(entriesOf(t, bent, got.Size), whole, bytes.Equal)):
+		case err == nil && (got != head || !slices.EqualFunc(entriesOf(t, altered, got.Size), whole, bytes.Equal)):
 			t.Fatalf("proved with other entries, to %v", got)
 		}
 	})
@@ -56,7 +56,7 @@ func entriesOf(t testing.TB, folder fstest.MapFS, size int64) (all [][]byte) {
 }
 
 // FuzzReadParts: a bundle or a tile that is read is the one that its parts
-// write; of a whole one, where less is asked for, its beginning.
+// write; of a full one, if less is asked for, its beginning.
 func FuzzReadParts(f *testing.F) {
 	folder := writeLog(f, 300)
 	for _, width := range []uint8{0, 43, 44, 45} {

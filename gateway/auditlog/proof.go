@@ -79,7 +79,7 @@ func (p *Proof) Verify(key *signed.PublicKey) (*Record, signed.Head, error) {
 	return r, head, err
 }
 
-// VerifyUnder is Verify where the proof's checkpoint was verified already, and
+// VerifyUnder is Verify if the proof's checkpoint was verified already, and
 // has this head.
 func (p *Proof) VerifyUnder(head signed.Head) (*Record, error) {
 	r := &p.Entry.Record

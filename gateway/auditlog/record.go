@@ -10,7 +10,7 @@ import (
 type Record struct {
 	Exchange     signed.Hash
 	Kind         Kind
-	Index        int64       // position in the log of its kind; 0 where the kind has none
+	Index        int64       // position in the log of its kind; 0 if the kind has none
 	Time         signed.Time // logged time, by the broker's clock; it never decreases
 	RegisterSize int64       // the register that the event was decided under
 	RegisterRoot signed.Hash

@@ -44,7 +44,7 @@ func VerifyFolder(folder fs.FS, key *signed.PublicKey) (signed.Head, error) {
 
 // A checker compares what entries hash to with what the tiles say, level by
 // level. It remembers the first difference and goes on, for only the root tells
-// whether the tile is bent or what lies beneath it.
+// whether the tile is damaged or what lies beneath it.
 type checker struct {
 	folder fs.FS
 	size   int64

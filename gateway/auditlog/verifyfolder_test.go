@@ -108,12 +108,12 @@ func TestVerifyFolder(t *testing.T) {
 		t.Run(strings.ReplaceAll(fmt.Sprint(c.file, " at ", c.at), "/", "-"), func(t *testing.T) {
 			whole := folder[c.file]
 			defer func() { folder[c.file] = whole }()
-			bent := bytes.Clone(whole.Data)
+			damaged := bytes.Clone(whole.Data)
 			if c.at < 0 {
 				delete(folder, c.file)
 			} else {
-				bent[c.at] ^= 0x40
-				folder[c.file] = &fstest.MapFile{Data: bent}
+				damaged[c.at] ^= 0x40
+				folder[c.file] = &fstest.MapFile{Data: damaged}
 			}
 			_, err := auditlog.VerifyFolder(folder, key)
 			var d *auditlog.Damage

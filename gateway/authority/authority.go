@@ -16,12 +16,12 @@
 //
 //	text, err := authority.DraftFederation("nordic.example", 2, founders, broker)
 //	draft, err := no.Sign(text)                  // a note with Norway's signatures
-//	whole, err := se.Cosign(draft.Note)          // and with Sweden's: whole.Made is the file
+//	draft, err = se.Cosign(draft.Note)           // and with Sweden's: draft.Stored is the file
 //
 // Later entries of the root go the same way. Entries of a party need its
 // authority alone:
 //
-//	made, err := fi.Desk(request, directory)     // an entry, for samband-broker enter
+//	stored, err := fi.Desk(request, directory)   // an entry, for samband-broker enter
 //
 // Each entry names the hash of its signer's entry before it. The folder of
 // entries is that chain: a file is written durably before anyone sees the entry,
@@ -33,11 +33,11 @@ import (
 	"samband/gateway/signed"
 )
 
-// Made is an entry that was signed and stored.
-type Made struct {
-	Note []byte      // the whole entry, as it enters the register
+// A StoredEntry is an entry, or a federation file, that was signed and stored.
+type StoredEntry struct {
+	Note []byte      // the text with its signatures, as the broker gets it
 	Hash signed.Hash // of its text; agreements are called by it
-	File string      // where it lies
+	File string      // its path
 }
 
 // textOf returns the text of a note whose form was checked before.

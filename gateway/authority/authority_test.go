@@ -86,14 +86,14 @@ func found(t *testing.T) *story {
 func (s *story) signed(text string) []byte {
 	s.t.Helper()
 	first := must[*Draft](s.t)(s.se.Sign(text))
-	if first.Made != nil || len(first.Missing) != 1 || first.Missing[0] != "no/root" {
+	if first.Stored != nil || len(first.Missing) != 1 || first.Missing[0] != "no/root" {
 		s.t.Fatalf("after one signature: %+v", first)
 	}
 	second := must[*Draft](s.t)(s.no.Cosign(first.Note))
-	if second.Made == nil {
+	if second.Stored == nil {
 		s.t.Fatalf("after both signatures %v are missing", second.Missing)
 	}
-	must[*Made](s.t)(s.se.Keep(second.Note))
+	must[*StoredEntry](s.t)(s.se.Store(second.Note))
 	return second.Note
 }
 
@@ -113,7 +113,7 @@ func (s *story) admit(party, title string) (*Party, *CA) {
 		s.t.Fatal(err)
 	}
 	ca := must[*CA](s.t)(CreateCA(s.folder(party), party, nil, now))
-	s.enter(must[*Made](s.t)(p.CA(ca)).Note)
+	s.enter(must[*StoredEntry](s.t)(p.CA(ca)).Note)
 	return p, ca
 }
 
@@ -164,10 +164,10 @@ func TestPeopleMakeAnExchange(t *testing.T) {
 	s.enter(s.signed(must[string](t)(s.se.DraftCatalogue(schema.BundleHash{1}, types))))
 
 	card := request(t, s.register.Exchange(), "fi.spoc")
-	s.enter(must[*Made](t)(fi.Desk(card, directory)).Note)
-	agreement := must[*Made](t)(se.Agreement(terms))
+	s.enter(must[*StoredEntry](t)(fi.Desk(card, directory)).Note)
+	agreement := must[*StoredEntry](t)(se.Agreement(terms))
 	s.enter(agreement.Note)
-	s.enter(must[*Made](t)(fi.Accede(agreement.Note)).Note)
+	s.enter(must[*StoredEntry](t)(fi.Accede(agreement.Note)).Note)
 
 	issued := must[*Issued](t)(fiCA.Issue(card, now))
 	v := s.register.Now()
@@ -180,16 +180,16 @@ func TestPeopleMakeAnExchange(t *testing.T) {
 	}
 
 	// A revocation from the safe works whatever was signed since.
-	safe := must[*Made](t)(fi.PreSign("fi.spoc", register.RingAll))
-	s.enter(must[*Made](t)(fi.Desk(card, directory2())).Note)
+	safe := must[*StoredEntry](t)(fi.PreSign("fi.spoc", register.RingAll))
+	s.enter(must[*StoredEntry](t)(fi.Desk(card, directory2())).Note)
 	s.enter(safe.Note)
 	if v := s.register.Now(); !v.Revoked("fi.spoc", register.Online) || !v.Revoked("fi.spoc", register.Locked) {
 		t.Error("the revocation from the safe revoked nothing")
 	}
 	// And it leaves the party's chain alone.
 	since := signed.At(now)
-	s.enter(must[*Made](t)(fi.Desk(request(t, s.register.Exchange(), "fi.spoc"), directory)).Note)
-	s.enter(must[*Made](t)(fi.Revoke("fi.spoc", register.RingLocked, since)).Note)
+	s.enter(must[*StoredEntry](t)(fi.Desk(request(t, s.register.Exchange(), "fi.spoc"), directory)).Note)
+	s.enter(must[*StoredEntry](t)(fi.Revoke("fi.spoc", register.RingLocked, since)).Note)
 	s.enter(s.signed(must[string](t)(s.no.DraftRevoke("fi", since))))
 	if slices.ContainsFunc(s.register.Now().Parties(), func(p *register.Party) bool { return p.Name == "fi" }) {
 		t.Error("the root revoked Finland, which is still in force")
@@ -209,9 +209,9 @@ func TestCosignRefuses(t *testing.T) {
 	text := must[string](t)(s.se.DraftAdmit(card))
 	draft := must[*Draft](t)(s.se.Sign(text)).Note
 
-	bent := bytes.Replace(draft, []byte("Suomi"), []byte("Suoma"), 1)
-	if _, err := s.no.Cosign(bent); problem.CodeOf(err) != problem.SignatureInvalid {
-		t.Errorf("a draft bent on the way: %v", err)
+	altered := bytes.Replace(draft, []byte("Suomi"), []byte("Suoma"), 1)
+	if _, err := s.no.Cosign(altered); problem.CodeOf(err) != problem.SignatureInvalid {
+		t.Errorf("a draft altered on the way: %v", err)
 	}
 	dk := must[*Founder](t)(CreateFounder(s.folder("dk"), "dk", nil))
 	if _, err := dk.Cosign(draft); err == nil {
@@ -227,7 +227,7 @@ func TestCosignRefuses(t *testing.T) {
 	if _, err := other.no.Cosign(draft); err == nil {
 		t.Error("a founder of another exchange signed")
 	}
-	if _, err := s.no.Keep(draft); problem.CodeOf(err) != problem.SignatureMissing {
+	if _, err := s.no.Store(draft); problem.CodeOf(err) != problem.SignatureMissing {
 		t.Errorf("an unfinished draft was kept: %v", err)
 	}
 }
@@ -246,7 +246,7 @@ func TestTwoOfThreeFounders(t *testing.T) {
 	dk, no, se := all[0], all[1], all[2]
 	broker := must[*register.BrokerCard](t)(register.ParseBrokerCard(brokerCard(t)))
 	d := must[*Draft](t)(se.Sign(must[string](t)(DraftFederation(name, 2, cards, broker))))
-	for _, f := range []*Founder{dk, no, se, dk} { // the last two keep what is whole
+	for _, f := range []*Founder{dk, no, se, dk} { // the last two store what is complete
 		d = must[*Draft](t)(f.Cosign(d.Note))
 	}
 	r := must[*register.Register](t)(register.New(d.Note))
@@ -254,7 +254,7 @@ func TestTwoOfThreeFounders(t *testing.T) {
 	// The drafter is always one of the signers, whatever the order of names.
 	types := []envelope.TypeRef{{Name: "INFO_REQUEST", Version: "1.0", Hash: signed.HashOf("x")}}
 	d = must[*Draft](t)(se.Sign(must[string](t)(se.DraftCatalogue(schema.BundleHash{1}, types))))
-	if d.Made != nil || len(d.Missing) != 1 || d.Missing[0] != "dk/root" {
+	if d.Stored != nil || len(d.Missing) != 1 || d.Missing[0] != "dk/root" {
 		t.Fatalf("still to sign: %v", d.Missing)
 	}
 	if _, err := no.Cosign(d.Note); problem.CodeOf(err) != problem.NotEntitled {
@@ -276,7 +276,7 @@ func TestPartyRefuses(t *testing.T) {
 	exchange := s.register.Exchange()
 	other := found(t)
 	otherFi, _ := other.admit("fi", "Suomi")
-	foreign := must[*Made](t)(otherFi.Agreement(terms))
+	foreign := must[*StoredEntry](t)(otherFi.Agreement(terms))
 
 	for what, do := range map[string]func() error{
 		"request of another exchange": func() error {
@@ -349,15 +349,15 @@ func TestFollow(t *testing.T) {
 	s := found(t)
 	fi, _ := s.admit("fi", "Suomi")
 	card := request(t, s.register.Exchange(), "fi.spoc")
-	s.enter(must[*Made](t)(fi.Desk(card, directory)).Note)
-	lost := must[*Made](t)(fi.Desk(card, directory2()))
+	s.enter(must[*StoredEntry](t)(fi.Desk(card, directory)).Note)
+	lost := must[*StoredEntry](t)(fi.Desk(card, directory2()))
 	if err := fi.Follow(s.register); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(lost.File); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the entry that was never entered is still in the chain: %v", err)
 	}
-	s.enter(must[*Made](t)(fi.Revoke("fi.spoc", register.RingOnline, signed.Time{})).Note)
+	s.enter(must[*StoredEntry](t)(fi.Revoke("fi.spoc", register.RingOnline, signed.Time{})).Note)
 
 	if err := os.RemoveAll(filepath.Join(s.folder("fi"), "entries")); err != nil {
 		t.Fatal(err)
@@ -365,7 +365,7 @@ func TestFollow(t *testing.T) {
 	if err := fi.Follow(s.register); err != nil {
 		t.Fatal(err)
 	}
-	s.enter(must[*Made](t)(fi.Revoke("fi.spoc", register.RingLocked, signed.Time{})).Note)
+	s.enter(must[*StoredEntry](t)(fi.Revoke("fi.spoc", register.RingLocked, signed.Time{})).Note)
 
 	if err := os.RemoveAll(filepath.Join(s.folder("se"), "entries")); err != nil {
 		t.Fatal(err)

@@ -57,9 +57,9 @@ func (c chain) last() (signed.Hash, error) {
 	return signed.HashOf(entries[len(entries)-1].text), nil
 }
 
-// add stores a whole entry as the newest; one that is there already stays where
-// it is.
-func (c chain) add(note []byte) (*Made, error) {
+// add stores a complete entry as the newest; one that is there already keeps its
+// file.
+func (c chain) add(note []byte) (*StoredEntry, error) {
 	text, err := textOf(note)
 	if err != nil {
 		return nil, err
@@ -71,18 +71,18 @@ func (c chain) add(note []byte) (*Made, error) {
 	number := 0
 	for _, e := range entries {
 		if e.text == text {
-			return &Made{e.note, signed.HashOf(text), e.path}, nil
+			return &StoredEntry{e.note, signed.HashOf(text), e.path}, nil
 		}
 		number = e.number + 1
 	}
 	path := filepath.Join(c.dir, fmt.Sprintf("%0*d-%s", digits, number, title(text)))
-	return &Made{note, signed.HashOf(text), path}, create(path, note, public)
+	return &StoredEntry{note, signed.HashOf(text), path}, create(path, note, public)
 }
 
 // follow makes the chain end with the entry that the register has last: entries
 // after it were never entered and are set aside, one that is missing is added.
 func (c chain) follow(note []byte) error {
-	made, err := c.add(note)
+	stored, err := c.add(note)
 	if err != nil {
 		return err
 	}
@@ -90,7 +90,7 @@ func (c chain) follow(note []byte) error {
 	if err != nil {
 		return err
 	}
-	for i := len(entries) - 1; entries[i].path != made.File; i-- {
+	for i := len(entries) - 1; entries[i].path != stored.File; i-- {
 		path := entries[i].path
 		aside := filepath.Join(c.dir, "aside-"+filepath.Base(path))
 		if err := os.Rename(path, aside); err != nil {
@@ -102,7 +102,7 @@ func (c chain) follow(note []byte) error {
 
 // title is what an entry is about, for its file's name.
 func title(text string) string {
-	kind := strings.TrimSuffix(strings.TrimPrefix(signed.FormOf(text), "samband/"), "/v1")
+	kind := strings.TrimSuffix(strings.TrimPrefix(signed.FirstLine(text), "samband/"), "/v1")
 	e, err := register.ParseEntry(text)
 	if err != nil {
 		return kind

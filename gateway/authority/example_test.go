@@ -67,7 +67,7 @@ func Example() {
 	// fi Suomi
 }
 
-// sign lets two founders sign a text; each keeps the whole note, so that the root's
+// sign lets two founders sign a text; each stores the complete note, so that the root's
 // next entry follows it.
 func sign(text string, first, second *authority.Founder) []byte {
 	draft, err := first.Sign(text)
@@ -79,7 +79,7 @@ func sign(text string, first, second *authority.Founder) []byte {
 		panic(err)
 	}
 	fmt.Println("still to sign:", draft.Missing)
-	if _, err := first.Keep(draft.Note); err != nil {
+	if _, err := first.Store(draft.Note); err != nil {
 		panic(err)
 	}
 	return draft.Note

@@ -82,8 +82,8 @@ func (p *Party) Join(federation, admission []byte) error {
 func (p *Party) Follow(r *register.Register) error { return p.follow(p.ownChain(), p.Name, r) }
 
 // CA makes the entry that names the party's issuing CA.
-func (p *Party) CA(ca *CA) (*Made, error) {
-	return p.enter(func(l register.Link) register.Entry {
+func (p *Party) CA(ca *CA) (*StoredEntry, error) {
+	return p.signEntry(func(l register.Link) register.Entry {
 		return &register.CA{Link: l, DER: ca.Certificate.Raw}
 	})
 }
@@ -91,7 +91,7 @@ func (p *Party) CA(ca *CA) (*Made, error) {
 // Desk makes the entry of a desk from its request and its place in the
 // directory. An opening key that nobody could seal to is refused here: the
 // register takes any.
-func (p *Party) Desk(request []byte, directory register.Directory) (*Made, error) {
+func (p *Party) Desk(request []byte, directory register.Directory) (*StoredEntry, error) {
 	c, err := register.ParseRequest(request)
 	if err != nil {
 		return nil, err
@@ -105,19 +105,19 @@ func (p *Party) Desk(request []byte, directory register.Directory) (*Made, error
 	if err := seal.CheckRecipient(c.Opening); err != nil {
 		return nil, err
 	}
-	return p.enter(func(l register.Link) register.Entry {
+	return p.signEntry(func(l register.Link) register.Entry {
 		return &register.Desk{Link: l, Address: c.Address, Zone: c.Zone, Directory: directory, DeskKeys: c.DeskKeys}
 	})
 }
 
 // Agreement makes the entry that proposes an agreement; lists are put in order,
 // and the proposer added to its parties.
-func (p *Party) Agreement(terms register.Agreement) (*Made, error) {
+func (p *Party) Agreement(terms register.Agreement) (*StoredEntry, error) {
 	terms.Parties = ordered(append(slices.Clone(terms.Parties), p.Name))
 	terms.Types = ordered(terms.Types)
 	terms.Copies = orderedCopies(terms.Copies)
 	terms.Purposes = ordered(terms.Purposes)
-	return p.enter(func(l register.Link) register.Entry {
+	return p.signEntry(func(l register.Link) register.Entry {
 		terms.Link = l
 		return &terms
 	})
@@ -125,7 +125,7 @@ func (p *Party) Agreement(terms register.Agreement) (*Made, error) {
 
 // Accede makes the entry that binds the party to an agreement that another
 // proposed; agreement is that entry, which people have read.
-func (p *Party) Accede(agreement []byte) (*Made, error) {
+func (p *Party) Accede(agreement []byte) (*StoredEntry, error) {
 	e, err := parseEntry(agreement)
 	if err != nil {
 		return nil, err
@@ -137,19 +137,19 @@ func (p *Party) Accede(agreement []byte) (*Made, error) {
 	if _, err := p.federationOf("the agreement", a.Exchange); err != nil {
 		return nil, err
 	}
-	return p.enter(func(l register.Link) register.Entry {
+	return p.signEntry(func(l register.Link) register.Entry {
 		return &register.Accession{Link: l, Agreement: a.Hash()}
 	})
 }
 
 // Revoke makes the entry that revokes a ring of a desk of the party, or, when
 // the subject is its own name, the whole party. since may be zero.
-func (p *Party) Revoke(subject, ring string, since signed.Time) (*Made, error) {
+func (p *Party) Revoke(subject, ring string, since signed.Time) (*StoredEntry, error) {
 	v, err := p.revocation(subject, ring, since)
 	if err != nil {
 		return nil, err
 	}
-	return p.enter(func(l register.Link) register.Entry {
+	return p.signEntry(func(l register.Link) register.Entry {
 		v.Link = l
 		return v
 	})
@@ -157,7 +157,7 @@ func (p *Party) Revoke(subject, ring string, since signed.Time) (*Made, error) {
 
 // PreSign makes a revocation to be kept in a safe and entered by whoever opens
 // it. It stands outside the party's chain.
-func (p *Party) PreSign(subject, ring string) (*Made, error) {
+func (p *Party) PreSign(subject, ring string) (*StoredEntry, error) {
 	v, err := p.revocation(subject, ring, signed.Time{})
 	if err != nil {
 		return nil, err
@@ -172,9 +172,9 @@ func (p *Party) PreSign(subject, ring string) (*Made, error) {
 	if err != nil {
 		return nil, err
 	}
-	made := &Made{Note: note, Hash: signed.HashOf(v.Text())}
-	made.File = p.path("revocations", fmt.Sprintf("%s-%s-%x", subject, ring, v.Nonce[:4]))
-	return made, create(made.File, note, private)
+	stored := &StoredEntry{Note: note, Hash: signed.HashOf(v.Text())}
+	stored.File = p.path("revocations", fmt.Sprintf("%s-%s-%x", subject, ring, v.Nonce[:4]))
+	return stored, create(stored.File, note, private)
 }
 
 func (p *Party) revocation(subject, ring string, since signed.Time) (*register.Revocation, error) {
@@ -191,8 +191,8 @@ func (p *Party) revocation(subject, ring string, since signed.Time) (*register.R
 	return v, nil
 }
 
-// enter signs an entry of the party and stores it as its newest.
-func (p *Party) enter(make func(register.Link) register.Entry) (*Made, error) {
+// signEntry signs an entry of the party and stores it as its newest.
+func (p *Party) signEntry(make func(register.Link) register.Entry) (*StoredEntry, error) {
 	fed, err := p.federation()
 	if err != nil {
 		return nil, err

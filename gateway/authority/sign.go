@@ -11,11 +11,11 @@ import (
 )
 
 // A Draft is a text of the root with the signatures that it has so far. Once
-// every founder that it names has signed, it is whole.
+// every founder that it names has signed, it is complete.
 type Draft struct {
 	Note    []byte
-	Missing []string // founders that have not signed yet, such as "se/root"
-	Made    *Made    // the entry or federation file, once it is whole
+	Missing []string     // founders that have not signed yet, such as "se/root"
+	Stored  *StoredEntry // the entry or federation file; nil until every founder has signed
 }
 
 // Sign begins a draft: the first founder signs a text.
@@ -46,7 +46,7 @@ func (f *Founder) cosign(n *signed.Note) (*Draft, error) {
 	}
 	own, named := register.RootName(f.Party), false
 	d := &Draft{}
-	whole := &signed.Note{Text: n.Text}
+	complete := &signed.Note{Text: n.Text}
 	for _, s := range signers {
 		sigs := signaturesOf(n.Signatures, s.name)
 		named = named || s.name == own
@@ -65,32 +65,32 @@ func (f *Founder) cosign(n *signed.Note) (*Draft, error) {
 		if err := signed.Verify(&signed.Note{Text: n.Text, Signatures: sigs}, s.keys); err != nil {
 			return nil, fmt.Errorf("signature of %s: %w", s.name, err)
 		}
-		whole.Signatures = append(whole.Signatures, sigs...)
+		complete.Signatures = append(complete.Signatures, sigs...)
 	}
 	if !named && len(d.Missing) > 0 {
 		return nil, problem.New(problem.NotEntitled, "the text does not name %s as a signer", own)
 	}
-	d.Note = whole.Bytes()
+	d.Note = complete.Bytes()
 	if len(d.Missing) > 0 {
 		return d, nil
 	}
-	d.Made, err = f.Keep(d.Note)
+	d.Stored, err = f.Store(d.Note)
 	return d, err
 }
 
-// Keep verifies and stores a complete federation file or entry of the root, signed by
+// Store verifies and stores a complete federation file or entry of the root, signed by
 // this founder or by others. The founder's next entry of the root links to it.
-func (f *Founder) Keep(note []byte) (*Made, error) {
+func (f *Founder) Store(note []byte) (*StoredEntry, error) {
 	text, err := textOf(note)
 	if err != nil {
 		return nil, err
 	}
-	if signed.FormOf(text) == register.FederationForm {
+	if signed.FirstLine(text) == register.FederationForm {
 		fed, err := f.join(note)
 		if err != nil {
 			return nil, err
 		}
-		return &Made{Note: note, Hash: fed.Hash(), File: f.path("federation")}, nil
+		return &StoredEntry{Note: note, Hash: fed.Hash(), File: f.path("federation")}, nil
 	}
 	signers, err := f.signers(text)
 	if err != nil {
@@ -119,7 +119,7 @@ type founder struct {
 // signers are those that a text names: of a federation file all its founders,
 // of an entry those on its signer lines.
 func (f *Founder) signers(text string) ([]founder, error) {
-	if signed.FormOf(text) == register.FederationForm {
+	if signed.FirstLine(text) == register.FederationForm {
 		fed, err := register.ParseFederationText(text)
 		if err != nil {
 			return nil, err
@@ -130,7 +130,7 @@ func (f *Founder) signers(text string) ([]founder, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := register.LinkOf(e)
+	l := register.ChainLink(e)
 	fed, err := f.federationOf("the entry", l.Exchange)
 	if err != nil {
 		return nil, err

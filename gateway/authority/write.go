@@ -10,7 +10,7 @@ import (
 	"samband/gateway/durable"
 )
 
-// write replaces a file, in a folder that is made where it is missing.
+// write replaces a file, in a folder that is made if it is missing.
 func write(path string, b []byte, mode fs.FileMode) error {
 	if err := durable.MkdirAll(filepath.Dir(path)); err != nil {
 		return err

@@ -50,7 +50,7 @@ func waiting(b *testing.B, callers int, operation func(i int64) error) {
 }
 
 // twins are envelopes like e under new ids. Their signatures are e's: the writer
-// alone verifies none where the register has not moved.
+// alone verifies none if the register has not moved.
 func twins(e *envelope.Envelope, n int) []sequencer.Submission {
 	out := make([]sequencer.Submission, n)
 	for i := range out {

@@ -89,8 +89,8 @@ type Broker struct {
 }
 
 // New opens a broker's folder, settles what a crash or a loss left, and listens.
-// Where records or log can't be made whole, the broker comes up nevertheless,
-// accepts nothing, and says why: see Started and /readyz.
+// If records or log can't be repaired, the broker starts nevertheless, accepts
+// nothing, and says why: see Started and /readyz.
 func New(cfg Config) (*Broker, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
@@ -147,7 +147,7 @@ func (b *Broker) openStore(ctx context.Context) (err error) {
 	return nil
 }
 
-// openIndex opens the index, or an empty one where it can't be trusted.
+// openIndex opens the index, or an empty one if it can't be trusted.
 func (b *Broker) openIndex(context.Context) (err error) {
 	b.index, err = index.Open(b.settings.index())
 	if errors.Is(err, index.ErrUnsound) {

@@ -10,7 +10,7 @@ import (
 
 // A checkpoint with one bit flipped stops the broker, which says what to do and
 // changes nothing; once the file is deleted it is made anew.
-func TestCheckpointBent(t *testing.T) {
+func TestCheckpointDamaged(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	b := w.start()
@@ -21,9 +21,9 @@ func TestCheckpointBent(t *testing.T) {
 		path := w.path("log", log, auditlog.CheckpointFile)
 		whole, err := os.ReadFile(path)
 		check(t, err)
-		bent := append([]byte(nil), whole...)
-		bent[len(bent)-10] ^= 1
-		check(t, os.WriteFile(path, bent, 0o644))
+		damaged := append([]byte(nil), whole...)
+		damaged[len(damaged)-10] ^= 1
+		check(t, os.WriteFile(path, damaged, 0o644))
 		b = w.start()
 		b.stoppedFor(t, "checkpoint-bent")
 		if why := b.Started().Stopped; !strings.Contains(why, log) || !strings.Contains(why, "delete this file") {
@@ -31,8 +31,8 @@ func TestCheckpointBent(t *testing.T) {
 		}
 		w.acceptsNothing()
 		b.stop()
-		if after, err := os.ReadFile(path); err != nil || string(after) != string(bent) {
-			t.Errorf("the bent checkpoint was changed: %v", err)
+		if after, err := os.ReadFile(path); err != nil || string(after) != string(damaged) {
+			t.Errorf("the damaged checkpoint was changed: %v", err)
 		}
 		check(t, os.Remove(path))
 		b = w.start()

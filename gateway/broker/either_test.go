@@ -14,8 +14,8 @@ import (
 	"samband/gateway/signed"
 )
 
-// bent is an envelope's text under a signature that doesn't verify.
-func bent(e *envelope.Envelope) []byte {
+// altered is an envelope's text under a signature that doesn't verify.
+func altered(e *envelope.Envelope) []byte {
 	n := &signed.Note{Text: e.Note.Text}
 	for _, s := range e.Note.Signatures {
 		s.Sig = bytes.Clone(s.Sig)
@@ -96,7 +96,7 @@ func TestRejectedMeanwhile(t *testing.T) {
 	b := w.start()
 	se := w.desks["se.spoc"]
 	e, seen := se.envelope("fi.spoc"), b.Seen()
-	_, err := gatewaytest.SubmitOne(t.Context(), se.client, se.heads(), bent(e))
+	_, err := gatewaytest.SubmitOne(t.Context(), se.client, se.heads(), altered(e))
 	leaf := w.prove(wants(t, err, problem.SignatureInvalid).Proof).Index
 	proof, err := b.Order(e, seen)
 	if problem.CodeOf(err) != problem.SignatureInvalid {
@@ -108,7 +108,7 @@ func TestRejectedMeanwhile(t *testing.T) {
 
 	// The same of two items of one call, which pass the stages side by side.
 	e = se.envelope("fi.spoc")
-	answer, err := se.client.Submit(t.Context(), se.heads(), [][]byte{bent(e), e.Bytes()})
+	answer, err := se.client.Submit(t.Context(), se.heads(), [][]byte{altered(e), e.Bytes()})
 	check(t, err)
 	first, second := answer.Items[0].Refusal(), answer.Items[1].Refusal()
 	leaf = w.prove(wants(t, first, problem.SignatureInvalid).Proof).Index
@@ -134,7 +134,7 @@ func TestAcceptedIsNotRejected(t *testing.T) {
 	w.start().found(t, "journal-lost", "index-lost", "index-behind")
 	size := se.audit.Size
 
-	for _, raw := range [][]byte{bent(e), []byte(e.Note.Text)} {
+	for _, raw := range [][]byte{altered(e), []byte(e.Note.Text)} {
 		a, err := gatewaytest.SubmitOne(t.Context(), se.client, se.heads(), raw)
 		check(t, err)
 		if r := w.prove(a.Acceptance); r.Kind != envelope.Accepted || r.Index != leaf {

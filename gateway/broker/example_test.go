@@ -25,7 +25,7 @@ func Example() {
 		log.Fatal(err)
 	}
 
-	b, err := broker.New(broker.Config{Dir: exchange.Broker()})
+	b, err := broker.New(broker.Config{Dir: exchange.BrokerDir()})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -38,8 +38,8 @@ func WriteSettings(dir string, s Settings) error {
 }
 
 // Rival opens another writer on the same store, once the index has all that lies
-// there: the two share it. Its journal is as bend makes it.
-func (b *Broker) Rival(bend func(sequencer.Journal) sequencer.Journal) (*sequencer.Sequencer, error) {
+// there: the two share it. Its journal is what change makes of the broker's.
+func (b *Broker) Rival(change func(sequencer.Journal) sequencer.Journal) (*sequencer.Sequencer, error) {
 	for b.index.Position().Group != b.LastGroup() {
 		runtime.Gosched()
 	}
@@ -49,7 +49,7 @@ func (b *Broker) Rival(bend func(sequencer.Journal) sequencer.Journal) (*sequenc
 	}
 	s, _, err := sequencer.Open(context.Background(), sequencer.Config{
 		Register: keys.register, AuditKey: keys.auditKey, RegisterKey: keys.registerKey, MAC: keys.mac,
-		Journal: bend(b.store), Archive: b.archive, Index: b.index,
+		Journal: change(b.store), Archive: b.archive, Index: b.index,
 		AuditDir: b.settings.auditLog(), RegisterDir: b.settings.registerLog(),
 		Clock: b.cfg.Clock, Log: b.cfg.Log, Metrics: sequencer.NewMetrics(prometheus.NewRegistry()),
 		ShownDir: b.settings.shown(), Wake: func([]signed.Address) {}, Expired: func(*journal.Message) {},

@@ -107,7 +107,7 @@ func makeCA(s Settings, name string) (*x509.Certificate, error) {
 }
 
 // Install takes the federation file that the founders signed, and makes the data
-// folder, once: the mark beside the keys comes last, and where it is, Install
+// folder, once: the mark beside the keys comes last, and if it is there, Install
 // refuses and nothing is ever made again. Killed before it, it is repeated.
 func Install(dir string, federation []byte) error {
 	s, err := ReadSettings(dir)

@@ -48,7 +48,7 @@ func TestRefusedEnvelopes(t *testing.T) {
 		{"stale opening key", problem.RegisterMoved, header(func(h *envelope.Header) { h.ToKey = envelope.KeyIDOf("older") })},
 		{"log not reached", problem.HeadAhead, header(func(h *envelope.Header) { h.AsOfAudit.Size += 1000 })},
 		{"register not reached", problem.HeadAhead, header(func(h *envelope.Header) { h.AsOfRegister.Size += 1000 })},
-		{"another register", problem.HeadContradicts, header(func(h *envelope.Header) { h.AsOfRegister.Root = signed.HashOf("bent") })},
+		{"another register", problem.HeadContradicts, header(func(h *envelope.Header) { h.AsOfRegister.Root = signed.HashOf("damaged") })},
 		{"another log", problem.WrongExchange, header(func(h *envelope.Header) { h.AsOfAudit.Origin = "other.example/audit" })},
 		{"another's", problem.CertificateWrong, func() []byte { return fi.envelope("se.spoc").Bytes() }},
 		{"sealed part altered", problem.SealedMismatch, bytesOf(func(e *envelope.Envelope) []byte { b := e.Bytes(); b[len(b)-1] ^= 1; return b })},

@@ -80,14 +80,14 @@ func newWorld(t testing.TB) *world {
 	check(t, err)
 	x, err := origin.Copy(t.TempDir())
 	check(t, err)
-	w := &world{TB: t, Exchange: x, dir: x.Broker(), desks: map[signed.Address]*keyedDesk{}}
+	w := &world{TB: t, Exchange: x, dir: x.BrokerDir(), desks: map[signed.Address]*keyedDesk{}}
 	check(t, broker.WriteSettings(w.dir, broker.Settings{
 		Listen: "127.0.0.1:0", Hosts: []string{"127.0.0.1"}, Metrics: "127.0.0.1:0", JournalBytes: 256 << 20,
 	}))
 	w.register, err = register.Replay(append([][]byte{x.Federation()}, x.Entries...))
 	check(t, err)
 	w.agreement = w.register.Now().AgreementsBetween("fi", "se", signed.At(time.Now()))[0].Hash()
-	for address, h := range x.Hands {
+	for address, h := range x.KeyedDesks {
 		w.desks[address] = &keyedDesk{KeyedDesk: h, world: w, sealed: 5755,
 			audit: signed.Head{Origin: w.register.Federation().Audit.Name}}
 	}

@@ -253,7 +253,7 @@ func TestForcedEntries(t *testing.T) {
 				t.Errorf("the desk goes by a register of %d entries", st.Register)
 			}
 			if o := outState(t, se, id); o.State != "queued" {
-				t.Errorf("under a log that is bent the message is %s", o.State)
+				t.Errorf("under a log that is altered the message is %s", o.State)
 			}
 		})
 	}
@@ -441,7 +441,7 @@ func TestRefusedAndDelivered(t *testing.T) {
 // goes on from there. s.edge.mu is locked.
 func (s *stage) expire(m *message) {
 	truth := s.edge.clock
-	s.edge.clock = gatewaytest.NewClock(m.Expires.Go())
+	s.edge.clock = gatewaytest.NewClock(m.Expires.AsTime())
 	m.end = &event{entry: s.edge.record(auditlog.Record{Kind: envelope.Expired, Message: m.TextHash()}, s.edge.register.Size())}
 	s.edge.clock = truth
 }
@@ -630,7 +630,7 @@ func TestJunkWithoutEnd(t *testing.T) {
 	s.ready(se)
 	awaitEvidence(t, se, "TEXT_MALFORMED")
 	awaitOut(t, se, send(t, se, request(t)), "accepted")
-	if n := pages.Load(); n > 2 { // one more where another call was quicker
+	if n := pages.Load(); n > 2 { // one more if another call was quicker
 		t.Errorf("%d pages of rubbish were asked for", n)
 	}
 	cancel()

@@ -190,7 +190,7 @@ func TestFirstAnswerRefused(t *testing.T) {
 }
 
 // What a listing or a scrape reads grows with the requests, not with their square
-// where their sender put them all into one conversation; Status reads none.
+// even if their sender put them all into one conversation; Status reads none.
 func TestOneConversation(t *testing.T) {
 	cost := func(n int) (status, scrape, inbox int64) {
 		s := newStage(t)

@@ -148,7 +148,7 @@ func Dial(dir string) (*api.Client, error) {
 }
 
 // Run works until ctx ends: it follows the feeds, sends what is queued, serves
-// the local socket and, where the settings name an address, metrics.
+// the local socket and, if the settings name an address, metrics.
 func (d *Desk) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)

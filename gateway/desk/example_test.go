@@ -24,7 +24,7 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	d, err := desk.New(desk.Config{Dir: x.Desk("se.spoc")})
+	d, err := desk.New(desk.Config{Dir: x.DeskDir("se.spoc")})
 	if err != nil {
 		fmt.Println(err)
 		return

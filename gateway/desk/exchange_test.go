@@ -48,7 +48,7 @@ var directory = register.Directory{
 var madeIn string
 
 var made = sync.OnceValue(func() *gatewaytest.Exchange {
-	plan := gatewaytest.Plan{Name: "nordic.example", Founders: []string{"se"}, Threshold: 1, LightRings: true}
+	plan := gatewaytest.Plan{Name: "nordic.example", Founders: []string{"se"}, Threshold: 1, LowWorkFactor: true}
 	for _, party := range []string{"fi", "se"} {
 		plan.Parties = append(plan.Parties, gatewaytest.Party{Name: party, Title: "Party " + party, Desks: []gatewaytest.Desk{
 			{Address: signed.Address(party + ".spoc"), Directory: directory},
@@ -87,7 +87,7 @@ type stage struct {
 	clock    *gatewaytest.Clock
 	register *register.Register // as the test entered it
 	cables   map[signed.Address]*gatewaytest.Cable
-	edge     *edge // nil where the broker is the true one
+	edge     *edge // nil if the broker is the true one
 }
 
 // newStage is a stage with the true broker.
@@ -105,7 +105,7 @@ func newStage(t *testing.T) *stage {
 	return s
 }
 
-// still is a stage where nothing runs.
+// still is a stage in which nothing runs.
 func still(t *testing.T) *stage {
 	t.Helper()
 	x := must(made().Copy(t.TempDir()))
@@ -119,15 +119,15 @@ func still(t *testing.T) *stage {
 	return s
 }
 
-func (s *stage) desk(addr signed.Address) string { return s.Desk(addr) }
+func (s *stage) desk(addr signed.Address) string { return s.DeskDir(addr) }
 
 func (s *stage) party(name string) *authority.Party { return s.Parties[name].Party }
 
 // enter brings an entry into the register.
-func (s *stage) enter(made *authority.Made, err error) {
+func (s *stage) enter(stored *authority.StoredEntry, err error) {
 	s.t.Helper()
 	must(0, err)
-	s.enterNote(made.Note)
+	s.enterNote(stored.Note)
 }
 
 func (s *stage) enterNote(note []byte) {
@@ -136,7 +136,7 @@ func (s *stage) enterNote(note []byte) {
 		s.edge.enter(note)
 		return
 	}
-	must(must(broker.NewClient(s.Exchange.Broker())).Enter(ctx, note))
+	must(must(broker.NewClient(s.BrokerDir())).Enter(ctx, note))
 	must(s.register.Append(note))
 }
 

@@ -211,7 +211,7 @@ func TestLacksKey(t *testing.T) {
 	})
 }
 
-// damage bends a part of what a desk has of the first message that it received, or
+// damage changes a part of what a desk has of the first message that it received, or
 // sent.
 func (s *stage) damage(addr signed.Address, received bool, part string) {
 	s.t.Helper()
@@ -221,7 +221,7 @@ func (s *stage) damage(addr signed.Address, received bool, part string) {
 		WHERE text = (SELECT text FROM mail WHERE received = ? ORDER BY seq LIMIT 1)`, received))
 }
 
-// A message that the disk has bent is shown, refused by nobody, and stops no
+// A message that the disk has damaged is shown, refused by nobody, and stops no
 // other: of those received, and of those to be sent.
 func TestDamaged(t *testing.T) {
 	s := newStage(t)
@@ -229,8 +229,8 @@ func TestDamaged(t *testing.T) {
 	s.unlock(se)
 	s.ready(se)
 	_, stopFi := s.start("fi.spoc")
-	bent, whole := send(t, se, request(t)), send(t, se, request(t))
-	awaitOut(t, se, bent, "consigned")
+	damaged, whole := send(t, se, request(t)), send(t, se, request(t))
+	awaitOut(t, se, damaged, "consigned")
 	awaitOut(t, se, whole, "consigned")
 	stopFi()
 	s.damage("fi.spoc", true, "sealed")
@@ -238,7 +238,7 @@ func TestDamaged(t *testing.T) {
 	s.unlock(fi)
 	awaitIn(t, fi, whole, "handed-over")
 	await(t, fi, "shown", func() bool {
-		i := must(fi.Inbox(ctx, client.Query{ID: bent}))[0]
+		i := must(fi.Inbox(ctx, client.Query{ID: damaged}))[0]
 		return i.State == "consigned" && strings.Contains(i.Waits, "can't read")
 	})
 	stopFi()
@@ -246,7 +246,7 @@ func TestDamaged(t *testing.T) {
 	fi = s.unlocked("fi.spoc")
 	await(t, fi, "there", func() bool { _, err := os.Stat(filepath.Join(s.desk("fi.spoc"), "socket")); return err == nil })
 	items, err := client.New(s.desk("fi.spoc")).Inbox(ctx, client.Query{})
-	if err != nil || len(items) != 2 || items[1].ID != bent || !strings.Contains(items[1].Waits, "can't read") {
+	if err != nil || len(items) != 2 || items[1].ID != damaged || !strings.Contains(items[1].Waits, "can't read") {
 		t.Errorf("with a damaged header the inbox is %+v, %v", items, err)
 	}
 
@@ -260,7 +260,7 @@ func TestDamaged(t *testing.T) {
 	next := send(t, se, request(t))
 	s.mend("se.spoc")
 	awaitOut(t, se, next, "handed-over")
-	if o := outState(t, se, bent); o.State != "consigned" || !strings.Contains(o.Waits, "can't read") {
+	if o := outState(t, se, damaged); o.State != "consigned" || !strings.Contains(o.Waits, "can't read") {
 		t.Errorf("the damaged one is %s: %s", o.State, o.Waits)
 	}
 }
@@ -444,7 +444,7 @@ func TestErase(t *testing.T) {
 	if err := fi.Erase(ctx, client.Ref{ID: id}); err != nil {
 		t.Errorf("erased once more: %v", err)
 	}
-	// It was consigned beforehand where the desk met it before it was unlocked.
+	// It was consigned beforehand if the desk met it before it was unlocked.
 	if v := must(fi.Verify(ctx, client.Ref{ID: id})); v.Proven < 2 || v.Proven != len(v.Facts) || len(v.Faults) != 0 {
 		t.Errorf("erased, it proves %+v", v)
 	}

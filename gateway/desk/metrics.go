@@ -129,7 +129,7 @@ type duty struct{ overdue, onTime, late int }
 func (m *metrics) count() (*counts, error) {
 	c := &counts{evidence: map[problem.Code]int{}, duties: map[string]*duty{}}
 	for _, e := range problem.List() {
-		if e.About == problem.Breach {
+		if e.Subject == problem.BrokerBreach {
 			c.evidence[e.Code] = 0 // shown from the beginning
 		}
 	}
@@ -154,7 +154,7 @@ func (m *metrics) count() (*counts, error) {
 			return err
 		}
 		if !oldest.IsZero() {
-			c.waiting = m.desk.now().Sub(oldest.Go())
+			c.waiting = m.desk.now().Sub(oldest.AsTime())
 		}
 		if c.keyMissing, err = tx.CountWaiting(mail.LacksKey); err != nil {
 			return err

@@ -16,7 +16,7 @@ import (
 )
 
 // Two calls of one desk that overlap name the same heads. Their answers are both
-// believed only where the two are one history.
+// believed only if the two are one history.
 
 // A slow line is an edge that answers a desk's long polls when the test says so:
 // calls that come later overtake them.

@@ -52,7 +52,7 @@ func (d disk) commits(from int) (ends []int) {
 }
 
 // tells what a disk whose log is cut has of a received message: where it stands,
-// and the word that waits for its proof. Both are "" where it has none of it.
+// and the word that waits for its proof. Both are "" if it has none of it.
 func (d disk) tells(t *testing.T, length int, id signed.ID) (state, word string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -67,8 +67,8 @@ func (d disk) tells(t *testing.T, length int, id signed.ID) (state, word string)
 }
 
 // The power is cut at each step of a message's one word, and at each commit that
-// the disk may have kept then, whole or with a torn one behind it. The desk starts
-// again: the message is there once and handed over once, and where its word was
+// the disk may have kept then, complete or with a torn one behind it. The desk starts
+// again: the message is there once and handed over once, and if its word was
 // written the same note is said again.
 func TestPowerCut(t *testing.T) {
 	for name, step := range map[string]struct {

@@ -21,7 +21,7 @@ import (
 // A vector is one case of gateway/verify, as the sender of its message has it.
 type vector struct {
 	message *envelope.Envelope
-	note    []byte // nil where the vector has none
+	note    []byte // nil if the vector has none
 	proof   []byte
 	code    problem.Code
 }

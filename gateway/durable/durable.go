@@ -1,4 +1,4 @@
-// Package durable writes small files so that a crash leaves each of them whole or
+// Package durable writes small files so that a crash leaves each of them complete or
 // absent: keys, settings, entries, proofs.
 //
 //	err := durable.Create("keys/ring", ring, 0o600)     // the name must be free

@@ -19,8 +19,8 @@ func writers(tmp string) map[string]func(string, []byte, fs.FileMode) error {
 	}
 }
 
-// whole checks that a folder has one file, with this content and mode.
-func whole(t *testing.T, path, content string, mode fs.FileMode) {
+// checkOnlyFile checks that a folder has one file, with this content and mode.
+func checkOnlyFile(t *testing.T, path, content string, mode fs.FileMode) {
 	t.Helper()
 	b, err := os.ReadFile(path)
 	if err != nil || string(b) != content {
@@ -51,13 +51,13 @@ func TestMode(t *testing.T) {
 				if err := write(path, []byte("content"), mode); err != nil {
 					t.Fatal(err)
 				}
-				whole(t, path, "content", mode)
+				checkOnlyFile(t, path, "content", mode)
 			})
 		}
 	}
 }
 
-// What has the name stays, or is replaced whole; a folder is neither written into
+// What has the name stays, or is replaced completely; a folder is neither written into
 // nor replaced.
 func TestNameThatIsTaken(t *testing.T) {
 	for name, write := range writers(t.TempDir()) {
@@ -71,8 +71,8 @@ func TestNameThatIsTaken(t *testing.T) {
 				if !errors.Is(err, fs.ErrExist) {
 					t.Errorf("a taken name: %v", err)
 				}
-				whole(t, path, "the old content", 0o640)
-			} else if whole(t, path, "new", 0o600); err != nil {
+				checkOnlyFile(t, path, "the old content", 0o640)
+			} else if checkOnlyFile(t, path, "new", 0o600); err != nil {
 				t.Error(err)
 			}
 			dir := t.TempDir()
@@ -108,7 +108,7 @@ func TestLinks(t *testing.T) {
 					if to, err := os.Readlink(path); err != nil || to != outside {
 						t.Errorf("the link leads to %q, %v", to, err)
 					}
-				} else if whole(t, path, "new", 0o600); err != nil {
+				} else if checkOnlyFile(t, path, "new", 0o600); err != nil {
 					t.Error(err)
 				}
 				if b, err := os.ReadFile(outside); there && string(b) != "theirs" || !there && !errors.Is(err, fs.ErrNotExist) {
@@ -124,7 +124,7 @@ func TestLinks(t *testing.T) {
 			if err := write(filepath.Join(linked, "f"), []byte("new"), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			whole(t, filepath.Join(real, "f"), "new", 0o600)
+			checkOnlyFile(t, filepath.Join(real, "f"), "new", 0o600)
 		})
 	}
 }
@@ -161,7 +161,7 @@ func TestDiskFull(t *testing.T) {
 		}
 		entries(t, filepath.Dir(path), names)
 		if names == 1 {
-			whole(t, path, "the old content", 0o600)
+			checkOnlyFile(t, path, "the old content", 0o600)
 		}
 	}
 	entries(t, tmp, 0)

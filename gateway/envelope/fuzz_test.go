@@ -61,7 +61,7 @@ func FuzzParseStatement(f *testing.F) {
 			t.Fatalf("%q is written again as %q", text, s.Text())
 		}
 		// Neither ring says the other's words.
-		if online := signed.FormOf(text) == "samband/consignment/v1"; online != (s.Event == envelope.Consigned) {
+		if online := signed.FirstLine(text) == "samband/consignment/v1"; online != (s.Event == envelope.Consigned) {
 			t.Fatalf("%s is said in the form of the other ring", s.Event)
 		}
 	})

@@ -87,7 +87,7 @@ func (s *Statement) Text() string {
 
 // ParseStatement reads a statement's text, in either form.
 func ParseStatement(text string) (*Statement, error) {
-	if signed.FormOf(text) == consignmentForm.Title {
+	if signed.FirstLine(text) == consignmentForm.Title {
 		return consignmentForm.Parse(text)
 	}
 	return statementForm.Parse(text)

@@ -58,7 +58,7 @@ func BenchmarkExchanges(b *testing.B) {
 
 // inPairs is an exchange of pairs of desks, each desk of a party of its own.
 func inPairs(n int) Plan {
-	p := Plan{Name: "nordic.example", Founders: []string{"p1", "p2"}, Threshold: 2, LightRings: true}
+	p := Plan{Name: "nordic.example", Founders: []string{"p1", "p2"}, Threshold: 2, LowWorkFactor: true}
 	agreement := Agreement{Title: "Spontaneous information", Types: []string{"SPONTANEOUS"},
 		Purposes: []string{"DETECT_CRIME"}, Ceiling: envelope.Unclassified, Lasts: year}
 	for i := range 2 * n {
@@ -291,7 +291,7 @@ func benchUrgent(b *testing.B, f *field, n int) {
 // the broker are measured whole, and of the recipients their part at the broker
 // alone. One notice is as many exchanges as it has recipients.
 func benchNotice(b *testing.B, recipients int) {
-	p := Plan{Name: "nordic.example", Founders: []string{"icpb"}, Threshold: 1, LightRings: true, Parties: []Party{
+	p := Plan{Name: "nordic.example", Founders: []string{"icpb"}, Threshold: 1, LowWorkFactor: true, Parties: []Party{
 		{"icpb", "Bureau", []Desk{{Address: "icpb.command", Directory: anywhere}}}, {Name: "fi", Title: "Suomi"},
 	}, Agreements: []Agreement{{Title: "Notices", Parties: []string{"icpb", "fi"}, Types: []string{"SPONTANEOUS"},
 		Purposes: []string{"DETECT_CRIME"}, Ceiling: envelope.Unclassified, Lasts: year}}}
@@ -308,7 +308,7 @@ func benchNotice(b *testing.B, recipients int) {
 	known := got(register.Replay(append([][]byte{x.Federation()}, x.Entries...)))(b)
 	ctx, cancel := context.WithCancelCause(b.Context())
 	var all sync.WaitGroup
-	for _, h := range x.Hands {
+	for _, h := range x.KeyedDesks {
 		// One after another: the broker lets few strangers knock at once.
 		c := got(h.connect(ctx, x, known))(b)
 		all.Go(func() {
@@ -482,7 +482,7 @@ func (m *measure) took(d time.Duration) {
 	m.times = append(m.times, d)
 }
 
-// end stops the watch; report does it where nobody has.
+// end stops the watch; report does it if nobody has.
 func (m *measure) end() {
 	if m.elapsed == 0 {
 		m.elapsed, m.cpu = time.Since(m.began), cpu()-m.cpu

@@ -57,7 +57,7 @@ var strangers = []stranger{
 	{"expired", func(s *scene) *tls.Certificate { return s.issued("se", "se.spoc", time.Now().AddDate(0, 0, -31)) }},
 	{"of tomorrow", func(s *scene) *tls.Certificate { return s.issued("se", "se.spoc", time.Now().AddDate(0, 0, 1)) }},
 	{"of another exchange", func(s *scene) *tls.Certificate {
-		h := s.foreign().Hands["se.spoc"]
+		h := s.foreign().KeyedDesks["se.spoc"]
 		pair := certs.Pair(h.Certificate, h.TLS)
 		return &pair
 	}},
@@ -67,13 +67,13 @@ var strangers = []stranger{
 		pair := certs.Pair(ca, key)
 		return &pair
 	}},
-	{"with a common name alone", bentLeaf(func(c *x509.Certificate) { c.URIs = nil })},
-	{"with a common name alone, and a host's", bentLeaf(func(c *x509.Certificate) { c.URIs, c.DNSNames = nil, []string{"se.spoc"} })},
-	{"with two names", bentLeaf(func(c *x509.Certificate) { c.URIs = append(c.URIs, c.URIs[0].JoinPath("..", "se.unit-1")) })},
-	{"with a name and a host's", bentLeaf(func(c *x509.Certificate) { c.DNSNames = []string{"desk.example"} })},
-	{"of a server", bentLeaf(func(c *x509.Certificate) { c.ExtKeyUsage[0] = x509.ExtKeyUsageServerAuth })},
-	{"of a CA", bentLeaf(func(c *x509.Certificate) { c.IsCA, c.KeyUsage = true, x509.KeyUsageCertSign })},
-	{"for a year", bentLeaf(func(c *x509.Certificate) { c.NotAfter = c.NotAfter.AddDate(1, 0, 0) })},
+	{"with a common name alone", changedLeaf(func(c *x509.Certificate) { c.URIs = nil })},
+	{"with a common name alone, and a host's", changedLeaf(func(c *x509.Certificate) { c.URIs, c.DNSNames = nil, []string{"se.spoc"} })},
+	{"with two names", changedLeaf(func(c *x509.Certificate) { c.URIs = append(c.URIs, c.URIs[0].JoinPath("..", "se.unit-1")) })},
+	{"with a name and a host's", changedLeaf(func(c *x509.Certificate) { c.DNSNames = []string{"desk.example"} })},
+	{"of a server", changedLeaf(func(c *x509.Certificate) { c.ExtKeyUsage[0] = x509.ExtKeyUsageServerAuth })},
+	{"of a CA", changedLeaf(func(c *x509.Certificate) { c.IsCA, c.KeyUsage = true, x509.KeyUsageCertSign })},
+	{"for a year", changedLeaf(func(c *x509.Certificate) { c.NotAfter = c.NotAfter.AddDate(1, 0, 0) })},
 	{"with another curve", func(s *scene) *tls.Certificate {
 		return s.leaf(got(ecdsa.GenerateKey(elliptic.P384(), rand.Reader))(s), func(*x509.Certificate) {})
 	}},
@@ -87,9 +87,9 @@ var strangers = []stranger{
 	}},
 }
 
-// bentLeaf is a certificate of se.spoc by the right CA, bent.
-func bentLeaf(bend func(*x509.Certificate)) func(*scene) *tls.Certificate {
-	return func(s *scene) *tls.Certificate { return s.leaf(got(certs.NewKey())(s), bend) }
+// changedLeaf is a certificate of se.spoc by the right CA, changed.
+func changedLeaf(change func(*x509.Certificate)) func(*scene) *tls.Certificate {
+	return func(s *scene) *tls.Certificate { return s.leaf(got(certs.NewKey())(s), change) }
 }
 
 // issued is a certificate for a desk by the CA of any party.
@@ -103,11 +103,11 @@ func (s *scene) issued(party string, desk signed.Address, when time.Time) *tls.C
 
 func (s *scene) caKey(party string) *ecdsa.PrivateKey {
 	s.Helper()
-	return got(certs.DecodeKey(got(os.ReadFile(filepath.Join(s.Party(party), "ca", "key")))(s)))(s)
+	return got(certs.DecodeKey(got(os.ReadFile(filepath.Join(s.PartyDir(party), "ca", "key")))(s)))(s)
 }
 
 // leaf is a certificate of se.spoc such as no CA of ours would issue.
-func (s *scene) leaf(key *ecdsa.PrivateKey, bend func(*x509.Certificate)) *tls.Certificate {
+func (s *scene) leaf(key *ecdsa.PrivateKey, change func(*x509.Certificate)) *tls.Certificate {
 	s.Helper()
 	now := time.Now()
 	c := &x509.Certificate{
@@ -117,7 +117,7 @@ func (s *scene) leaf(key *ecdsa.PrivateKey, bend func(*x509.Certificate)) *tls.C
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
 		BasicConstraintsValid: true,
 	}
-	bend(c)
+	change(c)
 	der := got(x509.CreateCertificate(rand.Reader, c, s.Parties["se"].CA.Certificate, &key.PublicKey, s.caKey("se")))(s)
 	return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }
@@ -149,7 +149,7 @@ func (s *scene) caReplaced() {
 	got(ca, err)(s)
 	renewed := *s.Parties["no"].CA
 	renewed.Certificate = ca
-	if err := s.Exchange.enter(s.Parties["no"].Party.CA(&renewed)); err != nil {
+	if err := s.Exchange.addEntry(s.Parties["no"].Party.CA(&renewed)); err != nil {
 		s.Fatal(err)
 	}
 	s.follow()
@@ -192,7 +192,7 @@ func (s *scene) barred() {
 	s.refusal(err, problem.DeskBarred)
 }
 
-// oversize sends what passes the bounds of each call, whole or without a length,
+// oversize sends what passes the bounds of each call, with or without a length,
 // and of each item.
 func (s *scene) oversize() {
 	c := s.callers["se.spoc"]

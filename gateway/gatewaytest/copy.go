@@ -18,10 +18,10 @@ import (
 func (x *Exchange) Copy(dir string) (*Exchange, error) {
 	c := *x
 	c.Dir, c.Entries = dir, slices.Clone(x.Entries)
-	c.Parties, c.Hands, c.Founders = map[string]*Authority{}, map[signed.Address]*KeyedDesk{}, nil
-	for address, h := range x.Hands {
+	c.Parties, c.KeyedDesks, c.Founders = map[string]*PartyAndCA{}, map[signed.Address]*KeyedDesk{}, nil
+	for address, h := range x.KeyedDesks {
 		own := *h
-		c.Hands[address] = &own
+		c.KeyedDesks[address] = &own
 	}
 	for _, step := range []func() error{
 		func() error { return os.CopyFS(dir, os.DirFS(x.Dir)) },
@@ -42,7 +42,7 @@ func (x *Exchange) move(from *Exchange) error {
 	if err != nil {
 		return err
 	}
-	for _, path := range append(settings, filepath.Join(x.Broker(), "broker.yaml")) {
+	for _, path := range append(settings, filepath.Join(x.BrokerDir(), "broker.yaml")) {
 		if err := replace(path, from.Listen, x.Listen, from.Metrics, x.Metrics); err != nil {
 			return err
 		}
@@ -62,22 +62,22 @@ func replace(path string, words ...string) error {
 // reopen opens the founders and parties in the exchange's own folder.
 func (x *Exchange) reopen() error {
 	for _, name := range x.Plan.Founders {
-		f, err := authority.OpenFounder(x.Party(name), nil)
+		f, err := authority.OpenFounder(x.PartyDir(name), nil)
 		if err != nil {
 			return err
 		}
 		x.Founders = append(x.Founders, f)
 	}
 	for _, p := range x.Plan.Parties {
-		a, err := authority.OpenParty(x.Party(p.Name), nil)
+		a, err := authority.OpenParty(x.PartyDir(p.Name), nil)
 		if err != nil {
 			return err
 		}
-		ca, err := authority.OpenCA(x.Party(p.Name), nil)
+		ca, err := authority.OpenCA(x.PartyDir(p.Name), nil)
 		if err != nil {
 			return err
 		}
-		x.Parties[p.Name] = &Authority{a, ca}
+		x.Parties[p.Name] = &PartyAndCA{a, ca}
 	}
 	return nil
 }
@@ -89,5 +89,5 @@ func (x *Exchange) Cable(desk signed.Address) (*Cable, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c, replace(filepath.Join(x.Desk(desk), "desk.yaml"), x.Listen, c.listener.Addr().String())
+	return c, replace(filepath.Join(x.DeskDir(desk), "desk.yaml"), x.Listen, c.listener.Addr().String())
 }

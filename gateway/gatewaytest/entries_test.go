@@ -133,8 +133,8 @@ var entryRefusals = []entryRefusal{
 	})},
 	{problem.KeyReused, "keys that were revoked", func(s *scene) []byte {
 		d := s.estonianDesk(s.link("ee"))
-		s.enter(s.signedBy(s.estonia(), d.Text()))
-		s.enter(s.signedBy(s.estonia(), (&register.Revocation{Link: s.link("ee"), Desk: "ee.spoc", Ring: register.RingLocked}).Text()))
+		s.enterEntry(s.signedBy(s.estonia(), d.Text()))
+		s.enterEntry(s.signedBy(s.estonia(), (&register.Revocation{Link: s.link("ee"), Desk: "ee.spoc", Ring: register.RingLocked}).Text()))
 		d.Link = s.link("ee")
 		return s.signedBy(s.estonia(), d.Text())
 	}},

@@ -81,26 +81,26 @@ var formRefusals = []refusal{
 	})},
 }
 
-// respelled is a row of a header that is bent and then signed by its sender.
-func respelled(bend func(string) string) func(*scene) sent {
+// respelled is a row of a header that is changed and then signed by its sender.
+func respelled(change func(string) string) func(*scene) sent {
 	return func(s *scene) sent {
 		by := s.sender()
 		e := by.message("fi.spoc")
-		return sent{by: by, raw: append(by.signs(s.bent(e.Note.Text, bend), by.Message...), e.Sealed...)}
+		return sent{by: by, raw: append(by.signs(s.changed(e.Note.Text, change), by.Message...), e.Sealed...)}
 	}
 }
 
 // rewritten is a row of a good envelope whose bytes are changed on their way.
-func rewritten(bend func(string) string) func(*scene) sent {
+func rewritten(change func(string) string) func(*scene) sent {
 	return func(s *scene) sent {
 		by := s.sender()
-		return sent{by: by, raw: []byte(s.bent(string(by.message("fi.spoc").Bytes()), bend))}
+		return sent{by: by, raw: []byte(s.changed(string(by.message("fi.spoc").Bytes()), change))}
 	}
 }
 
-func (s *scene) bent(text string, bend func(string) string) string {
+func (s *scene) changed(text string, change func(string) string) string {
 	s.Helper()
-	out := bend(text)
+	out := change(text)
 	if out == text {
 		s.Fatal("the row changes nothing")
 	}
@@ -130,9 +130,9 @@ func reordered(text, first, second string) string {
 func loosened(line string) string {
 	digits := "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 	i := strings.IndexByte(line[len(line)-3:], '=') + len(line) - 4
-	bent := line[:i] + string(digits[strings.IndexByte(digits, line[i])|1]) + line[i+1:]
-	if _, err := base64.StdEncoding.DecodeString(bent[strings.LastIndexByte(bent, ' ')+1:]); err != nil {
+	changed := line[:i] + string(digits[strings.IndexByte(digits, line[i])|1]) + line[i+1:]
+	if _, err := base64.StdEncoding.DecodeString(changed[strings.LastIndexByte(changed, ' ')+1:]); err != nil {
 		panic("gatewaytest: a lax reader must take it: " + err.Error())
 	}
-	return bent
+	return changed
 }

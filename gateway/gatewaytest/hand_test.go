@@ -25,7 +25,7 @@ type witness struct {
 
 func (w *world) witness() *witness {
 	w.Helper()
-	h := &witness{world: w, KeyedDesk: w.Hands[w.hand.address]}
+	h := &witness{world: w, KeyedDesk: w.KeyedDesks[w.hand.address]}
 	r, err := register.Replay(append([][]byte{w.Federation()}, w.Entries...))
 	w.must(err)
 	fed := r.Federation()

@@ -75,7 +75,7 @@ func (h *KeyedDesk) Client(url string, brokerCA *x509.Certificate) (*api.Client,
 }
 
 // Header begins a header that may pass under the first agreement in force
-// between the two parties: a test bends it from there. audit is the audit log's
+// between the two parties: a test changes it from there. audit is the audit log's
 // head as the desk claims to have verified it.
 func (h *KeyedDesk) Header(v register.View, audit signed.Head, to signed.Address, typ string, now time.Time) (*envelope.Header, error) {
 	ref, ok := v.Type(typ)

@@ -42,18 +42,18 @@ var lawRefusals = []refusal{
 	{problem.NoAgreement, "one of another exchange", header(func(s *scene, h *envelope.Header) {
 		h.Agreement = got(register.Replay(append([][]byte{s.foreign().Federation()}, s.foreign().Entries...)))(s).Now().Agreements()[0].Hash()
 	})},
-	{problem.NoAgreement, "one to which nobody acceded", under(func(s *scene, a register.Agreement) signed.Hash { return s.agree(a) })},
+	{problem.NoAgreement, "one to which nobody acceded", under(func(s *scene, a register.Agreement) signed.Hash { return s.enterAgreement(a) })},
 	{problem.NoAgreement, "one to which a third party has not acceded", under(func(s *scene, a register.Agreement) signed.Hash {
 		a.Parties = []string{"se", "fi", "dk"}
-		return s.agree(a, "fi")
+		return s.enterAgreement(a, "fi")
 	})},
 	{problem.NoAgreement, "one that begins tomorrow", under(func(s *scene, a register.Agreement) signed.Hash {
 		a.From = signed.At(time.Now().AddDate(0, 0, 1))
-		return s.agree(a, "fi")
+		return s.enterAgreement(a, "fi")
 	})},
 	{problem.NoAgreement, "one that ended yesterday", under(func(s *scene, a register.Agreement) signed.Hash {
 		a.Until = signed.At(time.Now().AddDate(0, 0, -1))
-		return s.agree(a, "fi")
+		return s.enterAgreement(a, "fi")
 	})},
 	{problem.TypeNotPermitted, "a type that the agreement leaves out", toNorway(func(s *scene, h *envelope.Header) {
 		h.Type = known(s.register.Now().Type("SPONTANEOUS"))
@@ -70,10 +70,10 @@ func toNorway(edit func(*scene, *envelope.Header)) func(*scene) sent {
 }
 
 // under is a row of a message to Finland under another agreement.
-func under(enter func(*scene, register.Agreement) signed.Hash) func(*scene) sent {
+func under(enterAgreement func(*scene, register.Agreement) signed.Hash) func(*scene) sent {
 	return header(func(s *scene, h *envelope.Header) {
 		now := time.Now()
-		h.Agreement = enter(s, register.Agreement{
+		h.Agreement = enterAgreement(s, register.Agreement{
 			Title: "Yhteistyö, samarbete, 協力", Parties: []string{"se", "fi"}, Types: all,
 			Purposes: []string{"INVESTIGATE_CRIME"}, Ceiling: envelope.BPL,
 			From: signed.At(now.AddDate(0, -1, 0)), Until: signed.At(now.AddDate(0, 1, 0)),
@@ -88,7 +88,7 @@ func (s *scene) foreign() *Exchange {
 	if s.other == nil {
 		p := borders()
 		p.Name, p.Parties, p.Agreements = "training.example", p.Parties[:2], p.Agreements[:1]
-		s.other = got(Make(s.whole.TempDir(), p))(s)
+		s.other = got(Make(s.exchangeT.TempDir(), p))(s)
 	}
 	return s.other
 }
@@ -152,7 +152,7 @@ var messageRefusals = []refusal{
 	{problem.WrongExchange, "a message of another exchange, as it crossed the wire there", func(s *scene) sent {
 		x := s.foreign()
 		r := got(register.Replay(append([][]byte{x.Federation()}, x.Entries...)))(s)
-		abroad := x.Hands["se.spoc"]
+		abroad := x.KeyedDesks["se.spoc"]
 		h := got(abroad.Header(r.Now(), signed.Head{Origin: "training.example/audit"}, "fi.spoc", "INFO_REQUEST", time.Now()))(s)
 		return sent{by: s.callers["se.spoc"], raw: got(abroad.Sign(*h, []byte("sealed")))(s).Bytes()}
 	}},

@@ -26,28 +26,28 @@ import (
 //	parties/<party>/       founder, authority and CA of each party
 //	desks/<address>/       each desk's
 type Exchange struct {
-	Dir      string
-	Plan     Plan
-	Listen   string // where desks reach the broker
-	Metrics  string // where an operator does
-	Parties  map[string]*Authority
-	Founders []*authority.Founder
-	Hands    map[signed.Address]*KeyedDesk
-	Entries  [][]byte // of the register, after the federation file, in order
+	Dir        string
+	Plan       Plan
+	Listen     string // where desks reach the broker
+	Metrics    string // where an operator does
+	Parties    map[string]*PartyAndCA
+	Founders   []*authority.Founder
+	KeyedDesks map[signed.Address]*KeyedDesk
+	Entries    [][]byte // of the register, after the federation file, in order
 
 	federation []byte
 }
 
-// An Authority is a party at work: its entries and its certificates.
-type Authority struct {
+// A PartyAndCA signs a party's entries and issues its certificates.
+type PartyAndCA struct {
 	*authority.Party
 	CA *authority.CA
 }
 
-// Folders of an exchange.
-func (x *Exchange) Broker() string           { return filepath.Join(x.Dir, "broker") }
-func (x *Exchange) Party(name string) string { return filepath.Join(x.Dir, "parties", name) }
-func (x *Exchange) Desk(address signed.Address) string {
+// The folders of an exchange.
+func (x *Exchange) BrokerDir() string           { return filepath.Join(x.Dir, "broker") }
+func (x *Exchange) PartyDir(name string) string { return filepath.Join(x.Dir, "parties", name) }
+func (x *Exchange) DeskDir(address signed.Address) string {
 	return filepath.Join(x.Dir, "desks", string(address))
 }
 func (x *Exchange) FederationFile() string { return filepath.Join(x.Dir, "federation") }
@@ -55,12 +55,12 @@ func (x *Exchange) FederationFile() string { return filepath.Join(x.Dir, "federa
 // Federation is the exchange's first entry.
 func (x *Exchange) Federation() []byte { return x.federation }
 
-// Make makes an exchange on files, each holder with its own keys, by the same
+// Make makes an exchange on files, each participant with its own keys, by the same
 // steps as people do. Nothing runs yet, and the broker has no entry but the
 // federation file: Start enters the rest.
 func Make(dir string, plan Plan) (*Exchange, error) {
-	x := &Exchange{Dir: dir, Plan: plan, Parties: map[string]*Authority{}, Hands: map[signed.Address]*KeyedDesk{}}
-	for _, step := range []func() error{x.addresses, x.found, x.admit, x.catalogue, x.desks, x.agree} {
+	x := &Exchange{Dir: dir, Plan: plan, Parties: map[string]*PartyAndCA{}, KeyedDesks: map[signed.Address]*KeyedDesk{}}
+	for _, step := range []func() error{x.addresses, x.makeFederation, x.admit, x.catalogue, x.desks, x.makeAgreements} {
 		if err := step(); err != nil {
 			return nil, fmt.Errorf("make the exchange %s: %w", plan.Name, err)
 		}
@@ -78,10 +78,10 @@ func (x *Exchange) addresses() (err error) {
 // URL is where desks reach the broker.
 func (x *Exchange) URL() string { return "https://" + x.Listen }
 
-// found makes the broker's and the founders' keys, and of their public keys the
+// makeFederation makes the broker's and the founders' keys, and of their public keys the
 // federation file; the founders sign it, and the broker gets it.
-func (x *Exchange) found() error {
-	card, err := broker.Init(x.Broker(), broker.Setup{
+func (x *Exchange) makeFederation() error {
+	card, err := broker.Init(x.BrokerDir(), broker.Setup{
 		Name:     x.Plan.Name,
 		Settings: broker.Settings{Listen: x.Listen, Hosts: []string{"127.0.0.1"}, Metrics: x.Metrics},
 	})
@@ -94,11 +94,11 @@ func (x *Exchange) found() error {
 	}
 	var cards []*register.FounderCard
 	for _, name := range x.Plan.Founders {
-		f, err := authority.CreateFounder(x.Party(name), name, nil)
+		f, err := authority.CreateFounder(x.PartyDir(name), name, nil)
 		if err != nil {
 			return err
 		}
-		c, err := readCard(filepath.Join(x.Party(name), "root", "card"), register.ParseFounderCard)
+		c, err := readCard(filepath.Join(x.PartyDir(name), "root", "card"), register.ParseFounderCard)
 		if err != nil {
 			return err
 		}
@@ -114,7 +114,7 @@ func (x *Exchange) found() error {
 	if err := os.WriteFile(x.FederationFile(), x.federation, 0o644); err != nil {
 		return err
 	}
-	return broker.Install(x.Broker(), x.federation)
+	return broker.Install(x.BrokerDir(), x.federation)
 }
 
 // sign passes a text of the root from founder to founder.
@@ -129,7 +129,7 @@ func (x *Exchange) sign(text string, signers []*authority.Founder) ([]byte, erro
 		return nil, err
 	}
 	for _, f := range x.Founders {
-		if _, err := f.Keep(draft.Note); err != nil {
+		if _, err := f.Store(draft.Note); err != nil {
 			return nil, err
 		}
 	}
@@ -149,21 +149,23 @@ func (x *Exchange) root(text string, err error) ([]byte, error) {
 	return note, nil
 }
 
-func (x *Exchange) enter(made *authority.Made, err error) error {
+// addEntry adds what a party stored to the entries of the exchange; Start and EnterAll
+// bring them into the register.
+func (x *Exchange) addEntry(stored *authority.StoredEntry, err error) error {
 	if err != nil {
 		return err
 	}
-	x.Entries = append(x.Entries, made.Note)
+	x.Entries = append(x.Entries, stored.Note)
 	return nil
 }
 
 func (x *Exchange) admit() error {
 	for _, p := range x.Plan.Parties {
-		a, err := authority.CreateParty(x.Party(p.Name), p.Name, p.Title, nil)
+		a, err := authority.CreateParty(x.PartyDir(p.Name), p.Name, p.Title, nil)
 		if err != nil {
 			return err
 		}
-		card, err := readCard(filepath.Join(x.Party(p.Name), "authority", "card"), register.ParsePartyCard)
+		card, err := readCard(filepath.Join(x.PartyDir(p.Name), "authority", "card"), register.ParsePartyCard)
 		if err != nil {
 			return err
 		}
@@ -174,14 +176,14 @@ func (x *Exchange) admit() error {
 		if err := a.Join(x.federation, admission); err != nil {
 			return err
 		}
-		ca, err := authority.CreateCA(x.Party(p.Name), p.Name, nil, time.Now())
+		ca, err := authority.CreateCA(x.PartyDir(p.Name), p.Name, nil, time.Now())
 		if err != nil {
 			return err
 		}
-		if err := x.enter(a.CA(ca)); err != nil {
+		if err := x.addEntry(a.CA(ca)); err != nil {
 			return err
 		}
-		x.Parties[p.Name] = &Authority{a, ca}
+		x.Parties[p.Name] = &PartyAndCA{a, ca}
 	}
 	return nil
 }
@@ -211,13 +213,13 @@ func (x *Exchange) desks() error {
 	return nil
 }
 
-func (x *Exchange) desk(a *Authority, d Desk) error {
+func (x *Exchange) desk(a *PartyAndCA, d Desk) error {
 	if d.Keyed {
-		h, err := x.keyedDesk(d)
-		x.Hands[d.Address] = h
+		keyed, err := x.keyedDesk(d)
+		x.KeyedDesks[d.Address] = keyed
 		return err
 	}
-	request, err := desk.Init(x.Desk(d.Address), desk.Setup{
+	request, err := desk.Init(x.DeskDir(d.Address), desk.Setup{
 		Settings:   desk.Settings{Address: d.Address, Broker: x.URL(), Zone: cmp.Or(d.Zone, utc)},
 		Federation: x.federation,
 		Passphrase: []byte(Passphrase),
@@ -225,8 +227,8 @@ func (x *Exchange) desk(a *Authority, d Desk) error {
 	if err != nil {
 		return err
 	}
-	if x.Plan.LightRings {
-		if err := lighten(x.Desk(d.Address)); err != nil {
+	if x.Plan.LowWorkFactor {
+		if err := lowerWorkFactor(x.DeskDir(d.Address)); err != nil {
 			return err
 		}
 	}
@@ -234,12 +236,12 @@ func (x *Exchange) desk(a *Authority, d Desk) error {
 	if err != nil {
 		return err
 	}
-	return desk.Install(x.Desk(d.Address), certs.EncodeCertificate(certificate))
+	return desk.Install(x.DeskDir(d.Address), certs.EncodeCertificate(certificate))
 }
 
 // certify enters a desk by its card, and issues its certificate.
-func (x *Exchange) certify(a *Authority, card []byte, directory register.Directory) (*x509.Certificate, error) {
-	if err := x.enter(a.Party.Desk(card, directory)); err != nil {
+func (x *Exchange) certify(a *PartyAndCA, card []byte, directory register.Directory) (*x509.Certificate, error) {
+	if err := x.addEntry(a.Party.Desk(card, directory)); err != nil {
 		return nil, err
 	}
 	issued, err := a.CA.Issue(card, time.Now())
@@ -276,18 +278,19 @@ func (x *Exchange) fingerprint() signed.Hash {
 	return f.Hash()
 }
 
-func (x *Exchange) agree() error {
+// makeAgreements makes the plan's agreements and the accessions to them.
+func (x *Exchange) makeAgreements() error {
 	from := signed.At(time.Now().Add(-24 * time.Hour))
 	for _, a := range x.Plan.Agreements {
-		made, err := x.Parties[a.Parties[0]].Agreement(register.Agreement{
+		stored, err := x.Parties[a.Parties[0]].Agreement(register.Agreement{
 			Title: a.Title, Parties: a.Parties, Types: a.Types, Purposes: a.Purposes,
 			Ceiling: a.Ceiling, From: from, Until: from.Add(a.Lasts),
 		})
-		if err := x.enter(made, err); err != nil {
+		if err := x.addEntry(stored, err); err != nil {
 			return err
 		}
 		for _, p := range a.Parties[1:] {
-			if err := x.enter(x.Parties[p].Accede(made.Note)); err != nil {
+			if err := x.addEntry(x.Parties[p].Accede(stored.Note)); err != nil {
 				return err
 			}
 		}
@@ -309,7 +312,7 @@ func readCard[C any](path string, parse func([]byte) (C, error)) (C, error) {
 func (x *Exchange) LogKeys() (audit, registry *signed.PrivateKey, err error) {
 	var keys [2]*signed.PrivateKey
 	for i, file := range []string{"audit.key", "register.key"} {
-		k, err := readKeys(filepath.Join(x.Broker(), "keys", file))
+		k, err := readKeys(filepath.Join(x.BrokerDir(), "keys", file))
 		if err != nil {
 			return nil, nil, err
 		}
@@ -320,7 +323,7 @@ func (x *Exchange) LogKeys() (audit, registry *signed.PrivateKey, err error) {
 
 // PartyKeys are the pair that signs a party's entries, whatever these say.
 func (x *Exchange) PartyKeys(party string) ([]*signed.PrivateKey, error) {
-	return readKeys(filepath.Join(x.Party(party), "authority", "key"))
+	return readKeys(filepath.Join(x.PartyDir(party), "authority", "key"))
 }
 
 // readKeys reads a file of keys, one in each line.

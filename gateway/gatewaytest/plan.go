@@ -10,12 +10,12 @@ import (
 
 // A Plan is who shall be in an exchange, and under what law.
 type Plan struct {
-	Name       string // of the exchange
-	Founders   []string
-	Threshold  int
-	Parties    []Party
-	Agreements []Agreement
-	LightRings bool // desks unlock at once; a true ring takes a second
+	Name          string // of the exchange
+	Founders      []string
+	Threshold     int
+	Parties       []Party
+	Agreements    []Agreement
+	LowWorkFactor bool // of the desks' locked rings: they unlock at once, true ones in a second
 }
 
 // A Party of a plan, with its desks.

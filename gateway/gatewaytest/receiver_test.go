@@ -101,11 +101,11 @@ var flaws = []flaw{
 	{problem.BodyInvalid, "a field missing", sealing(request(`"language":"sv",`, ``))},
 	{problem.BodyInvalid, "a code of no list", sealing(request("INVESTIGATE_CRIME", "CURIOSITY"))},
 	{problem.BodyInvalid, "an urgent body, a header that is not", sealing(request(`"language"`, `"urgency":{"reasons":["LOSING_RELEVANCE"],"explanation":"x"},"language"`))},
-	{problem.BodyInvalid, "an urgent header, a body that is not", bending(func(h *envelope.Header, _ *seal.Content) { h.Urgency = envelope.Urgent })},
-	{problem.BodyInvalid, "other statistics", bending(func(_ *envelope.Header, c *seal.Content) {
+	{problem.BodyInvalid, "an urgent header, a body that is not", changedContent(func(h *envelope.Header, _ *seal.Content) { h.Urgency = envelope.Urgent })},
+	{problem.BodyInvalid, "other statistics", changedContent(func(_ *envelope.Header, c *seal.Content) {
 		c.Statistics = bytes.Replace(c.Statistics, []byte("ROBBERY_AGG_THEFT"), []byte("CORRUPTION"), 1)
 	})},
-	{problem.BodyInvalid, "a file that is not listed", bending(func(_ *envelope.Header, c *seal.Content) {
+	{problem.BodyInvalid, "a file that is not listed", changedContent(func(_ *envelope.Header, c *seal.Content) {
 		c.Attachments = []seal.Attachment{{Name: "photo.jpg", MediaType: "image/jpeg", Data: []byte{0xff, 0xd8}}}
 	})},
 	{problem.BodyInvalid, "the body of another type", sealing(caseFile("07-spontaneous.json"))},
@@ -200,15 +200,15 @@ func sealing(body string) func(*scene, *caller) *envelope.Envelope {
 	return sealed(body, func(*envelope.Header, *seal.Content) {})
 }
 
-// bending is a row of a good request that is bent before it is sealed.
-func bending(bend func(*envelope.Header, *seal.Content)) func(*scene, *caller) *envelope.Envelope {
-	return sealed(request(), bend)
+// changedContent is a row of a good request that is changed before it is sealed.
+func changedContent(change func(*envelope.Header, *seal.Content)) func(*scene, *caller) *envelope.Envelope {
+	return sealed(request(), change)
 }
 
-func sealed(body string, bend func(*envelope.Header, *seal.Content)) func(*scene, *caller) *envelope.Envelope {
+func sealed(body string, change func(*envelope.Header, *seal.Content)) func(*scene, *caller) *envelope.Envelope {
 	return func(s *scene, by *caller) *envelope.Envelope {
 		h, c := s.unsealed(by, "INFO_REQUEST", body)
-		bend(h, c)
+		change(h, c)
 		b, _, err := seal.Seal(h, c, s.recipient())
 		return got(by.Sign(*h, got(b, err)(s)))(s)
 	}
@@ -231,10 +231,10 @@ func (s *scene) recipient() string { return known(s.register.Now().Desk("fi.spoc
 
 // resealed is a row of a good message whose sealed part is changed before its
 // header is signed.
-func resealed(bend func([]byte) []byte) func(*scene, *caller) *envelope.Envelope {
+func resealed(change func([]byte) []byte) func(*scene, *caller) *envelope.Envelope {
 	return func(s *scene, by *caller) *envelope.Envelope {
 		e := sealing(request())(s, by)
-		return got(by.Sign(e.Header, bend(bytes.Clone(e.Sealed))))(s)
+		return got(by.Sign(e.Header, change(bytes.Clone(e.Sealed))))(s)
 	}
 }
 
@@ -248,22 +248,22 @@ func aged(to func(*scene, age.Recipient) []age.Recipient) func(*scene, *caller) 
 	}
 }
 
-// framed is a row of a frame that is bent before it is encrypted.
-func framed(bend func([]byte) []byte) func(*scene, *caller) *envelope.Envelope {
+// framed is a row of a frame that is changed before it is encrypted.
+func framed(change func([]byte) []byte) func(*scene, *caller) *envelope.Envelope {
 	return func(s *scene, by *caller) *envelope.Envelope {
 		h, c := s.unsealed(by, "INFO_REQUEST", request())
 		h.Body, h.Statistics = commitments(c)
-		return got(by.Sign(*h, s.encrypt(bend(frame(h, c)), got(age.ParseHybridRecipient(s.recipient()))(s))))(s)
+		return got(by.Sign(*h, s.encrypt(change(frame(h, c)), got(age.ParseHybridRecipient(s.recipient()))(s))))(s)
 	}
 }
 
 // committed is a row of a frame that is sealed for its header, which commits to
 // something else.
-func committed(bend func(*envelope.Header)) func(*scene, *caller) *envelope.Envelope {
+func committed(change func(*envelope.Header)) func(*scene, *caller) *envelope.Envelope {
 	return func(s *scene, by *caller) *envelope.Envelope {
 		h, c := s.unsealed(by, "INFO_REQUEST", request())
 		h.Body, h.Statistics = commitments(c)
-		bend(h)
+		change(h)
 		return got(by.Sign(*h, s.encrypt(frame(h, c), got(age.ParseHybridRecipient(s.recipient()))(s))))(s)
 	}
 }
@@ -279,7 +279,7 @@ func (s *scene) encrypt(plain []byte, to ...age.Recipient) []byte {
 	return b.Bytes()
 }
 
-// commitments and frame follow SPEC §6.2 and §6.3 by themselves, so that a bent
+// commitments and frame follow SPEC §6.2 and §6.3 by themselves, so that a changed
 // frame can be made. The salts are zero, and the frame fits 16 KiB.
 func commitments(c *seal.Content) (body, statistics signed.Hash) {
 	var salt [32]byte
@@ -302,7 +302,7 @@ func frame(h *envelope.Header, c *seal.Content) []byte {
 }
 
 // answering is a row of a reply to what Finland's desk asked.
-func answering(typ, file string, bend func(*envelope.Header)) func(*scene, *caller) *envelope.Envelope {
+func answering(typ, file string, change func(*envelope.Header)) func(*scene, *caller) *envelope.Envelope {
 	return func(s *scene, by *caller) *envelope.Envelope {
 		sending := got(s.Desks["fi.spoc"].Send(s.Context(), client.Draft{
 			To: []signed.Address{careless}, Type: "INFO_REQUEST", Body: []byte(request()),
@@ -314,7 +314,7 @@ func answering(typ, file string, bend func(*envelope.Header)) func(*scene, *call
 		s.await("fi.spoc", s.sees("fi.spoc", asked.ID, "consigned"))
 		h, c := s.unsealed(by, typ, caseFile(file))
 		h.Conversation, h.InReplyTo = asked.Conversation, asked.Message
-		bend(h)
+		change(h)
 		b, _, err := seal.Seal(h, c, s.recipient())
 		return got(by.Sign(*h, got(b, err)(s)))(s)
 	}

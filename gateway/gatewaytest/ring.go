@@ -11,14 +11,14 @@ import (
 	"samband/gateway/seal"
 )
 
-// lightWork is the work factor of light rings: 2^8 where a true desk's ring takes
-// 2^18, about a second at each unlocking. The passphrase is published, so the work
+// lowWorkFactor is the work factor of a plan's LowWorkFactor: 2^8, while a true desk's
+// ring takes 2^18, about a second at each unlocking. The passphrase is published, so the work
 // would protect nothing.
-const lightWork = 8
+const lowWorkFactor = 8
 
-// lighten protects a desk's locked ring anew with little work.
-func lighten(desk string) error {
-	path := filepath.Join(desk, "keys", "locked.age")
+// lowerWorkFactor encrypts a desk's locked ring again, with the low work factor.
+func lowerWorkFactor(deskDir string) error {
+	path := filepath.Join(deskDir, "keys", "locked.age")
 	b, err := os.ReadFile(path)
 	if err != nil {
 		return err
@@ -31,9 +31,9 @@ func lighten(desk string) error {
 	if err != nil {
 		return err
 	}
-	to.SetWorkFactor(lightWork)
-	var light bytes.Buffer
-	w, err := age.Encrypt(&light, to)
+	to.SetWorkFactor(lowWorkFactor)
+	var encrypted bytes.Buffer
+	w, err := age.Encrypt(&encrypted, to)
 	if err == nil {
 		_, err = w.Write(secret)
 	}
@@ -41,7 +41,7 @@ func lighten(desk string) error {
 		err = w.Close()
 	}
 	if err != nil {
-		return fmt.Errorf("protect the ring anew: %w", err)
+		return fmt.Errorf("encrypt the ring again: %w", err)
 	}
-	return os.WriteFile(path, light.Bytes(), 0o600)
+	return os.WriteFile(path, encrypted.Bytes(), 0o600)
 }

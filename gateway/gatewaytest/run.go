@@ -60,7 +60,7 @@ func (x *Exchange) Still(ctx context.Context) *Running {
 // StartBroker runs the broker on its folder. At its first start it knows the
 // federation file alone, and wants the rest of EnterAll.
 func (r *Running) StartBroker(conf broker.Config) (err error) {
-	conf.Dir = r.Exchange.Broker()
+	conf.Dir = r.BrokerDir()
 	if r.Broker, err = broker.New(conf); err != nil {
 		return err
 	}
@@ -70,7 +70,7 @@ func (r *Running) StartBroker(conf broker.Config) (err error) {
 
 // EnterAll brings the exchange's entries into the broker that runs.
 func (x *Exchange) EnterAll(ctx context.Context) error {
-	c, err := broker.NewClient(x.Broker())
+	c, err := broker.NewClient(x.BrokerDir())
 	if err != nil {
 		return err
 	}
@@ -84,7 +84,7 @@ func (x *Exchange) EnterAll(ctx context.Context) error {
 
 // OpenDesk opens a desk on its folder, and starts none of its work.
 func (x *Exchange) OpenDesk(address signed.Address, conf desk.Config) (*desk.Desk, error) {
-	conf.Dir = x.Desk(address)
+	conf.Dir = x.DeskDir(address)
 	if conf.Retry == 0 {
 		conf.Retry = 50 * time.Millisecond
 	}
@@ -113,7 +113,7 @@ func (r *Running) StopDesk(d *desk.Desk) error { return r.end(d) }
 // startUnlocked runs a desk, unlocked, and waits until it knows the register.
 func (r *Running) startUnlocked(address signed.Address, conf desk.Config, tap Tap) error {
 	if tap != nil {
-		client, err := desk.Dial(r.Desk(address))
+		client, err := desk.Dial(r.DeskDir(address))
 		if err != nil {
 			return err
 		}

@@ -23,17 +23,17 @@ import (
 type scene struct {
 	*testing.T // that runs now
 	*Running
-	whole    *testing.T // ends when the exchange does
-	register *register.Register
-	local    *broker.Client
-	callers  map[signed.Address]*caller
-	accepts  map[signed.Hash]bool // texts whose acceptance was proven
-	other    *Exchange            // see foreign
-	followed int                  // of Entries
-	ee       []*signed.PrivateKey // see estonia
-	made     int                  // desks of strangers' names, see fresh
-	poster   *caller              // see sender
-	posted   int
+	exchangeT *testing.T // whose end is that of the exchange
+	register  *register.Register
+	local     *broker.Client
+	callers   map[signed.Address]*caller
+	accepts   map[signed.Hash]bool // texts whose acceptance was proven
+	other     *Exchange            // see foreign
+	followed  int                  // of Entries
+	ee        []*signed.PrivateKey // see estonia
+	made      int                  // desks of strangers' names, see fresh
+	poster    *caller              // see sender
+	posted    int
 }
 
 // perform makes a plan true and runs its broker.
@@ -43,7 +43,7 @@ func perform(t *testing.T, plan Plan, conf broker.Config) *scene {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &scene{T: t, whole: t, Running: x.Still(t.Context()), callers: map[signed.Address]*caller{}, accepts: map[signed.Hash]bool{}}
+	s := &scene{T: t, exchangeT: t, Running: x.Still(t.Context()), callers: map[signed.Address]*caller{}, accepts: map[signed.Hash]bool{}}
 	if err := s.StartBroker(conf); err != nil {
 		t.Fatal(errors.Join(err, s.Stop()))
 	}
@@ -55,10 +55,10 @@ func perform(t *testing.T, plan Plan, conf broker.Config) *scene {
 			t.Error(err)
 		}
 	})
-	s.local = got(broker.NewClient(x.Broker()))(t)
+	s.local = got(broker.NewClient(x.BrokerDir()))(t)
 	s.followed = len(x.Entries)
 	s.register = got(register.Replay(append([][]byte{x.Federation()}, x.Entries...)))(t)
-	for _, h := range x.Hands {
+	for _, h := range x.KeyedDesks {
 		s.call(h)
 	}
 	return s
@@ -85,8 +85,8 @@ func got[V any](v V, err error) func(testing.TB) V {
 	}
 }
 
-// enter brings an entry into the broker's register and into ours.
-func (s *scene) enter(note []byte) {
+// enterEntry brings an entry into the broker's register and into ours.
+func (s *scene) enterEntry(note []byte) {
 	s.Helper()
 	if _, err := s.local.Enter(s.Context(), note); err != nil {
 		s.Fatal(err)
@@ -98,7 +98,7 @@ func (s *scene) enter(note []byte) {
 func (s *scene) follow() {
 	s.Helper()
 	for ; s.followed < len(s.Entries); s.followed++ {
-		s.enter(s.Entries[s.followed])
+		s.enterEntry(s.Entries[s.followed])
 	}
 }
 
@@ -119,28 +119,28 @@ var anywhere = register.Directory{
 // revoke revokes a ring of a desk.
 func (s *scene) revoke(desk signed.Address, ring string) {
 	s.Helper()
-	made, err := s.Parties[desk.Party()].Revoke(string(desk), ring, signed.Time{})
-	if err := s.Exchange.enter(made, err); err != nil {
+	stored, err := s.Parties[desk.Party()].Revoke(string(desk), ring, signed.Time{})
+	if err := s.Exchange.addEntry(stored, err); err != nil {
 		s.Fatal(err)
 	}
 	s.follow()
 }
 
-// agree enters an agreement to which the parties after the first accede, and
+// enterAgreement enters an agreement to which the parties after the first accede, and
 // returns its hash.
-func (s *scene) agree(a register.Agreement, acceding ...string) signed.Hash {
+func (s *scene) enterAgreement(a register.Agreement, acceding ...string) signed.Hash {
 	s.Helper()
-	made, err := s.Parties[a.Parties[0]].Agreement(a)
-	if err := s.Exchange.enter(made, err); err != nil {
+	stored, err := s.Parties[a.Parties[0]].Agreement(a)
+	if err := s.Exchange.addEntry(stored, err); err != nil {
 		s.Fatal(err)
 	}
 	for _, p := range acceding {
-		if err := s.Exchange.enter(s.Parties[p].Accede(made.Note)); err != nil {
+		if err := s.Exchange.addEntry(s.Parties[p].Accede(stored.Note)); err != nil {
 			s.Fatal(err)
 		}
 	}
 	s.follow()
-	return made.Hash
+	return stored.Hash
 }
 
 // A caller is a keyed desk on the line.
@@ -157,7 +157,7 @@ func (s *scene) call(h *KeyedDesk) *caller {
 	c := &caller{KeyedDesk: h, s: s, client: got(h.Client(s.URL(), ca))(s)}
 	c.audit.Origin = s.register.Federation().Audit.Name
 	s.callers[h.Address] = c
-	s.whole.Cleanup(c.client.Close)
+	s.exchangeT.Cleanup(c.client.Close)
 	c.newest()
 	return c
 }
@@ -275,7 +275,7 @@ func (c *caller) stated(raw []byte) *auditlog.Record {
 	return c.proven(got(c.state(raw))(c.s).Proof)
 }
 
-// message makes a request that may pass, bent by edit. What is sealed in it is
+// message makes a request that may pass, changed by edit. What is sealed in it is
 // nothing that opens: a broker can't tell.
 func (c *caller) message(to signed.Address, edit ...func(*envelope.Header)) *envelope.Envelope {
 	c.s.Helper()

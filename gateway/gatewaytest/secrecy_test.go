@@ -50,7 +50,7 @@ func (d *busyDay) secrecy(said *journal) {
 	}
 	words := newSearch(markers)
 	waiting := d.unopened()
-	d.nothing(words, "the broker's folder", d.Exchange.Broker())
+	d.nothing(words, "the broker's folder", d.BrokerDir())
 	for _, path := range []string{"/metrics", "/healthz", "/readyz"} {
 		if found := words.in(d.operator(path)); len(found) != 0 {
 			d.Errorf("%s tells %q", path, found)
@@ -63,14 +63,14 @@ func (d *busyDay) secrecy(said *journal) {
 	if err := d.Desks["fi.spoc"].Lock(d.Context()); err != nil {
 		d.Fatal(err)
 	}
-	d.nothing(words, "the locked desk's folder", d.Desk("fi.spoc"))
-	d.nothing(words, "the unlocked desk's folder", d.Desk("se.spoc"))
+	d.nothing(words, "the locked desk's folder", d.DeskDir("fi.spoc"))
+	d.nothing(words, "the unlocked desk's folder", d.DeskDir("se.spoc"))
 
 	// The search looks where things lie: it finds what they may have.
 	open := newSearch(map[string][]byte{
 		"an id": []byte(waiting.ID.String()), "sealed bytes": waiting.Sealed[200:264],
 	})
-	held, err := open.inFolder(d.Exchange.Broker())
+	held, err := open.inFolder(d.BrokerDir())
 	if err != nil || !hasSuffix(held, "an id, as it is") || !hasSuffix(held, "sealed bytes, as it is") {
 		d.Errorf("of a message that waits the broker has %q, %v", held, err)
 	}
@@ -81,9 +81,9 @@ func (d *busyDay) secrecy(said *journal) {
 	if err := d.Stop(); err != nil {
 		d.Fatal(err)
 	}
-	d.nothing(words, "the broker's folder, stopped", d.Exchange.Broker())
-	d.nothing(words, "a stopped desk's folder", d.Desk("se.spoc"))
-	d.nothing(words, "a stopped desk's folder", d.Desk("fi.spoc"))
+	d.nothing(words, "the broker's folder, stopped", d.BrokerDir())
+	d.nothing(words, "a stopped desk's folder", d.DeskDir("se.spoc"))
+	d.nothing(words, "a stopped desk's folder", d.DeskDir("fi.spoc"))
 	if found := words.in(said.bytes()); len(found) != 0 {
 		d.Errorf("the programs logged %q", found)
 	}
@@ -166,15 +166,15 @@ func (d *busyDay) handedOver(from signed.Address, s *client.Sending) signed.ID {
 // receiver, whose words about them must be as careful.
 func (d *busyDay) refusals() {
 	by := d.desk("se.unit-1")
-	bent := string(d.marked("01-info-request.json", "facts"))
+	changed := string(d.marked("01-info-request.json", "facts"))
 	for _, body := range []string{
-		strings.Replace(bent, `"language"`, `"`+caseMarkers["a field of no schema"]+`":1,"language"`, 1),
-		strings.Replace(bent, `"purpose":"INVESTIGATE_CRIME"`, `"purpose":"`+caseMarkers["the suspect"]+`"`, 1),
-		strings.Replace(bent, `"language"`, `"`+caseMarkers["the officer"]+`":1,"`+caseMarkers["the officer"]+`":2,"language"`, 1),
-		strings.Replace(bent, `{`, caseMarkers["the officer"]+`{`, 1),
-		bent + caseMarkers["the victim"],
-		strings.Replace(bent, `"language"`, `"persons":{"`+caseMarkers["the victim"]+`":{}},"language"`, 1),
-		strings.Replace(bent, `"id":"P1"`, `"id":"`+caseMarkers["the suspect"]+`"`, 1),
+		strings.Replace(changed, `"language"`, `"`+caseMarkers["a field of no schema"]+`":1,"language"`, 1),
+		strings.Replace(changed, `"purpose":"INVESTIGATE_CRIME"`, `"purpose":"`+caseMarkers["the suspect"]+`"`, 1),
+		strings.Replace(changed, `"language"`, `"`+caseMarkers["the officer"]+`":1,"`+caseMarkers["the officer"]+`":2,"language"`, 1),
+		strings.Replace(changed, `{`, caseMarkers["the officer"]+`{`, 1),
+		changed + caseMarkers["the victim"],
+		strings.Replace(changed, `"language"`, `"persons":{"`+caseMarkers["the victim"]+`":{}},"language"`, 1),
+		strings.Replace(changed, `"id":"P1"`, `"id":"`+caseMarkers["the suspect"]+`"`, 1),
 	} {
 		e := sealing(body)(d.scene, by)
 		by.accepted(e)
@@ -214,7 +214,7 @@ func (d *busyDay) plaintext() {
 	transport := &http.Transport{ForceAttemptHTTP2: true, TLSClientConfig: certs.ClientConfig(ca, func() (*tls.Certificate, error) { return &pair, nil })}
 	defer transport.CloseIdleConnections()
 	for _, m := range caseMarkers {
-		for _, bend := range []func(*http.Request){
+		for _, change := range []func(*http.Request){
 			func(r *http.Request) { r.URL.Path = "/v1/" + m },
 			func(r *http.Request) { r.URL.RawQuery = url.Values{"after": {m}}.Encode() },
 			func(r *http.Request) { r.URL.RawQuery = url.Values{m: {"1"}}.Encode() },
@@ -224,7 +224,7 @@ func (d *busyDay) plaintext() {
 			func(r *http.Request) { r.Host = url.QueryEscape(m) },
 		} {
 			req := got(http.NewRequestWithContext(d.Context(), http.MethodGet, d.URL()+"/v1/inbox", nil))(d)
-			bend(req)
+			change(req)
 			resp, err := transport.RoundTrip(req)
 			if err == nil {
 				resp.Body.Close()

@@ -75,8 +75,8 @@ func (c *caller) refusedAs(err error, raw []byte, statement bool, code problem.C
 func (s *scene) mixed() {
 	c := s.desk(s.fresh("se"))
 	good := []*envelope.Envelope{c.message("fi.spoc"), c.message("fi.spoc"), c.message("no.spoc"), c.message("fi.spoc")}
-	bent := c.message("fi.spoc").Bytes()
-	bent[len(bent)-1] ^= 1
+	changed := c.message("fi.spoc").Bytes()
+	changed[len(changed)-1] ^= 1
 	ahead := c.message("fi.spoc", func(h *envelope.Header) { h.AsOfAudit.Size += 1000 })
 	items := []struct {
 		raw  []byte
@@ -84,7 +84,7 @@ func (s *scene) mixed() {
 		code problem.Code
 	}{
 		{good[0].Bytes(), good[0], ""},
-		{bent, nil, problem.SealedMismatch},
+		{changed, nil, problem.SealedMismatch},
 		{s.callers["fi.spoc"].message("se.spoc").Bytes(), nil, problem.CertificateWrong},
 		{good[1].Bytes(), good[1], ""},
 		{make([]byte, api.MaxEnvelope+1), nil, problem.Oversize},

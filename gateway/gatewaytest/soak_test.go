@@ -47,7 +47,7 @@ func TestKill9(t *testing.T) {
 	work.Wait()
 	took := time.Since(began)
 	w.check()
-	t.Logf("%d messages, %d kills in %.1f s; starts met %v", len(w.sent), w.kills, took.Seconds(), w.found)
+	t.Logf("%d messages, %d kills in %.1f s; starts met %v", len(w.sent), w.kills, took.Seconds(), w.startFindings)
 }
 
 // deliver sends a message and waits until its sender has the proof of its end.

@@ -52,7 +52,7 @@ func newSearch(markers map[string][]byte) *search {
 }
 
 // spellings are the ways in which bytes may be written. Those of text come with
-// it where the bytes are text.
+// it if the bytes are text.
 func spellings(marker []byte) map[string][]byte {
 	all := map[string][]byte{}
 	for name, b := range forms(marker) {
@@ -195,7 +195,7 @@ func latin1(s string) (b []byte, ok bool) {
 	return b, true
 }
 
-// in lists what of the markers stands in bytes, also where they contain something
+// in lists what of the markers stands in bytes, also if they contain something
 // compressed.
 func (s *search) in(b []byte) (found []string) {
 	for i := 0; i+4 <= len(b); i++ {

@@ -30,8 +30,8 @@ type loss struct {
 	n      int
 }
 
-// TestStart meets each arm of the start switch with processes: what can be made
-// whole is, without a second leaf or a second handover; what can't is named, and
+// TestStart meets each arm of the start switch with processes: what can be
+// repaired is, without a second leaf or a second handover; what can't is named, and
 // nothing is accepted.
 func TestStart(t *testing.T) {
 	t.Parallel()

@@ -116,12 +116,12 @@ var statementRefusals = []refusal{
 	{problem.HeadAhead, "of the audit log", spoken(func(s *scene, by *caller, e *envelope.Envelope) []byte {
 		ahead := by.audit
 		ahead.Size += 1000
-		return got(by.Consign(e.TextHash(), ahead, s.register.Head(), e.Created.Go()))(s)
+		return got(by.Consign(e.TextHash(), ahead, s.register.Head(), e.Created.AsTime()))(s)
 	})},
 	{problem.HeadContradicts, "of the register", spoken(func(s *scene, by *caller, e *envelope.Envelope) []byte {
-		bent := s.register.Head()
-		bent.Root[0] ^= 1
-		return got(by.Consign(e.TextHash(), by.audit, bent, e.Created.Go()))(s)
+		changed := s.register.Head()
+		changed.Root[0] ^= 1
+		return got(by.Consign(e.TextHash(), by.audit, changed, e.Created.AsTime()))(s)
 	})},
 	{problem.TextMalformed, "refused for no reason", restated(func(t string) string { return without(t, "code") })},
 	{problem.TextMalformed, "refused with a code of no list", restated(replaced("code BODY_INVALID", "code TOO_LATE"))},
@@ -172,11 +172,11 @@ func saying(say func(*caller, signed.Hash) []byte, keys func(*scene, *caller) []
 	})
 }
 
-// restated is a row of a receiver's refusal that is bent and then signed.
-func restated(bend func(string) string) func(*scene) sent {
+// restated is a row of a receiver's refusal that is changed and then signed.
+func restated(change func(string) string) func(*scene) sent {
 	return spoken(func(s *scene, by *caller, e *envelope.Envelope) []byte {
 		note := by.says(envelope.Statement{Event: envelope.Refused, Code: problem.BodyInvalid, Message: e.TextHash()})
-		return by.signs(s.bent(textOf(s, note), bend), by.Message[0])
+		return by.signs(s.changed(textOf(s, note), change), by.Message[0])
 	})
 }
 

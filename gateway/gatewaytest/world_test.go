@@ -28,13 +28,13 @@ import (
 type world struct {
 	*testing.T
 	*Exchange
-	ctx    context.Context
-	rand   *rand.Rand
-	broker *process
-	desks  []*station
-	hand   *station       // the third desk, where it is driven by hand
-	found  map[string]int // what the starts of the broker met
-	kills  int
+	ctx           context.Context
+	rand          *rand.Rand
+	broker        *process
+	desks         []*station
+	hand          *station       // the third desk, if it is driven by hand
+	startFindings map[string]int // how often the broker's starts found each thing to repair
+	kills         int
 
 	mu    sync.Mutex
 	ended *sync.Cond // one more message is handed over, or ctx ended
@@ -63,7 +63,7 @@ func newWorld(t *testing.T, patience time.Duration, byHand bool) *world {
 	t.Logf("SAMBAND_SEED=%d", seed)
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	t.Cleanup(cancel)
-	w := &world{T: t, ctx: ctx, rand: rand.New(rand.NewPCG(uint64(seed), 0)), found: map[string]int{}}
+	w := &world{T: t, ctx: ctx, rand: rand.New(rand.NewPCG(uint64(seed), 0)), startFindings: map[string]int{}}
 	w.ended = sync.NewCond(&w.mu)
 	context.AfterFunc(ctx, func() {
 		w.mu.Lock()
@@ -83,7 +83,7 @@ func newWorld(t *testing.T, patience time.Duration, byHand bool) *world {
 			w.hand = s
 			continue
 		}
-		s.Client = client.New(x.Desk(s.address))
+		s.Client = client.New(x.DeskDir(s.address))
 		w.desks = append(w.desks, s)
 	}
 	var all sync.WaitGroup
@@ -105,7 +105,7 @@ func newWorld(t *testing.T, patience time.Duration, byHand bool) *world {
 }
 
 func plan(byHand bool) Plan {
-	p := Plan{Name: "nordic.example", Founders: []string{"fi", "se"}, Threshold: 2, LightRings: true}
+	p := Plan{Name: "nordic.example", Founders: []string{"fi", "se"}, Threshold: 2, LowWorkFactor: true}
 	agreement := Agreement{Title: "Spontaneous information", Types: []string{"SPONTANEOUS"},
 		Purposes: []string{"DETECT_CRIME"}, Ceiling: envelope.Unclassified, Lasts: year}
 	for _, address := range []signed.Address{"fi.spoc", "se.spoc", "icpb.command"} {
@@ -129,14 +129,14 @@ func (w *world) must(err error) {
 
 func (w *world) statementFile(name string) string { return filepath.Join(w.Dir, "said", name) }
 func (w *world) data(name ...string) string {
-	return filepath.Join(append([]string{w.Exchange.Broker(), "data"}, name...)...)
+	return filepath.Join(append([]string{w.BrokerDir(), "data"}, name...)...)
 }
 
 func (w *world) spawnBroker() (*process, error) {
-	return spawn(roleBroker, w.Exchange.Broker(), w.statementFile(roleBroker))
+	return spawn(roleBroker, w.BrokerDir(), w.statementFile(roleBroker))
 }
 
-// startBroker starts the broker, whole or stopped, and tells how it stands.
+// startBroker starts the broker and returns its status: it accepts, or it has stopped.
 func (w *world) startBroker() (st broker.Status) {
 	w.Helper()
 	p, err := w.spawnBroker()
@@ -146,7 +146,7 @@ func (w *world) startBroker() (st broker.Status) {
 	w.must(err)
 	w.must(json.Unmarshal(stands, &st))
 	for _, f := range st.Found {
-		w.found[f]++
+		w.startFindings[f]++
 	}
 	return st
 }
@@ -166,7 +166,7 @@ func (w *world) refusedStart() string {
 // brokerStatus asks the broker that runs.
 func (w *world) brokerStatus() *broker.Status {
 	w.Helper()
-	c, err := broker.NewClient(w.Exchange.Broker())
+	c, err := broker.NewClient(w.BrokerDir())
 	w.must(err)
 	st, err := c.Status(w.ctx)
 	w.must(err)
@@ -188,7 +188,7 @@ func (w *world) poll(what string, done func() bool) {
 	}
 }
 
-// end leaves no process behind, and shows what they said where a test failed.
+// end leaves no process behind, and shows what they said if a test failed.
 // Whatever happened to them, none may have met a fault of the program.
 func (w *world) end() {
 	for _, p := range append([]*process{w.broker}, processesOf(w.desks)...) {
@@ -231,7 +231,7 @@ type station struct {
 }
 
 func (s *station) spawn() (*process, error) {
-	return spawn(roleDesk, s.world.Desk(s.address), s.world.statementFile(string(s.address)))
+	return spawn(roleDesk, s.world.DeskDir(s.address), s.world.statementFile(string(s.address)))
 }
 
 // start starts the desk and waits until it is served. It stays locked.

@@ -13,7 +13,7 @@ func Example() {
 	if p, refused := problem.Of(err); refused {
 		row := p.Code.Row()
 		fmt.Println(p)
-		fmt.Println(row.Class, row.Status, row.About)
+		fmt.Println(row.Class, row.Status, row.Subject)
 		fmt.Println("Rule:", row.Rule)
 		fmt.Println("Next:", row.Next)
 	}

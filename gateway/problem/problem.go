@@ -54,20 +54,20 @@ const (
 	Connection Subject = "connection"
 	// Broker: the broker's state, whatever it is sent.
 	Broker Subject = "broker"
-	// Breach: what the broker showed. It proves that the broker, or whoever signed,
+	// BrokerBreach: what the broker showed. It proves that the broker, or whoever signed,
 	// broke the rules.
-	Breach Subject = "breach"
+	BrokerBreach Subject = "breach"
 )
 
 // An Entry is one row of the closed list.
 type Entry struct {
-	Code   Code
-	Class  Class
-	Status int           // of HTTP, also for codes that only a desk's own interface answers with
-	Pause  time.Duration // until the sender tries again; zero: its own pace
-	About  Subject
-	Rule   string // what is so where nothing is refused, for the reader of a refusal
-	Next   string // what a person does about it
+	Code    Code
+	Class   Class
+	Status  int           // of HTTP, also for codes that only a desk's own interface answers with
+	Pause   time.Duration // until the sender tries again; zero: its own pace
+	Subject Subject
+	Rule    string // what holds if nothing is refused, for the reader of a refusal
+	Next    string // what a person does about it
 }
 
 // A Problem is a refusal: a code of the closed list and where it struck.

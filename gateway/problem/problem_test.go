@@ -16,7 +16,7 @@ import (
 func TestListIsClosedAndWhole(t *testing.T) {
 	seen := map[problem.Code]bool{}
 	classes := []problem.Class{problem.Retry, problem.Reseal, problem.Final}
-	subjects := []problem.Subject{problem.Item, problem.Call, problem.Connection, problem.Broker, problem.Breach}
+	subjects := []problem.Subject{problem.Item, problem.Call, problem.Connection, problem.Broker, problem.BrokerBreach}
 	form := regexp.MustCompile(`^[A-Z]+(_[A-Z]+)*$`)
 	for _, e := range problem.List() {
 		if seen[e.Code] {
@@ -38,10 +38,10 @@ func TestListIsClosedAndWhole(t *testing.T) {
 		if e.Pause < 0 || e.Pause > 0 && e.Class != problem.Retry {
 			t.Errorf("%s is %s and yet says when to try again", e.Code, e.Class)
 		}
-		if !slices.Contains(subjects, e.About) {
-			t.Errorf("%s speaks of nothing: %q", e.Code, e.About)
+		if !slices.Contains(subjects, e.Subject) {
+			t.Errorf("%s speaks of nothing: %q", e.Code, e.Subject)
 		}
-		if (e.About == problem.Breach) != (e.Status == http.StatusBadGateway) {
+		if (e.Subject == problem.BrokerBreach) != (e.Status == http.StatusBadGateway) {
 			t.Errorf("%s: a breach, and nothing else, has status 502", e.Code)
 		}
 		if got, ok := problem.Lookup(e.Code); !ok || got != e {

@@ -365,7 +365,7 @@ func TestPartyRevokedAndAdmittedAgain(t *testing.T) {
 		}
 	}
 	if v := x.Now(); v.Revoked("fi.spoc", Locked) || len(v.AgreementsBetween("fi", "se", noon)) != 1 {
-		t.Error("the party admitted again is not whole")
+		t.Error("the party admitted again lacks something")
 	}
 }
 

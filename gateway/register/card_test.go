@@ -95,12 +95,12 @@ func TestCardsRefused(t *testing.T) {
 		if form == requestForm.Title {
 			line = []byte("exchange " + federation().Hash().String())
 		}
-		bent := bytes.Replace(samples[form], line, []byte("exchange "+signed.HashOf("x").String()), 1)
+		altered := bytes.Replace(samples[form], line, []byte("exchange "+signed.HashOf("x").String()), 1)
 		want := problem.TextMalformed
 		if form == requestForm.Title {
 			want = problem.SignatureInvalid
 		}
-		wrong("other exchange", want, bent)
+		wrong("other exchange", want, altered)
 	}
 	// A broker that shows a party's CA as its own, or logs of another exchange.
 	f := federation()

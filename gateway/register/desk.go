@@ -150,7 +150,7 @@ func parseVersions(s string) ([]int64, error) {
 	return versions, nil
 }
 
-// check lets a key stay where it is in force and its ring is not revoked; any
+// check lets a key stay if it is in force and its ring is not revoked; any
 // other must be new to the register.
 func (d *Desk) check(s *state) error {
 	if d.Address.Party() != d.Signers[0] {

@@ -15,7 +15,7 @@ const FederationForm = "samband/federation/v1"
 type Entry interface {
 	// Text writes the entry.
 	Text() string
-	// link is where it hangs in its signer's chain.
+	// link is its place in its signer's chain.
 	link() *Link
 	// author says who may sign this kind.
 	author() author
@@ -26,8 +26,8 @@ type Entry interface {
 	apply(*state, place)
 }
 
-// A Link is what every entry begins with: whose word it is, and after which of
-// their words it comes.
+// A Link is what every entry begins with: who signs it, and which entry of theirs it
+// follows.
 type Link struct {
 	Exchange signed.Hash
 	Previous signed.Hash // of the text of the signer's entry before; zero: pre-signed
@@ -56,7 +56,7 @@ const (
 	byRootOrParty
 )
 
-// A place is where an entry stands.
+// A place is an entry's position in the register.
 type place struct {
 	index int64
 	text  signed.Hash
@@ -100,7 +100,7 @@ func readNote[T any](note []byte, bound int, parse func(text string) (T, error))
 // ParseEntry reads the text of an entry of any kind but the federation file,
 // which stands only at the beginning. It verifies nothing.
 func ParseEntry(text string) (Entry, error) {
-	form := signed.FormOf(text)
+	form := signed.FirstLine(text)
 	if form == FederationForm {
 		return nil, problem.New(problem.EntryInvalid, "a register has one federation file, its first entry")
 	}
@@ -119,8 +119,9 @@ func keyLines(l *signed.Lines, owner string, keys *[]*signed.PublicKey) {
 	})
 }
 
-// LinkOf returns what every entry begins with.
-func LinkOf(e Entry) Link { return *e.link() }
+// ChainLink returns what every entry begins with: its exchange, its signers, and the
+// entry of these signers before it.
+func ChainLink(e Entry) Link { return *e.link() }
 
 // Tables lists the forms of this package for SPEC: first the lines that every
 // entry begins with, and of each entry those that follow.

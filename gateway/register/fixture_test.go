@@ -77,10 +77,10 @@ var caOf = func() func(name string) *x509.Certificate {
 		if made[name] == nil {
 			make := func() (*x509.Certificate, error) {
 				if name == "broker" {
-					ca, _, err := certs.NewBrokerCA(nordic, start.Go())
+					ca, _, err := certs.NewBrokerCA(nordic, start.AsTime())
 					return ca, err
 				}
-				ca, _, err := certs.NewCA(name, nordic, start.Go())
+				ca, _, err := certs.NewCA(name, nordic, start.AsTime())
 				return ca, err
 			}
 			ca, err := make()
@@ -254,7 +254,7 @@ func (x exchange) sign(e Entry) []byte {
 func (x exchange) enter(e Entry) {
 	x.t.Helper()
 	if _, err := x.Append(x.sign(e)); err != nil {
-		x.t.Fatalf("%s: %v", signed.FormOf(e.Text()), err)
+		x.t.Fatalf("%s: %v", signed.FirstLine(e.Text()), err)
 	}
 }
 

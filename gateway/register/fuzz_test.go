@@ -24,7 +24,7 @@ func FuzzParseEntry(f *testing.F) {
 	f.Add(with(x.revoke("root", "fi", RingAll), func(v *Revocation) { v.SuspectedSince = noon }).Text())
 	f.Fuzz(func(t *testing.T, text string) {
 		read := func() (interface{ Text() string }, error) { return ParseEntry(text) }
-		if signed.FormOf(text) == FederationForm {
+		if signed.FirstLine(text) == FederationForm {
 			read = func() (interface{ Text() string }, error) { return ParseFederationText(text) }
 		}
 		e, err := read()
@@ -73,7 +73,7 @@ func FuzzParseCard(f *testing.F) {
 				}
 				continue
 			}
-			if signed.FormOf(c.Text()) != form || !bytes.HasPrefix(card, []byte(c.Text()+"\n")) {
+			if signed.FirstLine(c.Text()) != form || !bytes.HasPrefix(card, []byte(c.Text()+"\n")) {
 				t.Fatalf("read:\n%s\nwritten:\n%s", card, c.Text())
 			}
 		}

@@ -183,7 +183,7 @@ func chainOf(t *testing.T, entry []byte) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return LinkOf(e).Signers[0]
+	return ChainLink(e).Signers[0]
 }
 
 func TestCheckHead(t *testing.T) {
@@ -222,7 +222,7 @@ func TestAtPanicsOutsideTheRegister(t *testing.T) {
 func TestCertificateCountsUnderTheRegister(t *testing.T) {
 	x := found(t)
 	x.enter(x.party("fi"))
-	ca, key, err := certs.NewCA("fi", nordic, noon.Go())
+	ca, key, err := certs.NewCA("fi", nordic, noon.AsTime())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -231,12 +231,12 @@ func TestCertificateCountsUnderTheRegister(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	leaf, err := certs.IssueDesk(ca, key, nordic, "fi.spoc", &own.PublicKey, noon.Go())
+	leaf, err := certs.IssueDesk(ca, key, nordic, "fi.spoc", &own.PublicKey, noon.AsTime())
 	if err != nil {
 		t.Fatal(err)
 	}
 	check := func() error {
-		_, err := certs.Check([]*x509.Certificate{leaf}, nordic, x.Now().CA, noon.Go())
+		_, err := certs.Check([]*x509.Certificate{leaf}, nordic, x.Now().CA, noon.AsTime())
 		return err
 	}
 	wantCode(t, check(), "")
@@ -278,18 +278,18 @@ func TestLoad(t *testing.T) {
 		t.Errorf("another federation file: %v", err)
 	}
 	wrong := x.Head()
-	wrong.Root = signed.HashOf("bent")
+	wrong.Root = signed.HashOf("altered")
 	checkpoint, err = auditlog.SignCheckpoint(wrong, key)
 	if err != nil {
 		t.Fatal(err)
 	}
-	bent := fstest.MapFS{"checkpoint": {Data: checkpoint}}
+	altered := fstest.MapFS{"checkpoint": {Data: checkpoint}}
 	entries, err := os.ReadFile(dir + "/tile/entries/000.p/" + fmt.Sprint(x.Size()))
 	if err != nil {
 		t.Fatal(err)
 	}
-	bent["tile/entries/000.p/"+fmt.Sprint(x.Size())] = &fstest.MapFile{Data: entries}
-	if _, err := Load(bent, federation); problem.CodeOf(err) != problem.LogContradicts {
+	altered["tile/entries/000.p/"+fmt.Sprint(x.Size())] = &fstest.MapFile{Data: entries}
+	if _, err := Load(altered, federation); problem.CodeOf(err) != problem.LogContradicts {
 		t.Errorf("a checkpoint of other entries: %v", err)
 	}
 }

@@ -58,7 +58,7 @@ func NewOpeningKey() (identity, recipient string, err error) {
 }
 
 // CheckRecipient checks that a string which the register names as an opening key
-// is one: ENTRY_INVALID where no message could be sealed to it. The register
+// is one: ENTRY_INVALID if no message could be sealed to it. The register
 // itself doesn't read it.
 func CheckRecipient(recipient string) error {
 	_, err := parseRecipient(recipient)

@@ -33,7 +33,7 @@ func (f *Form[T]) Parse(text string) (*T, error) {
 	if err := checkText(f.bounded(text)); err != nil {
 		return nil, err
 	}
-	first := FormOf(text)
+	first := FirstLine(text)
 	if first != f.Title {
 		return nil, malformed("the first line is not %q", f.Title)
 	}
@@ -69,7 +69,7 @@ func (f *Form[T]) bounded(text string) string {
 // A Table is a form as SPEC has it: the lines after the exchange.
 type Table struct {
 	Form     string
-	MaxBytes int // of the whole text, where it has its own bound
+	MaxBytes int // of the whole text, if it has its own bound
 	Rows     []Row
 }
 

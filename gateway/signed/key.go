@@ -134,7 +134,7 @@ type PrivateKey struct {
 }
 
 // A secret lies behind a function: fmt follows fields and pointers past String
-// where a verb or an unexported field keeps it from calling that, but it calls
+// if a verb or an unexported field keeps it from calling that, but it calls
 // no function.
 type secret struct {
 	seed   []byte

@@ -22,7 +22,7 @@ const (
 // Lines goes through the lines of a form, in its order: it writes them from
 // values, reads them into values, or lists them for SPEC. A form's function names
 // each line and then its values; what the function itself sets, it sets only
-// where Writing is false, since texts of one value may be written at once.
+// if Writing is false, since texts of one value may be written at once.
 //
 // Each method may be called on a nil *Lines, which When and Optional return for
 // a line that isn't there. The first fault stays, and nothing is read after it.
@@ -100,7 +100,7 @@ func (l *Lines) ahead() string {
 	return name
 }
 
-// When returns l where the condition is met, and nil elsewhere. The condition
+// When returns l if the condition is met, and nil otherwise. The condition
 // rests on lines above; words say it in SPEC's table.
 func (l *Lines) When(words string, met bool) *Lines {
 	if l.mode == listing {
@@ -113,7 +113,7 @@ func (l *Lines) When(words string, met bool) *Lines {
 }
 
 // Optional begins a line that is there when it is present in the value written,
-// or next in the text read; it returns nil where it is not.
+// or next in the text read; it returns nil if it is not.
 func (l *Lines) Optional(name string, present bool) *Lines {
 	if l.mode == reading {
 		l.endLine()

@@ -38,7 +38,7 @@ type Note struct {
 	Signatures []Signature
 }
 
-// Bytes writes the whole note.
+// Bytes writes the note: its text and its signatures.
 func (n *Note) Bytes() []byte {
 	size := len(n.Text) + 1
 	for _, s := range n.Signatures {

@@ -39,8 +39,9 @@ func checkText(text string) error {
 	return nil
 }
 
-// FormOf returns the first line of a text, to choose its parser.
-func FormOf(text string) string {
+// FirstLine returns the first line of a text. It names the text's form, so that a
+// caller can choose the parser.
+func FirstLine(text string) string {
 	first, _, _ := strings.Cut(text, "\n")
 	return first
 }

@@ -288,7 +288,7 @@ func TestTable(t *testing.T) {
 }
 
 func TestFormOf(t *testing.T) {
-	if got := signed.FormOf("samband/party/v1\nexchange -\n"); got != "samband/party/v1" {
-		t.Errorf("FormOf = %q", got)
+	if got := signed.FirstLine("samband/party/v1\nexchange -\n"); got != "samband/party/v1" {
+		t.Errorf("FirstLine = %q", got)
 	}
 }

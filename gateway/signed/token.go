@@ -164,10 +164,10 @@ type Time struct{ unix int64 }
 // At cuts t to whole seconds.
 func At(t time.Time) Time { return Time{t.Unix()} }
 
-// Go returns the time.Time, in UTC.
-func (t Time) Go() time.Time { return time.Unix(t.unix, 0).UTC() }
+// AsTime returns t as a time.Time, in UTC.
+func (t Time) AsTime() time.Time { return time.Unix(t.unix, 0).UTC() }
 
-func (t Time) String() string     { return t.Go().Format("2006-01-02T15:04:05Z") }
+func (t Time) String() string     { return t.AsTime().Format("2006-01-02T15:04:05Z") }
 func (t Time) Before(u Time) bool { return t.unix < u.unix }
 func (t Time) IsZero() bool       { return t.unix == 0 }
 func (t Time) Unix() int64        { return t.unix }
@@ -176,7 +176,7 @@ func (t Time) Unix() int64        { return t.unix }
 func (t Time) Add(d time.Duration) Time { return Time{t.unix + int64(d/time.Second)} }
 
 // Sub returns t-u, or the longest Duration there is: about 292 years.
-func (t Time) Sub(u Time) time.Duration { return t.Go().Sub(u.Go()) }
+func (t Time) Sub(u Time) time.Duration { return t.AsTime().Sub(u.AsTime()) }
 
 // ParseTime reads a Time from 1970 to 9999 in its one spelling.
 func ParseTime(s string) (Time, error) {

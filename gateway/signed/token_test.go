@@ -169,7 +169,7 @@ func TestTimeArithmetic(t *testing.T) {
 	if life := signed.At(time.Unix(18446744074, 0)).Sub(signed.At(time.Unix(0, 0))); life < 1<<62 {
 		t.Errorf("584 years are %s", life) // a Duration of as many nanoseconds wraps round
 	}
-	if at.IsZero() || !(signed.Time{}).IsZero() || at.Go().Unix() != at.Unix() {
+	if at.IsZero() || !(signed.Time{}).IsZero() || at.AsTime().Unix() != at.Unix() {
 		t.Error("zero is not what it seems")
 	}
 }

@@ -160,7 +160,7 @@ func (a *Answer) Message(e *envelope.Envelope, proof []byte) (*ProvenEvent, erro
 	}
 }
 
-// Statement checks a statement and its proof where the message itself is not at
+// Statement checks a statement and its proof if the message itself is not at
 // hand: whether the signer was one of its two desks stays open.
 func (a *Answer) Statement(note, proof []byte) (*ProvenEvent, error) {
 	n, s, err := readStatement(note)

@@ -70,7 +70,7 @@ func (m *maker) enter(signer string, entry func(register.Link) register.Entry) [
 
 // newMaker founds the exchange: Finland and Sweden, a desk each, an agreement.
 func newMaker() *maker {
-	ca, _, err := certs.NewBrokerCA(name, noon.Go())
+	ca, _, err := certs.NewBrokerCA(name, noon.AsTime())
 	must(0, err)
 	root := register.RootName("se")
 	f := &register.Federation{
@@ -112,7 +112,7 @@ func (m *maker) heads() (audit, reg signed.Head) {
 	return signed.Head{Origin: name + "/audit", Size: 5, Root: signed.HashOf("earlier")}, m.register.Head()
 }
 
-// message is a lawful message, bent by edit, by the holder of some keys.
+// message is a lawful message, altered by edit, by the holder of some keys.
 func (m *maker) message(keys []*signed.PrivateKey, edit func(*envelope.Header)) *envelope.Envelope {
 	sealed := []byte("age-encryption.org/v1\n… not opened here …\n")
 	h := envelope.Header{
@@ -128,7 +128,7 @@ func (m *maker) message(keys []*signed.PrivateKey, edit func(*envelope.Header)) 
 
 func nothing(*envelope.Header) {}
 
-// record is what a broker logs, bent by edit, with its proof.
+// record is what a broker logs, altered by edit, with its proof.
 func (m *maker) record(edit func(*auditlog.Record)) []byte {
 	head := m.register.Head()
 	r := auditlog.Record{Exchange: m.register.Exchange(), Index: 2, Time: noon, RegisterSize: head.Size, RegisterRoot: head.Root}
@@ -263,9 +263,9 @@ func (m *maker) make(dir string) {
 		write(vector+"/code", []byte(code))
 	}
 	as := func(edit func(*auditlog.Record)) func(*auditlog.Record) { return edit }
-	bent := func(bend func(*auditlog.Record)) func(func(*auditlog.Record)) func(*auditlog.Record) {
+	altered := func(change func(*auditlog.Record)) func(func(*auditlog.Record)) func(*auditlog.Record) {
 		return func(edit func(*auditlog.Record)) func(*auditlog.Record) {
-			return func(r *auditlog.Record) { edit(r); bend(r) }
+			return func(r *auditlog.Record) { edit(r); change(r) }
 		}
 	}
 	statement("consigned", "", say(envelope.Consigned, same), online, as)
@@ -277,9 +277,9 @@ func (m *maker) make(dir string) {
 	statement("handed over under an older register than its signer had seen", problem.RegisterTooOld, say(envelope.HandedOver, same), locked, m.older)
 	statement("handed over by the online ring", problem.StatementForged, say(envelope.HandedOver, same), online, as)
 	statement("handed over by keys of the sender", problem.StatementForged, say(envelope.HandedOver, same), own[:1], as)
-	statement("handed over by another desk than the record names", problem.StatementForged, say(envelope.HandedOver, same), locked, bent(func(r *auditlog.Record) { r.By = "se.spoc" }))
-	statement("handed over of another message than the record names", problem.StatementForged, say(envelope.HandedOver, same), locked, bent(func(r *auditlog.Record) { r.Message = signed.HashOf("other") }))
-	statement("refused with another code than the record names", problem.StatementForged, refused, locked, bent(func(r *auditlog.Record) { r.Code = problem.SealInvalid }))
+	statement("handed over by another desk than the record names", problem.StatementForged, say(envelope.HandedOver, same), locked, altered(func(r *auditlog.Record) { r.By = "se.spoc" }))
+	statement("handed over of another message than the record names", problem.StatementForged, say(envelope.HandedOver, same), locked, altered(func(r *auditlog.Record) { r.Message = signed.HashOf("other") }))
+	statement("refused with another code than the record names", problem.StatementForged, refused, locked, altered(func(r *auditlog.Record) { r.Code = problem.SealInvalid }))
 	statement("handed over in another exchange", problem.StatementForged, say(envelope.HandedOver, func(s *envelope.Statement) { s.Exchange = signed.HashOf("other") }), locked, as)
 	handed := say(envelope.HandedOver, same)
 	malformed := append(note(handed.Text(), locked...), "more\n"...)
@@ -287,7 +287,7 @@ func (m *maker) make(dir string) {
 	write("handed over in a malformed note/statement", malformed)
 	write("handed over in a malformed note/about", good.Bytes())
 	write("handed over in a malformed note/code", []byte(problem.StatementForged))
-	statement("handed over by another note", problem.ProofInvalid, say(envelope.HandedOver, same), locked, bent(func(r *auditlog.Record) { r.Statement = signed.HashOf("other") }))
+	statement("handed over by another note", problem.ProofInvalid, say(envelope.HandedOver, same), locked, altered(func(r *auditlog.Record) { r.Statement = signed.HashOf("other") }))
 }
 
 // Each vector gives its code, checked alone under its own checkpoint.
@@ -314,7 +314,7 @@ func TestVectors(t *testing.T) {
 	}
 }
 
-// codeOf is the code of a refusal; "" where there is none.
+// codeOf is the code of a refusal; "" if there is none.
 func codeOf(err error) problem.Code {
 	if err == nil {
 		return ""

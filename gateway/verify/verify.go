@@ -47,7 +47,7 @@ type Logs struct {
 	audit    signed.Head
 	seen     []Sighting // ascending by register
 
-	// The texts that the broker signed of the two heads; empty where none came.
+	// The texts that the broker signed of the two heads; empty if none came.
 	auditCheckpoint, registerCheckpoint []byte
 }
 
@@ -68,7 +68,7 @@ func (l *Logs) View() register.View { return l.register.Now() }
 func (l *Logs) Audit() signed.Head { return l.audit }
 
 // AuditCheckpoint is the text that the broker signed of the audit log's head; empty
-// where none came.
+// if none came.
 func (l *Logs) AuditCheckpoint() []byte { return l.auditCheckpoint }
 
 // RegisterCheckpoint is that of the register's head.
@@ -92,7 +92,7 @@ type Breach struct {
 	Subject  string            // what it is about: a message, an entry, a log
 	Exhibits map[string][]byte // by name
 
-	// Log is "audit" or "register" where two checkpoints of that log contradict each
+	// Log is "audit" or "register" if two checkpoints of that log contradict each
 	// other; "" else. The exhibits "known" and "shown" are the two. "known" is missing
 	// of a register that New was given: its caller has that checkpoint, and adds it.
 	Log string
@@ -227,7 +227,7 @@ func (l *Logs) extendRegister(c *Catchup) (*register.Register, error) {
 // each, and what was seen in both. l and other both extend what the party knew
 // before; that does not prove that they extend each other: a broker can lead two
 // calls that overtake one another into two histories. consistency leads from the
-// smaller audit head to the larger, and is nil where their sizes are equal; the
+// smaller audit head to the larger, and is nil if their sizes are equal; the
 // smaller register must be a prefix of the larger. Else it is a Breach, whose
 // "known" is the checkpoint of l and whose "shown" is that of other.
 //

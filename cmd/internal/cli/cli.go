@@ -46,19 +46,19 @@ type Program struct {
 	NotServed error
 	// Again are other errors after which the same command may succeed later.
 	Again []error
-	// Next says what to do about an error, or "" where the error says it.
+	// Next says what to do about an error, or "" if the error says it.
 	Next func(error) string
 
 	name string
 }
 
-// Flags adds --dir, which is dir where it isn't given, and --json.
+// Flags adds --dir, which is dir if it isn't given, and --json.
 func (p *Program) Flags(root *cobra.Command, dir, usage string) {
 	root.PersistentFlags().StringVar(&p.Dir, "dir", dir, usage)
 	root.PersistentFlags().BoolVar(&p.JSON, "json", false, "print data as JSON")
 }
 
-// DirOfEnvironment is SAMBAND_DIR, or the folder where one is.
+// DirOfEnvironment is SAMBAND_DIR, or the current folder.
 func DirOfEnvironment() string { return cmp.Or(os.Getenv("SAMBAND_DIR"), ".") }
 
 // Require marks flags that a command can't do without.

@@ -49,7 +49,7 @@ func TestExitCodes(t *testing.T) {
 		fmt.Errorf("ask: %w", errNotYet):                        5,
 		problem.New(problem.StatementForged, ""):                6,
 		problem.New(problem.LogContradicts, "the log"):          6,
-		&NotProved{errors.New("bent")}:                          6,
+		&NotProved{errors.New("altered")}:                       6,
 		&NotProved{problem.New(problem.NoAgreement, "the log")}: 6,
 	} {
 		if got := newProgram().exitCode(err); got != want {
@@ -74,7 +74,7 @@ func TestExplain(t *testing.T) {
 		fmt.Errorf("ask: %w", errNotServed):       "samband-desk: ask: no process serves\nNext: start it with samband-desk serve, or check --dir.\n",
 		io.ErrShortWrite:                          "samband-desk: short write\nNext: mend the disk.\n",
 		taken:                                     "samband-desk: listen: bind: address already in use\nNext: stop the program that listens there, or change \"metrics\" in d/desk.yaml.\n",
-		&lockedError{errors.New("in use"), 4711}:  "samband-desk: in use\nNext: process 4711 holds the folder: stop it first.\n",
+		&lockedError{errors.New("in use"), 4711}:  "samband-desk: in use\nNext: process 4711 uses the folder: stop it first.\n",
 		errors.New("a\nNext: wipe it.\r\x1b[31m"): "samband-desk: a\n  Next: wipe it.\\u000d\\u001b[31m\n",
 		&fs.PathError{Op: "open", Path: "d/desk.yaml", Err: fs.ErrNotExist}: "samband-desk: open d/desk.yaml: file does not exist\n" +
 			"Next: run samband-desk init, or name the folder with --dir.\n",

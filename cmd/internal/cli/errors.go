@@ -32,16 +32,16 @@ type usageError struct{ error }
 func (e *usageError) Unwrap() error { return e.error }
 
 // NotProved marks a verification that failed: the evidence itself is wrong. It is not
-// used where the check could not be made, such as when a file can't be read.
+// used if the check could not be made, such as when a file can't be read.
 type NotProved struct{ Err error }
 
 func (e *NotProved) Error() string { return "NOT PROVED: " + e.Err.Error() }
 func (e *NotProved) Unwrap() error { return e.Err }
 
-// LockedBy adds to an error the id of the process that has locked a path, where that
+// LockedBy adds to an error the id of the process that has locked a path, if that
 // is known.
 func LockedBy(path string, err error) error {
-	if pid, known := holder(path); known {
+	if pid, known := lockingProcess(path); known {
 		return &lockedError{err, pid}
 	}
 	return err
@@ -73,7 +73,7 @@ func (p *Program) exitCode(err error) int {
 	switch {
 	case row.Code == problem.BodyMalformed, row.Code == problem.BodyInvalid:
 		return exitSchema
-	case row.About == problem.Breach:
+	case row.Subject == problem.BrokerBreach:
 		return exitNotProved
 	case row.Code == problem.Internal:
 		return exitFailed
@@ -114,7 +114,7 @@ func (p *Program) explain(w io.Writer, err error) {
 	}
 }
 
-// next is the advice about an error where it depends on the program, else "". It is
+// next is the advice about an error if it depends on the program, else "". It is
 // written for an operator on call.
 func (p *Program) next(err error) string {
 	var usage *usageError
@@ -130,7 +130,7 @@ func (p *Program) next(err error) string {
 	case p.Settings != "" && errors.As(err, &missing) && filepath.Base(missing.Path) == p.Settings && errors.Is(err, fs.ErrNotExist):
 		return fmt.Sprintf("run %s init, or name the folder with --dir", p.name)
 	case errors.As(err, &locked):
-		return fmt.Sprintf("process %d holds the folder: stop it first", locked.pid)
+		return fmt.Sprintf("process %d uses the folder: stop it first", locked.pid)
 	case p.Settings != "" && errors.As(err, &address) && errors.Is(err, syscall.EADDRINUSE):
 		return fmt.Sprintf("stop the program that listens there, or change %q in %s", p.Setting(address.Addr), filepath.Join(p.Dir, p.Settings))
 	case errors.As(err, &unproved):

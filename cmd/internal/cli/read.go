@@ -54,7 +54,7 @@ func ReadAs[T any](path string, max int, parse func([]byte) (T, error)) (v T, b 
 // maxPassphraseFile limits how much of a passphrase file is read.
 const maxPassphraseFile = 64 << 10
 
-// ReadPassphrase reads the first line of a file, or of standard input where the path
+// ReadPassphrase reads the first line of a file, or of standard input if the path
 // is "-".
 func ReadPassphrase(c *cobra.Command, path string) ([]byte, error) {
 	b, err := ReadInput(c, path, maxPassphraseFile)
@@ -86,16 +86,16 @@ func typed(c *cobra.Command, twice bool) ([]byte, error) {
 	if !ok || !term.IsTerminal(int(in.Fd())) {
 		return nil, Usagef("no terminal to type the passphrase at: give --passphrase-file")
 	}
-	ask := func(prompt string) ([]byte, error) {
+	readOnce := func(prompt string) ([]byte, error) {
 		fmt.Fprint(c.ErrOrStderr(), prompt)
 		defer fmt.Fprintln(c.ErrOrStderr())
 		return term.ReadPassword(int(in.Fd()))
 	}
-	first, err := ask("Passphrase: ")
+	first, err := readOnce("Passphrase: ")
 	if err != nil || !twice {
 		return first, err
 	}
-	second, err := ask("The same again: ")
+	second, err := readOnce("The same again: ")
 	if err == nil && !bytes.Equal(first, second) {
 		err = fmt.Errorf("the two passphrases differ")
 	}

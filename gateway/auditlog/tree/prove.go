@@ -125,7 +125,7 @@ func (t *Tree) hash(treeHeight int, n int64) (tlog.Hash, error) {
 }
 
 // read loads a whole tile and checks it against the level above, so that no
-// proof is ever made of a bent file.
+// proof is ever made of a damaged file.
 func (t *Tree) read(at id) (*tile, error) {
 	hashes, err := auditlog.ReadTile(t.folder.files(), at.level, at.n, auditlog.TileWidth)
 	if err != nil {

@@ -54,7 +54,7 @@ type Tree struct {
 
 // Open reads a log's folder, making it if need be, and checks that its last
 // tiles give its checkpoint's root under the log's key. A *auditlog.Damage says
-// what is missing or bent; then Rebuild mends it. Entries beyond the checkpoint
+// what is missing or damaged; then Rebuild mends it. Entries beyond the checkpoint
 // are the caller's to append again.
 func Open(dir string, key *signed.PublicKey) (*Tree, error) {
 	t, err := empty(dir, key)

@@ -361,19 +361,19 @@ func TestRebuild(t *testing.T) {
 		growTo(t, tr, last)
 		flush(t, tr)
 		before := files(t, dir)
-		bends := map[string]func(t *testing.T, dir string){
+		changes := map[string]func(t *testing.T, dir string){
 			"tiles deleted": func(t *testing.T, dir string) { remove(t, dir, "tile") },
 		}
 		if last == 3000 {
-			bends["last tile deleted"] = func(t *testing.T, dir string) { remove(t, dir, "tile/0/011.p") }
-			bends["tile bent"] = func(t *testing.T, dir string) { flip(t, dir, "tile/0/010", 77) }
-			bends["all deleted"] = func(t *testing.T, dir string) { remove(t, dir, ".") }
-			bends["nothing is wrong"] = func(*testing.T, string) {}
+			changes["last tile deleted"] = func(t *testing.T, dir string) { remove(t, dir, "tile/0/011.p") }
+			changes["tile damaged"] = func(t *testing.T, dir string) { flip(t, dir, "tile/0/010", 77) }
+			changes["all deleted"] = func(t *testing.T, dir string) { remove(t, dir, ".") }
+			changes["nothing is wrong"] = func(*testing.T, string) {}
 		}
-		for name, bend := range bends {
+		for name, change := range changes {
 			t.Run(fmt.Sprint(name, " at ", last), func(t *testing.T) {
 				copied := copyOf(t, dir)
-				bend(t, copied)
+				change(t, copied)
 				tr, err := tree.Rebuild(copied, testKey(t).Public, sequence(last))
 				if err != nil {
 					t.Fatal(err)
@@ -428,14 +428,14 @@ func TestOpenRefusesDamage(t *testing.T) {
 		flip(t, copied, name, 31)
 		var damage *auditlog.Damage
 		if _, err := tree.Open(copied, testKey(t).Public); !errors.As(err, &damage) {
-			t.Errorf("%s bent: got %v", name, err)
+			t.Errorf("%s damaged: got %v", name, err)
 		}
 	}
 	flip(t, dir, "tile/0/003", 31)
 	tr = open(t, dir) // a whole tile is looked at when it is used
 	var damage *auditlog.Damage
 	if _, err := tr.Prove(3*256, 66000); !errors.As(err, &damage) || damage.File != "tile/0/003" {
-		t.Errorf("a proof out of a bent tile: %v", err)
+		t.Errorf("a proof out of a damaged tile: %v", err)
 	}
 }
 

@@ -37,13 +37,13 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	se := client.New(x.Desk("se.spoc"))
+	se := client.New(x.DeskDir("se.spoc"))
 	if _, err := se.Send(ctx, client.Draft{To: []signed.Address{"fi.spoc"}, Type: "INFO_REQUEST", Body: body}); err != nil {
 		fmt.Println(err)
 		return
 	}
 
-	c := client.New(x.Desk("fi.spoc"))
+	c := client.New(x.DeskDir("fi.spoc"))
 	err = client.Await(ctx, c, func() (bool, error) {
 		items, err := c.Inbox(ctx, client.Query{})
 		for _, i := range items {

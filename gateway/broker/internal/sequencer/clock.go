@@ -35,7 +35,7 @@ func (c *logClock) begin(last signed.Time) {
 	defer c.mu.Unlock()
 	c.wall, c.elapsed = c.clock.Wall(), c.clock.Elapsed()
 	c.last = last
-	c.doubt = !last.IsZero() && c.wall.Sub(last.Go()).Abs() > maxJump
+	c.doubt = !last.IsZero() && c.wall.Sub(last.AsTime()).Abs() > maxJump
 }
 
 // now returns logged time, and looks out for jumps.

@@ -17,7 +17,7 @@
 // them) and the storage key. The storage key wraps the 16-byte file key of each
 // message, so that deleting one wrapped key erases one message for good.
 //
-// A ring file is whole or absent: it is written beside its place, flushed, and
+// A ring file is complete or absent: it is written beside its place, flushed, and
 // renamed into it before anything says that the keys exist.
 package keys
 

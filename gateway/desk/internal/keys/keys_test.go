@@ -78,7 +78,7 @@ func TestRings(t *testing.T) {
 	}
 }
 
-// A wrapped key opens for its own message, whole and unbent, and for no other.
+// A wrapped key opens for its own message, complete and undamaged, and for no other.
 func TestWrap(t *testing.T) {
 	l, err := newLocked("se.spoc")
 	if err != nil {
@@ -93,10 +93,10 @@ func TestWrap(t *testing.T) {
 		t.Error("it opens for another message")
 	}
 	for n := range wrapped {
-		bent := bytes.Clone(wrapped)
-		bent[n] ^= 1
-		if _, _, err := l.Unwrap(bent, mine); err == nil {
-			t.Errorf("it opens with byte %d bent", n)
+		damaged := bytes.Clone(wrapped)
+		damaged[n] ^= 1
+		if _, _, err := l.Unwrap(damaged, mine); err == nil {
+			t.Errorf("it opens with byte %d damaged", n)
 		}
 		if _, _, err := l.Unwrap(wrapped[:n], mine); err == nil {
 			t.Errorf("it opens cut to %d bytes", n)
@@ -115,7 +115,7 @@ func TestDamagedRing(t *testing.T) {
 		"no JSON":        secret,
 		"empty":          "{}",
 		"no opening key": `{"message":["` + secret + `"],"storage":"AAAA"}`,
-		"bent key":       `{"message":["` + secret[:len(secret)-3] + `"]}`,
+		"damaged key":    `{"message":["` + secret[:len(secret)-3] + `"]}`,
 	} {
 		_, err := parseLocked([]byte(text))
 		if err == nil {

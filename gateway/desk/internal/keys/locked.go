@@ -134,7 +134,7 @@ func (l *Locked) Identity(id envelope.KeyID) (string, bool) {
 }
 
 // Wrap seals the file key of a text under the storage key, and beside it what the
-// text says, where that may not lie in the open: nonce, then AES-256-GCM bound to
+// text says, if that may not lie in the open: nonce, then AES-256-GCM bound to
 // the text's hash.
 func (l *Locked) Wrap(key seal.FileKey, outcome string, textHash signed.Hash) []byte {
 	nonce := make([]byte, l.aead.NonceSize())

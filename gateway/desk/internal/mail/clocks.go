@@ -11,7 +11,7 @@ import (
 	"samband/schema"
 )
 
-// asked returns what a reply may answer: the message that it names or, where that
+// asked returns what a reply may answer: the message that it names or, if that
 // has no clock of its own, such as a reminder, what went the same way in its
 // conversation.
 func (c *change) asked(reply store.Row) ([]store.Row, error) {
@@ -55,7 +55,7 @@ func (c *change) endsClocks(o store.Row, at signed.Time) error {
 			continue
 		}
 		h, _ := c.typeOf(&i)
-		deadline, err := DeadlineOf(c.Tx, &i, h, at.Go())
+		deadline, err := DeadlineOf(c.Tx, &i, h, at.AsTime())
 		if err != nil {
 			return err
 		}
@@ -133,7 +133,7 @@ func (c *change) stops(request *store.Row, outcome string) bool {
 	return t != nil && t.Clock != nil && t.SettledBy(outcome)
 }
 
-// typeOf is the header of a message and its type; nil where this program lacks
+// typeOf is the header of a message and its type; nil if this program lacks
 // that, or the header lies here damaged.
 func (c *change) typeOf(r *store.Row) (*envelope.Header, *schema.Type) {
 	h, err := HeaderOf(c.Tx, r.TextHash)
@@ -157,7 +157,7 @@ func (m *Room) compareClocks(begin time.Time, known *verify.Logs, index int64, a
 	}
 	end := m.Now()
 	var offset time.Duration
-	switch at := at.Go(); {
+	switch at := at.AsTime(); {
 	case at.After(end):
 		offset = at.Sub(end)
 	case at.Before(begin.Truncate(time.Second)):

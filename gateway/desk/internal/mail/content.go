@@ -58,7 +58,7 @@ func (m *Room) checkContent(e *envelope.Envelope, t *schema.Type, c *seal.Conten
 	if err := body.FitsUrgency(schema.Urgency(e.Urgency)); err != nil {
 		return nil, err
 	}
-	if err := body.FitsCreated(e.Created.Go()); err != nil {
+	if err := body.FitsCreated(e.Created.AsTime()); err != nil {
 		return nil, err
 	}
 	if !bytes.Equal(body.Statistics, c.Statistics) {

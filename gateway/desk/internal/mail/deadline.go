@@ -12,7 +12,7 @@ import (
 
 // DeadlineOf computes the clock of a message, wherever it stands; nil when its type
 // has none, when nobody has consigned it yet, or when it was refused. It starts
-// when the message is consigned, or at its end where that is its consignment (SPEC
+// when the message is consigned, or at its end if that is its consignment (SPEC
 // §9.4).
 func DeadlineOf(tx *store.Tx, r *store.Row, h *envelope.Header, now time.Time) (*client.Deadline, error) {
 	t, ok := schema.Embedded().FindHash(h.Type.Hash)
@@ -26,12 +26,12 @@ func DeadlineOf(tx *store.Tx, r *store.Row, h *envelope.Header, now time.Time) (
 	if err != nil || start.IsZero() {
 		return nil, err
 	}
-	run := schema.Run{Urgency: urgencyOf(r), Access: schema.Access(r.Access), Start: start.Go()}
+	run := schema.Run{Urgency: urgencyOf(r), Access: schema.Access(r.Access), Start: start.AsTime()}
 	if run.Pauses, err = pauses(tx, t.Clock, r); err != nil {
 		return nil, err
 	}
 	if !r.Answered.IsZero() {
-		now = r.Answered.Go()
+		now = r.Answered.AsTime()
 	}
 	at := t.Clock.At(run, now)
 	return &client.Deadline{
@@ -62,7 +62,7 @@ func pauses(tx *store.Tx, c *schema.Clock, r *store.Row) ([]schema.Pause, error)
 	}
 	told := map[signed.Hash]time.Time{} // when a question got its first answer
 	for _, t := range turns {
-		at := t.Accepted.Go()
+		at := t.Accepted.AsTime()
 		if first, ok := told[t.ReplyTo]; !t.Question && (!ok || at.Before(first)) {
 			told[t.ReplyTo] = at
 		}
@@ -70,7 +70,7 @@ func pauses(tx *store.Tx, c *schema.Clock, r *store.Row) ([]schema.Pause, error)
 	var out []schema.Pause
 	for _, t := range turns {
 		if t.Question {
-			out = append(out, schema.Pause{From: t.Accepted.Go(), Until: told[t.TextHash]})
+			out = append(out, schema.Pause{From: t.Accepted.AsTime(), Until: told[t.TextHash]})
 		}
 	}
 	return out, nil

@@ -41,7 +41,7 @@ var made = sync.OnceValue(func() *gatewaytest.Exchange {
 	anywhere := register.Directory{Title: "Yhteyspiste", Functions: []register.Function{"spoc"}, Languages: []string{"fi"},
 		Hours: "24/7", Telephone: "+358 295 000 000"}
 	return must(gatewaytest.Make(filepath.Join(madeIn, "exchange"), gatewaytest.Plan{
-		Name: "nordic.example", Founders: []string{"se"}, Threshold: 1, LightRings: true,
+		Name: "nordic.example", Founders: []string{"se"}, Threshold: 1, LowWorkFactor: true,
 		Parties: []gatewaytest.Party{
 			{Name: "fi", Title: "Suomi", Desks: []gatewaytest.Desk{{Address: "fi.spoc", Directory: anywhere}}},
 			{Name: "se", Title: "Sverige", Desks: []gatewaytest.Desk{{Address: "se.spoc", Directory: anywhere}}},
@@ -78,7 +78,7 @@ func newHall(t *testing.T) *hall {
 	})
 	must(0, h.StartBroker(broker.Config{}))
 	must(0, h.EnterAll(t.Context()))
-	dir := h.Desk("fi.spoc")
+	dir := h.DeskDir("fi.spoc")
 	h.ring.Set(must(keys.Unlock(filepath.Join(dir, "keys"), []byte(gatewaytest.Passphrase))))
 	client := must(desk.Dial(dir))
 	h.room = must(mail.Open(mail.Config{

@@ -59,11 +59,11 @@ func (i *inbox) want(ctx context.Context) error {
 type arrival struct {
 	*envelope.Envelope
 	accepted  store.ProvenEvent
-	consigned *store.ProvenEvent // this desk's own consignment, where it stands
+	consigned *store.ProvenEvent // this desk's own consignment, if there is one
 	known     int64              // its row; zero: it is new
 	written   bool               // it was new
 	twice     bool               // it stands in the page before this one
-	statement store.Statement    // of a new one, where the ring is locked
+	statement store.Statement    // of a new one, if the ring is locked
 }
 
 // takeIn checks each item of a page by SPEC §5 and keeps those that pass in one

@@ -12,7 +12,7 @@ import (
 
 // Of 32 messages that come together some take longer to open than one may,
 // and one panics. The others get their one statement as if nothing had happened, also
-// where the slow ones have taken every place. What is slow is consigned meanwhile,
+// if the slow ones have taken every place. What is slow is consigned meanwhile,
 // and handed over after its verdict; what panicked is consigned and shown.
 func TestSlowAndPanicked(t *testing.T) {
 	for name, slow := range map[string]int{"one is slow": 1, "all places are slow": 8} {

@@ -90,7 +90,7 @@ func (o *outbox) next(after int64) (group []submission, last int64, err error) {
 // takesNothing reports whether a submission failed as every other would now.
 func takesNothing(err error) bool {
 	p, ok := problem.Of(err)
-	return errors.Is(err, api.ErrUnreachable) || ok && (p.Code.Row().About == problem.Broker || p.Code.Row().About == problem.Connection)
+	return errors.Is(err, api.ErrUnreachable) || ok && (p.Code.Row().Subject == problem.Broker || p.Code.Row().Subject == problem.Connection)
 }
 
 // submit makes one call of a group, and one write of its answer.
@@ -186,7 +186,7 @@ func (a *accepting) refused(s *submission, err error) error {
 	switch {
 	case !ok:
 		return err
-	case p.Code.Row().About == problem.Connection || p.Class() == problem.Retry:
+	case p.Code.Row().Subject == problem.Connection || p.Class() == problem.Retry:
 		return a.stays(s, err)
 	case p.Class() == problem.Reseal:
 		if s.State != client.Queued || !a.moved(s.Envelope) { // the log says that it was accepted, or the same bytes go again
@@ -294,7 +294,7 @@ var errEarly = errors.New("later than this desk's clock")
 // this desk's clock: else a broker could end what it likes by a lie about the
 // hour. Where the clocks disagree the end waits, and the offset is shown.
 func (m *Room) timely(event envelope.Event, at signed.Time) error {
-	offset := at.Go().Sub(m.Now())
+	offset := at.AsTime().Sub(m.Now())
 	if offset <= maxOffset {
 		return nil
 	}

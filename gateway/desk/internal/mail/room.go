@@ -121,7 +121,7 @@ func (m *Room) Unlocked() {
 }
 
 // Erase destroys what this desk has of a message's content. What is gone already may
-// still lie where an earlier call did not come to.
+// still be on the disk if an earlier call failed before it got so far.
 func (m *Room) Erase(id signed.ID, textHash signed.Hash) error {
 	m.scrubbing.Store(true)
 	return m.write(synced, nil, func(c *change) error {

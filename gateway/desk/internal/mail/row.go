@@ -27,7 +27,7 @@ type change struct {
 	*store.Tx
 	room     *Room
 	under    *verify.Answer         // of the answer that it takes in; nil: it takes in none
-	outcomes map[signed.Hash]string // what received texts say, where the ring is unlocked
+	outcomes map[signed.Hash]string // what received texts say, if the ring is unlocked
 
 	breaches []error
 	logged   []func() // for the program's log, once it is written
@@ -79,7 +79,7 @@ func (m *Room) writeWith(wait durability, under *verify.Answer, outcomes map[sig
 	return len(c.breaches), m.finishErasing()
 }
 
-// finishErasing empties the write-ahead log where something was erased that may
+// finishErasing empties the write-ahead log if something was erased that may
 // still lie in it.
 func (m *Room) finishErasing() error {
 	if !m.scrubbing.Load() {

@@ -119,7 +119,7 @@ func (w *statements) next(after int64) (group []outgoing, last int64, err error)
 	return sayable, last, err
 }
 
-// outcomes are what the messages of a group say, where the ring is unlocked.
+// outcomes are what the messages of a group say, if the ring is unlocked.
 func (w *statements) outcomes(group []outgoing) map[signed.Hash]string {
 	wrapped := map[signed.Hash][]byte{}
 	for _, s := range group {

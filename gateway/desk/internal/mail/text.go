@@ -20,7 +20,7 @@ const (
 
 func isUrgent(h *envelope.Header) bool { return h.Urgency == envelope.Urgent }
 
-// parseStored reads a text of the database. One that the disk has bent is not the
+// parseStored reads a text of the database. One that the disk has damaged is not the
 // message that its row names.
 func parseStored(b []byte, textHash signed.Hash) (*envelope.Envelope, error) {
 	e, err := envelope.Parse(b)

@@ -71,7 +71,7 @@ func writeForever(path string) error {
 }
 
 // Killed at any moment, the database has all that was acknowledged, and of the
-// rest each transaction whole or not at all.
+// rest each transaction completely or not at all.
 func TestKilled(t *testing.T) {
 	for round := range 5 {
 		path := filepath.Join(t.TempDir(), "desk.db")

@@ -185,7 +185,7 @@ func TestCutAtTheLastSyncedCommit(t *testing.T) {
 }
 
 // A closed database is let go of: nothing has it open, so SQLite has emptied its log
-// and taken it away. So it is too where a commit had failed.
+// and taken it away. So it is too if a commit had failed.
 func TestClosed(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "desk.db")
 	s := open(t, path)

@@ -9,9 +9,9 @@ import (
 	"samband/gateway/problem"
 )
 
-// A step is one line of the story. OK means that the step went as the story
+// A stepResult is what a step came to. OK means that the step went as the story
 // says, a refusal included.
-type step struct {
+type stepResult struct {
 	Step    string       `json:"step"`
 	OK      bool         `json:"ok"`
 	What    string       `json:"what"`
@@ -31,8 +31,8 @@ type summary struct {
 	Verified   bool   `json:"verified"`
 }
 
-// A teller prints the story for a person, or as JSON lines.
-type teller struct {
+// A printer prints the story for a person, or as JSON lines.
+type printer struct {
 	out  io.Writer
 	json bool
 	n    int
@@ -40,10 +40,10 @@ type teller struct {
 
 const width = 92
 
-func (t *teller) tell(s step) error {
-	t.n++
-	if t.json {
-		return cli.WriteJSON(t.out, s)
+func (p *printer) printStep(s stepResult) error {
+	p.n++
+	if p.json {
+		return cli.WriteJSON(p.out, s)
 	}
 	mark := "ok"
 	if !s.OK {
@@ -52,32 +52,32 @@ func (t *teller) tell(s step) error {
 	if s.Problem != "" {
 		mark += ", refused with " + string(s.Problem)
 	}
-	fmt.Fprintf(t.out, "%2d. %s (%s)\n", t.n, s.Step, mark)
+	fmt.Fprintf(p.out, "%2d. %s (%s)\n", p.n, s.Step, mark)
 	if s.ID != "" {
-		fmt.Fprintf(t.out, "    message %s\n", s.ID)
+		fmt.Fprintf(p.out, "    message %s\n", s.ID)
 	}
-	_, err := fmt.Fprintln(t.out, wrap(s.What, "    "))
+	_, err := fmt.Fprintln(p.out, wrap(s.What, "    "))
 	return err
 }
 
-func (t *teller) sum(s summary) error {
+func (p *printer) printSummary(s summary) error {
 	s.Step = "summary"
-	if t.json {
-		return cli.WriteJSON(t.out, s)
+	if p.json {
+		return cli.WriteJSON(p.out, s)
 	}
 	verified := "it verifies, offline, from files alone"
 	if !s.Verified {
 		verified = "IT DOES NOT VERIFY"
 	}
-	_, err := fmt.Fprintf(t.out, "\n%s\n    sent %d, refused %d, handed over %d; the audit log has %d entries, and %s\n",
+	_, err := fmt.Fprintf(p.out, "\n%s\n    sent %d, refused %d, handed over %d; the audit log has %d entries, and %s\n",
 		s.What, s.Sent, s.Refused, s.HandedOver, s.LogSize, verified)
 	return err
 }
 
-// say prints a line that is no step; nothing in JSON.
-func (t *teller) say(format string, args ...any) {
-	if !t.json {
-		fmt.Fprintf(t.out, format, args...)
+// printText prints text beside the steps; nothing in JSON.
+func (p *printer) printText(format string, args ...any) {
+	if !p.json {
+		fmt.Fprintf(p.out, format, args...)
 	}
 }
 

@@ -21,44 +21,45 @@ import (
 // patience bounds each wait of the story.
 const patience = time.Minute
 
-// A scene is the exchange while it runs, with an ear at each desk's wire.
-type scene struct {
+// A recordedExchange is the exchange while it runs, with a recorder between each desk
+// and the broker.
+type recordedExchange struct {
 	*gatewaytest.Running
-	wires   map[signed.Address]*wire
-	clients map[signed.Address]*api.Client
+	recorders map[signed.Address]*recorder
+	clients   map[signed.Address]*api.Client
 }
 
-// A wire is a desk's connection to the broker that keeps what crossed it.
-type wire struct {
+// A recorder is a desk's connection to the broker that keeps each envelope sent over it.
+type recorder struct {
 	desk.Broker
 	mu        sync.Mutex
 	envelopes map[signed.ID][]byte
 }
 
-func (w *wire) Submit(ctx context.Context, heads api.Heads, envelopes [][]byte) (*api.SubmitAnswer, error) {
+func (r *recorder) Submit(ctx context.Context, heads api.Heads, envelopes [][]byte) (*api.SubmitAnswer, error) {
 	for _, b := range envelopes {
 		if id, ok := gatewaytest.IDOf(b); ok {
-			w.mu.Lock()
-			w.envelopes[id] = b
-			w.mu.Unlock()
+			r.mu.Lock()
+			r.envelopes[id] = b
+			r.mu.Unlock()
 		}
 	}
-	return w.Broker.Submit(ctx, heads, envelopes)
+	return r.Broker.Submit(ctx, heads, envelopes)
 }
 
-func (w *wire) envelope(id signed.ID) []byte {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.envelopes[id]
+func (r *recorder) envelope(id signed.ID) []byte {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.envelopes[id]
 }
 
-// raise starts broker and desks in this process, over the real edge on loopback.
-func raise(ctx context.Context, x *gatewaytest.Exchange) (*scene, error) {
-	s := &scene{wires: map[signed.Address]*wire{}, clients: map[signed.Address]*api.Client{}}
+// startExchange starts broker and desks in this process, over the real edge on loopback.
+func startExchange(ctx context.Context, x *gatewaytest.Exchange) (*recordedExchange, error) {
+	s := &recordedExchange{recorders: map[signed.Address]*recorder{}, clients: map[signed.Address]*api.Client{}}
 	running, err := x.Start(ctx, func(d signed.Address, c *api.Client) desk.Broker {
 		s.clients[d] = c
-		s.wires[d] = &wire{Broker: c, envelopes: map[signed.ID][]byte{}}
-		return s.wires[d]
+		s.recorders[d] = &recorder{Broker: c, envelopes: map[signed.ID][]byte{}}
+		return s.recorders[d]
 	})
 	if err != nil {
 		return nil, err
@@ -68,7 +69,7 @@ func raise(ctx context.Context, x *gatewaytest.Exchange) (*scene, error) {
 }
 
 // Register replays the entries that the exchange was made with.
-func (s *scene) Register() (*register.Register, error) {
+func (s *recordedExchange) Register() (*register.Register, error) {
 	return register.Replay(append([][]byte{s.Federation()}, s.Entries...))
 }
 
@@ -92,11 +93,12 @@ func requestDraft(to ...signed.Address) (client.Draft, error) {
 }
 
 // send sends a draft to its one recipient and returns the message's id.
-func (s *scene) send(ctx context.Context, from signed.Address, draft client.Draft) (signed.ID, error) {
-	return one(s.Desks[from].Send(ctx, draft))
+func (s *recordedExchange) send(ctx context.Context, from signed.Address, draft client.Draft) (signed.ID, error) {
+	return onlyID(s.Desks[from].Send(ctx, draft))
 }
 
-func one(sending *client.Sending, err error) (signed.ID, error) {
+// onlyID is the id of the one message of a sending.
+func onlyID(sending *client.Sending, err error) (signed.ID, error) {
 	if err != nil {
 		return signed.ID{}, err
 	}
@@ -113,16 +115,16 @@ func (s *story) answerWith(ctx context.Context, from signed.Address, id signed.I
 	if err != nil {
 		return signed.ID{}, err
 	}
-	reply, err := one(s.Desks[from].Answer(ctx, client.Ref{ID: id}, draft))
+	reply, err := onlyID(s.Desks[from].Answer(ctx, client.Ref{ID: id}, draft))
 	if err != nil {
 		return signed.ID{}, err
 	}
 	s.sum.Sent++
-	item, err := s.ended(ctx, from, reply)
+	item, err := s.awaitEnd(ctx, from, reply)
 	if err != nil {
 		return signed.ID{}, err
 	}
-	_, err = s.received(ctx, item.To, reply)
+	_, err = s.awaitHandover(ctx, item.To, reply)
 	return reply, err
 }
 
@@ -148,8 +150,8 @@ func (s *story) answerUntil(ctx context.Context, from signed.Address, id signed.
 	return reply, found, err
 }
 
-// sent waits until an item of a desk's outbox is as wanted.
-func (s *scene) sent(ctx context.Context, at signed.Address, id signed.ID, wanted func(client.OutboxItem) bool) (found client.OutboxItem, err error) {
+// awaitOutbox waits until an item of a desk's outbox is as wanted.
+func (s *recordedExchange) awaitOutbox(ctx context.Context, at signed.Address, id signed.ID, wanted func(client.OutboxItem) bool) (found client.OutboxItem, err error) {
 	d := s.Desks[at]
 	err = gatewaytest.Await(ctx, d, patience, func() (bool, error) {
 		items, err := d.Outbox(ctx, client.Query{ID: id})
@@ -165,13 +167,13 @@ func (s *scene) sent(ctx context.Context, at signed.Address, id signed.ID, wante
 	return found, err
 }
 
-// ended waits for the proven end of a sent message.
-func (s *scene) ended(ctx context.Context, at signed.Address, id signed.ID) (client.OutboxItem, error) {
-	return s.sent(ctx, at, id, func(o client.OutboxItem) bool { return !o.Ended.IsZero() })
+// awaitEnd waits for the proven end of a sent message.
+func (s *recordedExchange) awaitEnd(ctx context.Context, at signed.Address, id signed.ID) (client.OutboxItem, error) {
+	return s.awaitOutbox(ctx, at, id, func(o client.OutboxItem) bool { return !o.Ended.IsZero() })
 }
 
-// received waits until a message is in the officers' view and proven so.
-func (s *story) received(ctx context.Context, at signed.Address, id signed.ID) (found client.InboxItem, err error) {
+// awaitHandover waits until a message is in the officers' view and proven so.
+func (s *story) awaitHandover(ctx context.Context, at signed.Address, id signed.ID) (found client.InboxItem, err error) {
 	d := s.Desks[at]
 	err = gatewaytest.Await(ctx, d, patience, func() (bool, error) {
 		items, err := d.Inbox(ctx, client.Query{Limit: 1000})
@@ -192,12 +194,12 @@ func (s *story) received(ctx context.Context, at signed.Address, id signed.ID) (
 	return found, err
 }
 
-// sample leaves an envelope as it crossed the wire where people can look at it.
-func (s *scene) sample(id signed.ID) error {
-	return leave(filepath.Join(s.Dir, "sample", "envelope"), s.wires[sweden].envelope(id), 0o644)
+// saveSample writes an envelope, as it was sent, to a file that people can look at.
+func (s *recordedExchange) saveSample(id signed.ID) error {
+	return writeFile(filepath.Join(s.Dir, "sample", "envelope"), s.recorders[sweden].envelope(id), 0o644)
 }
 
-// leave writes a file for people to look at or to use.
-func leave(path string, b []byte, mode os.FileMode) error {
+// writeFile writes a file for people to look at or to use.
+func writeFile(path string, b []byte, mode os.FileMode) error {
 	return errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, b, mode))
 }

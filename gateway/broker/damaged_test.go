@@ -13,13 +13,13 @@ import (
 	"samband/gateway/envelope"
 )
 
-// A warped journal keeps its first group but one with a bit flipped.
-type warped struct {
+// A damagingJournal flips a bit in the second group that it stores.
+type damagingJournal struct {
 	sequencer.Journal
 	calls int
 }
 
-func (j *warped) Append(ctx context.Context, data []byte, expectLast uint64) (uint64, error) {
+func (j *damagingJournal) Append(ctx context.Context, data []byte, expectLast uint64) (uint64, error) {
 	if j.calls++; j.calls == 2 {
 		data = bytes.Clone(data)
 		data[len(data)/2] ^= 1
@@ -27,17 +27,17 @@ func (j *warped) Append(ctx context.Context, data []byte, expectLast uint64) (ui
 	return j.Journal.Append(ctx, data, expectLast)
 }
 
-// A group that JOURNAL bent is as one that it lost: its records come from the
+// A group that is damaged in JOURNAL is like one that it lost: its records come from the
 // archive, its envelope is asked for again, and an operator hears of it. So it is
 // when it is read, and when a new index is made.
-func TestGroupBent(t *testing.T) {
+func TestGroupDamaged(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for _, indexGone := range []bool{false, true} {
 		b := w.start()
 		se, fi := w.desks["se.spoc"], w.desks["fi.spoc"]
 		w.untilRemoved(b) // the index is at rest
-		rival, err := b.Rival(func(j sequencer.Journal) sequencer.Journal { return &warped{Journal: j} })
+		rival, err := b.Rival(func(j sequencer.Journal) sequencer.Journal { return &damagingJournal{Journal: j} })
 		check(t, err)
 		ctx, cancel := context.WithCancel(t.Context())
 		var running sync.WaitGroup

@@ -9,10 +9,10 @@ import (
 	"syscall"
 )
 
-// holder tells which process has the lock of a file or folder. It asks the
-// kernel's own list; where there is none, as outside Linux, or more than one
-// could be meant, nobody is named.
-func holder(path string) (pid int, known bool) {
+// lockingProcess returns the id of the process that has locked a file or folder. It
+// reads the kernel's own list; if there is none, as outside Linux, or more than one
+// process could be meant, it names none.
+func lockingProcess(path string) (pid int, known bool) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return 0, false

@@ -8,9 +8,9 @@ import (
 )
 
 // Who locks a folder is named while he does, and only then.
-func TestHolder(t *testing.T) {
+func TestLockingProcess(t *testing.T) {
 	dir := t.TempDir()
-	if pid, known := holder(dir); known {
+	if pid, known := lockingProcess(dir); known {
 		t.Errorf("nobody locks it, and %d is named", pid)
 	}
 	f, err := os.Open(dir)
@@ -21,10 +21,10 @@ func TestHolder(t *testing.T) {
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		t.Fatal(err)
 	}
-	if pid, known := holder(dir); runtime.GOOS == "linux" && (!known || pid != os.Getpid()) {
+	if pid, known := lockingProcess(dir); runtime.GOOS == "linux" && (!known || pid != os.Getpid()) {
 		t.Errorf("this process %d locks it, and %d is named", os.Getpid(), pid)
 	}
-	if _, known := holder(dir + "/nothing"); known {
+	if _, known := lockingProcess(dir + "/nothing"); known {
 		t.Error("what isn't there is locked")
 	}
 }
