@@ -40,9 +40,8 @@ func sample(t testing.TB, name string) []byte {
 	return data
 }
 
-// The whole case is valid, and every type of the catalogue speaks in it.
+// The whole case is valid.
 func TestCase(t *testing.T) {
-	spoken := map[string]bool{}
 	for _, p := range samples(t) {
 		typ := typeOf(t, p)
 		body, err := typ.Read(sample(t, "case/"+filepath.Base(p)))
@@ -50,18 +49,12 @@ func TestCase(t *testing.T) {
 			t.Errorf("%s: %v", p, err)
 			continue
 		}
-		spoken[typ.Name] = true
 		s := body.Summary
 		if s.OurReference == "" || s.Subject == "" || len(s.Language) != 2 {
 			t.Errorf("%s: summary %+v", p, s)
 		}
 		if body.Sealed.Purpose == "" || len(body.Sealed.Handling) == 0 {
 			t.Errorf("%s: sealed half %+v", p, body.Sealed)
-		}
-	}
-	for _, typ := range Embedded().Types() {
-		if !spoken[typ.Name] {
-			t.Errorf("%s %s has no sample", typ.Name, typ.Version)
 		}
 	}
 }

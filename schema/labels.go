@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"strings"
@@ -34,6 +35,9 @@ type labels map[string]labelFileForm
 func loadLabels(fsys fs.FS) (labels, error) {
 	all := labels{}
 	err := fs.WalkDir(fsys, "labels", func(p string, d fs.DirEntry, err error) error {
+		if p == "labels" && errors.Is(err, fs.ErrNotExist) {
+			return nil // names and codes stand in for them
+		}
 		if err != nil || d.IsDir() {
 			return err
 		}
