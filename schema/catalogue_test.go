@@ -175,6 +175,7 @@ func TestBentCatalogue(t *testing.T) {
 		"unknown start":         {request, `"start": "consigned"`, `"start": "whenever"`, "start"},
 		"nothing settles it":    {request, `"settled_by": ["ANSWER", "REFUSAL", "REROUTE"]`, `"settled_by": []`, "no reply settles it"},
 		"free text counted":     {request, `"x-statistic": "requester"`, `"x-statistic": "requester"}, "why": {"$ref": "../parts/common-1.json#/$defs/text", "x-statistic": "why"`, "counts what is no code"},
+		"definition of its own": {request, `{"$ref": "../codes/requester-1.json", "x-statistic": "requester"}`, `{"$ref": "#/$defs/requester"}`, "is no definition of a part"},
 		"no such role":          {request, `"x-statistic": "requester"`, `"x-role": "shrug"`, "no role"},
 		"no mark":               {request, `"mark": "V"`, `"mark": "?"`, "mark"},
 		"other name":            {request, `"version": "1.0"`, `"version": "1.1"`, "not the file of INFO_REQUEST 1.1"},

@@ -235,6 +235,9 @@ func (s *shaper) resolve(at place, ref string) (*Shape, error) {
 		file = at.file
 	}
 	name, ok := strings.CutPrefix(pointer, "/$defs/")
+	if !fileName.MatchString(file) {
+		return nil, fmt.Errorf("%q is no definition of a part", ref)
+	}
 	n := root.member("$defs").member(name)
 	if !ok || n == nil {
 		return nil, fmt.Errorf("%q names no definition", ref)
