@@ -25,11 +25,11 @@ type Label struct {
 // file of a type has the type's own label under "", those of its outcomes under their
 // names, and those of its fields under their paths without indices, such as
 // "grounds.reasons"; that of a part, the same for each definition; that of a code list,
-// its own under "" and one for each code.
+// its own under "" and one for each code; that of screens, a word for each key.
 type labelFileForm map[string]map[string]Label
 
 // labels are those of a catalogue, by file: types/INFO_REQUEST, parts/common,
-// codes/purpose.
+// codes/purpose, screen.
 type labels map[string]labelFileForm
 
 func loadLabels(fsys fs.FS) (labels, error) {
@@ -110,6 +110,20 @@ func (l labels) named(file, name, otherwise, lang string) Label {
 		return words[lang]
 	}
 	return Label{Label: otherwise}
+}
+
+// Screen is a fixed word of screens, such as that of a message's state; a phrase may
+// have verbs of fmt, as in "%s left". It falls back to the first of Languages, and to the
+// key itself.
+func Screen(lang, key string) string {
+	words, ok := Embedded().labels["screen"][key]
+	if !ok {
+		return key
+	}
+	if l := words[lang]; l.Label != "" {
+		return l.Label
+	}
+	return words[Languages[0]].Label
 }
 
 // named are the names of countries and languages, which the Unicode Consortium keeps
