@@ -1,0 +1,227 @@
+package hit
+
+import (
+	"slices"
+	"strings"
+)
+
+// doubts are what a comparison found.
+type doubts struct {
+	contradicts bool
+	count       int
+}
+
+func (d *doubts) doubt(is bool) {
+	if is {
+		d.count++
+	}
+}
+
+var contradiction = doubts{contradicts: true}
+
+// Compare says what a query and a row have to do with each other, by the rule in the
+// package comment. Both must be of one data set.
+func Compare(asked, kept *Subject) Outcome {
+	if asked.dataset != kept.dataset {
+		return NoHit
+	}
+	switch d := datasets[asked.dataset].compare(asked.forms, kept.forms); {
+	case d.contradicts || d.count > 1:
+		return NoHit
+	case d.count == 1:
+		return Inconclusive
+	}
+	return Hit
+}
+
+// number compares two numbers that each side may lack: the same, the same but for
+// look-alikes, or not.
+func number(a, b string) (same, near bool) {
+	same = a != "" && a == b
+	return same, !same && a != "" && b != "" && lookAlike(a) == lookAlike(b)
+}
+
+// differ reports whether both sides have a value, and not the same.
+func differ(a, b string) bool { return a != "" && b != "" && a != b }
+
+func compareDocuments(asked, kept forms) (d doubts) {
+	same, near := number(asked[0], kept[0])
+	if !same && !near || differ(asked[1], kept[1]) {
+		return contradiction
+	}
+	d.doubt(near)
+	d.doubt(asked[1] == "" || kept[1] == "")
+	d.doubt(differ(asked[2], kept[2]))
+	return d
+}
+
+// wholeVIN is how many characters a vehicle identification number has (ISO 3779).
+const wholeVIN = 17
+
+func compareVehicles(asked, kept forms) (d doubts) {
+	if same, near := number(asked[2], kept[2]); same || near {
+		d.doubt(near)
+		d.doubt(len(asked[2]) < wholeVIN)
+		return d
+	}
+	same, near := number(asked[0], kept[0])
+	if !same && !near || differ(asked[1], kept[1]) {
+		return contradiction
+	}
+	d.doubt(near)
+	d.doubt(asked[1] == "" || kept[1] == "")
+	d.doubt(differ(asked[2], kept[2]))
+	return d
+}
+
+// shortSerial is the length below which many makers have used a serial number.
+const shortSerial = 4
+
+func compareFirearms(asked, kept forms) (d doubts) {
+	same, near := number(asked[0], kept[0])
+	if !same && !near {
+		return contradiction
+	}
+	d.doubt(near)
+	d.doubt(!sameMake(asked[1], kept[1]))
+	d.doubt(differ(asked[2], kept[2]))
+	d.doubt(len(asked[0]) < shortSerial)
+	return d
+}
+
+// sameMake reports whether one make has all words of the other.
+func sameMake(a, b string) bool {
+	x, y := strings.Fields(a), strings.Fields(b)
+	if len(x) > len(y) {
+		x, y = y, x
+	}
+	return len(x) > 0 && !slices.ContainsFunc(x, func(w string) bool { return !slices.Contains(y, w) })
+}
+
+// The columns of a person.
+const (
+	family = iota
+	given
+	full
+	birthDate
+	sex
+	nationality
+)
+
+func nameParts(f forms) (parts []part) {
+	for _, word := range strings.Fields(f[family] + " " + f[given] + " " + f[full]) {
+		parts = append(parts, readPart(word))
+	}
+	return parts
+}
+
+func comparePersons(asked, kept forms) (d doubts) {
+	a, b := keptDate(asked[birthDate]), keptDate(kept[birthDate])
+	dates := compareDates(a, b)
+	if dates == datesDiffer { // most candidates: don't read their names
+		return contradiction
+	}
+	name := compareNames(nameParts(asked), nameParts(kept))
+	if name.contradicts || name.parts && name.shared < 2 && !(a.complete() && a == b) {
+		return contradiction
+	}
+	d.doubt(name.spelling)
+	d.doubt(name.initials)
+	d.doubt(name.parts)
+	d.doubt(dates != datesAgree)
+	d.doubt(differ(asked[sex], kept[sex]))
+	d.doubt(differ(asked[nationality], kept[nationality]))
+	if d.count == 2 && name.spelling && dates == yearUnknown && name.shared > 1 {
+		d.count = 1
+	}
+	return d
+}
+
+// What two birth dates have to do with each other.
+const (
+	datesAgree = iota
+	yearUnknown
+	datesDoubtful
+	datesDiffer
+)
+
+func compareDates(a, b date) int {
+	other := func(x, y int) bool { return x > 0 && y > 0 && x != y }
+	switch {
+	case other(a.year(), b.year()):
+		return datesDiffer
+	case other(a.month(), b.month()) || other(a.day(), b.day()):
+		if b == a.swapped() || a.year() == b.year() && (a.placeholder() || b.placeholder()) {
+			return datesDoubtful
+		}
+		return datesDiffer
+	case a.year() == 0 || b.year() == 0:
+		return yearUnknown
+	}
+	return datesAgree
+}
+
+// onePart is the key of all names of one part: where that is misspelt, nothing else of it
+// is the same.
+const onePart = "*"
+
+// nominalEntries are the keys of each part of a name, with the birth date.
+func nominalEntries(f forms) (entries []Entry) {
+	keys, parts := nameKeys(f)
+	if parts == 1 {
+		keys = append(keys, onePart)
+	}
+	for _, key := range keys {
+		entries = append(entries, Entry{key, int(keptDate(f[birthDate]))})
+	}
+	return entries
+}
+
+// nominalProbes are the keys of each part of a name, each with all birth dates that don't
+// contradict.
+func nominalProbes(f forms) (probes []Probe) {
+	born := keptDate(f[birthDate])
+	keys, parts := nameKeys(f)
+	if parts == 1 && born.year() > 0 { // two doubts otherwise
+		keys = append(keys, onePart)
+	}
+	for _, key := range keys {
+		for _, span := range spans(born) {
+			probes = append(probes, Probe{key, span[0], span[1]})
+		}
+	}
+	return probes
+}
+
+func nameKeys(f forms) (keys []string, parts int) {
+	all := nameParts(f)
+	for _, p := range all {
+		keys = append(keys, p.keys...)
+	}
+	return set(keys), len(all)
+}
+
+// lastDate is later than all dates.
+const lastDate = (maxYear + 1) * 10000
+
+// spans are where the dates lie that don't contradict d, as numbers, in order.
+func spans(d date) (spans [][2]int) {
+	one := func(d date) [2]int { return [2]int{int(d), int(d)} }
+	switch year, month, day := d.year(), d.month(), d.day(); {
+	case d == 0 || year == 0:
+		return [][2]int{{0, lastDate}}
+	case day == 0 && month == 0, d.placeholder():
+		return [][2]int{{0, 1231}, {year * 10000, year*10000 + 1231}}
+	case day == 0:
+		return [][2]int{{0, 0}, {month * 100, month*100 + 31}, one(dateOf(year, 0, 0)), one(dateOf(year, 1, 1)), {int(d), int(d) + 31}}
+	default:
+		spans = [][2]int{{0, 0}, one(dateOf(0, month, day)), one(dateOf(year, 0, 0)), one(dateOf(year, month, 0)), one(d)}
+		if month != 1 || day != 1 {
+			spans = append(spans, one(dateOf(year, 1, 1)))
+		}
+		if s := d.swapped(); s != 0 {
+			spans = append(spans, one(s))
+		}
+		return spans
+	}
+}
