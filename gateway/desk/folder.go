@@ -11,6 +11,7 @@ import (
 	"samband/certs"
 	"samband/gateway/config"
 	"samband/gateway/durable"
+	"samband/gateway/hit"
 	"samband/gateway/register"
 	"samband/gateway/signed"
 )
@@ -72,14 +73,19 @@ type Settings struct {
 	Address signed.Address `yaml:"address"` // se.spoc
 	Broker  string         `yaml:"broker"`  // https://broker.nordic.example:8443
 	Metrics string         `yaml:"metrics"` // where to serve /metrics, /healthz, /readyz; "" for nowhere
+	Hits    hit.Limit      `yaml:"hits"`    // how many queries each asking desk may make
 }
 
 func readSettings(f folder) (s Settings, err error) {
+	s.Hits = hit.DefaultLimit
 	if err := config.Load(f.settings(), &s); err != nil {
 		return s, err
 	}
 	if _, err := signed.ParseAddress(string(s.Address)); err != nil {
 		return s, fmt.Errorf("settings %s: address: %w", f.settings(), err)
+	}
+	if err := s.Hits.Check(); err != nil {
+		return s, fmt.Errorf("settings %s: hits: %w", f.settings(), err)
 	}
 	return s, nil
 }
@@ -95,5 +101,12 @@ broker: %q
 
 # Where Prometheus finds /metrics, and an operator /healthz and /readyz; "" for nowhere.
 metrics: %q
-`, s.Address, s.Broker, s.Metrics)
+
+# How many queries each other desk may make, which this one answers by machine: so many a
+# minute, and so many at once after a pause. It is enough for officers who check what they
+# meet, and too little for whoever tries numbers one after the other.
+hits:
+  queries_per_minute: %d
+  burst: %d
+`, s.Address, s.Broker, s.Metrics, s.Hits.QueriesPerMinute, s.Hits.Burst)
 }

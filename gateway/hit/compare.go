@@ -25,7 +25,7 @@ func Compare(asked, kept *Subject) Outcome {
 	if asked.dataset != kept.dataset {
 		return NoHit
 	}
-	switch d := datasets[asked.dataset].compare(asked.forms, kept.forms); {
+	switch d := datasets[asked.dataset].compare(asked, kept); {
 	case d.contradicts || d.count > 1:
 		return NoHit
 	case d.count == 1:
@@ -44,7 +44,8 @@ func number(a, b string) (same, near bool) {
 // differ reports whether both sides have a value, and not the same.
 func differ(a, b string) bool { return a != "" && b != "" && a != b }
 
-func compareDocuments(asked, kept forms) (d doubts) {
+func compareDocuments(x, y *Subject) (d doubts) {
+	asked, kept := x.forms, y.forms
 	same, near := number(asked[0], kept[0])
 	if !same && !near || differ(asked[1], kept[1]) {
 		return contradiction
@@ -58,7 +59,8 @@ func compareDocuments(asked, kept forms) (d doubts) {
 // wholeVIN is how many characters a vehicle identification number has (ISO 3779).
 const wholeVIN = 17
 
-func compareVehicles(asked, kept forms) (d doubts) {
+func compareVehicles(x, y *Subject) (d doubts) {
+	asked, kept := x.forms, y.forms
 	if same, near := number(asked[2], kept[2]); same || near {
 		d.doubt(near)
 		d.doubt(len(asked[2]) < wholeVIN)
@@ -77,7 +79,8 @@ func compareVehicles(asked, kept forms) (d doubts) {
 // shortSerial is the length below which many makers have used a serial number.
 const shortSerial = 4
 
-func compareFirearms(asked, kept forms) (d doubts) {
+func compareFirearms(x, y *Subject) (d doubts) {
+	asked, kept := x.forms, y.forms
 	same, near := number(asked[0], kept[0])
 	if !same && !near {
 		return contradiction
@@ -108,20 +111,24 @@ const (
 	nationality
 )
 
-func nameParts(f forms) (parts []part) {
-	for _, word := range strings.Fields(f[family] + " " + f[given] + " " + f[full]) {
-		parts = append(parts, readPart(word))
+func (s *Subject) parts() []part {
+	if s.name == nil {
+		for _, word := range strings.Fields(s.forms[family] + " " + s.forms[given] + " " + s.forms[full]) {
+			s.name = append(s.name, readPart(word))
+		}
 	}
-	return parts
+	return s.name
 }
 
-func comparePersons(asked, kept forms) (d doubts) {
-	a, b := keptDate(asked[birthDate]), keptDate(kept[birthDate])
+func (s *Subject) born() date { return keptDate(s.forms[birthDate]) }
+
+func comparePersons(asked, kept *Subject) (d doubts) {
+	a, b := asked.born(), kept.born()
 	dates := compareDates(a, b)
 	if dates == datesDiffer { // most candidates: don't read their names
 		return contradiction
 	}
-	name := compareNames(nameParts(asked), nameParts(kept))
+	name := compareNames(asked.parts(), kept.parts())
 	if name.contradicts || name.parts && name.shared < 2 && !(a.complete() && a == b) {
 		return contradiction
 	}
@@ -129,8 +136,8 @@ func comparePersons(asked, kept forms) (d doubts) {
 	d.doubt(name.initials)
 	d.doubt(name.parts)
 	d.doubt(dates != datesAgree)
-	d.doubt(differ(asked[sex], kept[sex]))
-	d.doubt(differ(asked[nationality], kept[nationality]))
+	d.doubt(differ(asked.forms[sex], kept.forms[sex]))
+	d.doubt(differ(asked.forms[nationality], kept.forms[nationality]))
 	if d.count == 2 && name.spelling && dates == yearUnknown && name.shared > 1 {
 		d.count = 1
 	}
@@ -166,39 +173,37 @@ func compareDates(a, b date) int {
 const onePart = "*"
 
 // nominalEntries are the keys of each part of a name, with the birth date.
-func nominalEntries(f forms) (entries []Entry) {
-	keys, parts := nameKeys(f)
-	if parts == 1 {
+func nominalEntries(s *Subject) (entries []Entry) {
+	keys := s.nameKeys()
+	if len(s.parts()) == 1 {
 		keys = append(keys, onePart)
 	}
 	for _, key := range keys {
-		entries = append(entries, Entry{key, int(keptDate(f[birthDate]))})
+		entries = append(entries, Entry{key, int(s.born())})
 	}
 	return entries
 }
 
 // nominalProbes are the keys of each part of a name, each with all birth dates that don't
 // contradict.
-func nominalProbes(f forms) (probes []Probe) {
-	born := keptDate(f[birthDate])
-	keys, parts := nameKeys(f)
-	if parts == 1 && born.year() > 0 { // two doubts otherwise
+func nominalProbes(s *Subject) (probes []Probe) {
+	keys := s.nameKeys()
+	if len(s.parts()) == 1 && s.born().year() > 0 { // two doubts otherwise
 		keys = append(keys, onePart)
 	}
 	for _, key := range keys {
-		for _, span := range spans(born) {
+		for _, span := range spans(s.born()) {
 			probes = append(probes, Probe{key, span[0], span[1]})
 		}
 	}
 	return probes
 }
 
-func nameKeys(f forms) (keys []string, parts int) {
-	all := nameParts(f)
-	for _, p := range all {
+func (s *Subject) nameKeys() (keys []string) {
+	for _, p := range s.parts() {
 		keys = append(keys, p.keys...)
 	}
-	return set(keys), len(all)
+	return set(keys)
 }
 
 // lastDate is later than all dates.

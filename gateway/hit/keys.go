@@ -21,9 +21,9 @@ type column struct {
 type dataset struct {
 	columns []column
 	need    []Key // of which one at least must be there
-	entries func(f forms) []Entry
-	probes  func(f forms) []Probe
-	compare func(asked, kept forms) doubts
+	entries func(*Subject) []Entry
+	probes  func(*Subject) []Probe
+	compare func(asked, kept *Subject) doubts
 }
 
 var datasets = map[Dataset]dataset{
@@ -73,14 +73,11 @@ func (f *Fault) Error() string {
 	return fmt.Sprintf("%s %s", f.Key, f.Rule)
 }
 
-// forms are the normal forms of a subject's values, in the order of its data set's
-// columns; "" where there is none.
-type forms []string
-
-// A Subject is a query or a row in its normal form.
+// A Subject is a query or a row in its normal form. One goroutine at a time uses it.
 type Subject struct {
 	dataset Dataset
-	forms   forms
+	forms   []string // of each column of the data set; "" where there is none
+	name    []part   // of a person, read when it is first needed
 }
 
 // Dataset is the data set that the subject is of.
@@ -93,7 +90,7 @@ func Read(q Query) (*Subject, error) {
 	if !ok {
 		return nil, &Fault{"", fmt.Sprintf("the data set must be one of %s", list(Datasets()))}
 	}
-	s := &Subject{q.Dataset, make(forms, len(d.columns))}
+	s := &Subject{dataset: q.Dataset, forms: make([]string, len(d.columns))}
 	known := 0
 	for i, c := range d.columns {
 		value, there := q.Keys[c.key]
@@ -153,7 +150,7 @@ func ParseText(d Dataset, text string) (*Subject, error) {
 	if n := len(datasets[d].columns); n == 0 || n != len(f) {
 		return nil, fmt.Errorf("a row of %s has %d values, not %d", d, n, len(f))
 	}
-	return &Subject{d, f}, nil
+	return &Subject{dataset: d, forms: f}, nil
 }
 
 // An Entry is what an index keeps of a row: a key, and a number by which rows of one
@@ -171,29 +168,29 @@ type Probe struct {
 }
 
 // Entries are what an index keeps of a row.
-func (s *Subject) Entries() []Entry { return datasets[s.dataset].entries(s.forms) }
+func (s *Subject) Entries() []Entry { return datasets[s.dataset].entries(s) }
 
 // Probes are what an index is asked for a query: all rows for which [Compare] says
 // anything but NoHit are among those that one of them finds.
-func (s *Subject) Probes() []Probe { return datasets[s.dataset].probes(s.forms) }
+func (s *Subject) Probes() []Probe { return datasets[s.dataset].probes(s) }
 
 // entriesOf are the look-alike forms of numbers. Each is marked by its column: a plate is
 // no VIN.
-func entriesOf(columns ...int) func(forms) []Entry {
-	return func(f forms) (entries []Entry) {
+func entriesOf(columns ...int) func(*Subject) []Entry {
+	return func(s *Subject) (entries []Entry) {
 		for _, c := range columns {
-			if f[c] != "" {
-				entries = append(entries, Entry{fmt.Sprintf("%d%s", c, lookAlike(f[c])), 0})
+			if s.forms[c] != "" {
+				entries = append(entries, Entry{fmt.Sprintf("%d%s", c, lookAlike(s.forms[c])), 0})
 			}
 		}
 		return entries
 	}
 }
 
-func probesOf(columns ...int) func(forms) []Probe {
+func probesOf(columns ...int) func(*Subject) []Probe {
 	entries := entriesOf(columns...)
-	return func(f forms) (probes []Probe) {
-		for _, e := range entries(f) {
+	return func(s *Subject) (probes []Probe) {
+		for _, e := range entries(s) {
 			probes = append(probes, Probe{e.Key, 0, 0})
 		}
 		return probes

@@ -177,6 +177,9 @@ func isArabic(word string) bool {
 
 // spellings are a word's transliterations, each once, the tables' first choice first.
 func spellings(word string) (all []string) {
+	if latin(word) {
+		return []string{word}
+	}
 	add := func(s string) {
 		if s != "" && !slices.Contains(all, s) {
 			all = append(all, s)

@@ -69,7 +69,7 @@ func FuzzRead(f *testing.F) {
 				}
 				kept, err := ParseText(d, asked.Text())
 				if err != nil || !slices.Equal(kept.forms, asked.forms) {
-					t.Fatalf("%q is kept as %q, %v", asked.forms, kept, err)
+					t.Fatalf("%q is kept as another: %v", asked.forms, err)
 				}
 				if d != Nominal && c.key != Make && !latinForm(asked) {
 					t.Fatalf("%q has a form of %q", c.key, asked.forms)

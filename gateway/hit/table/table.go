@@ -1,0 +1,281 @@
+// Package table is a source of hits and misses that is a file: the SQLite database hits.db
+// in a desk's folder, filled from CSV files by whoever runs the desk.
+//
+//	report, err := table.Import(ctx, "hits.db", hit.Vehicle, file, table.Options{})
+//
+//	t, err := table.Open("hits.db")
+//	answer, err := t.Search(ctx, asked)
+//
+// An import replaces one data set as a whole, in one transaction: whoever searches
+// meanwhile goes on with the old rows until all new ones are there, and a crash leaves the
+// old ones. The process that serves a desk opens the file for reading only.
+//
+// The file has what Package hit compares: normal forms of names, numbers and dates, and a
+// reference for each row. It is as readable as the source that it was made from, so its mode
+// is 0600, the desk's disk should be encrypted, and only what is needed for a match should
+// be in the CSV file. Rows that an import removes are overwritten with zeros. What it sorts
+// meanwhile lies in nameless files of the system's temporary folder.
+package table
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"slices"
+	"time"
+
+	_ "modernc.org/sqlite"
+
+	"samband/gateway/hit"
+)
+
+// maxCompared limits the rows that one search compares: some tenths of a second.
+const maxCompared = 20000
+
+// version is the form of the file.
+const version = 1
+
+// A Table is an open file.
+type Table struct {
+	db     *sql.DB
+	search map[hit.Dataset]*sql.Stmt
+}
+
+var _ hit.Source = (*Table)(nil)
+
+// Open opens the file at path for reading, and makes an empty one where there is none.
+func Open(path string) (*Table, error) {
+	t, err := open(path)
+	if err != nil {
+		return nil, fmt.Errorf("open %q: %w", path, err)
+	}
+	return t, nil
+}
+
+func open(path string) (*Table, error) {
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		w, err := openToWrite(path)
+		if err != nil {
+			return nil, err
+		}
+		if err := w.Close(); err != nil {
+			return nil, err
+		}
+	} else if err != nil {
+		return nil, err
+	}
+	db, err := sql.Open("sqlite", address(path, "ro", "query_only(ON)", "busy_timeout(10000)"))
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxIdleConns(8)
+	t := &Table{db, map[hit.Dataset]*sql.Stmt{}}
+	if err := t.prepare(); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return t, nil
+}
+
+func (t *Table) prepare() error {
+	var v int
+	if err := t.db.QueryRow("PRAGMA user_version").Scan(&v); err != nil {
+		return err
+	}
+	if v != version {
+		return fmt.Errorf("it has the form %d, and this program knows %d: move it away and import again", v, version)
+	}
+	for _, d := range hit.Datasets() {
+		// Probes come as one text, so that one statement reads one state of the file. CROSS
+		// JOIN keeps the order: probes, then the index, then rows.
+		stmt, err := t.db.Prepare(fmt.Sprintf(`
+			SELECT row.id, row.reference, row.text
+			FROM json_each(?) AS probe
+			CROSS JOIN entry_%[1]s AS entry
+			CROSS JOIN row_%[1]s AS row ON row.id = entry.row
+			WHERE entry.key = probe.value->>'Key' AND entry.part BETWEEN probe.value->>'From' AND probe.value->>'To'`, d))
+		if err != nil {
+			return err
+		}
+		t.search[d] = stmt
+	}
+	return nil
+}
+
+// address is the URI of a database.
+func address(path, mode string, pragmas ...string) string {
+	q := url.Values{"mode": {mode}, "_pragma": pragmas, "_txlock": {"immediate"}}
+	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + q.Encode()
+}
+
+// openToWrite opens the file for an import, and makes it where there is none.
+func openToWrite(path string) (*sql.DB, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) // SQLite's other files get its mode
+	if err != nil {
+		return nil, err
+	}
+	if err := f.Close(); err != nil {
+		return nil, err
+	}
+	db, err := sql.Open("sqlite", address(path, "rw", "journal_mode(WAL)", "synchronous(FULL)", "secure_delete(ON)", "busy_timeout(10000)"))
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(1)
+	if err := makeTables(db); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
+}
+
+func makeTables(db *sql.DB) error {
+	var v int
+	if err := db.QueryRow("PRAGMA user_version").Scan(&v); err != nil || v == version {
+		return err
+	}
+	if v != 0 {
+		return fmt.Errorf("it has the form %d, and this program knows %d: move it away and import again", v, version)
+	}
+	tx, err := db.Begin()
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
+	if err := exec(tx, `CREATE TABLE dataset (
+		code TEXT PRIMARY KEY, rows INTEGER NOT NULL, skipped INTEGER NOT NULL,
+		hash TEXT NOT NULL, imported INTEGER NOT NULL) STRICT, WITHOUT ROWID`); err != nil {
+		return err
+	}
+	for _, d := range hit.Datasets() {
+		if err := makeDataset(tx, d); err != nil {
+			return err
+		}
+	}
+	if err := exec(tx, fmt.Sprintf("PRAGMA user_version = %d", version)); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+func makeDataset(tx *sql.Tx, d hit.Dataset) error {
+	return errors.Join(
+		exec(tx, fmt.Sprintf("CREATE TABLE row_%s (id INTEGER PRIMARY KEY, reference TEXT NOT NULL, text TEXT NOT NULL) STRICT", d)),
+		exec(tx, fmt.Sprintf("CREATE TABLE entry_%s (key TEXT, part INTEGER, row INTEGER, PRIMARY KEY (key, part, row)) STRICT, WITHOUT ROWID", d)),
+	)
+}
+
+func exec(tx *sql.Tx, query string, args ...any) error {
+	_, err := tx.Exec(query, args...)
+	return err
+}
+
+// Close closes the file.
+func (t *Table) Close() error { return t.db.Close() }
+
+// A Standing is what a data set has.
+type Standing struct {
+	Dataset  hit.Dataset `json:"dataset"`
+	Rows     int         `json:"rows"`
+	Skipped  int         `json:"skipped"` // faulty rows of the file that were left out
+	Hash     string      `json:"hash"`    // SHA-256 of the CSV file
+	Imported time.Time   `json:"imported"`
+}
+
+// Status says which data sets there are, in the order of their codes.
+func (t *Table) Status(ctx context.Context) (standings []Standing, err error) {
+	rows, err := t.db.QueryContext(ctx, "SELECT code, rows, skipped, hash, imported FROM dataset ORDER BY code")
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var s Standing
+		var imported int64
+		if err := rows.Scan(&s.Dataset, &s.Rows, &s.Skipped, &s.Hash, &imported); err != nil {
+			return nil, err
+		}
+		s.Imported = time.Unix(imported, 0).UTC()
+		standings = append(standings, s)
+	}
+	return standings, rows.Err()
+}
+
+// Search answers a query, as [hit.Source] promises.
+func (t *Table) Search(ctx context.Context, asked *hit.Subject) (hit.Answer, error) {
+	answer, err := t.answer(ctx, asked)
+	if err != nil {
+		return hit.Answer{}, fmt.Errorf("search %s: %w", asked.Dataset(), err)
+	}
+	return answer, nil
+}
+
+func (t *Table) answer(ctx context.Context, asked *hit.Subject) (hit.Answer, error) {
+	found, compared, complete := map[hit.Outcome][]string{}, map[int64]bool{}, true
+	probes, err := json.Marshal(asked.Probes())
+	if err != nil {
+		return hit.Answer{}, err
+	}
+	rows, err := t.search[asked.Dataset()].QueryContext(ctx, string(probes))
+	if err != nil {
+		return hit.Answer{}, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id int64
+		var reference, text string
+		if err := rows.Scan(&id, &reference, &text); err != nil {
+			return hit.Answer{}, err
+		}
+		if compared[id] {
+			continue
+		}
+		if len(compared) == maxCompared {
+			complete = false
+			break
+		}
+		compared[id] = true
+		kept, err := hit.ParseText(asked.Dataset(), text)
+		if err != nil {
+			return hit.Answer{}, err
+		}
+		outcome := hit.Compare(asked, kept)
+		if outcome != hit.NoHit {
+			found[outcome] = append(found[outcome], reference)
+		}
+	}
+	if err := errors.Join(rows.Err(), ctx.Err()); err != nil {
+		return hit.Answer{}, err
+	}
+	if len(compared) == 0 { // the data set may not be there; once it is, it never goes
+		var n int
+		err := t.db.QueryRowContext(ctx, "SELECT count(*) FROM dataset WHERE code = ?", asked.Dataset()).Scan(&n)
+		if err == nil && n == 0 {
+			err = hit.ErrNoDataset
+		}
+		if err != nil {
+			return hit.Answer{}, err
+		}
+	}
+	return conclude(found, complete), nil
+}
+
+// conclude makes the answer of what was found.
+func conclude(found map[hit.Outcome][]string, complete bool) hit.Answer {
+	a := hit.Answer{Outcome: hit.NoHit, Incomplete: !complete}
+	switch {
+	case len(found[hit.Hit]) > 0:
+		a.Outcome = hit.Hit
+	case len(found[hit.Inconclusive]) > 0, !complete:
+		a.Outcome = hit.Inconclusive
+	}
+	references := found[a.Outcome]
+	slices.Sort(references)
+	references = slices.Compact(references)
+	a.Candidates = len(references)
+	a.References = references[:min(len(references), hit.MaxReferences)]
+	return a
+}
