@@ -138,7 +138,7 @@ func comparePersons(asked, kept *Subject) (d doubts) {
 	d.doubt(dates != datesAgree)
 	d.doubt(differ(asked.forms[sex], kept.forms[sex]))
 	d.doubt(differ(asked.forms[nationality], kept.forms[nationality]))
-	if d.count == 2 && name.spelling && dates == yearUnknown && name.shared > 1 {
+	if d.count == 2 && name.sound && dates == yearUnknown && name.shared > 1 {
 		d.count = 1
 	}
 	return d
@@ -184,15 +184,25 @@ func nominalEntries(s *Subject) (entries []Entry) {
 	return entries
 }
 
-// nominalProbes are the keys of each part of a name, each with all birth dates that don't
-// contradict.
-func nominalProbes(s *Subject) (probes []Probe) {
+// nominalProbes are the keys of all parts of a name, each with the birth dates of a known
+// year that don't contradict. Where one of both years is unknown, only rows are left of
+// which all parts are the same or sound alike: then the keys of one part will do.
+func nominalProbes(s *Subject) (probes Probes) {
+	known, unknown := spans(s.born())
 	keys := s.nameKeys()
-	if len(s.parts()) == 1 && s.born().year() > 0 { // two doubts otherwise
+	if len(s.parts()) == 1 {
 		keys = append(keys, onePart)
 	}
+	probes.Each = cross(keys, known)
+	for _, p := range s.parts() {
+		probes.OneOf = append(probes.OneOf, cross(p.keys, unknown))
+	}
+	return probes
+}
+
+func cross(keys []string, spans [][2]int) (probes []Probe) {
 	for _, key := range keys {
-		for _, span := range spans(s.born()) {
+		for _, span := range spans {
 			probes = append(probes, Probe{key, span[0], span[1]})
 		}
 	}
@@ -209,24 +219,22 @@ func (s *Subject) nameKeys() (keys []string) {
 // lastDate is later than all dates.
 const lastDate = (maxYear + 1) * 10000
 
-// spans are where the dates lie that don't contradict d, as numbers, in order.
-func spans(d date) (spans [][2]int) {
+// spans are where the dates lie that don't contradict d, as numbers: those of the same
+// year, and those where the year of one of both is unknown.
+func spans(d date) (known, unknown [][2]int) {
 	one := func(d date) [2]int { return [2]int{int(d), int(d)} }
 	switch year, month, day := d.year(), d.month(), d.day(); {
-	case d == 0 || year == 0:
-		return [][2]int{{0, lastDate}}
+	case year == 0:
+		return nil, [][2]int{{0, lastDate}}
 	case day == 0 && month == 0, d.placeholder():
-		return [][2]int{{0, 1231}, {year * 10000, year*10000 + 1231}}
+		return [][2]int{{year * 10000, year*10000 + 1231}}, [][2]int{{0, 1231}}
 	case day == 0:
-		return [][2]int{{0, 0}, {month * 100, month*100 + 31}, one(dateOf(year, 0, 0)), one(dateOf(year, 1, 1)), {int(d), int(d) + 31}}
+		return [][2]int{one(dateOf(year, 0, 0)), one(dateOf(year, 1, 1)), {int(d), int(d) + 31}}, [][2]int{{0, 0}, {month * 100, month*100 + 31}}
 	default:
-		spans = [][2]int{{0, 0}, one(dateOf(0, month, day)), one(dateOf(year, 0, 0)), one(dateOf(year, month, 0)), one(d)}
-		if month != 1 || day != 1 {
-			spans = append(spans, one(dateOf(year, 1, 1)))
-		}
+		known = [][2]int{one(dateOf(year, 0, 0)), one(dateOf(year, month, 0)), one(d), one(dateOf(year, 1, 1))}
 		if s := d.swapped(); s != 0 {
-			spans = append(spans, one(s))
+			known = append(known, one(s))
 		}
-		return spans
+		return known, [][2]int{{0, 0}, one(dateOf(0, month, day))}
 	}
 }

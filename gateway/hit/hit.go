@@ -63,10 +63,10 @@
 // many registers write where the day isn't known. Other differences are contradictions.
 // Sex (F and M alone say something) and nationality that differ are a doubt each.
 //
-// One exception widens this. Two doubts are inconclusive, when one is the spelling of a
-// part and the other a year of birth that one side lacks, and the names share two parts
-// or more: without it, a person whose birth date isn't known is found by one spelling
-// only.
+// One exception widens this. Two doubts are inconclusive, when one is that parts of a
+// name sound alike and no more, and the other a year of birth that one side lacks, and
+// the names share two parts or more: without it, a person whose birth date isn't known
+// is found by one spelling only.
 //
 // # What it misses
 //

@@ -22,7 +22,7 @@ type dataset struct {
 	columns []column
 	need    []Key // of which one at least must be there
 	entries func(*Subject) []Entry
-	probes  func(*Subject) []Probe
+	probes  func(*Subject) Probes
 	compare func(asked, kept *Subject) doubts
 }
 
@@ -167,12 +167,19 @@ type Probe struct {
 	From, To int
 }
 
+// Probes are what an index is asked for a query. All rows for which [Compare] says anything
+// but NoHit are among those that the probes of Each find, and those that one group of
+// OneOf finds, whichever it is: a source takes the one that finds the fewest.
+type Probes struct {
+	Each  []Probe
+	OneOf [][]Probe
+}
+
 // Entries are what an index keeps of a row.
 func (s *Subject) Entries() []Entry { return datasets[s.dataset].entries(s) }
 
-// Probes are what an index is asked for a query: all rows for which [Compare] says
-// anything but NoHit are among those that one of them finds.
-func (s *Subject) Probes() []Probe { return datasets[s.dataset].probes(s) }
+// Probes are what an index is asked for a query.
+func (s *Subject) Probes() Probes { return datasets[s.dataset].probes(s) }
 
 // entriesOf are the look-alike forms of numbers. Each is marked by its column: a plate is
 // no VIN.
@@ -187,11 +194,11 @@ func entriesOf(columns ...int) func(*Subject) []Entry {
 	}
 }
 
-func probesOf(columns ...int) func(*Subject) []Probe {
+func probesOf(columns ...int) func(*Subject) Probes {
 	entries := entriesOf(columns...)
-	return func(s *Subject) (probes []Probe) {
+	return func(s *Subject) (probes Probes) {
 		for _, e := range entries(s) {
-			probes = append(probes, Probe{e.Key, 0, 0})
+			probes.Each = append(probes.Each, Probe{e.Key, 0, 0})
 		}
 		return probes
 	}

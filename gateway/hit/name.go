@@ -202,6 +202,7 @@ func oneEdit(s, t string) bool {
 type likeness struct {
 	contradicts bool
 	spelling    bool // a part is near, not the same
+	sound       bool // near parts sound alike
 	initials    bool
 	parts       bool // one name has parts that the other lacks
 	shared      int  // parts that both have, or nearly
@@ -231,7 +232,7 @@ func compareNames(a, b []part) (l likeness) {
 	misspelt := pair(part.misspelt)
 	short := pair(func(p, q part) bool { return p.initial() != q.initial() && p.begins() == q.begins() })
 	l.shared += alike + misspelt
-	l.spelling = alike+misspelt > 0
+	l.spelling, l.sound = alike+misspelt > 0, alike > 0 && misspelt == 0
 	l.initials = short > 0
 	l.parts = len(a)+len(b) > 0
 	l.contradicts = misspelt > 1 || len(a) > 0 && len(b) > 0 || l.shared == 0 && (letters == 0 || short > 0 || l.parts)

@@ -43,7 +43,8 @@ const version = 1
 // A Table is an open file.
 type Table struct {
 	db     *sql.DB
-	search map[hit.Dataset]*sql.Stmt
+	search map[hit.Dataset]*sql.Stmt // the rows that probes find
+	count  map[hit.Dataset]*sql.Stmt // how many these are, up to a limit
 }
 
 var _ hit.Source = (*Table)(nil)
@@ -74,7 +75,7 @@ func open(path string) (*Table, error) {
 		return nil, err
 	}
 	db.SetMaxIdleConns(8)
-	t := &Table{db, map[hit.Dataset]*sql.Stmt{}}
+	t := &Table{db, map[hit.Dataset]*sql.Stmt{}, map[hit.Dataset]*sql.Stmt{}}
 	if err := t.prepare(); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
@@ -92,16 +93,14 @@ func (t *Table) prepare() error {
 	for _, d := range hit.Datasets() {
 		// Probes come as one text, so that one statement reads one state of the file. CROSS
 		// JOIN keeps the order: probes, then the index, then rows.
-		stmt, err := t.db.Prepare(fmt.Sprintf(`
-			SELECT row.id, row.reference, row.text
-			FROM json_each(?) AS probe
-			CROSS JOIN entry_%[1]s AS entry
-			CROSS JOIN row_%[1]s AS row ON row.id = entry.row
-			WHERE entry.key = probe.value->>'Key' AND entry.part BETWEEN probe.value->>'From' AND probe.value->>'To'`, d))
-		if err != nil {
+		found := fmt.Sprintf(`FROM json_each(?) AS probe CROSS JOIN entry_%s AS entry
+			ON entry.key = probe.value->>'Key' AND entry.part BETWEEN probe.value->>'From' AND probe.value->>'To'`, d)
+		var err, err2 error
+		t.search[d], err = t.db.Prepare(fmt.Sprintf("SELECT row.id, row.reference, row.text %s CROSS JOIN row_%s AS row ON row.id = entry.row", found, d))
+		t.count[d], err2 = t.db.Prepare(fmt.Sprintf("SELECT count(*) FROM (SELECT 1 %s LIMIT ?)", found))
+		if err := errors.Join(err, err2); err != nil {
 			return err
 		}
-		t.search[d] = stmt
 	}
 	return nil
 }
@@ -215,11 +214,11 @@ func (t *Table) Search(ctx context.Context, asked *hit.Subject) (hit.Answer, err
 
 func (t *Table) answer(ctx context.Context, asked *hit.Subject) (hit.Answer, error) {
 	found, compared, complete := map[hit.Outcome][]string{}, map[int64]bool{}, true
-	probes, err := json.Marshal(asked.Probes())
+	probes, err := t.probes(ctx, asked)
 	if err != nil {
 		return hit.Answer{}, err
 	}
-	rows, err := t.search[asked.Dataset()].QueryContext(ctx, string(probes))
+	rows, err := t.search[asked.Dataset()].QueryContext(ctx, probes)
 	if err != nil {
 		return hit.Answer{}, err
 	}
@@ -261,6 +260,33 @@ func (t *Table) answer(ctx context.Context, asked *hit.Subject) (hit.Answer, err
 		}
 	}
 	return conclude(found, complete), nil
+}
+
+// probes are those of a query, as JSON, with the group that finds the fewest rows.
+func (t *Table) probes(ctx context.Context, asked *hit.Subject) (string, error) {
+	p := asked.Probes()
+	best, fewest := 0, maxCompared
+	for i, group := range p.OneOf {
+		if len(p.OneOf) == 1 {
+			break
+		}
+		text, err := json.Marshal(group)
+		if err != nil {
+			return "", err
+		}
+		var n int
+		if err := t.count[asked.Dataset()].QueryRowContext(ctx, string(text), fewest).Scan(&n); err != nil {
+			return "", err
+		}
+		if n < fewest {
+			best, fewest = i, n
+		}
+	}
+	if len(p.OneOf) > 0 {
+		p.Each = append(p.Each, p.OneOf[best]...)
+	}
+	text, err := json.Marshal(p.Each)
+	return string(text), err
 }
 
 // conclude makes the answer of what was found.

@@ -149,7 +149,10 @@ func TestTooMany(t *testing.T) {
 		t.Fatal(err)
 	}
 	table := openTable(t, path)
-	if a := ask(t, table, hit.Nominal, map[hit.Key]string{hit.Family: "Svensson", hit.Given: "Karl"}); a.Outcome != hit.Inconclusive || !a.Incomplete || a.Candidates != 0 {
+	if a := ask(t, table, hit.Nominal, map[hit.Key]string{hit.Family: "Svensson", hit.Given: "Anna", hit.Sex: "F"}); a.Outcome != hit.Inconclusive || !a.Incomplete || a.Candidates != maxCompared {
+		t.Errorf("%+v", a)
+	}
+	if a := ask(t, table, hit.Nominal, map[hit.Key]string{hit.Family: "Svensson", hit.Given: "A"}); a.Outcome != hit.NoHit || a.Incomplete {
 		t.Errorf("%+v", a)
 	}
 	a := ask(t, table, hit.Nominal, map[hit.Key]string{hit.Family: "Svensson", hit.Given: "Anna", hit.BirthDate: "1950"})
