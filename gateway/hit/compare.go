@@ -120,12 +120,25 @@ func (s *Subject) parts() []part {
 	return s.name
 }
 
+// size is how many parts a person's name has.
+func (s *Subject) size() (n int) {
+	for _, form := range s.forms[:full+1] {
+		if form != "" {
+			n += 1 + strings.Count(form, " ")
+		}
+	}
+	return n
+}
+
 func (s *Subject) born() date { return keptDate(s.forms[birthDate]) }
 
 func comparePersons(asked, kept *Subject) (d doubts) {
 	a, b := asked.born(), kept.born()
 	dates := compareDates(a, b)
 	if dates == datesDiffer { // most candidates: don't read their names
+		return contradiction
+	}
+	if dates == yearUnknown && asked.size() != kept.size() { // two doubts at least
 		return contradiction
 	}
 	name := compareNames(asked.parts(), kept.parts())

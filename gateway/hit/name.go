@@ -94,7 +94,7 @@ type part struct {
 }
 
 func readPart(word string) part {
-	p := part{spellings: spellings(word), arabic: isArabic(word)}
+	p := part{spellings: spellings(word), arabic: isIn(unicode.Arabic, word)}
 	if !latin(p.spellings[0]) {
 		p.keys = p.spellings
 		return p

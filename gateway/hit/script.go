@@ -29,11 +29,12 @@ type scheme struct {
 	language string
 }
 
-// schemes are all ways. The first is the tables' first choice.
-var schemes = []scheme{
-	{0, ""}, {1, ""}, {2, ""},
-	{0, "be"}, {0, "bg"}, {0, "mk"}, {0, "sr"}, {0, "gaj"}, {0, "uk"},
-}
+// schemes are all ways; the first is the tables' first choice. Of Cyrillic words those of
+// languages are tried too.
+var (
+	schemes         = []scheme{{0, ""}, {1, ""}, {2, ""}}
+	cyrillicSchemes = []scheme{{0, ""}, {0, "be"}, {0, "bg"}, {0, "mk"}, {0, "sr"}, {0, "gaj"}, {0, "uk"}}
+)
 
 // A letter is what the tables say of one.
 type letter struct {
@@ -171,8 +172,8 @@ var plainArabic = strings.NewReplacer(
 	"ہ", "ه", "ھ", "ه", "ء", "",
 )
 
-func isArabic(word string) bool {
-	return strings.ContainsFunc(word, func(c rune) bool { return unicode.Is(unicode.Arabic, c) })
+func isIn(script *unicode.RangeTable, word string) bool {
+	return strings.ContainsFunc(word, func(c rune) bool { return unicode.Is(script, c) })
 }
 
 // spellings are a word's transliterations, each once, the tables' first choice first.
@@ -185,11 +186,20 @@ func spellings(word string) (all []string) {
 			all = append(all, s)
 		}
 	}
-	for _, s := range schemes {
-		add(transliterate(word, s))
-	}
-	if isArabic(word) {
+	switch {
+	case isIn(unicode.Cyrillic, word):
+		for _, s := range cyrillicSchemes {
+			add(transliterate(word, s))
+		}
+	case isIn(unicode.Arabic, word):
+		add(transliterate(word, schemes[0]))
 		add(transliterate(plainArabic.Replace(word), schemes[0]))
+	case isIn(unicode.Greek, word):
+		add(transliterate(word, schemes[0]))
+	default:
+		for _, s := range schemes {
+			add(transliterate(word, s))
+		}
 	}
 	if len(all) == 0 { // a letter that is none in Latin, such as a soft sign alone
 		return []string{word}

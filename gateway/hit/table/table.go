@@ -35,7 +35,7 @@ import (
 )
 
 // maxCompared limits the rows that one search compares: some tenths of a second.
-const maxCompared = 20000
+const maxCompared = 10000
 
 // version is the form of the file.
 const version = 1
