@@ -20,6 +20,10 @@
 // doubts, is no hit. One doubt is inconclusive: a person has to look. No doubt is a hit.
 // A source answers with the best of its rows.
 //
+// Numbers of any kind are compared by their letters and digits alone, in capitals. Cyrillic
+// and Greek letters that look like Latin ones are taken for those, since nobody can tell
+// them apart on a plate; other letters are transliterated.
+//
 // Documents. The number must be the same. Another country is a contradiction. Doubts:
 // a country that one side doesn't name; another kind; a number that is the same only
 // when letters and digits that look alike are taken for each other (0 O Q, 1 I L, 2 Z,

