@@ -105,8 +105,6 @@ metrics: %q
 # How many queries each other desk may make, which this one answers by machine: so many a
 # minute, and so many at once after a pause. It is enough for officers who check what they
 # meet, and too little for whoever tries numbers one after the other.
-hits:
-  queries_per_minute: %d
-  burst: %d
+hits: {queries_per_minute: %d, burst: %d}
 `, s.Address, s.Broker, s.Metrics, s.Hits.QueriesPerMinute, s.Hits.Burst)
 }

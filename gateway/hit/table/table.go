@@ -65,22 +65,23 @@ func Open(path string) (*Table, error) {
 }
 
 func open(path string) (*Table, error) {
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		w, err := openToWrite(path)
-		if err != nil {
-			return nil, err
+	v, err := versionOf(path)
+	if err == nil && v == 0 { // absent, or its making was interrupted
+		var w *sql.DB
+		if w, err = openToWrite(path); err == nil {
+			v, err = version, w.Close()
 		}
-		if err := w.Close(); err != nil {
-			return nil, err
-		}
-	} else if err != nil {
-		return nil, err
 	}
-	db, err := sql.Open("sqlite", address(path, "ro", "query_only(ON)", "busy_timeout(10000)"))
+	if err == nil && v != version {
+		err = errVersion(v)
+	}
 	if err != nil {
 		return nil, err
 	}
-	db.SetMaxIdleConns(8)
+	db, err := openToRead(path)
+	if err != nil {
+		return nil, err
+	}
 	t := &Table{db, map[hit.Dataset]*sql.Stmt{}, map[hit.Dataset]*sql.Stmt{}}
 	if err := t.prepare(); err != nil {
 		return nil, errors.Join(err, db.Close())
@@ -88,23 +89,41 @@ func open(path string) (*Table, error) {
 	return t, nil
 }
 
+// versionOf is the form of a file, 0 where there is none yet.
+func versionOf(path string) (v int, err error) {
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	db, err := openToRead(path)
+	if err != nil {
+		return 0, err
+	}
+	err = errors.Join(db.QueryRow("PRAGMA user_version").Scan(&v), db.Close())
+	return v, err
+}
+
+func errVersion(v int) error {
+	return fmt.Errorf("it has the form %d, and this program knows %d: move it away and import again", v, version)
+}
+
+func openToRead(path string) (*sql.DB, error) {
+	db, err := sql.Open("sqlite", address(path, "ro", "query_only(ON)", "busy_timeout(10000)"))
+	if err == nil {
+		db.SetMaxIdleConns(8) // each parses its statements once
+	}
+	return db, err
+}
+
 func (t *Table) prepare() error {
-	var v int
-	if err := t.db.QueryRow("PRAGMA user_version").Scan(&v); err != nil {
-		return err
-	}
-	if v != version {
-		return fmt.Errorf("it has the form %d, and this program knows %d: move it away and import again", v, version)
-	}
 	for _, d := range hit.Datasets() {
 		// Probes come as one text, so that one statement reads one state of the file. CROSS
 		// JOIN keeps the order: probes, then the index, then rows.
 		found := fmt.Sprintf(`FROM json_each(?) AS probe CROSS JOIN entry_%s AS entry
 			ON entry.key = probe.value->>'Key' AND entry.part BETWEEN probe.value->>'From' AND probe.value->>'To'`, d)
-		var err, err2 error
-		t.search[d], err = t.db.Prepare(fmt.Sprintf("SELECT row.id, row.reference, row.text %s CROSS JOIN row_%s AS row ON row.id = entry.row", found, d))
-		t.count[d], err2 = t.db.Prepare(fmt.Sprintf("SELECT count(*) FROM (SELECT 1 %s LIMIT ?)", found))
-		if err := errors.Join(err, err2); err != nil {
+		var errSearch, errCount error
+		t.search[d], errSearch = t.db.Prepare(fmt.Sprintf("SELECT row.id, row.reference, row.text %s CROSS JOIN row_%s AS row ON row.id = entry.row", found, d))
+		t.count[d], errCount = t.db.Prepare(fmt.Sprintf("SELECT count(*) FROM (SELECT 1 %s LIMIT ?)", found))
+		if err := errors.Join(errSearch, errCount); err != nil {
 			return err
 		}
 	}
@@ -143,7 +162,7 @@ func makeTables(db *sql.DB) error {
 		return err
 	}
 	if v != 0 {
-		return fmt.Errorf("it has the form %d, and this program knows %d: move it away and import again", v, version)
+		return errVersion(v)
 	}
 	tx, err := db.Begin()
 	if err != nil {
