@@ -9,8 +9,8 @@
 //	samband-desk read ID
 //	samband-desk answer ID --type ANSWER --body answer.json
 //
-// serve alone opens the desk's keys and database; every other command but init
-// and rotate asks it through the socket in the desk's folder. The folder is
+// serve alone opens the desk's keys and database; every other command but init,
+// rotate and hits asks it through the socket in the desk's folder. The folder is
 // --dir, or SAMBAND_DIR, or the current one. Data goes to standard output, as JSON
 // with --json; everything else to standard error. A passphrase is typed, or read
 // from a file, and never stands on a command line.
@@ -49,7 +49,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		newInit(p), newServe(p), newUnlock(p), newLock(p), newStatus(p),
 		newSend(p), newOutbox(p), newWithdraw(p),
 		newInbox(p), newRead(p), newDeclare(p), newAnswer(p), newErase(p),
-		newVerify(p), newLog(p), newRotate(p),
+		newVerify(p), newLog(p), newRotate(p), newHits(p),
 	)
 	return p.Run(root, args, stdin, stdout, stderr)
 }

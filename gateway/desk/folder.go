@@ -11,6 +11,7 @@ import (
 	"samband/certs"
 	"samband/gateway/config"
 	"samband/gateway/durable"
+	"samband/gateway/hit"
 	"samband/gateway/register"
 	"samband/gateway/signed"
 )
@@ -73,9 +74,11 @@ type Settings struct {
 	Broker  string         `yaml:"broker"`  // https://broker.nordic.example:8443
 	Zone    register.Zone  `yaml:"zone"`    // Europe/Stockholm: what the next request card says
 	Metrics string         `yaml:"metrics"` // where to serve /metrics, /healthz, /readyz; "" for nowhere
+	Hits    hit.Limit      `yaml:"hits"`    // how many queries each asking desk may make
 }
 
 func readSettings(f folder) (s Settings, err error) {
+	s.Hits = hit.DefaultLimit
 	if err := config.Load(f.settings(), &s); err != nil {
 		return s, err
 	}
@@ -84,6 +87,9 @@ func readSettings(f folder) (s Settings, err error) {
 	}
 	if _, err := register.ParseZone(string(s.Zone)); err != nil {
 		return s, fmt.Errorf("settings %s: zone: %w", f.settings(), err)
+	}
+	if err := s.Hits.Check(); err != nil {
+		return s, fmt.Errorf("settings %s: hits: %w", f.settings(), err)
 	}
 	return s, nil
 }
@@ -103,5 +109,12 @@ zone: %s
 
 # Where Prometheus finds /metrics, and an operator /healthz and /readyz; "" for nowhere.
 metrics: %q
-`, s.Address, s.Broker, s.Zone, s.Metrics)
+
+# How many queries each other desk may make, which this one answers by machine: so many a
+# minute, and so many at once after a pause. It is enough for officers who check what they
+# meet, and too little for whoever tries numbers one after the other.
+hits:
+  queries_per_minute: %d
+  burst: %d
+`, s.Address, s.Broker, s.Zone, s.Metrics, s.Hits.QueriesPerMinute, s.Hits.Burst)
 }

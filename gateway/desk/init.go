@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -9,6 +10,7 @@ import (
 	"samband/certs"
 	"samband/gateway/desk/internal/keys"
 	"samband/gateway/durable"
+	"samband/gateway/hit"
 	"samband/gateway/register"
 	"samband/gateway/signed"
 )
@@ -45,6 +47,7 @@ func Init(dir string, s Setup) (card []byte, err error) {
 	if err := durable.Replace(f.federation(), s.Federation, 0o644); err != nil {
 		return nil, err
 	}
+	s.Hits = cmp.Or(s.Hits, hit.DefaultLimit)
 	if err := durable.Replace(f.settings(), []byte(s.Settings.text()), 0o600); err != nil {
 		return nil, err
 	}

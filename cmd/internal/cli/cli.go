@@ -80,14 +80,14 @@ func (p *Program) Run(root *cobra.Command, args []string, stdin io.Reader, stdou
 	root.SetErr(stderr)
 	p.name = root.Name()
 	started := false
-	for _, c := range append(root.Commands(), root) {
+	eachCommand(root, func(c *cobra.Command) {
 		if inner := c.RunE; inner != nil {
 			c.RunE = func(c *cobra.Command, args []string) error {
 				started = true
 				return inner(c, args)
 			}
 		}
-	}
+	})
 	err := root.Execute()
 	if err == nil {
 		return 0
@@ -97,6 +97,14 @@ func (p *Program) Run(root *cobra.Command, args []string, stdin io.Reader, stdou
 	}
 	p.explain(stderr, err)
 	return p.exitCode(err)
+}
+
+// eachCommand visits a command and all those below it.
+func eachCommand(c *cobra.Command, visit func(*cobra.Command)) {
+	visit(c)
+	for _, below := range c.Commands() {
+		eachCommand(below, visit)
+	}
 }
 
 // UntilInterrupted is a context that ends when the process is told to stop.

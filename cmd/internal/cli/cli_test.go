@@ -91,8 +91,8 @@ func TestExplain(t *testing.T) {
 func TestRun(t *testing.T) {
 	for want, args := range map[int][][]string{
 		0: {{}, {"--help"}, {"do", "--need=1"}, {"do", "--help"}},
-		1: {{"do", "--need=1", "--fail"}},
-		2: {{"dance"}, {"--no-such-flag"}, {"do"}, {"do", "--need=1", "x"}, {"do", "--need=x"}},
+		1: {{"do", "--need=1", "--fail"}, {"group", "fail"}},
+		2: {{"dance"}, {"--no-such-flag"}, {"do"}, {"do", "--need=1", "x"}, {"do", "--need=x"}, {"group", "fail", "x"}},
 	} {
 		for _, args := range args {
 			p, root := &Program{}, &cobra.Command{Use: "samband-x"}
@@ -105,7 +105,9 @@ func TestRun(t *testing.T) {
 			}}
 			do.Flags().Int("need", 0, "")
 			do.Flags().BoolVar(&fail, "fail", false, "")
-			root.AddCommand(Require(do, "need"))
+			group := &cobra.Command{Use: "group", Args: cobra.NoArgs}
+			group.AddCommand(&cobra.Command{Use: "fail", Args: cobra.NoArgs, RunE: func(*cobra.Command, []string) error { return errors.New("disk") }})
+			root.AddCommand(Require(do, "need"), group)
 			var stdout, stderr bytes.Buffer
 			if got := p.Run(root, args, strings.NewReader(""), &stdout, &stderr); got != want {
 				t.Errorf("%v exits %d, want %d: %s", args, got, want, &stderr)
