@@ -120,7 +120,7 @@ func TestWingsNeverMeet(t *testing.T) {
 var ranks = map[string][][]string{
 	// The prover needs the sequencer's log; router and reader answer with its proofs.
 	brokerWing: {{"journal"}, {"bundles", "edge", "index", "records", "store"}, {"sequencer"}, {"prover"}, {"reader", "router"}},
-	deskWing:   {{"keys", "store"}, {"mail"}},
+	deskWing:   {{"keys", "seen", "store"}, {"mail"}},
 }
 
 func TestRoomsStandInOrder(t *testing.T) {

@@ -35,10 +35,10 @@ func TestSubjects(t *testing.T) {
 		got = append(got, s.Path+" "+s.Kind+" "+string(keys))
 	}
 	want := []string{
-		`/persons/0 person {"birth-date":"1985-04","family":"Berg","given":"Åsa"}`,
-		`/persons/0 person {"birth-date":"1985-04","full":"Asa B"}`,
-		`/persons/0 person {"birth-date":"1987"}`,
-		`/vehicles/0 vehicle {"plate":"ABC 123","vin":"YV1AAA"}`,
+		`/persons/0 NOMINAL {"birth_date":"1985-04","family":"Berg","given":"Åsa"}`,
+		`/persons/0 NOMINAL {"birth_date":"1985-04","full":"Asa B"}`,
+		`/persons/0 NOMINAL {"birth_date":"1987"}`,
+		`/vehicles/0 VEHICLE {"plate":"ABC 123","vin":"YV1AAA"}`,
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("subjects:\n%q\nwant\n%q", got, want)

@@ -69,6 +69,7 @@ type Desk struct {
 	lock     *os.File
 	broker   Broker
 	room     *mail.Room
+	subjects subjects
 	metrics  *metrics
 }
 
@@ -178,6 +179,7 @@ func (d *Desk) Run(ctx context.Context) error {
 		})
 	}
 	all.Go(func() { d.room.Run(ctx) })
+	all.Go(func() { d.followSubjects(ctx) })
 	d.log.Info("desk runs", "desk", d.settings.Address, "broker", d.settings.Broker)
 	all.Wait()
 	if err := context.Cause(ctx); !errors.Is(err, context.Canceled) {

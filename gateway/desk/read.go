@@ -17,7 +17,7 @@ import (
 // this desk sent, and notes the consultation in the desk's log: a message whose
 // reading can't be noted is not shown. DESK_LOCKED while locked; UNKNOWN_MESSAGE
 // for one that isn't there, isn't opened yet, or isn't the only one of its id.
-func (d *Desk) Read(_ context.Context, message client.Ref) (*client.Message, error) {
+func (d *Desk) Read(ctx context.Context, message client.Ref) (*client.Message, error) {
 	m, err := d.find(message)
 	if err != nil {
 		return nil, err
@@ -29,7 +29,8 @@ func (d *Desk) Read(_ context.Context, message client.Ref) (*client.Message, err
 		return nil, err
 	}
 	m.Summary = d.summary(m.Message)
-	return m, nil
+	m.SeenBefore, err = d.seenBefore(ctx, m)
+	return m, err
 }
 
 // find looks for a message in inbox and outbox. Of several that its id stands for
@@ -158,5 +159,9 @@ func (d *Desk) Erase(_ context.Context, message client.Ref) error {
 	if !m.State.Ended() {
 		return problem.New(problem.UnknownMessage, "message %s is %s: it has not ended", m.ID, m.State)
 	}
-	return d.room.Erase(m.ID, m.Message)
+	if err := d.room.Erase(m.ID, m.Message); err != nil {
+		return err
+	}
+	d.subjects.forget(m.Message)
+	return nil
 }

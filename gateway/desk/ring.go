@@ -33,6 +33,7 @@ func (d *Desk) Unlock(_ context.Context, passphrase []byte) error {
 		return err
 	}
 	d.ring.Set(ring)
+	d.subjects.begin()
 	d.log.Info("unlocked")
 	d.room.Unlocked()
 	return nil
@@ -41,6 +42,7 @@ func (d *Desk) Unlock(_ context.Context, passphrase []byte) error {
 // Lock forgets the locked ring. The desk goes on keeping what arrives, and says so.
 func (d *Desk) Lock(context.Context) error {
 	d.ring.Set(nil)
+	d.subjects.end()
 	d.log.Info("locked")
 	d.room.Touch()
 	return d.note("locked", "ring")

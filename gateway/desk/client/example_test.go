@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"samband/gateway/desk/client"
@@ -49,7 +50,7 @@ func Example() {
 		for _, i := range items {
 			if i.State == client.HandedOver {
 				m, err := c.Read(ctx, client.Ref{From: i.From, ID: i.ID})
-				fmt.Println(m.From, m.Title, m.Summary.Language, m.Replies, err)
+				fmt.Println(m.From, m.Title, m.Summary.Language, slices.Contains(m.Replies, "ANSWER"), err)
 				return true, err
 			}
 		}
@@ -58,5 +59,5 @@ func Example() {
 	if err != nil {
 		fmt.Println(err)
 	}
-	// Output: se.spoc Request for information fr [ACK ANSWER PARTIAL DELAY CLARIFY REFUSAL PARTIAL_REFUSAL REROUTE] <nil>
+	// Output: se.spoc Request for information fr true <nil>
 }

@@ -184,7 +184,20 @@ type Message struct {
 	Body        json.RawMessage `json:"body"`
 	Attachments []Attachment    `json:"attachments,omitempty"`
 	Replies     []string        `json:"replies,omitempty"` // types that may answer it
+	SeenBefore  []SeenBefore    `json:"seen_before,omitempty"`
 	Item
+}
+
+// SeenBefore says that somebody or something of a message is in another conversation of
+// this desk, too.
+type SeenBefore struct {
+	Path         string      `json:"path"`    // JSON pointer to it in the body
+	Kind         string      `json:"kind"`    // NOMINAL, VEHICLE, DOCUMENT, …
+	Certain      bool        `json:"certain"` // else it is only near: look
+	Message      Ref         `json:"message"` // the other message
+	Conversation signed.ID   `json:"conversation"`
+	Accepted     signed.Time `json:"accepted,omitzero"`
+	Subject      string      `json:"subject"` // the other message's subject line
 }
 
 // A Watch is what Wait waits for: a change of the desk, or the end of one message.

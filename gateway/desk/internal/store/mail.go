@@ -140,6 +140,24 @@ func (t *Tx) Newest(received bool, limit int) ([]Row, error) {
 
 const newest = `WHERE m.received = ? ORDER BY m.seq DESC LIMIT ?`
 
+// A Shown is a message whose content became fit to be shown: one of ours was accepted, or
+// a received one was handed over.
+type Shown struct {
+	At  int64 // grows with each
+	Row Row
+}
+
+// ShownSince lists what became fit to be shown after a place, in the order in which this
+// desk learnt it.
+func (t *Tx) ShownSince(after int64, limit int) ([]Shown, error) {
+	return rows(t, "read what may be shown", func(scan func(...any) error) (s Shown, err error) {
+		err = scan(&s.At, fixed(s.Row.TextHash[:]), fixed(s.Row.Conversation[:]), fixed(s.Row.ID[:]), &s.Row.From)
+		return s, err
+	}, `SELECT p.rowid, p.text, m.conversation, m.id, m.sender FROM proven p JOIN attempts a ON a.text = p.text JOIN mail m ON m.seq = a.seq
+		WHERE p.rowid > ? AND (m.received = 1 AND p.event = 'handed-over' OR m.received = 0 AND p.event = 'accepted')
+		ORDER BY p.rowid LIMIT ?`, after, limit)
+}
+
 // Sending returns the messages of a sending, by recipient.
 func (t *Tx) Sending(name string) ([]Row, error) {
 	return t.mail(`WHERE m.received = 0 AND m.send = ? ORDER BY m.recipient`, name)
