@@ -79,6 +79,8 @@ func TestRule(t *testing.T) {
 		{Nominal, row{"family", "Kim", "given", "Min", "birth_date", "1985-04-12", "sex", "F"}, row{"family", "Kim", "given", "Min", "birth_date", "1985-04-12", "sex", "M"}, Inconclusive},
 		{Nominal, row{"family", "Kim", "given", "Min", "birth_date", "1985-04-12", "sex", "F"}, row{"family", "Kim", "given", "Min", "birth_date", "1985-04-12", "sex", "X"}, Hit},
 		{Nominal, row{"family", "Kim", "given", "Min", "birth_date", "1985-04-12", "nationality", "KR", "sex", "M"}, row{"family", "Kim", "given", "Min", "birth_date", "1985-04-12", "nationality", "PRK", "sex", "F"}, NoHit},
+		{Nominal, row{"family", "Al", "given", "Mehmet", "birth_date", "1985-04-12"}, row{"family", "AL", "given", "MEHMET", "birth_date", "1985-04-12"}, Hit},
+		{Nominal, row{"family", "Al", "given", "Mehmet", "birth_date", "1985-04-12"}, row{"full", "Mehmet Al", "birth_date", "1985-04-12"}, Inconclusive},
 		{Nominal, row{"family", "王", "given", "伟", "birth_date", "1985"}, row{"full", "王 伟", "birth_date", "1985"}, Hit},
 	} {
 		a, b := read(t, c.dataset, c.a...), read(t, c.dataset, c.b...)

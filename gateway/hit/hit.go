@@ -43,8 +43,8 @@
 //
 // Persons. All parts of a name count alike, whether they stand as family name, given
 // name or full name, and in any order. Apostrophes vanish; hyphens, commas and full
-// stops part. The articles Al and El are left out, and the Arabic one at the beginning
-// of a word; Abdulrahman and Abdel-Rahman are Abd and Rahman.
+// stops part. The articles Al and El are left out where a name has more, and the Arabic
+// one at the beginning of a word; Abdulrahman and Abdel-Rahman are Abd and Rahman.
 //
 //   - Two parts are the same when one of their transliterations is: each letter by
 //     ICAO Doc 9303 Part 3 section 6, in each form and for each language that its

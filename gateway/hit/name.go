@@ -20,7 +20,7 @@ func readName(s string) (string, error) {
 	if strings.ContainsFunc(s, unicode.IsControl) {
 		return "", errors.New("must have no control characters")
 	}
-	var parts []string
+	var parts, articles []string
 	for _, word := range strings.FieldsFunc(norm.NFKC.String(s), between) {
 		word = strings.Map(func(c rune) rune {
 			if unicode.IsLetter(c) || unicode.IsDigit(c) || unicode.IsMark(c) && !vocalises(c) {
@@ -31,9 +31,14 @@ func readName(s string) (string, error) {
 		if servant, of, is := abd(word); is {
 			parts, word = append(parts, servant), of
 		}
-		if word = withoutArticle(word); word != "" {
-			parts = append(parts, word)
+		if rest := withoutArticle(word); rest != "" {
+			parts = append(parts, rest)
+		} else if word != "" {
+			articles = append(articles, word)
 		}
+	}
+	if len(parts) == 0 { // Al is a family name too
+		parts = articles
 	}
 	if !strings.ContainsFunc(strings.Join(parts, ""), unicode.IsLetter) {
 		return "", errors.New("must have a letter")
