@@ -1,0 +1,64 @@
+package schema
+
+import "strings"
+
+// Words are a type's labels in one language. Where a catalogue has none in it, the
+// first of Languages stands in, and then the name itself: there is always something to
+// show.
+type Words struct {
+	t    *Type
+	lang string
+}
+
+// In returns the type's labels in a language.
+func (t *Type) In(lang string) Words { return Words{t, lang} }
+
+// Type is the label of the type itself.
+func (w Words) Type() Label { return w.Outcome(w.t.Name) }
+
+// Outcome is the label of an outcome of the type, or of the type itself.
+func (w Words) Outcome(name string) Label {
+	return w.first(name, func(lang string) Label { return w.t.OutcomeLabel(name, lang) })
+}
+
+// Field is the label of a place in the type's body that has a name there.
+func (w Words) Field(name string, s *Shape) Label {
+	return w.first(strings.ReplaceAll(name, "_", " "), func(lang string) Label { return w.t.FieldLabel(s, lang) })
+}
+
+// Code is the label of a code at a place with a code list.
+func (w Words) Code(s *Shape, code string) Label {
+	return w.first(code, func(lang string) Label { return w.t.CodeLabel(s, code, lang) })
+}
+
+func (w Words) first(otherwise string, in func(lang string) Label) Label {
+	for _, lang := range []string{w.lang, Languages[0]} {
+		if l := in(lang); l.Label != "" {
+			return l
+		}
+	}
+	return Label{Label: otherwise}
+}
+
+// Path says in words where a JSON pointer into the body leads: "Persons 1, Identities
+// 2, Family name".
+func (w Words) Path(pointer string) string {
+	at := w.t.Shape
+	var steps []string
+	for _, step := range strings.Split(pointer, "/")[1:] {
+		if at.Items != nil {
+			at = at.Items
+			if n := len(steps) - 1; n >= 0 {
+				steps[n] += " " + itemNumber(step)
+			}
+			continue
+		}
+		f := at.Field(step)
+		if f == nil {
+			break
+		}
+		steps = append(steps, w.Field(f.Name, f.Shape).Label)
+		at = f.Shape
+	}
+	return strings.Join(steps, ", ")
+}
