@@ -1,6 +1,9 @@
 package schema
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Words are a type's labels in one language. Where a catalogue has none in it, the
 // first of Languages stands in, and then the name itself: there is always something to
@@ -24,6 +27,21 @@ func (w Words) Outcome(name string) Label {
 // Field is the label of a place in the type's body that has a name there.
 func (w Words) Field(name string, s *Shape) Label {
 	return w.first(strings.ReplaceAll(name, "_", " "), func(lang string) Label { return w.t.FieldLabel(s, lang) })
+}
+
+// Item is the label of one item of a list, such as Person where the list is Persons;
+// that of the list where its items have none of their own.
+func (w Words) Item(name string, list *Shape) Label {
+	own := &Shape{}
+	for _, k := range list.Items.labels {
+		if !slices.Contains(list.labels, k) {
+			own.labels = append(own.labels, k)
+		}
+	}
+	if len(own.labels) == 0 {
+		return w.Field(name, list)
+	}
+	return w.Field(name, own)
 }
 
 // Code is the label of a code at a place with a code list.
