@@ -69,7 +69,7 @@ func (s *bodySchema) check(doc any, shape *Shape) ([]Fault, error) {
 	var faults []Fault
 	for _, l := range leaves(broken) {
 		f, ok := s.fault(l, doc, shape)
-		if ok && !slices.ContainsFunc(faults, func(g Fault) bool { return g.Path == f.Path && g.Rule == f.Rule }) {
+		if ok && !slices.ContainsFunc(faults, f.says) {
 			faults = append(faults, f)
 		}
 	}
@@ -198,13 +198,19 @@ func (s *bodySchema) rule(e *jsonschema.ValidationError, at *Shape, value any) (
 		return "has no place here", ""
 	case *kind.Format:
 		if f, ok := formats[k.Want]; ok {
+			if value == "" {
+				return f.words, emptyHint
+			}
 			return f.words, ""
 		}
 		return "must be a " + k.Want, ""
 	case *kind.Pattern:
 		return "must be of the form " + k.Want, ""
 	case *kind.MinLength:
-		return fmt.Sprintf("needs at least %d characters", k.Want), ""
+		if k.Got == 0 {
+			return fmt.Sprintf("needs at least %d characters", k.Want), emptyHint
+		}
+		return fmt.Sprintf("needs at least %d characters", k.Want), fmt.Sprintf("it has %d", k.Got)
 	case *kind.MaxLength:
 		return fmt.Sprintf("has at most %d characters", k.Want), fmt.Sprintf("it has %d", k.Got)
 	case *kind.MinItems:
@@ -247,6 +253,9 @@ func (s *bodySchema) codeRule(e *jsonschema.ValidationError, value any) (rule, h
 	}
 	word, _ := value.(string)
 	rule = "must be a code of " + file
+	if word == "" {
+		return rule, emptyHint
+	}
 	if near := list.near(word); near != "" {
 		return rule, fmt.Sprintf("%s is none: did you mean %s?", quoted(word), near)
 	}
@@ -255,6 +264,9 @@ func (s *bodySchema) codeRule(e *jsonschema.ValidationError, value any) (rule, h
 	}
 	return rule, quoted(word) + " is none"
 }
+
+// emptyHint is what to do about a place that a draft has and nobody filled in.
+const emptyHint = "it is empty: fill it in"
 
 // maxFewCodes is how many codes a hint names.
 const maxFewCodes = 40

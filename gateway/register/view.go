@@ -110,6 +110,23 @@ func (v View) Type(name string) (envelope.TypeRef, bool) {
 	return envelope.TypeRef{}, false
 }
 
+// Types returns the newest version of each message type in the catalogue, by name.
+func (v View) Types() (newest []envelope.TypeRef) {
+	v.r.mu.RLock()
+	defer v.r.mu.RUnlock()
+	c, ok := v.r.state.catalogue.at(v.size)
+	if !ok {
+		return nil
+	}
+	for _, t := range c.Types {
+		if last, _ := c.newest(t.Name); last == t {
+			newest = append(newest, t)
+		}
+	}
+	slices.SortFunc(newest, func(a, b envelope.TypeRef) int { return cmp.Compare(a.Name, b.Name) })
+	return newest
+}
+
 // Agreements returns all agreements, in force or not, as they were proposed.
 func (v View) Agreements() []*Agreement {
 	v.r.mu.RLock()
