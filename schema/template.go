@@ -180,7 +180,7 @@ func (w *templater) codes(s *Shape) []string {
 	if s.Codes == nil {
 		return nil
 	}
-	name := listName(s.List)
+	name := s.ListName()
 	switch {
 	case len(s.Codes) > maxListed:
 		return []string{"// " + fmt.Sprintf(w.say("template.long-list"), len(s.Codes), w.t.Name, name)}
@@ -200,9 +200,6 @@ func (w *templater) codes(s *Shape) []string {
 	}
 	return out
 }
-
-// listName is a code list's name for people: country of codes/country-1.json.
-func listName(file string) string { return strings.TrimPrefix(labelFile(file), "codes/") }
 
 // comments writes words as lines of a comment, of a width that screens have.
 func comments(words string) (out []string) {

@@ -80,3 +80,33 @@ func (w Words) Path(pointer string) string {
 	}
 	return strings.Join(steps, ", ")
 }
+
+// CodeLists are the names of the code lists that a body of the type draws on, such as
+// country.
+func (t *Type) CodeLists() (names []string) {
+	t.Shape.each(func(s *Shape) {
+		if name := s.ListName(); name != "" && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	})
+	return names
+}
+
+// CodeList is a place of the body with the codes of that list; nil where there is none.
+func (t *Type) CodeList(name string) (found *Shape) {
+	t.Shape.each(func(s *Shape) {
+		if found == nil && name != "" && s.ListName() == name {
+			found = s
+		}
+	})
+	return found
+}
+
+// ListName is the name of a place's code list, such as country of codes/country-1.json;
+// "" where it has none.
+func (s *Shape) ListName() string {
+	if s.List == "" {
+		return ""
+	}
+	return strings.TrimPrefix(labelFile(s.List), "codes/")
+}

@@ -22,11 +22,9 @@
 package main
 
 import (
-	"fmt"
 	"io"
 	"net"
 	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -39,22 +37,27 @@ import (
 func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
 
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	p := &program{cli.Program{
+	p := &program{Program: cli.Program{
 		Settings: "desk.yaml", Setting: func(net.Addr) string { return "metrics" },
 		NotServed: client.ErrNotServed, Again: []error{errNotYet, seal.ErrPassphrase},
+		Next: next,
 	}}
 	root := &cobra.Command{Use: "samband-desk", Short: "Run a desk, send and read its messages, and prove them"}
 	p.Flags(root, cli.DirOfEnvironment(), "the desk's folder")
+	p.speaks(root)
 	root.AddCommand(
 		newInit(p), newServe(p), newUnlock(p), newLock(p), newStatus(p),
-		newSend(p), newOutbox(p), newWithdraw(p),
+		newTypes(p), newNew(p), newCheck(p), newSend(p), newOutbox(p), newWithdraw(p),
 		newInbox(p), newRead(p), newDeclare(p), newAnswer(p), newErase(p),
 		newVerify(p), newLog(p), newRotate(p),
 	)
 	return p.Run(root, args, stdin, stdout, stderr)
 }
 
-type program struct{ cli.Program }
+type program struct {
+	cli.Program
+	lang *language // of the reader
+}
 
 // maxFile bounds what is read from files.
 const maxFile = 2 << 20
@@ -69,12 +72,11 @@ func (p *program) ask(run func(*cobra.Command, *client.Client, signed.ID) error)
 				return cli.Usagef("%q is no message id", args[0])
 			}
 		}
-		// The path of a socket must not depend on where we are later.
-		dir, err := filepath.Abs(p.Dir)
+		d, err := p.client()
 		if err != nil {
-			return fmt.Errorf("find folder %q: %w", p.Dir, err)
+			return err
 		}
-		return run(c, client.New(dir), id)
+		return run(c, d, id)
 	}
 }
 

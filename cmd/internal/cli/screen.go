@@ -99,10 +99,15 @@ func ShowProblem(w io.Writer, indent string, p *problem.Details) {
 	fmt.Fprintf(w, "%s%s: %s\n%sRule: %s.\n%sNext: %s.\n", indent, p.Code, Clean(p.Detail), indent, p.Rule, indent, p.Next)
 }
 
-// Table prints rows under a heading, in columns.
+// Table prints rows under a heading of one word for each column.
 func Table(w io.Writer, heading string, rows [][]string) {
+	Columns(w, strings.Fields(heading), rows)
+}
+
+// Columns prints rows under their headings.
+func Columns(w io.Writer, headings []string, rows [][]string) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, strings.ReplaceAll(heading, " ", "\t"))
+	fmt.Fprintln(t, strings.Join(headings, "\t"))
 	for _, r := range rows {
 		for i := range r {
 			r[i] = Clean(r[i])

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"samband/gateway/problem"
+	"samband/schema"
+)
+
+// A labelledFault is a fault with the words for its place.
+type labelledFault struct {
+	schema.Fault
+	Label string `json:"label,omitempty"`
+}
+
+// faults checks the body of a draft, and returns its faults as they stand in the file.
+func (p *program) faults(t *schema.Type, body []byte) (all []labelledFault, err error) {
+	faults, err := t.CheckAt(body, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	slices.SortStableFunc(faults, func(a, b schema.Fault) int {
+		if a.Line != b.Line {
+			return a.Line - b.Line
+		}
+		return a.Column - b.Column
+	})
+	for _, f := range faults {
+		all = append(all, labelledFault{f, t.In(string(*p.lang)).Path(f.Path)})
+	}
+	return all, nil
+}
+
+// refused is the error that names each fault of a file.
+func (p *program) refused(file, against string, faults []labelledFault) error {
+	var text strings.Builder
+	if len(faults) == 1 {
+		fmt.Fprintf(&text, p.say("check.one"), file, against)
+	} else {
+		fmt.Fprintf(&text, p.say("check.many"), file, len(faults), against)
+	}
+	for _, f := range faults {
+		text.WriteString("\n" + p.faultLine(f))
+	}
+	next := "mend what is named, then: samband-desk check " + file
+	if file == "-" {
+		next = "mend what is named, then send it again"
+	}
+	return &advice{&refusedBody{text.String(), faults[0].Code()}, next}
+}
+
+func (p *program) faultLine(f labelledFault) string {
+	var b strings.Builder
+	if f.Line > 0 {
+		fmt.Fprintf(&b, p.say("check.at"), f.Line, f.Column)
+		b.WriteString(", ")
+	}
+	switch {
+	case f.Code() != problem.BodyInvalid: // the place is all there is
+		b.WriteString(f.Rule)
+		return b.String()
+	case f.Path == "":
+		b.WriteString(p.say("check.whole"))
+	case f.Label == "":
+		b.WriteString(f.Path)
+	default:
+		fmt.Fprintf(&b, "%s (%s)", f.Path, f.Label)
+	}
+	b.WriteString(": " + f.Rule)
+	if f.Hint != "" {
+		b.WriteString("; " + f.Hint)
+	}
+	return b.String()
+}
+
+// A refusedBody is the refusal of a body in the words for its writer.
+type refusedBody struct {
+	text string
+	code problem.Code
+}
+
+func (r *refusedBody) Error() string { return r.text }
+func (r *refusedBody) Unwrap() error { return problem.New(r.code, "%s", r.text) }
+
+// inWords turns a refusal of a body, which says little, into one that names each fault
+// as check does; another error stays as it is.
+func (p *program) inWords(err error, file string, t *schema.Type, body []byte) error {
+	refusal, ok := problem.Of(err)
+	if !ok || t == nil || refusal.Code != problem.BodyInvalid && refusal.Code != problem.BodyMalformed {
+		return err
+	}
+	faults, failed := p.faults(t, body)
+	if failed != nil || len(faults) == 0 {
+		return errors.Join(err, failed)
+	}
+	return p.refused(file, t.Name+" "+t.Version, faults)
+}

@@ -1,0 +1,148 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"samband/cmd/internal/cli"
+	"samband/gateway/desk/client"
+	"samband/schema"
+)
+
+// A page is a message for people: what stands above it, and what it says.
+type page struct {
+	Lang, Dir string
+	Title     string
+	Above     []row
+	Parts     []schema.View
+	Raw       string // the body as it came, where this program lacks its type
+	Files     []row
+	Printed   string
+}
+
+// A row is a label and a value.
+type row struct{ Label, Value string }
+
+// pageOf puts a message in the reader's language and zone; saved are the paths of its
+// attachments, where they were saved.
+func (p *program) pageOf(m *client.Message, saved []string) *page {
+	lang := string(*p.lang)
+	g := &page{
+		Lang: lang, Dir: "ltr", Title: m.Title,
+		Printed: fmt.Sprintf(p.say("printed"), time.Now().Format(schema.MomentLayout)),
+	}
+	if lang == "ar" {
+		g.Dir = "rtl"
+	}
+	t, known := schema.Embedded().FindHash(m.TypeHash)
+	if known {
+		g.Title = t.In(lang).Type().Label
+	}
+	above := func(key, value string) { g.Above = append(g.Above, row{p.say(key), value}) }
+	above("message", m.ID.String())
+	above("state", p.say("state."+string(m.State)))
+	above("from", string(m.From))
+	above("to", string(m.To))
+	above("type", m.Type+": "+g.Title)
+	above("urgency", p.say(m.Urgency))
+	above("accepted", moment(m.Accepted))
+	above("consigned", moment(m.Consigned))
+	above("clock", p.due(m.Deadline))
+	above("agreement", m.Agreement.String())
+	above("conversation", m.Conversation.String())
+	if m.Received && len(m.Replies) > 0 {
+		above("answer-with", strings.Join(m.Replies, ", "))
+	}
+	if known {
+		if v, err := t.View(m.Body, lang, time.Local); err == nil {
+			g.Parts = v.Parts
+		}
+	}
+	if g.Parts == nil {
+		g.Raw = indentedJSON(m.Body)
+	}
+	for n, a := range m.Attachments {
+		where := p.say("save-with")
+		if n < len(saved) {
+			where = fmt.Sprintf(p.say("saved-as"), saved[n])
+		}
+		words := fmt.Sprintf("%s, %s, "+p.say("bytes")+"; %s", a.Name, a.MediaType, a.Bytes, where)
+		g.Files = append(g.Files, row{fmt.Sprintf(p.say("attachment"), n+1), words})
+	}
+	return g
+}
+
+func indentedJSON(body []byte) string {
+	var v json.RawMessage = body
+	b, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return string(body)
+	}
+	return string(b)
+}
+
+// show prints a page. What its writer spelled in several lines has a mark before each,
+// so that no line of it looks like a field.
+func (g *page) show(w io.Writer) {
+	width := 0
+	for _, r := range g.Above {
+		width = max(width, utf8.RuneCountInString(r.Label))
+	}
+	for _, r := range g.Above {
+		fmt.Fprintf(w, "%s%s  %s\n", r.Label, strings.Repeat(" ", width-utf8.RuneCountInString(r.Label)), cli.Clean(r.Value))
+	}
+	showParts(w, g.Parts, "")
+	if g.Raw != "" {
+		fmt.Fprintln(w)
+		showText(w, g.Raw, "")
+	}
+	for _, r := range g.Files {
+		fmt.Fprintf(w, "\n%s: %s\n", r.Label, cli.Clean(r.Value))
+	}
+}
+
+func showParts(w io.Writer, parts []schema.View, indent string) {
+	for i, v := range parts {
+		if indent == "" && (i == 0 || len(v.Parts) > 0 || len(parts[i-1].Parts) > 0 || v.Text || parts[i-1].Text) {
+			fmt.Fprintln(w)
+		}
+		fmt.Fprint(w, indent+cli.Clean(heading(v))+":")
+		switch {
+		case v.Text:
+			fmt.Fprintln(w)
+			for _, text := range v.Values {
+				showText(w, text, indent+"  ")
+			}
+		case len(v.Values) == 1:
+			fmt.Fprintln(w, " "+cli.Clean(v.Values[0]))
+		default:
+			fmt.Fprintln(w)
+			for _, value := range v.Values {
+				fmt.Fprintf(w, "%s  - %s\n", indent, cli.Clean(value))
+			}
+			showParts(w, v.Parts, indent+"  ")
+		}
+	}
+}
+
+// heading is the label of a part, such as "Person 1 of 2: P1".
+func heading(v schema.View) string {
+	words := v.Label
+	if v.Number != "" {
+		words += " " + v.Number
+	}
+	if v.ID != "" {
+		words += ": " + v.ID
+	}
+	return words
+}
+
+func showText(w io.Writer, text, indent string) {
+	for _, line := range cli.Lines(text) {
+		fmt.Fprintf(w, "%s│ %s\n", indent, line)
+	}
+}
