@@ -205,7 +205,10 @@ func (s *bodySchema) rule(e *jsonschema.ValidationError, at *Shape, value any) (
 		}
 		return "must be a " + k.Want, ""
 	case *kind.Pattern:
-		return "must be of the form " + k.Want, ""
+		if value == "" {
+			return "must be of the form " + k.Want, emptyHint
+		}
+		return "must be of the form " + k.Want, patternWords[k.Want]
 	case *kind.MinLength:
 		if k.Got == 0 {
 			return fmt.Sprintf("needs at least %d characters", k.Want), emptyHint
@@ -227,6 +230,14 @@ func (s *bodySchema) rule(e *jsonschema.ValidationError, at *Shape, value any) (
 		return "needs " + strings.Join(alternatives(e), " or "), ""
 	}
 	return "breaks " + strings.Join(e.ErrorKind.KeywordPath(), "/"), ""
+}
+
+// patternWords say what the catalogue's patterns mean.
+var patternWords = map[string]string{
+	`^[A-Z]{1,3}[0-9]{1,4}$`:  "write one to three capital letters and one to four digits, such as P1",
+	`^[A-HJ-NPR-Z0-9]{6,17}$`: "write 6 to 17 capital letters and digits without spaces; a vehicle identification number has no I, O or Q",
+	`^[A-Za-z0-9+/]{43}=$`:    "write the hash as it is shown: 44 characters, the last of them =",
+	`^[0-9a-f]{64}$`:          "write the SHA-256 as 64 small hexadecimal digits",
 }
 
 // alternatives are the fields of which an object needs one.

@@ -160,14 +160,11 @@ func (v *viewer) word(s *Shape, word string) string {
 		return fmt.Sprintf(Screen(v.lang, "year-unknown"), word[2:])
 	case s.Format == "moment":
 		if t, err := time.Parse(time.RFC3339, word); err == nil {
-			return t.In(v.zone).Format(MomentLayout)
+			return Moment(t.In(v.zone), v.lang)
 		}
 	}
 	return word
 }
-
-// MomentLayout is how a time is shown to people.
-const MomentLayout = "2006-01-02 15:04 MST"
 
 // plainNumber writes out the exponent of a number, which strict JSON has bounded.
 func plainNumber(num string) string {

@@ -61,8 +61,8 @@ func (w Words) first(otherwise string, in func(lang string) Label) Label {
 // Path says in words where a JSON pointer into the body leads: "Persons 1, Identities
 // 2, Family name".
 func (w Words) Path(pointer string) string {
-	at := w.t.Shape
 	var steps []string
+	at := w.t.Shape
 	for _, step := range strings.Split(pointer, "/")[1:] {
 		if at.Items != nil {
 			at = at.Items
@@ -79,6 +79,24 @@ func (w Words) Path(pointer string) string {
 		at = f.Shape
 	}
 	return strings.Join(steps, ", ")
+}
+
+// At is the shape of the place where a JSON pointer into the body leads; nil where there
+// is no such place.
+func (t *Type) At(pointer string) *Shape {
+	at := t.Shape
+	for _, step := range strings.Split(pointer, "/")[1:] {
+		if at.Items != nil {
+			at = at.Items
+			continue
+		}
+		f := at.Field(step)
+		if f == nil {
+			return nil
+		}
+		at = f.Shape
+	}
+	return at
 }
 
 // CodeLists are the names of the code lists that a body of the type draws on, such as

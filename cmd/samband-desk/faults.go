@@ -30,6 +30,9 @@ func (p *program) faults(t *schema.Type, body []byte) (all []labelledFault, err 
 		return a.Column - b.Column
 	})
 	for _, f := range faults {
+		if at := t.At(f.Path); at != nil && len(at.Codes) > 0 && !strings.Contains(f.Hint, "did you mean") {
+			f.Hint = strings.TrimPrefix(f.Hint+"; all codes: samband-desk types "+t.Name+" --codes "+at.ListName(), "; ")
+		}
 		all = append(all, labelledFault{f, t.In(string(*p.lang)).Path(f.Path)})
 	}
 	return all, nil

@@ -17,11 +17,11 @@ func newInbox(p *program) *cobra.Command {
 func (p *program) showInbox(w io.Writer, items []client.InboxItem) {
 	var rows [][]string
 	for _, i := range items {
-		rows = append(rows, []string{i.ID.String(), standing(i.Item), string(i.From), i.Type, p.say(i.Urgency), moment(received(i.Item)), p.due(i.Deadline), subject(i.Summary)})
+		rows = append(rows, []string{i.ID.String(), standing(i.Item), string(i.From), i.Type, p.say(i.Urgency), p.moment(received(i.Item)), p.due(i.Deadline), subject(i.Summary)})
 	}
 	p.table(w, "id state from type urgency received clock subject", rows)
 	for _, i := range items {
-		showWaits(w, i.Item, "from", i.From)
+		p.showWaits(w, i.Item, "from", i.From)
 	}
 }
 

@@ -86,17 +86,17 @@ func standing(i client.Item) string {
 }
 
 // waits says what a message waits for.
-func waits(i client.Item) string {
+func (p *program) waits(i client.Item) string {
 	if i.Waits != "" || i.Says == "" {
 		return cli.Clean(i.Waits)
 	}
-	return fmt.Sprintf("and %s since %s: the log has not proven that yet", saying[i.Says], moment(i.Since))
+	return fmt.Sprintf("and %s since %s: the log has not proven that yet", saying[i.Says], p.moment(i.Since))
 }
 
 // showWaits says more of a message that waits for something, or was refused.
-func showWaits(w io.Writer, i client.Item, direction string, other signed.Address) {
-	if i.Problem != nil || waits(i) != "" {
-		fmt.Fprintf(w, "\n%s %s %s is %s %s\n", i.ID, direction, other, i.State, waits(i))
+func (p *program) showWaits(w io.Writer, i client.Item, direction string, other signed.Address) {
+	if i.Problem != nil || p.waits(i) != "" {
+		fmt.Fprintf(w, "\n%s %s %s is %s %s\n", i.ID, direction, other, i.State, p.waits(i))
 		cli.ShowProblem(w, "  ", i.Problem)
 	}
 }

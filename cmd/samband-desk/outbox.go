@@ -16,10 +16,10 @@ func newOutbox(p *program) *cobra.Command {
 func (p *program) showOutbox(w io.Writer, items []client.OutboxItem) {
 	var rows [][]string
 	for _, i := range items {
-		rows = append(rows, []string{i.ID.String(), standing(i.Item), string(i.To), i.Type, moment(i.Accepted), p.due(i.Deadline), subject(i.Summary)})
+		rows = append(rows, []string{i.ID.String(), standing(i.Item), string(i.To), i.Type, p.moment(i.Accepted), p.due(i.Deadline), subject(i.Summary)})
 	}
 	p.table(w, "id state to type accepted clock subject", rows)
 	for _, i := range items {
-		showWaits(w, i.Item, "to", i.To)
+		p.showWaits(w, i.Item, "to", i.To)
 	}
 }

@@ -37,7 +37,7 @@ func newRead(p *program) *cobra.Command {
 			if html != "" {
 				return p.writePage(c, m, files, html)
 			}
-			return p.Print(c, m, func(w io.Writer) { p.pageOf(m, files).show(w) })
+			return p.Print(c, m, func(w io.Writer) { p.pageOf(m, files).show(w, screenWidth(c)) })
 		}),
 	}
 	c.Flags().StringVar(&out, "out", "", "folder to write the attachments to")

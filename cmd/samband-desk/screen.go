@@ -22,11 +22,11 @@ func (p *program) table(w io.Writer, keys string, rows [][]string) {
 }
 
 // moment is a time in the reader's zone.
-func moment(t signed.Time) string {
+func (p *program) moment(t signed.Time) string {
 	if t.IsZero() {
 		return "-"
 	}
-	return t.Go().Local().Format(schema.MomentLayout)
+	return schema.Moment(t.Go().Local(), string(*p.lang))
 }
 
 // due says where a legal clock stands now, and how much of it is left.
@@ -36,7 +36,7 @@ func (p *program) dueAt(d *client.Deadline, now time.Time) string {
 	if d == nil {
 		return "-"
 	}
-	words := ""
+	words, class := "", schema.LeftToRight(d.Class, string(*p.lang))
 	left := d.Due.Go().Sub(now)
 	switch {
 	case !d.Answered.IsZero() && d.OnTime:
@@ -44,11 +44,11 @@ func (p *program) dueAt(d *client.Deadline, now time.Time) string {
 	case !d.Answered.IsZero():
 		return p.say("answered-late")
 	case d.Paused && !d.Overdue:
-		words = fmt.Sprintf(p.say("paused"), d.Class)
+		words = fmt.Sprintf(p.say("paused"), class)
 	case d.Overdue || left < 0:
-		words = fmt.Sprintf(p.say("overdue"), moment(d.Due), p.span(-left))
+		words = fmt.Sprintf(p.say("overdue"), p.moment(d.Due), p.span(-left))
 	default:
-		words = d.Class + ", " + fmt.Sprintf(p.say("due"), moment(d.Due), p.span(left))
+		words = fmt.Sprintf(p.say("due"), p.moment(d.Due), p.span(left)) + " (" + class + ")"
 	}
 	if d.Access != schema.Undeclared {
 		words += ", " + p.say("declared."+string(d.Access))

@@ -33,24 +33,28 @@ func (p *program) pageOf(m *client.Message, saved []string) *page {
 	lang := string(*p.lang)
 	g := &page{
 		Lang: lang, Dir: "ltr", Title: m.Title,
-		Printed: fmt.Sprintf(p.say("printed"), time.Now().Format(schema.MomentLayout)),
+		Printed: fmt.Sprintf(p.say("printed"), schema.Moment(time.Now(), lang)),
 	}
-	if lang == "ar" {
+	if schema.RightToLeft(lang) {
 		g.Dir = "rtl"
 	}
 	t, known := schema.Embedded().FindHash(m.TypeHash)
 	if known {
 		g.Title = t.In(lang).Type().Label
 	}
-	above := func(key, value string) { g.Above = append(g.Above, row{p.say(key), value}) }
+	above := func(key, value string) {
+		if value != "-" {
+			g.Above = append(g.Above, row{p.say(key), value})
+		}
+	}
 	above("message", m.ID.String())
 	above("state", p.say("state."+string(m.State)))
 	above("from", string(m.From))
 	above("to", string(m.To))
 	above("type", m.Type+": "+g.Title)
 	above("urgency", p.say(m.Urgency))
-	above("accepted", moment(m.Accepted))
-	above("consigned", moment(m.Consigned))
+	above("accepted", p.moment(m.Accepted))
+	above("consigned", p.moment(m.Consigned))
 	above("clock", p.due(m.Deadline))
 	above("agreement", m.Agreement.String())
 	above("conversation", m.Conversation.String())
@@ -86,8 +90,19 @@ func indentedJSON(body []byte) string {
 }
 
 // show prints a page. What its writer spelled in several lines has a mark before each,
-// so that no line of it looks like a field.
-func (g *page) show(w io.Writer) {
+// and what is too long for the screen goes on behind a mark, so that no line of it looks
+// like a field. Where the width of the screen is 0 nothing is too long.
+func (g *page) show(w io.Writer, screen int) {
+	var lines strings.Builder
+	g.lines(&lines)
+	for line := range strings.Lines(lines.String()) {
+		for _, part := range folded(strings.TrimSuffix(line, "\n"), screen) {
+			fmt.Fprintln(w, part)
+		}
+	}
+}
+
+func (g *page) lines(w io.Writer) {
 	width := 0
 	for _, r := range g.Above {
 		width = max(width, utf8.RuneCountInString(r.Label))
@@ -110,7 +125,10 @@ func showParts(w io.Writer, parts []schema.View, indent string) {
 		if indent == "" && (i == 0 || len(v.Parts) > 0 || len(parts[i-1].Parts) > 0 || v.Text || parts[i-1].Text) {
 			fmt.Fprintln(w)
 		}
-		fmt.Fprint(w, indent+cli.Clean(heading(v))+":")
+		fmt.Fprint(w, indent+cli.Clean(heading(v)))
+		if v.ID == "" {
+			fmt.Fprint(w, ":")
+		}
 		switch {
 		case v.Text:
 			fmt.Fprintln(w)
