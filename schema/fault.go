@@ -23,6 +23,7 @@ type Fault struct {
 	Hint   string `json:"hint,omitempty"` // what would be right
 
 	code problem.Code
+	name string // of the member at Path that has the fault, where Path can't say it: it is the writer's word
 }
 
 // words is the fault without what it would quote.

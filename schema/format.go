@@ -42,6 +42,33 @@ func registerFormats(c *jsonschema.Compiler) {
 	}
 }
 
+// The forms in which people write dates that are none of ours.
+var (
+	wholeDay   = regexp.MustCompile(`^[0-9]{4}-[0-9]{2}-[0-9]{2}$`)
+	dayFirst   = regexp.MustCompile(`^[0-9]{1,2}[./ -][0-9]{1,2}[./ -][0-9]{4}$`)
+	unknownEnd = regexp.MustCompile(`^([0-9]{4}(?:-(?:0[1-9]|1[0-2]))?)(?:-00){1,2}$`)
+)
+
+// formatHint says what would be right where a text breaks a format.
+func formatHint(name string, value any) string {
+	word, _ := value.(string)
+	partial := name == "partial-date"
+	known := unknownEnd.FindStringSubmatch(word)
+	switch {
+	case word == "":
+		return emptyHint
+	case !partial && name != "day":
+		return ""
+	case partial && known != nil:
+		return "leave out what is not known: write " + quoted(known[1])
+	case wholeDay.MatchString(word):
+		return "the calendar has no " + quoted(word)
+	case dayFirst.MatchString(word):
+		return "write the year first, then month and day, with hyphens"
+	}
+	return ""
+}
+
 // visible reports whether a text has a character that leaves a mark: a letter, a
 // digit, a sign. Spaces, control and format characters, and the letters that are
 // blank (Hangul fillers, the empty Braille cell), leave none.

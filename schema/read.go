@@ -129,7 +129,11 @@ func (t *Type) check(body []byte, check func(doc any) ([]Fault, error)) ([]Fault
 	if len(faults) > 0 {
 		at := locate(body)
 		for i := range faults {
-			if pos, ok := at[faults[i].Path]; ok {
+			place := faults[i].Path
+			if name := faults[i].name; name != "" {
+				place += "/" + name
+			}
+			if pos, ok := at[place]; ok {
 				faults[i].Line, faults[i].Column = position(body, pos)
 			}
 		}

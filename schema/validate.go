@@ -119,9 +119,12 @@ func (s *bodySchema) fault(e *jsonschema.ValidationError, doc any, shape *Shape)
 	}
 	f := faultAt(pointerTo(path), "")
 	if !known {
-		f.Rule = unknownField
+		f.Rule, f.name = unknownField, unknown
 		f.Hint = "no field is called " + quoted(unknown) + at.meant(unknown)
 		return f, true
+	}
+	if k, ok := e.ErrorKind.(*kind.AdditionalProperties); ok {
+		f.name = k.Properties[0]
 	}
 	f.Rule, f.Hint = s.rule(e, at, valueAt(doc, e.InstanceLocation))
 	return f, true
@@ -198,10 +201,7 @@ func (s *bodySchema) rule(e *jsonschema.ValidationError, at *Shape, value any) (
 		return "has no place here", ""
 	case *kind.Format:
 		if f, ok := formats[k.Want]; ok {
-			if value == "" {
-				return f.words, emptyHint
-			}
-			return f.words, ""
+			return f.words, formatHint(k.Want, value)
 		}
 		return "must be a " + k.Want, ""
 	case *kind.Pattern:

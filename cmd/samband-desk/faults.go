@@ -30,7 +30,7 @@ func (p *program) faults(t *schema.Type, body []byte) (all []labelledFault, err 
 		return a.Column - b.Column
 	})
 	for _, f := range faults {
-		if at := t.At(f.Path); at != nil && len(at.Codes) > 0 && !strings.Contains(f.Hint, "did you mean") {
+		if at := t.At(f.Path); at != nil && len(at.Codes) > 0 && !strings.Contains(f.Hint, "did you mean") && !strings.Contains(f.Hint, "the codes are") {
 			f.Hint = strings.TrimPrefix(f.Hint+"; all codes: samband-desk types "+t.Name+" --codes "+at.ListName(), "; ")
 		}
 		all = append(all, labelledFault{f, t.In(string(*p.lang)).Path(f.Path)})
