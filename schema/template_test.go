@@ -17,18 +17,19 @@ func sampleOf(t *testing.T, typ *Type) map[string]any {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, p := range append(caseOf(t, typ), paths...) {
-		data, err := os.ReadFile(p)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var members map[string]any
-		if err := json.Unmarshal(data, &members); err != nil {
-			t.Fatal(err)
-		}
-		return members
+	paths = append(caseOf(t, typ), paths...)
+	if len(paths) == 0 {
+		return nil
 	}
-	return nil
+	data, err := os.ReadFile(paths[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	var members map[string]any
+	if err := json.Unmarshal(data, &members); err != nil {
+		t.Fatal(err)
+	}
+	return members
 }
 
 // Each template is a draft of its type in each language. As it stands it is refused, for
@@ -51,7 +52,8 @@ func TestTemplate(t *testing.T) {
 				}
 			}
 			faults, err := typ.Check(typ.Draft(text))
-			if err != nil || len(faults) == 0 || slices.ContainsFunc(faults, func(f Fault) bool { return f.Line == 0 || strings.Contains(f.Rule, "needs "+f.Path) }) {
+			filledIn := func(f Fault) bool { return f.Line == 0 || f.Hint != emptyHint && !strings.HasPrefix(f.Rule, "needs ") }
+			if err != nil || len(faults) == 0 || slices.ContainsFunc(faults, filledIn) {
 				t.Errorf("%s in %s, empty: %v %+v", typ.Name, lang, err, faults)
 			}
 			if sample := sampleOf(t, typ); sample != nil {

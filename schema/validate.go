@@ -299,5 +299,8 @@ func wrongKind(k *kind.Type, value any) string {
 	if text, ok := value.(string); ok && len(k.Want) == 1 && k.Want[0] != "string" && k.Want[0] != "object" && k.Want[0] != "array" {
 		return "remove the quotation marks around " + quoted(text)
 	}
+	if value == nil {
+		return emptyHint
+	}
 	return "it is " + kindWords[k.Got]
 }

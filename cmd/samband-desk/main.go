@@ -4,13 +4,19 @@
 //	samband-desk init --dir DIR --certificate FILE
 //	samband-desk serve --dir DIR
 //	samband-desk unlock
-//	samband-desk send --to fi.spoc --type INFO_REQUEST --urgent --body request.json
+//	samband-desk types INFO_REQUEST
+//	samband-desk new INFO_REQUEST --to fi.spoc --out request
+//	samband-desk check request
+//	samband-desk send --to fi.spoc --urgent --body request
 //	samband-desk inbox
 //	samband-desk read ID
-//	samband-desk answer ID --type ANSWER --body answer.json
+//	samband-desk new ANSWER --reply-to ID --out answer
+//	samband-desk answer ID --body answer
 //
 // serve alone opens the desk's keys and database; every other command but init
-// and rotate asks it through the socket in the desk's folder. The folder is
+// and rotate asks it through the socket in the desk's folder. Where nobody serves
+// the desk, types, new and check go by the types that the program was built with.
+// Labels are in the language of --lang, or of the environment. The folder is
 // --dir, or SAMBAND_DIR, or where you are. Data goes to standard output, as JSON
 // with --json; everything else to standard error. A passphrase is typed, or read
 // from a file, and never stands on a command line.
@@ -25,6 +31,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -37,7 +44,7 @@ import (
 func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
 
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	p := &program{Program: cli.Program{
+	p := &program{zone: time.Local, Program: cli.Program{
 		Settings: "desk.yaml", Setting: func(net.Addr) string { return "metrics" },
 		NotServed: client.ErrNotServed, Again: []error{errNotYet, seal.ErrPassphrase},
 		Next: next,
@@ -56,7 +63,8 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 
 type program struct {
 	cli.Program
-	lang *language // of the reader
+	lang *language      // of the reader
+	zone *time.Location // where the reader is
 }
 
 // maxFile bounds what is read from files.

@@ -26,7 +26,7 @@ func (p *program) moment(t signed.Time) string {
 	if t.IsZero() {
 		return "-"
 	}
-	return schema.Moment(t.Go().Local(), string(*p.lang))
+	return schema.Moment(t.Go().In(p.zone), string(*p.lang))
 }
 
 // due says where a legal clock stands now, and how much of it is left.

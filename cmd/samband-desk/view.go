@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -20,6 +21,7 @@ type page struct {
 	Above     []row
 	Parts     []schema.View
 	Raw       string // the body as it came, where this program lacks its type
+	Lacks     string // and words that say so
 	Files     []row
 	Printed   string
 }
@@ -33,7 +35,7 @@ func (p *program) pageOf(m *client.Message, saved []string) *page {
 	lang := string(*p.lang)
 	g := &page{
 		Lang: lang, Dir: "ltr", Title: m.Title,
-		Printed: fmt.Sprintf(p.say("printed"), schema.Moment(time.Now(), lang)),
+		Printed: fmt.Sprintf(p.say("printed"), schema.Moment(time.Now().In(p.zone), lang)),
 	}
 	if schema.RightToLeft(lang) {
 		g.Dir = "rtl"
@@ -51,7 +53,10 @@ func (p *program) pageOf(m *client.Message, saved []string) *page {
 	above("state", p.say("state."+string(m.State)))
 	above("from", string(m.From))
 	above("to", string(m.To))
-	above("type", m.Type+": "+g.Title)
+	if g.Title == "" {
+		g.Title = m.Type
+	}
+	above("type", typeWords(m.Type, g.Title))
 	above("urgency", p.say(m.Urgency))
 	above("accepted", p.moment(m.Accepted))
 	above("consigned", p.moment(m.Consigned))
@@ -62,12 +67,12 @@ func (p *program) pageOf(m *client.Message, saved []string) *page {
 		above("answer-with", strings.Join(m.Replies, ", "))
 	}
 	if known {
-		if v, err := t.View(m.Body, lang, time.Local); err == nil {
+		if v, err := t.View(m.Body, lang, p.zone); err == nil {
 			g.Parts = v.Parts
 		}
 	}
 	if g.Parts == nil {
-		g.Raw = indentedJSON(m.Body)
+		g.Raw, g.Lacks = indentedJSON(m.Body), p.say("lacks-type")
 	}
 	for n, a := range m.Attachments {
 		where := p.say("save-with")
@@ -80,13 +85,19 @@ func (p *program) pageOf(m *client.Message, saved []string) *page {
 	return g
 }
 
+func typeWords(name, label string) string {
+	if label == name {
+		return name
+	}
+	return name + ": " + label
+}
+
 func indentedJSON(body []byte) string {
-	var v json.RawMessage = body
-	b, err := json.MarshalIndent(v, "", "  ")
-	if err != nil {
+	var b bytes.Buffer
+	if json.Indent(&b, body, "", "  ") != nil {
 		return string(body)
 	}
-	return string(b)
+	return b.String()
 }
 
 // show prints a page. What its writer spelled in several lines has a mark before each,
@@ -112,7 +123,7 @@ func (g *page) lines(w io.Writer) {
 	}
 	showParts(w, g.Parts, "")
 	if g.Raw != "" {
-		fmt.Fprintln(w)
+		fmt.Fprintf(w, "\n%s\n", g.Lacks)
 		showText(w, g.Raw, "")
 	}
 	for _, r := range g.Files {
