@@ -168,3 +168,22 @@ func FuzzView(f *testing.F) {
 		}
 	})
 }
+
+// A place is told by the labels on the way to it, and its items as people count.
+func TestPath(t *testing.T) {
+	typ, _ := Embedded().Find("INFO_REQUEST", "1.0")
+	for pointer, want := range map[string]string{
+		"":                                      "",
+		"/subject":                              "Subject",
+		"/persons/0/identities/1/names/0/given": "Person 1, Identity 2, Name 1, Given names",
+		"/offence_area/2":                       "Offence areas 3",
+		"/persons/0/nothing":                    "Person 1",
+	} {
+		if got := typ.In("en").Path(pointer); got != want {
+			t.Errorf("%s is %q, not %q", pointer, got, want)
+		}
+		if at := typ.At(pointer); (at == nil) != strings.HasSuffix(pointer, "nothing") {
+			t.Errorf("%s leads to %v", pointer, at)
+		}
+	}
+}

@@ -58,25 +58,25 @@ func (w Words) first(otherwise string, in func(lang string) Label) Label {
 	return Label{Label: otherwise}
 }
 
-// Path says in words where a JSON pointer into the body leads: "Persons 1, Identities
-// 2, Family name".
+// Path says in words where a JSON pointer into the body leads: "Person 1, Identity 2,
+// Family name".
 func (w Words) Path(pointer string) string {
 	var steps []string
-	at := w.t.Shape
+	at, name := w.t.Shape, ""
 	for _, step := range strings.Split(pointer, "/")[1:] {
 		if at.Items != nil {
-			at = at.Items
 			if n := len(steps) - 1; n >= 0 {
-				steps[n] += " " + itemNumber(step)
+				steps[n] = w.Item(name, at).Label + " " + itemNumber(step)
 			}
+			at = at.Items
 			continue
 		}
 		f := at.Field(step)
 		if f == nil {
 			break
 		}
-		steps = append(steps, w.Field(f.Name, f.Shape).Label)
-		at = f.Shape
+		at, name = f.Shape, f.Name
+		steps = append(steps, w.Field(name, at).Label)
 	}
 	return strings.Join(steps, ", ")
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -86,12 +87,13 @@ type refusedBody struct {
 	code problem.Code
 }
 
-func (r *refusedBody) Error() string { return r.text }
+func (r *refusedBody) Error() string { return string(r.code) + ": " + r.text }
 func (r *refusedBody) Unwrap() error { return problem.New(r.code, "%s", r.text) }
 
 // inWords turns a refusal of a body, which says little, into one that names each fault
-// as check does; another error stays as it is.
-func (p *program) inWords(err error, file string, t *schema.Type, body []byte) error {
+// as check does; another error stays as it is. The body is what was written with what the
+// desk adds at its end; a fault of that has no place in the file.
+func (p *program) inWords(err error, file string, t *schema.Type, written, body []byte) error {
 	refusal, ok := problem.Of(err)
 	if !ok || t == nil || refusal.Code != problem.BodyInvalid && refusal.Code != problem.BodyMalformed {
 		return err
@@ -99,6 +101,17 @@ func (p *program) inWords(err error, file string, t *schema.Type, body []byte) e
 	faults, failed := p.faults(t, body)
 	if failed != nil || len(faults) == 0 {
 		return errors.Join(err, failed)
+	}
+	line, column := 1, 1
+	for _, c := range string(bytes.TrimRight(written, " \t\r\n")) {
+		if column++; c == '\n' {
+			line, column = line+1, 1
+		}
+	}
+	for i := range faults {
+		if f := &faults[i]; f.Path != "" && (f.Line > line || f.Line == line && f.Column >= column-1) {
+			f.Line, f.Column = 0, 0
+		}
 	}
 	return p.refused(file, t.Name+" "+t.Version, faults)
 }

@@ -47,11 +47,11 @@ what blocks it.`,
 			draft.Confidential = confidential
 			if explain {
 				err := p.explain(c, d, draft)
-				return p.inWords(err, f.body, f.written, f.filled(draft, schema.Filling{}))
+				return p.inWords(err, f.body, f.written, draft.Body, f.filled(draft, schema.Filling{}))
 			}
 			sending, err := d.Send(c.Context(), draft)
 			if err != nil {
-				return p.inWords(err, f.body, f.written, f.filled(draft, schema.Filling{}))
+				return p.inWords(err, f.body, f.written, draft.Body, f.filled(draft, schema.Filling{}))
 			}
 			return p.sent(c, d, sending, f.wait)
 		}),
