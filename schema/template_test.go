@@ -231,3 +231,37 @@ func FuzzDraft(f *testing.F) {
 		}
 	})
 }
+
+// FuzzTemplate: whatever a message says that is answered, the draft of a reply is one,
+// with exactly that in it, and no line of it leaves the comment or the text where it
+// stands.
+func FuzzTemplate(f *testing.F) {
+	asked, _ := Embedded().Find("CLARIFY", "1.0")
+	typ, _ := Embedded().Find("CLARIFICATION", "1.0")
+	body := sample(f, "case/02-clarify.json")
+	f.Add("sv", "KRP-1", "A // subject /* of */ \"words\"")
+	f.Add("", "\u2028", "\\")
+	f.Fuzz(func(t *testing.T, lang, reference, subject string) {
+		var members map[string]any
+		if err := json.Unmarshal(body, &members); err != nil {
+			t.Fatal(err)
+		}
+		members["our_reference"], members["subject"] = reference, subject
+		request, err := json.Marshal(members)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := asked.Read(request)
+		if err != nil {
+			return
+		}
+		text := typ.Template(lang, Filling{Answered: b})
+		var draft map[string]any
+		if err := json.Unmarshal(typ.Draft(text), &draft); err != nil {
+			t.Fatalf("%v:\n%s", err, text)
+		}
+		if draft["your_reference"] != b.Summary.OurReference || draft["subject"] != b.Summary.Subject {
+			t.Errorf("%q and %q became %q and %q", reference, subject, draft["your_reference"], draft["subject"])
+		}
+	})
+}

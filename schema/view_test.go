@@ -176,7 +176,7 @@ func TestPath(t *testing.T) {
 		"":                                      "",
 		"/subject":                              "Subject",
 		"/persons/0/identities/1/names/0/given": "Person 1, Identity 2, Name 1, Given names",
-		"/offence_area/2":                       "Offence areas 3",
+		"/offence_area/2":                       "Offence area 3",
 		"/persons/0/nothing":                    "Person 1",
 	} {
 		if got := typ.In("en").Path(pointer); got != want {
