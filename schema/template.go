@@ -144,11 +144,11 @@ func (w *templater) members(s *Shape, indent string) (out []string) {
 		if !f.Required {
 			note += " (" + w.say("template.optional") + ")"
 		}
-		if how := w.how(f.Shape); how != "" {
-			note += ", " + how
-		}
-		if l.Help != "" {
+		switch how := w.how(f.Shape); {
+		case l.Help != "":
 			note += ": " + l.Help
+		case how != "":
+			note += ": " + how
 		}
 		note = oneLine(note)
 		if f.Kind == "object" || f.Items != nil && f.Items.Kind == "object" || len(lines) > 1 {

@@ -51,5 +51,5 @@ func (p *program) inWordsOfReply(c *cobra.Command, d *client.Client, err error, 
 			fill.Answered, _ = t.Read(m.Body) // what can't be read repeats nothing
 		}
 	}
-	return p.inWords(err, f.body, f.written, draft.Body, f.filled(draft, fill))
+	return f.inWords(p, err, draft, fill)
 }

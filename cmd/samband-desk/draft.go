@@ -2,6 +2,7 @@ package main
 
 import (
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"time"
@@ -73,6 +74,31 @@ func (f *draftFlags) draft(p *program, c *cobra.Command) (d client.Draft, err er
 		d.Attachments = append(d.Attachments, client.Attachment{Name: filepath.Base(path), MediaType: mediaType(path, data), Data: data})
 	}
 	return d, nil
+}
+
+// inWords turns a refusal of the draft's body into one that names each fault as check
+// does, or the flag that doesn't fit it; another error stays as it is.
+func (f *draftFlags) inWords(p *program, err error, d client.Draft, fill schema.Filling) error {
+	code := problem.CodeOf(err)
+	if f.written == nil || code != problem.BodyInvalid && code != problem.BodyMalformed {
+		return err
+	}
+	body := f.filled(d, fill)
+	faults, failed := p.faults(f.written, body)
+	if failed != nil {
+		return errors.Join(err, failed)
+	}
+	if len(faults) > 0 {
+		return p.refused(f.body, f.written.Name+" "+f.written.Version, withoutFilled(faults, d.Body))
+	}
+	urgency := schema.NonUrgent
+	if d.Urgent {
+		urgency = schema.Urgent
+	}
+	if b, failed := f.written.Read(body); failed == nil && b.FitsUrgency(urgency) != nil {
+		return &advice{err, "send an urgent message with --urgent, and another without that field"}
+	}
+	return err
 }
 
 // filled is the body with what the desk adds to it, so that it is checked as it is sent.

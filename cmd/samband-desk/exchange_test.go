@@ -142,6 +142,8 @@ func (o *office) write(t *testing.T) {
 	)
 	out, _ = o.at("se.spoc", 0, "check", o.file("ask"))
 	o.wants("check", out, "nothing is wrong. It follows INFO_REQUEST 1.0 (Request for information).")
+	_, errs = o.at("se.spoc", 3, "send", "--to", "fi.spoc", "--body", o.file("ask"))
+	o.wants("send", errs, "at /urgency: only an urgent message has it", "Next: send an urgent message with --urgent, and another without that field.")
 	o.at("se.spoc", 0, "send", "--to", "fi.spoc", "--urgent", "--body", o.file("ask"))
 
 	id := o.received("fi.spoc", "INFO_REQUEST")

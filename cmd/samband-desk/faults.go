@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -90,18 +89,9 @@ type refusedBody struct {
 func (r *refusedBody) Error() string { return string(r.code) + ": " + r.text }
 func (r *refusedBody) Unwrap() error { return problem.New(r.code, "%s", r.text) }
 
-// inWords turns a refusal of a body, which says little, into one that names each fault
-// as check does; another error stays as it is. The body is what was written with what the
-// desk adds at its end; a fault of that has no place in the file.
-func (p *program) inWords(err error, file string, t *schema.Type, written, body []byte) error {
-	refusal, ok := problem.Of(err)
-	if !ok || t == nil || refusal.Code != problem.BodyInvalid && refusal.Code != problem.BodyMalformed {
-		return err
-	}
-	faults, failed := p.faults(t, body)
-	if failed != nil || len(faults) == 0 {
-		return errors.Join(err, failed)
-	}
+// withoutFilled takes the place from faults of what the desk adds at the end of a body:
+// the file that was written doesn't have it.
+func withoutFilled(faults []labelledFault, written []byte) []labelledFault {
 	line, column := 1, 1
 	for _, c := range string(bytes.TrimRight(written, " \t\r\n")) {
 		if column++; c == '\n' {
@@ -113,5 +103,5 @@ func (p *program) inWords(err error, file string, t *schema.Type, written, body 
 			f.Line, f.Column = 0, 0
 		}
 	}
-	return p.refused(file, t.Name+" "+t.Version, faults)
+	return faults
 }

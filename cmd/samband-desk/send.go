@@ -46,12 +46,11 @@ what blocks it.`,
 			}
 			draft.Confidential = confidential
 			if explain {
-				err := p.explain(c, d, draft)
-				return p.inWords(err, f.body, f.written, draft.Body, f.filled(draft, schema.Filling{}))
+				return f.inWords(p, p.explain(c, d, draft), draft, schema.Filling{})
 			}
 			sending, err := d.Send(c.Context(), draft)
 			if err != nil {
-				return p.inWords(err, f.body, f.written, draft.Body, f.filled(draft, schema.Filling{}))
+				return f.inWords(p, err, draft, schema.Filling{})
 			}
 			return p.sent(c, d, sending, f.wait)
 		}),
