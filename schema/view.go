@@ -122,7 +122,7 @@ func (v *viewer) list(label, name string, s *Shape, items []any) (parts []View) 
 		}
 		part := View{Label: v.words.Item(name, s).Label, ID: idOf(s.Items, members), Parts: v.members(s.Items, members)}
 		if len(items) > 1 {
-			part.Number = fmt.Sprintf(Screen(v.lang, "item"), i+1, len(items))
+			part.Number = fmt.Sprintf(Screen(v.lang, "item-number"), i+1, len(items))
 		}
 		parts = append(parts, part)
 	}

@@ -19,7 +19,7 @@ func (p *program) showInbox(w io.Writer, items []client.InboxItem) {
 	for _, i := range items {
 		rows = append(rows, []string{i.ID.String(), standing(i.Item), string(i.From), i.Type, p.say(i.Urgency), p.moment(received(i.Item)), p.due(i.Deadline), subject(i.Summary)})
 	}
-	p.table(w, "id state from type urgency received clock subject", rows)
+	p.table(w, "id state from type urgency received deadline subject", rows)
 	for _, i := range items {
 		p.showWaits(w, i.Item, "from", i.From)
 	}

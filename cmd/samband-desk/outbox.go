@@ -18,7 +18,7 @@ func (p *program) showOutbox(w io.Writer, items []client.OutboxItem) {
 	for _, i := range items {
 		rows = append(rows, []string{i.ID.String(), standing(i.Item), string(i.To), i.Type, p.moment(i.Accepted), p.due(i.Deadline), subject(i.Summary)})
 	}
-	p.table(w, "id state to type accepted clock subject", rows)
+	p.table(w, "id state to type accepted deadline subject", rows)
 	for _, i := range items {
 		p.showWaits(w, i.Item, "to", i.To)
 	}

@@ -44,11 +44,11 @@ func (p *program) dueAt(d *client.Deadline, now time.Time) string {
 	case !d.Answered.IsZero():
 		return p.say("answered-late")
 	case d.Paused && !d.Overdue:
-		words = fmt.Sprintf(p.say("paused"), class)
+		words = fmt.Sprintf(p.say("paused-term"), class)
 	case d.Overdue || left < 0:
-		words = fmt.Sprintf(p.say("overdue"), p.moment(d.Due), p.span(-left))
+		words = fmt.Sprintf(p.say("overdue-since"), p.moment(d.Due), p.span(-left))
 	default:
-		words = fmt.Sprintf(p.say("due"), p.moment(d.Due), p.span(left)) + " (" + class + ")"
+		words = fmt.Sprintf(p.say("due-in"), p.moment(d.Due), p.span(left)) + " (" + class + ")"
 	}
 	if d.Access != schema.Undeclared {
 		words += ", " + p.say("declared."+string(d.Access))

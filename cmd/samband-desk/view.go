@@ -35,7 +35,7 @@ func (p *program) pageOf(m *client.Message, saved []string) *page {
 	lang := string(*p.lang)
 	g := &page{
 		Lang: lang, Dir: "ltr", Title: m.Title,
-		Printed: fmt.Sprintf(p.say("printed"), schema.Moment(time.Now().In(p.zone), lang)),
+		Printed: fmt.Sprintf(p.say("printed-at"), schema.Moment(time.Now().In(p.zone), lang)),
 	}
 	if schema.RightToLeft(lang) {
 		g.Dir = "rtl"
@@ -60,7 +60,7 @@ func (p *program) pageOf(m *client.Message, saved []string) *page {
 	above("urgency", p.say(m.Urgency))
 	above("accepted", p.moment(m.Accepted))
 	above("consigned", p.moment(m.Consigned))
-	above("clock", p.due(m.Deadline))
+	above("deadline", p.due(m.Deadline))
 	above("agreement", m.Agreement.String())
 	above("conversation", m.Conversation.String())
 	if m.Received && len(m.Replies) > 0 {
@@ -77,10 +77,10 @@ func (p *program) pageOf(m *client.Message, saved []string) *page {
 	for n, a := range m.Attachments {
 		where := p.say("save-with")
 		if n < len(saved) {
-			where = fmt.Sprintf(p.say("saved-as"), saved[n])
+			where = fmt.Sprintf(p.say("saved-as-file"), saved[n])
 		}
 		words := fmt.Sprintf("%s, %s, "+p.say("bytes")+"; %s", a.Name, a.MediaType, a.Bytes, where)
-		g.Files = append(g.Files, row{fmt.Sprintf(p.say("attachment"), n+1), words})
+		g.Files = append(g.Files, row{fmt.Sprintf(p.say("attachment-number"), n+1), words})
 	}
 	return g
 }
