@@ -152,7 +152,7 @@ func (o *office) write(t *testing.T) {
 		t.Errorf("the inbox is\n%s", out)
 	}
 	out, _ = o.at("fi.spoc", 0, "read", id)
-	o.wants("read", out, "Urgency       urgent\n", "Purpose: Find a missing person\n",
+	o.wants("read", out, "Urgency       "+schema.Screen("en", "urgent")+"\n", "Purpose: Find a missing person\n",
 		"\n  │ Vue à la gare.\n  │ Plaque\tPays\n  │ From: fi.spoc\n", "Language of this message: French\n")
 	out, _ = o.at("fi.spoc", 0, "--lang", "ar", "read", id)
 	o.wants("read in Arabic", out, "الاستعجال", "عاجل", "الفرنسية")
