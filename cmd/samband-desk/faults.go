@@ -33,9 +33,27 @@ func (p *program) faults(t *schema.Type, body []byte) (all []labelledFault, err 
 		if at := t.At(f.Path); at != nil && len(at.Codes) > 0 && !strings.Contains(f.Hint, "did you mean") && !strings.Contains(f.Hint, "the codes are") {
 			f.Hint = strings.TrimPrefix(f.Hint+"; all codes: samband-desk types "+t.Name+" --codes "+at.ListName(), "; ")
 		}
+		if names, needs := strings.CutPrefix(f.Rule, "needs "); needs && f.Hint == "" {
+			f.Hint = p.labelsOf(t, f.Path, names)
+		}
 		all = append(all, labelledFault{f, t.In(string(*p.lang)).Path(f.Path)})
 	}
 	return all, nil
+}
+
+// labelsOf are the labels of the fields of an object that a rule names.
+func (p *program) labelsOf(t *schema.Type, object, names string) string {
+	at := t.At(object)
+	if at == nil {
+		return ""
+	}
+	var labels []string
+	for _, name := range strings.FieldsFunc(names, func(c rune) bool { return c == ' ' || c == ',' }) {
+		if f := at.Field(name); f != nil {
+			labels = append(labels, `"`+t.In(string(*p.lang)).Field(name, f.Shape).Label+`"`)
+		}
+	}
+	return strings.Join(labels, ", ")
 }
 
 // refused is the error that names each fault of a file.
