@@ -23,6 +23,7 @@ type Fault struct {
 	Hint   string `json:"hint,omitempty"` // what would be right
 
 	code problem.Code
+	name string // of the member at Path that has the fault, where Path can't say it: it is the writer's word
 }
 
 // words is the fault without what it would quote.
@@ -36,7 +37,17 @@ func (f *Fault) words() string {
 	return fmt.Sprintf("at %s: %s", cmp.Or(f.Path, "/"), f.Rule)
 }
 
+// Code is that of the refusal which the fault is: BODY_INVALID, BODY_MALFORMED or
+// OVERSIZE.
+func (f *Fault) Code() problem.Code { return f.code }
+
 func (f *Fault) problem() error { return problem.New(f.code, "%s", f.words()) }
+
+// says reports whether another fault says the same: the same rule at the same place, or
+// that the same place is empty.
+func (f *Fault) says(g Fault) bool {
+	return g.Path == f.Path && (g.Rule == f.Rule || f.Hint == emptyHint && g.Hint == emptyHint)
+}
 
 // refusal is one problem for the faults of a body, in a fixed order.
 func refusal(faults []Fault) error {

@@ -12,21 +12,22 @@ import (
 
 // A format is a rule for a string that no pattern can say: SPEC §9.5.
 type format struct {
-	is    func(string) bool
-	words string // what must be so
+	is      func(string) bool
+	words   string // what must be so
+	example string // for a template; "" where there is nothing to guess
 }
 
 // formats are those of the catalogue's schemas, beside JSON Schema's own.
 var formats = map[string]format{
-	"line":         {isLine, "must be one line with something to read in it, without control characters"},
-	"text":         {visible, "must have something to read in it: blanks and invisible characters are no text"},
-	"day":          {isDay, "must be a day of the calendar, written as 2026-11-28"},
-	"partial-date": {isPartialDate, "must be a date as far as it is known: 1985, 1985-04, 1985-04-12, or --04-12 where the year is not known"},
-	"moment":       {isMoment, "must be a time with its zone, written as 2026-11-28T14:30:00Z or 2026-11-28T15:30:00+01:00"},
-	"plate":        {isPlate, "must have Latin letters, digits, spaces, dots and hyphens alone; another script has a field of its own"},
-	"address":      {address.MatchString, "must be the address of a desk, such as fi.spoc"},
-	"media-type":   {isMediaType, "must be a media type, such as image/jpeg"},
-	"file-name":    {isFileName, "must be a file name without slashes or control characters"},
+	"line":         {isLine, "must be one line with something to read in it, without control characters", ""},
+	"text":         {visible, "must have something to read in it: blanks and invisible characters are no text", ""},
+	"day":          {isDay, "must be a day of the calendar, written as 2026-11-28", "2026-11-28"},
+	"partial-date": {isPartialDate, "must be a date as far as it is known: 1985, 1985-04, 1985-04-12, or --04-12 where the year is not known", "1985, 1985-04, 1985-04-12, --04-12"},
+	"moment":       {isMoment, "must be a time with its zone, written as 2026-11-28T14:30:00Z or 2026-11-28T15:30:00+01:00", "2026-11-28T14:30:00+01:00"},
+	"plate":        {isPlate, "must have Latin letters, digits, spaces, dots and hyphens alone; another script has a field of its own", ""},
+	"address":      {address.MatchString, "must be the address of a desk, such as fi.spoc", "fi.spoc"},
+	"media-type":   {isMediaType, "must be a media type, such as image/jpeg", ""},
+	"file-name":    {isFileName, "must be a file name without slashes or control characters", ""},
 }
 
 // registerFormats tells the validator of them.
@@ -39,6 +40,33 @@ func registerFormats(c *jsonschema.Compiler) {
 			return nil
 		}})
 	}
+}
+
+// The forms in which people write dates that are none of ours.
+var (
+	wholeDay   = regexp.MustCompile(`^[0-9]{4}-[0-9]{2}-[0-9]{2}$`)
+	dayFirst   = regexp.MustCompile(`^[0-9]{1,2}[./ -][0-9]{1,2}[./ -][0-9]{4}$`)
+	unknownEnd = regexp.MustCompile(`^([0-9]{4}(?:-(?:0[1-9]|1[0-2]))?)(?:-00){1,2}$`)
+)
+
+// formatHint says what would be right where a text breaks a format.
+func formatHint(name string, value any) string {
+	word, _ := value.(string)
+	partial := name == "partial-date"
+	known := unknownEnd.FindStringSubmatch(word)
+	switch {
+	case word == "":
+		return emptyHint
+	case !partial && name != "day":
+		return ""
+	case partial && known != nil:
+		return "leave out what is not known: write " + quoted(known[1])
+	case wholeDay.MatchString(word):
+		return "the calendar has no " + quoted(word)
+	case dayFirst.MatchString(word):
+		return "write the year first, then month and day, with hyphens"
+	}
+	return ""
 }
 
 // visible reports whether a text has a character that leaves a mark: a letter, a

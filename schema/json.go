@@ -192,6 +192,8 @@ func (r *reader) noName() string {
 		return "a comment has no place in a message"
 	case c == ',':
 		return "a comma stands here without anything before it: remove it"
+	case c >= '0' && c <= '9':
+		return "the name of a field is missing here; a decimal number has a point and no comma, as in 59.33"
 	}
 	return "the name of a field is missing here: it stands in quotation marks"
 }

@@ -112,20 +112,6 @@ func (l labels) named(file, name, otherwise, lang string) Label {
 	return Label{Label: otherwise}
 }
 
-// Screen is a fixed word of screens, such as that of a message's state; a phrase may
-// have verbs of fmt, as in "%s left". It falls back to the first of Languages, and to the
-// key itself.
-func Screen(lang, key string) string {
-	words, ok := Embedded().labels["screen"][key]
-	if !ok {
-		return key
-	}
-	if l := words[lang]; l.Label != "" {
-		return l.Label
-	}
-	return words[Languages[0]].Label
-}
-
 // named are the names of countries and languages, which the Unicode Consortium keeps
 // for every language (CLDR); "" for what it doesn't know.
 func named(file, code, lang string) string {

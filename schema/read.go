@@ -98,15 +98,42 @@ func (t *Type) Validate(body []byte) error {
 // Check returns every fault of a body, for whoever wrote it. There are none where Read
 // would take it.
 func (t *Type) Check(body []byte) ([]Fault, error) {
+	return t.check(body, t.faults)
+}
+
+// CheckAt is Check for a body that is written at that time: it returns what FitsCreated
+// refuses as well.
+func (t *Type) CheckAt(body []byte, created time.Time) ([]Fault, error) {
+	return t.check(body, func(doc any) ([]Fault, error) {
+		faults, err := t.faults(doc)
+		if len(faults) == 0 {
+			faults = t.Shape.lateFaults(doc, created)
+		}
+		return faults, err
+	})
+}
+
+// Malformed returns the fault by which a body is no strict JSON, whatever its type; nil
+// where it is.
+func Malformed(body []byte) *Fault {
+	_, fault := parseValue(body)
+	return fault
+}
+
+func (t *Type) check(body []byte, check func(doc any) ([]Fault, error)) ([]Fault, error) {
 	doc, fault := parseValue(body)
 	if fault != nil {
 		return []Fault{*fault}, nil
 	}
-	faults, err := t.faults(doc)
+	faults, err := check(doc)
 	if len(faults) > 0 {
 		at := locate(body)
 		for i := range faults {
-			if pos, ok := at[faults[i].Path]; ok {
+			place := faults[i].Path
+			if name := faults[i].name; name != "" {
+				place += "/" + name
+			}
+			if pos, ok := at[place]; ok {
 				faults[i].Line, faults[i].Column = position(body, pos)
 			}
 		}
@@ -175,17 +202,21 @@ func (b *Body) FitsUrgency(u Urgency) error {
 // FitsCreated refuses, as BODY_INVALID, a body with a date in the past by its meaning,
 // such as a birth, that lies after the day on which the message was written.
 func (b *Body) FitsCreated(created time.Time) error {
-	var faults []Fault
+	if faults := b.typ.Shape.lateFaults(b.doc, created); len(faults) > 0 {
+		return refusal(faults)
+	}
+	return nil
+}
+
+// lateFaults are the dates in the past by their meaning that lie after a day.
+func (s *Shape) lateFaults(doc any, created time.Time) (faults []Fault) {
 	today := created.UTC().AddDate(0, 0, 1).Format(time.DateOnly) // somewhere it is tomorrow already
-	b.typ.Shape.visit("", b.doc, func(pointer string, s *Shape, v any) {
+	s.visit("", doc, func(pointer string, s *Shape, v any) {
 		if day, ok := v.(string); ok && s.Role == past && !strings.HasPrefix(day, "--") && day > today[:min(len(day), len(today))] {
 			faults = append(faults, faultAt(pointer, "must not lie after the day of the message"))
 		}
 	})
-	if len(faults) > 0 {
-		return refusal(faults)
-	}
-	return nil
+	return faults
 }
 
 func (t *Type) outcome(doc any) string {

@@ -69,7 +69,7 @@ func (s *bodySchema) check(doc any, shape *Shape) ([]Fault, error) {
 	var faults []Fault
 	for _, l := range leaves(broken) {
 		f, ok := s.fault(l, doc, shape)
-		if ok && !slices.ContainsFunc(faults, func(g Fault) bool { return g.Path == f.Path && g.Rule == f.Rule }) {
+		if ok && !slices.ContainsFunc(faults, f.says) {
 			faults = append(faults, f)
 		}
 	}
@@ -119,9 +119,12 @@ func (s *bodySchema) fault(e *jsonschema.ValidationError, doc any, shape *Shape)
 	}
 	f := faultAt(pointerTo(path), "")
 	if !known {
-		f.Rule = unknownField
+		f.Rule, f.name = unknownField, unknown
 		f.Hint = "no field is called " + quoted(unknown) + at.meant(unknown)
 		return f, true
+	}
+	if k, ok := e.ErrorKind.(*kind.AdditionalProperties); ok {
+		f.name = k.Properties[0]
 	}
 	f.Rule, f.Hint = s.rule(e, at, valueAt(doc, e.InstanceLocation))
 	return f, true
@@ -198,13 +201,19 @@ func (s *bodySchema) rule(e *jsonschema.ValidationError, at *Shape, value any) (
 		return "has no place here", ""
 	case *kind.Format:
 		if f, ok := formats[k.Want]; ok {
-			return f.words, ""
+			return f.words, formatHint(k.Want, value)
 		}
 		return "must be a " + k.Want, ""
 	case *kind.Pattern:
-		return "must be of the form " + k.Want, ""
+		if value == "" {
+			return "must be of the form " + k.Want, emptyHint
+		}
+		return "must be of the form " + k.Want, patternWords[k.Want]
 	case *kind.MinLength:
-		return fmt.Sprintf("needs at least %d characters", k.Want), ""
+		if k.Got == 0 {
+			return fmt.Sprintf("needs at least %d characters", k.Want), emptyHint
+		}
+		return fmt.Sprintf("needs at least %d characters", k.Want), fmt.Sprintf("it has %d", k.Got)
 	case *kind.MaxLength:
 		return fmt.Sprintf("has at most %d characters", k.Want), fmt.Sprintf("it has %d", k.Got)
 	case *kind.MinItems:
@@ -221,6 +230,14 @@ func (s *bodySchema) rule(e *jsonschema.ValidationError, at *Shape, value any) (
 		return "needs " + strings.Join(alternatives(e), " or "), ""
 	}
 	return "breaks " + strings.Join(e.ErrorKind.KeywordPath(), "/"), ""
+}
+
+// patternWords say what the catalogue's patterns mean.
+var patternWords = map[string]string{
+	`^[A-Z]{1,3}[0-9]{1,4}$`:  "write one to three capital letters and one to four digits, such as P1",
+	`^[A-HJ-NPR-Z0-9]{6,17}$`: "write 6 to 17 capital letters and digits without spaces; a vehicle identification number has no I, O or Q",
+	`^[A-Za-z0-9+/]{43}=$`:    "write the hash as it is shown: 44 characters, the last of them =",
+	`^[0-9a-f]{64}$`:          "write the SHA-256 as 64 small hexadecimal digits",
 }
 
 // alternatives are the fields of which an object needs one.
@@ -247,6 +264,9 @@ func (s *bodySchema) codeRule(e *jsonschema.ValidationError, value any) (rule, h
 	}
 	word, _ := value.(string)
 	rule = "must be a code of " + file
+	if word == "" {
+		return rule, emptyHint
+	}
 	if near := list.near(word); near != "" {
 		return rule, fmt.Sprintf("%s is none: did you mean %s?", quoted(word), near)
 	}
@@ -255,6 +275,9 @@ func (s *bodySchema) codeRule(e *jsonschema.ValidationError, value any) (rule, h
 	}
 	return rule, quoted(word) + " is none"
 }
+
+// emptyHint is what to do about a place that a draft has and nobody filled in.
+const emptyHint = "it is empty: fill it in"
 
 // maxFewCodes is how many codes a hint names.
 const maxFewCodes = 40
@@ -275,6 +298,9 @@ func kinds(want []string) string {
 func wrongKind(k *kind.Type, value any) string {
 	if text, ok := value.(string); ok && len(k.Want) == 1 && k.Want[0] != "string" && k.Want[0] != "object" && k.Want[0] != "array" {
 		return "remove the quotation marks around " + quoted(text)
+	}
+	if value == nil {
+		return emptyHint
 	}
 	return "it is " + kindWords[k.Got]
 }

@@ -5,7 +5,9 @@ import (
 
 	"samband/cmd/internal/cli"
 	"samband/gateway/desk/client"
+	"samband/gateway/problem"
 	"samband/gateway/signed"
+	"samband/schema"
 )
 
 func newAnswer(p *program) *cobra.Command {
@@ -17,21 +19,37 @@ func newAnswer(p *program) *cobra.Command {
 		Long: `Answer a message of the inbox. The answer goes to the sender of that message, in the
 same conversation and under the same agreement.
 
-If the body has no your_reference, the reference of the message that you answer is used.`,
+The desk fills in what a reply repeats, such as the reference of the message that you
+answer. samband-desk new TYPE --reply-to ID writes a draft to fill in.`,
 		Args: cobra.ExactArgs(1),
 		RunE: p.withClient(func(c *cobra.Command, d *client.Client, id signed.ID) error {
-			draft, err := f.draft(c)
+			draft, err := f.draft(p, c)
 			if err != nil {
 				return err
 			}
 			sending, err := d.Answer(c.Context(), from.of(id), draft)
 			if err != nil {
-				return err
+				return p.inWordsOfReply(c, d, err, &f, draft, from.of(id))
 			}
 			return p.reportSending(c, d, sending, f.wait)
 		}),
 	}
 	f.add(c)
 	from.add(c)
-	return cli.Require(c, "type", "body")
+	return cli.Require(c, "body")
+}
+
+// inWordsOfReply names the faults of a reply. The message that it answers is read for
+// what the desk fills in from it.
+func (p *program) inWordsOfReply(c *cobra.Command, d *client.Client, err error, f *draftFlags, draft client.Draft, answered client.Ref) error {
+	if code := problem.CodeOf(err); code != problem.BodyInvalid && code != problem.BodyMalformed {
+		return err
+	}
+	var fill schema.Filling
+	if m, failed := d.Read(c.Context(), answered); failed == nil {
+		if t, ok := schema.Embedded().FindHash(m.TypeHash); ok {
+			fill.Answered, _ = t.Read(m.Body) // what can't be read repeats nothing
+		}
+	}
+	return f.inWords(p, err, draft, fill)
 }

@@ -30,7 +30,7 @@ runs. It may say otherwise until it has answered; the desk's log notes each.`,
 			if err != nil {
 				return err
 			}
-			return p.Print(c, i, func(w io.Writer) { showInbox(w, []client.InboxItem{*i}) })
+			return p.Print(c, i, func(w io.Writer) { p.showInbox(w, []client.InboxItem{*i}) })
 		}),
 	}
 	from.add(c)

@@ -1,32 +1,35 @@
 package main
 
 import (
+	"crypto/sha256"
+	"errors"
 	"fmt"
-	"mime"
-	"net/http"
 	"path/filepath"
-	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
 	"samband/cmd/internal/cli"
 	"samband/gateway/desk/client"
 	"samband/gateway/envelope"
+	"samband/gateway/problem"
 	"samband/gateway/signed"
+	"samband/schema"
 )
 
 // A draftFlags is what send and answer ask alike.
 type draftFlags struct {
 	name, typ, body, agreement, classification string
+	written                                    *schema.Type // what the body is
 	attach                                     []string
 	urgent                                     bool
 	expires, wait                              time.Duration
 }
 
 func (f *draftFlags) add(c *cobra.Command) {
-	c.Flags().StringVar(&f.typ, "type", "", "the message type, such as INFO_REQUEST")
-	c.Flags().StringVar(&f.body, "body", "", "file with the body, JSON; - for standard input")
+	c.Flags().StringVar(&f.typ, "type", "", "the message type, such as INFO_REQUEST, where the body doesn't say it")
+	c.Flags().StringVar(&f.body, "body", "", "file with the body, JSON, or a draft of new; - for standard input")
 	c.Flags().StringArrayVar(&f.attach, "attach", nil, "a file to send along; once for each")
 	c.Flags().StringVar(&f.agreement, "agreement", "", "hash of the agreement, if more than one would carry it")
 	c.Flags().StringVar(&f.classification, "classification", string(envelope.Unclassified), "unclassified or bpl")
@@ -37,8 +40,8 @@ func (f *draftFlags) add(c *cobra.Command) {
 }
 
 // draft reads the files that the flags name.
-func (f *draftFlags) draft(c *cobra.Command) (d client.Draft, err error) {
-	d = client.Draft{Name: f.name, Type: f.typ, Urgent: f.urgent, Lifetime: client.Duration(f.expires)}
+func (f *draftFlags) draft(p *program, c *cobra.Command) (d client.Draft, err error) {
+	d = client.Draft{Name: f.name, Urgent: f.urgent, Lifetime: client.Duration(f.expires)}
 	if d.Classification, err = envelope.ParseClassification(f.classification); err != nil {
 		return d, cli.Usagef("--classification: %w", err)
 	}
@@ -47,10 +50,23 @@ func (f *draftFlags) draft(c *cobra.Command) (d client.Draft, err error) {
 			return d, cli.Usagef("--agreement: %w", err)
 		}
 	}
-	if d.Body, err = cli.ReadInput(c, f.body, maxFile); err != nil {
+	text, err := cli.ReadInput(c, f.body, maxFile)
+	if err != nil {
 		return d, fmt.Errorf("read body: %w", err)
 	}
+	f.written, d.Body, err = p.draftOf(c, f.body, f.typ, text)
+	switch {
+	case err == nil:
+		d.Type = f.written.Name
+	case f.typ != "" && problem.CodeOf(err) == problem.TypeUnknown:
+		d.Type, d.Body = f.typ, schema.StripComments(text) // the desk says what it makes of it
+	default:
+		return d, err
+	}
 	for _, path := range f.attach {
+		if name := filepath.Base(path); !utf8.ValidString(name) {
+			return d, &advice{problem.New(problem.BodyInvalid, "the name of the file %q is not UTF-8, and nobody could spell it", name), "rename the file, then repeat the command"}
+		}
 		data, err := cli.ReadInput(c, path, maxFile)
 		if err != nil {
 			return d, fmt.Errorf("read attachment: %w", err)
@@ -60,12 +76,45 @@ func (f *draftFlags) draft(c *cobra.Command) (d client.Draft, err error) {
 	return d, nil
 }
 
-// mediaType goes by the name's ending, then by the first bytes.
-func mediaType(path string, data []byte) string {
-	t := mime.TypeByExtension(filepath.Ext(path))
-	if t == "" {
-		t = http.DetectContentType(data)
+// inWords turns a refusal of the draft's body into one that names each fault as check
+// does, or the flag that doesn't fit it; another error stays as it is.
+func (f *draftFlags) inWords(p *program, err error, d client.Draft, fill schema.Filling) error {
+	code := problem.CodeOf(err)
+	if f.written == nil || code != problem.BodyInvalid && code != problem.BodyMalformed {
+		return err
 	}
-	t, _, _ = strings.Cut(t, ";")
-	return t
+	body := f.filled(d, fill)
+	faults, failed := p.faults(f.written, body)
+	if failed != nil {
+		return errors.Join(err, failed)
+	}
+	if len(faults) > 0 {
+		return p.refused(f.body, f.written.Name+" "+f.written.Version, withoutFilled(faults, d.Body))
+	}
+	urgency := schema.NonUrgent
+	if d.Urgent {
+		urgency = schema.Urgent
+	}
+	if b, failed := f.written.Read(body); failed == nil && b.FitsUrgency(urgency) != nil {
+		return &advice{err, "send an urgent message with --urgent, and another without that field"}
+	}
+	return err
+}
+
+// filled is the body with what the desk adds to it, so that it is checked as it is sent.
+func (f *draftFlags) filled(d client.Draft, fill schema.Filling) []byte {
+	if f.written == nil {
+		return d.Body
+	}
+	for _, a := range d.Attachments {
+		fill.Attachments = append(fill.Attachments, schema.Attachment{
+			Name: a.Name, MediaType: a.MediaType, Bytes: int64(len(a.Data)), SHA256: fmt.Sprintf("%x", sha256.Sum256(a.Data)),
+		})
+	}
+	for _, to := range d.To {
+		if !d.Confidential {
+			fill.Recipients = append(fill.Recipients, string(to))
+		}
+	}
+	return f.written.Fill(d.Body, fill)
 }

@@ -5,24 +5,23 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"samband/cmd/internal/cli"
 	"samband/gateway/desk/client"
 	"samband/gateway/signed"
 )
 
 func newInbox(p *program) *cobra.Command {
 	return newListing(p, &cobra.Command{Use: "inbox [ID]", Short: "List what this desk received"},
-		(*client.Client).Inbox, func(i client.InboxItem) client.State { return i.State }, showInbox)
+		(*client.Client).Inbox, func(i client.InboxItem) client.State { return i.State }, p.showInbox)
 }
 
-func showInbox(w io.Writer, items []client.InboxItem) {
+func (p *program) showInbox(w io.Writer, items []client.InboxItem) {
 	var rows [][]string
 	for _, i := range items {
-		rows = append(rows, []string{i.ID.String(), stateText(i.Item), string(i.From), i.Type, i.Urgency, timeText(received(i.Item)), deadlineText(i.Deadline), subject(i.Summary)})
+		rows = append(rows, []string{i.ID.String(), stateText(i.Item), string(i.From), i.Type, p.say(i.Urgency), p.timeText(received(i.Item)), p.deadlineText(i.Deadline), subject(i.Summary)})
 	}
-	cli.Table(w, "ID STATE FROM TYPE URGENCY RECEIVED CLOCK SUBJECT", rows)
+	p.table(w, "id state from type urgency received deadline subject", rows)
 	for _, i := range items {
-		showWaits(w, i.Item, "from", i.From)
+		p.showWaits(w, i.Item, "from", i.From)
 	}
 }
 

@@ -86,17 +86,17 @@ func stateText(i client.Item) string {
 }
 
 // waitText says what a message waits for.
-func waitText(i client.Item) string {
+func (p *program) waitText(i client.Item) string {
 	if i.Waits != "" || i.Says == "" {
 		return cli.Clean(i.Waits)
 	}
-	return fmt.Sprintf("and %s since %s: the log has not proven that yet", pendingText[i.Says], timeText(i.Since))
+	return fmt.Sprintf("and %s since %s: the log has not proven that yet", pendingText[i.Says], p.timeText(i.Since))
 }
 
 // showWaits says more of a message that waits for something, or was refused.
-func showWaits(w io.Writer, i client.Item, direction string, other signed.Address) {
-	if i.Problem != nil || waitText(i) != "" {
-		fmt.Fprintf(w, "\n%s %s %s is %s %s\n", i.ID, direction, other, i.State, waitText(i))
+func (p *program) showWaits(w io.Writer, i client.Item, direction string, other signed.Address) {
+	if i.Problem != nil || p.waitText(i) != "" {
+		fmt.Fprintf(w, "\n%s %s %s is %s %s\n", i.ID, direction, other, i.State, p.waitText(i))
 		cli.ShowProblem(w, "  ", i.Problem)
 	}
 }

@@ -4,13 +4,19 @@
 //	samband-desk init --dir DIR --certificate FILE
 //	samband-desk serve --dir DIR
 //	samband-desk unlock
-//	samband-desk send --to fi.spoc --type INFO_REQUEST --urgent --body request.json
+//	samband-desk types INFO_REQUEST
+//	samband-desk new INFO_REQUEST --to fi.spoc --out request
+//	samband-desk check request
+//	samband-desk send --to fi.spoc --urgent --body request
 //	samband-desk inbox
 //	samband-desk read ID
-//	samband-desk answer ID --type ANSWER --body answer.json
+//	samband-desk new ANSWER --reply-to ID --out answer
+//	samband-desk answer ID --body answer
 //
 // serve alone opens the desk's keys and database; every other command but init,
-// rotate and hits asks it through the socket in the desk's folder. The folder is
+// rotate and hits asks it through the socket in the desk's folder. Where nobody serves
+// the desk, types, new and check go by the types that the program was built with.
+// Labels are in the language of --lang, or of the environment. The folder is
 // --dir, or SAMBAND_DIR, or the current one. Data goes to standard output, as JSON
 // with --json; everything else to standard error. A passphrase is typed, or read
 // from a file, and never stands on a command line.
@@ -22,11 +28,10 @@
 package main
 
 import (
-	"fmt"
 	"io"
 	"net"
 	"os"
-	"path/filepath"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -39,22 +44,28 @@ import (
 func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
 
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	p := &program{cli.Program{
+	p := &program{zone: time.Local, Program: cli.Program{
 		Settings: "desk.yaml", Setting: func(net.Addr) string { return "metrics" },
 		NotServed: client.ErrNotServed, Again: []error{errNotYet, seal.ErrPassphrase},
+		Next: next,
 	}}
 	root := &cobra.Command{Use: "samband-desk", Short: "Run a desk, send and read its messages, and prove them"}
 	p.Flags(root, cli.DirOfEnvironment(), "the desk's folder")
+	p.speaks(root)
 	root.AddCommand(
 		newInit(p), newServe(p), newUnlock(p), newLock(p), newStatus(p),
-		newSend(p), newOutbox(p), newWithdraw(p),
+		newTypes(p), newNew(p), newCheck(p), newSend(p), newOutbox(p), newWithdraw(p),
 		newInbox(p), newRead(p), newDeclare(p), newAnswer(p), newErase(p),
 		newVerify(p), newLog(p), newRotate(p), newHits(p),
 	)
 	return p.Run(root, args, stdin, stdout, stderr)
 }
 
-type program struct{ cli.Program }
+type program struct {
+	cli.Program
+	lang *language      // of the reader
+	zone *time.Location // where the reader is
+}
 
 // maxFile bounds what is read from files.
 const maxFile = 2 << 20
@@ -69,12 +80,11 @@ func (p *program) withClient(run func(*cobra.Command, *client.Client, signed.ID)
 				return cli.Usagef("%q is no message id", args[0])
 			}
 		}
-		// The path of a socket must not depend on the current folder later.
-		dir, err := filepath.Abs(p.Dir)
+		d, err := p.client()
 		if err != nil {
-			return fmt.Errorf("find folder %q: %w", p.Dir, err)
+			return err
 		}
-		return run(c, client.New(dir), id)
+		return run(c, d, id)
 	}
 }
 

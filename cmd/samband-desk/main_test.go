@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"net"
@@ -9,7 +8,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -120,29 +118,5 @@ func waitfor(ts *testscript.TestScript, _ bool, args []string) {
 		if time.Now().After(late) {
 			ts.Fatalf("nobody serves %s: %v", args[0], err)
 		}
-	}
-}
-
-// A body is an outline, in its own order, with what is inside its strings made
-// harmless.
-func TestOutline(t *testing.T) {
-	var b bytes.Buffer
-	outline(&b, []byte(`{"our_reference":"A\u001b[2J","facts":"one\ntwo","persons":[{"id":"P1","names":[{"family":"X"}]}],"list":["a",2,true,null],"none":{}}`))
-	want := `our reference: A\u001b[2J
-facts: one
-    two
-persons:
-  id: P1
-  names:
-    family: X
-list:
-  - a
-  - 2
-  - true
-  - -
-none:
-`
-	if got := strings.ReplaceAll(b.String(), "<nil>", "-"); got != want {
-		t.Errorf("the outline is\n%s", got)
 	}
 }

@@ -1,19 +1,20 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"io"
-	"strings"
 
 	"github.com/spf13/cobra"
 
 	"samband/cmd/internal/cli"
 	"samband/gateway/desk/client"
+	"samband/gateway/durable"
 	"samband/gateway/signed"
 )
 
 func newRead(p *program) *cobra.Command {
-	var out string
+	var out, html string
 	var from sender
 	c := &cobra.Command{
 		Use:   "read ID",
@@ -33,36 +34,31 @@ func newRead(p *program) *cobra.Command {
 					m.Attachments[i].Data = nil
 				}
 			}
-			return p.Print(c, m, func(w io.Writer) { showMessage(w, m, files) })
+			if html != "" {
+				return p.writePage(c, m, files, html)
+			}
+			return p.Print(c, m, func(w io.Writer) { p.pageOf(m, files).show(w, screenWidth(c)) })
 		}),
 	}
 	c.Flags().StringVar(&out, "out", "", "folder to write the attachments to")
+	c.Flags().StringVar(&html, "html", "", "write a printable page to this file, which must not be there; - for standard output")
 	from.add(c)
 	return c
 }
 
-func showMessage(w io.Writer, m *client.Message, files []string) {
-	line := func(name, value string) { fmt.Fprintf(w, "%-14s%s\n", name, cli.Clean(value)) }
-	line("Message", m.ID.String()+", "+string(m.State))
-	line("From", string(m.From))
-	line("To", string(m.To))
-	line("Type", m.Type+": "+m.Title)
-	line("Urgency", m.Urgency)
-	line("Accepted", timeText(m.Accepted))
-	line("Consigned", timeText(m.Consigned))
-	line("Clock", deadlineText(m.Deadline))
-	line("Agreement", m.Agreement.String())
-	line("Conversation", m.Conversation.String())
-	if m.Received && len(m.Replies) > 0 {
-		line("Answer with", strings.Join(m.Replies, ", "))
+// writePage writes the printable page to a file that is not there yet, or to standard
+// output.
+func (p *program) writePage(c *cobra.Command, m *client.Message, saved []string, file string) error {
+	var b bytes.Buffer
+	if err := p.pageOf(m, saved).writeHTML(&b); err != nil {
+		return err
 	}
-	fmt.Fprintln(w)
-	outline(w, m.Body)
-	for n, a := range m.Attachments {
-		where := "save it with --out DIR"
-		if n < len(files) {
-			where = "saved as " + files[n]
-		}
-		fmt.Fprintf(w, "\nAttachment %d: %s, %s, %d bytes; %s\n", n+1, cli.Clean(a.Name), cli.Clean(a.MediaType), a.Bytes, cli.Clean(where))
+	if file == "-" {
+		_, err := c.OutOrStdout().Write(b.Bytes())
+		return err
 	}
+	if err := durable.Create(file, b.Bytes(), 0o600); err != nil {
+		return err
+	}
+	return p.Print(c, map[string]string{"page": file}, func(w io.Writer) { fmt.Fprintf(w, "Written: %s\n", cli.Clean(file)) })
 }

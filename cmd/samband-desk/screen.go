@@ -1,11 +1,10 @@
 package main
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"samband/cmd/internal/cli"
 	"samband/gateway/desk/client"
@@ -13,37 +12,64 @@ import (
 	"samband/schema"
 )
 
-// timeText is a time for a table; "-" if there is none.
-func timeText(t signed.Time) string {
+// table prints rows under headings that are words of the screen.
+func (p *program) table(w io.Writer, keys string, rows [][]string) {
+	var headings []string
+	for _, key := range strings.Fields(keys) {
+		headings = append(headings, strings.ToUpper(p.say(key)))
+	}
+	cli.Columns(w, headings, rows)
+}
+
+// timeText is a time in the reader's zone.
+func (p *program) timeText(t signed.Time) string {
 	if t.IsZero() {
 		return "-"
 	}
-	return t.String()
+	return schema.Moment(t.AsTime().In(p.zone), string(*p.lang))
 }
 
-// deadlineText says how much time a message's legal clock leaves, or how it ended.
-func deadlineText(d *client.Deadline) string {
-	switch {
-	case d == nil:
+// deadlineText says where a legal clock stands now, and how much of it is left.
+func (p *program) deadlineText(d *client.Deadline) string { return p.deadlineTextAt(d, time.Now()) }
+
+func (p *program) deadlineTextAt(d *client.Deadline, now time.Time) string {
+	if d == nil {
 		return "-"
-	case !d.Answered.IsZero() && d.OnTime:
-		return "answered in time"
-	case !d.Answered.IsZero():
-		return "answered late"
-	case d.Overdue:
-		return "OVERDUE since " + d.Due.String() + accessText(d)
-	case d.Paused:
-		return "paused, " + d.Class + " term" + accessText(d)
 	}
-	return d.Class + ", due " + d.Due.String() + accessText(d)
+	words, class := "", schema.LeftToRight(d.Class, string(*p.lang))
+	left := d.Due.AsTime().Sub(now)
+	switch {
+	case !d.Answered.IsZero() && d.OnTime:
+		return p.say("answered-in-time")
+	case !d.Answered.IsZero():
+		return p.say("answered-late")
+	case d.Paused && !d.Overdue:
+		words = fmt.Sprintf(p.say("paused-term"), class)
+	case d.Overdue || left < 0:
+		words = fmt.Sprintf(p.say("overdue-since"), p.timeText(d.Due), p.span(-left))
+	default:
+		words = fmt.Sprintf(p.say("due-in"), p.timeText(d.Due), p.span(left)) + " (" + class + ")"
+	}
+	if d.Access != schema.Undeclared {
+		words += ", " + p.say("declared."+string(d.Access))
+	}
+	return words
 }
 
-// accessText is the kind of access that was declared, if any.
-func accessText(d *client.Deadline) string {
-	if d.Access == schema.Undeclared {
-		return ""
+// span is a length of time in words, in the two units that matter: 2 d 3 h, 7 h 40 min.
+// It is rounded down: what is left is never less than what is said.
+func (p *program) span(d time.Duration) string {
+	minutes := int(d / time.Minute)
+	say := func(key string, n int) string { return fmt.Sprintf(p.say(key), n) }
+	switch days, hours := minutes/(24*60), minutes/60%24; {
+	case minutes < 1:
+		return p.say("less-than-a-minute")
+	case days > 0:
+		return say("days", days) + " " + say("hours", hours)
+	case hours > 0:
+		return say("hours", hours) + " " + say("minutes", minutes%60)
 	}
-	return ", declared " + string(d.Access)
+	return say("minutes", minutes)
 }
 
 func subject(s *client.Summary) string {
@@ -51,60 +77,4 @@ func subject(s *client.Summary) string {
 		return "-"
 	}
 	return s.Subject
-}
-
-// outline prints a JSON body for reading: names and values, one a line, deeper
-// parts indented. It is made of the tokens in their order.
-func outline(w io.Writer, body json.RawMessage) {
-	d := json.NewDecoder(bytes.NewReader(body))
-	d.UseNumber()
-	(&outliner{w, d}).value("", 0)
-}
-
-type outliner struct {
-	w io.Writer
-	d *json.Decoder
-}
-
-func (o *outliner) value(name string, depth int) {
-	tok, err := o.d.Token()
-	if err != nil {
-		return
-	}
-	pad := strings.Repeat("  ", depth)
-	if name != "" {
-		name = strings.ReplaceAll(cli.Clean(name), "_", " ") + ":"
-	}
-	switch tok {
-	case json.Delim('{'), json.Delim('['):
-		if name != "" {
-			fmt.Fprintf(o.w, "%s%s\n", pad, name)
-			depth++
-		}
-		o.members(tok == json.Delim('{'), depth)
-		return
-	}
-	lines := strings.Split(fmt.Sprint(tok), "\n")
-	if name == "" {
-		name = "-"
-	}
-	fmt.Fprintf(o.w, "%s%s %s\n", pad, name, cli.Clean(lines[0]))
-	for _, l := range lines[1:] {
-		fmt.Fprintf(o.w, "%s    %s\n", pad, cli.Clean(l))
-	}
-}
-
-func (o *outliner) members(named bool, depth int) {
-	for n := 1; o.d.More(); n++ {
-		name := ""
-		if named {
-			tok, err := o.d.Token()
-			if err != nil {
-				return
-			}
-			name = tok.(string)
-		}
-		o.value(name, depth)
-	}
-	o.d.Token()
 }

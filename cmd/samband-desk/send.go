@@ -13,6 +13,7 @@ import (
 	"samband/gateway/desk/client"
 	"samband/gateway/problem"
 	"samband/gateway/signed"
+	"samband/schema"
 )
 
 func newSend(p *program) *cobra.Command {
@@ -32,7 +33,7 @@ durable: it will be sent whatever happens here, and outbox shows what became of 
 what blocks it.`,
 		Args: cobra.NoArgs,
 		RunE: p.withClient(func(c *cobra.Command, d *client.Client, _ signed.ID) error {
-			draft, err := f.draft(c)
+			draft, err := f.draft(p, c)
 			if err != nil {
 				return err
 			}
@@ -45,11 +46,11 @@ what blocks it.`,
 			}
 			draft.Confidential = confidential
 			if explain {
-				return p.explain(c, d, draft)
+				return f.inWords(p, p.explain(c, d, draft), draft, schema.Filling{})
 			}
 			sending, err := d.Send(c.Context(), draft)
 			if err != nil {
-				return err
+				return f.inWords(p, err, draft, schema.Filling{})
 			}
 			return p.reportSending(c, d, sending, f.wait)
 		}),
@@ -58,7 +59,7 @@ what blocks it.`,
 	c.Flags().StringArrayVar(&to, "to", nil, "address of a recipient; once for each")
 	c.Flags().BoolVar(&confidential, "confidential", false, "of several recipients, tell none of another")
 	c.Flags().BoolVar(&explain, "explain", false, "say who would receive this and what blocks it, and send nothing")
-	return cli.Require(c, "to", "type", "body")
+	return cli.Require(c, "to", "body")
 }
 
 // reportSending waits a little for the broker, then prints the state of each message.

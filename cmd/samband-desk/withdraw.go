@@ -30,7 +30,7 @@ The log decides: a recipient that said first that it has the message keeps it.`,
 			if err != nil {
 				return err
 			}
-			return p.Print(c, m, func(w io.Writer) { showOutbox(w, []client.OutboxItem{*m}) })
+			return p.Print(c, m, func(w io.Writer) { p.showOutbox(w, []client.OutboxItem{*m}) })
 		}),
 	}
 	c.Flags().DurationVar(&wait, "wait", 5*time.Second, "how long to wait for the log's decision")

@@ -29,3 +29,12 @@ func (d *Desk) Status(context.Context) (*client.Status, error) {
 	}
 	return s, nil
 }
+
+// Types lists the catalogue that the register has.
+func (d *Desk) Types(context.Context) ([]client.Type, error) {
+	types := []client.Type{}
+	for _, t := range d.room.Logs().View().Types() {
+		types = append(types, client.Type{Name: t.Name, Version: t.Version, Hash: t.Hash})
+	}
+	return types, nil
+}

@@ -110,6 +110,23 @@ func (v View) Type(name string) (envelope.TypeRef, bool) {
 	return envelope.TypeRef{}, false
 }
 
+// Types returns the newest version of each message type in the catalogue, by name.
+func (v View) Types() (newest []envelope.TypeRef) {
+	v.r.mu.RLock()
+	defer v.r.mu.RUnlock()
+	c, ok := v.r.state.catalogue.at(v.size)
+	if !ok {
+		return nil
+	}
+	for _, t := range c.Types {
+		if last, _ := c.newest(t.Name); last == t {
+			newest = append(newest, t)
+		}
+	}
+	slices.SortFunc(newest, func(a, b envelope.TypeRef) int { return cmp.Compare(a.Name, b.Name) })
+	return newest
+}
+
 // Bundles returns the catalogue bundles that the register named so far, each once,
 // the one in force first. A message that was accepted under an older catalogue is
 // read with that one's bundle.

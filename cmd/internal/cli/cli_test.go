@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -152,17 +153,39 @@ func TestRead(t *testing.T) {
 // Nothing that a stranger wrote steers the terminal.
 func TestClean(t *testing.T) {
 	for in, want := range map[string]string{
-		"Åland, Ελλάδα, 国際連絡室":           "Åland, Ελλάδα, 国際連絡室",
-		"می\u200cروم":                    "می\u200cروم",
-		"red \x1b[31m alarm\a":           `red \u001b[31m alarm\u0007`,
-		"photo\u202egpj.exe":             `photo\u202egpj.exe`,
-		"over\rwritten":                  `over\u000dwritten`,
-		"one\ntwo":                       `one\u000atwo`,
-		"c1 \u009b31m":                   `c1 \u009b31m`,
-		"hidden \u200b\u2066 \U000e0041": `hidden \u200b\u2066 \U000e0041`,
+		"Åland, Ελλάδα, 国際連絡室":              "Åland, Ελλάδα, 国際連絡室",
+		"می\u200cروم":                       "می\u200cروم",
+		"red \x1b[31m alarm\a":              `red \u001b[31m alarm\u0007`,
+		"photo\u202egpj.exe":                `photo\u202egpj.exe`,
+		"over\rwritten":                     `over\u000dwritten`,
+		"one\ntwo":                          `one\u000atwo`,
+		"c1 \u009b31m":                      `c1 \u009b31m`,
+		"hidden \u2066 \U000e0041":          `hidden \u2066 \U000e0041`,
+		"«\u00a0Lucie\u00a0» 14\u202fh":     "«\u00a0Lucie\u00a0» 14\u202fh",
+		"中文\u3000空格":                        "中文\u3000空格",
+		"soft\u00adhyphen \u200e\u200f":     "soft\u00adhyphen \u200e\u200f",
+		"ក\u200bខ":                          "ក\u200bខ",
+		"a\tb\u2028c\u2029d":                `a\u0009b\u2028c\u2029d`,
+		"private \ue000, none \u0378":       `private \ue000, none \u0378`,
+		"isolates \u2067\u2068\u2069":       `isolates \u2067\u2068\u2069`,
+		"embedded \u202a\u202b\u202c\u202d": `embedded \u202a\u202b\u202c\u202d`,
 	} {
 		if got := Clean(in); got != want {
 			t.Errorf("%q is shown as %q", in, got)
+		}
+	}
+}
+
+// A text keeps its lines, however its writer's system ends them, and its tabs.
+func TestLines(t *testing.T) {
+	for in, want := range map[string][]string{
+		"": {""},
+		"one\r\ntwo\rthree\nfour\u2028five\u2029six": {"one", "two", "three", "four", "five", "six"},
+		"Plate\tCountry\n\nABC 123\tFIN\n":           {"Plate\tCountry", "", "ABC 123\tFIN", ""},
+		"\x1b[31m\u0085\u202e":                       {`\u001b[31m\u0085\u202e`},
+	} {
+		if got := Lines(in); !slices.Equal(got, want) {
+			t.Errorf("%q has the lines %q", in, got)
 		}
 	}
 }

@@ -36,7 +36,7 @@ func (k call[In, Out]) ask(ctx context.Context, c *Client, in In) (Out, error) {
 
 // calls is the whole contract; openapi.json says the same.
 var calls = []interface{ serve(*http.ServeMux, Service) }{
-	status, unlock, lock, explain, send, answer, withdraw, outbox, inbox, read, declare, erase, verify, log, wait,
+	status, unlock, lock, explain, send, answer, withdraw, outbox, inbox, read, declare, erase, verify, log, wait, types,
 }
 
 // Handler answers the calls by a Service.
@@ -167,6 +167,10 @@ func (c *Client) Verify(ctx context.Context, message Ref) (*Verification, error)
 var log = call[Query, []LogEntry]{"log", Service.Log}
 
 func (c *Client) Log(ctx context.Context, q Query) ([]LogEntry, error) { return log.ask(ctx, c, q) }
+
+var types = call[none, []Type]{"types", func(s Service, ctx context.Context, _ none) ([]Type, error) { return s.Types(ctx) }}
+
+func (c *Client) Types(ctx context.Context) ([]Type, error) { return types.ask(ctx, c, none{}) }
 
 type waitCall struct {
 	Watch

@@ -40,6 +40,9 @@ type Service interface {
 	Verify(ctx context.Context, message Ref) (*Verification, error)
 	// Log lists the desk's own log, the newest first.
 	Log(ctx context.Context, q Query) ([]LogEntry, error)
+	// Types lists the message types of the exchange's catalogue, the newest version of
+	// each.
+	Types(ctx context.Context) ([]Type, error)
 	// Wait returns once what is watched for has happened, or when ctx ends, which
 	// is no error.
 	Wait(ctx context.Context, w Watch) (*Seen, error)

@@ -179,8 +179,9 @@ type Deadline struct {
 type Message struct {
 	From        signed.Address  `json:"from"`
 	To          signed.Address  `json:"to"`
-	Received    bool            `json:"received"` // else this desk sent it
-	Title       string          `json:"title"`    // of its type
+	Received    bool            `json:"received"`  // else this desk sent it
+	Title       string          `json:"title"`     // of its type
+	TypeHash    signed.Hash     `json:"type_hash"` // of its type's file, as the header has it
 	Body        json.RawMessage `json:"body"`
 	Attachments []Attachment    `json:"attachments,omitempty"`
 	Replies     []string        `json:"replies,omitempty"` // types that may answer it
@@ -198,6 +199,13 @@ type SeenBefore struct {
 	Conversation signed.ID   `json:"conversation"`
 	Accepted     signed.Time `json:"accepted,omitzero"`
 	Subject      string      `json:"subject"` // the other message's subject line
+}
+
+// A Type is a message type of the exchange's catalogue.
+type Type struct {
+	Name    string      `json:"name"`
+	Version string      `json:"version"`
+	Hash    signed.Hash `json:"hash"` // of its file
 }
 
 // A Watch is what Wait waits for: a change of the desk, or the end of one message.
