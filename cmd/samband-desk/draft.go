@@ -22,6 +22,7 @@ type draftFlags struct {
 	attach                                     []string
 	urgent                                     bool
 	expires, wait                              time.Duration
+	copies                                     copyFlags
 }
 
 func (f *draftFlags) add(c *cobra.Command) {
@@ -33,6 +34,7 @@ func (f *draftFlags) add(c *cobra.Command) {
 	c.Flags().BoolVar(&f.urgent, "urgent", false, "the message is urgent; its body says why")
 	c.Flags().DurationVar(&f.expires, "expires", 7*24*time.Hour, "how long it may wait to be taken in")
 	c.Flags().StringVar(&f.name, "name", "", "name of this sending: the same command again sends nothing twice")
+	f.copies.add(c)
 	c.Flags().DurationVar(&f.wait, "wait", 5*time.Second, "how long to wait for the broker's acceptance; 0 to leave at once")
 }
 
@@ -49,6 +51,9 @@ func (f *draftFlags) draft(c *cobra.Command) (d client.Draft, err error) {
 	}
 	if d.Body, err = cli.ReadInput(c, f.body, maxFile); err != nil {
 		return d, fmt.Errorf("read body: %w", err)
+	}
+	if err = f.copies.into(c, &d); err != nil {
+		return d, err
 	}
 	for _, path := range f.attach {
 		data, err := cli.ReadInput(c, path, maxFile)
