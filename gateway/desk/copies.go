@@ -206,18 +206,22 @@ func (d *Desk) explainCopies(l *verify.Logs, p *plan, headers []envelope.Header,
 // withheld lists the copies that the messages of a sending withhold: none once they are
 // erased, and while the desk is locked.
 func (d *Desk) withheld(messages []client.OutboxItem) (out []client.Withheld) {
-	if len(messages) == 0 {
+	var headers []envelope.Header
+	for _, m := range messages {
+		headers = append(headers, envelope.Header{To: m.To, Agreement: m.Agreement})
+	}
+	if len(headers) == 0 {
+		return nil
+	}
+	due := d.due(d.room.Logs(), messages[0].Type, headers)
+	if len(due) == 0 {
 		return nil
 	}
 	body := d.body(messages[0].Message)
 	if body == nil || body.Withheld == "" {
 		return nil
 	}
-	var headers []envelope.Header
-	for _, m := range messages {
-		headers = append(headers, envelope.Header{To: m.To, Agreement: m.Agreement})
-	}
-	for _, c := range d.due(d.room.Logs(), messages[0].Type, headers) {
+	for _, c := range due {
 		out = append(out, client.Withheld{To: c.To, Type: c.Type, Reason: body.Withheld})
 	}
 	return out

@@ -140,7 +140,7 @@ func (d *Desk) sending(name string) (*client.Sending, error) {
 		s.Copies, err = listed(d, tx, rows, copyItem)
 		return err
 	})
-	if err == nil {
+	if err == nil && len(s.Copies) == 0 {
 		s.Withheld = d.withheld(s.Messages)
 	}
 	return s, err
