@@ -35,7 +35,7 @@ func (d *Desk) Explain(_ context.Context, draft client.Draft) (*client.Explanati
 			pass = append(pass, h)
 		}
 	}
-	if p != nil && len(pass) > 0 {
+	if x.Problem == nil && len(pass) > 0 {
 		d.explainCopies(l, p, pass, x)
 	}
 	return x, nil
