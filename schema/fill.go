@@ -46,23 +46,11 @@ type Attachment struct {
 // Fill adds f to a body, at its end. What the writer wrote stands, byte for byte,
 // faults and all. A body that is no JSON object is returned as it is; Read says so.
 func (t *Type) Fill(body []byte, f Filling) []byte {
-	var members map[string]json.RawMessage
-	if json.Unmarshal(body, &members) != nil || members == nil {
+	e, ok := extend(body)
+	if !ok {
 		return body
 	}
-	out := bytes.TrimRight(body, " \t\r\n")
-	out = bytes.Clone(out[:len(out)-1]) // its closing brace goes to the end again
-	add := func(name string, value any) {
-		if _, stands := members[name]; stands {
-			return
-		}
-		if len(members) > 0 {
-			out = append(out, ',')
-		}
-		b, _ := json.Marshal(value) // strings and numbers always encode
-		out = append(fmt.Appendf(out, "%q:", name), b...)
-		members[name] = b
-	}
+	add := e.add
 	if len(f.Attachments) > 0 {
 		add(t.Shape.top(attachments), f.Attachments)
 	}
@@ -77,8 +65,40 @@ func (t *Type) Fill(body []byte, f Filling) []byte {
 			}
 		}
 	}
-	return append(out, '}')
+	return e.end()
 }
+
+// An extension is a body that gets members at its end.
+type extension struct {
+	text    []byte // without its closing brace
+	members map[string]json.RawMessage
+}
+
+// extend opens a body that is a JSON object.
+func extend(body []byte) (*extension, bool) {
+	e := &extension{}
+	if json.Unmarshal(body, &e.members) != nil || e.members == nil {
+		return nil, false
+	}
+	text := bytes.TrimRight(body, " \t\r\n")
+	e.text = bytes.Clone(text[:len(text)-1])
+	return e, true
+}
+
+// add adds a member, unless it stands already.
+func (e *extension) add(name string, value any) {
+	if _, stands := e.members[name]; stands {
+		return
+	}
+	if len(e.members) > 0 {
+		e.text = append(e.text, ',')
+	}
+	b, _ := json.Marshal(value) // strings and numbers always encode
+	e.text = append(fmt.Appendf(e.text, "%q:", name), b...)
+	e.members[name] = b
+}
+
+func (e *extension) end() []byte { return append(e.text, '}') }
 
 // FitsAttachments refuses, as BODY_INVALID, a body that does not list exactly the
 // files that lie beside it. What it says to describe them is its writer's affair.

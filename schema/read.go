@@ -17,6 +17,7 @@ type Body struct {
 	Outcome    string // an outcome such as PARTIAL, else the type's own name
 	Statistics []byte // see Type.Read
 	Access     Access // how its sender reaches what was asked for; "" it doesn't say
+	Withheld   string // of codes/copy-withheld: why nobody is copied; "" it doesn't say
 
 	typ *Type
 	doc any
@@ -84,7 +85,7 @@ func (t *Type) Read(body []byte) (*Body, error) {
 		Purpose: one(purpose), OffenceArea: distinct(values[offenceArea]), Handling: distinct(values[handling]),
 		Categories: distinct(values[category]),
 	}
-	b.Access = accessOf(one(access))
+	b.Access, b.Withheld = accessOf(one(access)), one(copyWithheld)
 	b.Statistics = t.statistics(b.Outcome, statistics)
 	return b, nil
 }

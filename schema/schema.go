@@ -33,6 +33,7 @@
 //	x-role       what is read here: see the list of roles in shape.go
 //	x-statistic  the name of the statistic that counts the codes here
 //	x-repeat     true: a reply repeats this of the message that it answers
+//	x-copy       what a copy says here if neither the original nor its writer does
 //	x-subject    the kind of person or thing that an object describes
 //	x-key        how a value tells one of them from another
 //	x-order      fields of an object whose dates stand in this order

@@ -31,6 +31,7 @@ type Shape struct {
 
 	statistic string
 	repeat    bool
+	preset    any // of a copy, where nobody says it; nil: none
 	order     []string
 	labels    []labelKey // where its label may stand, the nearest first
 }
@@ -74,16 +75,19 @@ const (
 	clockFrom      role = "clock-from"    // when a clock began, if before the message
 	clockUntil     role = "clock-until"   // until when a clock is extended
 	copyWithheld   role = "copy-withheld" // why nobody was copied
-	copiedMessage  role = "copied"        // hash of the message that this one copies
-	queriedDataset role = "dataset"       // of a query that a machine answers
-	queryKey       role = "query-key"     // one of its search keys; x-key says which
-	queryReason    role = "query-reason"  // the asking officer's reason
+	copiedMessage  role = "copied"        // hashes of the message that this one copies
+	copiedType     role = "copied-type"   // the name of its type
+	copiedTypeHash role = "copied-type-hash"
+	copiedTo       role = "copied-to"    // whom it went to, unless that is confidential
+	queriedDataset role = "dataset"      // of a query that a machine answers
+	queryKey       role = "query-key"    // one of its search keys; x-key says which
+	queryReason    role = "query-reason" // the asking officer's reason
 )
 
 var roles = []role{
 	ourReference, yourReference, subject, language, purpose, offenceArea, handling, category, attachments, recipients,
 	urgency, partID, partReference, past, machineZone, access, clockFrom, clockUntil, copyWithheld, copiedMessage,
-	queriedDataset, queryKey, queryReason,
+	copiedType, copiedTypeHash, copiedTo, queriedDataset, queryKey, queryReason,
 }
 
 // A labelKey names a label: a file under labels, and a name in it.
@@ -157,6 +161,9 @@ func (s *shaper) annotate(out *Shape, n *node) error {
 	}
 	if v := n.member("x-repeat"); v != nil {
 		out.repeat = v.plain == true
+	}
+	if v := n.member("x-copy"); v != nil {
+		out.preset = v.value()
 	}
 	if v := n.member("x-order"); v != nil {
 		out.order = v.texts()
@@ -360,6 +367,25 @@ func orderedValue(d *json.Decoder) (*node, error) {
 	}
 	_, err = d.Token()
 	return n, err
+}
+
+// value is a node that is known to be, as encoding/json reads it.
+func (n *node) value() any {
+	switch {
+	case n.list != nil:
+		out := make([]any, len(n.list))
+		for i, item := range n.list {
+			out[i] = item.value()
+		}
+		return out
+	case n.named != nil:
+		out := map[string]any{}
+		for _, m := range n.named {
+			out[m.name] = m.value.value()
+		}
+		return out
+	}
+	return n.plain
 }
 
 func (n *node) members() []member {

@@ -47,13 +47,15 @@ func TestStories(t *testing.T) {
 			return err
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"up":   up,
-			"id":   id,
-			"file": file,
-			"same": same,
-			"once": once,
-			"copy": copyTree,
-			"flip": flip,
+			"up":     up,
+			"id":     id,
+			"file":   file,
+			"hash":   hash,
+			"copyid": copyID,
+			"same":   same,
+			"once":   once,
+			"copy":   copyTree,
+			"flip":   flip,
 		},
 	})
 }
@@ -78,6 +80,8 @@ func up(ts *testscript.TestScript, _ bool, sockets []string) {
 
 var (
 	idForm   = regexp.MustCompile(`"id":\s*"([A-Za-z0-9+/=]+)"`)
+	copyForm = regexp.MustCompile(`"copies":\s*\[\{"to":"[^"]+","name":"[^"]+","id":\s*"([A-Za-z0-9+/=]+)"`)
+	hashForm = regexp.MustCompile(`"hash":\s*"([A-Za-z0-9+/=]+)"`)
 	fileForm = regexp.MustCompile(`"file":\s*"([^"]+)"`)
 )
 
@@ -86,6 +90,12 @@ func id(ts *testscript.TestScript, _ bool, args []string) { keep(ts, args[0], id
 
 // file NAME keeps the file that the last command made.
 func file(ts *testscript.TestScript, _ bool, args []string) { keep(ts, args[0], fileForm) }
+
+// hash NAME keeps the hash of the entry that the last command made.
+func hash(ts *testscript.TestScript, _ bool, args []string) { keep(ts, args[0], hashForm) }
+
+// copyid NAME keeps the id of the copy that the last command sent.
+func copyID(ts *testscript.TestScript, _ bool, args []string) { keep(ts, args[0], copyForm) }
 
 func keep(ts *testscript.TestScript, name string, form *regexp.Regexp) {
 	m := form.FindStringSubmatch(ts.ReadFile("stdout"))

@@ -20,7 +20,7 @@ func newAnswer(p *program) *cobra.Command {
 same conversation and under the same agreement.
 
 The desk fills in what a reply repeats, such as the reference of the message that you
-answer. samband-desk new TYPE --reply-to ID writes a draft to fill in.`,
+answer. samband-desk new TYPE --reply-to ID writes a draft to fill in.` + copyHelp,
 		Args: cobra.ExactArgs(1),
 		RunE: p.withClient(func(c *cobra.Command, d *client.Client, id signed.ID) error {
 			draft, err := f.draft(p, c)

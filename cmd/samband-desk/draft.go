@@ -25,6 +25,7 @@ type draftFlags struct {
 	attach                                     []string
 	urgent                                     bool
 	expires, wait                              time.Duration
+	copies                                     copyFlags
 }
 
 func (f *draftFlags) add(c *cobra.Command) {
@@ -36,6 +37,7 @@ func (f *draftFlags) add(c *cobra.Command) {
 	c.Flags().BoolVar(&f.urgent, "urgent", false, "the message is urgent; its body says why")
 	c.Flags().DurationVar(&f.expires, "expires", 7*24*time.Hour, "how long it may wait to be taken in")
 	c.Flags().StringVar(&f.name, "name", "", "name of this sending: the same command again sends nothing twice")
+	f.copies.add(c)
 	c.Flags().DurationVar(&f.wait, "wait", 5*time.Second, "how long to wait for the broker's acceptance; 0 to leave at once")
 }
 
@@ -53,6 +55,9 @@ func (f *draftFlags) draft(p *program, c *cobra.Command) (d client.Draft, err er
 	text, err := cli.ReadInput(c, f.body, maxFile)
 	if err != nil {
 		return d, fmt.Errorf("read body: %w", err)
+	}
+	if err = f.copies.into(c, &d); err != nil {
+		return d, err
 	}
 	f.written, d.Body, err = p.draftOf(c, f.body, f.typ, text)
 	switch {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,7 +31,7 @@ recipients; with --confidential nobody learns of another. A message that is queu
 durable: it will be sent whatever happens here, and outbox shows what became of it.
 
 --explain sends nothing: it says who would receive this, under which agreement, and
-what blocks it.`,
+what blocks it.` + copyHelp,
 		Args: cobra.NoArgs,
 		RunE: p.withClient(func(c *cobra.Command, d *client.Client, _ signed.ID) error {
 			draft, err := f.draft(p, c)
@@ -68,12 +69,14 @@ what blocks it.`,
 func (p *program) reportSending(c *cobra.Command, d *client.Client, sending *client.Sending, wait time.Duration) error {
 	ctx, cancel := context.WithTimeout(c.Context(), wait)
 	defer cancel()
-	for n := range sending.Messages {
-		m, err := sentUntil(c, d, sending.Messages[n].ID, ctx, func(m *client.OutboxItem) bool { return m.State != client.Queued })
-		if err != nil {
-			return err
+	for _, list := range [][]client.OutboxItem{sending.Messages, sending.Copies} {
+		for n := range list {
+			m, err := sentUntil(c, d, list[n].ID, ctx, func(m *client.OutboxItem) bool { return m.State != client.Queued })
+			if err != nil {
+				return err
+			}
+			list[n] = *m
 		}
-		sending.Messages[n] = *m
 	}
 	err := p.Print(c, sending, func(w io.Writer) { showSending(w, sending) })
 	if err != nil {
@@ -82,7 +85,7 @@ func (p *program) reportSending(c *cobra.Command, d *client.Client, sending *cli
 	for _, b := range sending.Blocked {
 		return problem.New(b.Problem.Code, "%s: %s", b.To, b.Problem.Detail)
 	}
-	for _, m := range sending.Messages {
+	for _, m := range slices.Concat(sending.Messages, sending.Copies) {
 		if m.State == client.Rejected {
 			return problem.New(m.Problem.Code, "%s: %s", m.To, m.Problem.Detail)
 		}
@@ -91,8 +94,12 @@ func (p *program) reportSending(c *cobra.Command, d *client.Client, sending *cli
 }
 
 func showSending(w io.Writer, s *client.Sending) {
-	for _, m := range s.Messages {
-		fmt.Fprintf(w, "%s  %s to %s: %s\n", m.ID, cli.Clean(m.Type), m.To, m.State)
+	for _, m := range slices.Concat(s.Messages, s.Copies) {
+		as := ""
+		if m.Copy {
+			as = ", as a copy"
+		}
+		fmt.Fprintf(w, "%s  %s to %s%s: %s\n", m.ID, cli.Clean(m.Type), m.To, as, m.State)
 		if m.State == client.Queued {
 			fmt.Fprintln(w, "  It is durable here and will be sent by itself.")
 		}
@@ -102,6 +109,7 @@ func showSending(w io.Writer, s *client.Sending) {
 		fmt.Fprintf(w, "nothing to %s\n", b.To)
 		cli.ShowProblem(w, "  ", &b.Problem)
 	}
+	showWithheld(w, s.Withheld)
 }
 
 func (p *program) explain(c *cobra.Command, d *client.Client, draft client.Draft) error {
@@ -116,6 +124,11 @@ func (p *program) explain(c *cobra.Command, d *client.Client, draft client.Draft
 	for _, r := range x.Recipients {
 		if blocked == nil {
 			blocked = r.Problem
+		}
+	}
+	for _, y := range x.Copies {
+		if blocked == nil {
+			blocked = y.Problem
 		}
 	}
 	if blocked != nil {
@@ -134,17 +147,23 @@ func showExplanation(w io.Writer, x *client.Explanation) {
 		if r.Telephone != "" {
 			fmt.Fprintf(w, "  hours %s, telephone %s, languages %s\n", cli.Clean(r.Hours), cli.Clean(r.Telephone), cli.Clean(strings.Join(r.Languages, " ")))
 		}
-		for _, a := range r.Agreements {
-			fmt.Fprintf(w, "  carried by %q until %s\n    %s\n", cli.Clean(a.Title), a.Until, a.Hash)
-		}
-		for _, o := range r.Blocked {
-			fmt.Fprintf(w, "  not by %q: %s\n", cli.Clean(o.Agreement.Title), o.Problem.Code)
-		}
-		if r.Problem != nil {
-			fmt.Fprintln(w, "  BLOCKED:")
-			cli.ShowProblem(w, "    ", r.Problem)
-		} else {
-			fmt.Fprintln(w, "  would receive this")
-		}
+		showVerdict(w, &r)
+	}
+	showCopies(w, x.Copies)
+}
+
+// showVerdict says what carries a message to a recipient, or blocks it.
+func showVerdict(w io.Writer, r *client.Recipient) {
+	for _, a := range r.Agreements {
+		fmt.Fprintf(w, "  carried by %q until %s\n    %s\n", cli.Clean(a.Title), a.Until, a.Hash)
+	}
+	for _, o := range r.Blocked {
+		fmt.Fprintf(w, "  not by %q: %s\n", cli.Clean(o.Agreement.Title), o.Problem.Code)
+	}
+	if r.Problem != nil {
+		fmt.Fprintln(w, "  BLOCKED:")
+		cli.ShowProblem(w, "    ", r.Problem)
+	} else {
+		fmt.Fprintln(w, "  would receive this")
 	}
 }

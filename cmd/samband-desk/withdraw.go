@@ -18,7 +18,8 @@ func newWithdraw(p *program) *cobra.Command {
 		Short: "Take a message back that its recipient has not consigned yet",
 		Long: `Take a message back that its recipient has not consigned yet.
 
-The log decides: a recipient that said first that it has the message keeps it.`,
+The log decides: a recipient that said first that it has the message keeps it. A copy of
+the message, sent because an agreement asks for it, is not withdrawn with it.`,
 		Args: cobra.ExactArgs(1),
 		RunE: p.withClient(func(c *cobra.Command, d *client.Client, id signed.ID) error {
 			if _, err := d.Withdraw(c.Context(), id); err != nil {
@@ -30,7 +31,10 @@ The log decides: a recipient that said first that it has the message keeps it.`,
 			if err != nil {
 				return err
 			}
-			return p.Print(c, m, func(w io.Writer) { p.showOutbox(w, []client.OutboxItem{*m}) })
+			return p.Print(c, m, func(w io.Writer) {
+				p.showOutbox(w, []client.OutboxItem{*m})
+				copiesStay(w, m)
+			})
 		}),
 	}
 	c.Flags().DurationVar(&wait, "wait", 5*time.Second, "how long to wait for the log's decision")

@@ -106,9 +106,11 @@ func newStage(t *testing.T) *stage {
 }
 
 // still is a stage in which nothing runs.
-func still(t *testing.T) *stage {
+func still(t *testing.T) *stage { return stillOf(t, made()) }
+
+func stillOf(t *testing.T, made *gatewaytest.Exchange) *stage {
 	t.Helper()
-	x := must(made().Copy(t.TempDir()))
+	x := must(made.Copy(t.TempDir()))
 	s := &stage{t: t, Running: x.Still(ctx), clock: gatewaytest.NewClock(morning)}
 	s.register = must(register.Replay(append([][]byte{x.Federation()}, x.Entries...)))
 	t.Cleanup(func() {

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"samband/gateway/desk/client"
+	"samband/gateway/envelope"
 	"samband/gateway/problem"
 	"samband/gateway/register"
 	"samband/gateway/seal"
@@ -23,9 +24,19 @@ func (d *Desk) Explain(_ context.Context, draft client.Draft) (*client.Explanati
 	} else if x.Problem = problemIn(err); x.Problem == nil {
 		return nil, err
 	}
+	var pass []envelope.Header
 	for _, to := range draft.To {
 		q.To = to
-		x.Recipients = append(x.Recipients, d.recipient(l, q, draft.Agreement))
+		r := d.recipient(l, q, draft.Agreement)
+		x.Recipients = append(x.Recipients, r)
+		if r.Problem == nil {
+			h := envelope.Header{To: to}
+			h.Agreement, _ = chooseAgreement(l, q, draft.Agreement, signed.At(d.now())) // r would have its problem
+			pass = append(pass, h)
+		}
+	}
+	if x.Problem == nil && len(pass) > 0 {
+		d.explainCopies(l, p, pass, x)
 	}
 	return x, nil
 }

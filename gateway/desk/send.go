@@ -41,13 +41,16 @@ type reply struct {
 	header  *envelope.Header // of the message answered
 	message signed.Hash
 	body    *schema.Body
+	copied  *schema.Copied // of the draft of a copy: what it copies; it answers nothing
 }
 
 // Send validates a draft, seals and signs an envelope for each recipient, and
 // queues them in one transaction: when it returns they will be submitted,
 // whatever happens to this process. One recipient's problem stops that one, and
 // the roster of an open message names those to whom it goes; if all are stopped,
-// the first one's problem is the error. Locked, the desk stores nothing:
+// the first one's problem is the error. A copy that the agreements ask for is queued
+// in the same transaction, unless the message says why it is withheld; a copy that
+// can't be sent stops everything. Locked, the desk stores nothing:
 // DESK_LOCKED. The same name again returns the first sending, with those whom it
 // did not go to; with another draft it is ID_REUSED.
 func (d *Desk) Send(ctx context.Context, draft client.Draft) (*client.Sending, error) {
@@ -83,8 +86,9 @@ func (d *Desk) digest(draft client.Draft, to reply) (digest []byte, err error) {
 	b, err := json.Marshal(struct {
 		client.Draft
 		Body    []byte      `json:"body"` // as bytes: it may be no JSON
+		Copy    []byte      `json:"copy,omitempty"`
 		ReplyTo signed.Hash `json:"reply_to"`
-	}{draft, draft.Body, to.message})
+	}{draft, draft.Body, draft.Copy, to.message})
 	if err != nil {
 		return nil, err
 	}
@@ -127,9 +131,18 @@ func (d *Desk) sending(name string) (*client.Sending, error) {
 		if err != nil {
 			return err
 		}
-		s.Messages, err = listed(d, tx, rows, outboxItem)
+		if s.Messages, err = listed(d, tx, rows, outboxItem); err != nil {
+			return err
+		}
+		if rows, err = tx.Copies(name); err != nil || len(rows) == 0 {
+			return err
+		}
+		s.Copies, err = listed(d, tx, rows, copyItem)
 		return err
 	})
+	if err == nil && len(s.Copies) == 0 {
+		s.Withheld = d.withheld(s.Messages)
+	}
 	return s, err
 }
 
@@ -151,8 +164,15 @@ func (d *Desk) sendOnce(draft client.Draft, to reply, digest []byte) error {
 			b := sending.Blocked[0]
 			return problem.New(b.Code, "%s: %s", b.To, b.Detail)
 		case len(stopped) == 0:
+			copies, err := d.copies(l, p, headers)
+			if err != nil {
+				return err
+			}
 			sending.Outcome = p.body.Outcome
 			if sending.Envelopes, err = d.sealAll(l, p, headers); err != nil {
+				return err
+			}
+			if sending.Copies, err = d.sealCopies(l, p, copies, sending.Envelopes); err != nil {
 				return err
 			}
 			return d.room.Queue(sending)
@@ -244,8 +264,11 @@ func (d *Desk) plan(l *verify.Logs, draft client.Draft, to reply) (*plan, error)
 	if !draft.Confidential {
 		fill.Recipients = roster
 	}
-	p.content.Body = t.Fill(draft.Body, fill)
+	p.content.Body = t.Fill(p.written(t), fill)
 	if p.body, err = t.Read(p.content.Body); err != nil {
+		return nil, err
+	}
+	if err := p.fitsCopying(); err != nil {
 		return nil, err
 	}
 	if err := p.body.FitsUrgency(p.urgency()); err != nil {

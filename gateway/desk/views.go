@@ -18,6 +18,9 @@ import (
 // Outbox lists what this desk sends, the newest first.
 func (d *Desk) Outbox(_ context.Context, q client.Query) ([]client.OutboxItem, error) {
 	items, err := list(d, q, false, outboxItem)
+	if err == nil {
+		err = d.markCopies(items)
+	}
 	for n := range items {
 		items[n].Summary = d.summary(items[n].Message)
 	}
@@ -46,6 +49,9 @@ func (d *Desk) sent(id signed.ID) (*client.OutboxItem, error) {
 		return nil, unknown(store.ErrNotFound, id)
 	}
 	items, err := list(d, client.Query{ID: id}, false, outboxItem)
+	if err == nil {
+		err = d.markCopies(items)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -283,7 +283,7 @@ func (x *Exchange) makeAgreements() error {
 	from := signed.At(time.Now().Add(-24 * time.Hour))
 	for _, a := range x.Plan.Agreements {
 		stored, err := x.Parties[a.Parties[0]].Agreement(register.Agreement{
-			Title: a.Title, Parties: a.Parties, Types: a.Types, Purposes: a.Purposes,
+			Title: a.Title, Parties: a.Parties, Types: a.Types, Copies: a.Copies, Purposes: a.Purposes,
 			Ceiling: a.Ceiling, From: from, Until: from.Add(a.Lasts),
 		})
 		if err := x.addEntry(stored, err); err != nil {

@@ -38,6 +38,7 @@ type Agreement struct {
 	Title    string
 	Parties  []string
 	Types    []string
+	Copies   []register.CopyRule
 	Purposes []string
 	Ceiling  envelope.Classification
 	Lasts    time.Duration // from the day before the exchange is made

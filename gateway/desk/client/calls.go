@@ -100,10 +100,13 @@ func (c *Client) Answer(ctx context.Context, to Ref, draft Draft) (*Sending, err
 	return askWith(ctx, c, answer, draft, answerCall{to, draft})
 }
 
-// askWith makes a call with a draft, whose body must be JSON to stand in it.
+// askWith makes a call with a draft, whose body and copy must be JSON to stand in it.
 func askWith[In, Out any](ctx context.Context, c *Client, k call[In, Out], d Draft, in In) (out Out, err error) {
 	if len(d.Body) > 0 && !json.Valid(d.Body) {
 		return out, problem.New(problem.BodyMalformed, "not one JSON value")
+	}
+	if len(d.Copy) > 0 && !json.Valid(d.Copy) {
+		return out, problem.New(problem.BodyMalformed, "what is for the copy is not one JSON value")
 	}
 	return k.ask(ctx, c, in)
 }

@@ -43,6 +43,15 @@ type Draft struct {
 	Classification envelope.Classification `json:"classification,omitempty"` // "" is unclassified
 	Lifetime       Duration                `json:"lifetime,omitempty"`       // until it expires; zero: 7 days
 	Confidential   bool                    `json:"confidential,omitempty"`   // of several recipients none learns of another
+	Copy           json.RawMessage         `json:"copy,omitempty"`           // what only its writer can say in a copy that an agreement asks for: members of its body
+	CopyAgreement  signed.Hash             `json:"copy_agreement,omitzero"`  // that the copy goes under; zero: the one that fits
+	NoCopy         *NoCopy                 `json:"no_copy,omitempty"`        // why no copy goes, where the body does not say it
+}
+
+// NoCopy says in a draft why nobody is copied, where an agreement asks for a copy.
+type NoCopy struct {
+	Reason string `json:"reason"` // a code
+	Text   string `json:"text,omitempty"`
 }
 
 // An Attachment is a small file inside a message.
@@ -60,6 +69,15 @@ type Sending struct {
 	Name     string       `json:"name"`
 	Messages []OutboxItem `json:"messages"`
 	Blocked  []Blocked    `json:"blocked,omitempty"`
+	Copies   []OutboxItem `json:"copies,omitempty"`   // sent with them, because their agreements ask for it
+	Withheld []Withheld   `json:"withheld,omitempty"` // copies that were not
+}
+
+// Withheld is a copy that an agreement asks for and that was not sent.
+type Withheld struct {
+	To     signed.Address `json:"to"`
+	Type   string         `json:"type"`
+	Reason string         `json:"reason"` // the code that the messages give
 }
 
 // Blocked says why nothing goes to one recipient.
@@ -74,6 +92,16 @@ type Explanation struct {
 	Type       string      `json:"type"`
 	Problem    *Problem    `json:"problem,omitempty"` // of the draft itself
 	Recipients []Recipient `json:"recipients"`
+	Copies     []Copy      `json:"copies,omitempty"` // that would go too, or are withheld
+}
+
+// A Copy of an explanation is one that the agreements of the draft's messages ask for.
+// If it is blocked, nothing of the draft is sent.
+type Copy struct {
+	Recipient
+	Type     string      `json:"type"`
+	AskedBy  []Agreement `json:"asked_by"`
+	Withheld string      `json:"withheld,omitempty"` // the code of the reason for which it does not go
 }
 
 // A Recipient of an explanation.
@@ -146,6 +174,8 @@ type OutboxItem struct {
 	To   signed.Address `json:"to"`
 	Name string         `json:"name"` // of the sending
 	Item
+	Copy   bool        `json:"copy,omitempty"`   // it is a copy of the other messages of its sending
+	Copies []signed.ID `json:"copies,omitempty"` // of this message: withdrawing it withdraws none of them
 }
 
 // An InboxItem is a message that this desk received.

@@ -58,6 +58,7 @@ type Sending struct {
 	Outcome   string // what it says, as the catalogue names it
 	Envelopes []*Sealed
 	Blocked   []store.Blocked // to whom it does not go
+	Copies    []Sending       // of it, with an outcome and envelopes of their own
 }
 
 // Queue makes a sending durable, all of it or nothing. From then on it is sent,
@@ -72,18 +73,11 @@ func (m *Room) Queue(sending *Sending) error {
 				return err
 			}
 		}
-		for _, s := range sending.Envelopes {
-			if err := s.keep(tx); err != nil {
-				return err
-			}
-			err := tx.Add(&store.Row{
-				From: m.Desk, ID: s.ID, To: s.To, TextHash: s.TextHash, Send: sending.Name, Type: s.Type.Name, Urgent: isUrgent(&s.Header),
-				Conversation: s.Conversation, ReplyTo: s.InReplyTo, Outcome: sending.Outcome, State: client.Queued,
-			})
-			if err != nil {
-				return err
-			}
-			if err := tx.Log(m.Entry("queued", "message "+s.ID.String(), nil)); err != nil {
+		if err := m.keepAll(tx, sending.Name, sending, false); err != nil {
+			return err
+		}
+		for n := range sending.Copies {
+			if err := m.keepAll(tx, sending.Name, &sending.Copies[n], true); err != nil {
 				return err
 			}
 		}
@@ -95,6 +89,31 @@ func (m *Room) Queue(sending *Sending) error {
 	wake(m.workers.urgent)
 	wake(m.workers.outbox)
 	m.Touch()
+	return nil
+}
+
+// keepAll keeps the envelopes of a sending, or of a copy of it.
+func (m *Room) keepAll(tx *store.Tx, name string, sending *Sending, isCopy bool) error {
+	for _, s := range sending.Envelopes {
+		if err := s.keep(tx); err != nil {
+			return err
+		}
+		row := store.Row{
+			From: m.Desk, ID: s.ID, To: s.To, TextHash: s.TextHash, Send: name, Type: s.Type.Name, Urgent: isUrgent(&s.Header),
+			Conversation: s.Conversation, ReplyTo: s.InReplyTo, Outcome: sending.Outcome, State: client.Queued,
+		}
+		if err := tx.Add(&row); err != nil {
+			return err
+		}
+		if isCopy {
+			if err := tx.AddCopy(row.Seq); err != nil {
+				return err
+			}
+		}
+		if err := tx.Log(m.Entry("queued", "message "+s.ID.String(), nil)); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

@@ -158,9 +158,19 @@ func (t *Tx) ShownSince(after int64, limit int) ([]Shown, error) {
 		ORDER BY p.rowid LIMIT ?`, after, limit)
 }
 
-// Sending returns the messages of a sending, by recipient.
+// Sending returns the messages of a sending without its copies, by recipient.
 func (t *Tx) Sending(name string) ([]Row, error) {
-	return t.mail(`WHERE m.received = 0 AND m.send = ? ORDER BY m.recipient`, name)
+	return t.mail(`WHERE m.received = 0 AND m.send = ? AND m.seq NOT IN (SELECT seq FROM copies) ORDER BY m.recipient`, name)
+}
+
+// AddCopy notes of a message that it is a copy of the others of its sending.
+func (t *Tx) AddCopy(seq int64) error {
+	return t.put("keep copy", `INSERT INTO copies (seq) VALUES (?)`, seq)
+}
+
+// Copies returns those messages of a sending that are copies of the others.
+func (t *Tx) Copies(name string) ([]Row, error) {
+	return t.mail(`JOIN copies c ON c.seq = m.seq WHERE m.received = 0 AND m.send = ? ORDER BY m.recipient, m.type`, name)
 }
 
 // Unsent returns messages behind a place that have no proof of acceptance and are

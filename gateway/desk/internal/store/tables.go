@@ -6,7 +6,7 @@ import (
 )
 
 // form is the number of the tables below, and of no other tables ever.
-const form = 4
+const form = 5
 
 const tables = `
 -- The register as replayed, and the heads of both logs as verified.
@@ -83,7 +83,7 @@ CREATE TABLE mail (
 	detail       TEXT NOT NULL DEFAULT '',
 	UNIQUE (received, sender, id)
 ) STRICT;
-CREATE UNIQUE INDEX mail_send ON mail (send, recipient) WHERE received = 0;
+CREATE UNIQUE INDEX mail_send ON mail (send, recipient, type) WHERE received = 0;
 CREATE INDEX mail_direction ON mail (received, seq);
 CREATE INDEX mail_state ON mail (received, state);
 CREATE INDEX mail_id ON mail (id);
@@ -111,6 +111,10 @@ CREATE TABLE attempts (
 CREATE TABLE sendings (
 	send   TEXT PRIMARY KEY,
 	digest BLOB NOT NULL
+) STRICT;
+-- The messages that are copies of the others of their sending.
+CREATE TABLE copies (
+	seq INTEGER PRIMARY KEY REFERENCES mail
 ) STRICT;
 -- To whom a sending did not go, and why: a repeat of its name says so again.
 CREATE TABLE blocked (
