@@ -137,7 +137,7 @@ func (d *Desk) item(tx *store.Tx, r *store.Row) (client.Item, error) {
 	} else {
 		i.Waits = r.Detail
 	}
-	i.Deadline, err = mail.DeadlineOf(tx, r, h, d.now())
+	i.Deadline, err = d.room.Deadline(tx, r, h, d.now())
 	return i, err
 }
 
@@ -164,7 +164,7 @@ func (d *Desk) body(text signed.Hash) *schema.Body {
 	if err != nil {
 		return nil
 	}
-	t, ok := schema.Embedded().FindHash(e.Type.Hash)
+	t, ok := d.room.Type(e.Type.Hash)
 	if !ok {
 		return nil
 	}
