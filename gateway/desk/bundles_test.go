@@ -64,6 +64,12 @@ func loan() client.Draft {
 	return client.Draft{To: []signed.Address{"fi.spoc"}, Type: gatewaytest.NextType, Body: must(gatewaytest.NextSample())}
 }
 
+func refusal() client.Draft {
+	return client.Draft{Type: "REFUSAL", Body: []byte(`{
+		"our_reference": "KRP-2026-11-3398", "subject": "Lån av båtar", "language": "sv", "handling": [{"code": "H1"}],
+		"offence_area": ["MIGRANT_SMUGGLING"], "grounds": [{"ground": "ONGOING_INVESTIGATION_OR_SAFETY", "reasons": "Båda båtarna söker själva."}]}`)}
+}
+
 // give puts a bundle into a broker's folder.
 func (s *stage) give(b *schema.Bundle) { must(0, broker.AddBundle(s.BrokerDir(), b)) }
 
@@ -150,9 +156,7 @@ func TestNewType(t *testing.T) {
 	measures(t, fi, unreadableHelp+"1\n", "samband_unreadable_messages")
 
 	s.give(next)
-	s.cut("fi.spoc") // connected again, it asks at once
-	await(t, fi, "cut off", func() bool { return !must(fi.Status(ctx)).Reachable })
-	s.mend("fi.spoc")
+	s.asksAnew(fi)
 	awaitIn(t, fi, id, "handed-over")
 	s.whole(fi)
 	measures(t, fi, lackingHelp+"0\n"+unreadableHelp+"0\n", "samband_catalogue_bundles_lacking", "samband_unreadable_messages")
@@ -161,9 +165,7 @@ func TestNewType(t *testing.T) {
 		t.Errorf("read as %q, clock %+v, replies %v", m.Title, m.Deadline, m.Replies)
 	}
 
-	answer := must(fi.Answer(ctx, client.Ref{ID: id}, client.Draft{Type: "REFUSAL", Body: []byte(`{
-		"our_reference": "KRP-2026-11-3398", "subject": "Lån av båtar", "language": "sv", "handling": [{"code": "H1"}],
-		"offence_area": ["MIGRANT_SMUGGLING"], "grounds": [{"ground": "ONGOING_INVESTIGATION_OR_SAFETY", "reasons": "Båda båtarna söker själva."}]}`)})).Messages[0].ID
+	answer := must(fi.Answer(ctx, client.Ref{ID: id}, refusal())).Messages[0].ID
 	awaitIn(t, se, answer, "handed-over")
 	await(t, se, "answered", func() bool { d := outState(t, se, id).Deadline; return d != nil && d.OnTime })
 	if n, err := testutil.GatherAndCount(fi.Metrics(), "samband_answers_total"); err != nil || n == 0 {
@@ -206,14 +208,25 @@ func (b *shop) count(of *schema.Bundle) int {
 	return b.asked[of.Hash]
 }
 
+// edited is a bundle with a word changed in one of its files.
+func edited(t *testing.T, b *schema.Bundle, file, old, new string) *schema.Bundle {
+	t.Helper()
+	dir := t.TempDir()
+	must(0, os.CopyFS(dir, b.Files))
+	file = filepath.Join(dir, file)
+	before := string(must(os.ReadFile(file)))
+	after := strings.Replace(before, old, new, 1)
+	if after == before {
+		t.Fatalf("%s has no %q", file, old)
+	}
+	must(0, os.WriteFile(file, []byte(after), 0o600))
+	return must(schema.NewBundle(os.DirFS(dir)))
+}
+
 // relabelled is the embedded catalogue with another word in a label: another bundle with
 // the same types.
-func relabelled(t *testing.T, word string) *schema.Bundle {
-	dir := t.TempDir()
-	must(0, os.CopyFS(dir, schema.EmbeddedFiles()))
-	labels := filepath.Join(dir, "labels", "types", "REMINDER.json")
-	must(0, os.WriteFile(labels, []byte(strings.ReplaceAll(string(must(os.ReadFile(labels))), `"Reminder"`, `"`+word+`"`)), 0o600))
-	return must(schema.NewBundle(os.DirFS(dir)))
+func relabelled(t *testing.T) *schema.Bundle {
+	return edited(t, schema.EmbeddedBundle(), "labels/types/REMINDER.json", `"Reminder"`, `"Nudge"`)
 }
 
 // An older bundle is fetched when something is of a type that is in no other, and not
@@ -226,7 +239,7 @@ func TestOlderBundle(t *testing.T) {
 			s.unlock(se)
 			older := s.lends(given)
 			s.whole(se)
-			newer, want := relabelled(t, "Nudge"), 0
+			newer, want := relabelled(t), 0
 			var id signed.ID
 			if sent {
 				id, want = send(t, se, loan()), 1
@@ -306,6 +319,66 @@ func arrived(t *testing.T, d *desk.Desk, id signed.ID) signed.ID {
 	return id
 }
 
+// asksAnew cuts a desk off and connects it again: it asks for what it lacks at once.
+func (s *stage) asksAnew(d *desk.Desk) {
+	s.t.Helper()
+	s.cut(d.Address())
+	await(s.t, d, "cut off", func() bool { return !must(d.Status(ctx)).Reachable })
+	s.mend(d.Address())
+}
+
+// A queued message is of a type that the register replaced meanwhile. It waits for the
+// bundle that has the new one, and is sealed anew and sent once the desk has it.
+func TestQueuedAcrossCatalogues(t *testing.T) {
+	s := newStage(t)
+	se := s.unlocked("se.spoc")
+	first := s.lends(given)
+	s.whole(se)
+	s.cut("se.spoc")
+	id := send(t, se, loan())
+	second := edited(t, first, "types/"+gatewaytest.NextType+"-1.0.json", "Invented for tests", "Invented for other tests")
+	s.names(second)
+	s.mend("se.spoc")
+	awaitLacks(t, se, second, problem.BundleMissing)
+	await(t, se, "refused for now", func() bool {
+		o := outState(t, se, id)
+		return o.State == "queued" && o.Problem != nil && o.Problem.Code == problem.TypeOutdated
+	})
+	s.give(second)
+	s.asksAnew(se)
+	awaitOut(t, se, id, "accepted")
+}
+
+// A desk lost the bundle of a request that it sent. It does not refuse the answer, which
+// it can't judge: that waits for the bundle, and ends the clock then.
+func TestAnswerToLackedType(t *testing.T) {
+	s := newStage(t)
+	se, stop := s.start("se.spoc")
+	s.unlock(se)
+	next := s.lends(given)
+	s.whole(se)
+	id := send(t, se, loan())
+	awaitOut(t, se, id, "accepted")
+	fi := s.unlocked("fi.spoc")
+	awaitIn(t, fi, id, "handed-over")
+	awaitOut(t, se, id, "handed-over")
+	stop()
+	s.takeAway(next)
+	must(0, os.Remove(s.deskFile("se.spoc", next)))
+
+	answer := must(fi.Answer(ctx, client.Ref{ID: id}, refusal())).Messages[0].ID
+	se = s.unlocked("se.spoc")
+	arrived(t, se, answer)
+	await(t, se, "short of the type", func() bool {
+		items, err := se.Inbox(ctx, client.Query{ID: answer})
+		return err == nil && items[0].State == "consigned" && items[0].Waits == mail.LacksType
+	})
+	s.give(next)
+	s.asksAnew(se)
+	awaitIn(t, se, answer, "handed-over")
+	await(t, se, "answered", func() bool { d := outState(t, se, id).Deadline; return d != nil && d.OnTime })
+}
+
 // A file of the folder that is not what its name says is fetched anew.
 func TestDamagedBundle(t *testing.T) {
 	s := newStage(t)
@@ -313,7 +386,7 @@ func TestDamagedBundle(t *testing.T) {
 	fi, stop := s.start("fi.spoc")
 	s.whole(fi)
 	file := s.deskFile("fi.spoc", next)
-	for _, content := range [][]byte{next.Zip[:len(next.Zip)/2], nil, relabelled(t, "Nudge").Zip} {
+	for _, content := range [][]byte{next.Zip[:len(next.Zip)/2], nil, relabelled(t).Zip} {
 		stop()
 		must(0, os.WriteFile(file, content, 0o600))
 		fi, stop = s.start("fi.spoc")

@@ -46,8 +46,8 @@ var made = sync.OnceValue(func() *gatewaytest.Exchange {
 			{Name: "fi", Title: "Suomi", Desks: []gatewaytest.Desk{{Address: "fi.spoc", Directory: anywhere}}},
 			{Name: "se", Title: "Sverige", Desks: []gatewaytest.Desk{{Address: "se.spoc", Directory: anywhere}}},
 		},
-		Agreements: []gatewaytest.Agreement{{Title: "Police cooperation", Parties: []string{"fi", "se"}, Types: []string{"SPONTANEOUS"},
-			Purposes: []string{"DETECT_CRIME"}, Ceiling: envelope.Unclassified, Lasts: 366 * 24 * time.Hour}},
+		Agreements: []gatewaytest.Agreement{{Title: "Police cooperation", Parties: []string{"fi", "se"}, Types: []string{gatewaytest.NextType, "SPONTANEOUS"},
+			Purposes: []string{"DETECT_CRIME", "INVESTIGATE_CRIME"}, Ceiling: envelope.Unclassified, Lasts: 366 * 24 * time.Hour}},
 	}))
 })
 
