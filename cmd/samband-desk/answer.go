@@ -17,7 +17,7 @@ func newAnswer(p *program) *cobra.Command {
 		Long: `Answer a message of the inbox. The answer goes to the sender of that message, in the
 same conversation and under the same agreement.
 
-If the body has no your_reference, the reference of the message that you answer is used.`,
+What a reply repeats, such as the reference of the message that you answer, is filled in.`,
 		Args: cobra.ExactArgs(1),
 		RunE: p.withClient(func(c *cobra.Command, d *client.Client, id signed.ID) error {
 			draft, err := f.draft(c)

@@ -25,7 +25,7 @@ type draftFlags struct {
 }
 
 func (f *draftFlags) add(c *cobra.Command) {
-	c.Flags().StringVar(&f.typ, "type", "", "the message type, such as INFO_REQUEST")
+	c.Flags().StringVar(&f.typ, "type", "", "the message type, by its name in the catalogue")
 	c.Flags().StringVar(&f.body, "body", "", "file with the body, JSON; - for standard input")
 	c.Flags().StringArrayVar(&f.attach, "attach", nil, "a file to send along; once for each")
 	c.Flags().StringVar(&f.agreement, "agreement", "", "hash of the agreement, if more than one would carry it")
