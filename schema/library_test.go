@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"strings"
 	"sync"
@@ -93,25 +94,43 @@ func TestLibraryAtOnce(t *testing.T) {
 // hash says of its files.
 func TestUnfitBundles(t *testing.T) {
 	const file = "types/REMINDER-1.0.json"
-	doubling := func(s string) string {
-		var defs []string
-		for n := range 30 {
-			defs = append(defs, fmt.Sprintf(`"d%d": {"type": "object", "properties": {"a": {"$ref": "#/$defs/d%d"}, "b": {"$ref": "#/$defs/d%d"}}}`, n, n+1, n+1))
-		}
-		defs = append(defs, `"d30": {"type": "string"}`)
-		s = strings.Replace(s, `{"type": "boolean"}`, `{"$ref": "#/$defs/d0"}`, 1)
-		return strings.Replace(s, `"body": {`, `"body": {"$defs": {`+strings.Join(defs, ", ")+`}, `, 1)
-	}
 	for want, edit := range map[string]func(string) string{
 		"ends too early":   func(string) string { return "{" },
 		"not the file":     func(s string) string { return strings.Replace(s, "REMINDER", "REMANDER", 1) },
 		"does not compile": func(s string) string { return strings.Replace(s, `"body": {`, `"body": {"pattern": "(", `, 1) },
 		"REMINDER 1.0":     func(s string) string { return strings.Replace(s, `"body": {`, `"body": {"minLength": "two", `, 1) },
-		"places":           doubling,
 	} {
 		_, err := edited(t, file, file, edit).Catalogue()
 		if problem.CodeOf(err) != problem.BundleInvalid || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want one about %q", err, want)
 		}
+	}
+}
+
+// Definitions that refer to others many times each are few lines, and more places than
+// any machine has room for.
+func TestTooManyPlaces(t *testing.T) {
+	var defs []string
+	for n := range 12 {
+		var fields []string
+		for m := range 8 {
+			fields = append(fields, fmt.Sprintf(`"f%d": {"$ref": "#/$defs/d%d"}`, m, n+1))
+		}
+		defs = append(defs, fmt.Sprintf(`"d%d": {"type": "object", "properties": {%s}}`, n, strings.Join(fields, ", ")))
+	}
+	part := fmt.Sprintf(`{"$defs": {%s, "d12": {"type": "string"}}}`, strings.Join(defs, ", "))
+	const file = "types/REMINDER-1.0.json"
+	all := copied(t)
+	all["parts/many-1.json"] = &fstest.MapFile{Data: []byte(part)}
+	typ := string(all[file].Data)
+	typ = strings.Replace(typ, `"parts": {`, fmt.Sprintf(`"parts": {"parts/many-1.json": "%x", `, sha256.Sum256([]byte(part))), 1)
+	typ = strings.Replace(typ, `{"type": "boolean"}`, `{"$ref": "../parts/many-1.json#/$defs/d0"}`, 1)
+	all[file] = &fstest.MapFile{Data: []byte(typ)}
+	b, err := NewBundle(all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Catalogue(); problem.CodeOf(err) != problem.BundleInvalid || !strings.Contains(err.Error(), "places") {
+		t.Error(err)
 	}
 }

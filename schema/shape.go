@@ -89,8 +89,8 @@ var roles = []role{
 // A labelKey names a label: a file under labels, and a name in it.
 type labelKey struct{ file, name string }
 
-// maxShapes bounds the places of a body. Definitions that refer to others twice each
-// would else be few lines and more places than any machine has room for.
+// maxShapes bounds the places of a body. Definitions that refer to others many times
+// each would else be few lines, and more places than any machine has room for.
 const maxShapes = 1 << 14
 
 // A shaper resolves a schema.
