@@ -204,11 +204,23 @@ func (b *Bundle) Is(named BundleHash) error {
 	return nil
 }
 
-// Catalogue loads the catalogue that is in the bundle.
-func (b *Bundle) Catalogue() (*Catalogue, error) {
-	c, err := Load(b.Files)
+// Catalogue loads the catalogue that is in the bundle, and compiles the schema of each
+// of its types: one that doesn't compile could read no message. The same bundle gives
+// the same result each time.
+func (b *Bundle) Catalogue() (c *Catalogue, err error) {
+	defer func() {
+		if p := recover(); p != nil { // the files are somebody else's, and a desk must outlive them
+			c, err = nil, unsound("its catalogue does not load: panic with a %T", p)
+		}
+	}()
+	c, err = Load(b.Files)
 	if err != nil {
 		return nil, unsound("its catalogue does not load: %v", err)
+	}
+	for _, t := range c.types {
+		if err := t.body.ready(); err != nil {
+			return nil, unsound("the schema of %s %s does not compile: %v", t.Name, t.Version, err)
+		}
 	}
 	return c, nil
 }

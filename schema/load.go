@@ -59,11 +59,11 @@ func Load(fsys fs.FS) (*Catalogue, error) {
 		t.labels = c.labels
 		c.types = append(c.types, t)
 	}
-	slices.SortFunc(c.types, func(a, b *Type) int {
-		return strings.Compare(a.Name+" "+a.Version, b.Name+" "+b.Version)
-	})
+	slices.SortFunc(c.types, byName)
 	return c, c.checkConversation()
 }
+
+func byName(a, b *Type) int { return strings.Compare(a.Name+" "+a.Version, b.Name+" "+b.Version) }
 
 func loadType(fsys fs.FS, p string) (*Type, error) {
 	data, err := fs.ReadFile(fsys, p)

@@ -93,10 +93,15 @@ var roles = []role{
 // A labelKey names a label: a file under labels, and a name in it.
 type labelKey struct{ file, name string }
 
+// maxShapes bounds the places of a body. Definitions that refer to others many times
+// each would else be few lines, and more places than any machine has room for.
+const maxShapes = 1 << 14
+
 // A shaper resolves a schema.
 type shaper struct {
 	parts map[string]part
 	depth int
+	made  int
 }
 
 // shapeOf resolves the body of a type file.
@@ -126,6 +131,9 @@ func (s *shaper) shape(at place, n *node) (*Shape, error) {
 		return nil, fmt.Errorf("the schema is nested too deep, or refers to itself")
 	}
 	defer func() { s.depth-- }()
+	if s.made++; s.made > maxShapes {
+		return nil, fmt.Errorf("the schema has more than %d places", maxShapes)
+	}
 	out := &Shape{}
 	if ref := n.text("$ref"); ref != "" {
 		target, err := s.resolve(at, ref)

@@ -39,6 +39,12 @@ func (s *bodySchema) Load(url string) (any, error) {
 	return p.defs, nil
 }
 
+// ready compiles the schema once.
+func (s *bodySchema) ready() error {
+	s.once.Do(s.compile)
+	return s.err
+}
+
 func (s *bodySchema) compile() {
 	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(s.body))
 	if err != nil {
@@ -57,9 +63,8 @@ func (s *bodySchema) compile() {
 
 // check returns the faults of a body against its schema, in the order of their places.
 func (s *bodySchema) check(doc any, shape *Shape) ([]Fault, error) {
-	s.once.Do(s.compile)
-	if s.err != nil {
-		return nil, fmt.Errorf("compile %q: %w", s.url, s.err)
+	if err := s.ready(); err != nil {
+		return nil, fmt.Errorf("compile %q: %w", s.url, err)
 	}
 	err := s.compiled.Validate(doc)
 	var broken *jsonschema.ValidationError

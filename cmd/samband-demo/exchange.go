@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -75,14 +76,18 @@ func (s *recordedExchange) Register() (*register.Register, error) {
 
 func caseFile(name string) ([]byte, error) { return schema.Samples.ReadFile("testdata/case/" + name) }
 
-func caseDraft(file, typ string, to ...signed.Address) (client.Draft, error) {
+// caseDraft is a body of the case. Its file is named by its place in the case and its
+// type: 01-info-request.json.
+func caseDraft(file string, to ...signed.Address) (client.Draft, error) {
 	body, err := caseFile(file)
-	return client.Draft{To: to, Type: typ, Body: body}, err
+	_, name, _ := strings.Cut(file, "-")
+	name, _, _ = strings.Cut(name, ".")
+	return client.Draft{To: to, Type: strings.ToUpper(strings.ReplaceAll(name, "-", "_")), Body: body}, err
 }
 
 // requestDraft is the case's first message, with its photograph.
 func requestDraft(to ...signed.Address) (client.Draft, error) {
-	draft, err := caseDraft("01-info-request.json", "INFO_REQUEST", to...)
+	draft, err := caseDraft("01-info-request.json", to...)
 	if err != nil {
 		return draft, err
 	}
@@ -110,8 +115,8 @@ func onlyID(sending *client.Sending, err error) (signed.ID, error) {
 
 // answerWith answers a received message with a sample and waits until the other
 // desk has it in its officers' view.
-func (s *story) answerWith(ctx context.Context, from signed.Address, id signed.ID, typ, file string) (signed.ID, error) {
-	draft, err := caseDraft(file, typ)
+func (s *story) answerWith(ctx context.Context, from signed.Address, id signed.ID, file string) (signed.ID, error) {
+	draft, err := caseDraft(file)
 	if err != nil {
 		return signed.ID{}, err
 	}
@@ -130,9 +135,9 @@ func (s *story) answerWith(ctx context.Context, from signed.Address, id signed.I
 
 // answerUntil is answerWith, and waits until the clock of the request is as wanted, at
 // either desk.
-func (s *story) answerUntil(ctx context.Context, from signed.Address, id signed.ID, typ, file string,
+func (s *story) answerUntil(ctx context.Context, from signed.Address, id signed.ID, file string,
 	at signed.Address, wanted func(*client.Deadline) bool) (reply signed.ID, found *client.Deadline, err error) {
-	if reply, err = s.answerWith(ctx, from, id, typ, file); err != nil {
+	if reply, err = s.answerWith(ctx, from, id, file); err != nil {
 		return reply, nil, err
 	}
 	d := s.Desks[at]

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"samband/gateway/api"
@@ -13,6 +14,7 @@ import (
 	"samband/gateway/gatewaytest"
 	"samband/gateway/problem"
 	"samband/gateway/signed"
+	"samband/schema"
 )
 
 // The desks of the story.
@@ -176,7 +178,7 @@ func (s *story) handOver(ctx context.Context) (stepResult, error) {
 
 func (s *story) pause(ctx context.Context) (_ stepResult, err error) {
 	var d *client.Deadline
-	s.clarify, d, err = s.answerUntil(ctx, finland, s.request, "CLARIFY", "02-clarify.json",
+	s.clarify, d, err = s.answerUntil(ctx, finland, s.request, "02-clarify.json",
 		finland, func(d *client.Deadline) bool { return d.Paused })
 	if err != nil {
 		return stepResult{}, err
@@ -185,7 +187,7 @@ func (s *story) pause(ctx context.Context) (_ stepResult, err error) {
 }
 
 func (s *story) resume(ctx context.Context) (stepResult, error) {
-	id, d, err := s.answerUntil(ctx, sweden, s.clarify, "CLARIFICATION", "03-clarification.json",
+	id, d, err := s.answerUntil(ctx, sweden, s.clarify, "03-clarification.json",
 		finland, func(d *client.Deadline) bool { return !d.Paused })
 	if err != nil {
 		return stepResult{}, err
@@ -194,7 +196,7 @@ func (s *story) resume(ctx context.Context) (stepResult, error) {
 }
 
 func (s *story) reply(ctx context.Context) (stepResult, error) {
-	id, d, err := s.answerUntil(ctx, finland, s.request, "ANSWER", "04-answer.json",
+	id, d, err := s.answerUntil(ctx, finland, s.request, "04-answer.json",
 		sweden, func(d *client.Deadline) bool { return !d.Answered.IsZero() })
 	if err != nil {
 		return stepResult{}, err
@@ -203,20 +205,42 @@ func (s *story) reply(ctx context.Context) (stepResult, error) {
 	if err != nil {
 		return stepResult{}, err
 	}
-	var found struct {
-		Persons   []json.RawMessage `json:"persons"`
-		Vehicles  []json.RawMessage `json:"vehicles"`
-		Documents []json.RawMessage `json:"identity_documents"`
-	}
-	if err := json.Unmarshal(m.Body, &found); err != nil {
+	found, err := described(m)
+	if err != nil {
 		return stepResult{}, err
 	}
-	return stepResult{ID: id.String(), What: fmt.Sprintf("Persons: %d, vehicles: %d, identity documents: %d, valid by the schema on both sides. "+
-		"Answered at %s, on time: %v.", len(found.Persons), len(found.Vehicles), len(found.Documents), d.Answered, d.OnTime)}, nil
+	return stepResult{ID: id.String(), What: fmt.Sprintf("%s; valid by the schema on both sides. "+
+		"Answered at %s, on time: %v.", found, d.Answered, d.OnTime)}, nil
+}
+
+// described says how many persons and things a message describes, by the labels of the
+// lists that they stand in.
+func described(m *client.Message) (string, error) {
+	var body map[string]json.RawMessage
+	if err := json.Unmarshal(m.Body, &body); err != nil {
+		return "", err
+	}
+	types := schema.Embedded().Types()
+	n := slices.IndexFunc(types, func(t *schema.Type) bool { return t.Name == m.Type })
+	if n < 0 {
+		return "", fmt.Errorf("this program lacks the type %s", m.Type)
+	}
+	var counts []string
+	for _, f := range types[n].Shape.Fields {
+		if f.Items == nil || f.Items.Subject == "" || body[f.Name] == nil {
+			continue
+		}
+		var list []json.RawMessage
+		if err := json.Unmarshal(body[f.Name], &list); err != nil {
+			return "", err
+		}
+		counts = append(counts, fmt.Sprintf("%s: %d", types[n].FieldLabel(f.Shape, schema.Languages[0]).Label, len(list)))
+	}
+	return strings.Join(counts, ", "), nil
 }
 
 func (s *story) inquire(ctx context.Context) (stepResult, error) {
-	draft, err := caseDraft("05-info-request.fr.json", "INFO_REQUEST", ankara)
+	draft, err := caseDraft("05-info-request.fr.json", ankara)
 	if err != nil {
 		return stepResult{}, err
 	}
@@ -231,7 +255,7 @@ func (s *story) inquire(ctx context.Context) (stepResult, error) {
 }
 
 func (s *story) decline(ctx context.Context) (stepResult, error) {
-	id, err := s.answerWith(ctx, ankara, s.inquiry, "REFUSAL", "06-refusal.fr.json")
+	id, err := s.answerWith(ctx, ankara, s.inquiry, "06-refusal.fr.json")
 	if err != nil {
 		return stepResult{}, err
 	}
@@ -243,7 +267,7 @@ func (s *story) decline(ctx context.Context) (stepResult, error) {
 }
 
 func (s *story) forbidden(ctx context.Context) (stepResult, error) {
-	draft, err := caseDraft("08-reminder.json", "REMINDER", ankara)
+	draft, err := caseDraft("08-reminder.json", ankara)
 	if err != nil {
 		return stepResult{}, err
 	}

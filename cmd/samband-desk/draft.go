@@ -29,7 +29,7 @@ type draftFlags struct {
 }
 
 func (f *draftFlags) add(c *cobra.Command) {
-	c.Flags().StringVar(&f.typ, "type", "", "the message type, such as INFO_REQUEST, where the body doesn't say it")
+	c.Flags().StringVar(&f.typ, "type", "", "the message type, by its name in the catalogue, where the body doesn't say it")
 	c.Flags().StringVar(&f.body, "body", "", "file with the body, JSON, or a draft of new; - for standard input")
 	c.Flags().StringArrayVar(&f.attach, "attach", nil, "a file to send along; once for each")
 	c.Flags().StringVar(&f.agreement, "agreement", "", "hash of the agreement, if more than one would carry it")

@@ -43,7 +43,7 @@ func newAgreement(p *program) *cobra.Command {
 	c.Flags().StringArrayVar(&terms.Parties, "with", nil, "another party; once for each")
 	c.Flags().StringArrayVar(&terms.Types, "type", nil, "a message type that it permits; once for each")
 	c.Flags().StringArrayVar(&terms.Purposes, "purpose", nil, "a purpose that it permits; once for each")
-	c.Flags().StringArrayVar(&copies, "copy", nil, "whom a message of these types is copied to, and by which type: 'eu.europol EUROPOL_COPY ANSWER SPONTANEOUS'; once for each")
+	c.Flags().StringArrayVar(&copies, "copy", nil, "whom a message of these types is copied to, and by which type: 'eu.europol COPY TYPE TYPE'; once for each")
 	c.Flags().StringVar(&ceiling, "ceiling", string(envelope.Unclassified), "the highest classification: unclassified or bpl")
 	c.Flags().StringVar(&from, "from", "", "the day or time from which it is in force")
 	c.Flags().StringVar(&until, "until", "", "the day or time at which it ends")

@@ -16,6 +16,7 @@ import (
 	"samband/gateway/problem"
 	"samband/gateway/register"
 	"samband/gateway/signed"
+	"samband/schema"
 )
 
 // An edge is a broker that the test plays: it has the logs' keys, so it can say
@@ -517,6 +518,11 @@ func (l line) Want(ctx context.Context, h api.Heads, w api.Want) error {
 
 func (l line) Show(ctx context.Context, checkpoint []byte) error {
 	return l.e.Show(ctx, l.caller, checkpoint)
+}
+
+// Catalogue has what the desk's own program has: a played broker names no other.
+func (line) Catalogue(context.Context, schema.BundleHash) (*schema.Bundle, error) {
+	return schema.EmbeddedBundle(), nil
 }
 
 func (l line) Register(ctx context.Context, h api.Heads, from int64, limit int) (*api.RegisterAnswer, error) {

@@ -68,9 +68,12 @@ func typeNames() (names []string) {
 	return names
 }
 
-// TestMain removes what made left. In the child of TestKilled it serves a desk.
+// TestMain removes what made left. In the child of a test of kills it serves a desk.
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(childOf); dir != "" {
+		if word := os.Getenv(childDies); word != "" {
+			serveMortal(dir, word)
+		}
 		serveChild(dir)
 	}
 	madeIn = must(os.MkdirTemp("", "samband-desk-test-"))

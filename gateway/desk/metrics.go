@@ -17,7 +17,6 @@ import (
 	"samband/gateway/desk/internal/store"
 	"samband/gateway/monitor"
 	"samband/gateway/problem"
-	"samband/schema"
 )
 
 // metrics are what only a desk knows. None tells who writes to whom.
@@ -66,7 +65,9 @@ var (
 	keyMissing = prometheus.NewDesc("samband_opening_key_missing_messages",
 		"Consigned messages sealed to an opening key that the ring lacks.", nil, nil)
 	unreadableMessages = prometheus.NewDesc("samband_unreadable_messages",
-		"Messages that wait because this desk can't read them: damaged, or of a type that its program lacks.", nil, nil)
+		"Messages that wait because this desk can't read them: damaged, or of a type whose catalogue bundle it lacks.", nil, nil)
+	bundlesLacking = prometheus.NewDesc("samband_catalogue_bundles_lacking",
+		"Catalogue bundles that the register names and this desk should have and doesn't.", nil, nil)
 	oldestStatement = prometheus.NewDesc("samband_statement_waiting_seconds",
 		"How long the oldest statement of this desk has waited for the log to prove it; 0 when none waits.", nil, nil)
 	certificateExpiry = prometheus.NewDesc("samband_certificate_expiry_timestamp_seconds",
@@ -75,7 +76,7 @@ var (
 
 // Describe is of prometheus.Collector.
 func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{outboxMessages, inboxMessages, requestsOverdue, answersTotal, evidenceTotal, keyMissing, unreadableMessages, oldestStatement, certificateExpiry} {
+	for _, d := range []*prometheus.Desc{outboxMessages, inboxMessages, requestsOverdue, answersTotal, evidenceTotal, keyMissing, unreadableMessages, bundlesLacking, oldestStatement, certificateExpiry} {
 		ch <- d
 	}
 }
@@ -107,6 +108,7 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	}
 	gauge(keyMissing, c.keyMissing)
 	gauge(unreadableMessages, c.unreadable)
+	gauge(bundlesLacking, len(m.desk.room.Lacks()))
 	ch <- prometheus.MustNewConstMetric(oldestStatement, prometheus.GaugeValue, c.waiting.Seconds())
 	if cert, err := m.desk.dir.readCertificate(); err == nil {
 		ch <- prometheus.MustNewConstMetric(certificateExpiry, prometheus.GaugeValue, float64(cert.NotAfter.Unix()), "tls")
@@ -133,7 +135,7 @@ func (m *metrics) count() (*counts, error) {
 			c.evidence[e.Code] = 0 // shown from the beginning
 		}
 	}
-	for _, t := range schema.Embedded().Types() {
+	for _, t := range m.desk.room.Types() {
 		if t.Clock != nil {
 			for _, class := range t.Clock.Classes {
 				c.duties[class.Label] = &duty{}
@@ -173,10 +175,12 @@ func (m *metrics) count() (*counts, error) {
 // duties counts the requests that are overdue and the answers that were logged,
 // by class. Of the requests it looks at those alone that nobody has answered.
 func (d *Desk) duties(tx *store.Tx, by map[string]*duty) error {
-	for _, t := range schema.Embedded().Types() {
-		if t.Clock == nil {
+	looked := map[string]bool{} // of a name there may be several versions
+	for _, t := range d.room.Types() {
+		if t.Clock == nil || looked[t.Name] {
 			continue
 		}
+		looked[t.Name] = true
 		items, err := tx.OpenRequests(t.Name)
 		if err != nil {
 			return err
@@ -186,7 +190,7 @@ func (d *Desk) duties(tx *store.Tx, by map[string]*duty) error {
 			if err != nil {
 				continue // damaged: nobody can tell its clock, and it is shown as such
 			}
-			at, err := mail.DeadlineOf(tx, &i, h, d.now())
+			at, err := d.room.Deadline(tx, &i, h, d.now())
 			if err != nil {
 				return err
 			}
@@ -198,7 +202,7 @@ func (d *Desk) duties(tx *store.Tx, by map[string]*duty) error {
 	answers, err := tx.CountAnswers()
 	for _, a := range answers {
 		switch n := by[a.Class]; {
-		case n == nil: // of a class that this program's catalogue has no more
+		case n == nil: // of a class that no catalogue here has any more
 		case a.OnTime:
 			n.onTime = a.N
 		default:

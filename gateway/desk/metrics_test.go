@@ -1,50 +1,52 @@
-package desk
+package desk_test
 
 import (
 	"testing"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 
 	"samband/gateway/desk/client"
-	"samband/gateway/desk/internal/mail"
-	"samband/gateway/desk/internal/store"
+	"samband/schema"
 )
 
 // Every metric is there from the start with zero, in the form that Prometheus
 // asks for.
 func TestMetrics(t *testing.T) {
-	dir := folder(t.TempDir())
-	s, err := store.Open(dir.database(), nil)
-	if err != nil {
-		t.Fatal(err)
+	fi := still(t).open("fi.spoc")
+	defer fi.Close()
+	registry := fi.Metrics()
+	classes := map[string]bool{}
+	for _, typ := range schema.Embedded().Types() {
+		if typ.Clock != nil {
+			for _, c := range typ.Clock.Classes {
+				classes[c.Label] = true
+			}
+		}
 	}
-	defer s.Close()
-	d := &Desk{dir: dir, now: time.Now, room: &mail.Room{Store: s, Metrics: mail.NewMetrics()}}
-	m := newMetrics(d)
 	for name, want := range map[string]int{
 		"samband_desk_locked":                           1,
 		"samband_broker_reachable":                      1,
 		"samband_outbox_messages":                       len(client.SentStates),
 		"samband_inbox_messages":                        len(client.ReceivedStates),
-		"samband_requests_overdue":                      3,
-		"samband_answers_total":                         6,
+		"samband_requests_overdue":                      len(classes),
+		"samband_answers_total":                         2 * len(classes),
 		"samband_evidence_total":                        6,
 		"samband_opening_key_missing_messages":          1,
 		"samband_unreadable_messages":                   1,
+		"samband_catalogue_bundles_lacking":             1,
 		"samband_statement_waiting_seconds":             1,
 		"samband_audit_last_verified_timestamp_seconds": 1,
 		"samband_audit_verification_failures_total":     1,
 		"samband_envelopes_sealed_total":                1,
 		"samband_clock_offset_seconds":                  1,
-		"samband_certificate_expiry_timestamp_seconds":  0, // there is no certificate yet
+		"samband_certificate_expiry_timestamp_seconds":  1,
 	} {
-		if n, err := testutil.GatherAndCount(m.registry, name); err != nil || n != want {
+		if n, err := testutil.GatherAndCount(registry, name); err != nil || n != want {
 			t.Errorf("%s has %d series, want %d (%v)", name, n, want, err)
 		}
 	}
-	faults, err := testutil.GatherAndLint(m.registry)
+	faults, err := testutil.GatherAndLint(registry)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -84,7 +84,7 @@ func (d *Desk) fill(m *client.Message) error {
 		m.Attachments = append(m.Attachments, client.Attachment{Name: a.Name, MediaType: a.MediaType, Data: a.Data, Bytes: len(a.Data)})
 	}
 	m.TypeHash = e.Type.Hash
-	if t, ok := schema.Embedded().FindHash(e.Type.Hash); ok {
+	if t, ok := d.room.Type(e.Type.Hash); ok {
 		m.Title, m.Replies = t.Label(schema.Languages[0]).Label, t.Replies()
 	}
 	return nil

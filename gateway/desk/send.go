@@ -251,7 +251,7 @@ func (d *Desk) plan(l *verify.Logs, draft client.Draft, to reply) (*plan, error)
 	if len(draft.To) == 0 {
 		return nil, problem.New(problem.UnknownDesk, "the message names no recipient")
 	}
-	ref, t, err := typeNamed(l, draft.Type)
+	ref, t, err := d.room.TypeNamed(l, draft.Type)
 	if err != nil {
 		return nil, err
 	}
@@ -285,24 +285,12 @@ func (d *Desk) plan(l *verify.Logs, draft client.Draft, to reply) (*plan, error)
 	}
 	p.content.Statistics = p.body.Statistics
 	if to.header != nil {
-		return p, mail.AllowsReply(to.header, p.body.Outcome)
+		return p, d.room.AllowsReply(to.header, p.body.Outcome)
 	}
 	if t.OnlyReplies() {
 		return nil, problem.New(problem.ReplyNotAllowed, "%s always answers a message: use answer", t.Name)
 	}
 	return p, nil
-}
-
-func typeNamed(l *verify.Logs, name string) (envelope.TypeRef, *schema.Type, error) {
-	ref, ok := l.View().Type(name)
-	if !ok {
-		return ref, nil, problem.New(problem.TypeUnknown, "the exchange's catalogue has no type %q", name)
-	}
-	t, ok := schema.Embedded().FindHash(ref.Hash)
-	if !ok {
-		return ref, nil, problem.New(problem.TypeOutdated, "this desk's program lacks %s %s", ref.Name, ref.Version)
-	}
-	return ref, t, nil
 }
 
 func (p *plan) urgency() schema.Urgency {

@@ -24,6 +24,9 @@ func (d *Desk) Status(context.Context) (*client.Status, error) {
 		Broker: d.settings.Broker, Locked: d.Locked(), Reachable: d.room.Reachable(),
 		Registered: d.registered() == nil, Register: l.Register().Size(), Audit: l.Audit().Size,
 	}
+	for _, lack := range d.room.Lacks() {
+		s.Lacks = append(s.Lacks, client.Lack{Bundle: lack.Bundle, Problem: problemIn(lack.Why)})
+	}
 	for _, count := range evidence {
 		s.Evidence += count
 	}

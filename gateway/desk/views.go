@@ -143,7 +143,7 @@ func (d *Desk) item(tx *store.Tx, r *store.Row) (client.Item, error) {
 	} else {
 		i.Waits = r.Detail
 	}
-	i.Deadline, err = mail.DeadlineOf(tx, r, h, d.now())
+	i.Deadline, err = d.room.Deadline(tx, r, h, d.now())
 	return i, err
 }
 
@@ -170,7 +170,7 @@ func (d *Desk) body(text signed.Hash) *schema.Body {
 	if err != nil {
 		return nil
 	}
-	t, ok := schema.Embedded().FindHash(e.Type.Hash)
+	t, ok := d.room.Type(e.Type.Hash)
 	if !ok {
 		return nil
 	}

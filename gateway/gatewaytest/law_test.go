@@ -74,7 +74,7 @@ func under(enterAgreement func(*scene, register.Agreement) signed.Hash) func(*sc
 	return header(func(s *scene, h *envelope.Header) {
 		now := time.Now()
 		h.Agreement = enterAgreement(s, register.Agreement{
-			Title: "Yhteistyö, samarbete, 協力", Parties: []string{"se", "fi"}, Types: all,
+			Title: "Yhteistyö, samarbete, 協力", Parties: []string{"se", "fi"}, Types: all(),
 			Purposes: []string{"INVESTIGATE_CRIME"}, Ceiling: envelope.BPL,
 			From: signed.At(now.AddDate(0, -1, 0)), Until: signed.At(now.AddDate(0, 1, 0)),
 		})

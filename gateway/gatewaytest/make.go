@@ -13,7 +13,6 @@ import (
 	"samband/gateway/authority"
 	"samband/gateway/broker"
 	"samband/gateway/desk"
-	"samband/gateway/envelope"
 	"samband/gateway/register"
 	"samband/gateway/signed"
 	"samband/schema"
@@ -191,15 +190,6 @@ func (x *Exchange) admit() error {
 func (x *Exchange) catalogue() error {
 	_, err := x.root(x.Founders[0].DraftCatalogue(schema.EmbeddedBundle().Hash, Types()))
 	return err
-}
-
-// Types are those of this program's own catalogue.
-func Types() []envelope.TypeRef {
-	var refs []envelope.TypeRef
-	for _, t := range schema.Embedded().Types() {
-		refs = append(refs, envelope.TypeRef{Name: t.Name, Version: t.Version, Hash: t.Hash})
-	}
-	return refs
 }
 
 func (x *Exchange) desks() error {

@@ -1,11 +1,13 @@
 package gatewaytest
 
 import (
+	"slices"
 	"time"
 
 	"samband/gateway/envelope"
 	"samband/gateway/register"
 	"samband/gateway/signed"
+	"samband/schema"
 )
 
 // A Plan is who shall be in an exchange, and under what law.
@@ -44,13 +46,29 @@ type Agreement struct {
 	Lasts    time.Duration // from the day before the exchange is made
 }
 
-// Types of the catalogue that the plan's agreements permit.
-var (
-	all = []string{"INFO_REQUEST", "ANSWER", "REFUSAL", "SPONTANEOUS", "CLARIFY", "CLARIFICATION", "REMINDER"}
+// all are the names of every type of the catalogue.
+func all() []string { return typesThat(func(*schema.Type) bool { return true }) }
 
-	// inquiries leaves out SPONTANEOUS, so that a type can be refused.
-	inquiries = []string{"INFO_REQUEST", "ANSWER", "REFUSAL", "CLARIFY", "CLARIFICATION", "REMINDER"}
-)
+// inquiries are what asks, answers or follows what asks. They leave out what is said
+// unasked, so that a type can be refused.
+func inquiries() []string {
+	follow := map[string]bool{}
+	for _, t := range schema.Embedded().Types() {
+		for _, name := range t.FollowUps() {
+			follow[name] = follow[name] || t.Asks()
+		}
+	}
+	return typesThat(func(t *schema.Type) bool { return t.Asks() || t.OnlyReplies() || follow[t.Name] })
+}
+
+func typesThat(are func(*schema.Type) bool) (names []string) {
+	for _, t := range schema.Embedded().Types() {
+		if are(t) && !slices.Contains(names, t.Name) {
+			names = append(names, t.Name)
+		}
+	}
+	return names
+}
 
 // utc is the zone of a desk whose plan names none.
 const utc register.Zone = "Etc/UTC"
@@ -79,13 +97,13 @@ func Nordic() Plan {
 				Languages: []string{"nb", "en", "tr"}, Hours: "Mon-Fri 08-16, on call", Telephone: "+90 312 000 00 00"}}}},
 		},
 		Agreements: []Agreement{
-			{Title: "Information exchange under Directive (EU) 2023/977", Parties: []string{"se", "fi"}, Types: all,
+			{Title: "Information exchange under Directive (EU) 2023/977", Parties: []string{"se", "fi"}, Types: all(),
 				Purposes: []string{"PREVENT_CRIME", "DETECT_CRIME", "INVESTIGATE_CRIME", "MISSING_PERSON"},
 				Ceiling:  envelope.BPL, Lasts: year},
-			{Title: "Enquiries of the bureau to liaison officers", Parties: []string{"icpb", "no"}, Types: inquiries,
+			{Title: "Enquiries of the bureau to liaison officers", Parties: []string{"icpb", "no"}, Types: inquiries(),
 				Purposes: []string{"LOCATE_WANTED", "MISSING_PERSON"},
 				Ceiling:  envelope.Unclassified, Lasts: year},
-			{Title: "Notices of the bureau", Parties: []string{"icpb", "fi", "se"}, Types: all,
+			{Title: "Notices of the bureau", Parties: []string{"icpb", "fi", "se"}, Types: all(),
 				Purposes: []string{"LOCATE_WANTED", "IDENTIFY_PERSON"},
 				Ceiling:  envelope.Unclassified, Lasts: year},
 		},

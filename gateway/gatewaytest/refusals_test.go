@@ -77,9 +77,9 @@ func borders() Plan {
 		Name: "nordic.example", Founders: []string{"fi", "se"}, Threshold: 2, LowWorkFactor: true,
 		Parties: []Party{party("se"), party("fi"), party("no"), party("dk")},
 		Agreements: []Agreement{
-			{Title: "Nordic police cooperation", Parties: []string{"se", "fi"}, Types: all,
+			{Title: "Nordic police cooperation", Parties: []string{"se", "fi"}, Types: all(),
 				Purposes: []string{"INVESTIGATE_CRIME"}, Ceiling: envelope.BPL, Lasts: year},
-			{Title: "Enquiries across the long border", Parties: []string{"se", "no"}, Types: inquiries,
+			{Title: "Enquiries across the long border", Parties: []string{"se", "no"}, Types: inquiries(),
 				Purposes: []string{"INVESTIGATE_CRIME"}, Ceiling: envelope.Unclassified, Lasts: year},
 		},
 	}

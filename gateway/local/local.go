@@ -34,7 +34,7 @@ import (
 // Bounds of a call and of its answer. A call takes an envelope's worth of
 // attachments in base64 and more; an answer takes every proof of a long listing.
 const (
-	MaxCall   = 4 << 20
+	MaxCall   = 6 << 20
 	MaxAnswer = 64 << 20
 )
 

@@ -36,7 +36,7 @@ func (k call[In, Out]) ask(ctx context.Context, c *Client, in In) (Out, error) {
 
 // calls is the whole contract; openapi.json says the same.
 var calls = []interface{ serve(*http.ServeMux, Service) }{
-	status, unlock, lock, explain, send, answer, withdraw, outbox, inbox, read, declare, erase, verify, log, wait, types,
+	status, unlock, lock, explain, send, answer, withdraw, outbox, inbox, read, declare, erase, verify, importing, log, wait, types,
 }
 
 // Handler answers the calls by a Service.
@@ -165,6 +165,19 @@ var verify = call[Ref, *Verification]{"verify", Service.Verify}
 
 func (c *Client) Verify(ctx context.Context, message Ref) (*Verification, error) {
 	return verify.ask(ctx, c, message)
+}
+
+type importCall struct {
+	Bundle []byte `json:"bundle"`
+}
+
+var importing = call[importCall, none]{"import", func(s Service, ctx context.Context, in importCall) (none, error) {
+	return none{}, s.Import(ctx, in.Bundle)
+}}
+
+func (c *Client) Import(ctx context.Context, bundle []byte) error {
+	_, err := importing.ask(ctx, c, importCall{bundle})
+	return err
 }
 
 var log = call[Query, []LogEntry]{"log", Service.Log}

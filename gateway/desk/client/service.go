@@ -38,6 +38,9 @@ type Service interface {
 	// Verify proves again what the desk has: of one message, or of all for the
 	// zero Ref.
 	Verify(ctx context.Context, message Ref) (*Verification, error)
+	// Import takes a catalogue bundle that the register names, where the broker can't
+	// give it; BUNDLE_INVALID for another.
+	Import(ctx context.Context, bundle []byte) error
 	// Log lists the desk's own log, the newest first.
 	Log(ctx context.Context, q Query) ([]LogEntry, error)
 	// Types lists the message types of the exchange's catalogue, the newest version of

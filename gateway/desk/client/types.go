@@ -22,6 +22,14 @@ type Status struct {
 	Register   int64          `json:"register"`   // entries known
 	Audit      int64          `json:"audit"`      // entries of the audit log known
 	Evidence   int            `json:"evidence"`   // breaches by the broker
+	Lacks      []Lack         `json:"lacks,omitempty"`
+}
+
+// A Lack is a catalogue bundle that the register names and the desk should have and
+// doesn't: the one in force, or an older one that has a type which something waits for.
+type Lack struct {
+	Bundle  schema.BundleHash `json:"bundle"`
+	Problem *Problem          `json:"problem,omitempty"` // of the last attempt to get it or to load it; nil: none was answered
 }
 
 // A Draft is a message that an officer wrote, before it is sealed.

@@ -55,7 +55,7 @@ func (c *change) endsClocks(o store.Row, at signed.Time) error {
 			continue
 		}
 		h, _ := c.typeOf(&i)
-		deadline, err := DeadlineOf(c.Tx, &i, h, at.AsTime())
+		deadline, err := c.room.Deadline(c.Tx, &i, h, at.AsTime())
 		if err != nil {
 			return err
 		}
@@ -133,14 +133,14 @@ func (c *change) stops(request *store.Row, outcome string) bool {
 	return t != nil && t.Clock != nil && t.SettledBy(outcome)
 }
 
-// typeOf is the header of a message and its type; nil if this program lacks
+// typeOf is the header of a message and its type; nil if this desk lacks
 // that, or the header lies here damaged.
 func (c *change) typeOf(r *store.Row) (*envelope.Header, *schema.Type) {
 	h, err := HeaderOf(c.Tx, r.TextHash)
 	if err != nil {
 		return nil, nil
 	}
-	t, _ := schema.Embedded().FindHash(h.Type.Hash)
+	t, _ := c.room.Type(h.Type.Hash)
 	return h, t
 }
 

@@ -26,7 +26,7 @@ func (m *Room) open(e *envelope.Envelope, accepted store.ProvenEvent) *verdict {
 	if !has {
 		return &verdict{stuck: LacksKey}
 	}
-	t, ok := schema.Embedded().FindHash(e.Type.Hash)
+	t, ok := m.Type(e.Type.Hash)
 	if !ok {
 		return &verdict{stuck: LacksType}
 	}
@@ -36,6 +36,9 @@ func (m *Room) open(e *envelope.Envelope, accepted store.ProvenEvent) *verdict {
 		body, err = m.checkContent(e, t, content, accepted)
 	}
 	if p, ok := problem.Of(err); ok {
+		if p.Code == problem.TypeOutdated { // of what it answers
+			return &verdict{stuck: LacksType}
+		}
 		return &verdict{refused: p}
 	}
 	if err != nil {
@@ -100,13 +103,17 @@ func (m *Room) checkReply(h *envelope.Header, t *schema.Type, outcome string) er
 	if err != nil {
 		return err
 	}
-	return AllowsReply(asked, outcome)
+	return m.AllowsReply(asked, outcome)
 }
 
-// AllowsReply checks a reply against the type that it answers.
-func AllowsReply(asked *envelope.Header, outcome string) error {
-	t, ok := schema.Embedded().FindHash(asked.Type.Hash)
-	if !ok || !t.AllowsReply(outcome) {
+// AllowsReply checks a reply against the type that it answers; TYPE_OUTDATED while
+// this desk lacks that.
+func (m *Room) AllowsReply(asked *envelope.Header, outcome string) error {
+	t, ok := m.Type(asked.Type.Hash)
+	if !ok {
+		return lacksType(asked.Type)
+	}
+	if !t.AllowsReply(outcome) {
 		return problem.New(problem.ReplyNotAllowed, "%s may not be answered by %s", asked.Type.Name, outcome)
 	}
 	return nil

@@ -10,12 +10,12 @@ import (
 	"samband/schema"
 )
 
-// DeadlineOf computes the clock of a message, wherever it stands; nil when its type
+// Deadline computes the clock of a message, wherever it stands; nil when its type
 // has none, when nobody has consigned it yet, or when it was refused. It starts
 // when the message is consigned, or at its end if that is its consignment (SPEC
 // §9.4).
-func DeadlineOf(tx *store.Tx, r *store.Row, h *envelope.Header, now time.Time) (*client.Deadline, error) {
-	t, ok := schema.Embedded().FindHash(h.Type.Hash)
+func (m *Room) Deadline(tx *store.Tx, r *store.Row, h *envelope.Header, now time.Time) (*client.Deadline, error) {
+	t, ok := m.Type(h.Type.Hash)
 	if !ok || t.Clock == nil || !r.Counts() {
 		return nil, nil
 	}

@@ -46,8 +46,8 @@ var made = sync.OnceValue(func() *gatewaytest.Exchange {
 			{Name: "fi", Title: "Suomi", Desks: []gatewaytest.Desk{{Address: "fi.spoc", Directory: anywhere}}},
 			{Name: "se", Title: "Sverige", Desks: []gatewaytest.Desk{{Address: "se.spoc", Directory: anywhere}}},
 		},
-		Agreements: []gatewaytest.Agreement{{Title: "Police cooperation", Parties: []string{"fi", "se"}, Types: []string{"SPONTANEOUS"},
-			Purposes: []string{"DETECT_CRIME"}, Ceiling: envelope.Unclassified, Lasts: 366 * 24 * time.Hour}},
+		Agreements: []gatewaytest.Agreement{{Title: "Police cooperation", Parties: []string{"fi", "se"}, Types: []string{gatewaytest.NextType, "SPONTANEOUS"},
+			Purposes: []string{"DETECT_CRIME", "INVESTIGATE_CRIME"}, Ceiling: envelope.Unclassified, Lasts: 366 * 24 * time.Hour}},
 	}))
 })
 
@@ -82,7 +82,7 @@ func newHall(t *testing.T) *hall {
 	h.ring.Set(must(keys.Unlock(filepath.Join(dir, "keys"), []byte(gatewaytest.Passphrase))))
 	client := must(desk.Dial(dir))
 	h.room = must(mail.Open(mail.Config{
-		Desk: "fi.spoc", Database: filepath.Join(dir, "desk.db"), Federation: h.Federation(), Broker: client,
+		Desk: "fi.spoc", Database: filepath.Join(dir, "desk.db"), Bundles: filepath.Join(dir, "catalogue"), Federation: h.Federation(), Broker: client,
 		Online: must(keys.OpenOnline(filepath.Join(dir, "keys"))), Ring: h.ring, Log: slog.New(slog.DiscardHandler),
 		Now: time.Now, Retry: time.Millisecond,
 	}))

@@ -53,7 +53,8 @@ type opening struct {
 	begun    time.Time
 	late     atomic.Bool // it has taken longer than patience
 	verdict  atomic.Pointer[verdict]
-	consigns bool // the worker's: it stated so, since the verdict was late
+	consigns bool  // the worker's: it stated so, since the verdict was late
+	loads    int64 // bundles that were loaded before it began
 }
 
 // A verdict is what this desk found a message to be.
@@ -99,7 +100,7 @@ func (j *opener) begin(seq int64, e *envelope.Envelope, accepted store.ProvenEve
 	if j.running[seq] != nil {
 		return
 	}
-	g := &opening{seq: seq, size: len(e.Sealed), begun: time.Now()}
+	g := &opening{seq: seq, size: len(e.Sealed), begun: time.Now(), loads: j.room.bundles.loads.Load()}
 	j.running[seq] = g
 	j.bytes += g.size
 	go j.run(g, e, accepted)
@@ -286,6 +287,12 @@ func (j *opener) stateAll() error {
 	}
 	if len(done) > 0 {
 		j.drop(done)
+	}
+	for _, g := range done {
+		if v := g.verdict.Load(); v != nil && v.stuck == LacksType && g.loads != j.room.bundles.loads.Load() {
+			j.lookAgain() // the bundle came meanwhile
+			break
+		}
 	}
 	return nil
 }

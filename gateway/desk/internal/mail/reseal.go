@@ -9,7 +9,6 @@ import (
 	"samband/gateway/envelope"
 	"samband/gateway/problem"
 	"samband/gateway/signed"
-	"samband/schema"
 )
 
 // moved reports whether the register has grown since a message was sealed. Where
@@ -54,13 +53,9 @@ func (o *outbox) sealAnew(e *envelope.Envelope) (made *Sealed, err error) {
 		return nil, err
 	}
 	l, h := o.logs.Load(), e.Header
-	ref, ok := l.View().Type(h.Type.Name)
-	if !ok {
-		return nil, problem.New(problem.TypeUnknown, "the catalogue has no type %s any more", h.Type.Name)
-	}
-	t, ok := schema.Embedded().FindHash(ref.Hash)
-	if !ok {
-		return nil, problem.New(problem.TypeOutdated, "this desk's program lacks %s %s", ref.Name, ref.Version)
+	ref, t, err := o.TypeNamed(l, h.Type.Name)
+	if err != nil {
+		return nil, err
 	}
 	if err := t.Validate(content.Body); err != nil {
 		return nil, err

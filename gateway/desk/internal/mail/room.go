@@ -18,6 +18,7 @@
 //	open.go        opens it, when the ring is unlocked, and states what it is
 //	statements.go  sends what was signed about messages, until it is proven
 //	progress.go    learns what became of what was sent
+//	bundles.go     fetches the catalogues that the register names, and reads by them
 //
 // Workers share no lock: each has its own state, the two logs are a value that is
 // replaced (logs.go), and the database has one writer.
@@ -37,6 +38,7 @@ import (
 	"samband/gateway/problem"
 	"samband/gateway/signed"
 	"samband/gateway/verify"
+	"samband/schema"
 )
 
 // Broker is what a desk asks of a broker. An *api.Client is one.
@@ -49,6 +51,7 @@ type Broker interface {
 	Show(ctx context.Context, checkpoint []byte) error
 	Register(ctx context.Context, heads api.Heads, from int64, limit int) (*api.RegisterAnswer, error)
 	Consistency(ctx context.Context, from, to int64) (*api.ConsistencyAnswer, error)
+	Catalogue(ctx context.Context, hash schema.BundleHash) (*schema.Bundle, error)
 }
 
 var _ Broker = (*api.Client)(nil)
@@ -57,6 +60,7 @@ var _ Broker = (*api.Client)(nil)
 type Config struct {
 	Desk       signed.Address
 	Database   string // its path
+	Bundles    string // the folder of catalogue bundles
 	Federation []byte // the exchange's federation file
 	Broker     Broker
 	Online     *keys.Online
@@ -80,6 +84,7 @@ type Room struct {
 	workers   workers
 	again     wanted
 	opener    opener
+	bundles   *bundles
 
 	changes changes
 	ends    ends
@@ -87,7 +92,7 @@ type Room struct {
 
 // Open opens the database, and makes it when it is absent.
 func Open(c Config) (*Room, error) {
-	m := &Room{Config: c, Metrics: NewMetrics()}
+	m := &Room{Config: c, Metrics: NewMetrics(), bundles: newBundles(c.Bundles)}
 	m.changes.n = time.Now().UnixMicro() // more than any process of this desk counted before
 	m.workers = newWorkers()
 	m.opener = newOpener(m)
@@ -96,7 +101,10 @@ func Open(c Config) (*Room, error) {
 		return nil, err
 	}
 	m.Store = s
-	if err := m.load(); err != nil {
+	if err = m.load(); err == nil {
+		err = m.openBundles()
+	}
+	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return m, nil

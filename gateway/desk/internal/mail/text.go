@@ -15,7 +15,7 @@ import (
 const (
 	Unreadable = "this desk can't read what it has of the message; its program's log says why"
 	LacksKey   = "this desk's ring lacks the opening key that the header names"
-	LacksType  = "this desk's program lacks the message's type"
+	LacksType  = "this desk lacks the catalogue bundle with the message's type; it opens the message once it has that"
 )
 
 func isUrgent(h *envelope.Header) bool { return h.Urgency == envelope.Urgent }
