@@ -23,6 +23,7 @@ type loaded struct {
 	bundles map[BundleHash]bool
 	types   []*Type // by name, then version
 	byHash  map[[32]byte]*Type
+	from    map[[32]byte]BundleHash // by the type's hash, where it was found
 }
 
 // NewLibrary is a library of the embedded catalogue alone.
@@ -43,14 +44,14 @@ func (l *Library) Add(bundle BundleHash, c *Catalogue) {
 }
 
 func (now *loaded) with(bundle BundleHash, c *Catalogue) *loaded {
-	next := &loaded{maps.Clone(now.bundles), slices.Clone(now.types), maps.Clone(now.byHash)}
+	next := &loaded{maps.Clone(now.bundles), slices.Clone(now.types), maps.Clone(now.byHash), maps.Clone(now.from)}
 	if next.bundles == nil {
-		next.bundles, next.byHash = map[BundleHash]bool{}, map[[32]byte]*Type{}
+		next.bundles, next.byHash, next.from = map[BundleHash]bool{}, map[[32]byte]*Type{}, map[[32]byte]BundleHash{}
 	}
 	next.bundles[bundle] = true
 	for _, t := range c.types {
 		if next.byHash[t.Hash] == nil {
-			next.byHash[t.Hash] = t
+			next.byHash[t.Hash], next.from[t.Hash] = t, bundle
 			next.types = append(next.types, t)
 		}
 	}
@@ -65,6 +66,12 @@ func (l *Library) Has(bundle BundleHash) bool { return l.loaded.Load().bundles[b
 func (l *Library) FindHash(hash [32]byte) (*Type, bool) {
 	t, ok := l.loaded.Load().byHash[hash]
 	return t, ok
+}
+
+// From returns the bundle in which a type was found first.
+func (l *Library) From(hash [32]byte) (BundleHash, bool) {
+	b, ok := l.loaded.Load().from[hash]
+	return b, ok
 }
 
 // Types returns every type once, by name, then version.

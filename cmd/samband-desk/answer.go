@@ -47,7 +47,7 @@ func (p *program) inWordsOfReply(c *cobra.Command, d *client.Client, err error, 
 	}
 	var fill schema.Filling
 	if m, failed := d.Read(c.Context(), answered); failed == nil {
-		if t, ok := schema.Embedded().FindHash(m.TypeHash); ok {
+		if t, ok := p.typeOf(c.Context(), d, m.TypeHash); ok {
 			fill.Answered, _ = t.Read(m.Body) // what can't be read repeats nothing
 		}
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -11,13 +12,14 @@ import (
 
 	"samband/gateway/desk/client"
 	"samband/gateway/problem"
+	"samband/gateway/signed"
 	"samband/schema"
 )
 
 // A catalogue is the message types that commands know.
 type catalogue struct {
 	types   []*schema.Type
-	lacking []client.Type // of the register, which this program has no file of
+	lacking []client.Type // of the register, whose bundle the desk does not have yet
 	offline bool          // nobody serves the desk: these are the types that the program was built with
 }
 
@@ -46,13 +48,32 @@ func (p *program) catalogue(c *cobra.Command) (*catalogue, error) {
 	}
 	k := &catalogue{}
 	for _, l := range listed {
-		if t, ok := schema.Embedded().FindHash(l.Hash); ok {
+		if t, ok := p.typeOf(c.Context(), d, l.Hash); ok {
 			k.types = append(k.types, t)
 		} else {
 			k.lacking = append(k.lacking, l)
 		}
 	}
 	return k, nil
+}
+
+// typeOf is a type by its hash: of this program, or of a bundle that the desk has.
+func (p *program) typeOf(ctx context.Context, d *client.Client, hash signed.Hash) (*schema.Type, bool) {
+	if t, ok := p.types.FindHash(hash); ok {
+		return t, true
+	}
+	packed, err := d.Bundle(ctx, hash)
+	if err != nil {
+		return nil, false // what is shown without its type says so
+	}
+	bundle, err := schema.ReadBundle(packed)
+	if err != nil {
+		return nil, false
+	}
+	if c, err := bundle.Catalogue(); err == nil {
+		p.types.Add(bundle.Hash, c)
+	}
+	return p.types.FindHash(hash)
 }
 
 // find returns the newest type of a name, or the one of a version that is named, or the
@@ -81,7 +102,7 @@ func (k *catalogue) find(name, version string) (*schema.Type, error) {
 	}
 	for _, l := range k.lacking {
 		if l.Name == name {
-			return nil, problem.New(problem.TypeOutdated, "this program lacks %s %s", l.Name, l.Version)
+			return nil, problem.New(problem.TypeOutdated, "this desk does not have the catalogue bundle with %s %s yet", l.Name, l.Version)
 		}
 	}
 	return nil, &advice{

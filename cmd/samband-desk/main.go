@@ -39,6 +39,7 @@ import (
 	"samband/gateway/desk/client"
 	"samband/gateway/seal"
 	"samband/gateway/signed"
+	"samband/schema"
 )
 
 func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
@@ -65,6 +66,8 @@ type program struct {
 	cli.Program
 	lang *language      // of the reader
 	zone *time.Location // where the reader is
+
+	types *schema.Library // those of this program, and of the bundles that the desk gave
 }
 
 // maxFile bounds what is read from files.

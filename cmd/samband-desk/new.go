@@ -84,9 +84,9 @@ func (d *newDraft) answers(c *cobra.Command, k *catalogue, message client.Ref) e
 	if err != nil {
 		return err
 	}
-	t, ok := schema.Embedded().FindHash(m.TypeHash)
+	t, ok := d.typeOf(c.Context(), desk, m.TypeHash)
 	if !ok {
-		return problem.New(problem.TypeOutdated, "this program lacks the type of the message, %s", m.Type)
+		return problem.New(problem.TypeOutdated, "this desk does not have the catalogue bundle with the message's type, %s, yet", m.Type)
 	}
 	permitted, allows := t.FollowUps(), t.AllowsFollowUp
 	if m.Received {

@@ -34,10 +34,12 @@ func newRead(p *program) *cobra.Command {
 					m.Attachments[i].Data = nil
 				}
 			}
+			t, _ := p.typeOf(c.Context(), d, m.TypeHash)
+			page := p.pageOf(m, t, files)
 			if html != "" {
-				return p.writePage(c, m, files, html)
+				return p.writePage(c, page, html)
 			}
-			return p.Print(c, m, func(w io.Writer) { p.pageOf(m, files).show(w, screenWidth(c)) })
+			return p.Print(c, m, func(w io.Writer) { page.show(w, screenWidth(c)) })
 		}),
 	}
 	c.Flags().StringVar(&out, "out", "", "folder to write the attachments to")
@@ -48,9 +50,9 @@ func newRead(p *program) *cobra.Command {
 
 // writePage writes the printable page to a file that is not there yet, or to standard
 // output.
-func (p *program) writePage(c *cobra.Command, m *client.Message, saved []string, file string) error {
+func (p *program) writePage(c *cobra.Command, page *page, file string) error {
 	var b bytes.Buffer
-	if err := p.pageOf(m, saved).writeHTML(&b); err != nil {
+	if err := page.writeHTML(&b); err != nil {
 		return err
 	}
 	if file == "-" {

@@ -14,7 +14,7 @@ import (
 // speaking is a program for a reader of a language, an hour east of Greenwich.
 func speaking(lang string) *program {
 	l := language(lang)
-	return &program{lang: &l, zone: time.FixedZone("CET", 3600)}
+	return &program{types: schema.NewLibrary(), lang: &l, zone: time.FixedZone("CET", 3600)}
 }
 
 // A deadline is told in the reader's zone, with what is left.
@@ -192,7 +192,7 @@ func TestMediaType(t *testing.T) {
 func TestShowWithoutType(t *testing.T) {
 	m := &client.Message{Item: client.Item{Type: "NEWER"}, Body: []byte(`{"a":"<b>","From":"fi.spoc"}`)}
 	var b strings.Builder
-	speaking("en").pageOf(m, nil).show(&b, 0)
+	speaking("en").pageOf(m, nil, nil).show(&b, 0)
 	const want = `
 This program lacks the type of the message. It stands below as it was written.
 │ {

@@ -84,7 +84,7 @@ func (p *program) listTypes(c *cobra.Command, k *catalogue) error {
 		fmt.Fprintln(c.ErrOrStderr(), "Nobody serves the desk: these are the types that this program was built with.")
 	}
 	for _, l := range k.lacking {
-		fmt.Fprintf(c.ErrOrStderr(), "This program lacks %s %s of the exchange's catalogue.\n", l.Name, l.Version)
+		fmt.Fprintf(c.ErrOrStderr(), "This desk does not have the catalogue bundle with %s %s yet.\n", l.Name, l.Version)
 	}
 	rows := []typeRow{}
 	for _, t := range k.types {

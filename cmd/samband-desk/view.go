@@ -20,6 +20,7 @@ type page struct {
 	Title     string
 	Above     []row
 	Parts     []schema.View
+	Seen      []row  // where else those were seen whom the message is about
 	Raw       string // the body as it came, where this program lacks its type
 	Lacks     string // and words that say so
 	Files     []row
@@ -30,8 +31,8 @@ type page struct {
 type row struct{ Label, Value string }
 
 // pageOf puts a message in the reader's language and zone; saved are the paths of its
-// attachments, where they were saved.
-func (p *program) pageOf(m *client.Message, saved []string) *page {
+// attachments, where they were saved. t is its type; nil if the desk lacks it.
+func (p *program) pageOf(m *client.Message, t *schema.Type, saved []string) *page {
 	lang := string(*p.lang)
 	g := &page{
 		Lang: lang, Dir: "ltr", Title: m.Title,
@@ -40,8 +41,7 @@ func (p *program) pageOf(m *client.Message, saved []string) *page {
 	if schema.RightToLeft(lang) {
 		g.Dir = "rtl"
 	}
-	t, known := schema.Embedded().FindHash(m.TypeHash)
-	if known {
+	if t != nil {
 		g.Title = t.In(lang).Type().Label
 	}
 	above := func(key, value string) {
@@ -66,7 +66,10 @@ func (p *program) pageOf(m *client.Message, saved []string) *page {
 	if m.Received && len(m.Replies) > 0 {
 		above("answer-with", strings.Join(m.Replies, ", "))
 	}
-	if known {
+	for _, b := range m.SeenBefore {
+		g.Seen = append(g.Seen, row{p.say("seen-before"), p.seenText(t, b)})
+	}
+	if t != nil {
 		if v, err := t.View(m.Body, lang, p.zone); err == nil {
 			g.Parts = v.Parts
 		}
@@ -83,6 +86,25 @@ func (p *program) pageOf(m *client.Message, saved []string) *page {
 		g.Files = append(g.Files, row{fmt.Sprintf(p.say("attachment-number"), n+1), words})
 	}
 	return g
+}
+
+// seenText says in which other message somebody or something of this one was seen.
+func (p *program) seenText(t *schema.Type, b client.SeenBefore) string {
+	who, same := b.Path, "seen-near"
+	if t != nil {
+		who = t.In(string(*p.lang)).Path(b.Path)
+	}
+	if b.Certain {
+		same = "seen-same"
+	}
+	words := fmt.Sprintf(p.say(same), who, b.Message.ID.String(), string(b.Message.From))
+	if !b.Accepted.IsZero() {
+		words += ", " + p.timeText(b.Accepted)
+	}
+	if b.Subject != "" {
+		words += ": " + b.Subject
+	}
+	return words
 }
 
 func typeWords(name, label string) string {
@@ -120,6 +142,12 @@ func (g *page) lines(w io.Writer) {
 	}
 	for _, r := range g.Above {
 		fmt.Fprintf(w, "%s%s  %s\n", r.Label, strings.Repeat(" ", width-utf8.RuneCountInString(r.Label)), cli.Clean(r.Value))
+	}
+	for n, r := range g.Seen {
+		if n == 0 {
+			fmt.Fprintln(w)
+		}
+		fmt.Fprintf(w, "%s: %s\n", r.Label, cli.Clean(r.Value))
 	}
 	showParts(w, g.Parts, "")
 	if g.Raw != "" {

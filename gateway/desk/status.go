@@ -2,10 +2,13 @@ package desk
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 
 	"samband/gateway/desk/client"
 	"samband/gateway/desk/internal/store"
 	"samband/gateway/problem"
+	"samband/gateway/signed"
 )
 
 // Status tells how the desk stands.
@@ -40,4 +43,17 @@ func (d *Desk) Types(context.Context) ([]client.Type, error) {
 		types = append(types, client.Type{Name: t.Name, Version: t.Version, Hash: t.Hash})
 	}
 	return types, nil
+}
+
+// Bundle is the catalogue bundle in which this desk has a type; TYPE_OUTDATED if it has
+// none.
+func (d *Desk) Bundle(_ context.Context, typ signed.Hash) ([]byte, error) {
+	b, err := d.room.Bundle(typ)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, problem.New(problem.TypeOutdated, "this desk does not have the catalogue bundle with that type yet")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return b.Zip, nil
 }

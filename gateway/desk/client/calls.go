@@ -36,7 +36,7 @@ func (k call[In, Out]) ask(ctx context.Context, c *Client, in In) (Out, error) {
 
 // calls is the whole contract; openapi.json says the same.
 var calls = []interface{ serve(*http.ServeMux, Service) }{
-	status, unlock, lock, explain, send, answer, withdraw, outbox, inbox, read, declare, erase, verify, importing, log, wait, types,
+	status, unlock, lock, explain, send, answer, withdraw, outbox, inbox, read, declare, erase, verify, importing, log, wait, types, bundle,
 }
 
 // Handler answers the calls by a Service.
@@ -210,4 +210,22 @@ func (c *Client) Wait(ctx context.Context, w Watch) (*Seen, error) {
 			return seen, err
 		}
 	}
+}
+
+type bundleCall struct {
+	Type signed.Hash `json:"type"`
+}
+
+type bundleAnswer struct {
+	Bundle []byte `json:"bundle"`
+}
+
+var bundle = call[bundleCall, bundleAnswer]{"bundle", func(s Service, ctx context.Context, in bundleCall) (bundleAnswer, error) {
+	b, err := s.Bundle(ctx, in.Type)
+	return bundleAnswer{b}, err
+}}
+
+func (c *Client) Bundle(ctx context.Context, typ signed.Hash) ([]byte, error) {
+	a, err := bundle.ask(ctx, c, bundleCall{typ})
+	return a.Bundle, err
 }

@@ -46,6 +46,9 @@ type Service interface {
 	// Types lists the message types of the exchange's catalogue, the newest version of
 	// each.
 	Types(ctx context.Context) ([]Type, error)
+	// Bundle is the catalogue bundle in which the desk has a type: schema.ReadBundle
+	// reads it.
+	Bundle(ctx context.Context, typ signed.Hash) ([]byte, error)
 	// Wait returns once what is watched for has happened, or when ctx ends, which
 	// is no error.
 	Wait(ctx context.Context, w Watch) (*Seen, error)

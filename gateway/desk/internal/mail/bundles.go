@@ -130,6 +130,18 @@ func (m *Room) Type(hash [32]byte) (*schema.Type, bool) {
 	return t, ok
 }
 
+// Bundle is the catalogue bundle that has a type; fs.ErrNotExist if this desk has none.
+func (m *Room) Bundle(typ [32]byte) (*schema.Bundle, error) {
+	hash, ok := m.bundles.types.From(typ)
+	switch {
+	case !ok:
+		return nil, fs.ErrNotExist
+	case hash == schema.EmbeddedBundle().Hash:
+		return schema.EmbeddedBundle(), nil
+	}
+	return m.bundles.kept(hash)
+}
+
 // TypeNamed is the type that the register's catalogue has under a name: TYPE_UNKNOWN
 // if it has none, TYPE_OUTDATED while this desk lacks that one.
 func (m *Room) TypeNamed(l *verify.Logs, name string) (envelope.TypeRef, *schema.Type, error) {
