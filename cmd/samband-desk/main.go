@@ -45,7 +45,7 @@ import (
 func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
 
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	p := &program{zone: time.Local, Program: cli.Program{
+	p := &program{zone: time.Local, types: schema.NewLibrary(), Program: cli.Program{
 		Settings: "desk.yaml", Setting: func(net.Addr) string { return "metrics" },
 		NotServed: client.ErrNotServed, Again: []error{errNotYet, seal.ErrPassphrase},
 		Next: next,
