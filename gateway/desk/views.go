@@ -137,7 +137,8 @@ func (d *Desk) item(tx *store.Tx, r *store.Row) (client.Item, error) {
 	} else {
 		i.Waits = r.Detail
 	}
-	i.Deadline, err = mail.DeadlineOf(tx, r, h, d.now())
+	i.Open = r.Open()
+	i.Deadline, err = d.room.Deadline(tx, r, h, d.now())
 	return i, err
 }
 
