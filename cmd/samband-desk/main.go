@@ -6,6 +6,7 @@
 //	samband-desk unlock
 //	samband-desk send --to fi.spoc --type INFO_REQUEST --urgent --body request.json
 //	samband-desk inbox
+//	samband-desk conversations
 //	samband-desk read ID
 //	samband-desk answer ID --type ANSWER --body answer.json
 //
@@ -48,7 +49,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root.AddCommand(
 		newInit(p), newServe(p), newUnlock(p), newLock(p), newStatus(p),
 		newSend(p), newOutbox(p), newWithdraw(p),
-		newInbox(p), newRead(p), newDeclare(p), newAnswer(p), newErase(p),
+		newInbox(p), newConversations(p), newRead(p), newDeclare(p), newAnswer(p), newErase(p),
 		newVerify(p), newLog(p), newRotate(p),
 	)
 	return p.Run(root, args, stdin, stdout, stderr)

@@ -53,8 +53,12 @@ func showMessage(w io.Writer, m *client.Message, files []string) {
 	line("Clock", due(m.Deadline))
 	line("Agreement", m.Agreement.String())
 	line("Conversation", m.Conversation.String())
-	if m.Received && len(m.Replies) > 0 {
-		line("Answer with", strings.Join(m.Replies, ", "))
+	if len(m.Replies) > 0 {
+		with := "Follow with"
+		if m.Received {
+			with = "Answer with"
+		}
+		line(with, strings.Join(m.Replies, ", "))
 	}
 	fmt.Fprintln(w)
 	outline(w, m.Body)

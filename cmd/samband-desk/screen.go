@@ -29,19 +29,36 @@ func due(d *client.Deadline) string {
 		return "answered in time"
 	case !d.Answered.IsZero():
 		return "answered late"
+	case !d.Dropped.IsZero():
+		return "closed by who asked"
+	case d.Overdue && d.Then != nil:
+		return "OVERDUE since " + d.Due.String() + said(d) + "; then " + due(d.Then)
 	case d.Overdue:
-		return "OVERDUE since " + d.Due.String() + declared(d)
+		return "OVERDUE since " + d.Due.String() + said(d)
 	case d.Paused:
-		return "paused, " + d.Class + " term" + declared(d)
+		return "paused, " + d.Class + " term" + said(d)
 	}
-	return d.Class + ", due " + d.Due.String() + declared(d)
+	return d.Class + ", due " + d.Due.String() + said(d)
 }
 
-func declared(d *client.Deadline) string {
-	if d.Access == schema.Undeclared {
-		return ""
+// said is what was said of a clock, and what it asks for at its end.
+func said(d *client.Deadline) (words string) {
+	if d.Access != schema.Undeclared {
+		words += ", declared " + string(d.Access)
 	}
-	return ", declared " + string(d.Access)
+	if d.Alone {
+		words += " at this desk alone"
+	}
+	if !d.Extended.IsZero() {
+		words += ", extended"
+	}
+	if d.Warning > 0 && !d.Overdue {
+		words += fmt.Sprintf(", WARNING: %.0f %% of the term has passed", 100*d.Warning)
+	}
+	if d.AtEnd != "" {
+		words += ", at its end: " + cli.Clean(d.AtEnd)
+	}
+	return words
 }
 
 func subject(s *client.Summary) string {

@@ -36,5 +36,8 @@ func showStatus(w io.Writer, st *client.Status) {
 	fmt.Fprintf(w, "Broker:   %s at %s\n", say(st.Reachable, "answers", "DOES NOT ANSWER"), cli.Clean(st.Broker))
 	fmt.Fprintf(w, "Register: %d entries, %s\n", st.Register, say(st.Registered, "this desk among them", "this desk NOT among them with these keys"))
 	fmt.Fprintf(w, "Log:      verified to %d entries\n", st.Audit)
+	for _, o := range st.Duties {
+		fmt.Fprintf(w, "Owed:     %s, %s\n", cli.Clean(o.Type), due(&o.Deadline))
+	}
 	fmt.Fprintf(w, "Evidence: %s\n", say(st.Evidence == 0, "none against the broker", fmt.Sprintf("%d breaches by the broker; run samband-desk verify", st.Evidence)))
 }
