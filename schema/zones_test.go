@@ -4,8 +4,9 @@ import (
 	"archive/zip"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
-	"runtime"
+	"strings"
 	"testing"
 	"time"
 )
@@ -71,7 +72,11 @@ func eachDatabase(t *testing.T, name string, run func(*testing.T, *time.Location
 	if data, err := os.ReadFile("/usr/share/zoneinfo/" + name); err == nil {
 		t.Run("system's", func(t *testing.T) { run(t, location(t, name, data)) })
 	}
-	own, err := zip.OpenReader(filepath.Join(runtime.GOROOT(), "lib", "time", "zoneinfo.zip"))
+	root, err := exec.Command("go", "env", "GOROOT").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	own, err := zip.OpenReader(filepath.Join(strings.TrimSpace(string(root)), "lib", "time", "zoneinfo.zip"))
 	if err != nil {
 		t.Fatal(err)
 	}
