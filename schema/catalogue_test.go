@@ -163,6 +163,7 @@ func TestBentCatalogue(t *testing.T) {
 	const request = "types/INFO_REQUEST-1.0.json"
 	bends := map[string]struct{ file, old, new, want string }{
 		"reply to nowhere":      {request, `"REROUTE"],`, `"SHRUG"],`, `"SHRUG", which is neither`},
+		"pause without an end":  {request, `"until": "CLARIFICATION"`, `"until": "ANSWER"`, `which doesn't settle it`},
 		"settled by no reply":   {request, `"settled_by": ["ANSWER"`, `"settled_by": ["CLOSE"`, `"CLOSE", which is none`},
 		"paused by nowhere":     {request, `"by": "CLARIFY"`, `"by": "SHRUG"`, `"SHRUG", which is neither`},
 		"extended by nowhere":   {request, `"extended_by": ["DELAY"`, `"extended_by": ["SHRUG"`, `"SHRUG", which is neither`},

@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -65,74 +66,203 @@ type ClockClass struct {
 	Then    *ClockClass `json:"then"`   // the term that follows, where the law has one
 }
 
-// A Run is what happened to one message under a clock. All times are the
+// A Run is what happened to one message under a clock. All times but From are the
 // broker's logged times.
 type Run struct {
-	Urgency Urgency
-	Access  Access
-	Start   time.Time
-	Pauses  []Pause
+	Urgency    Urgency
+	Access     Access
+	Outcome    string         // of the message whose clock it is; "" where it is not known
+	Start      time.Time      // of its consignment
+	From       time.Time      // when the clock began by the sender's own word; zero: it doesn't say
+	Zone       *time.Location // of the desk that owes the answer; nil: UTC
+	Pauses     []Pause
+	Extensions []Extension // in the log's order
 }
 
 // A Pause is a time in which the clock stood still; a zero Until is still open.
 type Pause struct{ From, Until time.Time }
 
+// An Extension is a message that says until when an answer will come.
+type Extension struct {
+	At    time.Time // of its acceptance
+	Until time.Time
+	By    [32]byte // hash of its text
+}
+
 // A Deadline is where a clock stands at one moment.
 type Deadline struct {
 	Class     string        // the label of the term that runs
+	Source    string        // its article
 	Due       time.Time     // UTC; while paused, when it would fall due if resumed now
 	Remaining time.Duration // below zero once overdue
+	Spent     float64       // how much of the term has passed: 1 at its end
 	Paused    bool
 	Overdue   bool
+	AtEnd     string    // "stop": what was begun must stop when the term ends
+	Extended  Extension // the one that counts; zero: none does
+	Then      *Deadline // the term that follows, once this one has ended
 }
 
 // At computes where the clock stands at now; for a message that was answered,
-// pass the time of the answer. A calendar day is a day in UTC: a term of three
-// days ends at the same UTC time of day three dates later, whatever the
-// officers' own time zones do meanwhile. The law would let the last day run to
-// its midnight; the earlier moment is the one that can't be too late.
+// pass the time of the answer.
 //
-// Pauses may overlap and come in any order. What lies before the start doesn't
-// count, nor does a pause that began when the time was already up.
+// A calendar day or month ends at the same time of day by the clocks of the desk that
+// owes the answer, whatever summer time does meanwhile; a month ends at the last day
+// of a month that has no such day. Where those clocks skip that time, it is the
+// moment at which they are changed; where they show it twice, the first of the two.
+// An hour is an hour. The law would let the last day run to its midnight; the earlier
+// moment is the one that can't be too late.
+//
+// The clock starts at the consignment, or earlier where the sender says so. Pauses may
+// overlap and come in any order. What lies before the start doesn't count, nor does a
+// pause that began when the time was already up. An extension counts when it was
+// accepted before the time was up; the latest one counts, and none shortens the term
+// of the law. A pause moves an extended end as it moves another.
+//
+// The term that follows is counted from the same start, and nothing extends it.
 func (c *Clock) At(run Run, now time.Time) Deadline {
-	class := c.class(run.Urgency, run.Access)
 	start, now := run.Start.UTC(), now.UTC()
-	due := class.end(start)
-	d := Deadline{Class: class.Label}
-	for _, p := range merged(start, now, run.Pauses) {
-		if !p.From.Before(due) {
-			break
-		}
-		due = due.Add(p.Until.Sub(p.From))
-		d.Paused = p.Until.Equal(now) && p.open
+	if run.Zone == nil {
+		run.Zone = time.UTC
 	}
-	d.Due, d.Remaining = due, due.Sub(now)
-	d.Overdue = d.Remaining < 0
+	if !run.From.IsZero() && run.From.Before(start) {
+		start = run.From.UTC()
+	}
+	class := c.class(run, start)
+	if class.Label == "" {
+		return Deadline{}
+	}
+	d := c.run(class, run, start, now)
+	if class.Then != nil && d.Overdue {
+		run.Extensions = nil
+		then := c.run(*class.Then, run, start, now)
+		d.Then = &then
+	}
 	return d
 }
 
-// class returns the shortest term that fits what is known.
-func (c *Clock) class(u Urgency, a Access) ClockClass {
-	var best ClockClass
-	for _, k := range c.Classes {
-		if k.fits(u, a) && (best.Label == "" || k.length() < best.length()) {
-			best = k
+// run computes where one term stands.
+func (c *Clock) run(class ClockClass, run Run, start, now time.Time) Deadline {
+	d := Deadline{Class: class.Label, Source: cmp.Or(class.Source, c.Source), AtEnd: class.AtEnd}
+	t := term{law: class.end(start, run.Zone)}
+	extensions := run.Extensions
+	extend := func(before time.Time) {
+		for len(extensions) > 0 && extensions[0].At.Before(before) {
+			t.extend(extensions[0])
+			extensions = extensions[1:]
 		}
 	}
-	return best
+	for _, p := range merged(start, now, run.Pauses) {
+		extend(p.From)
+		if !p.From.Before(t.due()) {
+			break
+		}
+		at := p.From
+		for len(extensions) > 0 && extensions[0].At.Before(p.Until) {
+			t.move(extensions[0].At.Sub(at))
+			at = extensions[0].At
+			t.extend(extensions[0])
+			extensions = extensions[1:]
+		}
+		t.move(p.Until.Sub(at))
+		d.Paused = p.open && p.Until.Equal(now)
+	}
+	extend(now.Add(1))
+	d.Due, d.Extended = t.due(), t.extension
+	d.Remaining = d.Due.Sub(now)
+	d.Overdue = d.Remaining < 0
+	if net := d.Due.Sub(start) - t.paused; net > 0 {
+		d.Spent = 1 - float64(d.Remaining)/float64(net)
+	} else {
+		d.Spent = 1
+	}
+	return d
 }
 
-func (k ClockClass) fits(u Urgency, a Access) bool {
-	return (k.Urgency == "" || k.Urgency == u) && (k.Access == "" || a == Undeclared || k.Access == a)
+// A term is where one ends, as far as it was followed.
+type term struct {
+	law       time.Time // by the law
+	extension Extension // that counts
+	until     time.Time // by it, and by the pauses since
+	paused    time.Duration
 }
 
-func (k ClockClass) end(start time.Time) time.Time {
-	return start.AddDate(0, 0, k.Days).Add(time.Duration(k.Hours) * time.Hour)
+func (t *term) due() time.Time {
+	if t.until.After(t.law) {
+		return t.until
+	}
+	return t.law
 }
 
-// length orders terms; in UTC every day has 24 hours.
-func (k ClockClass) length() time.Duration {
-	return time.Duration(k.Hours+24*k.Days) * time.Hour
+func (t *term) move(d time.Duration) {
+	t.law, t.paused = t.law.Add(d), t.paused+d
+	if !t.until.IsZero() {
+		t.until = t.until.Add(d)
+	}
+}
+
+func (t *term) extend(e Extension) {
+	if !e.Until.IsZero() && e.At.Before(t.due()) {
+		t.extension, t.until = e, e.Until.UTC()
+	}
+}
+
+// class returns the term of a message: of those that name its outcome, or else of those
+// that name none, the shortest that fits what is known. None: a message of that outcome has
+// no clock.
+func (c *Clock) class(run Run, start time.Time) ClockClass {
+	for _, named := range []bool{true, false} {
+		var best ClockClass
+		for _, k := range c.Classes {
+			if k.fits(run) && (k.Outcome != "") == named &&
+				(best.Label == "" || k.end(start, run.Zone).Before(best.end(start, run.Zone))) {
+				best = k
+			}
+		}
+		if best.Label != "" {
+			return best
+		}
+	}
+	return ClockClass{}
+}
+
+func (k ClockClass) fits(r Run) bool {
+	return (k.Urgency == "" || k.Urgency == r.Urgency) && (k.Access == "" || r.Access == Undeclared || k.Access == r.Access) &&
+		(k.Outcome == "" || k.Outcome == r.Outcome)
+}
+
+func (k ClockClass) end(start time.Time, zone *time.Location) time.Time {
+	if k.Hours > 0 {
+		return start.Add(time.Duration(k.Hours) * time.Hour)
+	}
+	at := start.In(zone)
+	year, month, day := at.Date()
+	if k.Months > 0 {
+		month += time.Month(k.Months)
+		day = min(day, time.Date(year, month+1, 0, 0, 0, 0, 0, time.UTC).Day())
+	}
+	return shown(time.Date(year, month, day+k.Days, at.Hour(), at.Minute(), at.Second(), at.Nanosecond(), time.UTC), zone)
+}
+
+// shown is the moment at which the clocks of a zone show what wall, in UTC, shows.
+func shown(wall time.Time, zone *time.Location) time.Time {
+	_, before := wall.Add(-24 * time.Hour).In(zone).Zone()
+	_, after := wall.Add(24 * time.Hour).In(zone).Zone()
+	early := wall.Add(-time.Duration(max(before, after)) * time.Second)
+	late := wall.Add(-time.Duration(min(before, after)) * time.Second)
+	for _, t := range []time.Time{early, late} {
+		if _, offset := t.In(zone).Zone(); t.Add(time.Duration(offset) * time.Second).Equal(wall) {
+			return t
+		}
+	}
+	_, change := early.In(zone).ZoneBounds()
+	return change.UTC()
+}
+
+// Term returns the days in which a message is owed in a year: it is due before end,
+// which is the midnight after its day, by the clocks of zone.
+func (y *Yearly) Term(year int, zone *time.Location) (start, end time.Time) {
+	return shown(time.Date(year, 1, 1, 0, 0, 0, 0, time.UTC), zone), shown(time.Date(year, time.Month(y.Month), y.Day+1, 0, 0, 0, 0, time.UTC), zone)
 }
 
 type span struct {
@@ -194,9 +324,27 @@ func (c *Clock) check(outcomes []outcome) error {
 			return fmt.Errorf("clock: %q is no outcome of the type", k.Outcome)
 		}
 	}
+	if len(c.Classes) == 0 {
+		return fmt.Errorf("clock: no term at all")
+	}
+	return c.checkComplete()
+}
+
+// checkComplete refuses terms of which some name no outcome, and leave a message without
+// one all the same.
+func (c *Clock) checkComplete() error {
+	plain := &Clock{}
+	for _, k := range c.Classes {
+		if k.Outcome == "" {
+			plain.Classes = append(plain.Classes, k)
+		}
+	}
+	if len(plain.Classes) == 0 {
+		return nil // a message of another outcome has no clock
+	}
 	for _, u := range []Urgency{Urgent, NonUrgent} {
 		for _, a := range []Access{Direct, Indirect} {
-			if c.class(u, a).Label == "" {
+			if plain.class(Run{Urgency: u, Access: a, Zone: time.UTC}, time.Time{}).Label == "" {
 				return fmt.Errorf("clock: no term for %s and %s", u, a)
 			}
 		}

@@ -17,6 +17,21 @@ func (t *Type) AllowsReply(outcome string) bool { return slices.Contains(t.file.
 // AllowsFollowUp reports whether the sender of t may send that outcome after it.
 func (t *Type) AllowsFollowUp(outcome string) bool { return slices.Contains(t.file.FollowUps, outcome) }
 
+// Allows reports whether a message of that outcome may name one of t in in-reply-to:
+// as a follow-up, which its sender sends, or as a reply.
+func (t *Type) Allows(outcome string, followUp bool) bool {
+	if followUp {
+		return t.AllowsFollowUp(outcome)
+	}
+	return t.AllowsReply(outcome)
+}
+
+// AllowsType is Allows for who knows the type alone: whether one of what a message of
+// that type may be is allowed.
+func (t *Type) AllowsType(next *Type, followUp bool) bool {
+	return slices.ContainsFunc(append(next.Outcomes(), next.Name), func(o string) bool { return t.Allows(o, followUp) })
+}
+
 // OnlyReplies reports whether t can't open a conversation: it always answers or
 // follows a message.
 func (t *Type) OnlyReplies() bool { return t.file.OnlyReplies }
@@ -34,6 +49,14 @@ func (t *Type) Closes() bool { return t.file.Closes }
 // AfterClose reports whether t may be sent in a conversation that is closed: the law
 // asks for it whatever the officers agreed.
 func (t *Type) AfterClose() bool { return t.file.AfterClose }
+
+// Outcome is what every message of t is; "" where its body decides.
+func (t *Type) Outcome() string {
+	if len(t.file.Outcomes) > 0 {
+		return ""
+	}
+	return t.Name
+}
 
 // Outcomes lists what a message of t may be besides t itself.
 func (t *Type) Outcomes() []string {
@@ -57,7 +80,8 @@ func (t *Type) names() []string {
 }
 
 // checkConversation refuses a reply, or a clock's event, that is neither a type nor an
-// outcome of a type, and a settlement that is no reply.
+// outcome of a type, a settlement that is no reply, and a pause whose end doesn't
+// settle what began it.
 func (c *Catalogue) checkConversation() error {
 	known := map[string]bool{}
 	for _, t := range c.types {
@@ -75,6 +99,12 @@ func (c *Catalogue) checkConversation() error {
 		for _, name := range t.file.SettledBy {
 			if !t.AllowsReply(name) {
 				return fmt.Errorf("%s %s is settled by %q, which is none of its replies", t.Name, t.Version, name)
+			}
+		}
+		if t.Clock != nil && t.Clock.Pause != nil {
+			by, until := t.Clock.Pause.By, t.Clock.Pause.Until
+			if !slices.ContainsFunc(c.types, func(q *Type) bool { return q.Name == by && q.SettledBy(until) }) {
+				return fmt.Errorf("%s %s has a clock that is paused by %q until %q, which doesn't settle it", t.Name, t.Version, by, until)
 			}
 		}
 		if t.Clock != nil && t.Clock.Yearly == nil && !t.Asks() {

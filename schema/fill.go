@@ -2,6 +2,7 @@ package schema
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -15,6 +16,7 @@ type Filling struct {
 	Attachments []Attachment // the files beside the body
 	Recipients  []string     // of an open sending; one alone is not listed
 	Answered    *Body        // the message that is answered, whose reference and legal basis are repeated
+	Followed    *Body        // or the one of its own sender that is followed, likewise
 }
 
 // A repeated field is one that a reply has from the message that it answers.
@@ -57,9 +59,16 @@ func (t *Type) Fill(body []byte, f Filling) []byte {
 	if len(f.Recipients) > 1 {
 		add(t.Shape.top(recipients), f.Recipients)
 	}
-	if f.Answered != nil {
-		add(t.Shape.top(yourReference), f.Answered.Summary.OurReference)
-		for _, repeated := range f.Answered.repeats() {
+	earlier, reference := f.Answered, ""
+	switch {
+	case f.Answered != nil:
+		reference = f.Answered.Summary.OurReference
+	case f.Followed != nil: // the recipient's reference, as far as it is known, else one that both know
+		earlier, reference = f.Followed, cmp.Or(f.Followed.Summary.YourReference, f.Followed.Summary.OurReference)
+	}
+	if earlier != nil {
+		add(t.Shape.top(yourReference), reference)
+		for _, repeated := range earlier.repeats() {
 			if mine := t.Shape.Field(repeated.Name); mine != nil && mine.repeat {
 				add(repeated.Name, repeated.value)
 			}

@@ -25,7 +25,7 @@ func TestFill(t *testing.T) {
 		{`{"a":`, `{"a":`},
 		{`null`, `null`},
 	} {
-		got := string(typ.Fill([]byte(test.body), Filling{oneFile, two, request(t, `{"our_reference":"Ref <1>"}`)}))
+		got := string(typ.Fill([]byte(test.body), Filling{oneFile, two, request(t, `{"our_reference":"Ref <1>"}`), nil}))
 		if json.Valid([]byte(got)) {
 			got = unescaped(got)
 		}
@@ -90,7 +90,7 @@ func TestFieldsAreNamedByTheType(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		filled := typ.Fill(less, Filling{oneFile, []string{"fi.spoc", "no.spoc"}, request(t, `{"our_reference":"Ref 1"}`)})
+		filled := typ.Fill(less, Filling{oneFile, []string{"fi.spoc", "no.spoc"}, request(t, `{"our_reference":"Ref 1"}`), nil})
 		b, err := typ.Read(filled)
 		if err != nil {
 			t.Fatalf("%v: %s", err, filled)

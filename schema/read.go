@@ -90,6 +90,9 @@ func (t *Type) Read(body []byte) (*Body, error) {
 	return b, nil
 }
 
+// Type is what the body was read as.
+func (b *Body) Type() *Type { return b.typ }
+
 // Validate is Read for who needs only the verdict.
 func (t *Type) Validate(body []byte) error {
 	_, err := t.Read(body)

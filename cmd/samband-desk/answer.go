@@ -13,11 +13,13 @@ import (
 func newAnswer(p *program) *cobra.Command {
 	var f draftFlags
 	var from sender
+	var to []string
 	c := &cobra.Command{
 		Use:   "answer ID",
-		Short: "Answer a message of the inbox",
-		Long: `Answer a message of the inbox. The answer goes to the sender of that message, in the
-same conversation and under the same agreement.
+		Short: "Answer a message of the inbox, or follow one of the outbox",
+		Long: `Answer a message of the inbox, or follow one of the outbox. An answer goes to the sender
+of that message, in the same conversation and under the same agreement. A follow-up, such
+as a reminder, goes to all whom the first message went to, or to those of --to.
 
 The desk fills in what a reply repeats, such as the reference of the message that you
 answer. samband-desk new TYPE --reply-to ID writes a draft to fill in.` + copyHelp,
@@ -25,6 +27,9 @@ answer. samband-desk new TYPE --reply-to ID writes a draft to fill in.` + copyHe
 		RunE: p.withClient(func(c *cobra.Command, d *client.Client, id signed.ID) error {
 			draft, err := f.draft(p, c)
 			if err != nil {
+				return err
+			}
+			if draft.To, err = addresses(to); err != nil {
 				return err
 			}
 			sending, err := d.Answer(c.Context(), from.of(id), draft)
@@ -36,6 +41,7 @@ answer. samband-desk new TYPE --reply-to ID writes a draft to fill in.` + copyHe
 	}
 	f.add(c)
 	from.add(c)
+	c.Flags().StringArrayVar(&to, "to", nil, "of a follow-up: address of a recipient, once for each; without it, all")
 	return cli.Require(c, "body")
 }
 

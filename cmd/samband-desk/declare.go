@@ -19,7 +19,10 @@ func newDeclare(p *program) *cobra.Command {
 		Long: `Say how this desk reaches what a request asks for, and so which term of its
 legal clock runs: direct, in a database that it may query itself, or indirect,
 with another authority or a private party. Until it says so the shorter term
-runs. It may say otherwise until it has answered; the desk's log notes each.`,
+runs. It may say otherwise until it has answered; the desk's log notes each.
+
+The asking desk is told, and the term is the one declared once the log has accepted
+that. Where no agreement lets it be told, the declaration counts at this desk alone.`,
 		Args: cobra.ExactArgs(2),
 		RunE: p.withClient(func(c *cobra.Command, d *client.Client, id signed.ID) error {
 			access := schema.Access(c.Flags().Arg(1))

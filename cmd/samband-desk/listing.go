@@ -12,6 +12,7 @@ import (
 
 	"samband/cmd/internal/cli"
 	"samband/gateway/desk/client"
+	"samband/gateway/problem"
 	"samband/gateway/signed"
 )
 
@@ -60,7 +61,13 @@ func newListing[T any](p *program, c *cobra.Command, read func(*client.Client, c
 		}
 		ctx, cancel := context.WithTimeout(c.Context(), wait)
 		defer cancel()
-		items, err := until(ctx, d, func() ([]T, error) { return read(d, c.Context(), client.Query{ID: id, Limit: limit}) }, stands)
+		items, err := until(ctx, d, func() ([]T, error) {
+			items, err := read(d, c.Context(), client.Query{ID: id, Limit: limit})
+			if wanted != "" && problem.CodeOf(err) == problem.UnknownMessage {
+				return nil, nil // it may be on its way
+			}
+			return items, err
+		}, stands)
 		if err != nil {
 			return err
 		}

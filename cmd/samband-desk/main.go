@@ -9,6 +9,7 @@
 //	samband-desk check request
 //	samband-desk send --to fi.spoc --urgent --body request
 //	samband-desk inbox
+//	samband-desk conversations
 //	samband-desk read ID
 //	samband-desk new ANSWER --reply-to ID --out answer
 //	samband-desk answer ID --body answer
@@ -56,7 +57,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root.AddCommand(
 		newInit(p), newServe(p), newUnlock(p), newLock(p), newStatus(p),
 		newTypes(p), newNew(p), newCheck(p), newSend(p), newOutbox(p), newWithdraw(p),
-		newInbox(p), newRead(p), newDeclare(p), newAnswer(p), newErase(p),
+		newInbox(p), newConversations(p), newRead(p), newDeclare(p), newAnswer(p), newErase(p),
 		newVerify(p), newLog(p), newRotate(p), newCatalogue(p), newHits(p),
 	)
 	return p.Run(root, args, stdin, stdout, stderr)

@@ -43,6 +43,8 @@ func (p *program) deadlineTextAt(d *client.Deadline, now time.Time) string {
 		return p.say("answered-in-time")
 	case !d.Answered.IsZero():
 		return p.say("answered-late")
+	case !d.Dropped.IsZero():
+		return p.say("closed-by-asker")
 	case d.Paused && !d.Overdue:
 		words = fmt.Sprintf(p.say("paused-term"), class)
 	case d.Overdue || left < 0:
@@ -52,6 +54,21 @@ func (p *program) deadlineTextAt(d *client.Deadline, now time.Time) string {
 	}
 	if d.Access != schema.Undeclared {
 		words += ", " + p.say("declared."+string(d.Access))
+	}
+	if d.Alone {
+		words += " " + p.say("declared-alone")
+	}
+	if !d.Extended.IsZero() {
+		words += ", " + p.say("extended")
+	}
+	if d.Warning > 0 && !d.Overdue {
+		words += ", " + fmt.Sprintf(p.say("term-passed"), int(100*d.Warning))
+	}
+	if d.AtEnd != "" {
+		words += ", " + p.say("at-end."+d.AtEnd)
+	}
+	if d.Overdue && d.Then != nil {
+		words += "; " + fmt.Sprintf(p.say("then-term"), p.deadlineTextAt(d.Then, now))
 	}
 	return words
 }

@@ -38,12 +38,8 @@ what blocks it.` + copyHelp,
 			if err != nil {
 				return err
 			}
-			for _, v := range to {
-				a, err := signed.ParseAddress(strings.TrimSpace(v))
-				if err != nil {
-					return cli.Usagef("%q: %w", v, err)
-				}
-				draft.To = append(draft.To, a)
+			if draft.To, err = addresses(to); err != nil {
+				return err
 			}
 			draft.Confidential = confidential
 			if explain {
@@ -61,6 +57,18 @@ what blocks it.` + copyHelp,
 	c.Flags().BoolVar(&confidential, "confidential", false, "of several recipients, tell none of another")
 	c.Flags().BoolVar(&explain, "explain", false, "say who would receive this and what blocks it, and send nothing")
 	return cli.Require(c, "to", "body")
+}
+
+// addresses reads those of recipients.
+func addresses(words []string) (to []signed.Address, err error) {
+	for _, v := range words {
+		a, err := signed.ParseAddress(strings.TrimSpace(v))
+		if err != nil {
+			return nil, cli.Usagef("%q: %w", v, err)
+		}
+		to = append(to, a)
+	}
+	return to, nil
 }
 
 // reportSending waits a little for the broker, then prints the state of each message.

@@ -19,12 +19,12 @@ func newStatus(p *program) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return p.Print(c, st, func(w io.Writer) { showStatus(w, st) })
+			return p.Print(c, st, func(w io.Writer) { p.showStatus(w, st) })
 		}),
 	}
 }
 
-func showStatus(w io.Writer, st *client.Status) {
+func (p *program) showStatus(w io.Writer, st *client.Status) {
 	say := func(good bool, yes, no string) string {
 		if good {
 			return yes
@@ -40,6 +40,9 @@ func showStatus(w io.Writer, st *client.Status) {
 		fmt.Fprintf(w, "LACKS the catalogue bundle %s: it can't read or write what only that has\n", l.Bundle)
 		cli.ShowProblem(w, "  ", l.Problem)
 		fmt.Fprintln(w, "  If the broker can't give it: samband-desk catalogue import FILE")
+	}
+	for _, o := range st.Duties {
+		fmt.Fprintf(w, "Owed:     %s, %s\n", cli.Clean(o.Type), p.deadlineText(&o.Deadline))
 	}
 	fmt.Fprintf(w, "Evidence: %s\n", say(st.Evidence == 0, "none against the broker", fmt.Sprintf("%d breaches by the broker; run samband-desk verify", st.Evidence)))
 }

@@ -174,7 +174,7 @@ func (d *Desk) sealCopies(l *verify.Logs, p *plan, copies []copyPlan, of []*mail
 		if err != nil {
 			return nil, c.due.problem(err)
 		}
-		sealed = append(sealed, mail.Sending{Outcome: made.body.Outcome, Envelopes: envelopes})
+		sealed = append(sealed, mail.Sending{Says: mail.FactsOf(made.body), Type: made.typ, Envelopes: envelopes})
 	}
 	return sealed, nil
 }

@@ -107,7 +107,7 @@ func (d *Desk) open(retry time.Duration) (err error) {
 	}
 	d.room, err = mail.Open(mail.Config{
 		Desk: d.settings.Address, Database: d.dir.database(), Bundles: d.dir.bundles(), Federation: federation, Broker: d.broker,
-		Online: d.online, Ring: &d.ring, Log: d.log, Now: d.now, Retry: retry,
+		Online: d.online, Ring: &d.ring, Log: d.log, Now: d.now, Retry: retry, WarnAt: d.settings.WarnAt,
 	})
 	if err != nil {
 		return err

@@ -246,6 +246,16 @@ func (h *thief) message(to signed.Address, typ string, edit func(*envelope.Heade
 	return header.ID
 }
 
+// refused is message, and what the broker refuses it for.
+func (h *thief) refused(to signed.Address, typ string, edit func(*envelope.Header)) error {
+	h.s.t.Helper()
+	header := must(h.Header(h.s.register.Now(), h.audit, to, typ, h.s.clock.Wall()))
+	edit(header)
+	e := must(h.Sign(*header, []byte("not an age file")))
+	_, err := gatewaytest.SubmitOne(ctx, h.client, api.Heads{Register: h.s.register.Size()}, e.Bytes())
+	return err
+}
+
 func (h *thief) state(said envelope.Statement) {
 	h.s.t.Helper()
 	note := must(h.State(said, h.audit, h.s.register.Head(), h.s.clock.Wall()))

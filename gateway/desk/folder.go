@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"samband/certs"
 	"samband/gateway/config"
@@ -76,7 +77,11 @@ type Settings struct {
 	Zone    register.Zone  `yaml:"zone"`    // Europe/Stockholm: what the next request card says
 	Metrics string         `yaml:"metrics"` // where to serve /metrics, /healthz, /readyz; "" for nowhere
 	Hits    hit.Limit      `yaml:"hits"`    // how many queries each asking desk may make
+	WarnAt  []float64      `yaml:"warn_at"` // fractions of a legal term: at each that passes, the desk warns
 }
+
+// defaultWarnAt is when a desk warns whose settings do not say.
+var defaultWarnAt = []float64{0.5, 0.8}
 
 func readSettings(f folder) (s Settings, err error) {
 	s.Hits = hit.DefaultLimit
@@ -92,10 +97,31 @@ func readSettings(f folder) (s Settings, err error) {
 	if err := s.Hits.Check(); err != nil {
 		return s, fmt.Errorf("settings %s: hits: %w", f.settings(), err)
 	}
+	if s.WarnAt == nil {
+		s.WarnAt = defaultWarnAt
+	}
+	if err := s.checkWarnAt(); err != nil {
+		return s, fmt.Errorf("settings %s: %w", f.settings(), err)
+	}
 	return s, nil
 }
 
+// checkWarnAt refuses what is no list of rising fractions.
+func (s Settings) checkWarnAt() error {
+	last := 0.0
+	for _, f := range s.WarnAt {
+		if !(f > last && f < 1) {
+			return fmt.Errorf("warn_at: %v is not above %v and below 1: write rising fractions, such as 0.5, 0.8", f, last)
+		}
+		last = f
+	}
+	return nil
+}
+
 func (s Settings) text() string {
+	if s.WarnAt == nil {
+		s.WarnAt = defaultWarnAt
+	}
 	return fmt.Sprintf(`# Settings of one desk. Secrets never stand here.
 
 # Who this desk is in its exchange.
@@ -117,5 +143,9 @@ metrics: %q
 hits:
   queries_per_minute: %d
   burst: %d
-`, s.Address, s.Broker, s.Zone, s.Metrics, s.Hits.QueriesPerMinute, s.Hits.Burst)
+
+# Of a legal term that runs, the fractions at which the desk warns.
+warn_at: [%s]
+`, s.Address, s.Broker, s.Zone, s.Metrics, s.Hits.QueriesPerMinute, s.Hits.Burst,
+		strings.Trim(strings.Join(strings.Fields(fmt.Sprint(s.WarnAt)), ", "), "[]"))
 }

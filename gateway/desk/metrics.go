@@ -58,6 +58,8 @@ var (
 		"Messages that this desk received, by state.", []string{"state"}, nil)
 	requestsOverdue = prometheus.NewDesc("samband_requests_overdue",
 		"Received requests past their legal deadline and not answered.", []string{"deadline_class"}, nil)
+	requestsWarned = prometheus.NewDesc("samband_requests_warned",
+		"Received requests of whose legal term a fraction has passed at which the desk warns, not overdue and not answered.", []string{"deadline_class"}, nil)
 	answersTotal = prometheus.NewDesc("samband_answers_total",
 		"Received requests that were answered, within their legal deadline or late.", []string{"deadline_class", "on_time"}, nil)
 	evidenceTotal = prometheus.NewDesc("samband_evidence_total",
@@ -76,7 +78,7 @@ var (
 
 // Describe is of prometheus.Collector.
 func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{outboxMessages, inboxMessages, requestsOverdue, answersTotal, evidenceTotal, keyMissing, unreadableMessages, bundlesLacking, oldestStatement, certificateExpiry} {
+	for _, d := range []*prometheus.Desc{outboxMessages, inboxMessages, requestsOverdue, requestsWarned, answersTotal, evidenceTotal, keyMissing, unreadableMessages, bundlesLacking, oldestStatement, certificateExpiry} {
 		ch <- d
 	}
 }
@@ -99,6 +101,7 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	}
 	for class, n := range c.duties {
 		gauge(requestsOverdue, n.overdue, class)
+		gauge(requestsWarned, n.warned, class)
 		for label, v := range map[string]int{"true": n.onTime, "false": n.late} {
 			ch <- prometheus.MustNewConstMetric(answersTotal, prometheus.CounterValue, float64(v), class, label)
 		}
@@ -126,7 +129,17 @@ type counts struct {
 }
 
 // A duty is how this desk keeps the deadlines of one class.
-type duty struct{ overdue, onTime, late int }
+type duty struct{ overdue, warned, onTime, late int }
+
+func (n *duty) add(at *client.Deadline) {
+	switch {
+	case n == nil || at == nil: // of a class that this program's catalogue lacks, or without a clock
+	case at.Overdue:
+		n.overdue++
+	case at.Warning > 0:
+		n.warned++
+	}
+}
 
 func (m *metrics) count() (*counts, error) {
 	c := &counts{evidence: map[problem.Code]int{}, duties: map[string]*duty{}}
@@ -139,6 +152,9 @@ func (m *metrics) count() (*counts, error) {
 		if t.Clock != nil {
 			for _, class := range t.Clock.Classes {
 				c.duties[class.Label] = &duty{}
+			}
+			if t.Clock.Yearly != nil {
+				c.duties[mail.Yearly] = &duty{}
 			}
 		}
 	}
@@ -172,32 +188,33 @@ func (m *metrics) count() (*counts, error) {
 	})
 }
 
-// duties counts the requests that are overdue and the answers that were logged,
-// by class. Of the requests it looks at those alone that nobody has answered.
+// duties counts the requests that are overdue or warned of, what is owed this year,
+// and the answers that were logged, by class. Of the requests it looks at those alone
+// that are open.
 func (d *Desk) duties(tx *store.Tx, by map[string]*duty) error {
-	looked := map[string]bool{} // of a name there may be several versions
-	for _, t := range d.room.Types() {
-		if t.Clock == nil || looked[t.Name] {
-			continue
+	open, err := tx.Open(true)
+	if err != nil {
+		return err
+	}
+	for _, i := range open {
+		h, err := mail.HeaderOf(tx, i.TextHash)
+		if err != nil {
+			continue // damaged: nobody can tell its clock, and it is shown as such
 		}
-		looked[t.Name] = true
-		items, err := tx.OpenRequests(t.Name)
+		at, err := d.room.Deadline(tx, &i, h, d.now())
 		if err != nil {
 			return err
 		}
-		for _, i := range items {
-			h, err := mail.HeaderOf(tx, i.TextHash)
-			if err != nil {
-				continue // damaged: nobody can tell its clock, and it is shown as such
-			}
-			at, err := d.room.Deadline(tx, &i, h, d.now())
-			if err != nil {
-				return err
-			}
-			if at != nil && at.Overdue && by[at.Class] != nil {
-				by[at.Class].overdue++
-			}
+		if at != nil {
+			by[at.Class].add(at)
 		}
+	}
+	owed, err := d.room.Duties(tx, d.now())
+	if err != nil {
+		return err
+	}
+	for _, o := range owed {
+		by[o.Deadline.Class].add(&o.Deadline)
 	}
 	answers, err := tx.CountAnswers()
 	for _, a := range answers {

@@ -22,6 +22,9 @@ func TestMetrics(t *testing.T) {
 			for _, c := range typ.Clock.Classes {
 				classes[c.Label] = true
 			}
+			if typ.Clock.Yearly != nil {
+				classes["yearly"] = true
+			}
 		}
 	}
 	for name, want := range map[string]int{

@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"samband/gateway/desk/client"
-	"samband/gateway/desk/internal/mail"
 	"samband/gateway/desk/internal/store"
 	"samband/gateway/problem"
 	"samband/gateway/signed"
@@ -86,45 +85,11 @@ func (d *Desk) fill(m *client.Message) error {
 	m.TypeHash = e.Type.Hash
 	if t, ok := d.room.Type(e.Type.Hash); ok {
 		m.Title, m.Replies = t.Label(schema.Languages[0]).Label, t.Replies()
+		if !m.Received {
+			m.Replies = t.FollowUps()
+		}
 	}
 	return nil
-}
-
-// Answer sends a reply to a message of the inbox: to its sender, in its
-// conversation, under its agreement unless the draft names another. What a reply
-// repeats, such as reference, legal basis and purpose, the desk fills in. Errors are
-// those of Send, and REPLY_NOT_ALLOWED.
-func (d *Desk) Answer(_ context.Context, to client.Ref, draft client.Draft) (*client.Sending, error) {
-	m, err := d.find(to)
-	if err != nil {
-		return nil, err
-	}
-	if !m.Received {
-		return nil, problem.New(problem.ReplyNotAllowed, "message %s is this desk's own", m.ID)
-	}
-	if d.Locked() {
-		return nil, problem.New(problem.DeskLocked, "the ring of %s is locked", d.Address())
-	}
-	var answered *schema.Body
-	if shown(m) {
-		answered = d.body(m.Message)
-	}
-	if answered == nil {
-		return nil, problem.New(problem.ReplyNotAllowed, "message %s is not in the officers' view yet", m.ID)
-	}
-	draft.To = []signed.Address{m.From}
-	if draft.Agreement.IsZero() {
-		draft.Agreement = m.Agreement
-	}
-	r := reply{message: m.Message, body: answered}
-	err = d.room.Store.View(func(tx *store.Tx) (err error) {
-		r.header, err = mail.HeaderOf(tx, m.Message)
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	return d.send(draft, r)
 }
 
 // Withdraw takes a message back that nobody has consigned yet. It signs the

@@ -142,7 +142,7 @@ func TestSharedID(t *testing.T) {
 	if v := must(c.Verify(ctx, client.Ref{From: "fi.spoc", ID: id})); len(v.Facts) == 0 || v.Facts[0].Event != "accepted" {
 		t.Errorf("of the other it proves %+v", v)
 	}
-	if _, err := c.Answer(ctx, client.Ref{From: "se.spoc", ID: id}, client.Draft{Type: "CLARIFY"}); problem.CodeOf(err) != problem.ReplyNotAllowed {
+	if _, err := c.Answer(ctx, client.Ref{From: "se.spoc", ID: id}, client.Draft{Type: "CLARIFY", Body: body(t, "02-clarify.json")}); problem.CodeOf(err) != problem.ReplyNotAllowed {
 		t.Errorf("it answers itself: %v", err)
 	}
 	if _, err := se.Read(ctx, client.Ref{From: "no.spoc", ID: id}); problem.CodeOf(err) != problem.UnknownMessage {

@@ -36,12 +36,22 @@ func problemIn(err error) *client.Problem {
 	return &out
 }
 
-// reply is what a draft answers; the zero reply answers nothing.
+// reply is what a draft answers or follows; the zero reply is for one that does
+// neither.
 type reply struct {
-	header  *envelope.Header // of the message answered
-	message signed.Hash
-	body    *schema.Body
-	copied  *schema.Copied // of the draft of a copy: what it copies; it answers nothing
+	message      signed.Hash // that the officer named
+	answered     *schema.Body
+	followed     *schema.Body
+	earlier      map[signed.Address]earlier // what each recipient's envelope names
+	copied       *schema.Copied             // of the draft of a copy: what it copies; it answers nothing
+	conversation signed.ID                  // for those who got nothing earlier; zero: one of its own
+}
+
+// earlier is a message that an envelope names in in-reply-to.
+type earlier struct {
+	seq    int64
+	text   signed.Hash
+	header *envelope.Header
 }
 
 // Send validates a draft, seals and signs an envelope for each recipient, and
@@ -168,7 +178,7 @@ func (d *Desk) sendOnce(draft client.Draft, to reply, digest []byte) error {
 			if err != nil {
 				return err
 			}
-			sending.Outcome = p.body.Outcome
+			sending.Says, sending.Type = mail.FactsOf(p.body), p.typ
 			if sending.Envelopes, err = d.sealAll(l, p, headers); err != nil {
 				return err
 			}
@@ -202,9 +212,32 @@ func (d *Desk) permitted(l *verify.Logs, p *plan) (headers []envelope.Header, st
 	return headers, stopped, nil
 }
 
-// address chooses the agreement of a header and asks both halves of the law.
+// mayFollow asks whether a recipient's envelope may name the earlier message that it
+// got, or be sent without one.
+func (d *Desk) mayFollow(p *plan, to signed.Address) error {
+	e, ok := p.reply.earlier[to]
+	if !ok && p.typ.OnlyReplies() {
+		return problem.New(problem.ReplyNotAllowed, "%s always answers or follows a message, and %s got none of this sending", p.typ.Name, to)
+	}
+	if !ok {
+		return nil
+	}
+	return d.room.Store.View(func(tx *store.Tx) error {
+		r, err := tx.Row(e.seq)
+		if err != nil {
+			return err
+		}
+		return d.room.MayFollow(tx, &r, p.typ, p.body.Outcome)
+	})
+}
+
+// address asks whether a header may follow what it names, chooses its agreement and
+// asks both halves of the law.
 func (d *Desk) address(l *verify.Logs, p *plan, h envelope.Header) (envelope.Header, error) {
-	var err error
+	err := d.mayFollow(p, h.To)
+	if err != nil {
+		return h, err
+	}
 	if h.Agreement, err = chooseAgreement(l, p.question(h.From, h.To), h.Agreement, h.Created); err != nil {
 		return h, err
 	}
@@ -242,6 +275,7 @@ type plan struct {
 	draft   client.Draft
 	reply   reply
 	ref     envelope.TypeRef
+	typ     *schema.Type
 	content *seal.Content
 	body    *schema.Body
 }
@@ -255,12 +289,12 @@ func (d *Desk) plan(l *verify.Logs, draft client.Draft, to reply) (*plan, error)
 	if err != nil {
 		return nil, err
 	}
-	p := &plan{draft: draft, reply: to, ref: ref, content: &seal.Content{}}
+	p := &plan{draft: draft, reply: to, ref: ref, typ: t, content: &seal.Content{}}
 	for _, a := range draft.Attachments {
 		p.content.Attachments = append(p.content.Attachments, seal.Attachment{Name: a.Name, MediaType: a.MediaType, Data: a.Data})
 	}
 	files, roster := mail.ListOf(p.content.Attachments), stringsOf(draft.To)
-	fill := schema.Filling{Attachments: files, Answered: to.body}
+	fill := schema.Filling{Attachments: files, Answered: to.answered, Followed: to.followed}
 	if !draft.Confidential {
 		fill.Recipients = roster
 	}
@@ -284,11 +318,8 @@ func (d *Desk) plan(l *verify.Logs, draft client.Draft, to reply) (*plan, error)
 		return nil, err
 	}
 	p.content.Statistics = p.body.Statistics
-	if to.header != nil {
-		return p, d.room.AllowsReply(to.header, p.body.Outcome)
-	}
-	if t.OnlyReplies() {
-		return nil, problem.New(problem.ReplyNotAllowed, "%s always answers a message: use answer", t.Name)
+	if to.earlier == nil && t.OnlyReplies() {
+		return nil, problem.New(problem.ReplyNotAllowed, "%s always answers or follows a message: use answer", t.Name)
 	}
 	return p, nil
 }
@@ -313,9 +344,15 @@ func (p *plan) header(d *Desk, l *verify.Logs, to signed.Address, shared signed.
 		Urgency: string(p.urgency()), Classification: classificationOf(p.draft),
 		AsOfAudit: l.Audit(), AsOfRegister: l.Register().Head(),
 	}
+	e, follows := p.reply.earlier[to]
 	switch {
-	case p.reply.header != nil:
-		h.Conversation, h.InReplyTo = p.reply.header.Conversation, p.reply.message
+	case follows:
+		h.Conversation, h.InReplyTo = e.header.Conversation, e.text
+		if h.Agreement.IsZero() {
+			h.Agreement = e.header.Agreement
+		}
+	case !p.reply.conversation.IsZero():
+		h.Conversation = p.reply.conversation
 	case p.draft.Confidential:
 		h.Conversation = signed.NewID()
 	}

@@ -15,8 +15,11 @@ import (
 func (d *Desk) Status(context.Context) (*client.Status, error) {
 	l := d.room.Logs()
 	var evidence map[problem.Code]int
+	var duties []client.Duty
 	err := d.room.Store.View(func(tx *store.Tx) (err error) {
-		evidence, err = tx.CountEvidence()
+		if evidence, err = tx.CountEvidence(); err == nil {
+			duties, err = d.room.Duties(tx, d.now())
+		}
 		return err
 	})
 	if err != nil {
@@ -26,6 +29,7 @@ func (d *Desk) Status(context.Context) (*client.Status, error) {
 		Desk: d.Address(), Exchange: l.Register().Federation().Name, Hash: l.Register().Exchange(),
 		Broker: d.settings.Broker, Locked: d.Locked(), Reachable: d.room.Reachable(),
 		Registered: d.registered() == nil, Register: l.Register().Size(), Audit: l.Audit().Size,
+		Duties: duties,
 	}
 	for _, lack := range d.room.Lacks() {
 		s.Lacks = append(s.Lacks, client.Lack{Bundle: lack.Bundle, Problem: problemIn(lack.Why)})

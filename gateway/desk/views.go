@@ -143,6 +143,7 @@ func (d *Desk) item(tx *store.Tx, r *store.Row) (client.Item, error) {
 	} else {
 		i.Waits = r.Detail
 	}
+	i.Open = r.Open()
 	i.Deadline, err = d.room.Deadline(tx, r, h, d.now())
 	return i, err
 }

@@ -20,6 +20,9 @@ var lawRefusals = []refusal{
 	{problem.OnBehalfUnaccredited, "on behalf of another", header(func(_ *scene, h *envelope.Header) { h.OnBehalfOf = "no.spoc" })},
 	{problem.OnBehalfUnaccredited, "on behalf of a desk of the same party", header(func(_ *scene, h *envelope.Header) { h.OnBehalfOf = "se.spoc" })},
 	{problem.TypeUnknown, "a type that the catalogue lacks", header(func(_ *scene, h *envelope.Header) { h.Type.Name = "GOSSIP" })},
+	{problem.ReplyNotAllowed, "an answer to nothing", header(func(s *scene, h *envelope.Header) {
+		h.Type = known(s.register.Now().Type("ANSWER"))
+	})},
 	{problem.DatesInvalid, "created in two minutes", header(func(_ *scene, h *envelope.Header) { h.Created = h.Created.Add(2 * time.Minute) })},
 	{problem.DatesInvalid, "expires as it is created", header(func(_ *scene, h *envelope.Header) { h.Expires = h.Created })},
 	{problem.DatesInvalid, "expires before it is created", header(func(_ *scene, h *envelope.Header) { h.Expires = h.Created.Add(-time.Second) })},

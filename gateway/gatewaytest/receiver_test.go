@@ -152,10 +152,7 @@ var flaws = []flaw{
 	{problem.CommitmentMismatch, "of the body", committed(func(h *envelope.Header) { h.Body = signed.HashOf("another body") })},
 	{problem.CommitmentMismatch, "of the statistics", committed(func(h *envelope.Header) { h.Statistics = signed.HashOf("others") })},
 
-	{problem.ReplyNotAllowed, "an answer to nothing", answering("ANSWER", "04-answer.json", func(h *envelope.Header) { h.InReplyTo = signed.Hash{} })},
 	{problem.ReplyNotAllowed, "an answer to what nobody asked", answering("ANSWER", "04-answer.json", func(h *envelope.Header) { h.InReplyTo = signed.HashOf("no message") })},
-	{problem.ReplyNotAllowed, "an answer in another conversation", answering("ANSWER", "04-answer.json", func(h *envelope.Header) { h.Conversation = signed.NewID() })},
-	{problem.ReplyNotAllowed, "a reply that the type has not", answering("CLARIFICATION", "03-clarification.json", func(*envelope.Header) {})},
 }
 
 // caseFile is the body of a sample, without its attachments and roster.

@@ -104,7 +104,7 @@ var list = []Entry{
 	{ClassificationTooHigh, Final, 422, 0, Item, "the classification is at most the agreement's ceiling", "lower the content's classification with its owner, or use an accredited channel"},
 	{OnBehalfUnaccredited, Final, 422, 0, Item, "acting on behalf of another needs an accreditation in the register", "send in the desk's own name"},
 	{PurposeNotPermitted, Final, 422, 0, Item, "the agreement permits the stated purpose", "check the purpose, or choose another agreement"},
-	{ReplyNotAllowed, Final, 422, 0, Item, "a reply names a message of this conversation that its type may answer", "choose a reply that the message's type allows"},
+	{ReplyNotAllowed, Final, 422, 0, Item, "a message names one of this conversation that its type may answer or follow, and that is not settled", "choose a type that the named message's type allows, or begin a new conversation"},
 
 	{RegisterMoved, Reseal, 409, 0, Item, "keys named by a text are those in force when it is ordered", "nothing: the desk seals or signs anew by itself"},
 	{TypeOutdated, Reseal, 409, 0, Item, "the type's hash is the one that the catalogue names now", "update the desk's catalogue, then it seals anew"},

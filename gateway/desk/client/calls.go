@@ -36,7 +36,7 @@ func (k call[In, Out]) ask(ctx context.Context, c *Client, in In) (Out, error) {
 
 // calls is the whole contract; openapi.json says the same.
 var calls = []interface{ serve(*http.ServeMux, Service) }{
-	status, unlock, lock, explain, send, answer, withdraw, outbox, inbox, read, declare, erase, verify, importing, log, wait, types, bundle,
+	status, unlock, lock, explain, send, answer, withdraw, outbox, inbox, conversations, read, declare, erase, verify, importing, log, wait, types, bundle,
 }
 
 // Handler answers the calls by a Service.
@@ -133,6 +133,12 @@ var inbox = call[Query, []InboxItem]{"inbox", Service.Inbox}
 
 func (c *Client) Inbox(ctx context.Context, q Query) ([]InboxItem, error) {
 	return inbox.ask(ctx, c, q)
+}
+
+var conversations = call[Query, []Conversation]{"conversations", Service.Conversations}
+
+func (c *Client) Conversations(ctx context.Context, q Query) ([]Conversation, error) {
+	return conversations.ask(ctx, c, q)
 }
 
 var read = call[Ref, *Message]{"read", Service.Read}

@@ -21,7 +21,7 @@ type Service interface {
 	Explain(ctx context.Context, draft Draft) (*Explanation, error)
 	// Send seals a draft and queues it, durably.
 	Send(ctx context.Context, draft Draft) (*Sending, error)
-	// Answer sends a reply to a received message.
+	// Answer sends a reply to a received message, or a follow-up to a sent one.
 	Answer(ctx context.Context, to Ref, draft Draft) (*Sending, error)
 	// Withdraw takes a message back that nobody has consigned.
 	Withdraw(ctx context.Context, id signed.ID) (*OutboxItem, error)
@@ -29,6 +29,9 @@ type Service interface {
 	Outbox(ctx context.Context, q Query) ([]OutboxItem, error)
 	// Inbox lists what the desk received, the newest first.
 	Inbox(ctx context.Context, q Query) ([]InboxItem, error)
+	// Conversations lists what the desk speaks of with others: first where it is its
+	// turn, by the nearest deadline.
+	Conversations(ctx context.Context, q Query) ([]Conversation, error)
 	// Read opens one message, sent or received, with its attachments.
 	Read(ctx context.Context, message Ref) (*Message, error)
 	// Declare says how the desk reaches what a received request asks for.

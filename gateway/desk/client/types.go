@@ -22,6 +22,7 @@ type Status struct {
 	Register   int64          `json:"register"`   // entries known
 	Audit      int64          `json:"audit"`      // entries of the audit log known
 	Evidence   int            `json:"evidence"`   // breaches by the broker
+	Duties     []Duty         `json:"duties,omitempty"`
 	Lacks      []Lack         `json:"lacks,omitempty"`
 }
 
@@ -42,7 +43,7 @@ type Lack struct {
 // refuse. A body that is no JSON goes nowhere: it is BODY_MALFORMED.
 type Draft struct {
 	Name           string                  `json:"name,omitempty"` // names the send, so that it may be repeated; "" for any
-	To             []signed.Address        `json:"to,omitempty"`   // of an answer: its sender, whatever stands here
+	To             []signed.Address        `json:"to,omitempty"`   // of an answer its sender; of a follow-up some of those whom the first went to, or, without any, all
 	Type           string                  `json:"type"`
 	Body           json.RawMessage         `json:"body,omitempty"` // as it was written, faults and all: it is sealed so
 	Attachments    []Attachment            `json:"attachments,omitempty"`
@@ -170,6 +171,7 @@ type Item struct {
 	Consigned    signed.Time `json:"consigned,omitzero"`
 	Ended        signed.Time `json:"ended,omitzero"`
 	Deadline     *Deadline   `json:"deadline,omitempty"`
+	Open         bool        `json:"open,omitempty"` // what it asks for is not settled
 	Problem      *Problem    `json:"problem,omitempty"`
 	Waits        string      `json:"waits,omitempty"` // what else it waits for
 	Says         State       `json:"says,omitempty"`  // what this desk signed of it and the log has not proven yet
@@ -203,13 +205,79 @@ type Summary struct {
 // A Deadline is where the legal clock of a request stands. All its times are the
 // broker's logged times.
 type Deadline struct {
-	Class    string        `json:"class"` // "8h", "3d", "7d"
-	Due      signed.Time   `json:"due"`
-	Access   schema.Access `json:"access,omitempty"` // as this desk declared of what it received
-	Paused   bool          `json:"paused,omitempty"` // a clarification is out
-	Overdue  bool          `json:"overdue,omitempty"`
-	Answered signed.Time   `json:"answered,omitzero"`
-	OnTime   bool          `json:"on_time,omitempty"` // of an answered one
+	Class      string        `json:"class"`  // "8h", "3d", "7d"
+	Source     string        `json:"source"` // its article
+	Due        signed.Time   `json:"due"`
+	Remaining  Duration      `json:"remaining,omitempty"` // below zero once overdue
+	Warning    float64       `json:"warning,omitempty"`   // the highest of the desk's fractions of the term that has passed
+	Access     schema.Access `json:"access,omitempty"`    // as the receiving desk declared
+	Alone      bool          `json:"alone,omitempty"`     // that declaration counts at this desk alone: its agreement lets none be sent
+	Paused     bool          `json:"paused,omitempty"`    // a clarification is out
+	Overdue    bool          `json:"overdue,omitempty"`
+	AtEnd      string        `json:"at_end,omitempty"`     // "stop": what was begun must stop when the term ends
+	Extended   signed.Time   `json:"extended,omitzero"`    // until when, by the receiving desk's word that counts
+	ExtendedBy signed.Hash   `json:"extended_by,omitzero"` // the text that says so, and why
+	Then       *Deadline     `json:"then,omitempty"`       // the term that follows, once this one has ended
+	Dropped    signed.Time   `json:"dropped,omitzero"`     // when who asked closed the conversation: the clock stopped
+	Answered   signed.Time   `json:"answered,omitzero"`
+	OnTime     bool          `json:"on_time,omitempty"` // of an answered one
+}
+
+// A Turn says who has to act in a conversation.
+type Turn string
+
+const (
+	Ours   Turn = "ours"
+	Theirs Turn = "theirs"
+	Both   Turn = "both"
+	Nobody Turn = "nobody"
+)
+
+// And is whose turn it is when also a message waits that this desk received, or sent.
+func (t Turn) And(received bool) Turn {
+	mine := Theirs
+	if received {
+		mine = Ours
+	}
+	if t == Nobody || t == mine {
+		return mine
+	}
+	return Both
+}
+
+// A Conversation is how one stands between this desk and another: what is open in it,
+// and whose turn it is, by the log's proven events.
+type Conversation struct {
+	Conversation signed.ID      `json:"conversation"`
+	With         signed.Address `json:"with"`
+	Turn         Turn           `json:"turn"`
+	Open         []OpenMessage  `json:"open"`
+	Closed       signed.Time    `json:"closed,omitzero"` // since when; nothing more is sent in it but what the law asks for
+	Newest       Newest         `json:"newest"`
+}
+
+// An OpenMessage is one that asks for something, and nobody has settled that.
+type OpenMessage struct {
+	From     signed.Address `json:"from"`
+	ID       signed.ID      `json:"id"`
+	Message  signed.Hash    `json:"message"`
+	Type     string         `json:"type"`
+	Since    signed.Time    `json:"since"` // when its recipient had it
+	Deadline *Deadline      `json:"deadline,omitempty"`
+}
+
+// A Newest is the newest message of a conversation.
+type Newest struct {
+	From  signed.Address `json:"from"`
+	ID    signed.ID      `json:"id"`
+	Type  string         `json:"type"`
+	State State          `json:"state"`
+}
+
+// A Duty is what this desk owes each year under an agreement, and has not sent yet.
+type Duty struct {
+	Type     string   `json:"type"`
+	Deadline Deadline `json:"deadline"`
 }
 
 // A Message is one that was opened, as an officer reads it. Its body is what was
@@ -222,7 +290,7 @@ type Message struct {
 	TypeHash    signed.Hash     `json:"type_hash"` // of its type's file, as the header has it
 	Body        json.RawMessage `json:"body"`
 	Attachments []Attachment    `json:"attachments,omitempty"`
-	Replies     []string        `json:"replies,omitempty"` // types that may answer it
+	Replies     []string        `json:"replies,omitempty"` // types and outcomes that may answer it or, of a sent one, follow it
 	SeenBefore  []SeenBefore    `json:"seen_before,omitempty"`
 	Item
 }

@@ -206,6 +206,8 @@ func (d *Document) ShapeOf(typ reflect.Type) string {
 		return d.name(typ)
 	case reflect.Int, reflect.Int64:
 		return "integer"
+	case reflect.Float64:
+		return "number"
 	case reflect.Bool:
 		return "boolean"
 	default:

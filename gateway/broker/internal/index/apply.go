@@ -1,6 +1,7 @@
 package index
 
 import (
+	"bytes"
 	"database/sql"
 	"fmt"
 
@@ -149,12 +150,26 @@ func (a *applier) audit(entry int, r *auditlog.Record) {
 
 func (a *applier) accepted(entry int, r *auditlog.Record) {
 	var group, place any
+	var conversation signed.ID
 	keep := keepsNot
 	if blob, here := a.places[r.Message]; here && !a.group.Bare {
+		conversation = conversationIn(a.group.Blobs[blob].Bytes)
 		group, place, keep = int64(a.group.Number), blob, keepsUntilConsigned
 	}
 	a.exec(a.st.accept, r.Index, r.Time.Unix(), int64(a.group.Number), entry, r.Message[:], r.ID[:],
-		string(r.From), string(r.To), r.Type, r.Urgency, r.Expires.Unix(), group, place, keep)
+		string(r.From), string(r.To), r.Type, r.Urgency, nullable(conversation[:]), r.Expires.Unix(), group, place, keep)
+}
+
+// conversationIn is the conversation of an envelope, which its record doesn't name. The
+// envelope was parsed before it was accepted: the first such line is the header's.
+func conversationIn(envelopeBytes []byte) signed.ID {
+	_, rest, _ := bytes.Cut(envelopeBytes, []byte("\nconversation "))
+	word, _, _ := bytes.Cut(rest, []byte("\n"))
+	id, err := signed.ParseID(string(word))
+	if err != nil {
+		return signed.ID{}
+	}
+	return id
 }
 
 // An owner says whose the message of an event is.

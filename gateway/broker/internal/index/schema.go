@@ -9,7 +9,7 @@ import (
 
 // schemaVersion is raised with every change below: an index of another version
 // is rebuilt, never migrated.
-const schemaVersion = 4
+const schemaVersion = 5
 
 const schema = `
 -- One row: what everything else was derived from.
@@ -34,6 +34,7 @@ CREATE TABLE messages (
 	recipient  TEXT NOT NULL,
 	type       TEXT NOT NULL,
 	urgency    TEXT NOT NULL,
+	conversation BLOB,                     -- NULL: its envelope was gone when the index was rebuilt
 	expires    INTEGER NOT NULL,
 	blob_grp   INTEGER,                    -- NULL: the broker has its bytes no more
 	blob_place INTEGER,

@@ -17,7 +17,7 @@ type statements struct {
 }
 
 const (
-	messageColumns = "leaf, time, grp, entry, message, id, sender, recipient, type, urgency, expires, blob_grp, blob_place, wanted, consigned, ended"
+	messageColumns = "leaf, time, grp, entry, message, id, sender, recipient, type, urgency, conversation, expires, blob_grp, blob_place, wanted, consigned, ended"
 	eventColumns   = "e.leaf, e.kind, e.time, e.grp, e.entry, m.message, e.id, e.statement, e.code FROM events e LEFT JOIN messages m ON m.leaf = e.accepted"
 
 	// Spelled as in the partial indices, so that SQLite uses them.
@@ -32,7 +32,7 @@ func prepare(write, read *sql.DB) (*statements, error) {
 		query string
 	}{
 		{write, &s.group, "INSERT OR REPLACE INTO groups VALUES (?)"},
-		{write, &s.accept, "INSERT INTO messages (leaf, time, grp, entry, message, id, sender, recipient, type, urgency, expires, blob_grp, blob_place, keep) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
+		{write, &s.accept, "INSERT INTO messages (leaf, time, grp, entry, message, id, sender, recipient, type, urgency, conversation, expires, blob_grp, blob_place, keep) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
 		{write, &s.event, "INSERT INTO events (leaf, kind, time, grp, entry, accepted, id, sender, statement, code) VALUES (?, ?, ?, ?, ?, ?, ?, CAST(? AS TEXT), ?, CAST(? AS TEXT))"},
 		{write, &s.consign, "UPDATE messages SET consigned = ?, consigned_time = ?, keep = iif(keep = ?, ?, keep) WHERE leaf = ?"},
 		{write, &s.end, "UPDATE messages SET ended = ?, wanted = 0, keep = ? WHERE leaf = ?"},

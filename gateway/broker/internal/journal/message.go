@@ -13,14 +13,15 @@ import (
 // or an id that was withdrawn before any. It is never changed; what happens to
 // it makes another.
 type Message struct {
-	From    signed.Address
-	ID      signed.ID
-	Text    signed.Hash // of the accepted header; zero: withdrawn before one came
-	To      signed.Address
-	Type    string
-	Urgency string
-	Expires signed.Time
-	Wanted  bool // the receiving desk asks for the bytes again
+	From         signed.Address
+	ID           signed.ID
+	Text         signed.Hash // of the accepted header; zero: withdrawn before one came
+	To           signed.Address
+	Type         string
+	Urgency      string
+	Conversation signed.ID // zero: not known any more
+	Expires      signed.Time
+	Wanted       bool // the receiving desk asks for the bytes again
 
 	Accepted  *Event // nil where Text is zero
 	Consigned *Event

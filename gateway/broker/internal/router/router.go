@@ -2,7 +2,7 @@
 // of its items passes, and in which order. The order is the law of the house, so it
 // stands in two slices that are read at a glance:
 //
-//	envelope:   parse, certificate, known, room, heads, signatures, law
+//	envelope:   parse, certificate, known, room, heads, signatures, law, chain
 //	statement:  parse, certificate, known,       heads, signatures
 //
 // and then the sequencer orders: what passed, and what was refused for good. Heads
@@ -111,6 +111,7 @@ var envelopeStages = []stage[*submission]{
 	(*Router).heads,
 	(*Router).signatures,
 	(*Router).law,
+	(*Router).chain,
 }
 
 var statementStages = []stage[*statement]{

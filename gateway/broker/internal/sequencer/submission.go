@@ -61,7 +61,7 @@ func (a Submission) accept(d *groupDraft, text signed.Hash) (journal.Done, error
 	event.Blob = d.blob(text, a.Raw)
 	m = d.change(journal.Message{
 		From: e.From, ID: e.ID, Text: text, To: e.To,
-		Type: e.Type.Name, Urgency: e.Urgency, Expires: e.Expires, Accepted: event,
+		Type: e.Type.Name, Urgency: e.Urgency, Conversation: e.Conversation, Expires: e.Expires, Accepted: event,
 	}, e.To)
 	return journal.Done{Event: event, Message: m}, nil
 }

@@ -130,6 +130,10 @@ func (m *Room) Type(hash [32]byte) (*schema.Type, bool) {
 	return t, ok
 }
 
+// Declares is the type by which this desk says how it reaches what a message of t asks
+// for.
+func (m *Room) Declares(t *schema.Type) (*schema.Type, bool) { return m.bundles.types.Declares(t) }
+
 // Bundle is the catalogue bundle that has a type; fs.ErrNotExist if this desk has none.
 func (m *Room) Bundle(typ [32]byte) (*schema.Bundle, error) {
 	hash, ok := m.bundles.types.From(typ)

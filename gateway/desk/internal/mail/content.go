@@ -45,7 +45,7 @@ func (m *Room) open(e *envelope.Envelope, accepted store.ProvenEvent) *verdict {
 		m.Log.Error("a message could not be opened", "id", e.ID, "problem", err.Error())
 		return &verdict{stuck: Unreadable}
 	}
-	return &verdict{key: key, outcome: body.Outcome}
+	return &verdict{key: key, says: FactsOf(body)}
 }
 
 // checkContent checks an opened message: its body follows its type and fits its
@@ -79,42 +79,26 @@ func (m *Room) checkContent(e *envelope.Envelope, t *schema.Type, c *seal.Conten
 	return body, nil
 }
 
-// checkReply checks that a reply names a message of its conversation that this
-// desk sent to its sender, and that may be answered so.
+// checkReply checks that a message which names another in in-reply-to names one that
+// went between the same two desks in the same conversation, either way, and that its
+// type may be followed so. What else the sender asked before it sealed, such as
+// whether it was answered already, nobody refuses here: messages cross.
 func (m *Room) checkReply(h *envelope.Header, t *schema.Type, outcome string) error {
 	if h.InReplyTo.IsZero() {
 		if t.OnlyReplies() {
-			return problem.New(problem.ReplyNotAllowed, "%s always answers a message, and this one names none", t.Name)
+			return problem.New(problem.ReplyNotAllowed, "%s always answers or follows a message, and this one names none", t.Name)
 		}
 		return nil
 	}
-	var asked *envelope.Header
-	err := m.Store.View(func(tx *store.Tx) error {
-		if _, err := tx.OfText(false, h.InReplyTo); err != nil {
+	return m.Store.View(func(tx *store.Tx) error {
+		received := store.Row{Received: true, From: h.From, To: h.To, Conversation: h.Conversation, ReplyTo: h.InReplyTo}
+		earlier, err := parent(tx, &received)
+		if errors.Is(err, store.ErrNotFound) {
+			return problem.New(problem.ReplyNotAllowed, "the message that it names is not one of this conversation between %s and us", h.From)
+		}
+		if err != nil {
 			return err
 		}
-		var err error
-		asked, err = HeaderOf(tx, h.InReplyTo)
-		return err
+		return m.allows(tx, &earlier, outcome, earlier.Received)
 	})
-	if errors.Is(err, store.ErrNotFound) || err == nil && (asked.To != h.From || asked.Conversation != h.Conversation) {
-		return problem.New(problem.ReplyNotAllowed, "the message that is answered is not one of this conversation that %s got from us", h.From)
-	}
-	if err != nil {
-		return err
-	}
-	return m.AllowsReply(asked, outcome)
-}
-
-// AllowsReply checks a reply against the type that it answers; TYPE_OUTDATED while
-// this desk lacks that.
-func (m *Room) AllowsReply(asked *envelope.Header, outcome string) error {
-	t, ok := m.Type(asked.Type.Hash)
-	if !ok {
-		return lacksType(asked.Type)
-	}
-	if !t.AllowsReply(outcome) {
-		return problem.New(problem.ReplyNotAllowed, "%s may not be answered by %s", asked.Type.Name, outcome)
-	}
-	return nil
 }

@@ -1,6 +1,7 @@
 package mail
 
 import (
+	"cmp"
 	"time"
 
 	"samband/gateway/desk/client"
@@ -16,28 +17,81 @@ import (
 // §9.4).
 func (m *Room) Deadline(tx *store.Tx, r *store.Row, h *envelope.Header, now time.Time) (*client.Deadline, error) {
 	t, ok := m.Type(h.Type.Hash)
-	if !ok || t.Clock == nil || !r.Counts() {
+	if !ok || t.Clock == nil || t.Clock.Yearly != nil || !r.Counts() {
 		return nil, nil
 	}
-	start, err := tx.Time(r.TextHash, envelope.Consigned)
-	if err == nil && start.IsZero() {
-		start, err = tx.Time(r.TextHash, envelope.HandedOver)
-	}
+	start, err := consignedAt(tx, r)
 	if err != nil || start.IsZero() {
 		return nil, err
 	}
-	run := schema.Run{Urgency: urgencyOf(r), Access: schema.Access(r.Access), Start: start.AsTime()}
-	if run.Pauses, err = pauses(tx, t.Clock, r); err != nil {
+	run := schema.Run{Urgency: urgencyOf(r), Outcome: r.Outcome, Start: start.AsTime(), Zone: m.zone(r.To)}
+	if !r.ClockFrom.IsZero() {
+		run.From = r.ClockFrom.AsTime()
+	}
+	access, alone, err := accessTo(tx, r)
+	if err != nil {
 		return nil, err
 	}
-	if !r.Answered.IsZero() {
-		now = r.Answered.AsTime()
+	run.Access = access
+	if run.Pauses, err = pauses(tx, r); err != nil {
+		return nil, err
+	}
+	if run.Extensions, err = extensions(tx, r); err != nil {
+		return nil, err
+	}
+	over := cmp.Or(r.Answered, r.Dropped)
+	if !over.IsZero() {
+		now = over.AsTime()
 	}
 	at := t.Clock.At(run, now)
-	return &client.Deadline{
-		Class: at.Class, Due: signed.At(at.Due), Access: run.Access, Paused: at.Paused && r.Answered.IsZero(),
-		Overdue: at.Overdue && r.Answered.IsZero(), Answered: r.Answered, OnTime: !r.Answered.IsZero() && !at.Overdue,
-	}, nil
+	if at.Class == "" {
+		return nil, nil // one of its kind has no clock
+	}
+	d := m.deadlineOf(&at)
+	d.Access, d.Alone, d.Answered, d.Dropped = access, alone, r.Answered, r.Dropped
+	if d.OnTime = !r.Answered.IsZero() && !at.Overdue; !over.IsZero() {
+		d.Paused, d.Overdue, d.Warning, d.Remaining, d.Then = false, false, 0, 0, nil
+	}
+	return d, nil
+}
+
+// deadlineOf is a deadline as people see it.
+func (m *Room) deadlineOf(at *schema.Deadline) *client.Deadline {
+	d := &client.Deadline{
+		Class: at.Class, Source: at.Source, Due: signed.At(at.Due), Remaining: client.Duration(at.Remaining.Truncate(time.Second)),
+		Paused: at.Paused, Overdue: at.Overdue, AtEnd: at.AtEnd, Warning: m.warning(at.Spent),
+	}
+	if !at.Extended.Until.IsZero() {
+		d.Extended, d.ExtendedBy = signed.At(at.Extended.Until), at.Extended.By
+	}
+	if at.Then != nil {
+		d.Then = m.deadlineOf(at.Then)
+	}
+	return d
+}
+
+// warning is the highest of the fractions at which this desk is warned that has passed;
+// 0: none has.
+func (m *Room) warning(spent float64) (highest float64) {
+	for _, f := range m.WarnAt {
+		if spent >= f {
+			highest = max(highest, f)
+		}
+	}
+	return highest
+}
+
+// zone is the time zone in which the days of a desk are counted.
+func (m *Room) zone(desk signed.Address) *time.Location { return m.Logs().View().Zone(desk) }
+
+// consignedAt is when the receiving desk had a message: its consignment, or its end
+// where that is its consignment; zero: it had not.
+func consignedAt(tx *store.Tx, r *store.Row) (signed.Time, error) {
+	at, err := tx.Time(r.TextHash, envelope.Consigned)
+	if err == nil && at.IsZero() {
+		at, err = tx.Time(r.TextHash, envelope.HandedOver)
+	}
+	return at, err
 }
 
 func urgencyOf(r *store.Row) schema.Urgency {
@@ -47,31 +101,40 @@ func urgencyOf(r *store.Row) schema.Urgency {
 	return schema.NonUrgent
 }
 
-// pauses are the times between a question back and its answer, from acceptance
-// to acceptance (SPEC §9.4).
-func pauses(tx *store.Tx, c *schema.Clock, r *store.Row) ([]schema.Pause, error) {
-	if c.Pause == nil {
-		return nil, nil
+// accessTo is how the receiving desk reaches what a message asks for: as its newest
+// declaration says, or, where it could send none, as it noted at home alone.
+func accessTo(tx *store.Tx, r *store.Row) (access schema.Access, alone bool, err error) {
+	later, err := tx.Later(r.Seq, store.Declares)
+	for _, l := range later {
+		access = cmp.Or(schema.Access(l.Access), access)
 	}
-	turns, err := tx.Turns(store.Dialogue{
-		Request: r.TextHash, Received: r.Received, With: r.Other(), Conversation: r.Conversation,
-		Question: c.Pause.By, Answer: c.Pause.Until,
-	})
-	if err != nil {
-		return nil, err
+	if access == schema.Undeclared && r.Declared != "" {
+		return schema.Access(r.Declared), true, err
 	}
-	told := map[signed.Hash]time.Time{} // when a question got its first answer
-	for _, t := range turns {
-		at := t.Accepted.AsTime()
-		if first, ok := told[t.ReplyTo]; !t.Question && (!ok || at.Before(first)) {
-			told[t.ReplyTo] = at
+	return access, false, err
+}
+
+// pauses are the times between a question back and its answer, from acceptance to
+// acceptance.
+func pauses(tx *store.Tx, r *store.Row) (out []schema.Pause, err error) {
+	later, err := tx.Later(r.Seq, store.Pauses)
+	for _, l := range later {
+		p := schema.Pause{From: l.Accepted.AsTime()}
+		if until := cmp.Or(l.Answered, l.Dropped); !until.IsZero() {
+			p.Until = until.AsTime()
+		}
+		out = append(out, p)
+	}
+	return out, err
+}
+
+// extensions are until when the answer to a message shall come, by each word of it.
+func extensions(tx *store.Tx, r *store.Row) (out []schema.Extension, err error) {
+	later, err := tx.Later(r.Seq, store.Extends)
+	for _, l := range later {
+		if !l.ClockUntil.IsZero() {
+			out = append(out, schema.Extension{At: l.Accepted.AsTime(), Until: l.ClockUntil.AsTime(), By: l.TextHash})
 		}
 	}
-	var out []schema.Pause
-	for _, t := range turns {
-		if t.Question {
-			out = append(out, schema.Pause{From: t.Accepted.AsTime(), Until: told[t.TextHash]})
-		}
-	}
-	return out, nil
+	return out, err
 }

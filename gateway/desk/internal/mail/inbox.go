@@ -203,6 +203,9 @@ func (a *arrival) write(c *change) error {
 			Received: true, From: a.From, ID: a.ID, To: a.To, TextHash: a.TextHash(), Type: a.Type.Name, Urgent: isUrgent(&a.Header),
 			Conversation: a.Conversation, ReplyTo: a.InReplyTo, State: client.Accepted, Accepted: true, Unproven: a.statement,
 		}
+		if t, ok := c.room.Type(a.Type.Hash); ok {
+			r.Asks, r.Closes, r.Outcome = t.Asks(), t.Closes(), t.Outcome()
+		}
 		if err := c.AddText(r.TextHash, a.Note.Bytes(), a.Sealed); err != nil {
 			return err
 		}
@@ -210,6 +213,9 @@ func (a *arrival) write(c *change) error {
 			return err
 		}
 		if err := c.PutProven(a.accepted); err != nil {
+			return err
+		}
+		if err := c.weigh(r.Seq); err != nil {
 			return err
 		}
 		a.known, a.written = r.Seq, true

@@ -61,7 +61,7 @@ type opening struct {
 type verdict struct {
 	refused *problem.Problem
 	key     seal.FileKey // of one that is neither refused nor stuck
-	outcome string
+	says    store.Facts
 	stuck   string // why it can't be opened, the fault being this desk's own
 	locked  bool
 }
@@ -351,7 +351,7 @@ func (j *opener) stateVerdict(seq int64, textHash signed.Hash, v *verdict) (step
 	var made store.Statement
 	var wrapped []byte
 	err := j.room.withRing(func(ring *keys.Locked) (err error) {
-		wrapped = ring.Wrap(v.key, v.outcome, textHash)
+		wrapped = ring.Wrap(v.key, factsText(v.says), textHash)
 		made, err = j.room.statement(ring, st)
 		return err
 	})
@@ -370,7 +370,10 @@ func (j *opener) stateVerdict(seq int64, textHash signed.Hash, v *verdict) (step
 			return err
 		}
 		c.logged = append(c.logged, func() { c.room.Log.Info("message opened", "id", r.ID, "statement", made.Event, "code", r.Code) })
-		return c.Put(&r)
+		if err := c.Put(&r); err != nil {
+			return err
+		}
+		return c.weigh(seq)
 	}, nil
 }
 
@@ -418,22 +421,25 @@ func (j *opener) applyDue() error {
 		if err != nil || len(rows) == 0 {
 			return err
 		}
-		outcomes := j.room.unwrap(wrapped)
-		if len(outcomes) == 0 {
+		says := j.room.unwrap(wrapped)
+		if len(says) == 0 {
 			return nil
 		}
 		var steps []step
 		for _, r := range rows {
 			steps = append(steps, func(c *change) error {
 				r, err := c.Row(r.Seq)
-				outcome, ok := outcomes[r.TextHash]
+				facts, ok := says[r.TextHash]
 				if err != nil || !r.Unapplied || !ok {
 					return err
 				}
-				return c.takeEffect(&r, outcome)
+				if err := c.opened(&r, facts); err != nil {
+					return err
+				}
+				return c.weigh(r.Seq)
 			})
 		}
-		if err := j.room.write(synced, nil, steps...); err != nil || len(outcomes) < len(rows) {
+		if err := j.room.write(synced, nil, steps...); err != nil || len(says) < len(rows) {
 			return err
 		}
 	}

@@ -107,5 +107,8 @@ func (c *change) reject(seq int64, f store.ProvenEvent, p *problem.Problem) erro
 	if err := c.Put(&r); err != nil {
 		return err
 	}
+	if err := c.weigh(seq); err != nil {
+		return err
+	}
 	return c.Log(c.room.Entry("rejected", "message "+r.ID.String(), p))
 }

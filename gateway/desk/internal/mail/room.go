@@ -68,6 +68,7 @@ type Config struct {
 	Log        *slog.Logger
 	Now        func() time.Time
 	Retry      time.Duration // first pause after a failed call
+	WarnAt     []float64     // fractions of a legal term after which the desk is warned
 }
 
 // A Room works on a desk's messages. Its methods may be called at once.

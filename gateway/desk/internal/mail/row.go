@@ -25,9 +25,9 @@ type step func(*change) error
 // A change is one write: rows and what follows from them, all or nothing.
 type change struct {
 	*store.Tx
-	room     *Room
-	under    *verify.Answer         // of the answer that it takes in; nil: it takes in none
-	outcomes map[signed.Hash]string // what received texts say, if the ring is unlocked
+	room  *Room
+	under *verify.Answer              // of the answer that it takes in; nil: it takes in none
+	says  map[signed.Hash]store.Facts // what received texts say, if the ring is unlocked
 
 	breaches []error
 	logged   []func() // for the program's log, once it is written
@@ -43,8 +43,8 @@ func (m *Room) write(wait durability, under *verify.Answer, steps ...step) error
 
 // writeWith is write with what received texts say. It returns how many events were
 // not written, because they contradict what is proven.
-func (m *Room) writeWith(wait durability, under *verify.Answer, outcomes map[signed.Hash]string, steps []step) (doubted int, err error) {
-	c := &change{room: m, under: under, outcomes: outcomes}
+func (m *Room) writeWith(wait durability, under *verify.Answer, says map[signed.Hash]store.Facts, steps []step) (doubted int, err error) {
+	c := &change{room: m, under: under, says: says}
 	update := m.Store.UpdateUnsynced
 	if wait == synced {
 		update = m.Store.Update
@@ -110,7 +110,7 @@ func (c *change) advance(seq int64, f store.ProvenEvent) error {
 		r.TextHash = f.TextHash
 	}
 	r.Accepted = r.Accepted || f.Event == envelope.Accepted
-	if err := c.settle(&r, f); err != nil {
+	if err := c.proven(&r, f); err != nil {
 		return err
 	}
 	reached := client.State(f.Event)
@@ -123,20 +123,14 @@ func (c *change) advance(seq int64, f store.ProvenEvent) error {
 		c.logged = append(c.logged, func() { c.room.Log.Info("message moved", "id", r.ID, "state", reached, "code", f.Code) })
 	}
 	if r.Received {
-		return c.follow(&r, f, moved)
+		err = c.follow(&r, moved)
+	} else {
+		err = c.Put(&r)
 	}
-	if err := c.Put(&r); err != nil {
+	if err != nil {
 		return err
 	}
-	if f.Event == envelope.Accepted {
-		if err := c.endsClocks(r, f.Time); err != nil {
-			return err
-		}
-	}
-	if moved && !r.Counts() {
-		return c.reopensClocks(r)
-	}
-	return nil
+	return c.weigh(seq)
 }
 
 // advances is advance as a step.
@@ -182,9 +176,9 @@ func contrary(one, other envelope.Event) bool {
 	return one == envelope.Consigned && (other == envelope.Expired || other == envelope.Withdrawn)
 }
 
-// settle takes this desk's statement away when it is proven, or came too late:
+// proven takes this desk's statement away when it is proven, or came too late:
 // another stands in its place.
-func (c *change) settle(r *store.Row, f store.ProvenEvent) error {
+func (c *change) proven(r *store.Row, f store.ProvenEvent) error {
 	ours := r.Unproven.Event
 	tooLate := client.State(f.Event).Ended() || ours == envelope.Withdrawn && f.Event == envelope.Consigned
 	if ours == "" || ours != f.Event && !tooLate {
@@ -207,7 +201,7 @@ func (c *change) settle(r *store.Row, f store.ProvenEvent) error {
 // follow writes what an event means for a received message: handed over, it is in
 // the officers' view and has its effects; ended before that, nobody will see its
 // content, and nothing of it is kept.
-func (c *change) follow(r *store.Row, f store.ProvenEvent, moved bool) error {
+func (c *change) follow(r *store.Row, moved bool) error {
 	if moved && r.State == client.HandedOver {
 		_, err := c.FileKey(r.TextHash)
 		if err != nil && !errors.Is(err, store.ErrNotFound) {
@@ -220,8 +214,8 @@ func (c *change) follow(r *store.Row, f store.ProvenEvent, moved bool) error {
 	}
 	switch {
 	case r.Unapplied:
-		if outcome, ok := c.outcomes[r.TextHash]; ok {
-			return c.takeEffect(r, outcome)
+		if says, ok := c.says[r.TextHash]; ok {
+			return c.opened(r, says)
 		}
 	case moved && (r.State == client.Expired || r.State == client.Withdrawn) && r.From != r.To:
 		err := c.Erase(r.TextHash)
@@ -234,18 +228,14 @@ func (c *change) follow(r *store.Row, f store.ProvenEvent, moved bool) error {
 	return nil
 }
 
-// takeEffect writes what a message that was handed over says, and ends the clock
-// of what it answers.
-func (c *change) takeEffect(r *store.Row, outcome string) error {
-	r.Outcome, r.Unapplied = outcome, false
-	if err := c.Put(r); err != nil {
-		return err
+// opened writes what a message that was handed over says. Its type may have come after
+// the message.
+func (c *change) opened(r *store.Row, says store.Facts) error {
+	r.Facts, r.Unapplied = says, false
+	if _, t := c.room.typeOf(c.Tx, r); t != nil {
+		r.Asks, r.Closes = t.Asks(), t.Closes()
 	}
-	accepted, err := c.Time(r.TextHash, envelope.Accepted)
-	if err != nil {
-		return err
-	}
-	return c.endsOurClock(*r, accepted)
+	return c.Put(r)
 }
 
 // waits shows what a message waits for: a refusal that is not final, or, without

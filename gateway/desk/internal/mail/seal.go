@@ -9,6 +9,7 @@ import (
 	"samband/gateway/seal"
 	"samband/gateway/signed"
 	"samband/gateway/verify"
+	"samband/schema"
 )
 
 // A Sealed is an envelope as it was just sealed and signed.
@@ -55,7 +56,8 @@ func (s *Sealed) keep(tx *store.Tx) error {
 type Sending struct {
 	Name      string
 	Digest    []byte // of the draft
-	Outcome   string // what it says, as the catalogue names it
+	Says      store.Facts
+	Type      *schema.Type
 	Envelopes []*Sealed
 	Blocked   []store.Blocked // to whom it does not go
 	Copies    []Sending       // of it, with an outcome and envelopes of their own
@@ -100,7 +102,8 @@ func (m *Room) keepAll(tx *store.Tx, name string, sending *Sending, isCopy bool)
 		}
 		row := store.Row{
 			From: m.Desk, ID: s.ID, To: s.To, TextHash: s.TextHash, Send: name, Type: s.Type.Name, Urgent: isUrgent(&s.Header),
-			Conversation: s.Conversation, ReplyTo: s.InReplyTo, Outcome: sending.Outcome, State: client.Queued,
+			Conversation: s.Conversation, ReplyTo: s.InReplyTo,
+			Asks: sending.Type.Asks(), Closes: sending.Type.Closes(), Facts: sending.Says, State: client.Queued,
 		}
 		if err := tx.Add(&row); err != nil {
 			return err

@@ -67,7 +67,7 @@ func (w *statements) submit(ctx context.Context, group []outgoing) error {
 		consigned = consigned || s.Unproven.Event == envelope.Consigned
 		wait = wait || durability(s.Unproven.Event != envelope.Consigned || answer.Items[n].Problem != nil)
 	}
-	_, err = w.writeWith(wait, answer.under, w.outcomes(group), steps)
+	_, err = w.writeWith(wait, answer.under, w.says(group), steps)
 	if consigned && !w.Ring.Locked() {
 		w.opener.lookAgain() // what is consigned is opened now, or its verdict was waiting
 	}
@@ -119,8 +119,8 @@ func (w *statements) next(after int64) (group []outgoing, last int64, err error)
 	return sayable, last, err
 }
 
-// outcomes are what the messages of a group say, if the ring is unlocked.
-func (w *statements) outcomes(group []outgoing) map[signed.Hash]string {
+// says is what the messages of a group say, if the ring is unlocked.
+func (w *statements) says(group []outgoing) map[signed.Hash]store.Facts {
 	wrapped := map[signed.Hash][]byte{}
 	for _, s := range group {
 		if s.wrapped != nil {
@@ -132,17 +132,21 @@ func (w *statements) outcomes(group []outgoing) map[signed.Hash]string {
 
 // unwrap opens wrapped file keys and returns what the texts say. Locked, it opens
 // none: the effects wait for the next unlock.
-func (m *Room) unwrap(wrapped map[signed.Hash][]byte) map[signed.Hash]string {
-	outcomes := map[signed.Hash]string{}
+func (m *Room) unwrap(wrapped map[signed.Hash][]byte) map[signed.Hash]store.Facts {
+	all := map[signed.Hash]store.Facts{}
 	m.Ring.Use(func(ring *keys.Locked) error {
 		for textHash, key := range wrapped {
-			if _, outcome, err := ring.Unwrap(key, textHash); err == nil {
-				outcomes[textHash] = outcome
+			_, says, err := ring.Unwrap(key, textHash)
+			if err != nil {
+				continue
+			}
+			if facts, err := parseFacts(says); err == nil {
+				all[textHash] = facts
 			}
 		}
 		return nil
 	})
-	return outcomes
+	return all
 }
 
 // takeIn takes in what the broker answered to one statement.

@@ -21,16 +21,28 @@ type Row struct {
 	Urgent       bool
 	Conversation signed.ID
 	ReplyTo      signed.Hash // zero: none
-	Outcome      string      // what it says, as the catalogue names it; of a received one once it is handed over
+	Facts                    // what it says; of a received one once it is handed over, but for what its type says
 	State        client.State
 	Accepted     bool // its acceptance is proven
 	Unproven     Statement
 	Unapplied    bool        // its outcome waits for the ring to be unlocked
-	Answered     signed.Time // when an answer ended its clock; zero: none did
-	Answer       signed.Hash // of a received one: that answer
-	Access       string      // of a received one: how this desk reaches what is asked for, once it declared that
+	Asks         bool        // its type asks for something
+	Closes       bool        // its type closes a conversation
+	Effective    bool        // it was accepted, counts, and what it means for others stands in links
+	Answered     signed.Time // when a reply settled what it asks; zero: none did
+	Answer       signed.Hash // that reply
+	Dropped      signed.Time // when its sender closed its conversation; zero: it did not
+	Declared     string      // of a received one: how this desk alone declared that it reaches what is asked for
 	Code         problem.Code
 	Detail       string
+}
+
+// Facts are what clocks and turns need to know of a body. They lie in the open.
+type Facts struct {
+	Outcome    string      // as the catalogue names it
+	ClockFrom  signed.Time // when its clock began by its sender's word; zero: it doesn't say
+	ClockUntil signed.Time // until when it extends another's clock; zero: it doesn't
+	Access     string      // how its sender reaches what is asked for; "" it doesn't say
 }
 
 // A Statement is what this desk signed of a message; of one without proof a Row
@@ -44,6 +56,12 @@ type Statement struct {
 // Counts reports whether a message counts for a clock.
 func (r *Row) Counts() bool { return counts(r.State) && r.Unproven.Event != envelope.Refused }
 
+// Open reports whether what a message asks for is open: it was consigned, it counts,
+// nothing settled it and its sender did not close the conversation.
+func (r *Row) Open() bool {
+	return r.Asks && r.Counts() && (r.State == client.Consigned || r.State == client.HandedOver) && r.Answered.IsZero() && r.Dropped.IsZero()
+}
+
 // Other is the other desk.
 func (r *Row) Other() signed.Address {
 	if r.Received {
@@ -56,10 +74,16 @@ func (r *Row) Other() signed.Address {
 // same sender and id is refused by the table itself.
 func (t *Tx) Add(r *Row) error {
 	err := t.row("keep message", []any{&r.Seq}, `INSERT INTO mail
-		(received, sender, id, recipient, text, send, type, urgent, conversation, reply_to, outcome, state, accepted, unproven, note, since)
-		VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) RETURNING seq`,
-		r.Received, string(r.From), r.ID[:], string(r.To), r.TextHash[:], r.Send, r.Type, r.Urgent, r.Conversation[:], r.ReplyTo[:],
-		r.Outcome, string(r.State), r.Accepted, string(r.Unproven.Event), bytesOf(r.Unproven.Note), r.Unproven.Since.Unix())
+		(received, sender, id, recipient, text, send, type, urgent, conversation, reply_to, asks, closes,
+		outcome, clock_from, clock_until, access, state, accepted, unproven, note, since)
+		VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) RETURNING seq`,
+		r.Received, string(r.From), r.ID[:], string(r.To), r.TextHash[:], r.Send, r.Type, r.Urgent, r.Conversation[:], r.ReplyTo[:], r.Asks, r.Closes,
+		r.Outcome, r.ClockFrom.Unix(), r.ClockUntil.Unix(), r.Access, string(r.State), r.Accepted, string(r.Unproven.Event), bytesOf(r.Unproven.Note), r.Unproven.Since.Unix())
+	if err != nil {
+		return err
+	}
+	err = t.put("keep conversation", `INSERT INTO conversations (conversation, other, last) VALUES (?,?,?)
+		ON CONFLICT (conversation, other) DO UPDATE SET last = excluded.last`, r.Conversation[:], string(r.Other()), r.Seq)
 	if err != nil {
 		return err
 	}
@@ -77,10 +101,10 @@ func (t *Tx) Put(r *Row) error {
 	if !r.Received {
 		t.moved = append(t.moved, move{r.ID, r.State})
 	}
-	return t.exec("move message", `UPDATE mail SET text = ?, outcome = ?, state = ?, accepted = ?, unproven = ?, note = ?, since = ?,
-		unapplied = ?, answered = ?, answer = ?, access = ?, code = ?, detail = ? WHERE seq = ?`,
-		r.TextHash[:], r.Outcome, string(r.State), r.Accepted, string(r.Unproven.Event), bytesOf(r.Unproven.Note), r.Unproven.Since.Unix(),
-		r.Unapplied, r.Answered.Unix(), r.Answer[:], r.Access, string(r.Code), r.Detail, r.Seq)
+	return t.exec("move message", `UPDATE mail SET text = ?, outcome = ?, clock_from = ?, clock_until = ?, access = ?, state = ?, accepted = ?, unproven = ?, note = ?, since = ?,
+		unapplied = ?, effective = ?, answered = ?, answer = ?, dropped = ?, declared = ?, code = ?, detail = ? WHERE seq = ?`,
+		r.TextHash[:], r.Outcome, r.ClockFrom.Unix(), r.ClockUntil.Unix(), r.Access, string(r.State), r.Accepted, string(r.Unproven.Event), bytesOf(r.Unproven.Note), r.Unproven.Since.Unix(),
+		r.Unapplied, r.Effective, r.Answered.Unix(), r.Answer[:], r.Dropped.Unix(), r.Declared, string(r.Code), r.Detail, r.Seq)
 }
 
 func bytesOf(b []byte) []byte {
@@ -90,14 +114,17 @@ func bytesOf(b []byte) []byte {
 	return b
 }
 
-const mailColumns = `SELECT m.seq, m.received, m.sender, m.id, m.recipient, m.text, m.send, m.type, m.urgent, m.conversation,
-	m.reply_to, m.outcome, m.state, m.accepted, m.unproven, m.note, m.since, m.unapplied, m.answered, m.answer, m.access,
-	m.code, m.detail FROM mail m `
+const mailColumnsOf = `SELECT m.seq, m.received, m.sender, m.id, m.recipient, m.text, m.send, m.type, m.urgent, m.conversation,
+	m.reply_to, m.asks, m.closes, m.outcome, m.clock_from, m.clock_until, m.access, m.state, m.accepted, m.unproven, m.note, m.since,
+	m.unapplied, m.effective, m.answered, m.answer, m.dropped, m.declared, m.code, m.detail`
+
+const mailColumns = mailColumnsOf + ` FROM mail m `
 
 func scanRow(scan func(...any) error) (r Row, err error) {
 	err = scan(&r.Seq, &r.Received, &r.From, fixed(r.ID[:]), &r.To, fixed(r.TextHash[:]), &r.Send, &r.Type, &r.Urgent, fixed(r.Conversation[:]),
-		fixed(r.ReplyTo[:]), &r.Outcome, &r.State, &r.Accepted, &r.Unproven.Event, &r.Unproven.Note, unix{&r.Unproven.Since}, &r.Unapplied,
-		unix{&r.Answered}, fixed(r.Answer[:]), &r.Access, &r.Code, &r.Detail)
+		fixed(r.ReplyTo[:]), &r.Asks, &r.Closes, &r.Outcome, unix{&r.ClockFrom}, unix{&r.ClockUntil}, &r.Access, &r.State, &r.Accepted,
+		&r.Unproven.Event, &r.Unproven.Note, unix{&r.Unproven.Since}, &r.Unapplied, &r.Effective,
+		unix{&r.Answered}, fixed(r.Answer[:]), unix{&r.Dropped}, &r.Declared, &r.Code, &r.Detail)
 	return r, err
 }
 

@@ -76,9 +76,16 @@ CREATE TABLE mail (
 	note         BLOB NOT NULL DEFAULT x'', -- the whole statement
 	since        INTEGER NOT NULL DEFAULT 0, -- when that was signed, by this desk's clock
 	unapplied    INTEGER NOT NULL DEFAULT 0, -- its outcome waits for the ring to be unlocked
-	answered     INTEGER NOT NULL DEFAULT 0, -- when its clock was ended
-	answer       BLOB NOT NULL DEFAULT x'', -- by which text of this desk
-	access       TEXT NOT NULL DEFAULT '', -- as this desk declared, such as indirect
+	asks         INTEGER NOT NULL DEFAULT 0, -- its type asks for something
+	closes       INTEGER NOT NULL DEFAULT 0, -- its type closes a conversation
+	effective    INTEGER NOT NULL DEFAULT 0, -- what it means for others stands in links
+	answered     INTEGER NOT NULL DEFAULT 0, -- when a reply settled what it asks
+	answer       BLOB NOT NULL DEFAULT x'', -- which text did
+	dropped      INTEGER NOT NULL DEFAULT 0, -- when its sender closed its conversation
+	declared     TEXT NOT NULL DEFAULT '', -- as this desk alone declared of it, such as indirect
+	clock_from   INTEGER NOT NULL DEFAULT 0, -- facts of its body, known when outcome is
+	clock_until  INTEGER NOT NULL DEFAULT 0,
+	access       TEXT NOT NULL DEFAULT '',
 	code         TEXT NOT NULL DEFAULT '',
 	detail       TEXT NOT NULL DEFAULT '',
 	UNIQUE (received, sender, id)
@@ -88,9 +95,6 @@ CREATE INDEX mail_direction ON mail (received, seq);
 CREATE INDEX mail_state ON mail (received, state);
 CREATE INDEX mail_id ON mail (id);
 CREATE INDEX mail_conversation ON mail (conversation);
--- Clocks look up what answers a request, and never walk its conversation, which
--- the sender chooses.
-CREATE INDEX mail_replies ON mail (received, reply_to, type);
 -- What waits for each worker.
 CREATE INDEX mail_unsent ON mail (urgent, seq)
 	WHERE received = 0 AND NOT accepted AND unproven = '' AND state NOT IN ('withdrawn', 'rejected');
@@ -98,8 +102,27 @@ CREATE INDEX mail_unopened ON mail (seq)
 	WHERE received = 1 AND unproven = '' AND state IN ('accepted', 'consigned');
 CREATE INDEX mail_unproven ON mail (urgent, seq) WHERE unproven != '';
 CREATE INDEX mail_unapplied ON mail (unapplied, seq) WHERE unapplied = 1;
-CREATE INDEX mail_unanswered ON mail (received, answered, type)
-	WHERE received = 1 AND answered = 0 AND unproven != 'refused' AND state NOT IN ('refused', 'expired', 'withdrawn', 'rejected');
+CREATE INDEX mail_open ON mail (received, seq)
+	WHERE asks = 1 AND answered = 0 AND dropped = 0 AND unproven != 'refused' AND state NOT IN ('refused', 'expired', 'withdrawn', 'rejected');
+CREATE INDEX mail_closing ON mail (conversation, seq) WHERE closes = 1 AND effective = 1;
+CREATE INDEX mail_yearly ON mail (type, seq) WHERE received = 0 AND accepted = 1;
+-- What a message means for an earlier one of its chain, by its place in the chain.
+CREATE TABLE links (
+	reply INTEGER NOT NULL REFERENCES mail,
+	asked INTEGER NOT NULL REFERENCES mail,
+	kind  TEXT NOT NULL,
+	place INTEGER NOT NULL, -- 1 is what in-reply-to names
+	PRIMARY KEY (reply, kind, place)
+) WITHOUT ROWID, STRICT;
+CREATE INDEX links_asked ON links (asked, kind);
+-- What this desk and another speak of, and its newest message.
+CREATE TABLE conversations (
+	conversation BLOB NOT NULL,
+	other        TEXT NOT NULL,
+	last         INTEGER NOT NULL,
+	PRIMARY KEY (conversation, other)
+) WITHOUT ROWID, STRICT;
+CREATE INDEX conversations_last ON conversations (last);
 -- Each text that was ever made under an id, or received.
 CREATE TABLE attempts (
 	text BLOB NOT NULL REFERENCES texts,
