@@ -124,7 +124,11 @@ func (d *Desk) Answer(_ context.Context, to client.Ref, draft client.Draft) (*cl
 	if err != nil {
 		return nil, err
 	}
-	return d.send(draft, r)
+	sending, err := d.send(draft, r)
+	if err == nil {
+		d.hits.remove(m.Message)
+	}
+	return sending, err
 }
 
 // Withdraw takes a message back that nobody has consigned yet. It signs the

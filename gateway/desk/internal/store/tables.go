@@ -6,7 +6,7 @@ import (
 )
 
 // form is the number of the tables below, and of no other tables ever.
-const form = 5
+const form = 6
 
 const tables = `
 -- The register as replayed, and the heads of both logs as verified.
@@ -100,6 +100,9 @@ CREATE INDEX mail_unproven ON mail (urgent, seq) WHERE unproven != '';
 CREATE INDEX mail_unapplied ON mail (unapplied, seq) WHERE unapplied = 1;
 CREATE INDEX mail_unanswered ON mail (received, answered, type)
 	WHERE received = 1 AND answered = 0 AND unproven != 'refused' AND state NOT IN ('refused', 'expired', 'withdrawn', 'rejected');
+-- What a machine may answer, and whether it was.
+CREATE INDEX mail_handed_over ON mail (type, seq) WHERE received = 1 AND state = 'handed-over';
+CREATE INDEX mail_answering ON mail (reply_to) WHERE received = 0;
 -- Each text that was ever made under an id, or received.
 CREATE TABLE attempts (
 	text BLOB NOT NULL REFERENCES texts,
@@ -124,6 +127,14 @@ CREATE TABLE blocked (
 	detail    TEXT NOT NULL,
 	PRIMARY KEY (send, recipient)
 ) STRICT;
+-- What this desk found for a query that it received, sealed under the storage key, by
+-- the reference that its answer gave it. It goes when the query is erased.
+CREATE TABLE matches (
+	reference TEXT PRIMARY KEY,
+	text      BLOB NOT NULL REFERENCES texts,
+	sealed    BLOB NOT NULL
+) STRICT;
+CREATE INDEX matches_text ON matches (text);
 -- Answers that were logged, as the clock stood then.
 CREATE TABLE answers (
 	class   TEXT NOT NULL,
