@@ -24,16 +24,11 @@ func (m *Room) Duties(tx *store.Tx, now time.Time) (owed []client.Duty, err erro
 		if t.Clock == nil || t.Clock.Yearly == nil || slices.ContainsFunc(owed, func(d client.Duty) bool { return d.Type == t.Name }) {
 			continue
 		}
-		zone := m.zone(m.Desk)
-		start, end := t.Clock.Yearly.Term(now.In(zone).Year(), zone)
-		due := now // or the day on which it was owed: nobody owed it before there was an agreement
-		if end.Before(now) {
-			due = end
-		}
-		if !permitted(m.Logs().View(), m.Desk.Party(), t.Name, signed.At(due)) {
+		since, start, end, ok := m.term(t, now)
+		if !ok {
 			continue
 		}
-		sent, err := sentSince(tx, t.Name, signed.At(start))
+		sent, err := sentSince(tx, t.Name, signed.At(since))
 		if err != nil {
 			return nil, err
 		}
@@ -42,11 +37,30 @@ func (m *Room) Duties(tx *store.Tx, now time.Time) (owed []client.Duty, err erro
 		}
 		at := schema.Deadline{
 			Class: Yearly, Source: t.Clock.Source, Due: end, Remaining: end.Sub(now), Overdue: !now.Before(end),
-			Spent: float64(now.Sub(start)) / float64(end.Sub(start)),
+			Spent: max(0, float64(now.Sub(start))/float64(end.Sub(start))),
 		}
 		owed = append(owed, client.Duty{Type: t.Name, Deadline: *m.deadlineOf(&at)})
 	}
 	return owed, nil
+}
+
+// term is the one in which a type is owed: since when a message of it counts, from when
+// the term runs, and its end. Nobody owed it on a day on which no agreement was there to
+// send it under: then it is owed on the next.
+func (m *Room) term(t *schema.Type, now time.Time) (since, start, end time.Time, ok bool) {
+	zone, view := m.zone(m.Desk), m.Logs().View()
+	owed := func(at time.Time) bool { return permitted(view, m.Desk.Party(), t.Name, signed.At(at)) }
+	year := now.In(zone).Year()
+	start, end = t.Clock.Yearly.Term(year, zone)
+	if now.Before(end) {
+		return start, start, end, owed(now)
+	}
+	if owed(end) {
+		return start, start, end, true
+	}
+	since = end
+	start, end = t.Clock.Yearly.Term(year+1, zone)
+	return since, start, end, owed(now)
 }
 
 func sentSince(tx *store.Tx, typ string, start signed.Time) (bool, error) {
