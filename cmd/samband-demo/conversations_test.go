@@ -53,17 +53,18 @@ func continent() gatewaytest.Plan {
 		party, title string
 		address      signed.Address
 		zone         register.Zone
+		function     register.Function
 		languages    []string
 	}{
-		{"se", "Sverige", "se.spoc", "Europe/Stockholm", []string{"sv", "en"}},
-		{"fi", "Suomi / Finland", "fi.spoc", "Europe/Helsinki", []string{"fi", "sv", "en"}},
-		{"gr", "Ελλάδα", "gr.spoc", "Europe/Athens", []string{"el", "en"}},
-		{"icpb", "International Co-operation Bureau", "icpb.command", "Europe/Paris", []string{"ar", "en", "es", "fr"}},
-		{"eucom", "European Commission", "eucom.statistics", "Europe/Brussels", []string{"en"}},
+		{"se", "Sverige", "se.spoc", "Europe/Stockholm", "spoc", []string{"sv", "en"}},
+		{"fi", "Suomi / Finland", "fi.spoc", "Europe/Helsinki", "spoc", []string{"fi", "sv", "en"}},
+		{"gr", "Ελλάδα", "gr.spoc", "Europe/Athens", "spoc", []string{"el", "en"}},
+		{"icpb", "International Co-operation Bureau", "icpb.command", "Europe/Paris", "organisation", []string{"ar", "en", "es", "fr"}},
+		{"eucom", "European Commission", "eucom.statistics", "Europe/Brussels", "organisation", []string{"en"}},
 	} {
 		plan.Parties = append(plan.Parties, gatewaytest.Party{Name: d.party, Title: d.title, Desks: []gatewaytest.Desk{{
 			Address: d.address, Zone: d.zone, Directory: register.Directory{
-				Title: d.title, Functions: []register.Function{"spoc"}, Languages: d.languages, Hours: "24/7", Telephone: "+00 0000 0000",
+				Title: d.title, Functions: []register.Function{d.function}, Languages: d.languages, Hours: "24/7", Telephone: "+00 0000 0000",
 			},
 		}}})
 	}
