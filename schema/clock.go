@@ -39,8 +39,9 @@ type Clock struct {
 
 // Yearly is a day of each year by which a message of a type is owed.
 type Yearly struct {
-	Month int `json:"month"`
-	Day   int `json:"day"`
+	Month int    `json:"month"`
+	Day   int    `json:"day"`
+	By    string `json:"by"` // the function of the desks that owe it, as the register has it
 }
 
 // A ClockPause names the two types between whose acceptance a clock stands still.
@@ -308,8 +309,8 @@ func (c *Clock) check(outcomes []outcome) error {
 		return fmt.Errorf("clock: source or mark is missing")
 	}
 	if c.Yearly != nil {
-		if day := fmt.Sprintf("2001-%02d-%02d", c.Yearly.Month, c.Yearly.Day); c.Start != "" || len(c.Classes) > 0 || !isDay(day) {
-			return fmt.Errorf("clock: one that is yearly has a day of the year and nothing else")
+		if day := fmt.Sprintf("2001-%02d-%02d", c.Yearly.Month, c.Yearly.Day); c.Start != "" || len(c.Classes) > 0 || !isDay(day) || c.Yearly.By == "" {
+			return fmt.Errorf("clock: one that is yearly has a day of the year, who owes it, and nothing else")
 		}
 		return nil
 	}

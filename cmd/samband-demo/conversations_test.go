@@ -53,17 +53,18 @@ func continent() gatewaytest.Plan {
 		party, title string
 		address      signed.Address
 		zone         register.Zone
+		function     register.Function
 		languages    []string
 	}{
-		{"se", "Sverige", "se.spoc", "Europe/Stockholm", []string{"sv", "en"}},
-		{"fi", "Suomi / Finland", "fi.spoc", "Europe/Helsinki", []string{"fi", "sv", "en"}},
-		{"gr", "Ελλάδα", "gr.spoc", "Europe/Athens", []string{"el", "en"}},
-		{"icpb", "International Co-operation Bureau", "icpb.command", "Europe/Paris", []string{"ar", "en", "es", "fr"}},
-		{"eucom", "European Commission", "eucom.statistics", "Europe/Brussels", []string{"en"}},
+		{"se", "Sverige", "se.spoc", "Europe/Stockholm", "spoc", []string{"sv", "en"}},
+		{"fi", "Suomi / Finland", "fi.spoc", "Europe/Helsinki", "spoc", []string{"fi", "sv", "en"}},
+		{"gr", "Ελλάδα", "gr.spoc", "Europe/Athens", "spoc", []string{"el", "en"}},
+		{"icpb", "International Co-operation Bureau", "icpb.command", "Europe/Paris", "organisation", []string{"ar", "en", "es", "fr"}},
+		{"eucom", "European Commission", "eucom.statistics", "Europe/Brussels", "organisation", []string{"en"}},
 	} {
 		plan.Parties = append(plan.Parties, gatewaytest.Party{Name: d.party, Title: d.title, Desks: []gatewaytest.Desk{{
 			Address: d.address, Zone: d.zone, Directory: register.Directory{
-				Title: d.title, Functions: []register.Function{"spoc"}, Languages: d.languages, Hours: "24/7", Telephone: "+00 0000 0000",
+				Title: d.title, Functions: []register.Function{d.function}, Languages: d.languages, Hours: "24/7", Telephone: "+00 0000 0000",
 			},
 		}}})
 	}
@@ -73,9 +74,10 @@ func continent() gatewaytest.Plan {
 			types = append(types, t.Name)
 		}
 	}
+	const year = 365 * 24 * time.Hour // they are so old that on 1 March they were in force
 	agree := func(title string, types, purposes []string, parties ...string) {
 		plan.Agreements = append(plan.Agreements, gatewaytest.Agreement{
-			Title: title, Parties: parties, Types: types, Purposes: purposes, Ceiling: envelope.BPL, Lasts: 365 * 24 * time.Hour,
+			Title: title, Parties: parties, Types: types, Purposes: purposes, Ceiling: envelope.BPL, Age: year, Lasts: 2 * year,
 		})
 	}
 	agree("Police co-operation of three states", types, []string{"INVESTIGATE_CRIME", "IDENTIFY_OBJECT", "CROSS_BORDER_OPERATION"}, "se", "fi", "gr")

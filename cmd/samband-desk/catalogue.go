@@ -59,7 +59,7 @@ func (p *program) catalogue(c *cobra.Command) (*catalogue, error) {
 
 // typeOf is a type by its hash: of this program, or of a bundle that the desk has.
 func (p *program) typeOf(ctx context.Context, d *client.Client, hash signed.Hash) (*schema.Type, bool) {
-	if t, ok := p.types.FindHash(hash); ok {
+	if t, ok := p.types().FindHash(hash); ok {
 		return t, true
 	}
 	packed, err := d.Bundle(ctx, hash)
@@ -71,9 +71,9 @@ func (p *program) typeOf(ctx context.Context, d *client.Client, hash signed.Hash
 		return nil, false
 	}
 	if c, err := bundle.Catalogue(); err == nil {
-		p.types.Add(bundle.Hash, c)
+		p.types().Add(bundle.Hash, c)
 	}
-	return p.types.FindHash(hash)
+	return p.types().FindHash(hash)
 }
 
 // find returns the newest type of a name, or the one of a version that is named, or the

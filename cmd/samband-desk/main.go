@@ -32,6 +32,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -46,7 +47,7 @@ import (
 func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
 
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	p := &program{zone: time.Local, types: schema.NewLibrary(), Program: cli.Program{
+	p := &program{zone: time.Local, types: sync.OnceValue(schema.NewLibrary), Program: cli.Program{
 		Settings: "desk.yaml", Setting: func(net.Addr) string { return "metrics" },
 		NotServed: client.ErrNotServed, Again: []error{errNotYet, seal.ErrPassphrase},
 		Next: next,
@@ -68,7 +69,7 @@ type program struct {
 	lang *language      // of the reader
 	zone *time.Location // where the reader is
 
-	types *schema.Library // those of this program, and of the bundles that the desk gave
+	types func() *schema.Library // those of this program, and of the bundles that the desk gave; made once asked for
 }
 
 // maxFile bounds what is read from files.

@@ -3,6 +3,7 @@ package main
 import (
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -14,7 +15,7 @@ import (
 // speaking is a program for a reader of a language, an hour east of Greenwich.
 func speaking(lang string) *program {
 	l := language(lang)
-	return &program{types: schema.NewLibrary(), lang: &l, zone: time.FixedZone("CET", 3600)}
+	return &program{types: sync.OnceValue(schema.NewLibrary), lang: &l, zone: time.FixedZone("CET", 3600)}
 }
 
 // A deadline is told in the reader's zone, with what is left.

@@ -270,8 +270,8 @@ func (x *Exchange) fingerprint() signed.Hash {
 
 // makeAgreements makes the plan's agreements and the accessions to them.
 func (x *Exchange) makeAgreements() error {
-	from := signed.At(time.Now().Add(-24 * time.Hour))
 	for _, a := range x.Plan.Agreements {
+		from := signed.At(time.Now().Add(-cmp.Or(a.Age, 24*time.Hour)))
 		stored, err := x.Parties[a.Parties[0]].Agreement(register.Agreement{
 			Title: a.Title, Parties: a.Parties, Types: a.Types, Copies: a.Copies, Purposes: a.Purposes,
 			Ceiling: a.Ceiling, From: from, Until: from.Add(a.Lasts),

@@ -43,7 +43,8 @@ type Agreement struct {
 	Copies   []register.CopyRule
 	Purposes []string
 	Ceiling  envelope.Classification
-	Lasts    time.Duration // from the day before the exchange is made
+	Age      time.Duration // how long before the exchange is made it begins; zero: a day
+	Lasts    time.Duration // from its beginning
 }
 
 // all are the names of every type of the catalogue.

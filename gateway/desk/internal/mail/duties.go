@@ -17,7 +17,8 @@ import (
 const Yearly = "yearly"
 
 // Duties are what this desk owes in this year, by its own calendar, and has not sent:
-// of each type that the law asks for yearly, where an agreement in force permits it.
+// of each type that the law asks for yearly of a desk with one of its functions, where an
+// agreement in force permits it. Whom it is sent to, under the same agreement, owes none.
 // A message is sent once its acceptance is proven.
 func (m *Room) Duties(tx *store.Tx, now time.Time) (owed []client.Duty, err error) {
 	for _, t := range m.Types() {
@@ -25,7 +26,7 @@ func (m *Room) Duties(tx *store.Tx, now time.Time) (owed []client.Duty, err erro
 			continue
 		}
 		since, start, end, ok := m.term(t, now)
-		if !ok {
+		if !ok || !serves(m.Logs().View(), m.Desk, t.Clock.Yearly.By) {
 			continue
 		}
 		sent, err := sentSince(tx, t.Name, signed.At(since))
@@ -73,6 +74,12 @@ func sentSince(tx *store.Tx, typ string, start signed.Time) (bool, error) {
 	}
 	at, err := tx.Time(r.TextHash, envelope.Accepted)
 	return !at.Before(start), err
+}
+
+// serves reports whether a desk has a function.
+func serves(v register.View, desk signed.Address, function string) bool {
+	d, ok := v.Desk(desk)
+	return ok && slices.Contains(d.Functions, register.Function(function))
 }
 
 // permitted reports whether an agreement in force lets a party send a type to another.
