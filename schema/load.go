@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"path"
@@ -14,20 +15,21 @@ import (
 
 // A typeFile is the form of types/NAME-VERSION.json.
 type typeFile struct {
-	Name        string            `json:"name"`
-	Version     string            `json:"version"`
-	Source      string            `json:"source"`
-	Mark        string            `json:"mark"`
-	OnlyReplies bool              `json:"only_replies"`
-	Replies     []string          `json:"replies"`
-	FollowUps   []string          `json:"follow_ups"`
-	SettledBy   []string          `json:"settled_by"`
-	Closes      bool              `json:"closes"`
-	AfterClose  bool              `json:"after_close"`
-	Outcomes    []outcome         `json:"outcomes"`
-	Clock       *Clock            `json:"clock"`
-	Parts       map[string]string `json:"parts"` // shared file → SHA-256 in hex
-	Body        json.RawMessage   `json:"body"`
+	Name         string            `json:"name"`
+	Version      string            `json:"version"`
+	Source       string            `json:"source"`
+	Mark         string            `json:"mark"`
+	OnlyReplies  bool              `json:"only_replies"`
+	Replies      []string          `json:"replies"`
+	FollowUps    []string          `json:"follow_ups"`
+	SettledBy    []string          `json:"settled_by"`
+	Closes       bool              `json:"closes"`
+	AfterClose   bool              `json:"after_close"`
+	Outcomes     []outcome         `json:"outcomes"`
+	MachineReply *machineReply     `json:"machine_reply"` // nil: people alone answer it
+	Clock        *Clock            `json:"clock"`
+	Parts        map[string]string `json:"parts"` // shared file → SHA-256 in hex
+	Body         json.RawMessage   `json:"body"`
 }
 
 // An outcome is a reply that is no type of its own: a type whose body has
@@ -60,7 +62,7 @@ func Load(fsys fs.FS) (*Catalogue, error) {
 		c.types = append(c.types, t)
 	}
 	slices.SortFunc(c.types, byName)
-	return c, c.checkConversation()
+	return c, errors.Join(c.checkConversation(), c.checkMachines())
 }
 
 func byName(a, b *Type) int { return strings.Compare(a.Name+" "+a.Version, b.Name+" "+b.Version) }

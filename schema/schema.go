@@ -26,6 +26,8 @@
 // The conversation: replies are what the recipient may send back, follow_ups what the
 // sender may send after it, settled_by the replies that end what it asks for. A reply
 // is a type, or an outcome of one: a type whose body has that code at that place.
+// machine_reply is the type by which a machine may answer, from a data set of its desk's
+// own, and what is the same in the body of each such reply.
 //
 // Keywords of ours in the body's schema say what Samband itself reads, so that no
 // field's name stands in code:

@@ -78,16 +78,17 @@ const (
 	copiedMessage  role = "copied"        // hashes of the message that this one copies
 	copiedType     role = "copied-type"   // the name of its type
 	copiedTypeHash role = "copied-type-hash"
-	copiedTo       role = "copied-to"    // whom it went to, unless that is confidential
-	queriedDataset role = "dataset"      // of a query that a machine answers
-	queryKey       role = "query-key"    // one of its search keys; x-key says which
-	queryReason    role = "query-reason" // the asking officer's reason
+	copiedTo       role = "copied-to"       // whom it went to, unless that is confidential
+	queriedDataset role = "dataset"         // of a query that a machine answers
+	queryKey       role = "query-key"       // one of its search keys; x-key says which
+	queryReason    role = "query-reason"    // the asking officer's reason
+	matchReference role = "match-reference" // what a machine found, for who asks more about it
 )
 
 var roles = []role{
 	ourReference, yourReference, subject, language, purpose, offenceArea, handling, category, attachments, recipients,
 	urgency, partID, partReference, past, machineZone, access, clockFrom, clockUntil, copyWithheld, copiedMessage,
-	copiedType, copiedTypeHash, copiedTo, queriedDataset, queryKey, queryReason,
+	copiedType, copiedTypeHash, copiedTo, queriedDataset, queryKey, queryReason, matchReference,
 }
 
 // A labelKey names a label: a file under labels, and a name in it.

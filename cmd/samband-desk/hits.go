@@ -14,10 +14,10 @@ func newHits(p *program) *cobra.Command {
 		Short: "Fill and show the data that this desk answers hit or no hit from",
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			return cli.Usagef("say what: hits import or hits status")
+			return cli.Usagef("say what: hits import, hits status or hits reference")
 		},
 	}
-	c.AddCommand(newHitsImport(p), newHitsStatus(p))
+	c.AddCommand(newHitsImport(p), newHitsStatus(p), newHitsReference(p))
 	return c
 }
 

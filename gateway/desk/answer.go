@@ -72,7 +72,11 @@ func (d *Desk) Answer(_ context.Context, to client.Ref, draft client.Draft) (*cl
 	if draft.Confidential {
 		r.conversation = signed.ID{}
 	}
-	return d.send(draft, r)
+	sending, err := d.send(draft, r)
+	if err == nil && m.Received {
+		d.hits.remove(m.Message)
+	}
+	return sending, err
 }
 
 // sharing are the messages that a draft about one is about: that one, or, where this

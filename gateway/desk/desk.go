@@ -20,6 +20,11 @@
 // An unlocked desk opens what arrives and makes one statement of it, handed-over or
 // refused. It shows content once the log has proven the handover; until then it
 // shows the header, what it stated, and since when ([client.Item]).
+//
+// A query is answered by machine while the desk is unlocked, from a [hit.Source]: the
+// file hits.db of its folder, or Config.Hits. The answer passes everything that an
+// officer's does. What can't be answered so, or not yet, waits for a person, and the
+// inbox says why.
 package desk
 
 import (
@@ -39,6 +44,7 @@ import (
 	"samband/gateway/desk/client"
 	"samband/gateway/desk/internal/keys"
 	"samband/gateway/desk/internal/mail"
+	"samband/gateway/hit"
 	"samband/gateway/local"
 	"samband/gateway/monitor"
 	"samband/gateway/signed"
@@ -54,6 +60,7 @@ type Config struct {
 	Log    *slog.Logger     // nil: nothing is logged
 	Now    func() time.Time // nil: time.Now
 	Retry  time.Duration    // first pause after a failed call; zero: half a second
+	Hits   hit.Source       // what queries are answered from; nil: hits.db in the folder, once it is there
 }
 
 var _ client.Service = (*Desk)(nil)
@@ -70,6 +77,7 @@ type Desk struct {
 	broker   Broker
 	room     *mail.Room
 	subjects subjects
+	hits     *hits
 	metrics  *metrics
 }
 
@@ -79,14 +87,14 @@ func New(c Config) (*Desk, error) {
 	if d.now == nil {
 		d.now = time.Now
 	}
-	if err := d.open(cmp.Or(c.Retry, 500*time.Millisecond)); err != nil {
+	if err := d.open(c.Hits, cmp.Or(c.Retry, 500*time.Millisecond)); err != nil {
 		d.Close()
 		return nil, fmt.Errorf("open desk %q: %w", c.Dir, err)
 	}
 	return d, nil
 }
 
-func (d *Desk) open(retry time.Duration) (err error) {
+func (d *Desk) open(source hit.Source, retry time.Duration) (err error) {
 	if d.settings, err = readSettings(d.dir); err != nil {
 		return err
 	}
@@ -112,6 +120,7 @@ func (d *Desk) open(retry time.Duration) (err error) {
 	if err != nil {
 		return err
 	}
+	d.hits = newHits(d, source)
 	d.metrics = newMetrics(d)
 	return nil
 }
@@ -180,6 +189,7 @@ func (d *Desk) Run(ctx context.Context) error {
 	}
 	all.Go(func() { d.room.Run(ctx) })
 	all.Go(func() { d.followSubjects(ctx) })
+	all.Go(func() { d.hits.run(ctx) })
 	d.log.Info("desk runs", "desk", d.settings.Address, "broker", d.settings.Broker)
 	all.Wait()
 	if err := context.Cause(ctx); !errors.Is(err, context.Canceled) {
@@ -196,6 +206,9 @@ func (d *Desk) Close() error {
 	}
 	if d.room != nil {
 		errs = append(errs, d.room.Close())
+	}
+	if d.hits != nil {
+		errs = append(errs, d.hits.close())
 	}
 	if d.lock != nil {
 		errs = append(errs, d.lock.Close())

@@ -29,6 +29,7 @@ func (f folder) card() string        { return f.path("request") }
 func (f folder) keys() string        { return f.path("keys") }
 func (f folder) database() string    { return f.path("desk.db") }
 func (f folder) bundles() string     { return f.path("catalogue") }
+func (f folder) hits() string        { return f.path("hits.db") }
 
 // lock locks the folder for the process that serves it, until the file is closed.
 func (f folder) lock() (*os.File, error) {

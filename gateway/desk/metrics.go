@@ -31,6 +31,7 @@ func newMetrics(d *Desk) *metrics {
 		desk:     d,
 	}
 	m.registry.MustRegister(d.room.Metrics.Collectors()...)
+	m.registry.MustRegister(d.hits)
 	m.registry.MustRegister(m,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{

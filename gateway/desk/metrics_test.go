@@ -43,6 +43,11 @@ func TestMetrics(t *testing.T) {
 		"samband_audit_verification_failures_total":     1,
 		"samband_envelopes_sealed_total":                1,
 		"samband_clock_offset_seconds":                  1,
+		"samband_hits_answered_total":                   12,
+		"samband_hits_waiting":                          9,
+		"samband_hits_waiting_seconds":                  1,
+		"samband_hits_limited_total":                    1,
+		"samband_hits_source_failures_total":            1,
 		"samband_certificate_expiry_timestamp_seconds":  1,
 	} {
 		if n, err := testutil.GatherAndCount(registry, name); err != nil || n != want {

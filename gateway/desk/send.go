@@ -45,6 +45,7 @@ type reply struct {
 	earlier      map[signed.Address]earlier // what each recipient's envelope names
 	copied       *schema.Copied             // of the draft of a copy: what it copies; it answers nothing
 	conversation signed.ID                  // for those who got nothing earlier; zero: one of its own
+	also         func(*store.Tx) error      // what is written with it, first; nil: nothing
 }
 
 // earlier is a message that an envelope names in in-reply-to.
@@ -185,6 +186,7 @@ func (d *Desk) sendOnce(draft client.Draft, to reply, digest []byte) error {
 			if sending.Copies, err = d.sealCopies(l, p, copies, sending.Envelopes); err != nil {
 				return err
 			}
+			sending.Also = func(tx *store.Tx) error { return d.alsoWritten(tx, p, sending.Envelopes) }
 			return d.room.Queue(sending)
 		}
 		draft.To = nil // once more, for the roster
@@ -192,6 +194,28 @@ func (d *Desk) sendOnce(draft client.Draft, to reply, digest []byte) error {
 			draft.To = append(draft.To, h.To)
 		}
 	}
+}
+
+// alsoWritten writes what belongs to a sending besides its messages: of a query, a line
+// of the desk's own log that names its data set.
+func (d *Desk) alsoWritten(tx *store.Tx, p *plan, envelopes []*mail.Sealed) error {
+	if p.reply.also != nil {
+		if err := p.reply.also(tx); err != nil {
+			return err
+		}
+	}
+	asked, ok := p.body.Query()
+	if !ok {
+		return nil
+	}
+	for _, s := range envelopes {
+		e := d.room.Entry("query sent", "message "+s.ID.String(), nil)
+		e.Detail = asked.Dataset
+		if err := tx.Log(e); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // permitted asks the law for each recipient, before anything is sealed: a header

@@ -36,7 +36,7 @@ func (k call[In, Out]) ask(ctx context.Context, c *Client, in In) (Out, error) {
 
 // calls is the whole contract; openapi.json says the same.
 var calls = []interface{ serve(*http.ServeMux, Service) }{
-	status, unlock, lock, explain, send, answer, withdraw, outbox, inbox, conversations, read, declare, erase, verify, importing, log, wait, types, bundle,
+	status, unlock, lock, explain, send, answer, withdraw, outbox, inbox, conversations, read, declare, erase, verify, importing, match, log, wait, types, bundle,
 }
 
 // Handler answers the calls by a Service.
@@ -184,6 +184,18 @@ var importing = call[importCall, none]{"import", func(s Service, ctx context.Con
 func (c *Client) Import(ctx context.Context, bundle []byte) error {
 	_, err := importing.ask(ctx, c, importCall{bundle})
 	return err
+}
+
+type matchCall struct {
+	Reference string `json:"reference"`
+}
+
+var match = call[matchCall, *Match]{"match", func(s Service, ctx context.Context, in matchCall) (*Match, error) {
+	return s.Match(ctx, in.Reference)
+}}
+
+func (c *Client) Match(ctx context.Context, reference string) (*Match, error) {
+	return match.ask(ctx, c, matchCall{reference})
 }
 
 var log = call[Query, []LogEntry]{"log", Service.Log}

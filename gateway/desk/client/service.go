@@ -44,6 +44,8 @@ type Service interface {
 	// Import takes a catalogue bundle that the register names, where the broker can't
 	// give it; BUNDLE_INVALID for another.
 	Import(ctx context.Context, bundle []byte) error
+	// Match tells what the desk found for a query, by the reference that its answer gave.
+	Match(ctx context.Context, reference string) (*Match, error)
 	// Log lists the desk's own log, the newest first.
 	Log(ctx context.Context, q Query) ([]LogEntry, error)
 	// Types lists the message types of the exchange's catalogue, the newest version of

@@ -314,6 +314,18 @@ type Type struct {
 	Hash    signed.Hash `json:"hash"` // of its file
 }
 
+// A Match is what a desk found for a query that a machine answered. The references are of
+// rows of its own data, and leave the desk with no message.
+type Match struct {
+	Reference  string   `json:"reference"` // that the answer gave
+	Query      Ref      `json:"query"`
+	Dataset    string   `json:"dataset"`
+	Outcome    string   `json:"outcome"`
+	Candidates int      `json:"candidates"`
+	Incomplete bool     `json:"incomplete,omitempty"` // there may be more
+	References []string `json:"references"`
+}
+
 // A Watch is what Wait waits for: a change of the desk, or the end of one message.
 type Watch struct {
 	After int64     `json:"after,omitempty"` // the changes that the caller has seen; zero: none, and Wait returns at once

@@ -137,18 +137,45 @@ func (l *Locked) Identity(id envelope.KeyID) (string, bool) {
 // text says, if that may not lie in the open: nonce, then AES-256-GCM bound to
 // the text's hash.
 func (l *Locked) Wrap(key seal.FileKey, outcome string, textHash signed.Hash) []byte {
+	return l.seal(append(key[:], outcome...), textHash[:])
+}
+
+// SealMatch seals what was found for a text, as Wrap seals its key. Neither can stand in
+// the other's place.
+func (l *Locked) SealMatch(match []byte, textHash signed.Hash) []byte {
+	return l.seal(match, boundMatch(textHash))
+}
+
+// OpenMatch opens what SealMatch made for this text.
+func (l *Locked) OpenMatch(sealed []byte, textHash signed.Hash) ([]byte, error) {
+	return l.open(sealed, boundMatch(textHash))
+}
+
+func boundMatch(textHash signed.Hash) []byte {
+	return append([]byte("samband/match/v1\n"), textHash[:]...)
+}
+
+func (l *Locked) seal(b, bound []byte) []byte {
 	nonce := make([]byte, l.aead.NonceSize())
 	rand.Read(nonce)
-	return l.aead.Seal(nonce, nonce, append(key[:], outcome...), textHash[:])
+	return l.aead.Seal(nonce, nonce, b, bound)
+}
+
+func (l *Locked) open(sealed, bound []byte) ([]byte, error) {
+	n := l.aead.NonceSize()
+	if len(sealed) < n {
+		return nil, errors.New("what was sealed under the storage key is too short")
+	}
+	b, err := l.aead.Open(nil, sealed[:n], sealed[n:], bound)
+	if err != nil {
+		return nil, errors.New("what was sealed does not open with this ring")
+	}
+	return b, nil
 }
 
 // Unwrap opens what Wrap made for this text.
 func (l *Locked) Unwrap(wrapped []byte, textHash signed.Hash) (key seal.FileKey, outcome string, err error) {
-	n := l.aead.NonceSize()
-	if len(wrapped) < n {
-		return key, "", errors.New("a wrapped file key is too short")
-	}
-	b, err := l.aead.Open(nil, wrapped[:n], wrapped[n:], textHash[:])
+	b, err := l.open(wrapped, textHash[:])
 	if err != nil || len(b) < len(key) {
 		return key, "", errors.New("a wrapped file key does not open with this ring")
 	}

@@ -59,14 +59,20 @@ type Sending struct {
 	Says      store.Facts
 	Type      *schema.Type
 	Envelopes []*Sealed
-	Blocked   []store.Blocked // to whom it does not go
-	Copies    []Sending       // of it, with an outcome and envelopes of their own
+	Blocked   []store.Blocked       // to whom it does not go
+	Copies    []Sending             // of it, with an outcome and envelopes of their own
+	Also      func(*store.Tx) error // what is written with it, first; nil: nothing
 }
 
 // Queue makes a sending durable, all of it or nothing. From then on it is sent,
 // whatever happens to this process.
 func (m *Room) Queue(sending *Sending) error {
 	err := m.Store.Update(func(tx *store.Tx) error {
+		if sending.Also != nil {
+			if err := sending.Also(tx); err != nil {
+				return err
+			}
+		}
 		if err := tx.AddSending(sending.Name, sending.Digest); err != nil {
 			return err
 		}

@@ -6,7 +6,7 @@ import (
 )
 
 // form is the number of the tables below, and of no other tables ever.
-const form = 5
+const form = 7
 
 const tables = `
 -- The register as replayed, and the heads of both logs as verified.
@@ -123,6 +123,9 @@ CREATE TABLE conversations (
 	PRIMARY KEY (conversation, other)
 ) WITHOUT ROWID, STRICT;
 CREATE INDEX conversations_last ON conversations (last);
+-- What a machine may answer, and whether it was.
+CREATE INDEX mail_handed_over ON mail (type, seq) WHERE received = 1 AND state = 'handed-over';
+CREATE INDEX mail_answering ON mail (reply_to) WHERE received = 0;
 -- Each text that was ever made under an id, or received.
 CREATE TABLE attempts (
 	text BLOB NOT NULL REFERENCES texts,
@@ -147,6 +150,14 @@ CREATE TABLE blocked (
 	detail    TEXT NOT NULL,
 	PRIMARY KEY (send, recipient)
 ) STRICT;
+-- What this desk found for a query that it received, sealed under the storage key, by
+-- the reference that its answer gave it. It goes when the query is erased.
+CREATE TABLE matches (
+	reference TEXT PRIMARY KEY,
+	text      BLOB NOT NULL REFERENCES texts,
+	sealed    BLOB NOT NULL
+) STRICT;
+CREATE INDEX matches_text ON matches (text);
 -- Answers that were logged, as the clock stood then.
 CREATE TABLE answers (
 	class   TEXT NOT NULL,
