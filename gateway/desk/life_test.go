@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -20,6 +21,7 @@ import (
 	"samband/gateway/desk/client"
 	"samband/gateway/desk/internal/keys"
 	"samband/gateway/envelope"
+	"samband/gateway/hit/table"
 	"samband/gateway/problem"
 	"samband/gateway/register"
 	"samband/gateway/signed"
@@ -511,16 +513,21 @@ func TestSocket(t *testing.T) {
 	}
 }
 
-// childOf names the folder that the child of TestKilled serves, childAt its time.
+// childOf names the folder that a child process serves, childAt its time.
 const (
 	childOf = "SAMBAND_TEST_DESK"
 	childAt = "SAMBAND_TEST_NOW"
 )
 
-// serveChild serves a desk, unlocked and cut off, until it is killed.
+// serveChild serves a desk, unlocked and cut off, until it is killed. With childKills it is
+// not cut off, and kills itself.
 func serveChild(dir string) {
 	at := must(time.Parse(time.RFC3339, os.Getenv(childAt)))
-	d := must(desk.New(desk.Config{Dir: dir, Broker: silence{}, Now: func() time.Time { return at }}))
+	conf := desk.Config{Dir: dir, Broker: silence{}, Now: func() time.Time { return at }}
+	if kills, err := strconv.ParseInt(os.Getenv(childKills), 10, 64); err == nil {
+		conf.Broker, conf.Hits = nil, killing(must(table.Open(filepath.Join(dir, "hits.db"))), kills)
+	}
+	d := must(desk.New(conf))
 	must(0, d.Unlock(ctx, passphrase))
 	must(0, d.Run(ctx))
 }
