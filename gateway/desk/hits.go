@@ -50,6 +50,8 @@ type hits struct {
 	mu     sync.Mutex
 	source hit.Source   // nil: not opened yet, or there is none
 	table  *table.Table // the source, if it is the desk's own
+	broken error        // why it could not be opened
+	again  time.Time    // when that is tried again
 }
 
 func newHits(d *Desk, source hit.Source) *hits {
@@ -71,12 +73,17 @@ func (h *hits) open() (hit.Source, error) {
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		return nil, nil // table.Open would make one
 	}
-	t, err := table.Open(path)
-	if err != nil {
-		return nil, err
+	if now := h.now(); h.broken == nil || !now.Before(h.again) {
+		h.table, h.broken = table.Open(path)
+		h.again = now.Add(sourcePause)
+		if h.broken != nil {
+			h.desk.log.Error("the data to search can't be opened", "problem", h.broken.Error())
+			h.metrics.failed.Inc()
+			return nil, h.broken
+		}
+		h.source = h.table
 	}
-	h.source, h.table = t, t
-	return t, nil
+	return h.source, h.broken
 }
 
 func (h *hits) close() error {
@@ -97,7 +104,7 @@ func (h *hits) run(ctx context.Context) {
 		if err := h.look(); err != nil {
 			h.desk.log.Error("queries could not be looked for", "problem", err.Error())
 		}
-		wait := h.begin(ctx, &all)
+		wait := h.start(ctx, &all)
 		select {
 		case <-ctx.Done():
 		case <-changed:
@@ -131,6 +138,12 @@ func (h *hits) look() error {
 		h.keep(waiting)
 		h.upTo, h.looked = upTo, now
 	}
+	news := false
+	defer func() {
+		if news {
+			room.Touch() // the inbox says what they wait for
+		}
+	}()
 	for {
 		var found []store.Shown
 		err := room.Store.View(func(tx *store.Tx) (err error) {
@@ -141,7 +154,9 @@ func (h *hits) look() error {
 			return err
 		}
 		for _, f := range found {
-			h.add(f.Row.TextHash, client.Ref{From: f.Row.From, ID: f.Row.ID})
+			if h.add(f.Row.TextHash, client.Ref{From: f.Row.From, ID: f.Row.ID}) {
+				news = true
+			}
 			h.upTo = f.At
 		}
 	}
@@ -175,25 +190,34 @@ func (h *hits) machineTypes() (names []string) {
 	return names
 }
 
-// begin begins to answer what may be answered now. It returns how long to wait if nothing
-// else happens.
-func (h *hits) begin(ctx context.Context, all *sync.WaitGroup) time.Duration {
+// ready returns the source if queries may be answered now; else nil, and how long to wait
+// if nothing else happens.
+func (h *hits) ready() (source hit.Source, wait time.Duration) {
+	why, wait := none, sourcePause
 	if h.desk.Locked() {
-		h.hinders(locked)
-		return lookPause
+		why, wait = locked, lookPause
+	} else {
+		var err error
+		switch source, err = h.open(); {
+		case err != nil:
+			why = sourceFailed
+		case source == nil:
+			why = noSource
+		}
 	}
-	source, err := h.open()
-	switch {
-	case err != nil:
-		h.desk.log.Error("the data to search can't be opened", "problem", err.Error())
-		h.metrics.failed.Inc()
-		h.hinders(sourceFailed)
-		return sourcePause
-	case source == nil:
-		h.hinders(noSource)
-		return sourcePause
+	if h.hinders(why) {
+		h.desk.room.Touch()
 	}
-	h.hinders(none)
+	return source, wait
+}
+
+// start starts to answer what may be answered now. It returns how long to wait if nothing
+// else happens.
+func (h *hits) start(ctx context.Context, all *sync.WaitGroup) time.Duration {
+	source, wait := h.ready()
+	if source == nil {
+		return wait
+	}
 	for {
 		select {
 		case h.slots <- struct{}{}:
@@ -201,7 +225,10 @@ func (h *hits) begin(ctx context.Context, all *sync.WaitGroup) time.Duration {
 			return lookPause // until one is freed
 		}
 		q, wait, newlyLimited := h.take()
-		h.metrics.limited.Add(float64(newlyLimited))
+		if newlyLimited > 0 {
+			h.metrics.limited.Add(float64(newlyLimited))
+			h.desk.room.Touch()
+		}
 		if q == nil {
 			<-h.slots
 			if wait == 0 {

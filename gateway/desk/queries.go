@@ -91,12 +91,12 @@ func newQueries(limit hit.Limit, now func() time.Time) *queries {
 	return &queries{limiter: hit.NewLimiter(limit, now), now: now, all: map[signed.Hash]*query{}, stopped: none}
 }
 
-// add puts a query behind the others of its sender, unless it is there.
-func (l *queries) add(text signed.Hash, ref client.Ref) {
+// add puts a query behind the others of its sender, and reports whether it was not there.
+func (l *queries) add(text signed.Hash, ref client.Ref) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.all[text] != nil {
-		return
+		return false
 	}
 	i := slices.IndexFunc(l.askers, func(a *asker) bool { return a.address == ref.From })
 	if i < 0 {
@@ -106,6 +106,7 @@ func (l *queries) add(text signed.Hash, ref client.Ref) {
 	q := &query{text: text, ref: ref, asker: l.askers[i], since: l.now(), why: none}
 	q.asker.fresh = append(q.asker.fresh, q)
 	l.all[text] = q
+	return true
 }
 
 // remove forgets a query that needs no answer any more.
@@ -208,11 +209,13 @@ func (l *queries) putBack(q *query, why hindrance, detail string, first time.Dur
 	l.later = append(l.later, q)
 }
 
-// hinders notes what keeps up all queries.
-func (l *queries) hinders(all hindrance) {
+// hinders notes what keeps up all queries, and reports whether that is news to some.
+func (l *queries) hinders(all hindrance) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	news := l.stopped != all && len(l.all) > 0
 	l.stopped = all
+	return news
 }
 
 // hindrance is what a query waits for. l.mu is locked.
