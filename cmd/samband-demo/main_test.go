@@ -56,6 +56,7 @@ func TestStories(t *testing.T) {
 			"once":   once,
 			"copy":   copyTree,
 			"flip":   flip,
+			"match":  match,
 		},
 	})
 }
@@ -79,10 +80,11 @@ func up(ts *testscript.TestScript, _ bool, sockets []string) {
 }
 
 var (
-	idForm   = regexp.MustCompile(`"id":\s*"([A-Za-z0-9+/=]+)"`)
-	copyForm = regexp.MustCompile(`"copies":\s*\[\{"to":"[^"]+","name":"[^"]+","id":\s*"([A-Za-z0-9+/=]+)"`)
-	hashForm = regexp.MustCompile(`"hash":\s*"([A-Za-z0-9+/=]+)"`)
-	fileForm = regexp.MustCompile(`"file":\s*"([^"]+)"`)
+	idForm    = regexp.MustCompile(`"id":\s*"([A-Za-z0-9+/=]+)"`)
+	copyForm  = regexp.MustCompile(`"copies":\s*\[\{"to":"[^"]+","name":"[^"]+","id":\s*"([A-Za-z0-9+/=]+)"`)
+	hashForm  = regexp.MustCompile(`"hash":\s*"([A-Za-z0-9+/=]+)"`)
+	fileForm  = regexp.MustCompile(`"file":\s*"([^"]+)"`)
+	matchForm = regexp.MustCompile(`"match_reference":\s*"([^"]+)"`)
 )
 
 // id NAME keeps the first message id that the last command printed.
@@ -96,6 +98,9 @@ func hash(ts *testscript.TestScript, _ bool, args []string) { keep(ts, args[0], 
 
 // copyid NAME keeps the id of the copy that the last command sent.
 func copyID(ts *testscript.TestScript, _ bool, args []string) { keep(ts, args[0], copyForm) }
+
+// match NAME keeps the reference that an answer by machine gave.
+func match(ts *testscript.TestScript, _ bool, args []string) { keep(ts, args[0], matchForm) }
 
 func keep(ts *testscript.TestScript, name string, form *regexp.Regexp) {
 	m := form.FindStringSubmatch(ts.ReadFile("stdout"))

@@ -11,7 +11,7 @@ import (
 func newHits(p *program) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "hits",
-		Short: "Fill and show the data that this desk answers hit or no hit from",
+		Short: "Fill and show the data that a machine answers hit or no hit from",
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			return cli.Usagef("say what: hits import, hits status or hits reference")

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -19,7 +20,11 @@ for, so that whoever asks for core data gets the right ones. The references are 
 of the data's reference column. The desk's log notes each consultation.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			m, err := client.New(p.Dir).Match(c.Context(), args[0])
+			dir, err := filepath.Abs(p.Dir)
+			if err != nil {
+				return fmt.Errorf("find folder %q: %w", p.Dir, err)
+			}
+			m, err := client.New(dir).Match(c.Context(), args[0])
 			if err != nil {
 				return err
 			}

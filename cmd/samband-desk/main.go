@@ -15,7 +15,7 @@
 //	samband-desk answer ID --body answer
 //
 // serve alone opens the desk's keys and database; every other command but init,
-// rotate and hits asks it through the socket in the desk's folder. Where nobody serves
+// rotate, hits import and hits status asks it through the socket in the desk's folder. Where nobody serves
 // the desk, types, new and check go by the types that the program was built with.
 // Labels are in the language of --lang, or of the environment. The folder is
 // --dir, or SAMBAND_DIR, or the current one. Data goes to standard output, as JSON
