@@ -125,3 +125,29 @@ func TestDamagedRing(t *testing.T) {
 		}
 	}
 }
+
+// What was found opens for its own query, and is no wrapped key, nor the other way round.
+func TestSealMatch(t *testing.T) {
+	l, err := newLocked("se.spoc")
+	if err != nil {
+		t.Fatal(err)
+	}
+	mine, other := signed.HashOf("mine"), signed.HashOf("other")
+	match := make([]byte, 64)
+	sealed := l.SealMatch(match, mine)
+	if got, err := l.OpenMatch(sealed, mine); err != nil || !bytes.Equal(got, match) {
+		t.Errorf("opened %q, %v", got, err)
+	}
+	if _, err := l.OpenMatch(sealed, other); err == nil {
+		t.Error("it opens for another query")
+	}
+	if _, err := l.OpenMatch(sealed[:4], mine); err == nil {
+		t.Error("it opens cut short")
+	}
+	if _, _, err := l.Unwrap(sealed, mine); err == nil {
+		t.Error("it opens as a key")
+	}
+	if _, err := l.OpenMatch(l.Wrap(seal.FileKey{7}, "", mine), mine); err == nil {
+		t.Error("a key opens as a match")
+	}
+}
