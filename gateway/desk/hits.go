@@ -32,6 +32,7 @@ const (
 	searching   = 8               // at once
 	searchTime  = 2 * time.Second // after which the source failed
 	gathering   = 5 * time.Millisecond
+	lookedAt    = 500              // read back from the database at once
 	lookPause   = 10 * time.Minute // until all messages are looked through again
 	sourcePause = 10 * time.Second // until it is looked again whether there is a source
 )
@@ -147,11 +148,14 @@ func (h *hits) look() error {
 	}()
 	for {
 		var found []store.Shown
+		var last int64
 		err := room.Store.View(func(tx *store.Tx) (err error) {
-			found, err = tx.HandedOverSince(h.upTo, types, 500)
+			if last, err = tx.LastProven(); err == nil && last > h.upTo {
+				found, err = tx.HandedOverSince(h.upTo, types, lookedAt)
+			}
 			return err
 		})
-		if err != nil || len(found) == 0 {
+		if err != nil {
 			return err
 		}
 		for _, f := range found {
@@ -159,6 +163,10 @@ func (h *hits) look() error {
 				news = true
 			}
 			h.upTo = f.At
+		}
+		if len(found) < lookedAt {
+			h.upTo = last // what else was proven is no query
+			return nil
 		}
 	}
 }
@@ -168,7 +176,7 @@ func (h *hits) lookThrough(typ string, waiting map[signed.Hash]bool) error {
 	for after := int64(0); ; {
 		var found []store.Row
 		err := h.desk.room.Store.View(func(tx *store.Tx) (err error) {
-			found, err = tx.Unreplied(typ, after, 500)
+			found, err = tx.Unreplied(typ, after, lookedAt)
 			return err
 		})
 		if err != nil || len(found) == 0 {

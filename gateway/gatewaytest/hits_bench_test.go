@@ -168,6 +168,7 @@ func benchHits(b *testing.B, x *Exchange, answering signed.Address, callers int)
 	b.ReportMetric(rate(exchanges), "plain-exch/s")
 	b.ReportMetric(exchanges.ms(50), "plain-p50-ms")
 	b.ReportMetric(exchanges.ms(99), "plain-p99-ms")
+	b.ReportMetric(ms(exchanges.cpu)/float64(len(exchanges.times)), "plain-cpu-ms/exch")
 	b.ReportMetric(rate(exchanges)/rate(queries), "ratio")
 }
 
