@@ -53,7 +53,8 @@ type hits struct {
 	source hit.Source   // nil: not opened yet, or there is none
 	table  *table.Table // the source, if it is the desk's own
 	broken error        // why it could not be opened
-	again  time.Time    // when that is tried again
+	pause  time.Duration
+	again  time.Time // when that is tried again, the pause later
 }
 
 func newHits(d *Desk, source hit.Source) *hits {
@@ -75,10 +76,10 @@ func (h *hits) open() (hit.Source, error) {
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		return nil, nil // table.Open would make one
 	}
-	if now := h.now(); h.broken == nil || !now.Before(h.again) {
-		h.table, h.broken = table.Open(path)
-		h.again = now.Add(sourcePause)
-		if h.broken != nil {
+	if now := time.Now(); h.broken == nil || !now.Before(h.again) {
+		if h.table, h.broken = table.Open(path); h.broken != nil { // an import that makes it may be at work
+			h.pause = min(max(h.desk.room.Retry, 2*h.pause), sourcePause)
+			h.again = now.Add(h.pause)
 			h.desk.log.Error("the data to search can't be opened", "problem", h.broken.Error())
 			h.metrics.failed.Inc()
 			return nil, h.broken
@@ -209,7 +210,7 @@ func (h *hits) ready() (source hit.Source, wait time.Duration) {
 		var err error
 		switch source, err = h.open(); {
 		case err != nil:
-			why = sourceFailed
+			why, wait = sourceFailed, h.pause
 		case source == nil:
 			why = noSource
 		}
