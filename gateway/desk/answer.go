@@ -73,7 +73,7 @@ func (d *Desk) Answer(_ context.Context, to client.Ref, draft client.Draft) (*cl
 		r.conversation = signed.ID{}
 	}
 	sending, err := d.send(draft, r)
-	if err == nil {
+	if err == nil && m.Received {
 		d.hits.remove(m.Message)
 	}
 	return sending, err

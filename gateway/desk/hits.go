@@ -307,7 +307,7 @@ type matched struct {
 // answer answers one query: the law first, then the source, then what every answer passes.
 func (h *hits) answer(ctx context.Context, source hit.Source, q *query) error {
 	d := h.desk
-	header, body, with, err := h.read(q)
+	asks, body, with, err := h.read(q)
 	if err != nil {
 		return err
 	}
@@ -334,10 +334,7 @@ func (h *hits) answer(ctx context.Context, source hit.Source, q *query) error {
 			return err
 		}
 	}
-	reply, err := d.machineReply(q.text, header, body)
-	if err != nil {
-		return err
-	}
+	reply := reply{message: q.text, answered: body, earlier: map[signed.Address]earlier{q.ref.From: asks}}
 	reply.also = func(tx *store.Tx) error {
 		if yes, err := tx.Replied(q.text); err != nil || yes {
 			return errors.Join(err, errNeedless)
@@ -354,8 +351,8 @@ func (h *hits) answer(ctx context.Context, source hit.Source, q *query) error {
 		return tx.Log(e)
 	}
 	draft := client.Draft{
-		Name: machineName(q.text), To: []signed.Address{header.From}, Type: with.Name, Agreement: header.Agreement,
-		Urgent: header.Urgency == envelope.Urgent, Classification: header.Classification,
+		Name: machineName(q.text), To: []signed.Address{q.ref.From}, Type: with.Name, Agreement: asks.header.Agreement,
+		Urgent: asks.header.Urgency == envelope.Urgent, Classification: asks.header.Classification,
 	}
 	if draft.Body, err = body.MachineReply(with, answer); err != nil {
 		return err
@@ -366,25 +363,21 @@ func (h *hits) answer(ctx context.Context, source hit.Source, q *query) error {
 	return err
 }
 
-// machineReply is what a machine's answer answers.
-func (d *Desk) machineReply(query signed.Hash, header *envelope.Header, body *schema.Body) (r reply, err error) {
-	r = reply{message: query, answered: body, conversation: header.Conversation}
-	return r, d.room.Store.View(func(tx *store.Tx) error {
-		row, err := tx.OfText(true, query)
-		r.earlier = map[signed.Address]earlier{header.From: {row.Seq, query, header}}
-		return err
-	})
-}
-
 // machineName names the sending of a machine's answer: a query has one at most.
 func machineName(query signed.Hash) string { return "machine/" + query.String() }
 
 // read opens a query that has no answer yet, and asks the law whether it may be answered.
-func (h *hits) read(q *query) (*envelope.Header, *schema.Body, *schema.Type, error) {
+func (h *hits) read(q *query) (asks earlier, body *schema.Body, with *schema.Type, err error) {
 	d := h.desk
-	replied, before := false, false
-	err := d.room.Store.View(func(tx *store.Tx) (err error) {
-		if replied, err = tx.Replied(q.text); err != nil || replied {
+	needless, before := false, false
+	err = d.room.Store.View(func(tx *store.Tx) error {
+		r, err := tx.OfText(true, q.text)
+		if err != nil {
+			return err
+		}
+		asks.seq, asks.text = r.Seq, r.TextHash
+		replied, err := tx.Replied(q.text)
+		if needless = replied || !r.Open(); err != nil || needless {
 			return err
 		}
 		_, err = tx.Digest(machineName(q.text))
@@ -395,37 +388,36 @@ func (h *hits) read(q *query) (*envelope.Header, *schema.Body, *schema.Type, err
 	})
 	switch {
 	case err != nil:
-		return nil, nil, nil, err
-	case replied:
-		return nil, nil, nil, errNeedless
+		return asks, nil, nil, err
+	case needless:
+		return asks, nil, nil, errNeedless
 	case before:
-		return nil, nil, nil, &hindered{replyLost, ""}
+		return asks, nil, nil, &hindered{replyLost, ""}
 	}
 	e, content, err := d.opened(q.text)
 	if errors.Is(err, store.ErrNotFound) {
-		return nil, nil, nil, errNeedless
+		return asks, nil, nil, errNeedless
 	}
 	if err != nil {
-		return nil, nil, nil, err
+		return asks, nil, nil, err
 	}
+	asks.header = &e.Header
 	t, ok := d.room.Type(e.Type.Hash)
 	if !ok {
-		return nil, nil, nil, &hindered{notReadable, mail.LacksType}
+		return asks, nil, nil, &hindered{notReadable, mail.LacksType}
 	}
-	body, err := t.Read(content.Body)
-	if err != nil {
-		return nil, nil, nil, &hindered{notReadable, "its body"}
+	if body, err = t.Read(content.Body); err != nil {
+		return asks, nil, nil, &hindered{notReadable, "its body"}
 	}
 	l := d.room.Logs()
-	_, with, err := d.room.TypeNamed(l, t.MachineReply())
-	if err != nil {
-		return nil, nil, nil, err
+	if _, with, err = d.room.TypeNamed(l, t.MachineReply()); err != nil {
+		return asks, nil, nil, err
 	}
 	x := l.View().Explain(register.Question{
 		From: d.Address(), To: e.From, Type: with.Name, Classification: e.Classification, Purpose: body.Sealed.Purpose,
 	}, signed.At(d.now()))
 	if slices.ContainsFunc(x.Carriers, func(a *register.Agreement) bool { return a.Hash() == e.Agreement }) {
-		return &e.Header, body, with, nil
+		return asks, body, with, nil
 	}
 	refused := x.Problem
 	for _, b := range x.Blocked {
@@ -437,7 +429,7 @@ func (h *hits) read(q *query) (*envelope.Header, *schema.Body, *schema.Type, err
 	if refused != nil {
 		detail = refused.Error()
 	}
-	return nil, nil, nil, &hindered{notPermitted, detail}
+	return asks, nil, nil, &hindered{notPermitted, detail}
 }
 
 // readQuery brings a query to the form that sources search by. A data set that no source
