@@ -17,7 +17,8 @@
 //
 // # The rooms
 //
-//	samband/schema            the catalogue: one file for each message type
+//	samband/schema            the catalogue: one file for each message type, its labels
+//	                          beside it; bundles, and a library of those that a desk has
 //	samband/certs             the certificate profile
 //
 //	cmd                       a program each; internal/cli is what their command lines share
@@ -47,14 +48,19 @@
 //	    internal/store        NATS JetStream: the commit point
 //	    internal/records      the archive of records
 //	    internal/index        SQLite, derived
+//	    internal/bundles      the catalogue bundles that desks fetch
 //	    internal/journal      what these speak of: groups, messages, events
 //
 //	the desk's wing
 //	  desk                    New, Run, Close: composes, shows, explains, proves
 //	    client                the local contract: types, Service, Go client; links no database
 //	    internal/mail         what becomes of each message; alone talks to the broker
+//	    internal/seen         whom and what the opened mail is about, in memory alone
 //	    internal/keys         the two rings
 //	    internal/store        SQLite: one row for each message, proofs, evidence
+//
+//	hit                       when a query and a row are the same, near, or not
+//	  table                   a source of such rows: one SQLite file, filled from CSV
 //
 //	gatewaytest               an exchange in one process, for tests
 //
@@ -64,7 +70,8 @@
 // meet but in samband-demo, gatewaytest and tests. Rooms under one internal folder
 // stand in an order and import only rooms below their own rank. Each library has one door: age in seal,
 // ML-DSA in signed, NATS in broker/internal/store, JSON Schema in schema, tlog
-// under auditlog, SQLite in the index and in the desk's store. samband-broker
+// under auditlog, SQLite in the index, in the desk's store and in hit/table. No Go file
+// outside schema names a message type or a field of a body. samband-broker
 // links neither age nor seal nor desk: it could not read a body if it wanted
 // to. samband-desk and samband-audit link no NATS. layers_test.go checks all of
 // this.

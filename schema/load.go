@@ -97,6 +97,7 @@ func loadType(fsys fs.FS, p string) (*Type, error) {
 	if t.Shape, err = shapeOf(f.Name, f.Body, parts); err != nil {
 		return nil, err
 	}
+	t.counted = t.Shape.statistics()
 	t.body = bodySchema{url: base + p, body: f.Body, parts: parts}
 	return t, t.Shape.check()
 }

@@ -245,7 +245,7 @@ func textAt(doc any, pointer string) string {
 func (t *Type) statistics(outcome string, values map[string][]string) []byte {
 	var b strings.Builder
 	fmt.Fprintf(&b, "samband/statistics/v1\ntype %s %s\noutcome %s\n", t.Name, t.Version, outcome)
-	for _, name := range t.Shape.statistics() {
+	for _, name := range t.counted {
 		codes := "-"
 		if all := values[name]; len(all) > 0 {
 			slices.Sort(all)

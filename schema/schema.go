@@ -81,9 +81,10 @@ type Type struct {
 	Clock  *Clock // nil: the law sets no deadline
 	Shape  *Shape // of its body
 
-	file   typeFile
-	body   bodySchema
-	labels labels
+	file    typeFile
+	body    bodySchema
+	labels  labels
+	counted []string // names of the statistics that its bodies give
 }
 
 // A Catalogue is a set of types that were loaded together, with their labels.
