@@ -63,8 +63,12 @@ func (p *program) pageOf(m *client.Message, t *schema.Type, saved []string) *pag
 	above("deadline", p.deadlineText(m.Deadline))
 	above("agreement", m.Agreement.String())
 	above("conversation", m.Conversation.String())
-	if m.Received && len(m.Replies) > 0 {
-		above("answer-with", strings.Join(m.Replies, ", "))
+	if len(m.Replies) > 0 {
+		with := "follow-with"
+		if m.Received {
+			with = "answer-with"
+		}
+		above(with, strings.Join(m.Replies, ", "))
 	}
 	for _, b := range m.SeenBefore {
 		g.Seen = append(g.Seen, row{p.say("seen-before"), p.seenText(t, b)})
