@@ -265,7 +265,8 @@ type hindered struct {
 
 func (e *hindered) Error() string { return string(e.why) + ": " + e.detail }
 
-// errNeedless says that a query needs no answer by machine: it has one, or is erased.
+// errNeedless says that a query needs no answer by machine: it has one, its sender closed
+// the conversation, or it is erased.
 var errNeedless = errors.New("it needs no answer")
 
 // attempt answers a query, or notes why not.
@@ -379,12 +380,17 @@ func (d *Desk) machineReply(query signed.Hash, header *envelope.Header, body *sc
 // machineName names the sending of a machine's answer: a query has one at most.
 func machineName(query signed.Hash) string { return "machine/" + query.String() }
 
-// read opens a query that has no answer yet, and asks the law whether it may be answered.
+// read opens a query that is open, and asks the law whether it may be answered.
 func (h *hits) read(q *query) (*envelope.Header, *schema.Body, *schema.Type, error) {
 	d := h.desk
-	replied, before := false, false
-	err := d.room.Store.View(func(tx *store.Tx) (err error) {
-		if replied, err = tx.Replied(q.text); err != nil || replied {
+	needless, before := false, false
+	err := d.room.Store.View(func(tx *store.Tx) error {
+		r, err := tx.OfText(true, q.text)
+		if err != nil {
+			return err
+		}
+		replied, err := tx.Replied(q.text)
+		if needless = replied || !r.Open(); err != nil || needless {
 			return err
 		}
 		_, err = tx.Digest(machineName(q.text))
@@ -396,7 +402,7 @@ func (h *hits) read(q *query) (*envelope.Header, *schema.Body, *schema.Type, err
 	switch {
 	case err != nil:
 		return nil, nil, nil, err
-	case replied:
+	case needless:
 		return nil, nil, nil, errNeedless
 	case before:
 		return nil, nil, nil, &hindered{replyLost, ""}

@@ -25,14 +25,14 @@ func (t *Tx) HandedOverSince(after int64, types []string, limit int) ([]Shown, e
 const handedOverSince = `SELECT p.rowid, m.seq, m.text, m.id, m.sender FROM proven p JOIN attempts a ON a.text = p.text JOIN mail m ON m.seq = a.seq
 	WHERE p.rowid > ? AND p.event = 'handed-over' AND m.received = 1 AND m.type IN (SELECT value FROM json_each(?)) ORDER BY p.rowid LIMIT ?`
 
-// Unreplied lists received messages of a type behind a place that were handed over and
-// to which this desk has sent nothing, oldest first.
+// Unreplied lists received messages of a type behind a place that were handed over, that
+// are open, and to which this desk has sent nothing, oldest first.
 func (t *Tx) Unreplied(typ string, after int64, limit int) ([]Row, error) {
 	return t.mail(unreplied, typ, after, limit)
 }
 
 const unreplied = `INDEXED BY mail_handed_over WHERE m.received = 1 AND m.state = 'handed-over' AND m.type = ? AND m.seq > ?
-	AND NOT EXISTS (SELECT 1 FROM mail r INDEXED BY mail_answering WHERE r.received = 0 AND r.reply_to = m.text AND r.` + counting + `)
+	AND m.answered = 0 AND m.dropped = 0 AND NOT EXISTS (SELECT 1 FROM mail r INDEXED BY mail_answering WHERE r.received = 0 AND r.reply_to = m.text AND r.` + counting + `)
 	ORDER BY m.seq LIMIT ?`
 
 // Replied reports whether this desk has sent a reply to a text that may still count.
