@@ -272,6 +272,60 @@ func TestNoSource(t *testing.T) {
 	}
 }
 
+// Whose sender closed the conversation needs no answer: nothing is sent, nobody waits, and
+// the log has no attempt.
+func TestClosedQuery(t *testing.T) {
+	s := newStage(t)
+	se, fi := s.unlocked("se.spoc"), s.unlocked("fi.spoc")
+	s.ready(se)
+	closed, open := send(t, se, queryFor(plate("MLB84A"))), send(t, se, queryFor(plate("MLB84A")))
+	awaitWaits(t, fi, closed, "no data to search")
+	awaitWaits(t, fi, open, "no data to search")
+	ends := must(se.Answer(ctx, client.Ref{ID: closed}, client.Draft{Type: "CLOSE", Body: []byte(
+		`{"our_reference":"SE-GPO-2026-7781","handling":[{"code":"H0"}],"result":"SOLVED"}`)})).Messages[0].ID
+	awaitIn(t, fi, ends, client.HandedOver)
+	await(t, fi, "done with what is closed", func() bool {
+		i := must(fi.Inbox(ctx, client.Query{ID: closed}))[0]
+		return !i.Open && i.Waits == ""
+	})
+	importRows(t, s, hit.Vehicle)
+	s.clock.Move(2 * time.Minute)
+	last := send(t, se, queryFor(plate("MLB84A"))) // what arrives has the desk look again
+	awaitAnswer(t, se, open)
+	awaitAnswer(t, se, last)
+	if got := answers(t, se, closed); len(got) != 0 {
+		t.Errorf("it was answered: %s", got[0].Body)
+	}
+	if lines := logLines(t, fi, "not sent"); len(lines) != 0 {
+		t.Errorf("the log says %v", lines)
+	}
+}
+
+// A machine answers once. If its answer ends otherwise than in the asker's hands, a person
+// is told.
+func TestLostReply(t *testing.T) {
+	s := newStage(t)
+	importRows(t, s, hit.Vehicle)
+	se := s.unlocked("se.spoc")
+	s.ready(se)
+	query := send(t, se, queryFor(plate("MLB84A")))
+	awaitOut(t, se, query, client.Accepted)
+	must(0, se.Lock(ctx)) // so that the answer stays consigned
+	fi, stop := s.start("fi.spoc")
+	s.unlock(fi)
+	await(t, fi, "answered", func() bool { return len(must(fi.Outbox(ctx, client.Query{}))) == 1 })
+	reply := must(fi.Outbox(ctx, client.Query{}))[0].ID
+	awaitOut(t, fi, reply, client.Consigned)
+	s.refuse("fi.spoc", reply)
+	awaitOut(t, fi, reply, client.Refused)
+	stop()
+	fi = s.unlocked("fi.spoc")
+	awaitWaits(t, fi, query, "did not arrive")
+	if n := len(must(fi.Outbox(ctx, client.Query{}))); n != 1 {
+		t.Errorf("%d messages went out", n)
+	}
+}
+
 // A sourceFunc is somebody's source of hits.
 type sourceFunc func(context.Context, *hit.Subject) (hit.Answer, error)
 

@@ -144,7 +144,7 @@ func (d *Desk) item(tx *store.Tx, r *store.Row) (client.Item, error) {
 		i.Waits = r.Detail
 	}
 	i.Open = r.Open()
-	if i.Waits == "" && r.Received && r.State == client.HandedOver {
+	if i.Waits == "" && r.Received && r.State == client.HandedOver && r.Open() {
 		i.Waits = d.hits.waits(r.TextHash)
 	}
 	i.Deadline, err = d.room.Deadline(tx, r, h, d.now())
