@@ -157,18 +157,18 @@ func openToWrite(path string) (*sql.DB, error) {
 }
 
 func makeTables(db *sql.DB) error {
+	tx, err := db.Begin() // writes from its beginning: an importer and a desk may both make the tables
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
 	var v int
-	if err := db.QueryRow("PRAGMA user_version").Scan(&v); err != nil || v == version {
+	if err := tx.QueryRow("PRAGMA user_version").Scan(&v); err != nil || v == version {
 		return err
 	}
 	if v != 0 {
 		return errVersion(v)
 	}
-	tx, err := db.Begin()
-	if err != nil {
-		return err
-	}
-	defer tx.Rollback()
 	if err := exec(tx, `CREATE TABLE dataset (
 		code TEXT PRIMARY KEY, rows INTEGER NOT NULL, skipped INTEGER NOT NULL,
 		hash TEXT NOT NULL, imported INTEGER NOT NULL) STRICT, WITHOUT ROWID`); err != nil {
