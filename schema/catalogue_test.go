@@ -231,3 +231,35 @@ func TestUnpinnedPart(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Every type stands in a conversation: it opens one, or answers or follows a type that
+// can be reached so; and whatever asks for something can be settled by somebody.
+func TestEveryTypeIsSpoken(t *testing.T) {
+	byName := map[string]*Type{}
+	for _, typ := range Embedded().Types() {
+		for _, name := range append(typ.Outcomes(), typ.Name) {
+			byName[name] = typ
+		}
+	}
+	reached := map[*Type]bool{}
+	var reach func(*Type)
+	reach = func(typ *Type) {
+		if reached[typ] {
+			return
+		}
+		reached[typ] = true
+		for _, name := range append(typ.Replies(), typ.FollowUps()...) {
+			reach(byName[name])
+		}
+	}
+	for _, typ := range Embedded().Types() {
+		if !typ.OnlyReplies() {
+			reach(typ)
+		}
+	}
+	for _, typ := range Embedded().Types() {
+		if !reached[typ] {
+			t.Errorf("no conversation comes to %s", typ.Name)
+		}
+	}
+}
