@@ -165,6 +165,7 @@ func TestBentCatalogue(t *testing.T) {
 		"reply to nowhere":      {request, `"REROUTE"],`, `"SHRUG"],`, `"SHRUG", which is neither`},
 		"pause without an end":  {request, `"until": "CLARIFICATION"`, `"until": "ANSWER"`, `which doesn't settle it`},
 		"settled by no reply":   {request, `"settled_by": ["ANSWER"`, `"settled_by": ["CLOSE"`, `"CLOSE", which is none`},
+		"dropped by a reply":    {"types/CROSSBORDER_OP-1.0.json", `"dropped_by": ["STOP"`, `"dropped_by": ["AUTHORISE"`, `"AUTHORISE", which is none of its follow-ups`},
 		"paused by nowhere":     {request, `"by": "CLARIFY"`, `"by": "SHRUG"`, `"SHRUG", which is neither`},
 		"extended by nowhere":   {request, `"extended_by": ["DELAY"`, `"extended_by": ["SHRUG"`, `"SHRUG", which is neither`},
 		"list changed":          {"codes/purpose-1.json", "PREVENT_CRIME", "PREVENT_CRIMES", "not the one that was pinned"},

@@ -43,6 +43,10 @@ func (t *Type) Asks() bool { return len(t.file.SettledBy) > 0 }
 // answer whose rest follows doesn't.
 func (t *Type) SettledBy(outcome string) bool { return slices.Contains(t.file.SettledBy, outcome) }
 
+// DroppedBy reports whether a follow-up of that outcome says that the sender of t asks no
+// more: it stops what it began, or puts another message in its place.
+func (t *Type) DroppedBy(outcome string) bool { return slices.Contains(t.file.DroppedBy, outcome) }
+
 // Closes reports whether t closes its conversation.
 func (t *Type) Closes() bool { return t.file.Closes }
 
@@ -105,6 +109,11 @@ func (c *Catalogue) checkConversation() error {
 			by, until := t.Clock.Pause.By, t.Clock.Pause.Until
 			if !slices.ContainsFunc(c.types, func(q *Type) bool { return q.Name == by && q.SettledBy(until) }) {
 				return fmt.Errorf("%s %s has a clock that is paused by %q until %q, which doesn't settle it", t.Name, t.Version, by, until)
+			}
+		}
+		for _, name := range t.file.DroppedBy {
+			if !t.AllowsFollowUp(name) || !t.Asks() {
+				return fmt.Errorf("%s %s is dropped by %q, which is none of its follow-ups, or asks for nothing", t.Name, t.Version, name)
 			}
 		}
 		if t.Clock != nil && t.Clock.Yearly == nil && !t.Asks() {

@@ -23,6 +23,7 @@ type typeFile struct {
 	Replies      []string          `json:"replies"`
 	FollowUps    []string          `json:"follow_ups"`
 	SettledBy    []string          `json:"settled_by"`
+	DroppedBy    []string          `json:"dropped_by"`
 	Closes       bool              `json:"closes"`
 	AfterClose   bool              `json:"after_close"`
 	Outcomes     []outcome         `json:"outcomes"`

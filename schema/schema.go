@@ -24,8 +24,9 @@
 // edition is a new file (purpose-2.json) that a new version of the type pins.
 //
 // The conversation: replies are what the recipient may send back, follow_ups what the
-// sender may send after it, settled_by the replies that end what it asks for. A reply
-// is a type, or an outcome of one: a type whose body has that code at that place.
+// sender may send after it, settled_by the replies that end what it asks for, dropped_by
+// the follow-ups by which its sender asks no more. A reply is a type, or an outcome of one:
+// a type whose body has that code at that place.
 // machine_reply is the type by which a machine may answer, from a data set of its desk's
 // own, and what is the same in the body of each such reply.
 //

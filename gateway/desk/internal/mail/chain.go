@@ -79,7 +79,7 @@ func (m *Room) linksOf(tx *store.Tx, r *store.Row) (links []store.Link, err erro
 	}
 	for n, x := range chain {
 		if x.Received == r.Received {
-			if r.Closes && x.Asks {
+			if x.Asks && (r.Closes || x.typ != nil && x.typ.DroppedBy(r.Outcome)) {
 				add(store.Drops, n)
 			}
 			continue

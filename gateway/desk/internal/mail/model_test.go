@@ -91,10 +91,12 @@ func (m *model) settled() map[*note]*note {
 	return by
 }
 
-// dropped is the first close of a note's own sender below it; nil: none.
+// dropped is the first note of its own sender below a note that closes or drops it; nil:
+// none.
 func (m *model) dropped(x *note) *note {
 	for _, n := range m.meaning() {
-		if x.typ.Asks() && n.typ.Closes() && n.From == x.From && slices.Contains(m.above(n), x) {
+		drops := n.typ.Closes() || x.typ.DroppedBy(m.knows[n].outcome)
+		if x.typ.Asks() && drops && n.From == x.From && slices.Contains(m.above(n), x) {
 			return n
 		}
 	}
