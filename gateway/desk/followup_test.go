@@ -2,7 +2,9 @@ package desk_test
 
 import (
 	"encoding/json"
+	"path/filepath"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -15,10 +17,9 @@ import (
 	"samband/schema"
 )
 
-// three is an exchange of three desks, of which the test runs what it likes; the types
-// are those of their one agreement.
-func three(t *testing.T, types []string) map[signed.Address]*desk.Desk {
-	t.Helper()
+// threeMade is an exchange of three desks, whose one agreement permits every type but
+// the one by which a desk declares. It is made once.
+var threeMade = sync.OnceValue(func() *gatewaytest.Exchange {
 	plan := gatewaytest.Plan{Name: "nordic.example", Founders: []string{"se"}, Threshold: 1, LowWorkFactor: true}
 	names := []string{"fi", "no", "se"}
 	for _, party := range names {
@@ -26,23 +27,21 @@ func three(t *testing.T, types []string) map[signed.Address]*desk.Desk {
 			{Address: signed.Address(party + ".spoc"), Directory: directory},
 		}})
 	}
+	types := slices.DeleteFunc(typeNames(), func(name string) bool { return name == "ACK" })
 	plan.Agreements = []gatewaytest.Agreement{{Title: "Police cooperation in the North", Parties: names, Types: types,
 		Purposes: []string{"INVESTIGATE_CRIME", "PREVENT_CRIME"}, Ceiling: "unclassified", Lasts: 366 * 24 * time.Hour}}
-	x := must(gatewaytest.Make(t.TempDir(), plan))
-	run := x.Still(ctx)
-	t.Cleanup(func() {
-		if err := run.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
-	must(0, run.StartBroker(broker.Config{}))
-	must(0, x.EnterAll(ctx))
+	return must(gatewaytest.Make(filepath.Join(madeIn, "three"), plan))
+})
+
+// three are the three desks of a copy of it, unlocked.
+func three(t *testing.T) map[signed.Address]*desk.Desk {
+	t.Helper()
+	s := stillOf(t, threeMade())
+	must(0, s.StartBroker(broker.Config{Clock: s.clock}))
+	must(0, s.EnterAll(ctx))
 	desks := map[signed.Address]*desk.Desk{}
-	for _, party := range names {
-		addr := signed.Address(party + ".spoc")
-		desks[addr] = must(run.StartDesk(addr, desk.Config{}))
-		must(0, desks[addr].Unlock(ctx, passphrase))
-		must(0, run.CaughtUp(addr))
+	for _, addr := range []signed.Address{"fi.spoc", "no.spoc", "se.spoc"} {
+		desks[addr] = s.atWork(addr)
 	}
 	return desks
 }
@@ -59,7 +58,7 @@ func toBoth(t *testing.T, confidential bool) client.Draft {
 // A follow-up goes to all of a sending, or to those whom it names, each in the
 // conversation of what it got; of a confidential sending nobody learns of another.
 func TestFollowUp(t *testing.T) {
-	desks := three(t, typeNames())
+	desks := three(t)
 	se := desks["se.spoc"]
 	for _, confidential := range []bool{false, true} {
 		sending := must(se.Send(ctx, toBoth(t, confidential)))
@@ -94,7 +93,7 @@ func TestFollowUp(t *testing.T) {
 // Who got nothing of a sending gets no follow-up of a type that always names a message;
 // an answered one is no longer settled anew.
 func TestFollowUpToOthers(t *testing.T) {
-	desks := three(t, typeNames())
+	desks := three(t)
 	se, fi := desks["se.spoc"], desks["fi.spoc"]
 	draft := toBoth(t, false)
 	draft.To = draft.To[:1]
@@ -111,7 +110,7 @@ func TestFollowUpToOthers(t *testing.T) {
 // Where the agreement lets no declaration pass, it counts at the desk that made it, and
 // the deadline says so.
 func TestDeclareAlone(t *testing.T) {
-	desks := three(t, slices.DeleteFunc(typeNames(), func(name string) bool { return name == "ACK" }))
+	desks := three(t)
 	se, fi := desks["se.spoc"], desks["fi.spoc"]
 	draft := toBoth(t, true)
 	draft.To = draft.To[:1]
