@@ -35,7 +35,9 @@ import (
 	"slices"
 	"time"
 
-	_ "modernc.org/sqlite"
+	"github.com/cenkalti/backoff/v5"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 
 	"samband/gateway/hit"
 )
@@ -65,7 +67,7 @@ func Open(path string) (*Table, error) {
 }
 
 func open(path string) (*Table, error) {
-	v, err := versionOf(path)
+	v, err := unlocked(func() (int, error) { return versionOf(path) })
 	if err == nil && v == 0 { // absent, or its making was interrupted
 		var w *sql.DB
 		if w, err = openToWrite(path); err == nil {
@@ -145,15 +147,31 @@ func openToWrite(path string) (*sql.DB, error) {
 	if err := f.Close(); err != nil {
 		return nil, err
 	}
-	db, err := sql.Open("sqlite", address(path, "rw", "journal_mode(WAL)", "synchronous(FULL)", "secure_delete(ON)", "busy_timeout(10000)"))
-	if err != nil {
-		return nil, err
-	}
-	db.SetMaxOpenConns(1)
-	if err := makeTables(db); err != nil {
-		return nil, errors.Join(err, db.Close())
-	}
-	return db, nil
+	return unlocked(func() (*sql.DB, error) {
+		db, err := sql.Open("sqlite", address(path, "rw", "journal_mode(WAL)", "synchronous(FULL)", "secure_delete(ON)", "busy_timeout(10000)"))
+		if err != nil {
+			return nil, err
+		}
+		db.SetMaxOpenConns(1)
+		if err := makeTables(db); err != nil {
+			return nil, errors.Join(err, db.Close())
+		}
+		return db, nil
+	})
+}
+
+// unlocked does what a lock of another may hinder, again until it is gone, for ten
+// seconds at most: SQLite itself does not wait while a new file changes its journal's
+// mode.
+func unlocked[T any](do func() (T, error)) (T, error) {
+	return backoff.Retry(context.Background(), func() (T, error) {
+		v, err := do()
+		var refused *sqlite.Error
+		if err != nil && !(errors.As(err, &refused) && refused.Code()&0xff == sqlite3.SQLITE_BUSY) {
+			err = backoff.Permanent(err)
+		}
+		return v, err
+	}, backoff.WithBackOff(backoff.NewConstantBackOff(10*time.Millisecond)), backoff.WithMaxElapsedTime(10*time.Second))
 }
 
 func makeTables(db *sql.DB) error {
