@@ -44,6 +44,8 @@ func number(a, b string) (same, near bool) {
 // differ reports whether both sides have a value, and not the same.
 func differ(a, b string) bool { return a != "" && b != "" && a != b }
 
+// compareDocuments compares a number, the country that gave it, and a third form whose
+// difference is a doubt.
 func compareDocuments(x, y *Subject) (d doubts) {
 	asked, kept := x.forms, y.forms
 	same, near := number(asked[0], kept[0])
@@ -59,6 +61,8 @@ func compareDocuments(x, y *Subject) (d doubts) {
 // wholeVIN is how many characters a vehicle identification number has (ISO 3779).
 const wholeVIN = 17
 
+// compareVehicles goes by the VIN; else a plate is compared as the number of a document
+// is, with the VIN as its third form.
 func compareVehicles(x, y *Subject) (d doubts) {
 	asked, kept := x.forms, y.forms
 	if same, near := number(asked[2], kept[2]); same || near {
@@ -66,14 +70,7 @@ func compareVehicles(x, y *Subject) (d doubts) {
 		d.doubt(len(asked[2]) < wholeVIN)
 		return d
 	}
-	same, near := number(asked[0], kept[0])
-	if !same && !near || differ(asked[1], kept[1]) {
-		return contradiction
-	}
-	d.doubt(near)
-	d.doubt(asked[1] == "" || kept[1] == "")
-	d.doubt(differ(asked[2], kept[2]))
-	return d
+	return compareDocuments(x, y)
 }
 
 // shortSerial is the length below which many makers have used a serial number.

@@ -68,14 +68,6 @@ func New() *Index {
 	return &Index{byText: map[signed.Hash][]*subject{}, byKey: map[string][]*subject{}}
 }
 
-// Has reports whether a message was added.
-func (x *Index) Has(text signed.Hash) bool {
-	x.mu.RLock()
-	defer x.mu.RUnlock()
-	_, ok := x.byText[text]
-	return ok
-}
-
 // Add takes in whom and what a message describes. A message that was added stays as it
 // is.
 func (x *Index) Add(m Message, described []schema.Subject) {
