@@ -72,6 +72,34 @@ func TestLibrary(t *testing.T) {
 	}
 }
 
+// A bundle costs what is new in it: a type of this program's own catalogue is not
+// compiled again, however its labels differ; a type whose file differs is, and checks by
+// its own schema.
+func TestBundleSharesSchemas(t *testing.T) {
+	const file = "types/REMINDER-1.0.json"
+	b := edited(t, file, file, func(s string) string {
+		return strings.Replace(s, `"body": {`, `"body": {"maxProperties": 1, `, 1)
+	})
+	c, err := b.Catalogue()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, own := range Embedded().Types() {
+		if got := c.Types()[i]; (got.body == own.body) != (got.Name != "REMINDER") {
+			t.Errorf("%s shares its schema: %v", got.Name, got.body == own.body)
+		}
+	}
+	changed, _ := c.Find("REMINDER", "1.0")
+	own, _ := Embedded().Find("REMINDER", "1.0")
+	body := sample(t, "REMINDER")
+	if err := own.Check(body); err != nil {
+		t.Errorf("by the program's own schema: %v", err)
+	}
+	if err := changed.Check(body); problem.CodeOf(err) != problem.BodyInvalid {
+		t.Errorf("by the changed schema: %v", err)
+	}
+}
+
 // Libraries are read while bundles come.
 func TestLibraryAtOnce(t *testing.T) {
 	l := NewLibrary()

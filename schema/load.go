@@ -54,8 +54,9 @@ func Load(fsys fs.FS) (*Catalogue, error) {
 	if c.labels, err = loadLabels(fsys); err != nil {
 		return nil, err
 	}
+	parts := partFiles{fsys, map[string]partFile{}}
 	for _, p := range paths {
-		t, err := loadType(fsys, p)
+		t, err := loadType(fsys, p, parts)
 		if err != nil {
 			return nil, fmt.Errorf("type file %q: %w", p, err)
 		}
@@ -68,7 +69,7 @@ func Load(fsys fs.FS) (*Catalogue, error) {
 
 func byName(a, b *Type) int { return strings.Compare(a.Name+" "+a.Version, b.Name+" "+b.Version) }
 
-func loadType(fsys fs.FS, p string) (*Type, error) {
+func loadType(fsys fs.FS, p string, files partFiles) (*Type, error) {
 	data, err := fs.ReadFile(fsys, p)
 	if err != nil {
 		return nil, err
@@ -91,7 +92,7 @@ func loadType(fsys fs.FS, p string) (*Type, error) {
 			return nil, err
 		}
 	}
-	parts, err := loadParts(fsys, f.Parts)
+	parts, err := files.pinned(f.Parts)
 	if err != nil {
 		return nil, err
 	}
@@ -99,7 +100,7 @@ func loadType(fsys fs.FS, p string) (*Type, error) {
 		return nil, err
 	}
 	t.counted = t.Shape.statistics()
-	t.body = bodySchema{url: base + p, body: f.Body, parts: parts}
+	t.body = &bodySchema{url: base + p, body: f.Body, parts: parts}
 	return t, t.Shape.check()
 }
 
@@ -132,37 +133,55 @@ type part struct {
 	root  *node // the definitions, in their order
 }
 
-// loadParts reads the pinned files and no others.
-func loadParts(fsys fs.FS, pins map[string]string) (map[string]part, error) {
+// partFiles read each shared file of a catalogue once, however many types pin it.
+type partFiles struct {
+	fsys fs.FS
+	read map[string]partFile
+}
+
+type partFile struct {
+	part
+	sum [sha256.Size]byte
+}
+
+// pinned are the pinned files and no others.
+func (f partFiles) pinned(pins map[string]string) (map[string]part, error) {
 	parts := make(map[string]part, len(pins))
 	for p, pin := range pins {
-		data, err := fs.ReadFile(fsys, p)
-		if err != nil {
-			return nil, err
-		}
-		if !fileName.MatchString(p) {
-			return nil, fmt.Errorf("part %q has not the name of one", p)
-		}
-		if sum := sha256.Sum256(data); hex.EncodeToString(sum[:]) != pin {
-			return nil, fmt.Errorf("part %q is not the one that was pinned", p)
-		}
-		if path.Dir(p) == "codes" {
-			l, err := readCodes(fsys, p)
-			if err != nil {
+		file, ok := f.read[p]
+		if !ok {
+			var err error
+			if file, err = readPart(f.fsys, p); err != nil {
 				return nil, err
 			}
-			parts[p] = part{codes: l}
-			continue
+			f.read[p] = file
 		}
-		defs, err := parse(data)
-		if err != nil {
-			return nil, fmt.Errorf("part %q: %w", p, err)
+		if hex.EncodeToString(file.sum[:]) != pin {
+			return nil, fmt.Errorf("part %q is not the one that was pinned", p)
 		}
-		root, err := ordered(data)
-		if err != nil {
-			return nil, fmt.Errorf("part %q: %w", p, err)
-		}
-		parts[p] = part{defs: defs, root: root}
+		parts[p] = file.part
 	}
 	return parts, nil
+}
+
+func readPart(fsys fs.FS, p string) (f partFile, err error) {
+	if !fileName.MatchString(p) {
+		return f, fmt.Errorf("part %q has not the name of one", p)
+	}
+	data, err := fs.ReadFile(fsys, p)
+	if err != nil {
+		return f, err
+	}
+	f.sum = sha256.Sum256(data)
+	if path.Dir(p) == "codes" {
+		f.codes, err = readCodes(fsys, p)
+		return f, err
+	}
+	if f.defs, err = parse(data); err == nil {
+		f.root, err = ordered(data)
+	}
+	if err != nil {
+		return f, fmt.Errorf("part %q: %w", p, err)
+	}
+	return f, nil
 }

@@ -83,7 +83,7 @@ type Type struct {
 	Shape  *Shape // of its body
 
 	file    typeFile
-	body    bodySchema
+	body    *bodySchema
 	labels  labels
 	counted []string // names of the statistics that its bodies give
 }
