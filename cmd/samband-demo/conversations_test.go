@@ -48,7 +48,7 @@ func TestConversations(t *testing.T) {
 
 // continent are the parties of the stories, each with one desk, and what they agreed on.
 func continent() gatewaytest.Plan {
-	plan := gatewaytest.Plan{Name: "continent.example", Founders: []string{"se"}, Threshold: 1, LowWorkFactor: true}
+	plan := gatewaytest.Plan{Name: "continent.example", Founders: []string{"se"}, Threshold: 1}
 	for _, d := range []struct {
 		party, title string
 		address      signed.Address

@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 
+	"samband/gateway/internal/work"
 	"samband/gateway/register"
 	"samband/gateway/seal"
 	"samband/gateway/signed"
@@ -20,7 +21,7 @@ var ageMagic = []byte("age-encryption.org/")
 func writeSecret(path string, plain, passphrase []byte) error {
 	if len(passphrase) > 0 {
 		var err error
-		if plain, err = seal.Protect(plain, passphrase); err != nil {
+		if plain, err = seal.Protect(plain, passphrase, work.Factor{}); err != nil {
 			return fmt.Errorf("protect %q: %w", path, err)
 		}
 	}

@@ -27,7 +27,7 @@ import (
 // copied to Europol. Sweden has one agreement with Europol, Finland two that fit, and
 // Norway none.
 var copying = sync.OnceValue(func() *gatewaytest.Exchange {
-	plan := gatewaytest.Plan{Name: "copying.example", Founders: []string{"se"}, Threshold: 1, LowWorkFactor: true}
+	plan := gatewaytest.Plan{Name: "copying.example", Founders: []string{"se"}, Threshold: 1}
 	for _, address := range []signed.Address{"eu.europol", "fi.spoc", "no.spoc", "se.spoc"} {
 		party, _, _ := strings.Cut(string(address), ".")
 		plan.Parties = append(plan.Parties, gatewaytest.Party{Name: party, Title: "Party " + party, Desks: []gatewaytest.Desk{{Address: address, Directory: directory}}})

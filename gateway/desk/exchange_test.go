@@ -48,7 +48,7 @@ var directory = register.Directory{
 var madeIn string
 
 var made = sync.OnceValue(func() *gatewaytest.Exchange {
-	plan := gatewaytest.Plan{Name: "nordic.example", Founders: []string{"se"}, Threshold: 1, LowWorkFactor: true}
+	plan := gatewaytest.Plan{Name: "nordic.example", Founders: []string{"se"}, Threshold: 1}
 	for _, party := range []string{"fi", "se"} {
 		plan.Parties = append(plan.Parties, gatewaytest.Party{Name: party, Title: "Party " + party, Desks: []gatewaytest.Desk{
 			{Address: signed.Address(party + ".spoc"), Directory: directory},

@@ -20,7 +20,7 @@ import (
 // threeMade is an exchange of three desks, whose one agreement permits every type but
 // the one by which a desk declares. It is made once.
 var threeMade = sync.OnceValue(func() *gatewaytest.Exchange {
-	plan := gatewaytest.Plan{Name: "nordic.example", Founders: []string{"se"}, Threshold: 1, LowWorkFactor: true}
+	plan := gatewaytest.Plan{Name: "nordic.example", Founders: []string{"se"}, Threshold: 1}
 	names := []string{"fi", "no", "se"}
 	for _, party := range names {
 		plan.Parties = append(plan.Parties, gatewaytest.Party{Name: party, Title: "Party " + party, Desks: []gatewaytest.Desk{

@@ -11,6 +11,7 @@ import (
 	"samband/gateway/desk/internal/keys"
 	"samband/gateway/durable"
 	"samband/gateway/hit"
+	"samband/gateway/internal/work"
 	"samband/gateway/register"
 	"samband/gateway/signed"
 )
@@ -18,8 +19,9 @@ import (
 // A Setup is what a new desk must be told.
 type Setup struct {
 	Settings
-	Federation []byte // the exchange's federation file, compared by its fingerprint
-	Passphrase []byte // will unlock the locked ring
+	Federation []byte      // the exchange's federation file, compared by its fingerprint
+	Passphrase []byte      // will unlock the locked ring
+	Work       work.Factor // that the passphrase costs: zero, the true one, is all that a program can say
 }
 
 // Init makes a desk's folder: both rings, settings, and the request card that
@@ -40,7 +42,7 @@ func Init(dir string, s Setup) (card []byte, err error) {
 	if err := os.Chmod(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make folder: %w", err)
 	}
-	online, locked, err := keys.Create(f.keys(), s.Address, s.Passphrase)
+	online, locked, err := keys.Create(f.keys(), s.Address, s.Passphrase, s.Work)
 	if err != nil {
 		return nil, err
 	}

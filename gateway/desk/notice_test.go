@@ -20,7 +20,7 @@ import (
 // law is asked before anything is sealed, and the roster names the 197.
 func TestNotice(t *testing.T) {
 	plan := gatewaytest.Plan{
-		Name: "nordic.example", Founders: []string{"icpb"}, Threshold: 1, LowWorkFactor: true,
+		Name: "nordic.example", Founders: []string{"icpb"}, Threshold: 1,
 		Parties: []gatewaytest.Party{
 			{Name: "icpb", Title: "Bureau", Desks: []gatewaytest.Desk{{Address: "icpb.command", Directory: directory}}},
 			{Name: "fi", Title: "Suomi"},

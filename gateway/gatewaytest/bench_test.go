@@ -58,7 +58,7 @@ func BenchmarkExchanges(b *testing.B) {
 
 // inPairs is an exchange of pairs of desks, each desk of a party of its own.
 func inPairs(n int) Plan {
-	p := Plan{Name: "nordic.example", Founders: []string{"p1", "p2"}, Threshold: 2, LowWorkFactor: true}
+	p := Plan{Name: "nordic.example", Founders: []string{"p1", "p2"}, Threshold: 2}
 	agreement := Agreement{Title: "Spontaneous information", Types: []string{"SPONTANEOUS"},
 		Purposes: []string{"DETECT_CRIME"}, Ceiling: envelope.Unclassified, Lasts: year}
 	for i := range 2 * n {
@@ -291,7 +291,7 @@ func benchUrgent(b *testing.B, f *field, n int) {
 // the broker are measured whole, and of the recipients their part at the broker
 // alone. One notice is as many exchanges as it has recipients.
 func benchNotice(b *testing.B, recipients int) {
-	p := Plan{Name: "nordic.example", Founders: []string{"icpb"}, Threshold: 1, LowWorkFactor: true, Parties: []Party{
+	p := Plan{Name: "nordic.example", Founders: []string{"icpb"}, Threshold: 1, Parties: []Party{
 		{"icpb", "Bureau", []Desk{{Address: "icpb.command", Directory: anywhere}}}, {Name: "fi", Title: "Suomi"},
 	}, Agreements: []Agreement{{Title: "Notices", Parties: []string{"icpb", "fi"}, Types: []string{"SPONTANEOUS"},
 		Purposes: []string{"DETECT_CRIME"}, Ceiling: envelope.Unclassified, Lasts: year}}}

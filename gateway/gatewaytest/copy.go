@@ -12,9 +12,8 @@ import (
 )
 
 // Copy makes the same exchange in another folder, with the same keys and entries,
-// at ports of its own. Make costs a second for each desk and Copy next to
-// nothing, so a test binary makes its exchange once and each test runs a copy. An
-// exchange is copied before anything of it ran.
+// at ports of its own. Copy costs much less than Make, so a test binary makes its
+// exchange once and each test runs a copy. An exchange is copied before anything of it ran.
 func (x *Exchange) Copy(dir string) (*Exchange, error) {
 	c := *x
 	c.Dir, c.Entries = dir, slices.Clone(x.Entries)

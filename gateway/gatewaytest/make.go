@@ -13,6 +13,7 @@ import (
 	"samband/gateway/authority"
 	"samband/gateway/broker"
 	"samband/gateway/desk"
+	"samband/gateway/internal/work"
 	"samband/gateway/register"
 	"samband/gateway/signed"
 	"samband/schema"
@@ -213,14 +214,10 @@ func (x *Exchange) desk(a *PartyAndCA, d Desk) error {
 		Settings:   desk.Settings{Address: d.Address, Broker: x.URL(), Zone: cmp.Or(d.Zone, utc)},
 		Federation: x.federation,
 		Passphrase: []byte(Passphrase),
+		Work:       work.Light,
 	})
 	if err != nil {
 		return err
-	}
-	if x.Plan.LowWorkFactor {
-		if err := lowerWorkFactor(x.DeskDir(d.Address)); err != nil {
-			return err
-		}
 	}
 	certificate, err := x.certify(a, request, d.Directory)
 	if err != nil {

@@ -12,12 +12,11 @@ import (
 
 // A Plan is who shall be in an exchange, and under what law.
 type Plan struct {
-	Name          string // of the exchange
-	Founders      []string
-	Threshold     int
-	Parties       []Party
-	Agreements    []Agreement
-	LowWorkFactor bool // of the desks' locked rings: they unlock at once, true ones in a second
+	Name       string // of the exchange
+	Founders   []string
+	Threshold  int
+	Parties    []Party
+	Agreements []Agreement
 }
 
 // A Party of a plan, with its desks.

@@ -74,7 +74,7 @@ func borders() Plan {
 		return Party{Name: name, Title: "Polisen i " + name, Desks: []Desk{{Address: spoc, Directory: anywhere, Keyed: true}}}
 	}
 	return Plan{
-		Name: "nordic.example", Founders: []string{"fi", "se"}, Threshold: 2, LowWorkFactor: true,
+		Name: "nordic.example", Founders: []string{"fi", "se"}, Threshold: 2,
 		Parties: []Party{party("se"), party("fi"), party("no"), party("dk")},
 		Agreements: []Agreement{
 			{Title: "Nordic police cooperation", Parties: []string{"se", "fi"}, Types: all(),

@@ -105,7 +105,7 @@ func newWorld(t *testing.T, patience time.Duration, byHand bool) *world {
 }
 
 func plan(byHand bool) Plan {
-	p := Plan{Name: "nordic.example", Founders: []string{"fi", "se"}, Threshold: 2, LowWorkFactor: true}
+	p := Plan{Name: "nordic.example", Founders: []string{"fi", "se"}, Threshold: 2}
 	agreement := Agreement{Title: "Spontaneous information", Types: []string{"SPONTANEOUS"},
 		Purposes: []string{"DETECT_CRIME"}, Ceiling: envelope.Unclassified, Lasts: year}
 	for _, address := range []signed.Address{"fi.spoc", "se.spoc", "icpb.command"} {

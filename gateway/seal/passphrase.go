@@ -7,22 +7,21 @@ import (
 	"io"
 
 	"filippo.io/age"
+
+	"samband/gateway/internal/work"
 )
 
-// scryptWork is the work factor of new files: 2^18, about a second on a desk's
-// machine. Files that ask for more than maxScryptWork are refused.
-const (
-	scryptWork    = 18
-	maxScryptWork = 22
-)
+// maxScryptWork is the greatest work factor of a file that is opened; new ones have less.
+const maxScryptWork = 22
 
-// Protect encrypts a key file under a passphrase, as an ordinary age file.
-func Protect(plaintext, passphrase []byte) ([]byte, error) {
+// Protect encrypts a key file under a passphrase, as an ordinary age file. The zero
+// factor is the true one; see package work.
+func Protect(plaintext, passphrase []byte, factor work.Factor) ([]byte, error) {
 	r, err := age.NewScryptRecipient(string(passphrase))
 	if err != nil {
 		return nil, errors.New("the passphrase is empty")
 	}
-	r.SetWorkFactor(scryptWork)
+	r.SetWorkFactor(factor.Log())
 	var out bytes.Buffer
 	w, err := age.Encrypt(&out, r)
 	if err == nil {

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"filippo.io/age"
+
+	"samband/gateway/internal/work"
 )
 
 // weak is a key file as Protect writes it, with a work factor that tests can bear.
@@ -21,7 +23,7 @@ func weak(t *testing.T, plain, passphrase string) []byte {
 
 func TestProtectAndUnprotect(t *testing.T) {
 	plain, passphrase := []byte("fi.spoc ed25519 not-a-key\n"), []byte("lösenord på åtta ord som ingen gissar")
-	b, err := Protect(plain, passphrase)
+	b, err := Protect(plain, passphrase, work.Factor{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +74,7 @@ func TestUnprotectRefuses(t *testing.T) {
 }
 
 func TestProtectNeedsAPassphrase(t *testing.T) {
-	if _, err := Protect([]byte("x"), nil); err == nil {
+	if _, err := Protect([]byte("x"), nil, work.Factor{}); err == nil {
 		t.Error("protected by no passphrase")
 	}
 }

@@ -32,6 +32,7 @@ import (
 
 	"samband/certs"
 	"samband/gateway/durable"
+	"samband/gateway/internal/work"
 	"samband/gateway/seal"
 	"samband/gateway/signed"
 )
@@ -64,10 +65,11 @@ type lockedFile struct {
 	Storage []byte    `json:"storage"`
 }
 
-// Create makes both rings of a desk in dir and returns them, durable by then. It
+// Create makes both rings of a desk in dir and returns them, durable by then; the
+// passphrase of the locked one costs the work of the factor, of which zero is the true. It
 // refuses, with ErrExists, a folder that has a ring; a crash between the two
 // files leaves one, to be removed by hand, since nothing was registered yet.
-func Create(dir string, address signed.Address, passphrase []byte) (*Online, *Locked, error) {
+func Create(dir string, address signed.Address, passphrase []byte, factor work.Factor) (*Online, *Locked, error) {
 	for _, name := range []string{OnlineFile, LockedFile} {
 		if _, err := os.Lstat(filepath.Join(dir, name)); !errors.Is(err, fs.ErrNotExist) {
 			return nil, nil, fmt.Errorf("make rings in %q: %w", dir, ErrExists)
@@ -81,7 +83,7 @@ func Create(dir string, address signed.Address, passphrase []byte) (*Online, *Lo
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := locked.write(dir, passphrase, durable.Create); err != nil {
+	if err := locked.write(dir, passphrase, factor, durable.Create); err != nil {
 		return nil, nil, err
 	}
 	if err := online.write(dir); err != nil {

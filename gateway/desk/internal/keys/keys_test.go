@@ -9,20 +9,52 @@ import (
 	"testing"
 
 	"samband/gateway/envelope"
+	"samband/gateway/internal/work"
 	"samband/gateway/seal"
 	"samband/gateway/signed"
 )
 
 var passphrase = []byte("nine geese over Åland, 1987")
 
+// A ring costs the true work, unless it was made light for a test; its rotation makes
+// even that one cost it. The work that a key file asks for stands in its second line.
+func TestWorkOfRings(t *testing.T) {
+	asks := func(dir string) string {
+		b, err := os.ReadFile(filepath.Join(dir, LockedFile))
+		if err != nil {
+			t.Fatal(err)
+		}
+		fields := strings.Fields(strings.Split(string(b), "\n")[1])
+		return fields[len(fields)-1]
+	}
+	full, light := t.TempDir(), t.TempDir()
+	for dir, c := range map[string]struct {
+		factor work.Factor
+		want   string
+	}{full: {work.Factor{}, "18"}, light: {work.Light, "8"}} {
+		if _, _, err := Create(dir, "se.spoc", passphrase, c.factor); err != nil {
+			t.Fatal(err)
+		}
+		if got := asks(dir); got != c.want {
+			t.Errorf("a new ring costs 2^%s, want 2^%s", got, c.want)
+		}
+	}
+	if err := Rotate(light, passphrase); err != nil {
+		t.Fatal(err)
+	}
+	if got := asks(light); got != "18" {
+		t.Errorf("a rotated ring costs 2^%s, want 2^18", got)
+	}
+}
+
 // A ring's life: made once, opened, rotated; the old opening key stays.
 func TestRings(t *testing.T) {
 	dir := t.TempDir()
-	online, locked, err := Create(dir, "se.spoc", passphrase)
+	online, locked, err := Create(dir, "se.spoc", passphrase, work.Light)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := Create(dir, "se.spoc", passphrase); !errors.Is(err, ErrExists) {
+	if _, _, err := Create(dir, "se.spoc", passphrase, work.Light); !errors.Is(err, ErrExists) {
 		t.Errorf("keys were made over others: %v", err)
 	}
 	again, err := OpenOnline(dir)

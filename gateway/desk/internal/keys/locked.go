@@ -14,6 +14,7 @@ import (
 
 	"samband/gateway/durable"
 	"samband/gateway/envelope"
+	"samband/gateway/internal/work"
 	"samband/gateway/seal"
 	"samband/gateway/signed"
 )
@@ -85,13 +86,13 @@ func parseLocked(b []byte) (*Locked, error) {
 
 // write keeps the ring under a passphrase: put is durable.Create for a new one,
 // durable.Replace for one that changed.
-func (l *Locked) write(dir string, passphrase []byte, put func(string, []byte, fs.FileMode) error) error {
+func (l *Locked) write(dir string, passphrase []byte, factor work.Factor, put func(string, []byte, fs.FileMode) error) error {
 	plain, err := json.Marshal(lockedFile{encode(l.Message), l.opening, l.storage[:]})
 	if err != nil {
 		return err
 	}
 	defer clear(plain)
-	b, err := seal.Protect(plain, passphrase)
+	b, err := seal.Protect(plain, passphrase, factor)
 	if err != nil {
 		return fmt.Errorf("protect the locked ring: %w", err)
 	}
@@ -109,7 +110,7 @@ func Rotate(dir string, passphrase []byte) error {
 	if err := l.addOpening(); err != nil {
 		return err
 	}
-	return l.write(dir, passphrase, durable.Replace)
+	return l.write(dir, passphrase, work.Factor{}, durable.Replace)
 }
 
 // Statement returns the keys that sign statements: the message pair's Ed25519.

@@ -41,7 +41,7 @@ var made = sync.OnceValue(func() *gatewaytest.Exchange {
 	anywhere := register.Directory{Title: "Yhteyspiste", Functions: []register.Function{"spoc"}, Languages: []string{"fi"},
 		Hours: "24/7", Telephone: "+358 295 000 000"}
 	return must(gatewaytest.Make(filepath.Join(madeIn, "exchange"), gatewaytest.Plan{
-		Name: "nordic.example", Founders: []string{"se"}, Threshold: 1, LowWorkFactor: true,
+		Name: "nordic.example", Founders: []string{"se"}, Threshold: 1,
 		Parties: []gatewaytest.Party{
 			{Name: "fi", Title: "Suomi", Desks: []gatewaytest.Desk{{Address: "fi.spoc", Directory: anywhere}}},
 			{Name: "se", Title: "Sverige", Desks: []gatewaytest.Desk{{Address: "se.spoc", Directory: anywhere}}},
