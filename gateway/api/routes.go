@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"samband/gateway/problem"
 	"samband/gateway/signed"
@@ -34,7 +35,7 @@ type Route struct {
 }
 
 // HashName is how a path calls the hash that it ends with, and hashInPath how
-// http.ServeMux and openapi.json write that.
+// openapi.json writes that.
 const (
 	HashName   = "hash"
 	hashInPath = "{" + HashName + "}"
@@ -53,8 +54,28 @@ type Call struct {
 // An Action hands a call to a Service. A nil answer is one without content.
 type Action func(context.Context, Service) (any, error)
 
-// Pattern is the route as http.ServeMux and metrics name it.
+// Pattern is the route as metrics name it.
 func (r Route) Pattern() string { return r.Method + " " + r.Path }
+
+// Find returns the route of a method and of a path as it was sent, and what stands in
+// the place of the hash that its path ends with; nil when the contract has none.
+// Nothing is cleaned, unescaped or redirected: another spelling is another path.
+func Find(method, path string) (route *Route, hash string) {
+	for n := range Routes {
+		route = &Routes[n]
+		if route.Method != method {
+			continue
+		}
+		before, ends := strings.CutSuffix(route.Path, hashInPath)
+		if !ends && path == route.Path {
+			return route, ""
+		}
+		if hash, under := strings.CutPrefix(path, before); ends && under && hash != "" && !strings.Contains(hash, "/") {
+			return route, hash
+		}
+	}
+	return nil, ""
+}
 
 // Routes is the whole contract; openapi.json says the same.
 var Routes = []Route{submit, state, inbox, progress, want, show, registerPage, consistency, catalogue, openapi}

@@ -124,15 +124,17 @@ func New(cfg Config) *Edge {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP2(true)
 	e.server = &http.Server{
-		Handler:           e.handler(),
-		Protocols:         protocols,
-		ReadHeaderTimeout: handshakeTimeout, // over HTTP/2 it bounds nothing else
-		ReadTimeout:       bodyTimeout,
-		WriteTimeout:      answerTimeout,
-		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    maxHeaders,
-		ConnContext:       withCaller,
-		ErrorLog:          serverLog(cfg.Log, e.metrics),
+		Handler: e.handler(),
+
+		DisableGeneralOptionsHandler: true, // "OPTIONS *" is no call of the contract
+		Protocols:                    protocols,
+		ReadHeaderTimeout:            handshakeTimeout, // over HTTP/2 it bounds nothing else
+		ReadTimeout:                  bodyTimeout,
+		WriteTimeout:                 answerTimeout,
+		IdleTimeout:                  idleTimeout,
+		MaxHeaderBytes:               maxHeaders,
+		ConnContext:                  withCaller,
+		ErrorLog:                     serverLog(cfg.Log, e.metrics),
 		HTTP2: &http.HTTP2Config{
 			MaxConcurrentStreams: maxRequests,
 			SendPingTimeout:      pingAfter,

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"samband/gateway/api"
@@ -15,16 +16,27 @@ import (
 	"samband/gateway/signed"
 )
 
-// handler serves each row of the contract, and answers NOT_FOUND to all else.
+// handler serves each row of the contract, and answers NOT_FOUND to all else. The path
+// counts as it was sent: no multiplexer cleans or redirects it, and none answers by
+// itself what the contract does not have.
 func (e *Edge) handler() http.Handler {
-	mux := http.NewServeMux()
-	for i := range api.Routes {
-		mux.Handle(api.Routes[i].Pattern(), e.route(&api.Routes[i], api.Routes[i].Pattern()))
+	routes := map[*api.Route]http.Handler{}
+	for n := range api.Routes {
+		routes[&api.Routes[n]] = e.route(&api.Routes[n], api.Routes[n].Pattern())
 	}
-	mux.Handle("/", e.route(&api.Route{Read: func(*api.Call) (api.Action, error) {
+	other := e.route(&api.Route{Read: func(*api.Call) (api.Action, error) {
 		return nil, problem.New(problem.NotFound, "the contract has no such path and method")
-	}}, "other"))
-	return mux
+	}}, "other")
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		path, _, _ := strings.Cut(r.RequestURI, "?")
+		route, hash := api.Find(r.Method, path)
+		if route == nil {
+			other.ServeHTTP(w, r)
+			return
+		}
+		r.SetPathValue(api.HashName, hash)
+		routes[route].ServeHTTP(w, r)
+	})
 }
 
 // route serves one row: it measures under a name, and it answers.
