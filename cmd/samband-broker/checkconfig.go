@@ -19,6 +19,7 @@ type shown struct {
 	Listen       string   `json:"listen"`
 	Hosts        []string `json:"hosts"`
 	Metrics      string   `json:"metrics"`
+	MetricsHosts []string `json:"metrics-hosts"`
 	JournalBytes int64    `json:"journal-bytes"`
 }
 
@@ -48,6 +49,7 @@ func showSettings(w io.Writer, s shown) {
 		{"listen", "desks connect at " + s.Listen},
 		{"hosts", "they reach it as " + strings.Join(s.Hosts, ", ")},
 		{"metrics", "metrics and health are at " + cmp.Or(s.Metrics, "no address: nobody can watch this broker")},
+		{"metrics-hosts", "they are asked by IP address, or as " + strings.Join(append([]string{"localhost"}, s.MetricsHosts...), ", ")},
 		{"journal-bytes", "JOURNAL holds at most " + journal + "; at four fifths nothing new is accepted"},
 	} {
 		fmt.Fprintf(w, "%-14s %s\n", line[0]+":", line[1])

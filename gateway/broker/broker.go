@@ -326,7 +326,7 @@ func (b *Broker) serveMonitor(ctx context.Context) error {
 	if b.monitor == nil {
 		return nil
 	}
-	return monitor.Serve(ctx, b.monitor, monitor.Handler(b.metrics, b.checks()))
+	return monitor.Serve(ctx, b.monitor, monitor.Handler(b.metrics, b.checks(), b.settings.MetricsHosts))
 }
 
 // Close gives the folder free. Call it after Run has returned.

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"samband/gateway/config"
+	"samband/gateway/monitor"
 )
 
 // settingsFile is that of a broker's folder.
@@ -32,6 +33,9 @@ type Settings struct {
 	// Metrics is where Prometheus finds /metrics, and an operator /healthz and
 	// /readyz; "" for nowhere.
 	Metrics string `yaml:"metrics"`
+	// MetricsHosts are the names by which it may be asked, beside its IP address and
+	// localhost.
+	MetricsHosts []string `yaml:"metrics-hosts"`
 	// JournalBytes is the most that JOURNAL may have; 0 is 40 % of the disk.
 	JournalBytes int64 `yaml:"journal-bytes"`
 }
@@ -71,6 +75,9 @@ func (s Settings) check() error {
 	if _, _, err := net.SplitHostPort(s.Metrics); s.Metrics != "" && err != nil {
 		errs = append(errs, fmt.Errorf("metrics: %q is not host:port", s.Metrics))
 	}
+	if err := monitor.CheckHosts(s.MetricsHosts); err != nil {
+		errs = append(errs, err)
+	}
 	if len(s.Hosts) == 0 {
 		errs = append(errs, errors.New("hosts: desks need a name or address under which they reach the broker"))
 	}
@@ -84,9 +91,12 @@ func (s Settings) check() error {
 }
 
 func (s Settings) text() string {
-	hosts := make([]string, len(s.Hosts))
-	for i, h := range s.Hosts {
-		hosts[i] = strconv.Quote(h)
+	list := func(hosts []string) string {
+		quoted := make([]string, len(hosts))
+		for i, h := range hosts {
+			quoted[i] = strconv.Quote(h)
+		}
+		return strings.Join(quoted, ", ")
 	}
 	return fmt.Sprintf(`# Settings of the broker. Secrets never stand here.
 
@@ -104,9 +114,12 @@ hosts: [%s]
 # nowhere. It shows who is connected: keep it on a private network.
 metrics: %q
 
+# The names of hosts by which it may be asked, beside its IP address and localhost.
+metrics-hosts: [%s]
+
 # The most bytes that JOURNAL may hold; 0 is 40 %% of the disk.
 journal-bytes: %d
-`, cmp.Or(s.Keys, "keys"), cmp.Or(s.Data, "data"), s.Listen, strings.Join(hosts, ", "), s.Metrics, s.JournalBytes)
+`, cmp.Or(s.Keys, "keys"), cmp.Or(s.Data, "data"), s.Listen, list(s.Hosts), s.Metrics, list(s.MetricsHosts), s.JournalBytes)
 }
 
 // Files and folders of the keys.

@@ -2,7 +2,6 @@ package broker
 
 import (
 	"context"
-	"net/http"
 
 	"samband/gateway/api"
 	"samband/gateway/broker/internal/prover"
@@ -82,12 +81,10 @@ type enterCall struct {
 // serveLocal answers the machine's own operator: whoever may write to the socket's
 // file may enter what a party has signed, and no more.
 func (b *Broker) serveLocal(ctx context.Context) error {
-	mux := http.NewServeMux()
-	mux.Handle("POST /v1/status", local.Answer(func(context.Context, struct{}) (Status, error) { return b.Started(), nil }))
-	mux.Handle("POST /v1/enter", local.Answer(func(ctx context.Context, c enterCall) (*Entered, error) {
-		return b.Enter(ctx, c.Note)
-	}))
-	return local.Serve(ctx, b.local, mux)
+	return local.Serve(ctx, b.local, local.Calls{
+		"status": local.Answer(func(context.Context, struct{}) (Status, error) { return b.Started(), nil }),
+		"enter":  local.Answer(func(ctx context.Context, c enterCall) (*Entered, error) { return b.Enter(ctx, c.Note) }),
+	})
 }
 
 // A Client asks the process that serves a broker's folder, through its socket.

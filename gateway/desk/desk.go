@@ -176,7 +176,7 @@ func (d *Desk) Run(ctx context.Context) error {
 			return fmt.Errorf("listen for metrics: %w", err)
 		}
 		serving = append(serving, func(ctx context.Context) error {
-			return monitor.Serve(ctx, ln, monitor.Handler(d.metrics.registry, d.checks()))
+			return monitor.Serve(ctx, ln, monitor.Handler(d.metrics.registry, d.checks(), d.settings.MetricsHosts))
 		})
 	}
 	var all sync.WaitGroup

@@ -13,6 +13,7 @@ import (
 	"samband/gateway/config"
 	"samband/gateway/durable"
 	"samband/gateway/hit"
+	"samband/gateway/monitor"
 	"samband/gateway/register"
 	"samband/gateway/signed"
 )
@@ -77,8 +78,11 @@ type Settings struct {
 	Broker  string         `yaml:"broker"`  // https://broker.nordic.example:8443
 	Zone    register.Zone  `yaml:"zone"`    // Europe/Stockholm: what the next request card says
 	Metrics string         `yaml:"metrics"` // where to serve /metrics, /healthz, /readyz; "" for nowhere
-	Hits    hit.Limit      `yaml:"hits"`    // how many queries each asking desk may make
-	WarnAt  []float64      `yaml:"warn_at"` // fractions of a legal term: at each that passes, the desk warns
+
+	MetricsHosts []string `yaml:"metrics-hosts"` // names by which it may be asked, beside its IP address and localhost
+
+	Hits   hit.Limit `yaml:"hits"`    // how many queries each asking desk may make
+	WarnAt []float64 `yaml:"warn_at"` // fractions of a legal term: at each that passes, the desk warns
 }
 
 // defaultWarnAt is when a desk warns whose settings do not say.
@@ -97,6 +101,9 @@ func readSettings(f folder) (s Settings, err error) {
 	}
 	if err := s.Hits.Check(); err != nil {
 		return s, fmt.Errorf("settings %s: hits: %w", f.settings(), err)
+	}
+	if err := monitor.CheckHosts(s.MetricsHosts); err != nil {
+		return s, fmt.Errorf("settings %s: %w", f.settings(), err)
 	}
 	if s.WarnAt == nil {
 		s.WarnAt = defaultWarnAt
@@ -138,6 +145,9 @@ zone: %s
 # Where Prometheus finds /metrics, and an operator /healthz and /readyz; "" for nowhere.
 metrics: %q
 
+# The names of hosts by which it may be asked, beside its IP address and localhost.
+metrics-hosts: [%s]
+
 # How many queries each other desk may make, which this one answers by machine: so many a
 # minute, and so many at once after a pause. It is enough for officers who check what they
 # meet, and too little for whoever tries numbers one after the other.
@@ -147,6 +157,6 @@ hits:
 
 # Of a legal term that runs, the fractions at which the desk warns.
 warn_at: [%s]
-`, s.Address, s.Broker, s.Zone, s.Metrics, s.Hits.QueriesPerMinute, s.Hits.Burst,
+`, s.Address, s.Broker, s.Zone, s.Metrics, strings.Join(s.MetricsHosts, ", "), s.Hits.QueriesPerMinute, s.Hits.Burst,
 		strings.Trim(strings.Join(strings.Fields(fmt.Sprint(s.WarnAt)), ", "), "[]"))
 }

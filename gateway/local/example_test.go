@@ -3,7 +3,6 @@ package local_test
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"os"
 	"path/filepath"
 
@@ -28,16 +27,15 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	mux := http.NewServeMux()
-	mux.Handle("POST /v1/hours", local.Answer(func(_ context.Context, q question) (*answer, error) {
+	calls := local.Calls{"hours": local.Answer(func(_ context.Context, q question) (*answer, error) {
 		if q.Desk != "fi.spoc" {
 			return nil, problem.New(problem.UnknownDesk, "%s is no desk in the register", q.Desk)
 		}
 		return &answer{Hours: "24/7"}, nil
-	}))
+	})}
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
-	go local.Serve(ctx, ln, mux)
+	go local.Serve(ctx, ln, calls)
 
 	c := local.NewClient("desk", path)
 	a, err := local.Ask[answer](ctx, c, "hours", question{"fi.spoc"})

@@ -2,8 +2,7 @@
 // process that serves a folder: a broker's or a desk's.
 //
 //	ln, err := local.Listen(path)
-//	mux.Handle("POST /v1/status", local.Answer(status))
-//	err = local.Serve(ctx, ln, mux)
+//	err = local.Serve(ctx, ln, local.Calls{"status": local.Answer(status)})
 //
 //	c := local.NewClient("desk", path)
 //	answer, err := local.Ask[map[string]any](ctx, c, "status", struct{}{})
@@ -24,6 +23,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strings"
 	"syscall"
 	"time"
 
@@ -98,7 +98,7 @@ func checkPath(path string) error {
 // Serve answers on the socket until ctx ends. Calls that run then see it end too.
 func Serve(ctx context.Context, ln net.Listener, h http.Handler) error {
 	server := &http.Server{
-		Handler: h, ReadHeaderTimeout: 5 * time.Second,
+		Handler: h, ReadHeaderTimeout: 5 * time.Second, DisableGeneralOptionsHandler: true,
 		BaseContext: func(net.Listener) context.Context { return ctx },
 	}
 	stop := context.AfterFunc(ctx, func() { server.Close() })
@@ -107,6 +107,21 @@ func Serve(ctx context.Context, ln net.Listener, h http.Handler) error {
 		return fmt.Errorf("serve the local socket: %w", err)
 	}
 	return nil
+}
+
+// Calls are the handlers of calls by their names. A call is the POST to one exact path,
+// and everything else is a problem too.
+type Calls map[string]http.Handler
+
+const prefix = "/v1/"
+
+func (c Calls) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	name, under := strings.CutPrefix(r.RequestURI, prefix)
+	if h := c[name]; h != nil && under && r.Method == http.MethodPost {
+		h.ServeHTTP(w, r)
+		return
+	}
+	write(w, nil, problem.New(problem.NotFound, "there is no such call"))
 }
 
 // Answer makes the handler of a call.
@@ -124,15 +139,20 @@ func Answer[In, Out any](call func(context.Context, In) (Out, error)) http.Handl
 		if err == nil && len(answer) > MaxAnswer {
 			err = problem.New(problem.Oversize, "the answer passes the bound of %d bytes: ask for less", MaxAnswer)
 		}
-		w.Header().Set("Content-Type", api.JSONType)
-		if err != nil {
-			doc := refusal(err).Document()
-			w.Header().Set("Content-Type", api.ProblemType)
-			w.WriteHeader(doc.Status)
-			answer, _ = encode(doc) // strings and numbers always encode
-		}
-		_, _ = w.Write(answer)
+		write(w, answer, err)
 	})
+}
+
+// write sends an answer, or the problem of err.
+func write(w http.ResponseWriter, answer []byte, err error) {
+	w.Header().Set("Content-Type", api.JSONType)
+	if err != nil {
+		doc := refusal(err).Document()
+		w.Header().Set("Content-Type", api.ProblemType)
+		w.WriteHeader(doc.Status)
+		answer, _ = encode(doc) // strings and numbers always encode
+	}
+	_, _ = w.Write(answer)
 }
 
 // read reads a call: one JSON value, whose members are all known.
@@ -200,7 +220,7 @@ func Ask[Out any](ctx context.Context, c *Client, call string, in any) (out Out,
 	if err != nil {
 		return out, problem.New(problem.BodyMalformed, "the call is not in its form: %v", err)
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+c.what+"/v1/"+call, bytes.NewReader(b))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+c.what+prefix+call, bytes.NewReader(b))
 	if err != nil {
 		return out, fmt.Errorf("ask the %s: %w", c.what, err)
 	}

@@ -1,8 +1,11 @@
 package local
 
 import (
+	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"os"
@@ -10,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"samband/gateway/api"
 	"samband/gateway/problem"
 )
 
@@ -25,18 +29,15 @@ func serve(t *testing.T, path string) *Client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	mux := http.NewServeMux()
-	mux.Handle("POST /v1/echo", Answer(func(_ context.Context, in echo) (echo, error) { return in, nil }))
-	mux.Handle("POST /v1/refuse", Answer(func(context.Context, echo) (*echo, error) {
-		return nil, problem.New(problem.UnknownDesk, "xx.spoc")
-	}))
-	mux.Handle("POST /v1/fail", Answer(func(context.Context, echo) (*echo, error) { return nil, errors.New("the disk is gone") }))
-	mux.Handle("POST /v1/much", Answer(func(context.Context, echo) (echo, error) {
-		return echo{strings.Repeat("x", MaxAnswer)}, nil
-	}))
+	calls := Calls{
+		"echo":   Answer(func(_ context.Context, in echo) (echo, error) { return in, nil }),
+		"refuse": Answer(func(context.Context, echo) (*echo, error) { return nil, problem.New(problem.UnknownDesk, "xx.spoc") }),
+		"fail":   Answer(func(context.Context, echo) (*echo, error) { return nil, errors.New("the disk is gone") }),
+		"much":   Answer(func(context.Context, echo) (echo, error) { return echo{strings.Repeat("x", MaxAnswer)}, nil }),
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error)
-	go func() { ended <- Serve(ctx, ln, mux) }()
+	go func() { ended <- Serve(ctx, ln, calls) }()
 	t.Cleanup(func() {
 		cancel()
 		if err := <-ended; err != nil {
@@ -53,7 +54,7 @@ func TestCalls(t *testing.T) {
 		t.Errorf("%q, %v", out, err)
 	}
 	for call, want := range map[string]string{
-		"refuse": "UNKNOWN_DESK: xx.spoc", "fail": "INTERNAL: the disk is gone", "much": "OVERSIZE: the answer passes", "none": "the test answered with status 404",
+		"refuse": "UNKNOWN_DESK: xx.spoc", "fail": "INTERNAL: the disk is gone", "much": "OVERSIZE: the answer passes", "none": "NOT_FOUND: there is no such call",
 	} {
 		if _, err := Ask[echo](t.Context(), c, call, echo{}); err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%s: %v", call, err)
@@ -71,6 +72,32 @@ func TestCalls(t *testing.T) {
 	}
 	if err := read(strings.NewReader(`{} {}`), new(echo)); problem.CodeOf(err) != problem.BodyMalformed {
 		t.Errorf("two values: %v", err)
+	}
+}
+
+// A call is a POST to one exact path. All else is a problem in its form, not what a
+// multiplexer makes of it.
+func TestPathsAreExact(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "socket")
+	serve(t, path)
+	for _, line := range []string{
+		"GET /v1/echo", "OPTIONS *", "CONNECT v1:80", "POST //v1//echo", "POST /v1/../v1/echo", "POST /v1/%65cho", "POST /v1/echo/", "POST /v1/echo?x=1",
+		"POST http://test/v1/echo", "POST /v1/", "HEADS /v1/echo",
+	} {
+		conn, err := net.Dial("unix", path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(conn, "%s HTTP/1.1\r\nHost: test\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}", line)
+		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Fatalf("%s: %v", line, err)
+		}
+		var doc api.Document
+		if err := json.NewDecoder(resp.Body).Decode(&doc); err != nil || doc.Code != problem.NotFound || resp.StatusCode != doc.Status {
+			t.Errorf("%s: status %d, %+v, %v", line, resp.StatusCode, doc, err)
+		}
+		conn.Close()
 	}
 }
 

@@ -17,10 +17,12 @@ func Example() {
 		{Name: "journal", Run: func(context.Context) error { return nil }},
 		{Name: "tiles", Run: func(context.Context) error { return errors.New("behind by 12 leaves") }},
 		{Name: "clock", Run: func(context.Context) error { return errors.New("in doubt") }, Note: true},
-	})
+	}, nil)
 	for _, path := range []string{"/healthz", "/readyz"} {
 		answer := httptest.NewRecorder()
-		handler.ServeHTTP(answer, httptest.NewRequest("GET", path, nil))
+		request := httptest.NewRequest("GET", path, nil)
+		request.Host = "127.0.0.1:9464"
+		handler.ServeHTTP(answer, request)
 		fmt.Print(answer.Code, "\n", answer.Body)
 	}
 	// Output:

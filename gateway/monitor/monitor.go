@@ -7,7 +7,9 @@
 //	/healthz   200 while the process answers at all
 //	/readyz    200 when every dependency is well, else 503; a line for each
 //
-// Nothing shown here names a message, a case or an officer.
+// Nothing shown here names a message, a case or an officer. Who asks by a host's name
+// must ask by one that the settings have, so that no web page reads this through the
+// browser of somebody who can reach it.
 package monitor
 
 import (
@@ -51,19 +53,30 @@ type Check struct {
 // checkTime bounds all checks of one /readyz.
 const checkTime = 5 * time.Second
 
-// Handler serves the three paths.
-func Handler(g prometheus.Gatherer, checks []Check) http.Handler {
-	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(g, promhttp.HandlerOpts{EnableOpenMetrics: true}))
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprintln(w, "ok")
+// Handler serves the three paths, as they are spelled, to whoever asks by an IP
+// address, by localhost, or by one of these hosts.
+func Handler(g prometheus.Gatherer, checks []Check, hosts []string) http.Handler {
+	metrics := promhttp.HandlerFor(g, promhttp.HandlerOpts{EnableOpenMetrics: true})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		path, _, _ := strings.Cut(r.RequestURI, "?")
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			path = ""
+		}
+		switch {
+		case !asked(r, hosts):
+			http.Error(w, "this host is not in metrics-hosts of the settings: ask by the IP address, or add it there", http.StatusMisdirectedRequest)
+		case path == "/metrics":
+			metrics.ServeHTTP(w, r)
+		case path == "/healthz":
+			fmt.Fprintln(w, "ok")
+		case path == "/readyz":
+			ctx, cancel := context.WithTimeout(r.Context(), checkTime)
+			defer cancel()
+			ready(ctx, w, checks)
+		default:
+			http.Error(w, "only /metrics, /healthz and /readyz are here", http.StatusNotFound)
+		}
 	})
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
-		ctx, cancel := context.WithTimeout(r.Context(), checkTime)
-		defer cancel()
-		ready(ctx, w, checks)
-	})
-	return mux
 }
 
 func ready(ctx context.Context, w http.ResponseWriter, checks []Check) {
@@ -87,7 +100,7 @@ func ready(ctx context.Context, w http.ResponseWriter, checks []Check) {
 
 // Serve answers on ln until ctx ends, then closes it.
 func Serve(ctx context.Context, ln net.Listener, h http.Handler) error {
-	s := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10}
+	s := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10, DisableGeneralOptionsHandler: true}
 	stop := context.AfterFunc(ctx, func() { s.Close() })
 	defer stop()
 	if err := s.Serve(ln); !errors.Is(err, http.ErrServerClosed) {

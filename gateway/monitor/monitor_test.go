@@ -13,13 +13,18 @@ import (
 
 func serve(t *testing.T, checks ...Check) string {
 	t.Helper()
+	return serveHandler(t, Handler(prometheus.NewRegistry(), checks, nil))
+}
+
+func serveHandler(t *testing.T, h http.Handler) string {
+	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	go func() { done <- Serve(ctx, ln, Handler(prometheus.NewRegistry(), checks)) }()
+	go func() { done <- Serve(ctx, ln, h) }()
 	t.Cleanup(func() {
 		cancel()
 		if err := <-done; err != nil {

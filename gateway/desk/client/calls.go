@@ -26,8 +26,8 @@ type call[In, Out any] struct {
 	do   func(Service, context.Context, In) (Out, error)
 }
 
-func (k call[In, Out]) serve(mux *http.ServeMux, s Service) {
-	mux.Handle("POST /v1/"+k.name, local.Answer(func(ctx context.Context, in In) (Out, error) { return k.do(s, ctx, in) }))
+func (k call[In, Out]) serve(to local.Calls, s Service) {
+	to[k.name] = local.Answer(func(ctx context.Context, in In) (Out, error) { return k.do(s, ctx, in) })
 }
 
 func (k call[In, Out]) ask(ctx context.Context, c *Client, in In) (Out, error) {
@@ -35,17 +35,17 @@ func (k call[In, Out]) ask(ctx context.Context, c *Client, in In) (Out, error) {
 }
 
 // calls is the whole contract; openapi.json says the same.
-var calls = []interface{ serve(*http.ServeMux, Service) }{
+var calls = []interface{ serve(local.Calls, Service) }{
 	status, unlock, lock, explain, send, answer, withdraw, outbox, inbox, conversations, read, declare, erase, verify, importing, match, log, wait, types, bundle,
 }
 
 // Handler answers the calls by a Service.
 func Handler(s Service) http.Handler {
-	mux := http.NewServeMux()
+	all := local.Calls{}
 	for _, c := range calls {
-		c.serve(mux, s)
+		c.serve(all, s)
 	}
-	return mux
+	return all
 }
 
 type none struct{}
