@@ -61,7 +61,7 @@ func ask(t fataler, x *Index, h *history) answers {
 		if m.hash == (signed.Hash{}) {
 			continue
 		}
-		again, err := x.Message(m.hash)
+		again, err := x.Message(m.to, m.hash)
 		if err != nil || !reflect.DeepEqual(again, known) {
 			t.Fatalf("message %s by hash differs from itself by id: %v", m.hash, err)
 		}
@@ -215,7 +215,7 @@ func TestApplyRefusesWhatDoesNotFollow(t *testing.T) {
 			if err := x.Apply([]*journal.Group{g}); err == nil {
 				t.Fatal("it was taken in")
 			}
-			if m, err := x.Message(signed.HashOf("m")); m != nil || err != nil || x.Position() != (journal.Position{}) {
+			if m, err := x.Message("fi.spoc", signed.HashOf("m")); m != nil || err != nil || x.Position() != (journal.Position{}) {
 				t.Errorf("it left something behind: %v", err)
 			}
 		})

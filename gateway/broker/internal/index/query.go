@@ -32,9 +32,10 @@ func (x *Index) Known(from signed.Address, id signed.ID) (*journal.Message, erro
 	return &journal.Message{ID: id, From: from, End: end}, nil
 }
 
-// Message returns the message with a text hash; nil when there is none.
-func (x *Index) Message(hash signed.Hash) (*journal.Message, error) {
-	return x.one(x.statements.byHash, hash[:])
+// Message returns the message with a text hash that a desk sent or received; nil when
+// there is none. [journal.Broker] sees all. For one of other desks it does what it does for none.
+func (x *Index) Message(desk signed.Address, hash signed.Hash) (*journal.Message, error) {
+	return x.one(x.statements.byHash, hash[:], string(desk))
 }
 
 // event returns a leaf that is not an acceptance; nil when there is none.

@@ -9,7 +9,7 @@ import (
 
 // schemaVersion is raised with every change below: an index of another version
 // is rebuilt, never migrated.
-const schemaVersion = 5
+const schemaVersion = 6
 
 const schema = `
 -- One row: what everything else was derived from.
@@ -44,7 +44,8 @@ CREATE TABLE messages (
 	consigned_time INTEGER,
 	ended      INTEGER                     -- leaf
 );
-CREATE UNIQUE INDEX messages_text ON messages (message);
+-- With its two desks, so that no row is read for whoever is neither of them.
+CREATE UNIQUE INDEX messages_text ON messages (message, recipient, sender);
 CREATE UNIQUE INDEX messages_id   ON messages (id, sender);
 CREATE INDEX messages_queue ON messages (recipient) WHERE ended IS NULL;
 CREATE INDEX messages_clock ON messages (expires) WHERE consigned IS NULL AND ended IS NULL;

@@ -42,7 +42,7 @@ func prepare(write, read *sql.DB) (*statements, error) {
 		{write, &s.owner, "SELECT leaf, id, sender, ended FROM messages WHERE message = ?"},
 
 		{read, &s.byID, "SELECT " + messageColumns + " FROM messages WHERE id = ? AND sender = ?"},
-		{read, &s.byHash, "SELECT " + messageColumns + " FROM messages WHERE message = ?"},
+		{read, &s.byHash, "SELECT " + messageColumns + " FROM messages WHERE message = ? AND ? IN (recipient, sender, '')"},
 		{read, &s.withdrawal, "SELECT leaf FROM withdrawals WHERE sender = ? AND id = ?"},
 		{read, &s.other, "SELECT " + eventColumns + " WHERE e.leaf = ?"},
 		{read, &s.rejected, "SELECT leaf FROM rejections WHERE caller = ? AND text = ? AND until > ?"},

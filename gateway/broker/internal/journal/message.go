@@ -46,6 +46,14 @@ type Place struct {
 	Blob  int
 }
 
+// Broker stands for a desk where the broker itself looks a message up: it sees all.
+const Broker signed.Address = ""
+
+// Of reports whether a desk sent or received the message.
+func (m *Message) Of(desk signed.Address) bool {
+	return desk == Broker || desk == m.From || desk == m.To
+}
+
 // Open reports whether the message was accepted and has not ended.
 func (m *Message) Open() bool { return m != nil && m.Accepted != nil && m.End == nil }
 

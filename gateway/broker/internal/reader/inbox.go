@@ -133,7 +133,7 @@ func (in *inbox) add(ctx context.Context, m *journal.Message) (full bool, err er
 // its cursor: the others come in their order.
 func (r *Reader) again(desk signed.Address, cursor int64) (out []*journal.Message, err error) {
 	for text := range r.restored.remove(desk) {
-		m, err := r.index.Message(text)
+		m, err := r.index.Message(desk, text)
 		if err != nil {
 			return nil, err
 		}

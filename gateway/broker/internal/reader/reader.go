@@ -56,14 +56,14 @@ func (r *Reader) Want(_ context.Context, caller signed.Address, _ api.Heads, wan
 		return err
 	}
 	open, err := r.index.Want(caller, want.Message)
+	var m *journal.Message
+	if open && err == nil {
+		m, err = r.index.Message(caller, want.Message)
+	}
 	if err != nil {
 		return err
 	}
-	m, err := r.index.Message(want.Message)
-	if err != nil {
-		return err
-	}
-	if !open || m == nil {
+	if m == nil {
 		return problem.New(problem.UnknownMessage, "no open message to %s has this text", caller)
 	}
 	if m.Accepted.Blob == nil {

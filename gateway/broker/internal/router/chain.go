@@ -12,7 +12,8 @@ import (
 // chain refuses a message whose header shows that it doesn't fit its conversation: it
 // is of a type that always answers or follows, and names nothing; or what it names is
 // known here, and went between other desks, or in another conversation, or can't be
-// followed so. What isn't known here, the recipient judges: it sees more. So this is no
+// followed so. What isn't known here, the recipient judges: it sees more. A message
+// that is another's counts as not known, or the answer would tell that it is here. So this is no
 // part of the law, which must be the same for all (SPEC §11.3).
 func (r *Router) chain(_ context.Context, e *submission) error {
 	t, ok := schema.Embedded().FindHash(e.Type.Hash)
@@ -25,7 +26,7 @@ func (r *Router) chain(_ context.Context, e *submission) error {
 		}
 		return nil
 	}
-	earlier, err := r.seq.Message(e.InReplyTo)
+	earlier, err := r.seq.Message(e.From, e.InReplyTo)
 	if err != nil || earlier == nil {
 		return err
 	}

@@ -87,12 +87,16 @@ func (r *Router) restores(ctx context.Context, e *submission, m *journal.Message
 func (r *Router) room(context.Context, *submission) error { return r.seq.Room() }
 
 func (r *Router) heads(ctx context.Context, e *submission) error {
-	return r.reach(e.AsOfAudit, e.AsOfRegister, func() error { return r.signatures(ctx, e) })
+	return r.reach(e.Exchange, e.AsOfAudit, e.AsOfRegister, func() error { return r.signatures(ctx, e) })
 }
 
 // reach refuses heads that the logs don't have, with an alarm where the text that
-// names them is signed.
-func (r *Router) reach(audit, register signed.Head, verify func() error) error {
+// names them is signed. A text of another exchange says nothing of our logs, also where
+// that exchange and its logs have the same names.
+func (r *Router) reach(exchange signed.Hash, audit, register signed.Head, verify func() error) error {
+	if exchange != r.seq.Register().Exchange() {
+		return problem.New(problem.WrongExchange, "the text is of another exchange")
+	}
 	err := r.seq.CheckHeads(audit, register)
 	if err != nil && verify() == nil {
 		r.seq.Disputed(err)

@@ -36,7 +36,7 @@ func (r *Router) knownStatement(_ context.Context, s *statement) (err error) {
 	if s.Event == envelope.Withdrawn {
 		m, err = r.seq.Known(s.Signer, s.ID)
 	} else {
-		m, err = r.seq.Message(s.Message)
+		m, err = r.seq.Message(s.Signer, s.Message)
 	}
 	if err != nil || m == nil {
 		return err
@@ -51,7 +51,7 @@ func (r *Router) knownStatement(_ context.Context, s *statement) (err error) {
 }
 
 func (r *Router) headsOfStatement(ctx context.Context, s *statement) error {
-	return r.reach(s.AsOfAudit, s.AsOfRegister, func() error { return r.signatureOfStatement(ctx, s) })
+	return r.reach(s.Exchange, s.AsOfAudit, s.AsOfRegister, func() error { return r.signatureOfStatement(ctx, s) })
 }
 
 func (r *Router) signatureOfStatement(_ context.Context, s *statement) error {

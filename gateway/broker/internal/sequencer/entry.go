@@ -43,7 +43,7 @@ func (a Rejection) order(d *groupDraft) (journal.Done, error) {
 // then it is the message that stands. A repeat of a refused text gets the entry of
 // its first refusal, and takes nothing from the budget: it orders nothing.
 func (a Rejection) log(d *groupDraft, budget Budget) (journal.Done, error) {
-	m, err := d.message(a.Text)
+	m, err := d.message(a.Caller, a.Text)
 	if err != nil {
 		return journal.Done{}, err
 	}

@@ -117,11 +117,11 @@ func (d *groupDraft) rejectedSince(seen uint64, r rejection) (*journal.Event, er
 	return d.rejected(r)
 }
 
-func (d *groupDraft) message(text signed.Hash) (*journal.Message, error) {
-	if m := d.changed.texts[text]; m != nil {
+func (d *groupDraft) message(desk signed.Address, text signed.Hash) (*journal.Message, error) {
+	if m := d.changed.texts[text]; m != nil && m.Of(desk) {
 		return m, nil
 	}
-	return d.s.Message(text)
+	return d.s.Message(desk, text)
 }
 
 // change notes what became of a message, and who wants to hear of it.

@@ -137,12 +137,13 @@ func (s *Sequencer) Known(from signed.Address, id signed.ID) (*journal.Message, 
 	return s.cfg.Index.Known(from, id)
 }
 
-// Message returns what is known of an accepted text; nil when nothing is.
-func (s *Sequencer) Message(text signed.Hash) (*journal.Message, error) {
-	if m := s.over.message(text); m != nil {
+// Message returns what is known of an accepted text that a desk sent or received; nil
+// when nothing is. A text of other desks is as unknown as none.
+func (s *Sequencer) Message(desk signed.Address, text signed.Hash) (*journal.Message, error) {
+	if m := s.over.message(text); m != nil && m.Of(desk) {
 		return m, nil
 	}
-	return s.cfg.Index.Message(text)
+	return s.cfg.Index.Message(desk, text)
 }
 
 // Rejected returns the entry by which a caller's text was refused for good,

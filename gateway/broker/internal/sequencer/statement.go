@@ -86,7 +86,7 @@ func (a Statement) late(d *groupDraft, m *journal.Message) (journal.Done, error)
 // accepted.
 func (a Statement) subject(d *groupDraft) (*journal.Message, error) {
 	if a.Event != envelope.Withdrawn {
-		m, err := d.message(a.Message)
+		m, err := d.message(a.Signer, a.Message)
 		if err == nil && (m == nil || m.To != a.Signer) {
 			err = problem.New(problem.UnknownMessage, "no message to %s has this text", a.Signer)
 		}

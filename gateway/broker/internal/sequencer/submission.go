@@ -90,7 +90,7 @@ type expiry struct{ message signed.Hash }
 func (a expiry) bytes() int { return 0 }
 
 func (a expiry) order(d *groupDraft) (journal.Done, error) {
-	m, err := d.message(a.message)
+	m, err := d.message(journal.Broker, a.message)
 	if err != nil || !m.Open() || m.Consigned != nil {
 		return journal.Done{Message: m}, err
 	}
