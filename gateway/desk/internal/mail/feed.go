@@ -16,7 +16,14 @@ const (
 	// sweepAfter is when a feed is read from its beginning again, after it had
 	// something that this desk could not believe.
 	sweepAfter = 10 * time.Minute
+
+	// hasty is how soon a poll ends that was not waited for.
+	hasty = time.Second
 )
+
+// errIdle says that a poll ended at once and brought nothing, or nothing but what this
+// desk had heard. A pause follows, so that no broker keeps this desk busy.
+var errIdle = errors.New("the poll ended early and brought nothing")
 
 // A feed is what inbox and progress share: a place in one of the broker's feeds. The
 // first page is not waited for.
@@ -25,6 +32,16 @@ type feed struct {
 	after   api.Cursor
 	wait    time.Duration
 	doubted time.Time // when something was first not believed, since the feed's beginning
+
+	past    int64 // behind the last entry that was told of, since the feed's beginning
+	brought bool  // the page brings what was not told of
+}
+
+// tells notes that a page tells of an entry of the log.
+func (f *feed) tells(index int64) {
+	if index >= f.past {
+		f.past, f.brought = index+1, true
+	}
 }
 
 // read takes in one page. takeIn writes it, under the logs as the answer extends
@@ -34,7 +51,7 @@ func read[I, L any](ctx context.Context, f *feed, least api.Cursor,
 	ask func(context.Context, api.Heads, api.Page) (*api.FeedAnswer[I, L], error),
 	takeIn func(*verify.Answer, *api.FeedAnswer[I, L]) (int, error),
 ) error {
-	base := f.logs.Load()
+	base, began, waits := f.logs.Load(), f.Now(), f.wait > 0
 	answer, err := ask(ctx, heads(base), api.Page{After: f.after, Wait: f.wait, Limit: api.MaxLimit})
 	f.heard(err)
 	if err != nil {
@@ -49,6 +66,8 @@ func read[I, L any](ctx context.Context, f *feed, least api.Cursor,
 	}
 	f.wait = feedWait
 	asked := f.Now()
+	early := waits && asked.Sub(began) < hasty
+	f.brought = next.Register().Size() > base.Register().Size()
 	believed, err := takeIn(next, answer)
 	if err != nil {
 		return err
@@ -60,13 +79,16 @@ func read[I, L any](ctx context.Context, f *feed, least api.Cursor,
 	if believed == 0 && len(answer.Items) > 0 { // an error, so that a pause follows: a broker must not keep this desk busy
 		return fmt.Errorf("of a page of %d items none could be believed", len(answer.Items))
 	}
+	if early && !f.brought {
+		return errIdle
+	}
 	return nil
 }
 
 // sweep goes back to the feed's beginning when that is due.
 func (f *feed) sweep() {
 	if !f.doubted.IsZero() && f.Now().Sub(f.doubted) > sweepAfter {
-		f.after, f.doubted = 0, time.Time{}
+		f.after, f.past, f.doubted = 0, 0, time.Time{}
 	}
 }
 

@@ -33,7 +33,7 @@ func (i *inbox) do(ctx context.Context) error {
 	i.lost = nil
 	err := read(ctx, &i.feed, 0, i.Broker.Inbox, i.takeIn) // it may lead back, to bytes that are awaited
 	if errors.Is(err, api.ErrUnreachable) {
-		i.after, i.wait = 0, 0
+		i.after, i.past, i.wait = 0, 0, 0
 		clear(i.wanted)
 	}
 	return errors.Join(err, i.want(ctx))
@@ -94,6 +94,8 @@ func (i *inbox) takeIn(next *verify.Answer, page *api.InboxAnswer) (believed int
 			}
 			continue
 		}
+		i.tells(a.accepted.Index)
+		i.brought = i.brought || a.known == 0 && !a.twice
 		if believed++; a.twice || a.known != 0 && a.consigned == nil {
 			continue // its statement is on its way
 		}

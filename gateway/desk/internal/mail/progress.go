@@ -156,5 +156,6 @@ func (p *progress) verifyItem(next *verify.Answer, item *api.ProgressItem, of *s
 	if err != nil {
 		return nil, err
 	}
+	p.tells(event.Index)
 	return advances(of.seq, event), nil
 }

@@ -13,8 +13,12 @@ import (
 	"samband/gateway/signed"
 )
 
-// maxPause is the longest pause after failed calls.
-const maxPause = 30 * time.Second
+// maxPause is the longest pause after failed calls, maxIdle that after polls that ended
+// early and brought nothing.
+const (
+	maxPause = 30 * time.Second
+	maxIdle  = 5 * time.Second
+)
 
 // workers are woken when there may be something for them; a wake-up while they
 // work is not lost.
@@ -68,7 +72,7 @@ func (m *Room) queue(urgent bool) queue { return queue{m, urgent, api.MaxItems} 
 // has. The ring stays as it is. Where that fails, or the next commit fails soon, it
 // pauses, longer each time: a disk that is broken is not asked without end.
 func (m *Room) Run(ctx context.Context) {
-	pause, opened := m.pauses(), time.Time{}
+	pause, opened := m.pauses(maxPause), time.Time{}
 	for ctx.Err() == nil {
 		m.workUntilFailure(ctx)
 		soon := time.Since(opened) < maxPause
@@ -114,23 +118,26 @@ func (m *Room) workUntilFailure(ctx context.Context) {
 	cancel()
 }
 
-func (m *Room) pauses() *backoff.ExponentialBackOff {
+// pauses grow from the first one to the longest.
+func (m *Room) pauses(longest time.Duration) *backoff.ExponentialBackOff {
 	pause := backoff.NewExponentialBackOff()
-	pause.InitialInterval, pause.MaxInterval, pause.Multiplier = m.Retry, maxPause, 2
+	pause.InitialInterval, pause.MaxInterval, pause.Multiplier = m.Retry, longest, 2
 	return pause
 }
 
 // work does a job until ctx ends. After an error it pauses, longer each time,
 // but not when it is woken: whatever woke it may be what it waits for.
 func (m *Room) work(ctx context.Context, j job) {
-	pause := m.pauses()
+	pause, idle := m.pauses(maxPause), m.pauses(maxIdle)
 	for ctx.Err() == nil {
 		err := j.do(ctx)
 		if ctx.Err() != nil {
 			return
 		}
 		var after <-chan time.Time
-		if err != nil {
+		if errors.Is(err, errIdle) {
+			after = time.After(idle.NextBackOff())
+		} else if err != nil {
 			next := max(pause.NextBackOff(), askedPause(err))
 			if code := problem.CodeOf(err); code == problem.HeadAhead || code == problem.HeadContradicts {
 				m.show(ctx)
@@ -139,6 +146,7 @@ func (m *Room) work(ctx context.Context, j job) {
 			after = time.After(next)
 		} else {
 			pause.Reset()
+			idle.Reset()
 			if j.wake == nil {
 				continue
 			}

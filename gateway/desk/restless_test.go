@@ -1,0 +1,93 @@
+package desk_test
+
+import (
+	"context"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"samband/gateway/api"
+	"samband/gateway/auditlog"
+	"samband/gateway/desk"
+	"samband/gateway/signed"
+)
+
+// restless is an edge that answers each poll at once, whatever its wait.
+type restless struct {
+	line
+	inbox, progress *atomic.Int64
+	grows           bool // its log, before each answer
+}
+
+func (b restless) page(p api.Page) api.Page {
+	if b.grows {
+		b.e.set(func() { b.e.record(auditlog.Record{Kind: auditlog.Refusals, Caller: b.caller, Count: 1}, 1) })
+	}
+	return api.Page{After: p.After, Limit: p.Limit}
+}
+
+func (b restless) Inbox(ctx context.Context, h api.Heads, p api.Page) (*api.InboxAnswer, error) {
+	b.inbox.Add(1)
+	return b.line.Inbox(ctx, h, b.page(p))
+}
+
+func (b restless) Progress(ctx context.Context, h api.Heads, p api.Page) (*api.ProgressAnswer, error) {
+	b.progress.Add(1)
+	return b.line.Progress(ctx, h, b.page(p))
+}
+
+// A broker whose polls end at once and bring nothing that the desk has not heard does
+// not keep it busy: a pause follows, here of an hour, while it does its other work.
+func TestPollsThatBringNothing(t *testing.T) {
+	has := func(e *edge) api.InboxItem {
+		m := e.messages[0]
+		return api.InboxItem{Cursor: api.Past(m.accepted.Record.Index), Envelope: m.bytes, Acceptance: e.prove(m.accepted),
+			Consigned: e.fact(m.consigned), Consistency: e.extends(m.AsOfAudit)}
+	}
+	for name, c := range map[string]struct {
+		grows bool
+		lie   func(*edge, *api.InboxAnswer)
+	}{
+		"nothing":            {},
+		"a log that grows":   {grows: true},
+		"what it has":        {lie: func(e *edge, a *api.InboxAnswer) { a.Items = []api.InboxItem{has(e)} }},
+		"what it has, twice": {lie: func(e *edge, a *api.InboxAnswer) { a.Items = []api.InboxItem{has(e), has(e)} }},
+		"a cursor that climbs": {grows: true, lie: func(e *edge, a *api.InboxAnswer) {
+			a.Items, a.Next = []api.InboxItem{has(e)}, api.Cursor(e.audit.Head().Size)
+		}},
+		"bytes that are lost": {lie: func(_ *edge, a *api.InboxAnswer) { a.Again = []signed.Hash{signed.HashOf("lost")} }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newLie(t)
+			se := s.unlocked("se.spoc")
+			s.ready(se)
+			id := send(t, se, request(t))
+			awaitOut(t, se, id, "accepted")
+			s.edge.set(func() {
+				s.edge.lie = func(caller signed.Address, answer any) {
+					if a, ok := answer.(*api.InboxAnswer); ok && caller == "fi.spoc" && c.lie != nil {
+						c.lie(s.edge, a)
+					}
+				}
+			})
+			b := restless{line: line{s.edge, "fi.spoc"}, inbox: &atomic.Int64{}, progress: &atomic.Int64{}, grows: c.grows}
+			fi := must(desk.New(desk.Config{Dir: s.desk("fi.spoc"), Broker: b, Now: s.clock.Wall, Retry: time.Hour}))
+			ctx, cancel := context.WithCancel(ctx)
+			done := make(chan error, 1)
+			go func() { done <- fi.Run(ctx) }()
+			awaitOut(t, se, id, "consigned")
+			s.unlock(fi)
+			draft := request(t)
+			draft.To = []signed.Address{"se.spoc"}
+			for range 10 {
+				awaitOut(t, fi, send(t, fi, draft), "accepted")
+			}
+			if in, progress := b.inbox.Load(), b.progress.Load(); in > 4 || progress > 4 {
+				t.Errorf("%d pages of the inbox, and %d of the progress", in, progress)
+			}
+			cancel()
+			must(0, <-done)
+			must(0, fi.Close())
+		})
+	}
+}
