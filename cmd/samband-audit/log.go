@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"samband/gateway/auditlog"
+	"samband/gateway/durable"
 	"samband/gateway/register"
 	"samband/gateway/signed"
 )
@@ -39,7 +40,7 @@ func proveLog(dir string, f *register.Federation) (*provedLog, error) {
 		_, l, err := replay(dir, f)
 		return l, err
 	}
-	head, err := auditlog.VerifyFolder(os.DirFS(dir), f.Audit)
+	head, err := auditlog.VerifyFolder(durable.DirFS(dir), f.Audit)
 	if err != nil {
 		return nil, err
 	}
@@ -54,8 +55,8 @@ func proved(tree auditlog.Tree, key *signed.PublicKey, h signed.Head) *provedLog
 }
 
 func whichLog(dir string, f *register.Federation) (auditlog.Tree, error) {
-	_, errAudit := auditlog.ReadCheckpoint(os.DirFS(dir), f.Audit)
-	_, errRegister := auditlog.ReadCheckpoint(os.DirFS(dir), f.Register)
+	_, errAudit := auditlog.ReadCheckpoint(durable.DirFS(dir), f.Audit)
+	_, errRegister := auditlog.ReadCheckpoint(durable.DirFS(dir), f.Register)
 	var damage *auditlog.Damage
 	switch {
 	case errAudit == nil:
@@ -78,7 +79,7 @@ func whichLog(dir string, f *register.Federation) (auditlog.Tree, error) {
 // onlyLeaves checks that the audit log has nothing but leaves of 32 bytes.
 func onlyLeaves(dir string, size int64) error {
 	index := int64(0)
-	for e, err := range auditlog.Entries(os.DirFS(dir), size) {
+	for e, err := range auditlog.Entries(durable.DirFS(dir), size) {
 		if err != nil {
 			return err
 		}
@@ -93,13 +94,13 @@ func onlyLeaves(dir string, size int64) error {
 // replay proves the register's log and lets each entry pass the register's own
 // checks, from the federation file on.
 func replay(dir string, f *register.Federation) (*register.Register, *provedLog, error) {
-	head, err := auditlog.VerifyFolder(os.DirFS(dir), f.Register)
+	head, err := auditlog.VerifyFolder(durable.DirFS(dir), f.Register)
 	if err != nil {
 		return nil, nil, err
 	}
 	var r *register.Register
 	index := int64(0)
-	for e, err := range auditlog.Entries(os.DirFS(dir), head.Size) {
+	for e, err := range auditlog.Entries(durable.DirFS(dir), head.Size) {
 		switch {
 		case err != nil:
 			return nil, nil, err

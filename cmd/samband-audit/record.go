@@ -1,9 +1,8 @@
 package main
 
 import (
-	"os"
-
 	"samband/gateway/auditlog"
+	"samband/gateway/durable"
 	"samband/gateway/envelope"
 	"samband/gateway/problem"
 	"samband/gateway/register"
@@ -69,7 +68,7 @@ func (p *provedRecord) inLog(dir string, l *provedLog) error {
 		return mismatchf("the log has %d entries and the proof is of %d: the copy is older, or entries are gone", l.Size, p.Size)
 	}
 	var r auditlog.Range
-	for e, err := range auditlog.Entries(os.DirFS(dir), p.Size) {
+	for e, err := range auditlog.Entries(durable.DirFS(dir), p.Size) {
 		if err != nil {
 			return err
 		}

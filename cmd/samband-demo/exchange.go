@@ -13,6 +13,7 @@ import (
 	"samband/gateway/api"
 	"samband/gateway/desk"
 	"samband/gateway/desk/client"
+	"samband/gateway/durable"
 	"samband/gateway/gatewaytest"
 	"samband/gateway/register"
 	"samband/gateway/signed"
@@ -206,5 +207,8 @@ func (s *recordedExchange) saveSample(id signed.ID) error {
 
 // writeFile writes a file for people to look at or to use.
 func writeFile(path string, b []byte, mode os.FileMode) error {
-	return errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, b, mode))
+	if err := durable.MkdirAll(filepath.Dir(path)); err != nil {
+		return err
+	}
+	return durable.Replace(path, b, mode)
 }

@@ -14,6 +14,7 @@ import (
 	"unicode/utf16"
 
 	"samband/gateway/auditlog"
+	"samband/gateway/durable"
 	"samband/gateway/signed"
 )
 
@@ -92,9 +93,9 @@ func (s *story) verified(ctx context.Context) (stepResult, error) {
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		audit, err := auditlog.VerifyFolder(os.DirFS(s.logDir("audit")), r.Federation().Audit)
+		audit, err := auditlog.VerifyFolder(durable.DirFS(s.logDir("audit")), r.Federation().Audit)
 		if err == nil && audit.Size >= want.Size {
-			registry, err := auditlog.VerifyFolder(os.DirFS(s.logDir("register")), r.Federation().Register)
+			registry, err := auditlog.VerifyFolder(durable.DirFS(s.logDir("register")), r.Federation().Register)
 			if err != nil {
 				return stepResult{}, fmt.Errorf("the register does not verify: %w", err)
 			}

@@ -10,13 +10,12 @@ import (
 
 	"samband/cmd/internal/cli"
 	"samband/gateway/desk/client"
-	"samband/gateway/durable"
 )
 
 // saveAll writes attachments into a folder, which it makes, and returns their
 // paths.
 func saveAll(dir string, files []client.Attachment) ([]string, error) {
-	if err := durable.MkdirAll(dir); err != nil {
+	if err := cli.NewFolder(dir); err != nil {
 		return nil, err
 	}
 	var paths []string
@@ -65,7 +64,7 @@ func save(dir, name string, data []byte) (string, error) {
 	stem, ending := split(name)
 	path := filepath.Join(dir, name)
 	for n := 2; ; n++ {
-		err := durable.Create(path, data, 0o600)
+		err := cli.WriteNew(path, data)
 		if !errors.Is(err, fs.ErrExist) {
 			return path, err
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"samband/cmd/internal/cli"
+	"samband/gateway/durable"
 	"samband/gateway/hit"
 	"samband/gateway/hit/table"
 )
@@ -40,7 +41,7 @@ row is faulty, nothing is imported, and each fault is named by its line.`,
 			}
 			file := c.InOrStdin()
 			if args[0] != "-" {
-				f, err := os.Open(args[0])
+				f, err := durable.Open(args[0])
 				if err != nil {
 					return err
 				}

@@ -9,7 +9,6 @@ import (
 
 	"samband/cmd/internal/cli"
 	"samband/gateway/desk/client"
-	"samband/gateway/durable"
 	"samband/gateway/problem"
 	"samband/gateway/signed"
 	"samband/schema"
@@ -123,7 +122,7 @@ func (d *newDraft) notAllowed(k *catalogue, m *client.Message, permitted []strin
 func (d *newDraft) write(c *cobra.Command, out string) error {
 	text := d.typ.Template(string(*d.lang), schema.Filling{Recipients: d.to, Answered: d.body})
 	if out != "" {
-		if err := durable.Create(out, text, 0o600); err != nil {
+		if err := cli.WriteNew(out, text); err != nil {
 			return err
 		}
 	}

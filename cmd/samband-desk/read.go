@@ -9,7 +9,6 @@ import (
 
 	"samband/cmd/internal/cli"
 	"samband/gateway/desk/client"
-	"samband/gateway/durable"
 	"samband/gateway/signed"
 )
 
@@ -59,7 +58,7 @@ func (p *program) writePage(c *cobra.Command, page *page, file string) error {
 		_, err := c.OutOrStdout().Write(b.Bytes())
 		return err
 	}
-	if err := durable.Create(file, b.Bytes(), 0o600); err != nil {
+	if err := cli.WriteNew(file, b.Bytes()); err != nil {
 		return err
 	}
 	return p.Print(c, map[string]string{"page": file}, func(w io.Writer) { fmt.Fprintf(w, "Written: %s\n", cli.Clean(file)) })

@@ -2,17 +2,14 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
 
 	"samband/cmd/internal/cli"
 	"samband/gateway/desk/client"
-	"samband/gateway/durable"
 	"samband/gateway/problem"
 	"samband/gateway/signed"
 )
@@ -77,18 +74,14 @@ func showVerification(w io.Writer, v *client.Verification) {
 // saveProofs writes what proves a message as files of their own, and evidence
 // against the broker as JSON.
 func saveProofs(dir string, v *client.Verification) error {
-	if err := durable.MkdirAll(dir); err != nil {
+	if err := cli.NewFolder(dir); err != nil {
 		return err
 	}
 	save := func(name string, b []byte) error {
 		if len(b) == 0 {
 			return nil
 		}
-		err := durable.Create(filepath.Join(dir, name), b, 0o600)
-		if errors.Is(err, fs.ErrExist) {
-			err = fmt.Errorf("%w: proofs are never written over, name a new folder", err)
-		}
-		return err
+		return cli.WriteNew(filepath.Join(dir, name), b)
 	}
 	if err := save("envelope", v.Envelope); err != nil {
 		return err

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"os"
-
 	"github.com/spf13/cobra"
 
 	"samband/cmd/internal/cli"
@@ -21,14 +19,14 @@ or that of a folder with types/, parts/, codes/ and labels/, if it loads.`,
 		RunE: func(c *cobra.Command, _ []string) (err error) {
 			bundle := schema.EmbeddedBundle()
 			if from != "" {
-				if bundle, err = schema.NewBundle(os.DirFS(from)); err != nil {
+				if bundle, err = schema.NewBundle(durable.DirFS(from)); err != nil {
 					return err
 				}
 			}
 			if _, err := bundle.Catalogue(); err != nil {
 				return err
 			}
-			if err := durable.Replace(out, bundle.Zip, 0o644); err != nil {
+			if err := cli.WriteNew(out, bundle.Zip); err != nil {
 				return err
 			}
 			return p.say(c, result{

@@ -4,13 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
 
 	"samband/cmd/internal/cli"
 	"samband/gateway/authority"
+	"samband/gateway/durable"
 	"samband/gateway/register"
 )
 
@@ -29,7 +29,7 @@ never entered.`,
 			if err != nil {
 				return err
 			}
-			r, err := register.Load(os.DirFS(args[0]), federation)
+			r, err := register.Load(durable.DirFS(args[0]), federation)
 			if err != nil {
 				return err
 			}

@@ -133,7 +133,15 @@ func widest(t tlog.Tile) tlog.Tile {
 	return t
 }
 
+// readBounded opens regular files only: somebody else may have filled the folder.
 func readBounded(folder fs.FS, path string, max int) ([]byte, error) {
+	info, err := fs.Stat(folder, path)
+	if err == nil && !info.Mode().IsRegular() {
+		err = errors.New("it is no regular file")
+	}
+	if err != nil {
+		return nil, err
+	}
 	f, err := folder.Open(path)
 	if err != nil {
 		return nil, err

@@ -4,10 +4,10 @@ import (
 	"crypto/ecdsa"
 	"crypto/x509"
 	"fmt"
-	"os"
 	"time"
 
 	"samband/certs"
+	"samband/gateway/durable"
 	"samband/gateway/problem"
 	"samband/gateway/register"
 	"samband/gateway/signed"
@@ -58,7 +58,7 @@ func OpenCA(dir string, passphrase []byte) (*CA, error) {
 	if err != nil {
 		return nil, fmt.Errorf("key file %q: %w", f.path("ca", keyFile), err)
 	}
-	pem, err := os.ReadFile(f.path("ca", certificateFile))
+	pem, err := durable.ReadFile(f.path("ca", certificateFile), durable.MaxSmall)
 	if err != nil {
 		return nil, fmt.Errorf("read CA certificate: %w", err)
 	}

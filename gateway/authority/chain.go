@@ -34,7 +34,7 @@ func (c chain) read() ([]filed, error) {
 	}
 	entries := make([]filed, len(paths)) // Glob sorts
 	for i, path := range paths {
-		note, err := os.ReadFile(path)
+		note, err := durable.ReadFile(path, durable.MaxSmall)
 		if err != nil {
 			return nil, fmt.Errorf("read entry: %w", err)
 		}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"samband/gateway/durable"
 	"samband/gateway/problem"
 	"samband/gateway/register"
 	"samband/gateway/signed"
@@ -27,7 +28,7 @@ var ErrNoFederation = errors.New("this folder belongs to no exchange yet")
 
 // federation reads the exchange that the folder belongs to.
 func (f folder) federation() (*register.Federation, error) {
-	b, err := os.ReadFile(f.path("federation"))
+	b, err := durable.ReadFile(f.path("federation"), durable.MaxSmall)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, ErrNoFederation
 	}

@@ -3,9 +3,9 @@ package authority
 import (
 	"bytes"
 	"fmt"
-	"os"
 	"strings"
 
+	"samband/gateway/durable"
 	"samband/gateway/internal/work"
 	"samband/gateway/register"
 	"samband/gateway/seal"
@@ -30,7 +30,7 @@ func writeSecret(path string, plain, passphrase []byte) error {
 
 // readSecret reads what writeSecret stored.
 func readSecret(path string, passphrase []byte) ([]byte, error) {
-	b, err := os.ReadFile(path)
+	b, err := durable.ReadFile(path, durable.MaxSmall)
 	if err != nil {
 		return nil, fmt.Errorf("read key file: %w", err)
 	}

@@ -29,7 +29,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"os"
 	"sync"
 	"time"
 
@@ -45,6 +44,7 @@ import (
 	"samband/gateway/broker/internal/router"
 	"samband/gateway/broker/internal/sequencer"
 	"samband/gateway/broker/internal/store"
+	"samband/gateway/durable"
 	"samband/gateway/local"
 	"samband/gateway/monitor"
 	"samband/gateway/problem"
@@ -113,7 +113,7 @@ func (b *Broker) open(ctx context.Context) (err error) {
 	if err := b.settings.present(); err != nil {
 		return err
 	}
-	federation, err := os.ReadFile(b.settings.key(federationFile))
+	federation, err := durable.ReadFile(b.settings.key(federationFile), durable.MaxSmall)
 	if err != nil {
 		return fmt.Errorf("read the federation file: %w", err)
 	}

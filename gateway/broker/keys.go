@@ -6,12 +6,12 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"sync"
 	"time"
 
 	"samband/certs"
+	"samband/gateway/durable"
 	"samband/gateway/register"
 	"samband/gateway/signed"
 )
@@ -52,7 +52,7 @@ func loadKeys(s Settings, federation []byte) (_ *keyring, err error) {
 	if k.registerKey, err = readKey(s.key(registerKeyFile)); err != nil {
 		return nil, err
 	}
-	line, err := os.ReadFile(s.key(macFile))
+	line, err := durable.ReadFile(s.key(macFile), durable.MaxSmall)
 	if err != nil {
 		return nil, fmt.Errorf("read MAC key: %w", err)
 	}
@@ -81,7 +81,7 @@ func (k *keyring) belong() error {
 }
 
 func readKey(path string) (*signed.PrivateKey, error) {
-	b, err := os.ReadFile(path)
+	b, err := durable.ReadFile(path, durable.MaxSmall)
 	if err != nil {
 		return nil, fmt.Errorf("read key: %w", err)
 	}
@@ -93,7 +93,7 @@ func readKey(path string) (*signed.PrivateKey, error) {
 }
 
 func readCA(s Settings) (*x509.Certificate, *ecdsa.PrivateKey, error) {
-	crt, err := os.ReadFile(s.key(caFile))
+	crt, err := durable.ReadFile(s.key(caFile), durable.MaxSmall)
 	if err != nil {
 		return nil, nil, fmt.Errorf("read broker's CA: %w", err)
 	}
@@ -101,7 +101,7 @@ func readCA(s Settings) (*x509.Certificate, *ecdsa.PrivateKey, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("broker's CA: %w", err)
 	}
-	pem, err := os.ReadFile(s.key(caKeyFile))
+	pem, err := durable.ReadFile(s.key(caKeyFile), durable.MaxSmall)
 	if err != nil {
 		return nil, nil, fmt.Errorf("read key of broker's CA: %w", err)
 	}

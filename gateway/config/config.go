@@ -13,9 +13,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"reflect"
 	"strings"
+
+	"samband/gateway/durable"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -26,17 +27,9 @@ const maxFile = 256 << 10
 // Load reads the file at path into the struct that into points to. Fields that
 // the file leaves out keep their values, which are the defaults.
 func Load(path string, into any) error {
-	f, err := os.Open(path)
+	b, err := durable.ReadFile(path, maxFile)
 	if err != nil {
 		return fmt.Errorf("read settings: %w", err)
-	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err != nil {
-		return fmt.Errorf("read settings: %w", err)
-	}
-	if len(b) > maxFile {
-		return fmt.Errorf("settings %s: more than %d bytes", path, maxFile)
 	}
 	if err := decode(b, into); err != nil {
 		return fmt.Errorf("settings %s: %w", path, err)

@@ -1,10 +1,14 @@
 package config
 
 import (
+	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"samband/gateway/durable"
 )
 
 type settings struct {
@@ -51,7 +55,13 @@ func TestLoadNamesUnknownKey(t *testing.T) {
 
 func TestLoadIsBounded(t *testing.T) {
 	var s settings
-	if err := Load("/dev/zero", &s); err == nil || !strings.Contains(err.Error(), "more than") {
-		t.Errorf("a file without end: %v", err)
+	long := filepath.Join(t.TempDir(), "long.yaml")
+	if err := os.WriteFile(long, bytes.Repeat([]byte("#"), maxFile+1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]error{"/dev/zero": durable.ErrNotRegular, long: durable.ErrTooLong} {
+		if err := Load(path, &s); !errors.Is(err, want) {
+			t.Errorf("%s: %v", path, err)
+		}
 	}
 }

@@ -52,7 +52,7 @@ func lock(path, taken string) (*os.File, error) {
 }
 
 func (f folder) readFederation() (note []byte, fed *register.Federation, err error) {
-	if note, err = os.ReadFile(f.federation()); err == nil {
+	if note, err = durable.ReadFile(f.federation(), durable.MaxSmall); err == nil {
 		fed, err = register.ParseFederation(note)
 	}
 	if err != nil {
@@ -62,7 +62,7 @@ func (f folder) readFederation() (note []byte, fed *register.Federation, err err
 }
 
 func (f folder) readCertificate() (*x509.Certificate, error) {
-	b, err := os.ReadFile(f.certificate())
+	b, err := durable.ReadFile(f.certificate(), durable.MaxSmall)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, errors.New("no certificate yet: have the party issue one for the card, then run init --certificate")
 	}

@@ -13,6 +13,9 @@
 // Replace puts the file in the link's place. Links among the folders above it are
 // followed, as everywhere else.
 //
+// Files are read by [ReadFile], [Open] and [DirFS], which read regular files only and
+// never wait for what others put in a file's place.
+//
 // A process that is killed may leave a file ".new-…" in the folder. Nothing reads
 // it; it may be removed. [ReplaceVia]'s caller removes it at its next start.
 package durable

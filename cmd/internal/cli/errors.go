@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 
+	"samband/gateway/durable"
 	"samband/gateway/problem"
 )
 
@@ -122,7 +123,12 @@ func (p *Program) next(err error) string {
 	var locked *lockedError
 	var address *net.OpError
 	var unproved *NotProved
+	var taken *takenError
 	switch {
+	case errors.As(err, &taken):
+		return "name another, or move it away: nothing is written over, and no link is followed"
+	case errors.Is(err, durable.ErrNotRegular):
+		return "name a file; where the command takes it, - reads standard input"
 	case errors.As(err, &usage):
 		return fmt.Sprintf("see %s --help", p.name)
 	case p.NotServed != nil && errors.Is(err, p.NotServed):

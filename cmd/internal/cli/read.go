@@ -9,12 +9,16 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"samband/gateway/durable"
 	"samband/gateway/problem"
 )
 
-// ReadFile reads a file of at most max bytes; it returns OVERSIZE if the file is longer.
+// ReadFile reads a regular file of at most max bytes; it returns OVERSIZE if the file is longer.
 func ReadFile(path string, max int) ([]byte, error) {
-	f, err := os.Open(path)
+	if path == "/dev/stdin" { // whoever names this waits for it, as for -
+		return readAll(os.Stdin, path, max)
+	}
+	f, err := durable.Open(path)
 	if err != nil {
 		return nil, err
 	}

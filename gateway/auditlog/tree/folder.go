@@ -33,7 +33,7 @@ func openFolder(dir string, key *signed.PublicKey) (*folder, error) {
 		return nil, err
 	}
 	vkey := []byte(key.VerifierKey() + "\n")
-	switch there, err := os.ReadFile(f.path(auditlog.KeyFile)); {
+	switch there, err := durable.ReadFile(f.path(auditlog.KeyFile), durable.MaxSmall); {
 	case errors.Is(err, fs.ErrNotExist):
 		if err := f.write(auditlog.KeyFile, vkey); err != nil {
 			return nil, err
@@ -49,7 +49,7 @@ func openFolder(dir string, key *signed.PublicKey) (*folder, error) {
 
 func (f *folder) path(name string) string { return filepath.Join(f.dir, filepath.FromSlash(name)) }
 
-func (f *folder) files() fs.FS { return os.DirFS(f.dir) }
+func (f *folder) files() fs.FS { return durable.DirFS(f.dir) }
 
 // write makes a file, or puts another in its place; sync makes its name durable.
 func (f *folder) write(name string, content []byte) error {

@@ -56,7 +56,7 @@ func (f Folder) Catalogue(_ context.Context, _ signed.Address, hash schema.Bundl
 		return own.Zip, nil
 	}
 	path := f.path(hash)
-	packed, err := os.ReadFile(path)
+	packed, err := durable.ReadFile(path, schema.MaxBundle)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, problem.New(problem.BundleMissing, "the broker has no bundle %s", hash)
 	}

@@ -3,7 +3,6 @@ package sequencer
 import (
 	"encoding/hex"
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"samband/gateway/durable"
@@ -18,7 +17,7 @@ func (s *Sequencer) readShown() (checkpoints [][]byte, err error) {
 		return nil, fmt.Errorf("list shown checkpoints: %w", err)
 	}
 	for _, f := range files {
-		c, err := os.ReadFile(f)
+		c, err := durable.ReadFile(f, durable.MaxSmall)
 		if err != nil {
 			return nil, fmt.Errorf("read shown checkpoint: %w", err)
 		}

@@ -119,7 +119,7 @@ func (o *Online) write(dir string) error {
 // OpenOnline reads the online ring.
 func OpenOnline(dir string) (*Online, error) {
 	path := filepath.Join(dir, OnlineFile)
-	b, err := os.ReadFile(path)
+	b, err := durable.ReadFile(path, durable.MaxSmall)
 	if err != nil {
 		return nil, fmt.Errorf("read the online ring: %w", err)
 	}
@@ -140,7 +140,7 @@ func OpenOnline(dir string) (*Online, error) {
 // Unlock opens the locked ring. seal.ErrPassphrase: the passphrase is wrong.
 func Unlock(dir string, passphrase []byte) (*Locked, error) {
 	path := filepath.Join(dir, LockedFile)
-	b, err := os.ReadFile(path)
+	b, err := durable.ReadFile(path, durable.MaxSmall)
 	if err != nil {
 		return nil, fmt.Errorf("read the locked ring: %w", err)
 	}

@@ -103,7 +103,7 @@ func (s *bundles) keep(b *schema.Bundle) error {
 
 // kept reads a bundle of the folder; fs.ErrNotExist when there is none.
 func (s *bundles) kept(hash schema.BundleHash) (*schema.Bundle, error) {
-	packed, err := os.ReadFile(s.path(hash))
+	packed, err := durable.ReadFile(s.path(hash), schema.MaxBundle)
 	if err != nil {
 		return nil, err
 	}
