@@ -3,9 +3,11 @@ package main
 import (
 	"crypto/x509"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -20,6 +22,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	syscall.Umask(0) // the programs set the modes themselves
 	testscript.Main(m, map[string]func(){"samband-party": main})
 }
 
@@ -32,8 +35,38 @@ func TestStories(t *testing.T) {
 			"broker-card":  brokerCard,
 			"desk-request": deskRequest,
 			"replay":       replay,
+			"private":      private,
+			"open":         open,
 		},
 	})
+}
+
+// private FOLDER... checks that all in folders is for its owner alone, but for links.
+func private(ts *testscript.TestScript, neg bool, args []string) {
+	for _, dir := range args {
+		ts.Check(filepath.WalkDir(ts.MkAbs(dir), func(path string, e fs.DirEntry, err error) error {
+			if err != nil || e.Type() == fs.ModeSymlink {
+				return err
+			}
+			info, err := e.Info()
+			if want := map[bool]fs.FileMode{true: 0o700, false: 0o600}[e.IsDir()]; err == nil && info.Mode().Perm() != want {
+				err = fmt.Errorf("%s is %v", path, info.Mode())
+			}
+			return err
+		}))
+	}
+}
+
+// open FOLDER... lets everybody read and write folders and all in them.
+func open(ts *testscript.TestScript, neg bool, args []string) {
+	for _, dir := range args {
+		ts.Check(filepath.WalkDir(ts.MkAbs(dir), func(path string, e fs.DirEntry, err error) error {
+			if err != nil {
+				return err
+			}
+			return os.Chmod(path, map[bool]fs.FileMode{true: 0o777, false: 0o666}[e.IsDir()])
+		}))
+	}
 }
 
 // broker-card NAME FILE writes the card of a new broker, and its log key beside.

@@ -41,7 +41,7 @@ func CreateCA(dir, party string, passphrase []byte, now time.Time) (*CA, error) 
 	if err := absent(f.path("ca", keyFile)); err != nil {
 		return nil, err
 	}
-	if err := write(f.path("ca", certificateFile), certs.EncodeCertificate(cert), public); err != nil {
+	if err := write(f.path("ca", certificateFile), certs.EncodeCertificate(cert), private); err != nil {
 		return nil, err
 	}
 	return &CA{f, party, cert, key}, writeSecret(f.path("ca", keyFile), pem, passphrase)
@@ -108,5 +108,5 @@ func (c *CA) Issue(request []byte, now time.Time) (*Issued, error) {
 		return nil, err
 	}
 	issued := &Issued{card.Address, cert, c.path("ca", "issued", string(card.Address)+".pem")}
-	return issued, write(issued.File, certs.EncodeCertificate(cert), public)
+	return issued, write(issued.File, certs.EncodeCertificate(cert), private)
 }

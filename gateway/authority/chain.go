@@ -76,7 +76,7 @@ func (c chain) add(note []byte) (*StoredEntry, error) {
 		number = e.number + 1
 	}
 	path := filepath.Join(c.dir, fmt.Sprintf("%0*d-%s", digits, number, title(text)))
-	return &StoredEntry{note, signed.HashOf(text), path}, create(path, note, public)
+	return &StoredEntry{note, signed.HashOf(text), path}, create(path, note, private)
 }
 
 // follow makes the chain end with the entry that the register has last: entries

@@ -3,6 +3,7 @@ package authority
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -17,6 +18,21 @@ type folder string
 
 func (f folder) path(parts ...string) string {
 	return filepath.Join(append([]string{string(f)}, parts...)...)
+}
+
+// private sets the modes of the folder, and of all that this package puts into it.
+func (f folder) private() error {
+	for _, path := range []string{string(f), f.path("federation")} {
+		if err := durable.Private(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	for _, name := range []string{"authority", "root", "ca", "entries", "revocations", "drafts"} {
+		if err := durable.PrivateTree(f.path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
 }
 
 // Entries of the root and of the party lie apart.
@@ -59,7 +75,7 @@ func (f folder) join(federation []byte) (*register.Federation, error) {
 	}
 	switch known, err := f.federation(); {
 	case errors.Is(err, ErrNoFederation):
-		return fed, create(f.path("federation"), federation, public)
+		return fed, create(f.path("federation"), federation, private)
 	case err != nil:
 		return nil, err
 	case known.Hash() != fed.Hash():

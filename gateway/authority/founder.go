@@ -43,7 +43,7 @@ func OpenFounder(dir string, passphrase []byte) (*Founder, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Founder{folder(dir), party, keys}, nil
+	return &Founder{folder(dir), party, keys}, folder(dir).private()
 }
 
 // DraftFederation writes the text of a federation file from the cards of its

@@ -59,10 +59,13 @@ func (f folder) keep(role string, keys []*signed.PrivateKey, card register.Card,
 	if err != nil {
 		return err
 	}
-	if err := write(f.path(role, cardFile), b, public); err != nil {
+	if err := write(f.path(role, cardFile), b, private); err != nil {
 		return err
 	}
-	return writeKeys(f.path(role, keyFile), keys, passphrase)
+	if err := writeKeys(f.path(role, keyFile), keys, passphrase); err != nil {
+		return err
+	}
+	return f.private()
 }
 
 func writeKeys(path string, keys []*signed.PrivateKey, passphrase []byte) error {

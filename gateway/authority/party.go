@@ -44,7 +44,7 @@ func OpenParty(dir string, passphrase []byte) (*Party, error) {
 	if strings.Contains(name, "/") {
 		return nil, errors.New("the key file is not a party's")
 	}
-	return &Party{folder(dir), name, keys}, nil
+	return &Party{folder(dir), name, keys}, folder(dir).private()
 }
 
 // Join makes the party's folder belong to an exchange. admission is the entry

@@ -24,7 +24,7 @@ func (f *Founder) Sign(text string) (*Draft, error) {
 }
 
 // Save puts a draft into a file, to be carried to the next founder.
-func (d *Draft) Save(path string) error { return write(path, d.Note, public) }
+func (d *Draft) Save(path string) error { return write(path, d.Note, private) }
 
 // Cosign adds this founder's signatures to a draft that others signed before. A
 // founder who has signed already adds nothing. A founder whom the text doesn't name

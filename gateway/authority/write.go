@@ -34,7 +34,5 @@ func absent(path string) error {
 	return nil
 }
 
-const (
-	private = 0o600
-	public  = 0o644
-)
+// private is the mode of every file: who is to have one gets a copy.
+const private = 0o600

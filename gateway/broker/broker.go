@@ -113,6 +113,9 @@ func (b *Broker) open(ctx context.Context) (err error) {
 	if err := b.settings.present(); err != nil {
 		return err
 	}
+	if err := b.settings.private(b.cfg.Dir); err != nil {
+		return err
+	}
 	federation, err := durable.ReadFile(b.settings.key(federationFile), durable.MaxSmall)
 	if err != nil {
 		return fmt.Errorf("read the federation file: %w", err)

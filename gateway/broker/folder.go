@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"samband/gateway/config"
+	"samband/gateway/durable"
 	"samband/gateway/monitor"
 )
 
@@ -134,6 +135,21 @@ func (s Settings) index() string       { return filepath.Join(s.Data, "index.db"
 func (s Settings) socket() string      { return filepath.Join(s.Data, "socket") }
 func (s Settings) catalogue() string   { return filepath.Join(s.Data, "catalogue") }
 func (s Settings) shown() string       { return filepath.Join(s.Data, "shown") }
+
+// private sets the modes of the broker's folders, and of all in keys and data.
+func (s Settings) private(dir string) error {
+	for _, path := range []string{dir, settingsFile(dir)} {
+		if err := durable.Private(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	for _, tree := range []string{s.Keys, s.Data} {
+		if err := durable.PrivateTree(tree); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
 
 // present checks that data which was made once is there: what is missing is a
 // loss, and an empty start would forget every id and deny every message.

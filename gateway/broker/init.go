@@ -40,10 +40,13 @@ func Init(dir string, setup Setup) (card []byte, err error) {
 			return nil, fmt.Errorf("make folder: %w", err)
 		}
 	}
+	if err := s.private(dir); err != nil {
+		return nil, err
+	}
 	if _, err := os.Lstat(s.key(cardFile)); !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%s has a broker's keys already", s.Keys)
 	}
-	if err := durable.Replace(settingsFile(dir), []byte(setup.text()), 0o644); err != nil {
+	if err := durable.Replace(settingsFile(dir), []byte(setup.text()), 0o600); err != nil {
 		return nil, err
 	}
 	return makeKeys(s, setup.Name)
@@ -70,7 +73,7 @@ func makeKeys(s Settings, name string) (card []byte, err error) {
 	if err != nil {
 		return nil, err
 	}
-	return card, durable.Create(s.key(cardFile), card, 0o644)
+	return card, durable.Create(s.key(cardFile), card, 0o600)
 }
 
 func makeSigningKeys(s Settings, name string) (made []*signed.PrivateKey, err error) {
@@ -103,7 +106,7 @@ func makeCA(s Settings, name string) (*x509.Certificate, error) {
 	if err := durable.Replace(s.key(caKeyFile), pem, 0o600); err != nil {
 		return nil, err
 	}
-	return ca, durable.Replace(s.key(caFile), certs.EncodeCertificate(ca), 0o644)
+	return ca, durable.Replace(s.key(caFile), certs.EncodeCertificate(ca), 0o600)
 }
 
 // Install takes the federation file that the founders signed, and makes the data
@@ -120,13 +123,16 @@ func Install(dir string, federation []byte) error {
 	if _, err := loadKeys(s, federation); err != nil {
 		return err
 	}
-	if err := durable.Replace(s.key(federationFile), federation, 0o644); err != nil {
+	if err := durable.Replace(s.key(federationFile), federation, 0o600); err != nil {
 		return err
 	}
 	for _, d := range []string{s.Data, s.records(), s.shown()} {
 		if err := durable.MkdirAll(d); err != nil {
 			return fmt.Errorf("make folder: %w", err)
 		}
+	}
+	if err := s.private(dir); err != nil {
+		return err
 	}
 	st, err := store.Open(context.Background(), store.Config{Dir: s.nats(), MaxBytes: s.JournalBytes, Create: true})
 	if err != nil {
@@ -136,5 +142,5 @@ func Install(dir string, federation []byte) error {
 	if err := durable.SyncDir(s.Data); err != nil {
 		return fmt.Errorf("make folder: %w", err)
 	}
-	return durable.Create(s.key(markFile), []byte("data was made "+time.Now().UTC().Format(time.RFC3339)+"\n"), 0o644)
+	return durable.Create(s.key(markFile), []byte("data was made "+time.Now().UTC().Format(time.RFC3339)+"\n"), 0o600)
 }

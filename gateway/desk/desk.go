@@ -101,6 +101,9 @@ func (d *Desk) open(source hit.Source, retry time.Duration) (err error) {
 	if d.lock, err = d.dir.lock(); err != nil {
 		return err
 	}
+	if err := d.dir.private(); err != nil {
+		return err
+	}
 	federation, _, err := d.dir.readFederation()
 	if err != nil {
 		return err

@@ -32,6 +32,26 @@ func (f folder) database() string    { return f.path("desk.db") }
 func (f folder) bundles() string     { return f.path("catalogue") }
 func (f folder) hits() string        { return f.path("hits.db") }
 
+// private sets the modes of the folder and of what is the desk's in it.
+func (f folder) private() error {
+	for _, path := range []string{string(f), f.settings(), f.federation(), f.certificate(), f.card(), f.path("lock"), f.path("keys.lock")} {
+		if err := durable.Private(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	for _, database := range []string{f.database(), f.hits()} {
+		if err := durable.PrivateDatabase(database); err != nil {
+			return err
+		}
+	}
+	for _, tree := range []string{f.keys(), f.bundles()} {
+		if err := durable.PrivateTree(tree); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
 // lock locks the folder for the process that serves it, until the file is closed.
 func (f folder) lock() (*os.File, error) {
 	return lock(f.path("lock"), "another process serves this desk")

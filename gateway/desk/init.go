@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"samband/certs"
@@ -39,14 +38,14 @@ func Init(dir string, s Setup) (card []byte, err error) {
 	if err := durable.MkdirAll(f.keys()); err != nil {
 		return nil, fmt.Errorf("make folder: %w", err)
 	}
-	if err := os.Chmod(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("make folder: %w", err)
+	if err := f.private(); err != nil {
+		return nil, err
 	}
 	online, locked, err := keys.Create(f.keys(), s.Address, s.Passphrase, s.Work)
 	if err != nil {
 		return nil, err
 	}
-	if err := durable.Replace(f.federation(), s.Federation, 0o644); err != nil {
+	if err := durable.Replace(f.federation(), s.Federation, 0o600); err != nil {
 		return nil, err
 	}
 	s.Hits = cmp.Or(s.Hits, hit.DefaultLimit)
@@ -112,7 +111,7 @@ func writeCard(f folder, exchange signed.Hash, s Settings, online *keys.Online, 
 	if err != nil {
 		return nil, fmt.Errorf("sign the request card: %w", err)
 	}
-	return card, durable.Replace(f.card(), card, 0o644)
+	return card, durable.Replace(f.card(), card, 0o600)
 }
 
 // Install puts the certificate in place that the party issued for the card.
@@ -139,5 +138,5 @@ func Install(dir string, certificate []byte) error {
 	if now := time.Now(); now.After(cert.NotAfter) {
 		return fmt.Errorf("the certificate expired at %s", cert.NotAfter.UTC().Format(time.RFC3339))
 	}
-	return durable.Replace(f.certificate(), certificate, 0o644)
+	return durable.Replace(f.certificate(), certificate, 0o600)
 }

@@ -78,7 +78,7 @@ func write(tmp, path string, content []byte, mode fs.FileMode, name func(from, t
 }
 
 // MkdirAll makes a folder of mode 0700, and those above it that are missing, each
-// durable in the one above. A folder that is there keeps its mode.
+// durable in the one above. A folder that is there keeps its mode: see [PrivateTree].
 func MkdirAll(dir string) error {
 	dir = filepath.Clean(dir)
 	above := filepath.Dir(dir)

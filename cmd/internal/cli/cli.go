@@ -73,6 +73,7 @@ func Require(c *cobra.Command, flags ...string) *cobra.Command {
 
 // Run runs a command line and returns its exit code.
 func (p *Program) Run(root *cobra.Command, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	private()
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.SetArgs(args)
 	root.SetIn(stdin)

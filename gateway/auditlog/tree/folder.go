@@ -29,7 +29,7 @@ func openFolder(dir string, key *signed.PublicKey) (*folder, error) {
 	if err := os.RemoveAll(f.path(temporary)); err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(f.path(temporary), 0o755); err != nil {
+	if err := os.MkdirAll(f.path(temporary), 0o700); err != nil {
 		return nil, err
 	}
 	vkey := []byte(key.VerifierKey() + "\n")
@@ -57,7 +57,7 @@ func (f *folder) write(name string, content []byte) error {
 	if err := f.makeDir(filepath.Dir(path)); err != nil {
 		return err
 	}
-	if err := durable.ReplaceVia(f.path(temporary), path, content, 0o644); err != nil {
+	if err := durable.ReplaceVia(f.path(temporary), path, content, 0o600); err != nil {
 		return err
 	}
 	f.dirty[filepath.Dir(path)] = true
@@ -74,7 +74,7 @@ func (f *folder) makeDir(dir string) error {
 		if err := f.makeDir(filepath.Dir(dir)); err != nil {
 			return err
 		}
-		if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+		if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 			return err
 		}
 	}

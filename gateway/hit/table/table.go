@@ -39,6 +39,7 @@ import (
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
+	"samband/gateway/durable"
 	"samband/gateway/hit"
 )
 
@@ -140,11 +141,7 @@ func address(path, mode string, pragmas ...string) string {
 
 // openToWrite opens the file for an import, and makes it where there is none.
 func openToWrite(path string) (*sql.DB, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) // SQLite's other files get its mode
-	if err != nil {
-		return nil, err
-	}
-	if err := f.Close(); err != nil {
+	if err := durable.NewDatabase(path); err != nil {
 		return nil, err
 	}
 	return unlocked(func() (*sql.DB, error) {

@@ -37,7 +37,7 @@ func (f Folder) Add(b *schema.Bundle) error {
 	if err := durable.MkdirAll(string(f)); err != nil {
 		return fmt.Errorf("make folder: %w", err)
 	}
-	return durable.Replace(f.path(b.Hash), b.Zip, 0o644)
+	return durable.Replace(f.path(b.Hash), b.Zip, 0o600)
 }
 
 // Has reports whether there is a bundle.

@@ -35,6 +35,7 @@ import (
 	_ "modernc.org/sqlite"
 
 	"samband/gateway/broker/internal/journal"
+	"samband/gateway/durable"
 )
 
 // ErrUnsound: the file is damaged, of another version, or no index at all.
@@ -99,6 +100,9 @@ func (x *Index) open() (err error) {
 			err = fmt.Errorf("open index %q: %w", x.path, err)
 		}
 	}()
+	if err := durable.NewDatabase(x.path); err != nil {
+		return err
+	}
 	if x.write, err = sql.Open("sqlite", dsn(x.path, "journal_mode(WAL)", "synchronous(NORMAL)", checkpoints)); err != nil {
 		return err
 	}

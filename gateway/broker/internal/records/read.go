@@ -3,9 +3,10 @@ package records
 import (
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"sort"
+
+	"samband/gateway/durable"
 )
 
 // Each calls do for every group from number from on, in order, until do returns an
@@ -50,7 +51,7 @@ func segmentOf(segments []segment, group uint64) int {
 // find goes from header to header, for only the payload that it wants is worth
 // reading.
 func (s segment) find(dir string, group uint64) ([]byte, error) {
-	f, err := os.Open(filepath.Join(dir, s.name()))
+	f, err := durable.Open(filepath.Join(dir, s.name()))
 	if err != nil {
 		return nil, err
 	}

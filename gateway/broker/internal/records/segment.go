@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"samband/gateway/durable"
 )
 
 const suffix = ".records"
@@ -48,7 +50,7 @@ func listSegments(dir string) (segments []segment, err error) {
 
 // walk calls do for each frame of a segment, payload and all.
 func (s segment) walk(dir string, do func(group uint64, payload []byte) error) error {
-	f, err := os.Open(filepath.Join(dir, s.name()))
+	f, err := durable.Open(filepath.Join(dir, s.name()))
 	if err != nil {
 		return err
 	}

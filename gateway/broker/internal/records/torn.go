@@ -36,7 +36,7 @@ func (a *Archive) cutTornEnd(damage *damageError) error {
 // readEnd reads the bytes of a file from one offset to another, and one byte more
 // than a frame at most.
 func readEnd(path string, from, to int64) ([]byte, error) {
-	f, err := os.Open(path)
+	f, err := durable.Open(path)
 	if err != nil {
 		return nil, err
 	}

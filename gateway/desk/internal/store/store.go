@@ -31,6 +31,7 @@ import (
 	"sync/atomic"
 
 	"samband/gateway/desk/client"
+	"samband/gateway/durable"
 	"samband/gateway/signed"
 )
 
@@ -74,6 +75,9 @@ func (s *Store) Reopen() error {
 		"journal_mode(WAL)", "synchronous(FULL)", "secure_delete(ON)",
 		"foreign_keys(ON)", "busy_timeout(10000)", "temp_store(MEMORY)", // savepoints keep their pages there
 	}}
+	if err := durable.NewDatabase(s.path); err != nil {
+		return fmt.Errorf("open database %q: %w", s.path, err)
+	}
 	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: s.path}).EscapedPath()+"?"+q.Encode())
 	if err != nil {
 		return fmt.Errorf("open database %q: %w", s.path, err)
