@@ -95,6 +95,7 @@ func New(cfg Config) (*Broker, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
+	cfg.Log = monitor.Limit(cfg.Log) // desks cause lines
 	if cfg.Clock == nil {
 		cfg.Clock = machine{time.Now()}
 	}

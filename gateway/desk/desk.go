@@ -83,7 +83,7 @@ type Desk struct {
 
 // New opens a desk's folder. One process at a time locks it.
 func New(c Config) (*Desk, error) {
-	d := &Desk{dir: folder(c.Dir), log: cmp.Or(c.Log, slog.New(slog.DiscardHandler)), now: c.Now, broker: c.Broker}
+	d := &Desk{dir: folder(c.Dir), log: monitor.Limit(cmp.Or(c.Log, slog.New(slog.DiscardHandler))), now: c.Now, broker: c.Broker}
 	if d.now == nil {
 		d.now = time.Now
 	}

@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"log"
-	"log/slog"
 	"net"
 	"net/netip"
 	"strings"
@@ -71,6 +70,7 @@ func (c *conn) identify(chain []*x509.Certificate) error {
 		return net.ErrClosed
 	}
 	c.caller, c.chain, c.known = caller, chain, size
+	c.edge.callers.Store(c.RemoteAddr().String(), caller)
 	c.edge.Expect(caller)
 	return nil
 }
@@ -85,6 +85,7 @@ func (c *conn) Close() error {
 	c.closed = true
 	c.edge.handshakes.end(c)
 	if c.caller != "" {
+		c.edge.callers.Delete(c.RemoteAddr().String())
 		c.edge.desks.disconnect(c.caller)
 		c.edge.Expect(c.caller)
 	}
@@ -128,14 +129,23 @@ func withCaller(ctx context.Context, c net.Conn) context.Context {
 func connOf(ctx context.Context) *conn { return ctx.Value(connKey{}).(*conn) }
 
 // serverLog takes what net/http has to say. Failed handshakes are noise of the
-// open network: counted, never logged.
-func serverLog(l *slog.Logger, m *metrics) *log.Logger {
+// open network: counted, never logged. The faults of a connection are counted for the
+// desk at its other end, which the line names by its address alone.
+func (e *Edge) serverLog() *log.Logger {
 	return log.New(lines(func(line string) {
 		if strings.Contains(line, "TLS handshake error") {
-			m.tlsFailures.Inc()
+			e.metrics.tlsFailures.Inc()
 			return
 		}
-		l.Warn("http server", "says", strings.TrimSpace(line))
+		var desk signed.Address
+		for _, word := range strings.Fields(line) {
+			if caller, there := e.callers.Load(strings.TrimRight(word, ":,;")); there {
+				desk = caller.(signed.Address)
+				break
+			}
+		}
+		e.metrics.faults.WithLabelValues(string(desk)).Inc()
+		e.cfg.Log.Warn("http server", "desk", desk, "says", strings.TrimSpace(line))
 	}), "", 0)
 }
 

@@ -111,6 +111,7 @@ type Edge struct {
 	metrics    *metrics
 	handshakes *handshakes
 	desks      *desks
+	callers    sync.Map // the remote address of a connection that is open → its signed.Address
 
 	polls    context.Context // ends when the edge stops: long polls wait for nothing then
 	endPolls context.CancelFunc
@@ -134,7 +135,7 @@ func New(cfg Config) *Edge {
 		IdleTimeout:                  idleTimeout,
 		MaxHeaderBytes:               maxHeaders,
 		ConnContext:                  withCaller,
-		ErrorLog:                     serverLog(cfg.Log, e.metrics),
+		ErrorLog:                     e.serverLog(),
 		HTTP2: &http.HTTP2Config{
 			MaxConcurrentStreams: maxRequests,
 			SendPingTimeout:      pingAfter,

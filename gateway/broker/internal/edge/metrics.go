@@ -16,6 +16,7 @@ type metrics struct {
 	duration    *prometheus.HistogramVec
 	rejections  *prometheus.CounterVec
 	tlsFailures prometheus.Counter
+	faults      *prometheus.CounterVec
 	connected   *prometheus.GaugeVec
 	lastSeen    *prometheus.GaugeVec
 }
@@ -30,6 +31,8 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			"desk", "code"),
 		tlsFailures: monitor.Counter(r, "samband_edge_tls_failures_total",
 			"Connections that did not become one: no certificate, one that was refused, or no TLS 1.3.").WithLabelValues(),
+		faults: monitor.Counter(r, "samband_edge_faults_total",
+			"What the HTTP server reported of a desk's connections, such as a breach of HTTP/2; of no connection where the desk is empty.", "desk"),
 		connected: monitor.Gauge(r, "samband_desk_connected", "Open connections of a desk.", "desk"),
 		lastSeen:  monitor.Gauge(r, "samband_desk_last_seen_timestamp_seconds", "When a desk last called, in Unix time.", "desk"),
 	}

@@ -1,0 +1,76 @@
+package broker_test
+
+import (
+	"bytes"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+
+	"samband/certs"
+	"samband/gateway/broker"
+)
+
+type sharedBuffer struct {
+	mu sync.Mutex
+	bytes.Buffer
+}
+
+func (b *sharedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.Buffer.Write(p)
+}
+
+func (b *sharedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.Buffer.String()
+}
+
+// A desk that breaks HTTP/2 again and again is counted by its name, and makes few lines,
+// each of which names it; strangers make none.
+func TestLinesThatADeskCauses(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var out sharedBuffer
+	b := w.start(func(c *broker.Config) { c.Log = slog.New(slog.NewTextHandler(&out, nil)) })
+	se := w.desks["se.spoc"]
+	pair := certs.Pair(se.Certificate, se.TLS)
+	conf := certs.ClientConfig(w.brokerCA(), func() (*tls.Certificate, error) { return &pair, nil })
+	conf.NextProtos = []string{"h2"}
+	stranger := conf.Clone()
+	stranger.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &tls.Certificate{}, nil }
+	const faults = 62 // connections of one desk; it may have no more at once
+	for range faults {
+		c, err := tls.Dial("tcp", b.Address(), conf)
+		check(t, err)
+		// SETTINGS; then WINDOW_UPDATE by 0, which is an error of the connection.
+		_, err = io.WriteString(c, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00\x00\x00\x04\x08\x00\x00\x00\x00\x00\x00\x00\x00\x00")
+		check(t, err)
+		for kind := byte(0); kind != 7; { // until it says GOAWAY
+			var head [9]byte
+			_, err := io.ReadFull(c, head[:])
+			check(t, err)
+			_, err = io.CopyN(io.Discard, c, int64(head[1])<<8|int64(head[2]))
+			check(t, err)
+			kind = head[3]
+		}
+		c.Close()
+		if c, err := tls.Dial("tcp", b.Address(), stranger); err == nil {
+			io.Copy(io.Discard, c) // until the broker ends it
+			c.Close()
+		}
+	}
+	if _, metrics := b.get(t, "/metrics"); !strings.Contains(metrics, fmt.Sprintf("samband_edge_faults_total{desk=\"se.spoc\"} %d\n", faults)) {
+		t.Error("the faults are not counted")
+	}
+	b.stop()
+	lines := out.String()
+	if n := strings.Count(lines, `msg="http server"`); n == 0 || n >= faults || n != strings.Count(lines, "desk=se.spoc") {
+		t.Errorf("%d lines of %d faults: %.1000s", n, faults, lines)
+	}
+}
