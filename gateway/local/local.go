@@ -54,7 +54,7 @@ func Listen(path string) (net.Listener, error) {
 	}
 	conf := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) error {
 		var err error
-		return errors.Join(raw.Control(func(fd uintptr) { err = syscall.Fchmod(int(fd), 0o600) }), err)
+		return errors.Join(raw.Control(func(fd uintptr) { err = ownersOnly(fd) }), err)
 	}}
 	ln, err := conf.Listen(context.Background(), "unix", path)
 	if err != nil {
