@@ -81,7 +81,7 @@ func serviceEnvironment(environment []string) (passed []string) {
 func nameProcess() { _ = os.WriteFile("/proc/self/comm", []byte(filepath.Base(os.Args[0])), 0) }
 
 // keptFile is the lock that this process kept when it executed itself anew.
-func keptFile(fd int) *os.File {
-	syscall.CloseOnExec(fd)
-	return os.NewFile(uintptr(fd), "lock")
+func keptFile(fd uintptr) *os.File {
+	syscall.CloseOnExec(int(fd))
+	return os.NewFile(fd, "lock")
 }

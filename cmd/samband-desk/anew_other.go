@@ -14,7 +14,7 @@ func serveAnew(string, *os.File) error {
 }
 
 // keptFile is a lock that another system would have kept.
-func keptFile(fd int) *os.File { return os.NewFile(uintptr(fd), "lock") }
+func keptFile(fd uintptr) *os.File { return os.NewFile(fd, "lock") }
 
 // nameProcess does nothing: the process has its own name.
 func nameProcess() {}

@@ -20,7 +20,7 @@ const keptLock = "kept-lock"
 
 func newServe(p *program) *cobra.Command {
 	var unlock bool
-	var kept int
+	var kept uint
 	c := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the desk until it is interrupted",
@@ -37,7 +37,7 @@ When it is locked it executes itself anew, so that its memory has no key.`,
 	}
 	passphrase := cli.PassphraseFlag(c)
 	c.Flags().BoolVar(&unlock, "unlock", false, "unlock at the start")
-	c.Flags().IntVar(&kept, keptLock, 0, "the descriptor of the folder's lock")
+	c.Flags().UintVar(&kept, keptLock, 0, "the descriptor of the folder's lock")
 	c.Flags().Lookup(keptLock).Hidden = true
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		ctx, stop := cli.UntilInterrupted(c.Context())
@@ -48,7 +48,7 @@ When it is locked it executes itself anew, so that its memory has no key.`,
 		}
 		conf := desk.Config{Dir: dir, Log: monitor.Logger(os.Stderr), LockEnds: true}
 		if c.Flags().Changed(keptLock) {
-			conf.Kept = keptFile(kept)
+			conf.Kept = keptFile(uintptr(kept))
 		}
 		d, err := desk.New(conf)
 		if err != nil {

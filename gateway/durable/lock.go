@@ -28,7 +28,8 @@ func LockFile(path string) (*os.File, error) {
 
 // KeepLock takes over the lock that LockFile made, as a descriptor that a process left to
 // the program that it executed in its own place. It returns an error if f is another file
-// than the one at path. Where nobody left the lock with f, KeepLock makes it.
+// than the one at path, and leaves that open. Where nobody left the lock with f, KeepLock
+// makes it.
 func KeepLock(f *os.File, path string) (*os.File, error) {
 	left, err := f.Stat()
 	var there os.FileInfo
@@ -39,7 +40,7 @@ func KeepLock(f *os.File, path string) (*os.File, error) {
 		err = errors.New("it is another file")
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("keep the lock %q: %w", path, err), f.Close())
+		return nil, fmt.Errorf("keep the lock %q: %w", path, err)
 	}
 	return lock(f, nil)
 }
