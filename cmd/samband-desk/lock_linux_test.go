@@ -39,8 +39,8 @@ type unit struct {
 	pass    string // the file with the passphrase
 	desk    *client.Client
 
-	cmd  *exec.Cmd
-	said bytes.Buffer
+	log string // the file that the program writes its log to
+	cmd *exec.Cmd
 }
 
 // newUnits are an exchange in which Finland's desk runs in this process, and Sweden's is
@@ -66,7 +66,7 @@ func newUnits(t *testing.T) (*office, *unit) {
 	if err := running.StopDesk(running.Desks["se.spoc"]); err != nil {
 		t.Fatal(err)
 	}
-	u := &unit{t: t, program: filepath.Join(dir, "samband-desk"), dir: x.DeskDir("se.spoc"), pass: filepath.Join(dir, "passphrase")}
+	u := &unit{t: t, program: filepath.Join(dir, "samband-desk"), dir: x.DeskDir("se.spoc"), pass: filepath.Join(dir, "passphrase"), log: filepath.Join(dir, "log")}
 	u.desk = client.New(u.dir)
 	if out, err := exec.Command("go", "build", "-o", u.program, "samband/cmd/samband-desk").CombinedOutput(); err != nil {
 		t.Fatalf("build the program: %v\n%s", err, out)
@@ -123,8 +123,12 @@ func (u *unit) command(args ...string) *exec.Cmd {
 func (u *unit) start(open ...*os.File) {
 	u.t.Helper()
 	u.cmd = u.command("serve", "--dir", u.dir, "--unlock", "--passphrase-file", u.pass)
-	u.said.Reset()
-	u.cmd.Stderr, u.cmd.ExtraFiles = &u.said, open
+	log, err := os.Create(u.log)
+	if err != nil {
+		u.t.Fatal(err)
+	}
+	defer log.Close()
+	u.cmd.Stderr, u.cmd.ExtraFiles = log, open
 	if err := u.cmd.Start(); err != nil {
 		u.t.Fatal(err)
 	}
@@ -155,9 +159,19 @@ func (u *unit) await(what string, so func() bool) {
 	for late := time.Now().Add(time.Minute); !so(); {
 		if time.Now().After(late) {
 			u.kill()
-			u.t.Fatalf("%s never came; it says\n%s", what, &u.said)
+			u.t.Fatalf("%s never came; it says\n%s", what, u.said())
 		}
 	}
+}
+
+// said is the log since the last start.
+func (u *unit) said() string {
+	u.t.Helper()
+	b, err := os.ReadFile(u.log)
+	if err != nil {
+		u.t.Fatal(err)
+	}
+	return string(b)
 }
 
 func (u *unit) locked() bool {
@@ -329,7 +343,7 @@ func lockClearsMemory(t *testing.T, o *office, u *unit) {
 	u.await("the desk anew", func() bool { _, err := u.desk.Status(t.Context()); return err == nil })
 	t.Logf("it answers anew after %s", time.Since(began).Round(time.Millisecond))
 	if !u.locked() || !u.anew() {
-		t.Errorf("locked, it serves as\n%s", &u.said)
+		t.Errorf("locked, it serves as\n%s", u.said())
 	}
 	after := u.found(secrets)
 	for name, n := range after {
@@ -373,7 +387,7 @@ func lockKilled(t *testing.T, _ *office, u *unit) {
 		answered.Store(false)
 		u.start()
 		if u.locked() {
-			t.Fatalf("%s: it starts locked: %s", step.name, &u.said)
+			t.Fatalf("%s: it starts locked: %s", step.name, u.said())
 		}
 		done := make(chan struct{})
 		go func() {
@@ -387,8 +401,8 @@ func lockKilled(t *testing.T, _ *office, u *unit) {
 		<-done
 		for range 2 {
 			u.start()
-			if !u.locked() || !strings.Contains(u.said.String(), "stays so until a person unlocks it") {
-				t.Errorf("killed when %s, it starts unlocked: %s", step.name, &u.said)
+			if !u.locked() || !strings.Contains(u.said(), "stays so until a person unlocks it") {
+				t.Errorf("killed when %s, it starts unlocked: %s", step.name, u.said())
 			}
 			u.kill()
 		}
@@ -427,7 +441,7 @@ func lockKept(t *testing.T, _ *office, u *unit) {
 	for range 10 {
 		u.act("lock")
 		if !u.anew() {
-			t.Fatalf("lock has returned, and the desk answers as it was: %s", &u.said)
+			t.Fatalf("lock has returned, and the desk answers as it was: %s", u.said())
 		}
 		u.act("unlock", "--passphrase-file", u.pass)
 	}
@@ -441,7 +455,7 @@ func lockKept(t *testing.T, _ *office, u *unit) {
 		t.Fatal(err)
 	}
 	if err := u.cmd.Wait(); err != nil {
-		t.Errorf("told to stop, it ends with %v: %s", err, &u.said)
+		t.Errorf("told to stop, it ends with %v: %s", err, u.said())
 	}
 	u.cmd = nil
 	if err := take(); err != nil {
