@@ -52,9 +52,7 @@ func newUnits(t *testing.T) (*office, *unit) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	plan := gatewaytest.Nordic()
-	plan.LowWorkFactor = true
-	x, err := gatewaytest.Make(filepath.Join(dir, "x"), plan)
+	x, err := gatewaytest.Make(filepath.Join(dir, "x"), gatewaytest.Nordic())
 	if err != nil {
 		t.Fatal(err)
 	}
