@@ -14,7 +14,8 @@ import (
 var openThemselves = map[string]string{
 	"gateway/broker/internal/records/records.go": "a segment is written to as long as the broker runs",
 	"gateway/broker/internal/records/torn.go":    "its end is cut off",
-	"cmd/internal/cli/lockingprocess.go":         "the kernel's own list of locks",
+	"cmd/internal/cli/lockingprocess_linux.go":   "the kernel's own list of locks",
+	"cmd/samband-desk/anew_linux.go":             "a device: what it reads from then is empty",
 	"cmd/samband-demo/proof.go":                  "it looks for a word in files of any length, which it made itself",
 }
 

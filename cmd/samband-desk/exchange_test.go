@@ -185,8 +185,9 @@ func (o *office) write(t *testing.T) {
 	}
 }
 
-// attach: names of files are sent as they are, or refused with words.
-func (o *office) attach(t *testing.T) {
+// spontaneous is the body of a message that nobody asked for, without attachments.
+func spontaneous(t *testing.T) []byte {
+	t.Helper()
 	body, err := schema.Samples.ReadFile("testdata/case/07-spontaneous.json")
 	if err != nil {
 		t.Fatal(err)
@@ -199,6 +200,12 @@ func (o *office) attach(t *testing.T) {
 	if body, err = json.Marshal(members); err != nil {
 		t.Fatal(err)
 	}
+	return body
+}
+
+// attach: names of files are sent as they are, or refused with words.
+func (o *office) attach(t *testing.T) {
+	body := spontaneous(t)
 	sheet, long, latin := o.file("Räkning 2026.xlsm"), o.file(strings.Repeat("n", 196)+".pdf"), o.file("r\xe4kning.pdf")
 	for path, data := range map[string]string{o.file("body"): string(body), sheet: "PK", long: "%PDF", latin: "%PDF"} {
 		if err := os.WriteFile(path, []byte(data), 0o600); err != nil {

@@ -54,6 +54,7 @@ Then, with --certificate: the certificate is put in place. The desk can serve.`,
 		if setup.Passphrase, err = passphrase(true); err != nil {
 			return err
 		}
+		defer clear(setup.Passphrase)
 		card, err := desk.Init(p.Dir, setup)
 		if err != nil {
 			return err

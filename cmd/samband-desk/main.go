@@ -31,7 +31,6 @@ package main
 import (
 	"io"
 	"net"
-	"os"
 	"sync"
 	"time"
 
@@ -44,7 +43,10 @@ import (
 	"samband/schema"
 )
 
-func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
+func main() {
+	nameProcess()
+	cli.Main(run)
+}
 
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	p := &program{zone: time.Local, types: sync.OnceValue(schema.NewLibrary), Program: cli.Program{

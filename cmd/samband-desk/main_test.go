@@ -21,7 +21,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"samband-desk": main})
+	testscript.Main(m, map[string]func(){"samband-desk": main, "count-in-memory": countInMemory})
 }
 
 // The scripts of testdata: a desk on its own, before it has met a broker. Stories

@@ -28,6 +28,7 @@ when the party has entered the card.`,
 		if err != nil {
 			return err
 		}
+		defer clear(secret)
 		card, err := desk.Rotate(p.Dir, secret)
 		if err != nil {
 			return err

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"errors"
+	"log/slog"
 	"os"
 	"path/filepath"
 
@@ -12,8 +14,13 @@ import (
 	"samband/gateway/monitor"
 )
 
+// keptLock is the flag by which serve tells itself, when it executes itself anew, which
+// descriptor is the folder's lock.
+const keptLock = "kept-lock"
+
 func newServe(p *program) *cobra.Command {
 	var unlock bool
+	var kept uint
 	c := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the desk until it is interrupted",
@@ -21,33 +28,67 @@ func newServe(p *program) *cobra.Command {
 
 It starts locked: it stores what arrives and consigns it, so no clock waits for a
 person. Unlock it to open, send and answer. With --unlock it takes the passphrase
-at its start; with systemd, --passphrase-file names a credential.`,
+at its start; with systemd, --passphrase-file names a credential. A desk that was
+locked stays so at its start, whatever file has the passphrase, until a person
+unlocks it.
+
+When it is locked it executes itself anew, so that its memory has no key.`,
 		Args: cobra.NoArgs,
 	}
 	passphrase := cli.PassphraseFlag(c)
 	c.Flags().BoolVar(&unlock, "unlock", false, "unlock at the start")
-	c.RunE = func(c *cobra.Command, _ []string) (err error) {
+	c.Flags().UintVar(&kept, keptLock, 0, "the descriptor of the folder's lock")
+	c.Flags().Lookup(keptLock).Hidden = true
+	c.RunE = func(c *cobra.Command, _ []string) error {
 		ctx, stop := cli.UntilInterrupted(c.Context())
 		defer stop()
 		dir, err := filepath.Abs(p.Dir)
 		if err != nil {
 			return err
 		}
-		d, err := desk.New(desk.Config{Dir: dir, Log: monitor.Logger(os.Stderr)})
+		conf := desk.Config{Dir: dir, Log: monitor.Logger(os.Stderr), LockEnds: true}
+		if c.Flags().Changed(keptLock) {
+			conf.Kept = keptFile(uintptr(kept))
+		}
+		d, err := desk.New(conf)
 		if err != nil {
 			return cli.LockedBy(filepath.Join(dir, "lock"), err)
 		}
-		defer func() { err = errors.Join(err, d.Close()) }()
 		if unlock {
-			secret, err := passphrase(false)
-			if err != nil {
-				return err
-			}
-			if err := d.Unlock(ctx, secret); err != nil {
-				return err
-			}
+			err = unlockAtStart(ctx, conf.Log, d, passphrase, c.Flags().Changed(cli.PassphraseFile))
 		}
-		return d.Run(ctx)
+		if err == nil {
+			err = d.Run(ctx)
+		}
+		if !errors.Is(err, desk.ErrLocked) {
+			return errors.Join(err, d.Close())
+		}
+		lock, err := d.Leave()
+		if err != nil {
+			return err
+		}
+		if ctx.Err() != nil { // it is to stop
+			return lock.Close()
+		}
+		return serveAnew(dir, lock)
 	}
 	return c
+}
+
+// unlockAtStart unlocks the desk. By a file it does not if the desk was locked before.
+func unlockAtStart(ctx context.Context, log *slog.Logger, d *desk.Desk, passphrase func(bool) ([]byte, error), byFile bool) error {
+	stays, err := d.StaysLocked()
+	if err != nil {
+		return err
+	}
+	if stays && byFile {
+		log.Warn("the desk was locked, and stays so until a person unlocks it: samband-desk unlock", "desk", d.Address())
+		return nil
+	}
+	secret, err := passphrase(false)
+	if err != nil {
+		return err
+	}
+	defer clear(secret)
+	return d.Unlock(ctx, secret)
 }

@@ -61,7 +61,17 @@ type Config struct {
 	Now    func() time.Time // nil: time.Now
 	Retry  time.Duration    // first pause after a failed call; zero: half a second
 	Hits   hit.Source       // what queries are answered from; nil: hits.db in the folder, once it is there
+
+	// LockEnds says that Run returns ErrLocked after a lock, since Go can clear no memory
+	// for certain: the process then executes itself anew, or ends.
+	LockEnds bool
+	// Kept is the lock of the folder that the process kept when it executed itself anew,
+	// from Leave; nil: New takes the lock.
+	Kept *os.File
 }
+
+// ErrLocked is what Run returns after a lock, if the Config says so.
+var ErrLocked = errors.New("the desk was locked, and this process has its keys in memory still")
 
 var _ client.Service = (*Desk)(nil)
 
@@ -73,7 +83,12 @@ type Desk struct {
 	now      func() time.Time
 	online   *keys.Online
 	ring     keys.Ring
+	locking  sync.Mutex // by whoever locks or unlocks
+	locks    int        // under locking: how often the desk was locked
 	lock     *os.File
+	lockEnds bool
+	ended    context.Context // by the lock, if it ends Run
+	end      context.CancelCauseFunc
 	broker   Broker
 	room     *mail.Room
 	subjects subjects
@@ -83,22 +98,23 @@ type Desk struct {
 
 // New opens a desk's folder. One process at a time locks it.
 func New(c Config) (*Desk, error) {
-	d := &Desk{dir: folder(c.Dir), log: monitor.Limit(cmp.Or(c.Log, slog.New(slog.DiscardHandler))), now: c.Now, broker: c.Broker}
+	d := &Desk{dir: folder(c.Dir), log: monitor.Limit(cmp.Or(c.Log, slog.New(slog.DiscardHandler))), now: c.Now, broker: c.Broker, lockEnds: c.LockEnds}
+	d.ended, d.end = context.WithCancelCause(context.Background())
 	if d.now == nil {
 		d.now = time.Now
 	}
-	if err := d.open(c.Hits, cmp.Or(c.Retry, 500*time.Millisecond)); err != nil {
+	if err := d.open(c.Kept, c.Hits, cmp.Or(c.Retry, 500*time.Millisecond)); err != nil {
 		d.Close()
 		return nil, fmt.Errorf("open desk %q: %w", c.Dir, err)
 	}
 	return d, nil
 }
 
-func (d *Desk) open(source hit.Source, retry time.Duration) (err error) {
+func (d *Desk) open(kept *os.File, source hit.Source, retry time.Duration) (err error) {
 	if d.settings, err = readSettings(d.dir); err != nil {
 		return err
 	}
-	if d.lock, err = d.dir.lock(); err != nil {
+	if d.lock, err = d.dir.lock(kept); err != nil {
 		return err
 	}
 	if err := d.dir.private(); err != nil {
@@ -161,16 +177,20 @@ func Dial(dir string) (*api.Client, error) {
 }
 
 // Run works until ctx ends: it follows the feeds, sends what is queued, serves
-// the local socket and, if the settings name an address, metrics.
+// the local socket and, if the settings name an address, metrics. After a lock it returns
+// ErrLocked, if the Config says so.
 func (d *Desk) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	socket, err := local.Listen(d.dir.path(client.Socket))
+	stop := context.AfterFunc(d.ended, func() { cancel(context.Cause(d.ended)) })
+	defer stop()
+	ln, err := local.Listen(d.dir.path(client.Socket))
 	if err != nil {
 		return err
 	}
+	socket := &socket{Listener: ln, closed: make(chan struct{})}
 	serving := []func(context.Context) error{
-		func(ctx context.Context) error { return local.Serve(ctx, socket, client.Handler(d)) },
+		func(ctx context.Context) error { return local.Serve(ctx, socket, client.Handler(served{d, socket})) },
 	}
 	if d.settings.Metrics != "" {
 		ln, err := net.Listen("tcp", d.settings.Metrics)
@@ -203,6 +223,16 @@ func (d *Desk) Run(ctx context.Context) error {
 
 // Close lets go of the folder. Run must have returned.
 func (d *Desk) Close() error {
+	lock, err := d.Leave()
+	if lock != nil {
+		err = errors.Join(err, lock.Close())
+	}
+	return err
+}
+
+// Leave closes all but the folder's lock, and returns that: it stays with the process that
+// executes itself anew, as Config.Kept. Run must have returned.
+func (d *Desk) Leave() (lock *os.File, err error) {
 	var errs []error
 	if c, ok := d.broker.(interface{ Close() }); ok {
 		c.Close()
@@ -213,10 +243,7 @@ func (d *Desk) Close() error {
 	if d.hits != nil {
 		errs = append(errs, d.hits.close())
 	}
-	if d.lock != nil {
-		errs = append(errs, d.lock.Close())
-	}
-	return errors.Join(errs...)
+	return d.lock, errors.Join(errs...)
 }
 
 // Address is the desk's own.

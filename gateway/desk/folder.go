@@ -52,23 +52,51 @@ func (f folder) private() error {
 	return nil
 }
 
-// lock locks the folder for the process that serves it, until the file is closed.
-func (f folder) lock() (*os.File, error) {
-	return lock(f.path("lock"), "another process serves this desk")
+// lock locks the folder for the process that serves it, until the file is closed. It takes
+// over the lock that this process kept, if there is one.
+func (f folder) lock(kept *os.File) (*os.File, error) {
+	path, take := f.path("lock"), durable.LockFile
+	if kept != nil {
+		take = func(path string) (*os.File, error) { return durable.KeepLock(kept, path) }
+	}
+	return takeLock(take, path, "another process serves this desk")
 }
 
 // lockKeys locks the keys for whoever changes them. It is another lock than the
 // folder's: keys are rotated while the desk is served.
 func (f folder) lockKeys() (*os.File, error) {
-	return lock(f.path("keys.lock"), "another process changes this desk's keys")
+	return takeLock(durable.LockFile, f.path("keys.lock"), "another process changes this desk's keys")
 }
 
-func lock(path, taken string) (*os.File, error) {
-	f, err := durable.LockFile(path)
+func takeLock(take func(string) (*os.File, error), path, taken string) (*os.File, error) {
+	f, err := take(path)
 	if errors.Is(err, durable.ErrLocked) {
 		err = errors.New(taken)
 	}
 	return f, err
+}
+
+// staysLocked is the mark of a desk that was locked: only an unlock removes it. So a unit
+// that has the passphrase as a credential leaves the desk as a person locked it.
+func (f folder) staysLocked() string { return f.path("stays-locked") }
+
+// mark puts the mark there. It is empty, so that a full disk has room for it.
+func (f folder) mark() error {
+	if err := durable.Replace(f.staysLocked(), nil, 0o600); err != nil {
+		return fmt.Errorf("the desk is locked, but a unit with a credential would unlock it at its next start: %w", err)
+	}
+	return nil
+}
+
+func (f folder) unmark() error {
+	err := os.Remove(f.staysLocked())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err == nil {
+		err = durable.SyncDir(string(f))
+	}
+	return err
 }
 
 func (f folder) readFederation() (note []byte, fed *register.Federation, err error) {

@@ -14,7 +14,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -491,7 +490,7 @@ func killing(source hit.Source, after int64) hit.Source {
 	return sourceFunc(func(ctx context.Context, asked *hit.Subject) (hit.Answer, error) {
 		answer, err := source.Search(ctx, asked)
 		if searches.Add(1) >= after {
-			syscall.Kill(os.Getpid(), syscall.SIGKILL)
+			die()
 		}
 		return answer, err
 	})

@@ -3,6 +3,10 @@ package desk
 import (
 	"context"
 	"errors"
+	"io/fs"
+	"net"
+	"os"
+	"sync"
 
 	"samband/gateway/desk/internal/keys"
 	"samband/gateway/desk/internal/mail"
@@ -19,9 +23,23 @@ func (d *Desk) withRing(f func(*keys.Locked) error) error {
 // Locked reports whether the ring is locked.
 func (d *Desk) Locked() bool { return d.ring.Locked() }
 
+// StaysLocked reports whether the desk was locked and nobody has unlocked it since. A
+// program that knows the passphrase by itself must then leave the desk locked: Unlock is
+// for a person.
+func (d *Desk) StaysLocked() (bool, error) {
+	_, err := os.Lstat(d.dir.staysLocked())
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 // Unlock opens the locked ring; then what waited for it goes on by itself. A
-// wrong passphrase is DESK_LOCKED.
+// wrong passphrase is DESK_LOCKED, and so is a lock that comes meanwhile.
 func (d *Desk) Unlock(_ context.Context, passphrase []byte) error {
+	d.locking.Lock()
+	locks := d.locks
+	d.locking.Unlock()
 	ring, err := keys.Unlock(d.dir.keys(), passphrase)
 	if errors.Is(err, seal.ErrPassphrase) {
 		return problem.New(problem.DeskLocked, "the passphrase does not open the ring of %s", d.Address())
@@ -29,23 +47,78 @@ func (d *Desk) Unlock(_ context.Context, passphrase []byte) error {
 	if err != nil {
 		return err
 	}
-	if err := d.note("unlocked", "ring"); err != nil {
+	if err := d.unlockWith(ring, locks); err != nil {
+		ring.Forget()
 		return err
 	}
-	d.ring.Set(ring)
 	d.subjects.begin()
 	d.log.Info("unlocked")
 	d.room.Unlocked()
 	return nil
 }
 
-// Lock forgets the locked ring. The desk goes on keeping what arrives, and says so.
+// unlockWith puts in the ring, unless the desk was locked since it was opened.
+func (d *Desk) unlockWith(ring *keys.Locked, locks int) error {
+	d.locking.Lock()
+	defer d.locking.Unlock()
+	if d.locks != locks || d.ended.Err() != nil {
+		return problem.New(problem.DeskLocked, "%s is being locked", d.Address())
+	}
+	if err := d.note("unlocked", "ring"); err != nil {
+		return err
+	}
+	if err := d.dir.unmark(); err != nil {
+		return err
+	}
+	d.ring.Set(ring)
+	return nil
+}
+
+// Lock forgets the locked ring, and marks the desk, so that it stays locked. The desk
+// goes on keeping what arrives, and says so. If the Config says so, Run ends. An error
+// says what is amiss with a desk that is locked.
 func (d *Desk) Lock(context.Context) error {
+	d.locking.Lock()
+	defer d.locking.Unlock()
+	d.locks++
+	err := d.dir.mark()
 	d.ring.Set(nil)
 	d.subjects.end()
 	d.log.Info("locked")
 	d.room.Touch()
-	return d.note("locked", "ring")
+	err = errors.Join(err, d.note("locked", "ring"))
+	if d.lockEnds {
+		d.end(ErrLocked)
+	}
+	return err
+}
+
+// served is a desk as its socket serves it. Where a lock ends Run, the lock is answered
+// when the socket takes nobody any more: so whoever answers next is the desk anew.
+type served struct {
+	*Desk
+	socket *socket
+}
+
+func (s served) Lock(ctx context.Context) error {
+	err := s.Desk.Lock(ctx)
+	if s.lockEnds {
+		<-s.socket.closed
+	}
+	return err
+}
+
+// A socket tells when it is closed.
+type socket struct {
+	net.Listener
+	once   sync.Once
+	closed chan struct{}
+}
+
+func (s *socket) Close() error {
+	err := s.Listener.Close()
+	s.once.Do(func() { close(s.closed) })
+	return err
 }
 
 // note writes a line in the desk's own log.

@@ -1,3 +1,5 @@
+//go:build unix
+
 package durable
 
 import (
@@ -202,7 +204,7 @@ func TestLock(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "new", "folder")
 	for name, lock := range map[string]func() (*os.File, error){
 		"folder": func() (*os.File, error) { return LockDir(dir) },
-		"file":   func() (*os.File, error) { return LockFile(filepath.Join(filepath.Dir(dir), "lock")) },
+		"file":   func() (*os.File, error) { return LockFile(filepath.Join(filepath.Dir(filepath.Dir(dir)), "lock")) },
 	} {
 		f, err := lock()
 		if err != nil {
@@ -216,5 +218,48 @@ func TestLock(t *testing.T) {
 			t.Errorf("%s, let go and locked again: %v", name, err)
 		}
 		f.Close()
+	}
+}
+
+// A descriptor that was left keeps the lock; one of another file doesn't.
+func TestKeepLock(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "lock")
+	f, err := LockFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	left, err := syscall.Dup(int(f.Fd()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Close()
+	kept, err := KeepLock(os.NewFile(uintptr(left), path), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := LockFile(path); !errors.Is(err, ErrLocked) {
+		t.Errorf("kept, and locked by another: %v", err)
+	}
+	other, err := LockFile(path + "2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := KeepLock(other, path); err == nil {
+		t.Error("another file keeps the lock")
+	}
+	if err := kept.Close(); err != nil {
+		t.Error(err)
+	}
+	again, err := LockFile(path)
+	if err != nil {
+		t.Fatalf("let go: %v", err)
+	}
+	defer again.Close()
+	third, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := KeepLock(third, path); !errors.Is(err, ErrLocked) {
+		t.Errorf("a descriptor that was opened anew keeps the lock of another: %v", err)
 	}
 }

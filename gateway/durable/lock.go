@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"syscall"
 )
 
 // ErrLocked says that another process has the lock.
@@ -27,16 +26,35 @@ func LockFile(path string) (*os.File, error) {
 	return lock(f, err)
 }
 
+// KeepLock takes over the lock that LockFile made, as a descriptor that a process left to
+// the program that it executed in its own place. It returns an error if f is another file
+// than the one at path, and leaves that open. Where nobody left the lock with f, KeepLock
+// makes it.
+func KeepLock(f *os.File, path string) (*os.File, error) {
+	left, err := f.Stat()
+	var there os.FileInfo
+	if err == nil {
+		there, err = os.Lstat(path)
+	}
+	if err == nil && !os.SameFile(left, there) {
+		err = errors.New("it is another file")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("keep the lock %q: %w", path, err)
+	}
+	return lock(f, nil)
+}
+
 func lock(f *os.File, err error) (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open to lock: %w", err)
 	}
-	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-	if err == nil {
+	taken, err := tryLock(f)
+	if err == nil && !taken {
 		return f, nil
 	}
 	f.Close()
-	if errors.Is(err, syscall.EWOULDBLOCK) {
+	if taken {
 		return nil, ErrLocked
 	}
 	return nil, fmt.Errorf("lock %q: %w", f.Name(), err)

@@ -7,7 +7,9 @@
 //	c := local.NewClient("desk", path)
 //	answer, err := local.Ask[map[string]any](ctx, c, "status", struct{}{})
 //
-// Every call is a POST with JSON in and JSON out; a refusal is an RFC 9457 document.
+// Every call is a POST with JSON in and JSON out; a refusal is an RFC 9457 document. A
+// passphrase alone comes as its own bytes ([AnswerPassphrase]): JSON would leave copies of
+// it in memory that nobody can clear.
 // Whoever may write to the socket's file is the folder's owner, so he is told the
 // text of a fault, which no other machine is.
 package local
@@ -38,6 +40,16 @@ const (
 	MaxAnswer = 64 << 20
 )
 
+// PassphraseType is the media type of a call that is a passphrase, of MaxPassphrase bytes
+// at most.
+const (
+	PassphraseType = "application/vnd.samband.passphrase"
+	MaxPassphrase  = 64 << 10
+)
+
+// maxGrace is how long calls that run have to end when serving ends.
+const maxGrace = 2 * time.Second
+
 // maxPath is how long a socket's path may be: the kernel keeps it, with a zero
 // behind it, in a field of this size.
 const maxPath = len(syscall.RawSockaddrUnix{}.Path) - 1
@@ -54,7 +66,7 @@ func Listen(path string) (net.Listener, error) {
 	}
 	conf := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) error {
 		var err error
-		return errors.Join(raw.Control(func(fd uintptr) { err = syscall.Fchmod(int(fd), 0o600) }), err)
+		return errors.Join(raw.Control(func(fd uintptr) { err = ownersOnly(fd) }), err)
 	}}
 	ln, err := conf.Listen(context.Background(), "unix", path)
 	if err != nil {
@@ -95,15 +107,27 @@ func checkPath(path string) error {
 	return nil
 }
 
-// Serve answers on the socket until ctx ends. Calls that run then see it end too.
+// Serve answers on the socket until ctx ends. Calls that run then see it end too, and may
+// still answer for a moment: the socket takes no further call before they do.
 func Serve(ctx context.Context, ln net.Listener, h http.Handler) error {
 	server := &http.Server{
 		Handler: h, ReadHeaderTimeout: 5 * time.Second, DisableGeneralOptionsHandler: true,
 		BaseContext: func(net.Listener) context.Context { return ctx },
 	}
-	stop := context.AfterFunc(ctx, func() { server.Close() })
-	defer stop()
-	if err := server.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
+	ended := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(ended)
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), maxGrace)
+		defer cancel()
+		if server.Shutdown(grace) != nil {
+			server.Close()
+		}
+	})
+	err := server.Serve(ln)
+	if !stop() {
+		<-ended
+	}
+	if !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve the local socket: %w", err)
 	}
 	return nil
@@ -121,38 +145,70 @@ func (c Calls) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.ServeHTTP(w, r)
 		return
 	}
-	write(w, nil, problem.New(problem.NotFound, "there is no such call"))
+	answer(w, nil, problem.New(problem.NotFound, "there is no such call"))
 }
 
 // Answer makes the handler of a call.
 func Answer[In, Out any](call func(context.Context, In) (Out, error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var in In
-		var answer []byte
 		err := read(http.MaxBytesReader(w, r.Body, MaxCall), &in)
-		if err == nil {
-			var out Out
-			if out, err = call(r.Context(), in); err == nil {
-				answer, err = encode(out)
-			}
+		if err != nil {
+			answer(w, nil, err)
+			return
 		}
-		if err == nil && len(answer) > MaxAnswer {
-			err = problem.New(problem.Oversize, "the answer passes the bound of %d bytes: ask for less", MaxAnswer)
-		}
-		write(w, answer, err)
+		out, err := call(r.Context(), in)
+		answer(w, out, err)
 	})
 }
 
-// write sends an answer, or the problem of err.
-func write(w http.ResponseWriter, answer []byte, err error) {
+// AnswerPassphrase makes the handler of a call that is a passphrase. It clears the
+// passphrase when the call has returned.
+func AnswerPassphrase(call func(context.Context, []byte) error) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		buffer := make([]byte, MaxPassphrase+1)
+		defer clear(buffer)
+		passphrase, err := readPassphrase(r, buffer)
+		if err == nil {
+			err = call(r.Context(), passphrase)
+		}
+		answer(w, struct{}{}, err)
+	})
+}
+
+// readPassphrase reads a passphrase into a buffer, which is one byte longer than a
+// passphrase may be.
+func readPassphrase(r *http.Request, buffer []byte) ([]byte, error) {
+	if t := r.Header.Get("Content-Type"); t != PassphraseType {
+		return nil, problem.New(problem.BodyMalformed, "this call is a passphrase of the type %s, not of the type %q", PassphraseType, t)
+	}
+	n, err := io.ReadFull(r.Body, buffer)
+	switch {
+	case err == nil:
+		return nil, problem.New(problem.Oversize, "a passphrase passes the bound of %d bytes", MaxPassphrase)
+	case n == 0, r.ContentLength >= 0 && int64(n) != r.ContentLength, !errors.Is(err, io.ErrUnexpectedEOF):
+		return nil, problem.New(problem.BodyMalformed, "the passphrase is empty or did not arrive whole")
+	}
+	return buffer[:n], nil
+}
+
+// answer writes what a call returned.
+func answer(w http.ResponseWriter, out any, err error) {
+	var b []byte
+	if err == nil {
+		b, err = encode(out)
+	}
+	if err == nil && len(b) > MaxAnswer {
+		err = problem.New(problem.Oversize, "the answer passes the bound of %d bytes: ask for less", MaxAnswer)
+	}
 	w.Header().Set("Content-Type", api.JSONType)
 	if err != nil {
 		doc := refusal(err).Document()
 		w.Header().Set("Content-Type", api.ProblemType)
 		w.WriteHeader(doc.Status)
-		answer, _ = encode(doc) // strings and numbers always encode
+		b, _ = encode(doc) // strings and numbers always encode
 	}
-	_, _ = w.Write(answer)
+	_, _ = w.Write(b)
 }
 
 // read reads a call: one JSON value, whose members are all known.
@@ -220,26 +276,41 @@ func Ask[Out any](ctx context.Context, c *Client, call string, in any) (out Out,
 	if err != nil {
 		return out, problem.New(problem.BodyMalformed, "the call is not in its form: %v", err)
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+c.what+prefix+call, bytes.NewReader(b))
+	answer, err := c.post(ctx, call, api.JSONType, b)
 	if err != nil {
-		return out, fmt.Errorf("ask the %s: %w", c.what, err)
-	}
-	resp, err := c.http.Do(req)
-	if err != nil {
-		return out, fmt.Errorf("ask the %s: %w", c.what, err)
-	}
-	defer resp.Body.Close()
-	answer, err := io.ReadAll(io.LimitReader(resp.Body, MaxAnswer))
-	if err != nil {
-		return out, fmt.Errorf("ask the %s: %w", c.what, err)
-	}
-	if resp.StatusCode != http.StatusOK {
-		return out, c.refused(resp.StatusCode, answer)
+		return out, err
 	}
 	if err := json.Unmarshal(answer, &out); err != nil {
 		return out, fmt.Errorf("read the answer of the %s to %s: %w", c.what, call, err)
 	}
 	return out, nil
+}
+
+// AskPassphrase makes a call that is a passphrase. The caller clears it.
+func AskPassphrase(ctx context.Context, c *Client, call string, passphrase []byte) error {
+	_, err := c.post(ctx, call, PassphraseType, passphrase)
+	return err
+}
+
+func (c *Client) post(ctx context.Context, call, mediaType string, body []byte) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+c.what+prefix+call, bytes.NewReader(body))
+	if err != nil {
+		return nil, fmt.Errorf("ask the %s: %w", c.what, err)
+	}
+	req.Header.Set("Content-Type", mediaType)
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("ask the %s: %w", c.what, err)
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, MaxAnswer))
+	if err != nil {
+		return nil, fmt.Errorf("ask the %s: %w", c.what, err)
+	}
+	if resp.StatusCode != http.StatusOK {
+		return nil, c.refused(resp.StatusCode, answer)
+	}
+	return answer, nil
 }
 
 func (c *Client) refused(status int, answer []byte) error {

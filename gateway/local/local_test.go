@@ -6,8 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -98,6 +100,78 @@ func TestPathsAreExact(t *testing.T) {
 			t.Errorf("%s: status %d, %+v, %v", line, resp.StatusCode, doc, err)
 		}
 		conn.Close()
+	}
+}
+
+// A passphrase arrives as its own bytes, in a type of its own, within its bound, and
+// nothing is left of it afterwards.
+func TestPassphrase(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "socket")
+	ln, err := Listen(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var last []byte
+	var got string
+	h := AnswerPassphrase(func(_ context.Context, passphrase []byte) error {
+		last, got = passphrase, string(passphrase)
+		return nil
+	})
+	go Serve(t.Context(), ln, h)
+	c := NewClient("test", path)
+	for name, want := range map[string]string{
+		"words": "winter ferry lighthouse", "any bytes": "\x00\n\xff\"", "the longest": strings.Repeat("x", MaxPassphrase),
+	} {
+		if err := AskPassphrase(t.Context(), c, "unlock", []byte(want)); err != nil || got != want {
+			t.Errorf("%s: %.20q arrives as %.20q, %v", name, want, got, err)
+		}
+	}
+	if err := AskPassphrase(t.Context(), c, "unlock", make([]byte, MaxPassphrase+1)); problem.CodeOf(err) != problem.Oversize {
+		t.Errorf("too long: %v", err)
+	}
+	if err := AskPassphrase(t.Context(), c, "unlock", nil); problem.CodeOf(err) != problem.BodyMalformed {
+		t.Errorf("empty: %v", err)
+	}
+	if _, err := Ask[struct{}](t.Context(), c, "unlock", map[string][]byte{"passphrase": []byte("x")}); problem.CodeOf(err) != problem.BodyMalformed {
+		t.Errorf("in JSON: %v", err)
+	}
+	r := httptest.NewRequest("POST", "/v1/unlock", strings.NewReader("winter"))
+	r.Header.Set("Content-Type", PassphraseType)
+	h.ServeHTTP(httptest.NewRecorder(), r)
+	if got != "winter" || strings.Trim(string(last), "\x00") != "" {
+		t.Errorf("%q is left of %q", last, got)
+	}
+	r.Body, r.ContentLength = io.NopCloser(strings.NewReader("win")), 6
+	w := httptest.NewRecorder()
+	if h.ServeHTTP(w, r); w.Code == http.StatusOK {
+		t.Error("half a passphrase is taken")
+	}
+}
+
+// Who asks for the end gets his answer, and nobody is served after that.
+func TestEnd(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "socket")
+	ln, err := Listen(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, end := context.WithCancel(t.Context())
+	calls := Calls{"end": Answer(func(ctx context.Context, in echo) (echo, error) {
+		end()
+		<-ctx.Done()
+		return in, nil
+	})}
+	ended := make(chan error)
+	go func() { ended <- Serve(ctx, ln, calls) }()
+	c := NewClient("test", path)
+	if out, err := Ask[echo](t.Context(), c, "end", echo{"x"}); err != nil || out.Text != "x" {
+		t.Errorf("%v, %v", out, err)
+	}
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	if _, err := Ask[echo](t.Context(), c, "end", echo{}); !errors.Is(err, ErrNotServed) {
+		t.Errorf("after the end: %v", err)
 	}
 }
 

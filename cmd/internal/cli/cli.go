@@ -24,10 +24,12 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -69,6 +71,16 @@ func Require(c *cobra.Command, flags ...string) *cobra.Command {
 		}
 	}
 	return c
+}
+
+// Main runs a program that may have a passphrase or private keys in its memory, and ends
+// the process. run is the program's; nothing is run where dumps can't be forbidden.
+func Main(run func(args []string, stdin io.Reader, stdout, stderr io.Writer) int) {
+	if err := ForbidDumps(); err != nil {
+		fmt.Fprintf(os.Stderr, "%s: %v\n", filepath.Base(os.Args[0]), err)
+		os.Exit(exitFailed)
+	}
+	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
 // Run runs a command line and returns its exit code.

@@ -72,11 +72,14 @@ func ReadPassphrase(c *cobra.Command, path string) ([]byte, error) {
 	return line, nil
 }
 
+// PassphraseFile is the flag that PassphraseFlag adds.
+const PassphraseFile = "passphrase-file"
+
 // PassphraseFlag adds --passphrase-file, and returns a function that reads the
 // passphrase from that file. If no file is named, the function asks for the passphrase
 // at the terminal, and asks twice if it is a new one.
 func PassphraseFlag(c *cobra.Command) func(isNew bool) ([]byte, error) {
-	file := c.Flags().String("passphrase-file", "", "file whose first line is the passphrase; - for standard input; else it is typed")
+	file := c.Flags().String(PassphraseFile, "", "file whose first line is the passphrase; - for standard input; else it is typed")
 	return func(isNew bool) ([]byte, error) {
 		if *file != "" {
 			return ReadPassphrase(c, *file)

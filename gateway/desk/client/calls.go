@@ -54,18 +54,22 @@ var status = call[none, *Status]{"status", func(s Service, ctx context.Context, 
 
 func (c *Client) Status(ctx context.Context) (*Status, error) { return status.ask(ctx, c, none{}) }
 
-type unlockCall struct {
-	Passphrase []byte `json:"passphrase"`
+// A passphraseCall is a call that is a passphrase. Its bytes are never in JSON.
+type passphraseCall struct {
+	name string
+	do   func(Service, context.Context, []byte) error
 }
 
-var unlock = call[unlockCall, none]{"unlock", func(s Service, ctx context.Context, in unlockCall) (none, error) {
-	defer clear(in.Passphrase)
-	return none{}, s.Unlock(ctx, in.Passphrase)
-}}
+func (k passphraseCall) serve(calls local.Calls, s Service) {
+	calls[k.name] = local.AnswerPassphrase(func(ctx context.Context, passphrase []byte) error {
+		return k.do(s, ctx, passphrase)
+	})
+}
+
+var unlock = passphraseCall{"unlock", Service.Unlock}
 
 func (c *Client) Unlock(ctx context.Context, passphrase []byte) error {
-	_, err := unlock.ask(ctx, c, unlockCall{passphrase})
-	return err
+	return local.AskPassphrase(ctx, c.local, unlock.name, passphrase)
 }
 
 var lock = call[none, none]{"lock", func(s Service, ctx context.Context, _ none) (none, error) { return none{}, s.Lock(ctx) }}

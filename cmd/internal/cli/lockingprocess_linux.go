@@ -6,19 +6,15 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // lockingProcess returns the id of the process that has locked a file or folder. It
-// reads the kernel's own list; if there is none, as outside Linux, or more than one
-// process could be meant, it names none.
+// reads the kernel's own list; if more than one process could be meant, it names none.
 func lockingProcess(path string) (pid int, known bool) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return 0, false
-	}
-	stat, ok := info.Sys().(*syscall.Stat_t)
-	if !ok {
+	var stat unix.Stat_t
+	if unix.Stat(path, &stat) != nil {
 		return 0, false
 	}
 	f, err := os.Open("/proc/locks")
