@@ -220,7 +220,7 @@ func (m *maker) make(dir string) {
 	happened := func(event envelope.Event, by signed.Address, at signed.Time) func(*auditlog.Record) {
 		return func(r *auditlog.Record) {
 			r.Kind, r.Message, r.Time = event, good.TextHash(), at
-			if event != envelope.Expired {
+			if !event.ByTheClock() {
 				r.By, r.Statement = by, signed.HashOf("note")
 			}
 		}
@@ -230,6 +230,8 @@ func (m *maker) make(dir string) {
 	message("accepted under a register beyond the log", problem.ProofInvalid, good, beyond(acceptance(good)))
 	message("expired", "", good, happened(envelope.Expired, "", good.Expires))
 	message("expired before its time", problem.ProofInvalid, good, happened(envelope.Expired, "", noon))
+	message("lapsed", "", good, happened(envelope.Lapsed, "", good.Expires.Add(30*24*time.Hour)))
+	message("lapsed before its time", problem.ProofInvalid, good, happened(envelope.Lapsed, "", good.Expires.Add(30*24*time.Hour-time.Second)))
 	message("handed over with the message", "", good, happened(envelope.HandedOver, "fi.spoc", noon))
 	message("handed over by a desk that is not the recipient", problem.ProofInvalid, good, happened(envelope.HandedOver, "se.spoc", noon))
 	early := func(id signed.ID) func(*auditlog.Record) {
