@@ -163,13 +163,17 @@ func (s *Sequencer) remove(ctx context.Context, tiled uint64) error {
 	if len(groups) == 0 {
 		return nil
 	}
+	var errs []error
+	var gone []uint64
 	for _, n := range groups {
 		if err := s.cfg.Journal.Delete(ctx, n); err != nil {
-			return err
+			errs = append(errs, err) // it keeps up no other
+			continue
 		}
 		s.cache.drop(n)
+		gone = append(gone, n)
 	}
-	return s.cfg.Index.Gone(groups...)
+	return errors.Join(append(errs, s.cfg.Index.Gone(gone...))...)
 }
 
 // measure asks JOURNAL how full it is. What the writer adds meanwhile counts
