@@ -241,6 +241,11 @@ func (m *maker) make(dir string) {
 	}
 	message("withdrawn before it came", "", good, early(good.ID))
 	message("withdrawn is another id", problem.ProofInvalid, good, early(signed.ID{8}))
+	longAgo := func(by time.Duration) func(*auditlog.Record) {
+		return func(r *auditlog.Record) { early(good.ID)(r); r.Time = good.Expires.Add(-by) }
+	}
+	message("withdrawn 31 days before it expires", "", good, longAgo(31*24*time.Hour))
+	message("withdrawn and forgotten before it expires", problem.ProofInvalid, good, longAgo(31*24*time.Hour+time.Second))
 	message("refused of another exchange", "", foreign, refusal(foreign))
 	message("refused under a false register root", problem.ProofInvalid, lawless, falseRoot(refusal(lawless)))
 	message("refused under a register beyond the log", problem.ProofInvalid, lawless, beyond(refusal(lawless)))
