@@ -1,6 +1,8 @@
 package desk_test
 
 import (
+	"database/sql"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -44,6 +46,12 @@ func TestLapsed(t *testing.T) {
 
 	if !s.erased("fi.spoc", sealed) {
 		t.Error("its sealed part is still on the disk")
+	}
+	db := must(sql.Open("sqlite", filepath.Join(s.desk("fi.spoc"), "desk.db?mode=ro&_pragma=busy_timeout(10000)")))
+	defer db.Close()
+	keys := 0
+	if must(0, db.QueryRow("SELECT count(*) FROM file_keys").Scan(&keys)); keys != 0 {
+		t.Error("the key that opens it is still there")
 	}
 	in := must(fi.Inbox(ctx, client.Query{ID: id}))[0]
 	if in.Summary != nil || in.Says != "" || in.Open || in.Ended.IsZero() {
