@@ -148,7 +148,7 @@ func (p *players) game(t *rapid.T, done map[string]int) {
 		g.before[desk] = g.counted(desk)
 	}
 	moves := []move{
-		{3, g.opens}, {6, g.follows}, {8, g.accepts}, {20, g.hears}, {8, g.judges}, {3, g.consigns}, {1, g.ends}, {1, g.lapses}, {1, g.rejects},
+		{3, g.opens}, {6, g.follows}, {8, g.accepts}, {20, g.hears}, {8, g.judges}, {3, g.consigns}, {1, g.ends}, {3, g.lapses}, {1, g.rejects},
 		{1, g.reads}, {2, g.waits}, {1, g.lies},
 	}
 	for range steps {
@@ -438,7 +438,7 @@ func (g *game) ends() {
 // lapses has a note lapse that was consigned.
 func (g *game) lapses() {
 	n, ok := pick(g, "consigned", g.where(func(n *note) bool { return !n.consigned.IsZero() && n.end == "" }))
-	if ok && g.below(3, "lapses") == 0 {
+	if ok {
 		g.done["lapsed"]++
 		g.log(n, envelope.Lapsed)
 	}
