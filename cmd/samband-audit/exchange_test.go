@@ -24,6 +24,8 @@ const (
 	handed    = 302 // of its handover
 	rejected  = 303 // of the rejection of bytes that are no message
 	early     = 304 // of another message's acceptance, under a register too old
+	lapsed    = 598 // of that message's lapse
+	quiet     = 599 // of a word that nothing else happened
 )
 
 var noon = signed.At(time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC))
@@ -189,6 +191,10 @@ func (x *exchangeMaker) log() {
 			r.Kind, r.Message, r.ID, r.From, r.To = envelope.Accepted, other.TextHash(), other.ID, other.From, other.To
 			r.Type, r.Urgency, r.Expires = other.Type.Name, other.Urgency, other.Expires
 			r.RegisterSize, r.RegisterRoot = before.Size, before.Root
+		case lapsed:
+			r.Kind, r.Message, r.Time = envelope.Lapsed, other.TextHash(), envelope.LapsesAt(other.Expires)
+		case quiet:
+			r.Kind, r.Message, r.Time = auditlog.Quiet, signed.Hash{}, envelope.LapsesAt(other.Expires)
 		case handed:
 			r.Kind, r.Message, r.By, r.Statement = envelope.HandedOver, e.TextHash(), "fi.spoc", signed.HashOf(end)
 		case rejected:
@@ -200,7 +206,7 @@ func (x *exchangeMaker) log() {
 		must(t.Append(entries[i].Leaf()))
 	}
 	cp := x.flush(t, "audit")
-	for file, i := range map[string]int64{"acceptance": accepted, "end-proof": handed, "refusal": rejected, "expiry": 0, "old-acceptance": early} {
+	for file, i := range map[string]int64{"acceptance": accepted, "end-proof": handed, "refusal": rejected, "expiry": 0, "lapse": lapsed, "quiet": quiet, "old-acceptance": early} {
 		x.write(file, auditlog.MakeProof(entries[i], must(t.Prove(i, auditSize)), cp))
 	}
 	// A proof under a checkpoint of the same log with another history.

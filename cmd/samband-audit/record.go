@@ -146,6 +146,11 @@ func (p *provedRecord) unchecked() (open []string) {
 	case p.About == "":
 	case p.SignedBy == "" && p.record.Kind == envelope.Rejected:
 		open = append(open, "who signed what was refused")
+	case p.About == "message" && p.record.Kind.ByTheClock():
+		open = append(open, "who signed the message, which its acceptance proves")
+		if p.record.Kind == envelope.Lapsed {
+			open = append(open, "that it was consigned before, which the proof of that shows")
+		}
 	case p.SignedBy == "" && p.About == "message" && p.record.Kind != envelope.Accepted:
 		open = append(open, "who signed the message, which its acceptance proves, and who said what became of it, which needs the statement")
 	case p.SignedBy == "":

@@ -27,10 +27,14 @@ func says(r *auditlog.Record) string {
 		return fmt.Sprintf("At %s %s had withdrawn message %s before it was consigned.", at, r.From, r.Message)
 	case envelope.Expired:
 		return fmt.Sprintf("At %s message %s had expired and nobody had consigned it.", at, r.Message)
+	case envelope.Lapsed:
+		return fmt.Sprintf("At %s message %s had lapsed: it was consigned, and 30 days after its expiry its recipient had not said what came of it.", at, r.Message)
 	case envelope.Rejected:
 		return fmt.Sprintf("At %s the broker refused what %s submitted, the text %s: %s.", at, r.Caller, r.TextHash, r.Code)
 	case auditlog.Refusals:
 		return fmt.Sprintf("By %s the broker had refused %d more submissions of %s, beyond its budget.", at, r.Count, r.Caller)
+	case auditlog.Quiet:
+		return fmt.Sprintf("At %s the broker was at work, and nothing else had happened for a while.", at)
 	case auditlog.Entered:
 		return fmt.Sprintf("The register has the entry %s (%d bytes).", signed.HashOf(r.Entry), len(r.Entry))
 	default:

@@ -27,7 +27,7 @@ type RegisterCatchup struct {
 // A LoggedEvent is an event with its evidence.
 type LoggedEvent struct {
 	Event       envelope.Event `json:"event"`
-	Note        []byte         `json:"note,omitempty"` // the whole consignment or statement; none for expired
+	Note        []byte         `json:"note,omitempty"` // the whole consignment or statement; none for expired and lapsed
 	Proof       string         `json:"proof"`
 	Consistency Hashes         `json:"consistency,omitempty"` // from the note's own as-of to the catchup's checkpoint
 }

@@ -116,7 +116,7 @@ func TestDocumentHasTheCodes(t *testing.T) {
 	d := readDocument(t)
 	d.CheckProblems(t, "Problem")
 	// What a LoggedEvent may name.
-	openapitest.CheckEnum(t, d, "Event", []envelope.Event{envelope.Consigned, envelope.HandedOver, envelope.Refused, envelope.Withdrawn, envelope.Expired})
+	openapitest.CheckEnum(t, d, "Event", []envelope.Event{envelope.Consigned, envelope.HandedOver, envelope.Refused, envelope.Withdrawn, envelope.Expired, envelope.Lapsed})
 }
 
 func TestDocumentHasTheBounds(t *testing.T) {

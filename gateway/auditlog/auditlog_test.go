@@ -51,10 +51,12 @@ func records() []Record {
 		r(envelope.Withdrawn, func(r *Record) { r.ID, r.From, r.Statement, r.Message = id, "se.spoc", note, message }),
 		r(envelope.Withdrawn, func(r *Record) { r.ID, r.From, r.Statement = id, "se.spoc", note }),
 		r(envelope.Expired, func(r *Record) { r.Message = message }),
+		r(envelope.Lapsed, func(r *Record) { r.Message = message }),
 		r(envelope.Rejected, func(r *Record) {
 			r.Caller, r.TextHash, r.Code, r.Until = "se.spoc", message, problem.NoAgreement, noon
 		}),
 		r(Refusals, func(r *Record) { r.Caller, r.Count = "se.spoc", 17 }),
+		r(Quiet, func(*Record) {}),
 		r(Entered, func(r *Record) { r.Index, r.Entry = 12, []byte("samband/accede/v1\n…") }),
 		r(Opened, func(r *Record) { r.Writer = id }),
 	}

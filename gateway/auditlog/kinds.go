@@ -13,6 +13,7 @@ type Kind = envelope.Event
 
 const (
 	Refusals Kind = "refusals" // so many more submissions were refused, beyond the caller's budget
+	Quiet    Kind = "quiet"    // the broker is at work, and nothing else happened for the better part of an hour
 	Entered  Kind = "entered"  // the register has a new entry
 	Opened   Kind = "opened"   // a writer started
 )
@@ -71,8 +72,10 @@ var kinds = []shape{
 	{envelope.Refused, Audit, []line{lMessage, lBy, lStatement, lCode}},
 	{envelope.Withdrawn, Audit, []line{lID, lFrom, lStatement, lMessageIfAny}},
 	{envelope.Expired, Audit, []line{lMessage}},
+	{envelope.Lapsed, Audit, []line{lMessage}},
 	{envelope.Rejected, Audit, []line{lCaller, lText, lCode, lUntil}},
 	{Refusals, Audit, []line{lCaller, lCount}},
+	{Quiet, Audit, nil},
 	{Entered, Register, []line{lEntry}},
 	{Opened, noTree, []line{lWriter}},
 }

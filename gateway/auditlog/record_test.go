@@ -41,8 +41,8 @@ func TestLargestEntry(t *testing.T) {
 }
 
 func TestRecordsRefused(t *testing.T) {
-	handed, opened := records()[2].Text(), records()[10].Text()
-	entered := records()[9].Text()
+	handed, opened := records()[2].Text(), records()[12].Text()
+	entered := records()[11].Text()
 	for name, text := range map[string]string{
 		"empty":            "",
 		"no newline":       strings.TrimSuffix(handed, "\n"),

@@ -182,7 +182,7 @@ func (b *Broker) openWriter(ctx context.Context) (err error) {
 		Log:         b.cfg.Log,
 		Metrics:     sequencer.NewMetrics(b.metrics),
 		Wake:        b.wakeAll,
-		Expired:     traffic.Expired,
+		TimedOut:    traffic.TimedOut,
 	})
 	if err != nil {
 		return err

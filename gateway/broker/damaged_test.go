@@ -28,7 +28,7 @@ func (j *damagingJournal) Append(ctx context.Context, data []byte, expectLast ui
 }
 
 // A group that is damaged in JOURNAL is like one that it lost: its records come from the
-// archive, its envelope is asked for again, and an operator hears of it. So it is
+// archive, its envelope is asked for again, an operator hears of it, and it goes. So it is
 // when it is read, and when a new index is made.
 func TestGroupDamaged(t *testing.T) {
 	t.Parallel()
@@ -36,7 +36,8 @@ func TestGroupDamaged(t *testing.T) {
 	for _, indexGone := range []bool{false, true} {
 		b := w.start()
 		se, fi := w.desks["se.spoc"], w.desks["fi.spoc"]
-		w.untilRemoved(b) // the index is at rest
+		w.untilRemoved(b)            // the index is at rest
+		damaged := b.LastGroup() + 2 // behind the rival's opening
 		rival, err := b.Rival(func(j sequencer.Journal) sequencer.Journal { return &damagingJournal{Journal: j} })
 		check(t, err)
 		ctx, cancel := context.WithCancel(t.Context())
@@ -65,6 +66,7 @@ func TestGroupDamaged(t *testing.T) {
 		if _, metrics := b.get(t, "/metrics"); strings.Contains(metrics, `samband_alarm{kind="journal-bent"} 0`) {
 			t.Error("no alarm")
 		}
+		w.untilGone(b, damaged) // it keeps no room
 		se.accepted(e)
 		if inbox = fi.inbox(0, 20*time.Second); len(inbox.Items) != 1 || !bytes.Equal(inbox.Items[0].Envelope, e.Bytes()) {
 			t.Errorf("the message that came again is not delivered")

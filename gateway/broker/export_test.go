@@ -52,7 +52,7 @@ func (b *Broker) Rival(change func(sequencer.Journal) sequencer.Journal) (*seque
 		Journal: change(b.store), Archive: b.archive, Index: b.index,
 		AuditDir: b.settings.auditLog(), RegisterDir: b.settings.registerLog(),
 		Clock: b.cfg.Clock, Log: b.cfg.Log, Metrics: sequencer.NewMetrics(prometheus.NewRegistry()),
-		ShownDir: b.settings.shown(), Wake: func([]signed.Address) {}, Expired: func(*journal.Message) {},
+		ShownDir: b.settings.shown(), Wake: func([]signed.Address) {}, TimedOut: func(*journal.Message) {},
 	})
 	if reason := s.Stopped(); reason != nil {
 		return nil, reason

@@ -367,11 +367,16 @@ func (w *world) checkLogs() (audit, registry signed.Head) {
 // untilRemoved waits until the broker has removed its last group from JOURNAL.
 func (w *world) untilRemoved(b *running) {
 	w.Helper()
-	last := b.LastGroup()
+	w.untilGone(b, b.LastGroup())
+}
+
+// untilGone waits until a group is gone from JOURNAL.
+func (w *world) untilGone(b *running, group uint64) {
+	w.Helper()
 	deadline := time.Now().Add(20 * time.Second)
-	for b.HasGroup(last) {
+	for b.HasGroup(group) {
 		if time.Now().After(deadline) {
-			w.Fatalf("group %d stays in JOURNAL", last)
+			w.Fatalf("group %d stays in JOURNAL", group)
 		}
 		time.Sleep(20 * time.Millisecond)
 	}

@@ -12,6 +12,15 @@ import (
 // MaxLifetime is the longest time from created to expires (SPEC §4.2).
 const MaxLifetime = 30 * 24 * time.Hour
 
+// LapsesAt is when a message lapses that expires then, was consigned and never ended
+// (SPEC §8.3): its recipient has had as long again as any message may live.
+func LapsesAt(expires signed.Time) signed.Time { return expires.Add(MaxLifetime) }
+
+// WithdrawnFor is how long a withdrawn id is remembered of which no text was accepted:
+// a text made before its withdrawal has expired by then, clocks that disagree included
+// (SPEC §8.3).
+const WithdrawnFor = MaxLifetime + 24*time.Hour
+
 // RefusedUntil is how long a final refusal that was logged at a time binds a text
 // which expires then: no text lives longer than MaxLifetime, whatever its header
 // says, and one that has expired, or whose expiry is zero, is not bound at all

@@ -17,8 +17,13 @@ const (
 
 	Accepted Event = "accepted" // the broker took it on for its recipient
 	Expired  Event = "expired"  // end: nobody consigned it in time
+	Lapsed   Event = "lapsed"   // end: it was consigned, and its recipient never said what came of it
 	Rejected Event = "rejected" // the broker refused it for good
 )
+
+// ByTheClock reports whether the broker alone says so, by logged time: no desk signed
+// it, so there is no note.
+func (e Event) ByTheClock() bool { return e == Expired || e == Lapsed }
 
 // A Statement is what a desk says of a message.
 type Statement struct {

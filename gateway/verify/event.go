@@ -21,7 +21,7 @@ type ProvenEvent struct {
 // A Claim is what an answer says became of a message.
 type Claim struct {
 	Event       envelope.Event
-	Note        []byte // the whole statement; none for an expiry
+	Note        []byte // the whole statement; none for an expiry or a lapse
 	Proof       []byte
 	Consistency []signed.Hash // from the note's own as-of to the answer's checkpoint
 }
@@ -102,7 +102,7 @@ func (a *Answer) extends(known signed.Head, consistency []signed.Hash) error {
 // own words were signed under its own log.
 func (a *Answer) Event(h *envelope.Header, text signed.Hash, me signed.Address, c Claim) (*ProvenEvent, error) {
 	own := c.Event == envelope.Consigned && h.To == me // our word: the record alone will do
-	if len(c.Note) == 0 && c.Event != envelope.Expired && !own {
+	if len(c.Note) == 0 && !c.Event.ByTheClock() && !own {
 		return nil, fmt.Errorf("%s of %s: %w", c.Event, message(text), ErrNoNote)
 	}
 	r, err := a.event(h, text, me, c)
@@ -274,6 +274,9 @@ func SaysOfMessage(r *auditlog.Record, e *envelope.Envelope) error {
 		return problem.New(problem.ProofInvalid, "the record is not about this message, whose text has the hash %s", text)
 	case r.Kind == envelope.Rejected:
 		return saysOfRefusal(r, e)
+	case r.Kind == envelope.Withdrawn && r.Message.IsZero() && r.Time.Add(envelope.WithdrawnFor).Before(e.Expires):
+		// Else a sender could use the id anew, and show its old withdrawal to others.
+		return problem.New(problem.ProofInvalid, "the withdrawal of its id at %s is of before this message, and forgotten before that expires", r.Time)
 	case r.Kind != envelope.Accepted:
 		return saysOfEvent(r, &e.Header, text)
 	}
@@ -302,6 +305,8 @@ func saysOfEvent(r *auditlog.Record, h *envelope.Header, text signed.Hash) error
 	switch r.Kind {
 	case envelope.Expired:
 		same = r.Message == text && !r.Time.Before(h.Expires)
+	case envelope.Lapsed:
+		same = r.Message == text && !r.Time.Before(envelope.LapsesAt(h.Expires))
 	case envelope.Consigned, envelope.HandedOver, envelope.Refused:
 		same = r.Message == text && r.By == h.To
 	case envelope.Withdrawn:

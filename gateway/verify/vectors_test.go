@@ -220,7 +220,7 @@ func (m *maker) make(dir string) {
 	happened := func(event envelope.Event, by signed.Address, at signed.Time) func(*auditlog.Record) {
 		return func(r *auditlog.Record) {
 			r.Kind, r.Message, r.Time = event, good.TextHash(), at
-			if event != envelope.Expired {
+			if !event.ByTheClock() {
 				r.By, r.Statement = by, signed.HashOf("note")
 			}
 		}
@@ -230,6 +230,8 @@ func (m *maker) make(dir string) {
 	message("accepted under a register beyond the log", problem.ProofInvalid, good, beyond(acceptance(good)))
 	message("expired", "", good, happened(envelope.Expired, "", good.Expires))
 	message("expired before its time", problem.ProofInvalid, good, happened(envelope.Expired, "", noon))
+	message("lapsed", "", good, happened(envelope.Lapsed, "", good.Expires.Add(30*24*time.Hour)))
+	message("lapsed before its time", problem.ProofInvalid, good, happened(envelope.Lapsed, "", good.Expires.Add(30*24*time.Hour-time.Second)))
 	message("handed over with the message", "", good, happened(envelope.HandedOver, "fi.spoc", noon))
 	message("handed over by a desk that is not the recipient", problem.ProofInvalid, good, happened(envelope.HandedOver, "se.spoc", noon))
 	early := func(id signed.ID) func(*auditlog.Record) {
@@ -239,6 +241,11 @@ func (m *maker) make(dir string) {
 	}
 	message("withdrawn before it came", "", good, early(good.ID))
 	message("withdrawn is another id", problem.ProofInvalid, good, early(signed.ID{8}))
+	longAgo := func(by time.Duration) func(*auditlog.Record) {
+		return func(r *auditlog.Record) { early(good.ID)(r); r.Time = good.Expires.Add(-by) }
+	}
+	message("withdrawn 31 days before it expires", "", good, longAgo(31*24*time.Hour))
+	message("withdrawn and forgotten before it expires", problem.ProofInvalid, good, longAgo(31*24*time.Hour+time.Second))
 	message("refused of another exchange", "", foreign, refusal(foreign))
 	message("refused under a false register root", problem.ProofInvalid, lawless, falseRoot(refusal(lawless)))
 	message("refused under a register beyond the log", problem.ProofInvalid, lawless, beyond(refusal(lawless)))

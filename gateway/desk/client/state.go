@@ -13,18 +13,19 @@ const (
 	Refused    State = "refused" // by the receiving desk
 	Expired    State = "expired"
 	Withdrawn  State = "withdrawn"
+	Lapsed     State = "lapsed" // consigned, and never handed over or refused: its recipient owed a word
 )
 
 // SentStates and ReceivedStates list the states in the order of a message's life.
 var (
-	SentStates     = []State{Queued, Accepted, Consigned, HandedOver, Refused, Expired, Withdrawn, Rejected}
-	ReceivedStates = []State{Accepted, Consigned, HandedOver, Refused, Expired, Withdrawn}
+	SentStates     = []State{Queued, Accepted, Consigned, HandedOver, Refused, Expired, Withdrawn, Lapsed, Rejected}
+	ReceivedStates = []State{Accepted, Consigned, HandedOver, Refused, Expired, Withdrawn, Lapsed}
 )
 
 // Ended reports whether nothing more will happen to a message.
 func (s State) Ended() bool {
 	switch s {
-	case HandedOver, Refused, Expired, Withdrawn, Rejected:
+	case HandedOver, Refused, Expired, Withdrawn, Lapsed, Rejected:
 		return true
 	}
 	return false

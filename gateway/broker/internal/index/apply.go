@@ -11,13 +11,6 @@ import (
 	"samband/gateway/signed"
 )
 
-// Until when an envelope keeps its group in JOURNAL.
-const (
-	keepsNot            = iota
-	keepsUntilConsigned // or ended
-	keepsUntilEnded     // it came again, or was wanted
-)
-
 // Apply takes in groups that follow the present position, in order, as one
 // transaction. Records that don't fit what came before are an error, and
 // nothing is taken in: the index must be rebuilt.
@@ -100,7 +93,7 @@ func (a *applier) restored() {
 			continue
 		}
 		if m := a.message(b.Of); !m.ended.Valid && !a.group.Bare {
-			a.exec(a.st.restore, int64(a.group.Number), i, keepsUntilConsigned, keepsUntilEnded, m.accepted)
+			a.exec(a.st.restore, int64(a.group.Number), i, m.accepted)
 		}
 	}
 }
@@ -130,8 +123,8 @@ func (a *applier) audit(entry int, r *auditlog.Record) {
 	case envelope.Consigned:
 		m := a.message(r.Message)
 		a.event(entry, r, m)
-		a.exec(a.st.consign, r.Index, r.Time.Unix(), keepsUntilConsigned, keepsNot, m.accepted)
-	case envelope.HandedOver, envelope.Refused, envelope.Expired:
+		a.exec(a.st.consign, r.Index, r.Time.Unix(), m.accepted)
+	case envelope.HandedOver, envelope.Refused, envelope.Expired, envelope.Lapsed:
 		a.ended(entry, r)
 	case envelope.Withdrawn:
 		if r.Message != (signed.Hash{}) {
@@ -139,7 +132,7 @@ func (a *applier) audit(entry int, r *auditlog.Record) {
 			return
 		}
 		a.event(entry, r, owner{id: r.ID, sender: r.From}) // no text of this id was accepted
-		a.exec(a.st.withdraw, string(r.From), r.ID[:], r.Index)
+		a.exec(a.st.withdraw, string(r.From), r.ID[:], r.Index, r.Time.Unix())
 	case envelope.Rejected:
 		a.event(entry, r, owner{})
 		a.exec(a.st.reject, string(r.Caller), r.TextHash[:], r.Index, r.Until.Unix())
@@ -151,10 +144,10 @@ func (a *applier) audit(entry int, r *auditlog.Record) {
 func (a *applier) accepted(entry int, r *auditlog.Record) {
 	var group, place any
 	var conversation signed.ID
-	keep := keepsNot
+	keep := false
 	if blob, here := a.places[r.Message]; here && !a.group.Bare {
 		conversation = conversationIn(a.group.Blobs[blob].Bytes)
-		group, place, keep = int64(a.group.Number), blob, keepsUntilConsigned
+		group, place, keep = int64(a.group.Number), blob, true
 	}
 	a.exec(a.st.accept, r.Index, r.Time.Unix(), int64(a.group.Number), entry, r.Message[:], r.ID[:],
 		string(r.From), string(r.To), r.Type, r.Urgency, nullable(conversation[:]), r.Expires.Unix(), group, place, keep)
@@ -202,7 +195,7 @@ func (a *applier) ended(entry int, r *auditlog.Record) {
 		a.fail("message %s ends twice", r.Message)
 	}
 	a.event(entry, r, m)
-	a.exec(a.st.end, r.Index, keepsNot, m.accepted)
+	a.exec(a.st.end, r.Index, m.accepted)
 }
 
 // nullable is NULL for a value of zero bytes only.

@@ -26,10 +26,10 @@ func (x *Index) LackingFrom(desk signed.Address, limit int) ([]*journal.Message,
 	return x.messages(x.statements.againFrom, string(desk), limit)
 }
 
-// GoneTo lists all messages to a desk that have not ended and whose bytes are
-// gone, those that it consigned and should have itself among them.
-func (x *Index) GoneTo(desk signed.Address, limit int) ([]*journal.Message, error) {
-	return x.messages(x.statements.lost, string(desk), limit)
+// GoneTo lists all messages to a desk that have not ended or expired and whose bytes
+// are gone, those that it consigned and should have itself among them.
+func (x *Index) GoneTo(desk signed.Address, now signed.Time, limit int) ([]*journal.Message, error) {
+	return x.messages(x.statements.lost, string(desk), now.Unix(), limit)
 }
 
 // LackingTo lists the same messages as LackingFrom by whom they are addressed to.

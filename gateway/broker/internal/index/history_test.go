@@ -21,7 +21,6 @@ var start = signed.At(time.Date(2026, 11, 23, 3, 12, 0, 0, time.UTC))
 type blob struct {
 	group   uint64
 	message signed.Hash
-	again   bool // it came again after its consignment
 }
 
 // A sent is a message of a history as a plain list would tell of it.
@@ -104,9 +103,9 @@ func (h *history) add(r auditlog.Record) {
 	h.last().Entries = append(h.last().Entries, auditlog.Entry{Record: r})
 }
 
-func (h *history) blob(message signed.Hash, again bool) {
+func (h *history) blob(message signed.Hash) {
 	h.last().Blobs = append(h.last().Blobs, journal.Blob{Of: message})
-	h.blobs = append(h.blobs, blob{group: h.last().Number, message: message, again: again})
+	h.blobs = append(h.blobs, blob{group: h.last().Number, message: message})
 }
 
 func (h *history) step() {
@@ -143,7 +142,7 @@ func (h *history) accept() {
 	h.add(auditlog.Record{Kind: envelope.Accepted, Message: m.hash, ID: m.id, From: m.from, To: m.to,
 		Type: "INFO_REQUEST", Urgency: "urgent", Expires: m.expires})
 	h.sent = append(h.sent, m)
-	h.blob(m.hash, false)
+	h.blob(m.hash)
 }
 
 // pick chooses among the messages of a kind; nil when there is none.
@@ -191,7 +190,8 @@ func (h *history) end() {
 		h.state(auditlog.Record{Kind: envelope.Refused, Message: m.hash, By: m.to, Code: problem.BodyInvalid})
 	case 2:
 		if m.consigned {
-			h.state(auditlog.Record{Kind: envelope.HandedOver, Message: m.hash, By: m.to})
+			h.now = h.now.Add(max(0, envelope.LapsesAt(m.expires).Sub(h.now)))
+			h.add(auditlog.Record{Kind: envelope.Lapsed, Message: m.hash})
 			return
 		}
 		if h.next(2) == 0 {
@@ -239,15 +239,15 @@ func (h *history) of(hash signed.Hash) *sent {
 	return nil
 }
 
-// restore lets lost bytes come again. Those of a consigned message are asked for
-// first, by what the index says, so never in the group of its consignment.
+// restore lets lost bytes come again. That their recipient asked for those of a consigned
+// message is no part of the history: it keeps no group for them.
 func (h *history) restore() {
 	m := h.pick(func(m *sent) bool { return m.gone && !m.ended && m.consignedIn != h.last().Number })
 	if m == nil {
 		return
 	}
 	m.gone = false
-	h.blob(m.hash, m.consigned)
+	h.blob(m.hash)
 }
 
 // accepts tells whether a leaf is an acceptance.
@@ -273,7 +273,7 @@ func (h *history) removable() (free []uint64) {
 
 func (h *history) needs(b blob) bool {
 	m := h.of(b.message)
-	return !m.ended && (b.again || !m.consigned)
+	return !m.ended && !m.consigned
 }
 
 // randomChoices are choices without a chooser, the same for the same seed.

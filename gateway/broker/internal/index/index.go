@@ -21,7 +21,8 @@
 //
 // Two things here are not derived, and a lost index loses them without harm:
 // which groups are no longer in JOURNAL (whoever rebuilds says so), and which
-// desk asked for bytes again (it asks once more).
+// desk asked for bytes again (it asks once more). [Index.Forget] drops rows that bind
+// nobody any more; a rebuilt index has them until it is called again.
 package index
 
 import (

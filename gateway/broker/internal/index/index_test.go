@@ -44,6 +44,7 @@ type answers struct {
 	Progress [][]Change
 	Lacking  [][]*journal.Message
 	Expire   []signed.Hash
+	Lapse    []signed.Hash
 	Rejected []*journal.Event
 	Queues   []Queue
 	Free     []uint64
@@ -88,6 +89,7 @@ func ask(t fataler, x *Index, h *history) answers {
 		}
 	}
 	a.Expire = must(x.Expirable(h.now, 1000))(t)
+	a.Lapse = must(x.Lapsable(h.now, 1000))(t)
 	a.Queues = must(x.Queues())(t)
 	a.Free = must(x.Removable(1000))(t)
 	return a
@@ -155,6 +157,8 @@ func (h *history) checkAnswers(t fataler, a answers) {
 			t.Fatalf("bytes of message %d: %+v, expected gone %t", i, k.Accepted.Blob, m.gone)
 		case slices.Contains(a.Expire, m.hash) != (!m.consigned && !m.ended && !h.now.Before(m.expires)):
 			t.Fatalf("expiry of message %d: %+v at %s", i, m, h.now)
+		case slices.Contains(a.Lapse, m.hash) != (m.consigned && !m.ended && !h.now.Before(envelope.LapsesAt(m.expires))):
+			t.Fatalf("lapse of message %d: %+v at %s", i, m, h.now)
 		}
 		for d, desk := range desks {
 			listed := slices.ContainsFunc(a.Inbox[2*d], func(k *journal.Message) bool { return k.Text == m.hash })
@@ -174,13 +178,13 @@ func TestConsignedBytesStayWhenWanted(t *testing.T) {
 	if !m.consigned {
 		t.Fatal("the history does not consign its message")
 	}
-	if ok := must(x.Want(m.from, m.hash))(t); ok {
+	if ok := must(x.Want(m.from, m.hash, start))(t); ok {
 		t.Error("the sender may want bytes that are addressed to another")
 	}
 	if free := must(x.Removable(10))(t); !slices.Contains(free, 1) {
 		t.Fatalf("a consigned envelope keeps its group: only %v are free", free)
 	}
-	if ok := must(x.Want(m.to, m.hash))(t); !ok {
+	if ok := must(x.Want(m.to, m.hash, start))(t); !ok {
 		t.Fatal("the recipient may not want its own message")
 	}
 	if free := must(x.Removable(10))(t); slices.Contains(free, 1) {

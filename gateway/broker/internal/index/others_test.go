@@ -31,7 +31,7 @@ func TestAnothersMessageIsNotRead(t *testing.T) {
 			if got, err := x.Message(desk, hash); got != nil || err != nil {
 				t.Errorf("%s: %v, %v", desk, got, err)
 			}
-			if open, err := x.Want(desk, hash); open || err != nil {
+			if open, err := x.Want(desk, hash, start); open || err != nil {
 				t.Errorf("%s wants: %v, %v", desk, open, err)
 			}
 		}

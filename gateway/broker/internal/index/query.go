@@ -75,6 +75,15 @@ func (x *Index) Expirable(now signed.Time, limit int) ([]signed.Hash, error) {
 	}, now.Unix(), limit)
 }
 
+// Lapsable lists messages that lapsed by now and may end so: consigned and not ended;
+// the longest expired first.
+func (x *Index) Lapsable(now signed.Time, limit int) ([]signed.Hash, error) {
+	return all(x.statements.lapsable, func(rows *sql.Rows) (h signed.Hash, err error) {
+		err = rows.Scan(fixed(h[:]))
+		return h, err
+	}, now.Add(-envelope.MaxLifetime).Unix(), limit)
+}
+
 // one reads the message that a query finds, with its events; nil when it finds
 // none.
 func (x *Index) one(stmt *sql.Stmt, args ...any) (*journal.Message, error) {

@@ -38,8 +38,8 @@ CREATE TABLE messages (
 	expires    INTEGER NOT NULL,
 	blob_grp   INTEGER,                    -- NULL: the broker has its bytes no more
 	blob_place INTEGER,
-	keep       INTEGER NOT NULL,           -- until when it keeps blob_grp: see apply.go
-	wanted     INTEGER NOT NULL DEFAULT 0, -- its recipient asked for the bytes again
+	keep       INTEGER NOT NULL,           -- 1 while somebody may still need the bytes: see removal.go
+	wanted     INTEGER NOT NULL DEFAULT 0, -- how often the bytes are still to be handed out, since its recipient asked again
 	consigned  INTEGER,                    -- leaf
 	consigned_time INTEGER,
 	ended      INTEGER                     -- leaf
@@ -49,11 +49,13 @@ CREATE UNIQUE INDEX messages_text ON messages (message, recipient, sender);
 CREATE UNIQUE INDEX messages_id   ON messages (id, sender);
 CREATE INDEX messages_queue ON messages (recipient) WHERE ended IS NULL;
 CREATE INDEX messages_clock ON messages (expires) WHERE consigned IS NULL AND ended IS NULL;
+CREATE INDEX messages_lapse ON messages (expires) WHERE consigned IS NOT NULL AND ended IS NULL;
+CREATE INDEX messages_wanted ON messages (expires) WHERE wanted > 0;
 CREATE INDEX messages_blob  ON messages (blob_grp, keep) WHERE blob_grp IS NOT NULL;
 CREATE INDEX messages_again_from ON messages (sender)
-	WHERE blob_grp IS NULL AND ended IS NULL AND (consigned IS NULL OR wanted = 1);
+	WHERE blob_grp IS NULL AND ended IS NULL AND (consigned IS NULL OR wanted > 0);
 CREATE INDEX messages_again_to ON messages (recipient)
-	WHERE blob_grp IS NULL AND ended IS NULL AND (consigned IS NULL OR wanted = 1);
+	WHERE blob_grp IS NULL AND ended IS NULL AND (consigned IS NULL OR wanted > 0);
 
 -- Each other leaf of the audit log.
 CREATE TABLE events (
@@ -75,8 +77,10 @@ CREATE TABLE withdrawals (
 	sender TEXT NOT NULL,
 	id     BLOB NOT NULL,
 	leaf   INTEGER NOT NULL,
+	time   INTEGER NOT NULL,
 	PRIMARY KEY (sender, id)
 ) WITHOUT ROWID;
+CREATE INDEX withdrawals_time ON withdrawals (time);
 
 -- Texts that were refused for good, by the caller who submitted them.
 CREATE TABLE rejections (
@@ -86,6 +90,7 @@ CREATE TABLE rejections (
 	until  INTEGER NOT NULL,
 	PRIMARY KEY (caller, text)
 ) WITHOUT ROWID;
+CREATE INDEX rejections_until ON rejections (until);
 
 -- Groups that lie in JOURNAL.
 CREATE TABLE groups (grp INTEGER PRIMARY KEY);

@@ -13,15 +13,16 @@ type statements struct {
 	// of readers
 	byID, byHash, withdrawal, other, rejected            *sql.Stmt
 	inbox, progress, againFrom, againTo, lost, expirable *sql.Stmt
+	lapsable                                             *sql.Stmt
 	removable, queues                                    *sql.Stmt
 }
 
 const (
-	messageColumns = "leaf, time, grp, entry, message, id, sender, recipient, type, urgency, conversation, expires, blob_grp, blob_place, wanted, consigned, ended"
+	messageColumns = "leaf, time, grp, entry, message, id, sender, recipient, type, urgency, conversation, expires, blob_grp, blob_place, wanted > 0, consigned, ended"
 	eventColumns   = "e.leaf, e.kind, e.time, e.grp, e.entry, m.message, e.id, e.statement, e.code FROM events e LEFT JOIN messages m ON m.leaf = e.accepted"
 
 	// Spelled as in the partial indices, so that SQLite uses them.
-	bytesAwaited = "blob_grp IS NULL AND ended IS NULL AND (consigned IS NULL OR wanted = 1)"
+	bytesAwaited = "blob_grp IS NULL AND ended IS NULL AND (consigned IS NULL OR wanted > 0)"
 )
 
 func prepare(write, read *sql.DB) (*statements, error) {
@@ -34,10 +35,10 @@ func prepare(write, read *sql.DB) (*statements, error) {
 		{write, &s.group, "INSERT OR REPLACE INTO groups VALUES (?)"},
 		{write, &s.accept, "INSERT INTO messages (leaf, time, grp, entry, message, id, sender, recipient, type, urgency, conversation, expires, blob_grp, blob_place, keep) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
 		{write, &s.event, "INSERT INTO events (leaf, kind, time, grp, entry, accepted, id, sender, statement, code) VALUES (?, ?, ?, ?, ?, ?, ?, CAST(? AS TEXT), ?, CAST(? AS TEXT))"},
-		{write, &s.consign, "UPDATE messages SET consigned = ?, consigned_time = ?, keep = iif(keep = ?, ?, keep) WHERE leaf = ?"},
-		{write, &s.end, "UPDATE messages SET ended = ?, wanted = 0, keep = ? WHERE leaf = ?"},
-		{write, &s.restore, "UPDATE messages SET blob_grp = ?, blob_place = ?, wanted = 0, keep = iif(consigned IS NULL, ?, ?) WHERE leaf = ?"},
-		{write, &s.withdraw, "INSERT INTO withdrawals VALUES (?, ?, ?)"},
+		{write, &s.consign, "UPDATE messages SET consigned = ?, consigned_time = ?, keep = keep AND wanted > 0 WHERE leaf = ?"},
+		{write, &s.end, "UPDATE messages SET ended = ?, wanted = 0, keep = 0 WHERE leaf = ?"},
+		{write, &s.restore, "UPDATE messages SET blob_grp = ?, blob_place = ?, keep = consigned IS NULL OR wanted > 0 WHERE leaf = ?"},
+		{write, &s.withdraw, "INSERT INTO withdrawals VALUES (?, ?, ?, ?)"},
 		{write, &s.reject, "INSERT OR REPLACE INTO rejections VALUES (?, ?, ?, ?)"},
 		{write, &s.owner, "SELECT leaf, id, sender, ended FROM messages WHERE message = ?"},
 
@@ -50,8 +51,9 @@ func prepare(write, read *sql.DB) (*statements, error) {
 		{read, &s.progress, "SELECT " + eventColumns + " WHERE e.sender = ? AND e.leaf >= ? ORDER BY e.leaf LIMIT ?"},
 		{read, &s.againFrom, "SELECT " + messageColumns + " FROM messages WHERE sender = ? AND " + bytesAwaited + " ORDER BY leaf LIMIT ?"},
 		{read, &s.againTo, "SELECT " + messageColumns + " FROM messages WHERE recipient = ? AND " + bytesAwaited + " ORDER BY leaf LIMIT ?"},
-		{read, &s.lost, "SELECT " + messageColumns + " FROM messages WHERE recipient = ? AND ended IS NULL AND blob_grp IS NULL ORDER BY leaf LIMIT ?"},
+		{read, &s.lost, "SELECT " + messageColumns + " FROM messages WHERE recipient = ? AND ended IS NULL AND blob_grp IS NULL AND expires > ? ORDER BY leaf LIMIT ?"},
 		{read, &s.expirable, "SELECT message FROM messages WHERE consigned IS NULL AND ended IS NULL AND expires <= ? ORDER BY expires, leaf LIMIT ?"},
+		{read, &s.lapsable, "SELECT message FROM messages WHERE consigned IS NOT NULL AND ended IS NULL AND expires <= ? ORDER BY expires, leaf LIMIT ?"},
 		{read, &s.removable, "SELECT grp FROM groups g WHERE NOT EXISTS (SELECT 1 FROM messages WHERE blob_grp = g.grp AND keep > 0) ORDER BY grp LIMIT ?"},
 		{read, &s.queues, `SELECT recipient,
 			COUNT(*) FILTER (WHERE consigned IS NULL), MIN(time) FILTER (WHERE consigned IS NULL),

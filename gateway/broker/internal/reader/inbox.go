@@ -79,6 +79,11 @@ func (r *Reader) inbox(ctx context.Context, caller signed.Address, heads api.Hea
 			in.answer.Next = api.Past(m.Accepted.Leaf)
 		}
 	}
+	if len(in.wanted) > 0 {
+		if err := r.index.HandedOut(in.wanted); err != nil {
+			return nil, err
+		}
+	}
 	if err := r.awaited(caller, page, in.answer); err != nil {
 		return nil, err
 	}
@@ -91,8 +96,9 @@ type inbox struct {
 	*Reader
 	prover *prover.Prover
 	answer *api.InboxAnswer
-	size   int // bytes of its envelopes
-	limit  int // of items; 0 for none
+	wanted []*journal.Message // of the answer, those that were asked for again
+	size   int                // bytes of its envelopes
+	limit  int                // of items; 0 for none
 }
 
 // add puts a message into the page, unless that is full.
@@ -125,6 +131,9 @@ func (in *inbox) add(ctx context.Context, m *journal.Message) (full bool, err er
 		return false, err
 	}
 	in.answer.Items = append(in.answer.Items, item)
+	if m.Wanted {
+		in.wanted = append(in.wanted, m)
+	}
 	in.size += len(raw)
 	return false, nil
 }
@@ -153,11 +162,10 @@ func (r *Reader) again(desk signed.Address, cursor int64) (out []*journal.Messag
 // that begins, and does not wait, hears also of what it consigned: it may have
 // lost its disk since.
 func (r *Reader) awaited(caller signed.Address, page api.Page, answer *api.InboxAnswer) error {
-	list := r.index.LackingTo
-	if page.After == 0 && page.Wait == 0 {
-		list = r.index.GoneTo
+	lacking, err := r.index.LackingTo(caller, maxAgain)
+	if page.After == 0 && page.Wait == 0 && err == nil {
+		lacking, err = r.index.GoneTo(caller, r.seq.Now(), maxAgain)
 	}
-	lacking, err := list(caller, maxAgain)
 	if err != nil {
 		return err
 	}

@@ -55,7 +55,7 @@ func (r *Reader) Want(_ context.Context, caller signed.Address, _ api.Heads, wan
 	if err := r.seq.Ready(); err != nil {
 		return err
 	}
-	open, err := r.index.Want(caller, want.Message)
+	open, err := r.index.Want(caller, want.Message, r.seq.Now())
 	var m *journal.Message
 	if open && err == nil {
 		m, err = r.index.Message(caller, want.Message)
@@ -64,7 +64,7 @@ func (r *Reader) Want(_ context.Context, caller signed.Address, _ api.Heads, wan
 		return err
 	}
 	if m == nil {
-		return problem.New(problem.UnknownMessage, "no open message to %s has this text", caller)
+		return problem.New(problem.UnknownMessage, "no message to %s that is open and has not expired has this text", caller)
 	}
 	if m.Accepted.Blob == nil {
 		return r.store.Wake(m.From)

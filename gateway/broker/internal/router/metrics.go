@@ -38,8 +38,8 @@ func (m *Metrics) message(of *journal.Message, outcome string) {
 	m.messages.WithLabelValues(of.Type, of.Urgency, outcome).Inc()
 }
 
-// Expired counts a message that nobody consigned in time.
-func (m *Metrics) Expired(of *journal.Message) { m.message(of, string(of.End.Kind)) }
+// TimedOut counts a message that expired or lapsed.
+func (m *Metrics) TimedOut(of *journal.Message) { m.message(of, string(of.End.Kind)) }
 
 // rejected counts the entries by which a call's items were refused.
 func (m *Metrics) rejected(results []journal.Result) {

@@ -2,6 +2,7 @@ package sequencer
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"sync"
@@ -24,9 +25,12 @@ const (
 	// flushEvery is how long leaves may wait for their tiles: with the time that
 	// writing takes, less than a second.
 	flushEvery = 500 * time.Millisecond
-	// expireEvery is how often the broker looks for messages that expired.
-	expireEvery = time.Second
-	// atOnce bounds what is expired or removed in one round.
+	// lookEvery is how often the broker looks for what time has ended.
+	lookEvery = time.Second
+	// quietFor is how long the audit log may have stood still when the broker writes that
+	// it is at work: well within the hour after which desks notice (SPEC §7.1).
+	quietFor = 50 * time.Minute
+	// atOnce bounds what is ended, forgotten or removed in one round.
 	atOnce = 256
 )
 
@@ -95,19 +99,21 @@ func (s *Sequencer) more(behind []trailing) []trailing {
 	return behind
 }
 
-// keep does what is done by the clock: tiles, expiry, and groups that may go.
+// keep does what is done by the clock: tiles, groups that may go, what time ended,
+// and a word where nothing happened.
 func (s *Sequencer) keep(ctx context.Context) {
-	flush, expire := time.NewTicker(flushEvery), time.NewTicker(expireEvery)
+	flush, look := time.NewTicker(flushEvery), time.NewTicker(lookEvery)
 	defer flush.Stop()
-	defer expire.Stop()
+	defer look.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-flush.C:
 			s.clean(ctx, s.flush(false))
-		case <-expire.C:
+		case <-look.C:
 			s.expire(ctx)
+			s.hum(ctx)
 		}
 	}
 }
@@ -157,13 +163,17 @@ func (s *Sequencer) remove(ctx context.Context, tiled uint64) error {
 	if len(groups) == 0 {
 		return nil
 	}
+	var errs []error
+	var gone []uint64
 	for _, n := range groups {
 		if err := s.cfg.Journal.Delete(ctx, n); err != nil {
-			return err
+			errs = append(errs, err) // it keeps up no other
+			continue
 		}
 		s.cache.drop(n)
+		gone = append(gone, n)
 	}
-	return s.cfg.Index.Gone(groups...)
+	return errors.Join(append(errs, s.cfg.Index.Gone(gone...))...)
 }
 
 // measure asks JOURNAL how full it is. What the writer adds meanwhile counts
@@ -179,21 +189,38 @@ func (s *Sequencer) measure(ctx context.Context) {
 	s.full.Store(false)
 }
 
-// expire ends messages that nobody consigned in time, while the clock is sure.
+// hum writes that the broker is at work, where the audit log has stood still.
+func (s *Sequencer) hum(ctx context.Context) {
+	if s.Stopped() != nil || !s.isQuiet() {
+		return
+	}
+	if _, err := s.Do(ctx, quiet{}); err != nil && ctx.Err() == nil {
+		s.cfg.Log.Warn("the audit log stands still for now", "error", err)
+	}
+}
+
+// isQuiet goes by time that passed, not by a clock that may be set.
+func (s *Sequencer) isQuiet() bool {
+	return s.cfg.Clock.Elapsed()-time.Duration(s.grew.Load()) >= quietFor
+}
+
+// expire ends messages that nobody consigned in time, or that nobody ended long after
+// it, and forgets what binds nobody any more, while the clock is sure.
 func (s *Sequencer) expire(ctx context.Context) {
 	if s.Stopped() != nil || s.InDoubt() {
 		return
 	}
-	expired, err := s.cfg.Index.Expirable(s.Now(), atOnce)
-	if err != nil {
+	now := s.Now()
+	expired, err := s.cfg.Index.Expirable(now, atOnce)
+	lapsed, lapseErr := s.cfg.Index.Lapsable(now, atOnce)
+	if err := errors.Join(err, lapseErr, s.cfg.Index.Forget(now, atOnce)); err != nil {
 		s.cfg.Log.Warn("messages expire later", "error", err)
-		return
 	}
 	var all sync.WaitGroup
-	for _, text := range expired {
+	for _, text := range slices.Concat(expired, lapsed) {
 		all.Go(func() {
-			if done, err := s.Do(ctx, expiry{text}); err == nil && done.Event != nil {
-				s.cfg.Expired(done.Message)
+			if done, err := s.Do(ctx, timeout{text}); err == nil && done.Event != nil {
+				s.cfg.TimedOut(done.Message)
 			}
 		})
 	}

@@ -82,7 +82,7 @@ func (s *Sequencer) group(ctx context.Context, number uint64) (*journal.Group, e
 	g, err := s.decode(number, data)
 	if err != nil {
 		s.bent(err)
-		if err := s.cfg.Index.Gone(number); err != nil {
+		if err := s.cfg.Index.Lost(number); err != nil {
 			return nil, err
 		}
 		return s.bare(number)
@@ -157,7 +157,7 @@ func (s *Sequencer) Bytes(ctx context.Context, e *journal.Event) ([]byte, error)
 	if at := e.Blob.Blob; !g.Bare && at < len(g.Blobs) && g.Blobs[at].Of == accepted.Record.Message {
 		return g.Blobs[at].Bytes, nil
 	}
-	return nil, errors.Join(journal.ErrGone, s.cfg.Index.Gone(g.Number))
+	return nil, errors.Join(journal.ErrGone, s.cfg.Index.Lost(g.Number))
 }
 
 // note is that of a statement. It lies with its record, in the archive too: no

@@ -196,6 +196,9 @@ func (s *Sequencer) grow(d *groupDraft) error {
 		}
 	}
 	s.number, s.audit, s.register = d.group.Number, d.audit, d.register
+	if len(d.leaves[auditlog.Audit]) > 0 {
+		s.grew.Store(int64(s.cfg.Clock.Elapsed()))
+	}
 	if _, err := s.tree.Append(d.leaves[auditlog.Audit]...); err != nil {
 		return err
 	}

@@ -101,6 +101,18 @@ func (d *groupDraft) logged(a Rejection, budget Budget, done journal.Done, err e
 	return out, err
 }
 
+// A quiet act logs that the broker is at work, unless that shows by now.
+type quiet struct{}
+
+func (a quiet) bytes() int { return 0 }
+
+func (a quiet) order(d *groupDraft) (journal.Done, error) {
+	if len(d.leaves[auditlog.Audit]) > 0 || !d.s.isQuiet() {
+		return journal.Done{}, nil
+	}
+	return journal.Done{Event: d.add(auditlog.Record{Kind: auditlog.Quiet})}, nil
+}
+
 // A Tally logs how many more submissions of a caller were refused beyond its
 // budget.
 type Tally struct {

@@ -82,8 +82,8 @@ type Config struct {
 
 	// Wake tells desks that something lies ready for them.
 	Wake func([]signed.Address)
-	// Expired hears of each message that nobody consigned in time.
-	Expired func(*journal.Message)
+	// TimedOut hears of each message that expired or lapsed.
+	TimedOut func(*journal.Message)
 }
 
 // A Sequencer is the writer with its queue. Its methods may be called from many
@@ -107,6 +107,7 @@ type Sequencer struct {
 	full        atomic.Bool // JOURNAL refused a group
 
 	tiles atomic.Pointer[error] // of the last flush
+	grew  atomic.Int64          // when the audit log last grew, as Clock.Elapsed tells it
 
 	// The writer's own: nobody else reads them.
 	number   uint64 // of the last group

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"time"
 
 	"samband/gateway/auditlog"
 	"samband/gateway/auditlog/tree"
@@ -34,6 +35,8 @@ type opening struct {
 	journal   uint64         // last group of JOURNAL
 	last      *journal.Group // last group of the records
 	time      signed.Time
+	grew      signed.Time // when the audit log last grew; of an empty one the first record of all
+	bent      []uint64    // groups in JOURNAL that we did not write
 	audit     *logState
 	register  *logState
 	index     journal.Position
@@ -98,6 +101,7 @@ func (o *opening) open(ctx context.Context) error {
 	s.cfg.Log.Debug("records, JOURNAL, tiles and index agree", "group", s.number)
 	s.over.added, s.over.dropped = s.number, s.number
 	s.clock.begin(o.time)
+	s.grew.Store(int64(s.cfg.Clock.Elapsed() - stillFor(o.grew, s.cfg.Clock.Wall())))
 	s.tree, s.registerTree = o.audit.tiles, o.register.tiles
 	if err := s.sign(); err != nil {
 		return err
@@ -227,6 +231,19 @@ func (o *opening) settle(ctx context.Context) error {
 	}
 }
 
+// stillFor is for how long the audit log has stood still at a start. A record that lies
+// well ahead of the wall clock tells nothing: then it is long enough.
+func stillFor(grew signed.Time, wall time.Time) time.Duration {
+	still := wall.Sub(grew.AsTime())
+	switch {
+	case grew.IsZero():
+		return 0
+	case still < -maxJump:
+		return quietFor
+	}
+	return max(still, 0)
+}
+
 func (o *opening) report(f Finding) {
 	o.found = append(o.found, f)
 	o.s.cfg.Log.Info("start settled a difference", "found", f)
@@ -245,6 +262,9 @@ func (o *opening) follow(g *journal.Group) error {
 		}
 		if o.time.Before(e.Record.Time) {
 			o.time = e.Record.Time
+		}
+		if e.Record.Tree() == auditlog.Audit || o.grew.IsZero() {
+			o.grew = e.Record.Time
 		}
 	}
 	if g.After != s.sizes() {
@@ -423,7 +443,7 @@ func (o *opening) catchUpIndex(ctx context.Context) error {
 		return err
 	}
 	o.index.Group = s.number
-	return nil
+	return s.cfg.Index.Lost(o.bent...)
 }
 
 func (s *Sequencer) index(groups []*journal.Group) error {
@@ -444,6 +464,7 @@ func (o *opening) whole(ctx context.Context, number uint64, payload []byte) (*jo
 			return g, nil
 		}
 		s.bent(err)
+		o.bent = append(o.bent, number)
 	} else if !errors.Is(err, journal.ErrGone) {
 		return nil, err
 	}

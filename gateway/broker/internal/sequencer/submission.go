@@ -78,24 +78,32 @@ func (a Submission) repeat(d *groupDraft, m *journal.Message, text signed.Hash) 
 		accepted := *m.Accepted
 		accepted.Blob = d.blob(text, a.Raw)
 		restored := *m
-		restored.Accepted, restored.Wanted = &accepted, false
+		restored.Accepted = &accepted
 		m = d.change(restored, m.To)
 	}
 	return journal.Done{Event: m.Accepted, Message: m, Known: true}, nil
 }
 
-// An expiry ends a message that nobody consigned in time.
-type expiry struct{ message signed.Hash }
+// A timeout ends a message whose time is over: it expires where nobody consigned it, and
+// lapses where its recipient did and said no more.
+type timeout struct{ message signed.Hash }
 
-func (a expiry) bytes() int { return 0 }
+func (a timeout) bytes() int { return 0 }
 
-func (a expiry) order(d *groupDraft) (journal.Done, error) {
+func (a timeout) order(d *groupDraft) (journal.Done, error) {
 	m, err := d.message(journal.Broker, a.message)
-	if err != nil || !m.Open() || m.Consigned != nil {
+	if err != nil || !m.Open() {
 		return journal.Done{Message: m}, err
 	}
-	event := d.add(auditlog.Record{Kind: envelope.Expired, Message: m.Text})
+	kind, over := envelope.Expired, m.Expires
+	if m.Consigned != nil {
+		kind, over = envelope.Lapsed, envelope.LapsesAt(m.Expires)
+	}
+	if d.now.Before(over) {
+		return journal.Done{Message: m}, nil
+	}
+	event := d.add(auditlog.Record{Kind: kind, Message: m.Text})
 	next := *m
-	next.End = event
+	next.End, next.Wanted = event, false
 	return journal.Done{Event: event, Message: d.change(next, m.From, m.To)}, nil
 }

@@ -114,7 +114,8 @@ func (c *change) weigh(seq int64) error {
 		return err
 	}
 	effective := r.Accepted && r.Counts() && r.Outcome != ""
-	if effective == r.Effective {
+	settled := !r.Counts() && !r.Answer.IsZero() // by a reply to what was never opened
+	if effective == r.Effective && !settled {
 		return nil
 	}
 	r.Effective = effective

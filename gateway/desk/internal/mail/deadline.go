@@ -39,7 +39,11 @@ func (m *Room) Deadline(tx *store.Tx, r *store.Row, h *envelope.Header, now time
 	if run.Extensions, err = extensions(tx, r); err != nil {
 		return nil, err
 	}
-	over := cmp.Or(r.Answered, r.Dropped)
+	lapsed, err := tx.Time(r.TextHash, envelope.Lapsed)
+	if err != nil {
+		return nil, err
+	}
+	over := cmp.Or(r.Answered, r.Dropped, lapsed)
 	if !over.IsZero() {
 		now = over.AsTime()
 	}
@@ -50,7 +54,8 @@ func (m *Room) Deadline(tx *store.Tx, r *store.Row, h *envelope.Header, now time
 	d := m.deadlineOf(&at)
 	d.Access, d.Alone, d.Answered, d.Dropped = access, alone, r.Answered, r.Dropped
 	if d.OnTime = !r.Answered.IsZero() && !at.Overdue; !over.IsZero() {
-		d.Paused, d.Overdue, d.Warning, d.Remaining, d.Then = false, false, 0, 0, nil
+		d.Paused, d.Warning, d.Remaining, d.Then = false, 0, 0, nil
+		d.Overdue = d.Overdue && over == lapsed // still owed then, and nobody can answer it any more
 	}
 	return d, nil
 }
@@ -115,12 +120,16 @@ func accessTo(tx *store.Tx, r *store.Row) (access schema.Access, alone bool, err
 }
 
 // pauses are the times between a question back and its answer, from acceptance to
-// acceptance.
+// acceptance, or to the lapse of a question that was never opened.
 func pauses(tx *store.Tx, r *store.Row) (out []schema.Pause, err error) {
 	later, err := tx.Later(r.Seq, store.Pauses)
 	for _, l := range later {
+		lapsed, err := tx.Time(l.TextHash, envelope.Lapsed)
+		if err != nil {
+			return nil, err
+		}
 		p := schema.Pause{From: l.Accepted.AsTime()}
-		if until := cmp.Or(l.Answered, l.Dropped); !until.IsZero() {
+		if until := cmp.Or(l.Answered, l.Dropped, lapsed); !until.IsZero() {
 			p.Until = until.AsTime()
 		}
 		out = append(out, p)

@@ -31,6 +31,7 @@ type seen struct {
 	seq       int64
 	accepted  bool
 	consigned signed.Time // or its end, where that is its consignment
+	lapsed    signed.Time
 	state     client.State
 	refusing  bool // it stated so
 	judged    bool
@@ -173,11 +174,13 @@ func (m *model) deadline(x *note, now time.Time) *stand {
 	if from := s.says.ClockFrom; !from.IsZero() && from.AsTime().Before(start) {
 		start = from.AsTime()
 	}
-	over := false
+	over, lapsed := false, false
 	if by := m.settled()[x]; by != nil {
 		now, over, d.answered = by.accepted.AsTime(), true, by.accepted
 	} else if by := m.dropped(x); by != nil {
 		now, over = by.accepted.AsTime(), true
+	} else if !s.lapsed.IsZero() {
+		now, over, lapsed = s.lapsed.AsTime(), true, true
 	}
 	type moment struct {
 		at   time.Time
@@ -191,6 +194,8 @@ func (m *model) deadline(x *note, now time.Time) *stand {
 			until = by.accepted.AsTime()
 		} else if by := m.dropped(q); by != nil {
 			until = by.accepted.AsTime()
+		} else if at := m.knows[q].lapsed; !at.IsZero() {
+			until = at.AsTime()
 		}
 		from := q.accepted.AsTime()
 		if from.Before(start) {
@@ -269,7 +274,7 @@ func (m *model) deadline(x *note, now time.Time) *stand {
 	pass(now)
 	d.due = signed.At(at.Add(left()))
 	d.paused = out > 0 && !over
-	d.overdue = left() < 0 && !over
+	d.overdue = left() < 0 && (!over || lapsed)
 	d.onTime = !d.answered.IsZero() && left() >= 0
 	return d
 }

@@ -280,7 +280,7 @@ func (m *Room) believe(next *verify.Answer, h *envelope.Header, textHash signed.
 		return store.ProvenEvent{}, err
 	}
 	event := provenEvent(textHash, verified)
-	if event.Event == envelope.Expired {
+	if event.Event.ByTheClock() {
 		return event, m.timely(event.Event, event.Time)
 	}
 	return event, nil

@@ -56,7 +56,7 @@ func TestConversations(t *testing.T) {
 	done := map[string]int{}
 	rapid.Check(t, func(t *rapid.T) { p.game(t, done) })
 	if !t.Failed() {
-		for _, what := range []string{"sealed", "not sealed", "passed", "refused", "settled", "paused", "extended", "dropped", "closed", "overdue"} {
+		for _, what := range []string{"sealed", "not sealed", "passed", "refused", "settled", "paused", "extended", "dropped", "closed", "overdue", "lapsed"} {
 			if done[what] == 0 && games > 100 {
 				t.Errorf("nothing was ever %s: the games show nothing of it", what)
 			}
@@ -148,7 +148,7 @@ func (p *players) game(t *rapid.T, done map[string]int) {
 		g.before[desk] = g.counted(desk)
 	}
 	moves := []move{
-		{3, g.opens}, {6, g.follows}, {8, g.accepts}, {20, g.hears}, {8, g.judges}, {2, g.consigns}, {1, g.ends}, {1, g.rejects},
+		{3, g.opens}, {6, g.follows}, {8, g.accepts}, {20, g.hears}, {8, g.judges}, {3, g.consigns}, {1, g.ends}, {3, g.lapses}, {1, g.rejects},
 		{1, g.reads}, {2, g.waits}, {1, g.lies},
 	}
 	for range steps {
@@ -435,6 +435,15 @@ func (g *game) ends() {
 	}
 }
 
+// lapses has a note lapse that was consigned.
+func (g *game) lapses() {
+	n, ok := pick(g, "consigned", g.where(func(n *note) bool { return !n.consigned.IsZero() && n.end == "" }))
+	if ok {
+		g.done["lapsed"]++
+		g.log(n, envelope.Lapsed)
+	}
+}
+
 // hears has a desk hear of an event: of each note in their order, and of what arrives
 // in the log's; else in any.
 func (g *game) hears() {
@@ -474,6 +483,9 @@ func (g *game) hears() {
 			s.consigned = u.at
 		}
 		s.state = client.State(u.event)
+		if u.event == envelope.Lapsed {
+			s.lapsed, s.refusing = u.at, false
+		}
 		if u.event == envelope.Refused {
 			s.refusing = s.refusing && false
 		}

@@ -2,6 +2,7 @@ package mail
 
 import (
 	"errors"
+	"slices"
 
 	"samband/gateway/desk/client"
 	"samband/gateway/desk/internal/store"
@@ -100,7 +101,7 @@ func (c *change) advance(seq int64, f store.ProvenEvent) error {
 	if err != nil {
 		return err
 	}
-	if ok, err := c.fits(f); !ok || err != nil {
+	if ok, err := c.fits(&r, f); !ok || err != nil {
 		return err
 	}
 	if err := c.PutProven(f); err != nil {
@@ -139,13 +140,17 @@ func advances(seq int64, f store.ProvenEvent) step {
 }
 
 // fits reports whether an event may stand beside what is proven of its text: there
-// is one end, and neither expiry nor withdrawal of what is consigned. A refusal by
+// is one end, neither expiry nor withdrawal of what is consigned, and no lapse of what
+// is not. A refusal by
 // the broker is no end here: what the log says of the message beside it is so.
 // What does not fit convicts the broker, and is not believed.
-func (c *change) fits(f store.ProvenEvent) (bool, error) {
+func (c *change) fits(r *store.Row, f store.ProvenEvent) (bool, error) {
 	known, err := c.Moments(f.TextHash)
 	if err != nil {
 		return false, err
+	}
+	if f.Event == envelope.Lapsed && !happened(known, envelope.Consigned) {
+		return c.lapsedUnconsigned(r, f)
 	}
 	for _, k := range known {
 		shown := map[string][]byte{"event": []byte(f.Event), "note": f.Note, "proof": f.Proof}
@@ -170,6 +175,25 @@ func (c *change) fits(f store.ProvenEvent) (bool, error) {
 		}
 	}
 	return true, nil
+}
+
+func happened(known []store.Moment, event envelope.Event) bool {
+	return slices.ContainsFunc(known, func(k store.Moment) bool { return k.Event == event })
+}
+
+// lapsedUnconsigned takes a lapse of a message of which no consignment is proven. The
+// sender hears of both in the log's order, so to it the broker lies. A receiver that was
+// put back from a backup has forgotten what it consigned: there it convicts nobody, and
+// the desk's log has it.
+func (c *change) lapsedUnconsigned(r *store.Row, f store.ProvenEvent) (bool, error) {
+	subject, says := "message "+f.TextHash.String(), "the log says lapsed, and shows no consignment before"
+	if !r.Received {
+		c.breaches = append(c.breaches, breach(subject,
+			map[string][]byte{"event": []byte(f.Event), "proof": f.Proof, "checkpoint": c.under.AuditCheckpoint()}, problem.ProofInvalid, "%s", says))
+		return false, nil
+	}
+	p := problem.New(problem.ProofInvalid, "%s: this desk was put back from a backup, its online ring is used elsewhere, or the broker invents it", says)
+	return true, c.LogOnce(c.room.Entry("lapsed without a consignment", subject, p), maxNotHeld)
 }
 
 func contrary(one, other envelope.Event) bool {
@@ -199,8 +223,9 @@ func (c *change) proven(r *store.Row, f store.ProvenEvent) error {
 }
 
 // follow writes what an event means for a received message: handed over, it is in
-// the officers' view and has its effects; ended before that, nobody will see its
-// content, and nothing of it is kept.
+// the officers' view and has its effects; ended otherwise, nobody will see its
+// content, and nothing of it is kept. Of what this desk refused it has no key, so
+// those sealed bytes only take up room, and go without a scrub.
 func (c *change) follow(r *store.Row, moved bool) error {
 	if moved && r.State == client.HandedOver {
 		_, err := c.FileKey(r.TextHash)
@@ -217,12 +242,12 @@ func (c *change) follow(r *store.Row, moved bool) error {
 		if says, ok := c.says[r.TextHash]; ok {
 			return c.opened(r, says)
 		}
-	case moved && (r.State == client.Expired || r.State == client.Withdrawn) && r.From != r.To:
+	case moved && r.State.Ended() && r.State != client.HandedOver && r.From != r.To:
 		err := c.Erase(r.TextHash)
 		if errors.Is(err, store.ErrNotFound) {
 			return nil
 		}
-		c.scrub = true
+		c.scrub = c.scrub || r.State != client.Refused
 		return err
 	}
 	return nil

@@ -6,10 +6,10 @@ import (
 )
 
 // Open returns the messages of a direction that ask, count, and are neither settled
-// nor dropped, oldest first. They are few beside all that passed.
+// nor dropped, and have not lapsed, oldest first. They are few beside all that passed.
 func (t *Tx) Open(received bool) ([]Row, error) { return t.mail(openMail, received) }
 
-const openMail = `WHERE m.received = ? AND m.asks = 1 AND m.answered = 0 AND m.dropped = 0 AND ` + counting + ` ORDER BY m.seq`
+const openMail = `WHERE m.received = ? AND m.asks = 1 AND m.answered = 0 AND m.dropped = 0 AND ` + counting + ` AND state != 'lapsed' ORDER BY m.seq`
 
 // Index returns the place in the log of an event of a text; ErrNotFound: it is not
 // proven.

@@ -3,8 +3,9 @@ package store
 import "samband/gateway/desk/client"
 
 // counts reports whether a message in a state counts for a clock: it has not ended
-// otherwise than in an officer's view.
-func counts(s client.State) bool { return !s.Ended() || s == client.HandedOver }
+// otherwise than in an officer's view. One that lapsed counts: its recipient had it, and
+// gains nothing by a word that it owes.
+func counts(s client.State) bool { return !s.Ended() || s == client.HandedOver || s == client.Lapsed }
 
 // counting says in a query what counts says; nor does a message count that this
 // desk has found invalid.
@@ -19,5 +20,5 @@ func Follows(s, before client.State) bool {
 
 var order = map[client.State]int{
 	client.Queued: 1, client.Rejected: 2, client.Accepted: 3, client.Consigned: 4,
-	client.HandedOver: 5, client.Refused: 5, client.Expired: 5, client.Withdrawn: 5,
+	client.HandedOver: 5, client.Refused: 5, client.Expired: 5, client.Withdrawn: 5, client.Lapsed: 5,
 }
