@@ -27,6 +27,8 @@ func says(r *auditlog.Record) string {
 		return fmt.Sprintf("At %s %s had withdrawn message %s before it was consigned.", at, r.From, r.Message)
 	case envelope.Expired:
 		return fmt.Sprintf("At %s message %s had expired and nobody had consigned it.", at, r.Message)
+	case envelope.Erased:
+		return fmt.Sprintf("At %s %s had said, signed and sealed for itself, what it erased.", at, r.By)
 	case envelope.Rejected:
 		return fmt.Sprintf("At %s the broker refused what %s submitted, the text %s: %s.", at, r.Caller, r.TextHash, r.Code)
 	case auditlog.Refusals:

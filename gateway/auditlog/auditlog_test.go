@@ -57,6 +57,7 @@ func records() []Record {
 		r(Refusals, func(r *Record) { r.Caller, r.Count = "se.spoc", 17 }),
 		r(Entered, func(r *Record) { r.Index, r.Entry = 12, []byte("samband/accede/v1\n…") }),
 		r(Opened, func(r *Record) { r.Writer = id }),
+		r(envelope.Erased, func(r *Record) { r.By, r.Statement = "fi.spoc", note }),
 	}
 }
 

@@ -71,6 +71,7 @@ var kinds = []shape{
 	{envelope.Refused, Audit, []line{lMessage, lBy, lStatement, lCode}},
 	{envelope.Withdrawn, Audit, []line{lID, lFrom, lStatement, lMessageIfAny}},
 	{envelope.Expired, Audit, []line{lMessage}},
+	{envelope.Erased, Audit, []line{lBy, lStatement}},
 	{envelope.Rejected, Audit, []line{lCaller, lText, lCode, lUntil}},
 	{Refusals, Audit, []line{lCaller, lCount}},
 	{Entered, Register, []line{lEntry}},
