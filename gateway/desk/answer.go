@@ -26,8 +26,8 @@ func (d *Desk) Answer(_ context.Context, to client.Ref, draft client.Draft) (*cl
 	if err != nil {
 		return nil, err
 	}
-	if d.Locked() {
-		return nil, problem.New(problem.DeskLocked, "the ring of %s is locked", d.Address())
+	if err := d.mayShow(); err != nil {
+		return nil, err
 	}
 	r := reply{message: m.Message, earlier: map[signed.Address]earlier{}}
 	if m.Received {

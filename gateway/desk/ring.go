@@ -19,6 +19,15 @@ func (d *Desk) withRing(f func(*keys.Locked) error) error {
 // Locked reports whether the ring is locked.
 func (d *Desk) Locked() bool { return d.ring.Locked() }
 
+// mayShow says why no content may be shown now: the ring is locked, or this desk does
+// not know yet whether it was put back from a backup.
+func (d *Desk) mayShow() error {
+	if d.Locked() {
+		return problem.New(problem.DeskLocked, "the ring of %s is locked", d.Address())
+	}
+	return d.room.Store.View(d.room.MayShow)
+}
+
 // Unlock opens the locked ring; then what waited for it goes on by itself. A
 // wrong passphrase is DESK_LOCKED.
 func (d *Desk) Unlock(_ context.Context, passphrase []byte) error {

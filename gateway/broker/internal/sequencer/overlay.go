@@ -43,8 +43,8 @@ type overlay struct {
 	texts    map[signed.Hash]key
 	rejected map[rejection]dated[*journal.Event]
 	erased   map[signed.Hash]*journal.Event // of one group alone: it never changes
-	added    uint64 // the last group that came to it
-	dropped  uint64 // the last group that left it
+	added    uint64                         // the last group that came to it
+	dropped  uint64                         // the last group that left it
 }
 
 // dated is a value with the last group that changed it.

@@ -175,6 +175,7 @@ func (m *Room) replace(now, joined *verify.Logs, next *verify.Answer) (bool, err
 		return false, nil // another answer was quicker, with longer heads and no entries
 	}
 	m.wakeStatements()      // one that was refused may be taken now
+	wake(m.workers.erasures)
 	wake(m.workers.bundles) // another may be named
 	m.Touch()
 	return true, nil
