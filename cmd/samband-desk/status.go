@@ -44,5 +44,6 @@ func (p *program) showStatus(w io.Writer, st *client.Status) {
 	for _, o := range st.Duties {
 		fmt.Fprintf(w, "Owed:     %s, %s\n", cli.Clean(o.Type), p.deadlineText(&o.Deadline))
 	}
+	showErasures(w, &st.Erasures)
 	fmt.Fprintf(w, "Evidence: %s\n", say(st.Evidence == 0, "none against the broker", fmt.Sprintf("%d breaches by the broker; run samband-desk verify", st.Evidence)))
 }

@@ -217,12 +217,12 @@ func (m *Room) ownErasures(next *verify.Answer, item *api.ProgressItem) (step, e
 		case err != nil:
 			return err
 		case known == store.ListMade:
-			return c.MoveErasures(list, store.ListProven)
+			return c.proveErasures(list)
 		case known != "":
 			return nil
 		}
 		c.logged = append(c.logged, func() {
-			m.Log.Warn("the log has a list of erasures that this desk does not know: it was put back from a backup", "list", list, "state", state)
+			m.Log.Warn("erasures unknown: this desk was put back from a backup", "list", list, "state", state)
 			wake(m.workers.erasures)
 		})
 		if err := c.AddErasures(store.Erasures{List: list, Note: item.Note, State: state, Since: signed.At(m.Now())}); err != nil {
@@ -230,6 +230,11 @@ func (m *Room) ownErasures(next *verify.Answer, item *api.ProgressItem) (step, e
 		}
 		return c.Log(m.Entry("put back from a backup", "list of erasures "+list.String(), nil))
 	}, nil
+}
+
+func (c *change) proveErasures(list signed.Hash) error {
+	c.logged = append(c.logged, func() { c.room.Log.Info("erasures proven", "list", list) })
+	return c.MoveErasures(list, store.ListProven)
 }
 
 // erasures states what was erased, and opens the lists that this desk did not know.
@@ -283,6 +288,7 @@ func (w *erasures) openLists(ring *keys.Locked) error {
 		if err := c.hideNamed(ring, named); err != nil {
 			return err
 		}
+		c.logged = append(c.logged, func() { w.Log.Info("erasures opened", "lists", len(lists)) })
 		for _, l := range lists {
 			state := store.ListOpened
 			if unreadable[l.List] {
@@ -355,6 +361,7 @@ func (w *erasures) makeLists(ring *keys.Locked) error {
 					return err
 				}
 			}
+			c.logged = append(c.logged, func() { w.Log.Info("erasures listed", "list", list) })
 			return c.AddErasures(store.Erasures{List: list, Note: made.Note, State: store.ListMade, Since: made.Since})
 		})
 		if err != nil {
@@ -417,7 +424,7 @@ func (w *erasures) takeIn(l *store.Erasures, item *api.StateItem, under *verify.
 			w.accuse(err)
 			return nil, err
 		}
-		return func(c *change) error { return c.MoveErasures(l.List, store.ListProven) }, nil
+		return func(c *change) error { return c.proveErasures(l.List) }, nil
 	}
 	p, ok := problem.Of(refusal)
 	old, err := statementIn(l.Note)
@@ -433,7 +440,9 @@ func (w *erasures) takeIn(l *store.Erasures, item *api.StateItem, under *verify.
 	}
 	w.refused = w.logs.Load().Register().Size()
 	w.Log.Warn("a list of erasures is refused", "list", l.List, "problem", p.Error())
-	return func(c *change) error { return c.Log(w.Entry("refused: erased", "list of erasures "+l.List.String(), p)) }, nil
+	return func(c *change) error {
+		return c.Log(w.Entry("refused: erased", "list of erasures "+l.List.String(), p))
+	}, nil
 }
 
 // anew signs a list with the keys and heads of now.
