@@ -25,6 +25,16 @@ type Status struct {
 	Duties     []Duty         `json:"duties,omitempty"`
 	Lacks      []Lack         `json:"lacks,omitempty"`
 	Erasures   Erasures       `json:"erasures"`
+	Keys       []OpeningKey   `json:"keys,omitempty"` // the ring's opening keys as it was last unlocked, the newest last
+}
+
+// An OpeningKey is one of a desk's. One that the register has replaced is destroyed after
+// 30 days, once no message needs it; that takes the unlocked ring.
+type OpeningKey struct {
+	ID       string      `json:"id"` // as headers name it, in hex
+	Replaced signed.Time `json:"replaced,omitzero"`
+	Until    signed.Time `json:"until,omitzero"`
+	Needed   int         `json:"needed,omitempty"` // messages here that have not ended and can't be opened without it
 }
 
 // Erasures are how a desk stands with what it erased. It tells itself so in the log, in

@@ -191,6 +191,7 @@ func (p *progress) readErasures(atEnd bool, wait time.Duration) time.Duration {
 		return 0
 	default:
 		p.shows.Store(true)
+		wake(p.workers.keys)
 		p.Touch()
 	}
 	return wait

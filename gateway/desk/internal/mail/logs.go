@@ -176,6 +176,7 @@ func (m *Room) replace(now, joined *verify.Logs, next *verify.Answer) (bool, err
 	}
 	m.wakeStatements() // one that was refused may be taken now
 	wake(m.workers.erasures)
+	wake(m.workers.keys)
 	wake(m.workers.bundles) // another may be named
 	m.Touch()
 	return true, nil

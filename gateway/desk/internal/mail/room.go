@@ -19,6 +19,7 @@
 //	statements.go  sends what was signed about messages, until it is proven
 //	progress.go    learns what became of what was sent
 //	erasures.go    states what was erased, and hides what the log says that it was
+//	openings.go    destroys opening keys that nothing needs any more
 //	bundles.go     fetches the catalogues that the register names, and reads by them
 //
 // Workers share no lock: each has its own state, the two logs are a value that is
@@ -62,6 +63,7 @@ type Config struct {
 	Desk       signed.Address
 	Database   string // its path
 	Bundles    string // the folder of catalogue bundles
+	Keys       string // the folder of the rings
 	Federation []byte // the exchange's federation file
 	Broker     Broker
 	Online     *keys.Online
@@ -125,7 +127,7 @@ func (m *Room) Reachable() bool { return m.reachable.Load() }
 // Unlocked tells the room that the ring was unlocked: what waited for it goes on.
 func (m *Room) Unlocked() {
 	m.opener.lookAgain()
-	for _, w := range []chan struct{}{m.workers.outbox, m.workers.urgent, m.workers.urgentStatements, m.workers.statements, m.workers.open, m.workers.erasures} {
+	for _, w := range []chan struct{}{m.workers.outbox, m.workers.urgent, m.workers.urgentStatements, m.workers.statements, m.workers.open, m.workers.erasures, m.workers.keys} {
 		wake(w)
 	}
 	m.Touch()

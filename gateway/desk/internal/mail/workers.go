@@ -22,11 +22,11 @@ const (
 
 // workers are woken when there may be something for them; a wake-up while they
 // work is not lost.
-type workers struct{ urgent, outbox, urgentStatements, statements, open, bundles, erasures chan struct{} }
+type workers struct{ urgent, outbox, urgentStatements, statements, open, bundles, erasures, keys chan struct{} }
 
 func newWorkers() workers {
 	one := func() chan struct{} { return make(chan struct{}, 1) }
-	return workers{one(), one(), one(), one(), one(), one(), one()}
+	return workers{one(), one(), one(), one(), one(), one(), one(), one()}
 }
 
 func wake(worker chan struct{}) {
@@ -60,6 +60,7 @@ func (m *Room) jobs() []job {
 		{"statements", m.workers.statements, (&statements{m.queue(false), map[statementKey]int64{}}).do},
 		{"open", m.workers.open, m.opener.do},
 		{"erasures", m.workers.erasures, (&erasures{queue: m.queue(false)}).do},
+		{"opening keys", m.workers.keys, (&oldKeys{Room: m}).do},
 		{"catalogue", m.workers.bundles, m.fetchBundles},
 		{"inbox", nil, (&inbox{feed: feed{Room: m}, wanted: map[signed.Hash]bool{}}).do},
 		{"progress", nil, (&progress{feed: feed{Room: m}}).do},

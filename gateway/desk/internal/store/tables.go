@@ -181,6 +181,12 @@ CREATE INDEX erasures_state ON erasures (state, since);
 CREATE TABLE erased_names (name BLOB PRIMARY KEY) WITHOUT ROWID, STRICT;
 -- Texts of messages that those lists named: hidden until a person decides.
 CREATE TABLE hidden (text BLOB PRIMARY KEY REFERENCES texts) WITHOUT ROWID, STRICT;
+-- The opening keys of the ring, as it was last unlocked.
+CREATE TABLE opening_keys (
+	key      BLOB PRIMARY KEY,
+	place    INTEGER NOT NULL, -- the newest has the highest
+	replaced INTEGER NOT NULL DEFAULT 0 -- since when the register names a newer one; 0: it names this, or is to
+) WITHOUT ROWID, STRICT;
 -- Answers that were logged, as the clock stood then.
 CREATE TABLE answers (
 	class   TEXT NOT NULL,
