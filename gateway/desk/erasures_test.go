@@ -228,7 +228,7 @@ func TestRestoredWithoutBroker(t *testing.T) {
 	if i := inItem(t, fi, id); i.Summary != nil {
 		t.Errorf("its subject is shown: %+v", i)
 	}
-	if err := reads(fi, id); problem.CodeOf(err) != problem.DeskLocked || !strings.Contains(err.Error(), "what it erased") {
+	if err := reads(fi, id); problem.CodeOf(err) != problem.ErasuresUnread || !strings.Contains(err.Error(), "does not answer") {
 		t.Errorf("it is read: %v", err)
 	}
 	if err := fi.ShowAnyway(ctx, ""); problem.CodeOf(err) != problem.TextMalformed {

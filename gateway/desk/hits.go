@@ -277,7 +277,7 @@ func (h *hits) attempt(ctx context.Context, source hit.Source, q *query) {
 		h.remove(q.text)
 	case ctx.Err() != nil:
 		h.putBack(q, none, "", 0)
-	case problem.CodeOf(err) == problem.DeskLocked:
+	case problem.CodeOf(err) == problem.DeskLocked, problem.CodeOf(err) == problem.ErasuresUnread:
 		h.putBack(q, locked, "", 0)
 	case errors.As(err, &hindered):
 		h.putBack(q, hindered.why, hindered.detail, h.desk.room.Retry)

@@ -158,11 +158,11 @@ func (m *Room) MayShow(tx *store.Tx) error {
 		if !m.Reachable() {
 			why = "the broker does not answer"
 		}
-		return problem.New(problem.DeskLocked, "%s shows no content before it has read in the log what it erased: %s", m.Desk, why)
+		return problem.New(problem.ErasuresUnread, "%s has not read the log since it started: %s", m.Desk, why)
 	}
 	unopened, err := tx.CountErasures(store.ListUnopened)
 	if err == nil && unopened > 0 {
-		err = problem.New(problem.DeskLocked, "%s shows no content before it has opened %d lists of what it erased", m.Desk, unopened)
+		err = problem.New(problem.ErasuresUnread, "%s has to open %d lists of what it erased", m.Desk, unopened)
 	}
 	return err
 }
