@@ -258,26 +258,35 @@ func (w *erasures) do(ctx context.Context) error {
 	return w.submit(ctx)
 }
 
-// openLists hides what lists name that this desk did not know.
+// openLists hides what lists name that this desk did not know. One that does not open is
+// tried again each time: the right ring may be put back.
 func (w *erasures) openLists(ring *keys.Locked) error {
-	var lists []store.Erasures
+	var lists, again []store.Erasures
 	err := w.Store.View(func(tx *store.Tx) (err error) {
-		lists, err = tx.Erasures(store.ListUnopened, api.MaxItems)
+		if lists, err = tx.Erasures(store.ListUnopened, api.MaxItems); err == nil {
+			again, err = tx.Erasures(store.ListUnreadable, api.MaxItems)
+		}
 		return err
 	})
-	if err != nil || len(lists) == 0 {
+	if err != nil {
 		return err
 	}
-	named, unreadable := map[keys.ErasedName]bool{}, map[signed.Hash]bool{}
-	for _, l := range lists {
+	named, becomes := map[keys.ErasedName]bool{}, map[signed.Hash]string{}
+	for _, l := range append(lists, again...) {
 		names, err := namesIn(ring, l.Note)
-		if err != nil {
+		switch {
+		case err == nil:
+			becomes[l.List] = store.ListOpened
+		case l.State == store.ListUnopened:
 			w.Log.Error("a list of erasures can't be read", "list", l.List, "problem", err.Error())
-			unreadable[l.List] = true
+			becomes[l.List] = store.ListUnreadable
 		}
 		for _, n := range names {
 			named[n] = true
 		}
+	}
+	if len(becomes) == 0 {
+		return nil
 	}
 	defer wake(w.workers.erasures) // there may be more
 	return w.write(synced, nil, func(c *change) error {
@@ -289,13 +298,9 @@ func (w *erasures) openLists(ring *keys.Locked) error {
 		if err := c.hideNamed(ring, named); err != nil {
 			return err
 		}
-		c.logged = append(c.logged, func() { w.Log.Info("erasures opened", "lists", len(lists)) })
-		for _, l := range lists {
-			state := store.ListOpened
-			if unreadable[l.List] {
-				state = store.ListUnreadable
-			}
-			if err := c.MoveErasures(l.List, state); err != nil {
+		c.logged = append(c.logged, func() { w.Log.Info("erasures opened", "lists", len(becomes)) })
+		for list, state := range becomes {
+			if err := c.MoveErasures(list, state); err != nil {
 				return err
 			}
 		}
