@@ -179,25 +179,24 @@ func (a *Answer) Statement(note, proof []byte) (*ProvenEvent, error) {
 
 // Erasure checks a statement by which a desk tells itself what it erased: its proof,
 // and that this very desk signed it. Nobody else can make a desk hide anything.
-func (a *Answer) Erasure(me signed.Address, note, proof []byte) (*ProvenEvent, *envelope.Statement, error) {
+func (a *Answer) Erasure(me signed.Address, note, proof []byte) (*ProvenEvent, error) {
 	if len(note) == 0 {
-		return nil, nil, fmt.Errorf("a list of what %s erased: %w", me, ErrNoNote)
+		return nil, fmt.Errorf("a list of what %s erased: %w", me, ErrNoNote)
 	}
-	p, s, err := a.erasure(me, note, proof)
-	return p, s, breach(err, "list of erasures "+signed.HashOf(note).String(),
+	p, err := a.erasure(me, note, proof)
+	return p, breach(err, "list of erasures "+signed.HashOf(note).String(),
 		map[string][]byte{"note": note, "proof": proof, "checkpoint": a.auditCheckpoint})
 }
 
-func (a *Answer) erasure(me signed.Address, note, proof []byte) (*ProvenEvent, *envelope.Statement, error) {
+func (a *Answer) erasure(me signed.Address, note, proof []byte) (*ProvenEvent, error) {
 	_, s, err := readStatement(note)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if s.Event != envelope.Erased || s.Signer != me {
-		return nil, nil, problem.New(problem.StatementForged, "the note is %s of %s, no list of what %s erased", s.Event, s.Signer, me)
+		return nil, problem.New(problem.StatementForged, "the note is %s of %s, no list of what %s erased", s.Event, s.Signer, me)
 	}
-	p, err := a.Statement(note, proof)
-	return p, s, err
+	return a.Statement(note, proof)
 }
 
 // statement checks that a proven record fits a note, and the note's signature.

@@ -71,7 +71,7 @@ func halfAEAD(half []byte) (cipher.AEAD, error) {
 func (l *Locked) join(dir string) error {
 	for i := range l.opening {
 		o := &l.opening[i]
-		half, err := os.ReadFile(halfPath(dir, o.id()))
+		half, err := durable.ReadFile(halfPath(dir, o.id()), durable.MaxSmall)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("read the half of an opening key: %w", err)
 		}

@@ -7,13 +7,14 @@ import (
 	"testing"
 
 	"samband/gateway/envelope"
+	"samband/gateway/internal/work"
 )
 
 // Who has the ring, its passphrase and not the half has no key. A half alone is no key
 // either, and no secret stands in it.
 func TestDestroyOpening(t *testing.T) {
 	dir := t.TempDir()
-	_, first, err := Create(dir, "se.spoc", passphrase)
+	_, first, err := Create(dir, "se.spoc", passphrase, work.Light)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,11 +94,11 @@ func TestDestroyOpening(t *testing.T) {
 // A half opens its own key alone.
 func TestHalfOfAnother(t *testing.T) {
 	dir, other := t.TempDir(), t.TempDir()
-	_, l, err := Create(dir, "se.spoc", passphrase)
+	_, l, err := Create(dir, "se.spoc", passphrase, work.Light)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, o, err := Create(other, "se.spoc", passphrase)
+	_, o, err := Create(other, "se.spoc", passphrase, work.Light)
 	if err != nil {
 		t.Fatal(err)
 	}

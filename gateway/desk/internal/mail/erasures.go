@@ -183,35 +183,39 @@ func (m *Room) ShowAnyway(reason string) error {
 }
 
 // readErasures hears that a page of the progress feed was written: once one is empty, all
-// of this desk's own lists that the log has were read. Until then no page is waited for.
-func (p *progress) readErasures(atEnd bool, wait time.Duration) time.Duration {
+// of this desk's own lists that the log has were read. Until then no page is waited for
+// that leads on. It returns how long the next page is waited for.
+func (p *progress) readErasures(page *api.ProgressAnswer) time.Duration {
 	switch {
 	case p.shows.Load():
-	case !atEnd:
-		return 0
-	default:
+	case len(page.Items) == 0:
 		p.shows.Store(true)
 		wake(p.workers.keys)
 		p.Touch()
+	case page.Next > p.after:
+		return 0
 	}
-	return wait
+	return p.wait
 }
 
 // ownErasures takes in a list of this desk's own that the log has.
-func (m *Room) ownErasures(next *verify.Answer, item *api.ProgressItem) (step, error) {
-	_, _, err := next.Erasure(m.Desk, item.Note, []byte(item.Proof))
-	list, state := signed.HashOf(item.Note), store.ListUnopened
+func (p *progress) ownErasures(next *verify.Answer, item *api.ProgressItem) (step, error) {
+	m := p.Room
+	proven, err := next.Erasure(m.Desk, item.Note, []byte(item.Proof))
+	state := store.ListUnopened
 	if errors.Is(err, verify.ErrNoNote) {
 		r, noProof := next.Proven([]byte(item.Proof), envelope.Erased)
 		if noProof != nil || r.By != m.Desk {
 			return nil, errors.Join(err, noProof)
 		}
-		list, state, err = r.Statement, store.ListLost, nil
+		proven, state, err = &verify.ProvenEvent{Record: r}, store.ListLost, nil
 	}
 	if err != nil {
 		m.accuse(err)
 		return nil, err
 	}
+	p.tells(proven.Record.Index)
+	list := proven.Record.Statement
 	return func(c *change) error {
 		known, err := c.ErasuresState(list)
 		switch {
@@ -426,7 +430,7 @@ func (w *erasures) submit(ctx context.Context) error {
 func (w *erasures) takeIn(l *store.Erasures, item *api.StateItem, under *verify.Answer) (step, error) {
 	refusal := item.Refusal()
 	if refusal == nil {
-		if _, _, err := under.Erasure(w.Desk, l.Note, []byte(item.Proof)); err != nil {
+		if _, err := under.Erasure(w.Desk, l.Note, []byte(item.Proof)); err != nil {
 			w.accuse(err)
 			return nil, err
 		}

@@ -89,7 +89,7 @@ func (p *progress) takeIn(next *verify.Answer, answer *api.ProgressAnswer) (beli
 	}
 	doubted, err := p.writeWith(unsynced, next, nil, steps)
 	if err == nil {
-		p.wait = p.readErasures(len(answer.Items) == 0, p.wait)
+		p.wait = p.readErasures(answer)
 	}
 	if err == nil && len(answer.Again) > 0 {
 		p.again.add(answer.Again)
