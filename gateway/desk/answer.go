@@ -21,7 +21,8 @@ import (
 //
 // Errors are those of Send, and REPLY_NOT_ALLOWED: the message's type lets nothing of
 // the kind follow, it was answered already, or the conversation is closed.
-func (d *Desk) Answer(_ context.Context, to client.Ref, draft client.Draft) (*client.Sending, error) {
+func (d *Desk) Answer(ctx context.Context, to client.Ref, draft client.Draft) (*client.Sending, error) {
+	d.settles(ctx)
 	m, err := d.find(to)
 	if err != nil {
 		return nil, err

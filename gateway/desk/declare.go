@@ -22,6 +22,7 @@ func (d *Desk) Declare(ctx context.Context, request client.Ref, access schema.Ac
 	if access != schema.Direct && access != schema.Indirect {
 		return nil, problem.New(problem.BodyMalformed, "what is asked for is accessible %q or %q", schema.Direct, schema.Indirect)
 	}
+	d.settles(ctx)
 	m, err := d.find(request)
 	if err != nil {
 		return nil, err

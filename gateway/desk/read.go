@@ -18,6 +18,7 @@ import (
 // reading can't be noted is not shown. DESK_LOCKED while locked; UNKNOWN_MESSAGE
 // for one that isn't there, isn't opened yet, or isn't the only one of its id.
 func (d *Desk) Read(ctx context.Context, message client.Ref) (*client.Message, error) {
+	d.settles(ctx)
 	m, err := d.find(message)
 	if err != nil {
 		return nil, err
