@@ -29,6 +29,8 @@ func says(r *auditlog.Record) string {
 		return fmt.Sprintf("At %s message %s had expired and nobody had consigned it.", at, r.Message)
 	case envelope.Lapsed:
 		return fmt.Sprintf("At %s message %s had lapsed: it was consigned, and 30 days after its expiry its recipient had not said what came of it.", at, r.Message)
+	case envelope.Erased:
+		return fmt.Sprintf("At %s %s had said, signed and sealed for itself, what it erased.", at, r.By)
 	case envelope.Rejected:
 		return fmt.Sprintf("At %s the broker refused what %s submitted, the text %s: %s.", at, r.Caller, r.TextHash, r.Code)
 	case auditlog.Refusals:

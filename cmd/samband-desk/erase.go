@@ -14,7 +14,7 @@ func newErase(p *program) *cobra.Command {
 	var from sender
 	c := &cobra.Command{
 		Use:   "erase ID",
-		Short: "Destroy the key of a message that has ended; its proofs stay",
+		Short: "Destroy the key of a message that has ended, or is hidden; its proofs stay",
 		Args:  cobra.ExactArgs(1),
 		RunE: p.withClient(func(c *cobra.Command, d *client.Client, id signed.ID) error {
 			if err := d.Erase(c.Context(), from.of(id)); err != nil {

@@ -44,5 +44,13 @@ func (p *program) showStatus(w io.Writer, st *client.Status) {
 	for _, o := range st.Duties {
 		fmt.Fprintf(w, "Owed:     %s, %s\n", cli.Clean(o.Type), p.deadlineText(&o.Deadline))
 	}
+	showErasures(w, &st.Erasures)
+	for _, k := range st.Keys {
+		if k.Until.IsZero() {
+			continue
+		}
+		fmt.Fprintf(w, "Old key:  %s goes at %s%s\n", cli.Clean(k.ID), p.timeText(k.Until),
+			say(k.Needed == 0, ", or once this desk is unlocked then", fmt.Sprintf("; %d messages still need it", k.Needed)))
+	}
 	fmt.Fprintf(w, "Evidence: %s\n", say(st.Evidence == 0, "none against the broker", fmt.Sprintf("%d breaches by the broker; run samband-desk verify", st.Evidence)))
 }

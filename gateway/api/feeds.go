@@ -45,10 +45,11 @@ type InboxItem struct {
 // ProgressAnswer answers Progress. Again is what the caller is to send again.
 type ProgressAnswer = FeedAnswer[ProgressItem, Again]
 
-// A ProgressItem is one event of a message that the caller sent.
+// A ProgressItem is one event of a message that the caller sent, or what the caller
+// itself said that it erased.
 type ProgressItem struct {
 	Cursor  Cursor      `json:"cursor"`
-	ID      signed.ID   `json:"id"`
+	ID      signed.ID   `json:"id,omitzero"`      // none of the caller's own list of erasures
 	Message signed.Hash `json:"message,omitzero"` // none if an id was withdrawn before it was accepted
 	LoggedEvent
 }

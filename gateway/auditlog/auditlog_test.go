@@ -59,6 +59,7 @@ func records() []Record {
 		r(Quiet, func(*Record) {}),
 		r(Entered, func(r *Record) { r.Index, r.Entry = 12, []byte("samband/accede/v1\n…") }),
 		r(Opened, func(r *Record) { r.Writer = id }),
+		r(envelope.Erased, func(r *Record) { r.By, r.Statement = "fi.spoc", note }),
 	}
 }
 

@@ -73,6 +73,7 @@ var kinds = []shape{
 	{envelope.Withdrawn, Audit, []line{lID, lFrom, lStatement, lMessageIfAny}},
 	{envelope.Expired, Audit, []line{lMessage}},
 	{envelope.Lapsed, Audit, []line{lMessage}},
+	{envelope.Erased, Audit, []line{lBy, lStatement}},
 	{envelope.Rejected, Audit, []line{lCaller, lText, lCode, lUntil}},
 	{Refusals, Audit, []line{lCaller, lCount}},
 	{Quiet, Audit, nil},

@@ -21,13 +21,14 @@ import (
 //
 // Errors are those of Send, and REPLY_NOT_ALLOWED: the message's type lets nothing of
 // the kind follow, it was answered already, or the conversation is closed.
-func (d *Desk) Answer(_ context.Context, to client.Ref, draft client.Draft) (*client.Sending, error) {
+func (d *Desk) Answer(ctx context.Context, to client.Ref, draft client.Draft) (*client.Sending, error) {
+	d.settles(ctx)
 	m, err := d.find(to)
 	if err != nil {
 		return nil, err
 	}
-	if d.Locked() {
-		return nil, problem.New(problem.DeskLocked, "the ring of %s is locked", d.Address())
+	if err := d.mayShow(); err != nil {
+		return nil, err
 	}
 	r := reply{message: m.Message, earlier: map[signed.Address]earlier{}}
 	if m.Received {

@@ -22,13 +22,15 @@ func (d *Desk) Declare(ctx context.Context, request client.Ref, access schema.Ac
 	if access != schema.Direct && access != schema.Indirect {
 		return nil, problem.New(problem.BodyMalformed, "what is asked for is accessible %q or %q", schema.Direct, schema.Indirect)
 	}
+	d.settles(ctx)
 	m, err := d.find(request)
 	if err != nil {
 		return nil, err
 	}
+	if err := d.mayShow(); err != nil {
+		return nil, err
+	}
 	switch {
-	case d.Locked():
-		return nil, problem.New(problem.DeskLocked, "the ring of %s is locked", d.Address())
 	case !m.Received:
 		return nil, problem.New(problem.UnknownMessage, "message %s is this desk's own: %s declares", m.ID, m.To)
 	case !shown(m):
@@ -72,7 +74,7 @@ func (d *Desk) Declare(ctx context.Context, request client.Ref, access schema.Ac
 func (d *Desk) sendDeclaration(ctx context.Context, m *client.Message, access schema.Access) (sent bool, err error) {
 	body := d.body(m.Message)
 	if body == nil {
-		return false, problem.New(problem.UnknownMessage, "message %s was erased", m.ID)
+		return false, problem.New(problem.UnknownMessage, "message %s was erased, or is hidden", m.ID)
 	}
 	t, ok := d.room.Declares(body.Type())
 	if !ok {

@@ -34,6 +34,7 @@ type edge struct {
 	entries  [][]byte // of the register, as signed
 	tree     auditlog.Range
 	messages []*message
+	lists    []*event // of erasures
 	rejected map[signed.Hash]*event
 	changed  chan struct{}
 	lie      func(caller signed.Address, answer any)
@@ -272,6 +273,9 @@ func (e *edge) stated(caller signed.Address, b []byte) (*event, error) {
 	if err := e.register.Now().VerifyStatement(n, s); err != nil {
 		return nil, err
 	}
+	if s.Event == envelope.Erased {
+		return e.erased(caller, b), nil
+	}
 	m := e.byText(s.Message)
 	if m == nil {
 		return nil, problem.New(problem.UnknownMessage, "no such message")
@@ -287,6 +291,19 @@ func (e *edge) stated(caller signed.Address, b []byte) (*event, error) {
 		return nil, e.stands(code, *stands)
 	}
 	return *stands, nil
+}
+
+// erased logs a list of erasures, once.
+func (e *edge) erased(caller signed.Address, note []byte) *event {
+	for _, v := range e.lists {
+		if string(v.note) == string(note) {
+			return v
+		}
+	}
+	r := auditlog.Record{Kind: envelope.Erased, By: caller, Statement: signed.HashOf(note)}
+	v := &event{e.record(r, e.register.Size()), note}
+	e.lists = append(e.lists, v)
+	return v
 }
 
 func (e *edge) stands(code problem.Code, v *event) error {
@@ -325,6 +342,11 @@ func (e *edge) Progress(ctx context.Context, caller signed.Address, h api.Heads,
 				at := api.Past(v.entry.Record.Index)
 				a.Items = append(a.Items, api.ProgressItem{Cursor: at, ID: m.ID, Message: m.TextHash(), LoggedEvent: *e.fact(v)})
 				a.Next = max(a.Next, at)
+			}
+		}
+		for _, v := range e.lists {
+			if at := api.Past(v.entry.Record.Index); v.entry.Record.By == caller && at > p.After {
+				a.Items, a.Next = append(a.Items, api.ProgressItem{Cursor: at, LoggedEvent: *e.fact(v)}), max(a.Next, at)
 			}
 		}
 		e.tamper(caller, a)

@@ -204,7 +204,7 @@ func (h *hits) machineTypes() (names []string) {
 // if nothing else happens.
 func (h *hits) ready() (source hit.Source, wait time.Duration) {
 	why, wait := none, sourcePause
-	if h.desk.Locked() {
+	if h.desk.mayShow() != nil {
 		why, wait = locked, lookPause
 	} else {
 		var err error
@@ -277,7 +277,7 @@ func (h *hits) attempt(ctx context.Context, source hit.Source, q *query) {
 		h.remove(q.text)
 	case ctx.Err() != nil:
 		h.putBack(q, none, "", 0)
-	case problem.CodeOf(err) == problem.DeskLocked:
+	case problem.CodeOf(err) == problem.DeskLocked, problem.CodeOf(err) == problem.ErasuresUnread:
 		h.putBack(q, locked, "", 0)
 	case errors.As(err, &hindered):
 		h.putBack(q, hindered.why, hindered.detail, h.desk.room.Retry)
@@ -515,13 +515,19 @@ func (d *Desk) sealMatch(query signed.Hash, f matched) (sealed []byte, err error
 // Match tells this desk's officers what it found for a query, by the reference that its
 // answer gave. It is a consultation: the desk's log has it. DESK_LOCKED while locked;
 // UNKNOWN_MESSAGE for a reference that this desk did not give, or whose query was
-// erased.
+// erased or is hidden.
 func (d *Desk) Match(_ context.Context, reference string) (*client.Match, error) {
 	m := &client.Match{Reference: reference}
 	var sealed []byte
 	var query signed.Hash
 	err := d.room.Store.View(func(tx *store.Tx) (err error) {
 		if query, sealed, err = tx.Match(reference); err != nil {
+			return err
+		}
+		if hidden, err := tx.Hidden(query); err != nil || hidden {
+			return errors.Join(err, store.ErrNotFound)
+		}
+		if err := d.room.MayShow(tx); err != nil {
 			return err
 		}
 		r, err := tx.OfText(true, query)

@@ -71,6 +71,10 @@ var (
 		"Messages that wait because this desk can't read them: damaged, or of a type whose catalogue bundle it lacks.", nil, nil)
 	bundlesLacking = prometheus.NewDesc("samband_catalogue_bundles_lacking",
 		"Catalogue bundles that the register names and this desk should have and doesn't.", nil, nil)
+	hiddenTexts = prometheus.NewDesc("samband_hidden_texts",
+		"Texts that this desk had erased before it was put back from a backup: hidden until a person decides.", nil, nil)
+	erasuresUnread = prometheus.NewDesc("samband_erasure_lists_unread",
+		"Lists of this desk's own erasures in the log that it can't read: what they name is not hidden.", nil, nil)
 	oldestStatement = prometheus.NewDesc("samband_statement_waiting_seconds",
 		"How long the oldest statement of this desk has waited for the log to prove it; 0 when none waits.", nil, nil)
 	certificateExpiry = prometheus.NewDesc("samband_certificate_expiry_timestamp_seconds",
@@ -79,7 +83,7 @@ var (
 
 // Describe is of prometheus.Collector.
 func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{outboxMessages, inboxMessages, requestsOverdue, requestsWarned, answersTotal, evidenceTotal, keyMissing, unreadableMessages, bundlesLacking, oldestStatement, certificateExpiry} {
+	for _, d := range []*prometheus.Desc{outboxMessages, inboxMessages, requestsOverdue, requestsWarned, answersTotal, evidenceTotal, keyMissing, unreadableMessages, bundlesLacking, hiddenTexts, erasuresUnread, oldestStatement, certificateExpiry} {
 		ch <- d
 	}
 }
@@ -112,6 +116,8 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	}
 	gauge(keyMissing, c.keyMissing)
 	gauge(unreadableMessages, c.unreadable)
+	gauge(hiddenTexts, c.erasures.Hidden)
+	gauge(erasuresUnread, c.erasures.Unreadable+c.erasures.Lost)
 	gauge(bundlesLacking, len(m.desk.room.Lacks()))
 	ch <- prometheus.MustNewConstMetric(oldestStatement, prometheus.GaugeValue, c.waiting.Seconds())
 	if cert, err := m.desk.dir.readCertificate(); err == nil {
@@ -126,6 +132,7 @@ type counts struct {
 	duties        map[string]*duty
 	keyMissing    int
 	unreadable    int
+	erasures      *client.Erasures
 	waiting       time.Duration // of the oldest statement
 }
 
@@ -184,6 +191,9 @@ func (m *metrics) count() (*counts, error) {
 				return err
 			}
 			c.unreadable += n
+		}
+		if c.erasures, err = m.desk.erasures(tx); err != nil {
+			return err
 		}
 		return m.desk.duties(tx, c.duties)
 	})

@@ -38,6 +38,8 @@ func TestMetrics(t *testing.T) {
 		"samband_opening_key_missing_messages":          1,
 		"samband_unreadable_messages":                   1,
 		"samband_catalogue_bundles_lacking":             1,
+		"samband_hidden_texts":                          1,
+		"samband_erasure_lists_unread":                  1,
 		"samband_statement_waiting_seconds":             1,
 		"samband_audit_last_verified_timestamp_seconds": 1,
 		"samband_audit_verification_failures_total":     1,

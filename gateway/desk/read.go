@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"samband/gateway/desk/client"
+	"samband/gateway/desk/internal/mail"
 	"samband/gateway/desk/internal/store"
 	"samband/gateway/problem"
 	"samband/gateway/signed"
@@ -17,6 +18,7 @@ import (
 // reading can't be noted is not shown. DESK_LOCKED while locked; UNKNOWN_MESSAGE
 // for one that isn't there, isn't opened yet, or isn't the only one of its id.
 func (d *Desk) Read(ctx context.Context, message client.Ref) (*client.Message, error) {
+	d.settles(ctx)
 	m, err := d.find(message)
 	if err != nil {
 		return nil, err
@@ -68,10 +70,13 @@ func (d *Desk) find(wanted client.Ref) (*client.Message, error) {
 }
 
 func (d *Desk) fill(m *client.Message) error {
-	if d.Locked() {
-		return problem.New(problem.DeskLocked, "the ring of %s is locked", d.Address())
+	if err := d.mayShow(); err != nil {
+		return err
 	}
 	e, c, err := d.opened(m.Message)
+	if m.Hidden {
+		return problem.New(problem.UnknownMessage, "message %s is %s", m.ID, mail.Hidden)
+	}
 	if errors.Is(err, store.ErrNotFound) || !shown(m) {
 		return problem.New(problem.UnknownMessage, "message %s is %s: it is not in the officers' view, or was erased", m.ID, m.State)
 	}
@@ -114,18 +119,19 @@ func (d *Desk) Withdraw(_ context.Context, id signed.ID) (*client.OutboxItem, er
 	return d.sent(id)
 }
 
-// Erase destroys what this desk has of the content of a message that has ended:
-// its file key and its sealed part. Proofs and header stay. Whoever has a copy of
-// the sealed part from elsewhere can open it as long as the opening key lives.
+// Erase destroys what this desk has of the content of a message that has ended, or that
+// is hidden: its file keys and sealed parts. Proofs and header stay. Whoever has a copy
+// of a sealed part from elsewhere can open it as long as the opening key lives. The desk
+// tells itself in the log what it erased, so that a backup does not bring it back.
 func (d *Desk) Erase(_ context.Context, message client.Ref) error {
 	m, err := d.find(message)
 	if err != nil {
 		return err
 	}
-	if !m.State.Ended() {
+	if !m.State.Ended() && !m.Hidden {
 		return problem.New(problem.UnknownMessage, "message %s is %s: it has not ended", m.ID, m.State)
 	}
-	if err := d.room.Erase(m.ID, m.Message); err != nil {
+	if err := d.room.Erase(m.Received, m.From, m.ID); err != nil {
 		return err
 	}
 	d.subjects.forget(m.Message)

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"time"
 
 	"samband/gateway/desk/internal/keys"
 	"samband/gateway/desk/internal/mail"
@@ -32,6 +33,36 @@ func (d *Desk) StaysLocked() (bool, error) {
 		return false, nil
 	}
 	return err == nil, err
+}
+
+// mayShow says why no content may be shown now: the ring is locked, or this desk does
+// not know yet whether it was put back from a backup.
+func (d *Desk) mayShow() error {
+	if d.Locked() {
+		return problem.New(problem.DeskLocked, "the ring of %s is locked", d.Address())
+	}
+	return d.room.Store.View(d.room.MayShow)
+}
+
+// showPatience is how long who reads waits for a desk that has just started.
+const showPatience = 2 * time.Second
+
+// settles waits for a moment until this desk knows what it erased: after a start that
+// takes it two calls.
+func (d *Desk) settles(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, showPatience)
+	defer cancel()
+	for {
+		_, changed := d.room.Changed()
+		if problem.CodeOf(d.mayShow()) != problem.ErasuresUnread {
+			return
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // Unlock opens the locked ring; then what waited for it goes on by itself. A

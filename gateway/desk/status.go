@@ -3,9 +3,11 @@ package desk
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 
 	"samband/gateway/desk/client"
+	"samband/gateway/desk/internal/mail"
 	"samband/gateway/desk/internal/store"
 	"samband/gateway/problem"
 	"samband/gateway/signed"
@@ -16,9 +18,17 @@ func (d *Desk) Status(context.Context) (*client.Status, error) {
 	l := d.room.Logs()
 	var evidence map[problem.Code]int
 	var duties []client.Duty
+	var erasures *client.Erasures
+	var openings []client.OpeningKey
 	err := d.room.Store.View(func(tx *store.Tx) (err error) {
 		if evidence, err = tx.CountEvidence(); err == nil {
 			duties, err = d.room.Duties(tx, d.now())
+		}
+		if err == nil {
+			erasures, err = d.erasures(tx)
+		}
+		if err == nil {
+			openings, err = openingKeys(tx)
 		}
 		return err
 	})
@@ -29,7 +39,7 @@ func (d *Desk) Status(context.Context) (*client.Status, error) {
 		Desk: d.Address(), Exchange: l.Register().Federation().Name, Hash: l.Register().Exchange(),
 		Broker: d.settings.Broker, Locked: d.Locked(), Reachable: d.room.Reachable(),
 		Registered: d.registered() == nil, Register: l.Register().Size(), Audit: l.Audit().Size,
-		Duties: duties,
+		Duties: duties, Erasures: *erasures, Keys: openings,
 	}
 	for _, lack := range d.room.Lacks() {
 		s.Lacks = append(s.Lacks, client.Lack{Bundle: lack.Bundle, Problem: problemIn(lack.Why)})
@@ -38,6 +48,21 @@ func (d *Desk) Status(context.Context) (*client.Status, error) {
 		s.Evidence += count
 	}
 	return s, nil
+}
+
+// openingKeys are those of the ring, as it was last unlocked.
+func openingKeys(tx *store.Tx) (out []client.OpeningKey, err error) {
+	all, err := tx.OpeningKeys()
+	for _, k := range all {
+		o := client.OpeningKey{ID: fmt.Sprintf("%x", k.Key[:]), Replaced: k.Replaced, Until: mail.KeptUntil(k)}
+		if !k.Replaced.IsZero() {
+			if o.Needed, err = mail.NeedKey(tx, k.Key); err != nil {
+				return nil, err
+			}
+		}
+		out = append(out, o)
+	}
+	return out, err
 }
 
 // Types lists the catalogue that the register has.

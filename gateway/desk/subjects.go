@@ -114,6 +114,9 @@ func (d *Desk) fillSubjects(ctx context.Context) error {
 		if err != nil || len(shown) == 0 {
 			return err
 		}
+		if d.mayShow() != nil {
+			return nil // what is passed by now would be left out for good
+		}
 		for _, s := range shown {
 			if body := d.body(s.Row.TextHash); body != nil {
 				index.Add(seen.Message{Text: s.Row.TextHash, Conversation: s.Row.Conversation}, body.Subjects())
@@ -156,6 +159,9 @@ func (d *Desk) seenBefore(ctx context.Context, m *client.Message) (all []client.
 func (d *Desk) seenIn(match seen.Match) (client.SeenBefore, error) {
 	out := client.SeenBefore{Path: match.Path, Kind: match.Kind, Certain: match.Certain}
 	err := d.room.Store.View(func(tx *store.Tx) error {
+		if hidden, err := tx.Hidden(match.Text); err != nil || hidden {
+			return errors.Join(err, store.ErrNotFound)
+		}
 		for _, received := range []bool{true, false} {
 			r, err := tx.OfText(received, match.Text)
 			if errors.Is(err, store.ErrNotFound) {

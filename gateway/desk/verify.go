@@ -112,7 +112,7 @@ func addFault(v *client.Verification, err error, subject string) {
 }
 
 // eventsOf reads the events of one message and its envelope, if that was not
-// erased, or, for the zero Ref, the events of all messages.
+// erased or hidden, or, for the zero Ref, the events of all messages.
 func (d *Desk) eventsOf(message client.Ref) (events []store.ProvenEvent, envelope []byte, err error) {
 	if message.ID.IsZero() {
 		err = d.room.Store.View(func(tx *store.Tx) (err error) {
@@ -126,7 +126,7 @@ func (d *Desk) eventsOf(message client.Ref) (events []store.ProvenEvent, envelop
 		return nil, nil, err
 	}
 	err = d.room.Store.View(func(tx *store.Tx) (err error) {
-		if envelope, err = tx.Envelope(m.Message); err != nil && !errors.Is(err, store.ErrNotFound) {
+		if envelope, err = envelopeShown(tx, m.Message); err != nil && !errors.Is(err, store.ErrNotFound) {
 			return err
 		}
 		events, err = tx.ProvenOf(m.Message)

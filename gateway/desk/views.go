@@ -143,6 +143,12 @@ func (d *Desk) item(tx *store.Tx, r *store.Row) (client.Item, error) {
 	} else {
 		i.Waits = r.Detail
 	}
+	if i.Hidden, err = tx.Hidden(r.TextHash); err != nil {
+		return i, err
+	}
+	if i.Hidden {
+		i.Waits = mail.Hidden
+	}
 	i.Open = r.Open()
 	if i.Waits == "" && r.Received && r.State == client.HandedOver && r.Open() {
 		i.Waits = d.hits.waits(r.TextHash)
@@ -186,11 +192,15 @@ func (d *Desk) body(text signed.Hash) *schema.Body {
 }
 
 // opened opens a text with its file key. DESK_LOCKED while locked;
-// store.ErrNotFound for what was erased, or never opened.
+// store.ErrNotFound for what was erased, is hidden, or was never opened. Until this desk
+// knows what it erased, it opens nothing.
 func (d *Desk) opened(text signed.Hash) (*envelope.Envelope, *seal.Content, error) {
 	var b []byte
 	err := d.room.Store.View(func(tx *store.Tx) (err error) {
-		b, err = tx.Envelope(text)
+		if err := d.room.MayShow(tx); err != nil {
+			return err
+		}
+		b, err = envelopeShown(tx, text)
 		return err
 	})
 	if err != nil {
@@ -202,6 +212,19 @@ func (d *Desk) opened(text signed.Hash) (*envelope.Envelope, *seal.Content, erro
 	}
 	c, err := d.room.Content(e)
 	return e, c, err
+}
+
+// envelopeShown is a text as it crossed the wire; store.ErrNotFound for what was erased, or
+// is hidden.
+func envelopeShown(tx *store.Tx, text signed.Hash) ([]byte, error) {
+	hidden, err := tx.Hidden(text)
+	if err == nil && hidden {
+		err = store.ErrNotFound
+	}
+	if err != nil {
+		return nil, err
+	}
+	return tx.Envelope(text)
 }
 
 // Log lists the desk's own log, the newest first; q's limit counts.

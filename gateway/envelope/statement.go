@@ -19,19 +19,28 @@ const (
 	Expired  Event = "expired"  // end: nobody consigned it in time
 	Lapsed   Event = "lapsed"   // end: it was consigned, and its recipient never said what came of it
 	Rejected Event = "rejected" // the broker refused it for good
+
+	// Erased speaks of no message: in a [Statement] a desk tells itself what it erased.
+	Erased Event = "erased"
 )
 
 // ByTheClock reports whether the broker alone says so, by logged time: no desk signed
 // it, so there is no note.
 func (e Event) ByTheClock() bool { return e == Expired || e == Lapsed }
 
-// A Statement is what a desk says of a message.
+// ErasureList is how many bytes the sealed list of an erased statement has: one size
+// for all, so that nobody sees how much was erased.
+const ErasureList = 12 + 64*16 + 16
+
+// A Statement is what a desk says of a message; or, of event Erased, what it alone can
+// read.
 type Statement struct {
 	Exchange     signed.Hash
 	Signer       signed.Address
-	Event        Event        // Consigned in the one form; HandedOver, Refused or Withdrawn in the other
-	Message      signed.Hash  // text hash; zero for Withdrawn
+	Event        Event        // Consigned in the one form; HandedOver, Refused, Withdrawn or Erased in the other
+	Message      signed.Hash  // text hash; zero for Withdrawn and Erased
 	ID           signed.ID    // for Withdrawn
+	List         []byte       // for Erased: what only the signer opens, ErasureList bytes
 	Code         problem.Code // for Refused
 	Time         signed.Time  // by the signer's clock
 	AsOfAudit    signed.Head
@@ -55,10 +64,11 @@ var (
 		s.end(l)
 	}}
 	statementForm = signed.Form[Statement]{Title: "samband/statement/v1", Check: (*Statement).check, Lines: func(s *Statement, l *signed.Lines) {
-		s.begin(l, HandedOver, Refused, Withdrawn)
-		l.When("unless `withdrawn`", s.Event != Withdrawn).Line("message").Hash(&s.Message)
+		s.begin(l, HandedOver, Refused, Withdrawn, Erased)
+		l.When("unless `withdrawn` or `erased`", s.Event != Withdrawn && s.Event != Erased).Line("message").Hash(&s.Message)
 		l.When("if `withdrawn`", s.Event == Withdrawn).Line("id").ID(&s.ID)
 		l.When("if `refused`", s.Event == Refused).Line("code").Word((*string)(&s.Code))
+		l.When("if `erased`", s.Event == Erased).Line("list").Bytes(&s.List, ErasureList)
 		s.end(l)
 	}}
 )
@@ -78,6 +88,9 @@ func (s *Statement) end(l *signed.Lines) {
 func (s *Statement) check() error {
 	if s.Event == Refused && s.Code.Row().Class != problem.Final {
 		return problem.New(problem.TextMalformed, "the code is not a final one of the closed list")
+	}
+	if s.Event == Erased && len(s.List) != ErasureList {
+		return problem.New(problem.TextMalformed, "the list of what was erased has %d bytes, not %d", len(s.List), ErasureList)
 	}
 	return nil
 }

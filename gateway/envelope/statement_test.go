@@ -1,6 +1,7 @@
 package envelope_test
 
 import (
+	"bytes"
 	"reflect"
 	"strings"
 	"testing"
@@ -30,8 +31,10 @@ func statements(t testing.TB) map[envelope.Event]*envelope.Statement {
 	refused, withdrawn := of(envelope.Refused), of(envelope.Withdrawn)
 	refused.Code = problem.BodyInvalid
 	withdrawn.Signer, withdrawn.Message, withdrawn.ID = "se.spoc", signed.Hash{}, signed.ID{1, 2, 3}
+	erased := of(envelope.Erased)
+	erased.Message, erased.List = signed.Hash{}, bytes.Repeat([]byte{7}, envelope.ErasureList)
 	return map[envelope.Event]*envelope.Statement{
-		envelope.HandedOver: of(envelope.HandedOver), envelope.Refused: refused, envelope.Withdrawn: withdrawn,
+		envelope.HandedOver: of(envelope.HandedOver), envelope.Refused: refused, envelope.Withdrawn: withdrawn, envelope.Erased: erased,
 	}
 }
 
@@ -41,7 +44,7 @@ func TestConsignmentRoundTrip(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if *got != *c {
+	if !reflect.DeepEqual(got, c) {
 		t.Errorf("read as %+v", got)
 	}
 }
@@ -80,6 +83,11 @@ func TestMalformedConsignments(t *testing.T) {
 func TestMalformedStatements(t *testing.T) {
 	all := statements(t)
 	handedOver, refused, withdrawn := all[envelope.HandedOver].Text(), all[envelope.Refused].Text(), all[envelope.Withdrawn].Text()
+	listOf := func(n int) string {
+		s := *all[envelope.Erased]
+		s.List = bytes.Repeat([]byte{7}, n)
+		return s.Text()
+	}
 	for event, s := range all {
 		for name, bad := range faults(s.Text()) {
 			t.Run(string(event)+" "+name, func(t *testing.T) {
@@ -96,6 +104,10 @@ func TestMalformedStatements(t *testing.T) {
 		"refused with an unknown code":  strings.Replace(refused, "BODY_INVALID", "DISLIKED", 1),
 		"refused with two codes":        strings.Replace(refused, "BODY_INVALID", "BODY_INVALID SEAL_INVALID", 1),
 		"withdrawn by message":          strings.Replace(handedOver, "handed-over", "withdrawn", 1),
+		"erased, no list":               listOf(0),
+		"erased, a shorter list":        listOf(envelope.ErasureList - 1),
+		"erased, a longer list":         listOf(envelope.ErasureList + 1),
+		"erased by message":             strings.Replace(handedOver, "handed-over", "erased", 1),
 		"handed over by id":             strings.Replace(withdrawn, "withdrawn", "handed-over", 1),
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -136,6 +136,20 @@ var statementRefusals = []refusal{
 		return append(by.hands(e.TextHash()), "P.S.\n"...)
 	})},
 	{problem.TextMalformed, "an envelope", spoken(func(s *scene, by *caller, e *envelope.Envelope) []byte { return e.Bytes() })},
+	{problem.TextMalformed, "erased, a shorter list", func(s *scene) sent {
+		by := s.receiver()
+		text := textOf(s, by.says(envelope.Statement{Event: envelope.Erased, List: make([]byte, envelope.ErasureList)}))
+		return said(by, by.signs(s.changed(text, replaced("AAAA", "")), by.Message[0]))
+	}},
+	{problem.CertificateWrong, "erased, in another's name", func(s *scene) sent {
+		other := s.callers["fi.spoc"]
+		return said(s.receiver(), other.says(envelope.Statement{Event: envelope.Erased, List: make([]byte, envelope.ErasureList)}))
+	}},
+	{problem.SignatureMissing, "erased, said by the receipts key", func(s *scene) sent {
+		by := s.receiver()
+		text := textOf(s, by.says(envelope.Statement{Event: envelope.Erased, List: make([]byte, envelope.ErasureList)}))
+		return said(by, by.signs(text, by.Consignment...))
+	}},
 	{problem.TextMalformed, "a register entry", func(s *scene) sent { return said(s.receiver(), s.Entries[len(s.Entries)-1]) }},
 }
 

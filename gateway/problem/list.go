@@ -53,6 +53,7 @@ const (
 	BodyMalformed      Code = "BODY_MALFORMED"
 	BodyInvalid        Code = "BODY_INVALID"
 	DeskLocked         Code = "DESK_LOCKED"
+	ErasuresUnread     Code = "ERASURES_UNREAD"
 
 	// Breaches of a broker, of which a desk or an auditor keeps the evidence.
 	ProofMissing    Code = "PROOF_MISSING"
@@ -124,6 +125,7 @@ var list = []Entry{
 	{BodyMalformed, Final, 422, 0, Item, "a body is strict JSON: no repeated names, no deep nesting, no endless numbers", "have the sending program mended"},
 	{BodyInvalid, Final, 422, 0, Item, "a body follows the schema of its type", "mend the field that is named, then send"},
 	{DeskLocked, Retry, 503, 30 * time.Second, Call, "sending, opening and answering need the unlocked ring", "unlock the desk, then repeat the command"},
+	{ErasuresUnread, Retry, 503, 5 * time.Second, Call, "a desk shows no content before it has read in the log what it erased", "wait until the broker answers; where somebody must read before that, run samband-desk erased --show-anyway with the reason"},
 
 	{ProofMissing, Retry, 502, 0, BrokerBreach, "no message is consigned without the proof of its acceptance", "call the broker's operator; nothing was taken in"},
 	{ProofInvalid, Retry, 502, 0, BrokerBreach, "a proof belongs to this very text and to the exchange's log", "keep the desk's files and call the operator and the auditors"},

@@ -177,6 +177,28 @@ func (a *Answer) Statement(note, proof []byte) (*ProvenEvent, error) {
 	return &ProvenEvent{Record: r, Note: note, Proof: proof}, nil
 }
 
+// Erasure checks a statement by which a desk tells itself what it erased: its proof,
+// and that this very desk signed it. Nobody else can make a desk hide anything.
+func (a *Answer) Erasure(me signed.Address, note, proof []byte) (*ProvenEvent, error) {
+	if len(note) == 0 {
+		return nil, fmt.Errorf("a list of what %s erased: %w", me, ErrNoNote)
+	}
+	p, err := a.erasure(me, note, proof)
+	return p, breach(err, "list of erasures "+signed.HashOf(note).String(),
+		map[string][]byte{"note": note, "proof": proof, "checkpoint": a.auditCheckpoint})
+}
+
+func (a *Answer) erasure(me signed.Address, note, proof []byte) (*ProvenEvent, error) {
+	_, s, err := readStatement(note)
+	if err != nil {
+		return nil, err
+	}
+	if s.Event != envelope.Erased || s.Signer != me {
+		return nil, problem.New(problem.StatementForged, "the note is %s of %s, no list of what %s erased", s.Event, s.Signer, me)
+	}
+	return a.Statement(note, proof)
+}
+
 // statement checks that a proven record fits a note, and the note's signature.
 func (a *Answer) statement(r *auditlog.Record, n *signed.Note, s *envelope.Statement, note []byte) error {
 	if err := saysOfStatement(r, s, note); err != nil {

@@ -36,7 +36,7 @@ func (k call[In, Out]) ask(ctx context.Context, c *Client, in In) (Out, error) {
 
 // calls is the whole contract; openapi.json says the same.
 var calls = []interface{ serve(local.Calls, Service) }{
-	status, unlock, lock, explain, send, answer, withdraw, outbox, inbox, conversations, read, declare, erase, verify, importing, match, log, wait, types, bundle,
+	status, unlock, lock, explain, send, answer, withdraw, outbox, inbox, conversations, read, declare, erase, erased, keep, showAnyway, verify, importing, match, log, wait, types, bundle,
 }
 
 // Handler answers the calls by a Service.
@@ -168,6 +168,39 @@ var erase = call[Ref, none]{"erase", func(s Service, ctx context.Context, in Ref
 
 func (c *Client) Erase(ctx context.Context, message Ref) error {
 	_, err := erase.ask(ctx, c, message)
+	return err
+}
+
+var erased = call[Query, []HiddenMessage]{"erased", Service.Erased}
+
+func (c *Client) Erased(ctx context.Context, q Query) ([]HiddenMessage, error) {
+	return erased.ask(ctx, c, q)
+}
+
+type keepCall struct {
+	Ref
+	Reason string `json:"reason"`
+}
+
+var keep = call[keepCall, none]{"keep", func(s Service, ctx context.Context, in keepCall) (none, error) {
+	return none{}, s.Keep(ctx, in.Ref, in.Reason)
+}}
+
+func (c *Client) Keep(ctx context.Context, message Ref, reason string) error {
+	_, err := keep.ask(ctx, c, keepCall{message, reason})
+	return err
+}
+
+type showAnywayCall struct {
+	Reason string `json:"reason"`
+}
+
+var showAnyway = call[showAnywayCall, none]{"show-anyway", func(s Service, ctx context.Context, in showAnywayCall) (none, error) {
+	return none{}, s.ShowAnyway(ctx, in.Reason)
+}}
+
+func (c *Client) ShowAnyway(ctx context.Context, reason string) error {
+	_, err := showAnyway.ask(ctx, c, showAnywayCall{reason})
 	return err
 }
 

@@ -36,8 +36,16 @@ type Service interface {
 	Read(ctx context.Context, message Ref) (*Message, error)
 	// Declare says how the desk reaches what a received request asks for.
 	Declare(ctx context.Context, request Ref, access schema.Access) (*InboxItem, error)
-	// Erase destroys the key of a message that has ended.
+	// Erase destroys the key of a message that has ended, or is hidden.
 	Erase(ctx context.Context, message Ref) error
+	// Erased lists what is hidden, the newest first: the desk erased it before it was put
+	// back from a backup.
+	Erased(ctx context.Context, q Query) ([]HiddenMessage, error)
+	// Keep shows a hidden message again; the desk's log takes the reason.
+	Keep(ctx context.Context, message Ref, reason string) error
+	// ShowAnyway shows content although the desk could not read in the log what it
+	// erased; the desk's log takes the reason.
+	ShowAnyway(ctx context.Context, reason string) error
 	// Verify proves again what the desk has: of one message, or of all for the
 	// zero Ref.
 	Verify(ctx context.Context, message Ref) (*Verification, error)

@@ -24,6 +24,36 @@ type Status struct {
 	Evidence   int            `json:"evidence"`   // breaches by the broker
 	Duties     []Duty         `json:"duties,omitempty"`
 	Lacks      []Lack         `json:"lacks,omitempty"`
+	Erasures   Erasures       `json:"erasures"`
+	Keys       []OpeningKey   `json:"keys,omitempty"` // the ring's opening keys as it was last unlocked, the newest last
+}
+
+// An OpeningKey is one of a desk's. One that the register has replaced is destroyed after
+// 30 days, once no message needs it; that takes the unlocked ring.
+type OpeningKey struct {
+	ID       string      `json:"id"` // as headers name it, in hex
+	Replaced signed.Time `json:"replaced,omitzero"`
+	Until    signed.Time `json:"until,omitzero"`
+	Needed   int         `json:"needed,omitempty"` // messages here that have not ended and can't be opened without it
+}
+
+// Erasures are how a desk stands with what it erased. It tells itself so in the log, in
+// sealed lists: see Service.Erased.
+type Erasures struct {
+	Unstated   int    `json:"unstated,omitempty"`   // erased, and no list in the log names it yet: that waits for the unlocked ring, and for the broker
+	Hidden     int    `json:"hidden,omitempty"`     // texts of messages that wait for a person's decision
+	Unopened   int    `json:"unopened,omitempty"`   // lists that this desk did not know and has not opened: that waits for the unlocked ring
+	Unreadable int    `json:"unreadable,omitempty"` // lists that this ring does not open: they name what nobody can tell
+	Lost       int    `json:"lost,omitempty"`       // lists that the broker has no more
+	NotShown   string `json:"not_shown,omitempty"`  // why no content is shown now, though the ring be unlocked
+}
+
+// A HiddenMessage is one that this desk erased before it was put back from a backup.
+type HiddenMessage struct {
+	From     signed.Address `json:"from"`
+	To       signed.Address `json:"to"`
+	Received bool           `json:"received"` // else this desk sent it
+	Item
 }
 
 // A Lack is a catalogue bundle that the register names and the desk should have and
@@ -173,9 +203,10 @@ type Item struct {
 	Deadline     *Deadline   `json:"deadline,omitempty"`
 	Open         bool        `json:"open,omitempty"` // what it asks for is not settled
 	Problem      *Problem    `json:"problem,omitempty"`
-	Waits        string      `json:"waits,omitempty"` // what else it waits for
-	Says         State       `json:"says,omitempty"`  // what this desk signed of it and the log has not proven yet
-	Since        signed.Time `json:"since,omitzero"`  // when it signed that, by its own clock
+	Waits        string      `json:"waits,omitempty"`  // what else it waits for
+	Hidden       bool        `json:"hidden,omitempty"` // this desk erased it before it was put back from a backup: a person decides
+	Says         State       `json:"says,omitempty"`   // what this desk signed of it and the log has not proven yet
+	Since        signed.Time `json:"since,omitzero"`   // when it signed that, by its own clock
 	Summary      *Summary    `json:"summary,omitempty"`
 }
 

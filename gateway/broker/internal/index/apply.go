@@ -133,6 +133,8 @@ func (a *applier) audit(entry int, r *auditlog.Record) {
 		}
 		a.event(entry, r, owner{id: r.ID, sender: r.From}) // no text of this id was accepted
 		a.exec(a.st.withdraw, string(r.From), r.ID[:], r.Index, r.Time.Unix())
+	case envelope.Erased:
+		a.event(entry, r, owner{sender: r.By}) // of no message, in its signer's own progress
 	case envelope.Rejected:
 		a.event(entry, r, owner{})
 		a.exec(a.st.reject, string(r.Caller), r.TextHash[:], r.Index, r.Until.Unix())

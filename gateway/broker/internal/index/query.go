@@ -66,6 +66,12 @@ func (x *Index) Rejected(caller signed.Address, text signed.Hash, now signed.Tim
 	return x.eventAt(x.statements.rejected, string(caller), text[:], now.Unix())
 }
 
+// Erased returns the leaf of a statement of what a desk erased, by the hash of its note;
+// nil when there is none.
+func (x *Index) Erased(note signed.Hash) (*journal.Event, error) {
+	return x.eventAt(x.statements.erased, note[:])
+}
+
 // Expirable lists messages that expired by now and may end so: accepted, not
 // consigned, not ended; the longest expired first.
 func (x *Index) Expirable(now signed.Time, limit int) ([]signed.Hash, error) {

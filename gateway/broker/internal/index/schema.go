@@ -71,6 +71,7 @@ CREATE TABLE events (
 	code      TEXT
 );
 CREATE INDEX events_progress ON events (sender) WHERE sender IS NOT NULL;
+CREATE INDEX events_erased ON events (statement) WHERE kind = 'erased';
 
 -- Ids that their sender withdrew before any text of them was accepted.
 CREATE TABLE withdrawals (

@@ -11,7 +11,7 @@ type statements struct {
 	group, accept, event, consign, end, withdraw, reject, restore, owner *sql.Stmt
 
 	// of readers
-	byID, byHash, withdrawal, other, rejected            *sql.Stmt
+	byID, byHash, withdrawal, other, rejected, erased    *sql.Stmt
 	inbox, progress, againFrom, againTo, lost, expirable *sql.Stmt
 	lapsable                                             *sql.Stmt
 	removable, queues                                    *sql.Stmt
@@ -46,6 +46,7 @@ func prepare(write, read *sql.DB) (*statements, error) {
 		{read, &s.byHash, "SELECT " + messageColumns + " FROM messages WHERE message = ? AND ? IN (recipient, sender, '')"},
 		{read, &s.withdrawal, "SELECT leaf FROM withdrawals WHERE sender = ? AND id = ?"},
 		{read, &s.other, "SELECT " + eventColumns + " WHERE e.leaf = ?"},
+		{read, &s.erased, "SELECT leaf FROM events WHERE statement = ? AND kind = 'erased'"},
 		{read, &s.rejected, "SELECT leaf FROM rejections WHERE caller = ? AND text = ? AND until > ?"},
 		{read, &s.inbox, "SELECT " + messageColumns + " FROM messages WHERE recipient = ? AND ended IS NULL AND blob_grp IS NOT NULL AND leaf >= ? ORDER BY leaf LIMIT ?"},
 		{read, &s.progress, "SELECT " + eventColumns + " WHERE e.sender = ? AND e.leaf >= ? ORDER BY e.leaf LIMIT ?"},

@@ -32,6 +32,14 @@ func (r *Router) signer(_ context.Context, s *statement) error { return s.isCall
 
 // knownStatement looks for a statement that stands already.
 func (r *Router) knownStatement(_ context.Context, s *statement) (err error) {
+	hash := signed.HashOf(s.raw)
+	if s.Event == envelope.Erased {
+		e, err := r.seq.Erased(hash)
+		if e != nil {
+			s.isKnown(nil, e)
+		}
+		return err
+	}
 	var m *journal.Message
 	if s.Event == envelope.Withdrawn {
 		m, err = r.seq.Known(s.Signer, s.ID)
@@ -41,7 +49,6 @@ func (r *Router) knownStatement(_ context.Context, s *statement) (err error) {
 	if err != nil || m == nil {
 		return err
 	}
-	hash := signed.HashOf(s.raw)
 	for _, e := range []*journal.Event{m.Consigned, m.End} {
 		if e != nil && e.Statement == hash {
 			s.isKnown(m, e)
@@ -78,7 +85,9 @@ func (s *statement) ordered(r *Router, result *journal.Result) {
 		// them.
 		*result = journal.Result{Err: s.problem}
 	case s.verdict != known && !done.Known:
-		r.metrics.stated(done.Message, done.Event)
+		if done.Message != nil {
+			r.metrics.stated(done.Message, done.Event)
+		}
 		r.seq.Agree(s.caller, s.Time)
 	}
 }

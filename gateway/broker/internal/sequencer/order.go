@@ -117,6 +117,14 @@ func (d *groupDraft) rejectedSince(seen uint64, r rejection) (*journal.Event, er
 	return d.rejected(r)
 }
 
+// erased sees what this group logs before what was logged before it.
+func (d *groupDraft) erased(note signed.Hash) (*journal.Event, error) {
+	if e := d.changed.erased[note]; e != nil {
+		return e, nil
+	}
+	return d.s.Erased(note)
+}
+
 func (d *groupDraft) message(desk signed.Address, text signed.Hash) (*journal.Message, error) {
 	if m := d.changed.texts[text]; m != nil && m.Of(desk) {
 		return m, nil

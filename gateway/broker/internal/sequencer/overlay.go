@@ -1,6 +1,7 @@
 package sequencer
 
 import (
+	"maps"
 	"sync"
 
 	"samband/gateway/broker/internal/journal"
@@ -24,10 +25,14 @@ type delta struct {
 	messages map[key]*journal.Message
 	texts    map[signed.Hash]*journal.Message // those of them that were accepted
 	rejected map[rejection]*journal.Event
+	erased   map[signed.Hash]*journal.Event // by the hash of the note
 }
 
 func newDelta() delta {
-	return delta{map[key]*journal.Message{}, map[signed.Hash]*journal.Message{}, map[rejection]*journal.Event{}}
+	return delta{
+		map[key]*journal.Message{}, map[signed.Hash]*journal.Message{},
+		map[rejection]*journal.Event{}, map[signed.Hash]*journal.Event{},
+	}
 }
 
 // An overlay is what was committed and is not yet in the index. Whoever looks
@@ -37,8 +42,9 @@ type overlay struct {
 	messages map[key]dated[*journal.Message]
 	texts    map[signed.Hash]key
 	rejected map[rejection]dated[*journal.Event]
-	added    uint64 // the last group that came to it
-	dropped  uint64 // the last group that left it
+	erased   map[signed.Hash]*journal.Event // of one group alone: it never changes
+	added    uint64                         // the last group that came to it
+	dropped  uint64                         // the last group that left it
 }
 
 // dated is a value with the last group that changed it.
@@ -52,6 +58,7 @@ func newOverlay() *overlay {
 		messages: map[key]dated[*journal.Message]{},
 		texts:    map[signed.Hash]key{},
 		rejected: map[rejection]dated[*journal.Event]{},
+		erased:   map[signed.Hash]*journal.Event{},
 	}
 }
 
@@ -76,6 +83,12 @@ func (o *overlay) rejection(r rejection) *journal.Event {
 	return o.rejected[r].value
 }
 
+func (o *overlay) erasure(note signed.Hash) *journal.Event {
+	o.mu.RLock()
+	defer o.mu.RUnlock()
+	return o.erased[note]
+}
+
 // add takes in what group number changed.
 func (o *overlay) add(number uint64, d delta) {
 	o.mu.Lock()
@@ -90,6 +103,7 @@ func (o *overlay) add(number uint64, d delta) {
 	for r, e := range d.rejected {
 		o.rejected[r] = dated[*journal.Event]{e, number}
 	}
+	maps.Copy(o.erased, d.erased)
 }
 
 // seen is the last group of which all is found, here or in the index.
@@ -122,6 +136,9 @@ func (o *overlay) drop(number uint64, d delta) {
 			delete(o.rejected, r)
 		}
 	}
+	for note := range d.erased {
+		delete(o.erased, note)
+	}
 }
 
 // Seen is the last group that Known and Rejected tell of now, which the
@@ -153,4 +170,13 @@ func (s *Sequencer) Rejected(caller signed.Address, text signed.Hash) (*journal.
 		return e, nil
 	}
 	return s.cfg.Index.Rejected(caller, text, s.Now())
+}
+
+// Erased returns the entry of a statement of what a desk erased, by the hash of its
+// note; nil when there is none.
+func (s *Sequencer) Erased(note signed.Hash) (*journal.Event, error) {
+	if e := s.over.erasure(note); e != nil {
+		return e, nil
+	}
+	return s.cfg.Index.Erased(note)
 }

@@ -31,6 +31,9 @@ func (a Statement) order(d *groupDraft) (journal.Done, error) {
 // message is consigned: where no consignment came before, the clocks start at
 // this entry.
 func (a Statement) state(d *groupDraft, hash signed.Hash) (journal.Done, error) {
+	if a.Event == envelope.Erased {
+		return a.erased(d, hash)
+	}
 	m, err := a.subject(d)
 	if err != nil {
 		return journal.Done{}, err
@@ -43,10 +46,8 @@ func (a Statement) state(d *groupDraft, hash signed.Hash) (journal.Done, error) 
 	if done, err := a.late(d, m); err != nil {
 		return done, err
 	}
-	if d.view.Size() != a.VerifiedAt {
-		if err := d.view.VerifyStatement(a.Note, a.Statement); err != nil {
-			return journal.Done{}, err
-		}
+	if err := a.verify(d); err != nil {
+		return journal.Done{}, err
 	}
 	event := d.add(a.record(m, hash))
 	d.blob(hash, a.Raw)
@@ -61,6 +62,37 @@ func (a Statement) state(d *groupDraft, hash signed.Hash) (journal.Done, error) 
 		wake = append(wake, m.To)
 	}
 	return journal.Done{Event: event, Message: d.change(next, wake...)}, nil
+}
+
+// verify asks once more for the signature where the register has grown.
+func (a Statement) verify(d *groupDraft) error {
+	if d.view.Size() == a.VerifiedAt {
+		return nil
+	}
+	return d.view.VerifyStatement(a.Note, a.Statement)
+}
+
+// erased logs what a desk says of its own erasures, once. It is of no message, and
+// nobody but its signer hears of it. It ends nothing that lies in JOURNAL, so the room
+// that is left is not for it.
+func (a Statement) erased(d *groupDraft, hash signed.Hash) (journal.Done, error) {
+	switch e, err := d.erased(hash); {
+	case err != nil:
+		return journal.Done{}, err
+	case e != nil:
+		return journal.Done{Event: e, Known: true}, nil
+	}
+	if err := d.s.Room(); err != nil {
+		return journal.Done{}, err
+	}
+	if err := a.verify(d); err != nil {
+		return journal.Done{}, err
+	}
+	event := d.add(auditlog.Record{Kind: a.Event, By: a.Signer, Statement: hash})
+	d.blob(hash, a.Raw)
+	d.changed.erased[hash] = event
+	d.woken[a.Signer] = true
+	return journal.Done{Event: event}, nil
 }
 
 // late refuses what another statement came before.

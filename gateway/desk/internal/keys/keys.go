@@ -6,6 +6,7 @@
 //	locked.Message                               // signs messages and statements
 //	wrapped := locked.Wrap(fileKey, outcome, textHash) // what the database keeps
 //	fileKey, outcome, err := locked.Unwrap(wrapped, textHash)
+//	err = keys.DestroyOpening(dir, old)          // opens nothing more, whoever has the passphrase
 //
 // The online ring lies readable beside the program, because a desk that was
 // rebooted at three in the morning must still state that it keeps a message. Who
@@ -14,7 +15,9 @@
 //
 // The locked ring is sealed under a passphrase. It has the signing pair, the
 // opening keys (the newest last; older ones stay while a message may still need
-// them) and the storage key. The storage key wraps the 16-byte file key of each
+// them) and the storage key. The secret of each opening key is sealed once more, under
+// a half that lies beside the ring in a file of its own: so one key can be destroyed
+// without the passphrase, by destroying its half. A half alone is worth nothing. The storage key wraps the 16-byte file key of each
 // message, so that deleting one wrapped key erases one message for good.
 //
 // A ring file is complete or absent: it is written beside its place, flushed, and
@@ -150,6 +153,9 @@ func Unlock(dir string, passphrase []byte) (*Locked, error) {
 	}
 	defer clear(plain)
 	l, err := parseLocked(plain)
+	if err == nil {
+		err = l.join(dir)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read the locked ring %q: %w", path, err)
 	}

@@ -27,12 +27,6 @@ type Locked struct {
 	aead    cipher.AEAD
 }
 
-// An opening key: the secret age identity and its public string.
-type opening struct {
-	Identity  string `json:"identity"`
-	Recipient string `json:"recipient"`
-}
-
 func newLocked(address signed.Address) (*Locked, error) {
 	message, err := signed.GenerateKeys(string(address), signed.UseMessage)
 	if err != nil {
@@ -44,15 +38,6 @@ func newLocked(address signed.Address) (*Locked, error) {
 		return nil, err
 	}
 	return l, l.arm()
-}
-
-func (l *Locked) addOpening() error {
-	identity, recipient, err := seal.NewOpeningKey()
-	if err != nil {
-		return fmt.Errorf("make an opening key: %w", err)
-	}
-	l.opening = append(l.opening, opening{identity, recipient})
-	return nil
 }
 
 func (l *Locked) arm() error {
@@ -84,9 +69,16 @@ func parseLocked(b []byte) (*Locked, error) {
 	return l, l.arm()
 }
 
-// write keeps the ring under a passphrase: put is durable.Create for a new one,
-// durable.Replace for one that changed.
+// write keeps the ring under a passphrase, and first the halves of new opening keys: put
+// is durable.Create for a new ring, durable.Replace for one that changed.
 func (l *Locked) write(dir string, passphrase []byte, factor work.Factor, put func(string, []byte, fs.FileMode) error) error {
+	for _, o := range l.opening {
+		if o.half != nil {
+			if err := durable.Create(halfPath(dir, o.id()), o.half, 0o600); err != nil {
+				return err
+			}
+		}
+	}
 	plain, err := json.Marshal(lockedFile{encode(l.Message), l.opening, l.storage[:]})
 	if err != nil {
 		return err
@@ -99,14 +91,18 @@ func (l *Locked) write(dir string, passphrase []byte, factor work.Factor, put fu
 	return put(filepath.Join(dir, LockedFile), b, 0o600)
 }
 
-// Rotate puts a new opening key beside the old ones. Its public half may be
-// registered once Rotate has returned: by then the private half is durable.
+// Rotate puts a new opening key beside the old ones, and leaves out those that are
+// destroyed. Its public part may be registered once Rotate has returned: by then the
+// secret one is durable.
 func Rotate(dir string, passphrase []byte) error {
 	l, err := Unlock(dir, passphrase)
 	if err != nil {
 		return err
 	}
 	defer l.Forget()
+	if err := l.dropDestroyed(dir); err != nil {
+		return err
+	}
 	if err := l.addOpening(); err != nil {
 		return err
 	}
@@ -127,8 +123,8 @@ func (l *Locked) Statement() []*signed.PrivateKey {
 // lacks it.
 func (l *Locked) Identity(id envelope.KeyID) (string, bool) {
 	for _, o := range l.opening {
-		if envelope.KeyIDOf(o.Recipient) == id {
-			return o.Identity, true
+		if o.identity != "" && o.id() == id {
+			return o.identity, true
 		}
 	}
 	return "", false

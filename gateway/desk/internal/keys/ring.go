@@ -3,6 +3,8 @@ package keys
 import (
 	"errors"
 	"sync"
+
+	"samband/gateway/envelope"
 )
 
 // ErrLocked says that the locked ring is locked.
@@ -24,6 +26,15 @@ func (r *Ring) Use(f func(*Locked) error) error {
 		return ErrLocked
 	}
 	return f(r.locked)
+}
+
+// Drop drops an opening key that was destroyed.
+func (r *Ring) Drop(id envelope.KeyID) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.locked != nil {
+		r.locked.drop(id)
+	}
 }
 
 // Locked reports whether the ring is locked.

@@ -82,7 +82,7 @@ func newHall(t *testing.T) *hall {
 	h.ring.Set(must(keys.Unlock(filepath.Join(dir, "keys"), []byte(gatewaytest.Passphrase))))
 	client := must(desk.Dial(dir))
 	h.room = must(mail.Open(mail.Config{
-		Desk: "fi.spoc", Database: filepath.Join(dir, "desk.db"), Bundles: filepath.Join(dir, "catalogue"), Federation: h.Federation(), Broker: client,
+		Desk: "fi.spoc", Database: filepath.Join(dir, "desk.db"), Bundles: filepath.Join(dir, "catalogue"), Keys: filepath.Join(dir, "keys"), Federation: h.Federation(), Broker: client,
 		Online: must(keys.OpenOnline(filepath.Join(dir, "keys"))), Ring: h.ring, Log: slog.New(slog.DiscardHandler),
 		Now: time.Now, Retry: time.Millisecond,
 	}))

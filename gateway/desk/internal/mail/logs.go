@@ -174,7 +174,9 @@ func (m *Room) replace(now, joined *verify.Logs, next *verify.Answer) (bool, err
 	if !m.logs.CompareAndSwap(now, joined) {
 		return false, nil // another answer was quicker, with longer heads and no entries
 	}
-	m.wakeStatements()      // one that was refused may be taken now
+	m.wakeStatements() // one that was refused may be taken now
+	wake(m.workers.erasures)
+	wake(m.workers.keys)
 	wake(m.workers.bundles) // another may be named
 	m.Touch()
 	return true, nil

@@ -334,7 +334,7 @@ func (j *opener) statementOf(g *opening, r *store.Row) (s step, finished bool, e
 	case r.Unproven.Event != "":
 		return nil, false, nil // stated once its consignment is proven
 	}
-	s, err = j.stateVerdict(g.seq, r.TextHash, v)
+	s, err = j.stateVerdict(r, v)
 	if problem.CodeOf(err) == problem.DeskLocked {
 		s, err = j.stateConsignment(g.seq, r.TextHash, "")
 	}
@@ -343,14 +343,17 @@ func (j *opener) statementOf(g *opening, r *store.Row) (s step, finished bool, e
 
 // stateVerdict signs what was found, and keeps with it what it speaks of: from then on
 // it will be proven sooner or later.
-func (j *opener) stateVerdict(seq int64, textHash signed.Hash, v *verdict) (step, error) {
+func (j *opener) stateVerdict(of *store.Row, v *verdict) (step, error) {
+	seq, textHash := of.Seq, of.TextHash
 	st := envelope.Statement{Event: envelope.HandedOver, Message: textHash}
 	if v.refused != nil {
 		st = envelope.Statement{Event: envelope.Refused, Message: textHash, Code: v.refused.Code}
 	}
 	var made store.Statement
 	var wrapped []byte
+	var name keys.ErasedName
 	err := j.room.withRing(func(ring *keys.Locked) (err error) {
+		name = nameOf(ring, of)
 		wrapped = ring.Wrap(v.key, factsText(v.says), textHash)
 		made, err = j.room.statement(ring, st)
 		return err
@@ -366,7 +369,7 @@ func (j *opener) stateVerdict(seq int64, textHash signed.Hash, v *verdict) (step
 		r.Unproven, r.Code, r.Detail = made, "", ""
 		if v.refused != nil {
 			r.Code, r.Detail = v.refused.Code, v.refused.Detail
-		} else if err := c.PutFileKey(textHash, wrapped); err != nil {
+		} else if err := c.keepFileKey(&r, wrapped, name); err != nil {
 			return err
 		}
 		c.logged = append(c.logged, func() { c.room.Log.Info("message opened", "id", r.ID, "statement", made.Event, "code", r.Code) })

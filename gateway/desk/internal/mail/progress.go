@@ -88,6 +88,9 @@ func (p *progress) takeIn(next *verify.Answer, answer *api.ProgressAnswer) (beli
 		})
 	}
 	doubted, err := p.writeWith(unsynced, next, nil, steps)
+	if err == nil {
+		p.wait = p.readErasures(answer)
+	}
 	if err == nil && len(answer.Again) > 0 {
 		p.again.add(answer.Again)
 		wake(p.workers.outbox)
@@ -139,6 +142,9 @@ func (p *progress) subjects(items []api.ProgressItem) ([]subject, error) {
 
 // heardOf verifies one item and returns what is to be written for it.
 func (p *progress) verifyItem(next *verify.Answer, item *api.ProgressItem, of *subject) (step, error) {
+	if item.Event == envelope.Erased {
+		return p.ownErasures(next, item)
+	}
 	if of.header == nil {
 		// Nothing that this desk shows changes by it, and a desk that was put back
 		// from a backup hears so of what it sent since: that convicts nobody.

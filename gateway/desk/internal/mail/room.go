@@ -18,6 +18,8 @@
 //	open.go        opens it, when the ring is unlocked, and states what it is
 //	statements.go  sends what was signed about messages, until it is proven
 //	progress.go    learns what became of what was sent
+//	erasures.go    states what was erased, and hides what the log says that it was
+//	openings.go    destroys opening keys that nothing needs any more
 //	bundles.go     fetches the catalogues that the register names, and reads by them
 //
 // Workers share no lock: each has its own state, the two logs are a value that is
@@ -61,6 +63,7 @@ type Config struct {
 	Desk       signed.Address
 	Database   string // its path
 	Bundles    string // the folder of catalogue bundles
+	Keys       string // the folder of the rings
 	Federation []byte // the exchange's federation file
 	Broker     Broker
 	Online     *keys.Online
@@ -82,6 +85,7 @@ type Room struct {
 
 	reachable atomic.Bool
 	scrubbing atomic.Bool // something was erased that may still lie in the write-ahead log
+	shows     atomic.Bool // all erasures that the log has were read, or a person decided: see erasures.go
 	workers   workers
 	again     wanted
 	opener    opener
@@ -123,26 +127,10 @@ func (m *Room) Reachable() bool { return m.reachable.Load() }
 // Unlocked tells the room that the ring was unlocked: what waited for it goes on.
 func (m *Room) Unlocked() {
 	m.opener.lookAgain()
-	for _, w := range []chan struct{}{m.workers.outbox, m.workers.urgent, m.workers.urgentStatements, m.workers.statements, m.workers.open} {
+	for _, w := range []chan struct{}{m.workers.outbox, m.workers.urgent, m.workers.urgentStatements, m.workers.statements, m.workers.open, m.workers.erasures, m.workers.keys} {
 		wake(w)
 	}
 	m.Touch()
-}
-
-// Erase destroys what this desk has of a message's content. What is gone already may
-// still be on the disk if an earlier call failed before it got so far.
-func (m *Room) Erase(id signed.ID, textHash signed.Hash) error {
-	m.scrubbing.Store(true)
-	return m.write(synced, nil, func(c *change) error {
-		err := c.Erase(textHash)
-		if errors.Is(err, store.ErrNotFound) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		return c.Log(m.Entry("erased", "message "+id.String(), nil))
-	})
 }
 
 // withRing lends the locked ring to f; DESK_LOCKED when it is locked.

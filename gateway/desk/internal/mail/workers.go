@@ -22,11 +22,11 @@ const (
 
 // workers are woken when there may be something for them; a wake-up while they
 // work is not lost.
-type workers struct{ urgent, outbox, urgentStatements, statements, open, bundles chan struct{} }
+type workers struct{ urgent, outbox, urgentStatements, statements, open, bundles, erasures, keys chan struct{} }
 
 func newWorkers() workers {
 	one := func() chan struct{} { return make(chan struct{}, 1) }
-	return workers{one(), one(), one(), one(), one(), one()}
+	return workers{one(), one(), one(), one(), one(), one(), one(), one()}
 }
 
 func wake(worker chan struct{}) {
@@ -59,6 +59,8 @@ func (m *Room) jobs() []job {
 		{"urgent statements", m.workers.urgentStatements, (&statements{m.queue(true), map[statementKey]int64{}}).do},
 		{"statements", m.workers.statements, (&statements{m.queue(false), map[statementKey]int64{}}).do},
 		{"open", m.workers.open, m.opener.do},
+		{"erasures", m.workers.erasures, (&erasures{queue: m.queue(false)}).do},
+		{"opening keys", m.workers.keys, (&oldKeys{Room: m}).do},
 		{"catalogue", m.workers.bundles, m.fetchBundles},
 		{"inbox", nil, (&inbox{feed: feed{Room: m}, wanted: map[signed.Hash]bool{}}).do},
 		{"progress", nil, (&progress{feed: feed{Room: m}}).do},
@@ -180,6 +182,7 @@ func (m *Room) heard(err error) {
 			wake(m.workers.urgent)
 			wake(m.workers.outbox)
 			wake(m.workers.bundles)
+			wake(m.workers.erasures)
 			m.wakeStatements()
 		} else {
 			m.Log.Warn("the broker does not answer", "problem", err.Error())

@@ -6,7 +6,7 @@ import (
 )
 
 // form is the number of the tables below, and of no other tables ever.
-const form = 7
+const form = 8
 
 const tables = `
 -- The register as replayed, and the heads of both logs as verified.
@@ -158,6 +158,35 @@ CREATE TABLE matches (
 	sealed    BLOB NOT NULL
 ) STRICT;
 CREATE INDEX matches_text ON matches (text);
+-- Messages that this desk erased and that no list of its own in the log names yet.
+CREATE TABLE erasing (
+	seq      INTEGER PRIMARY KEY AUTOINCREMENT,
+	received INTEGER NOT NULL,
+	sender   TEXT NOT NULL,
+	id       BLOB NOT NULL,
+	since    INTEGER NOT NULL,
+	list     BLOB NOT NULL DEFAULT x'' -- the list that was made of it; empty: none yet
+) STRICT;
+CREATE INDEX erasing_list ON erasing (list, seq);
+-- This desk's own lists of erasures, by the hash of the note: those that it made, and
+-- those that the log has and it did not know. Then it was put back from a backup.
+CREATE TABLE erasures (
+	list  BLOB PRIMARY KEY,
+	note  BLOB NOT NULL,
+	state TEXT NOT NULL,
+	since INTEGER NOT NULL
+) STRICT;
+CREATE INDEX erasures_state ON erasures (state, since);
+-- What the lists named that it did not know: such a message may come later.
+CREATE TABLE erased_names (name BLOB PRIMARY KEY) WITHOUT ROWID, STRICT;
+-- Texts of messages that those lists named: hidden until a person decides.
+CREATE TABLE hidden (text BLOB PRIMARY KEY REFERENCES texts) WITHOUT ROWID, STRICT;
+-- The opening keys of the ring, as it was last unlocked.
+CREATE TABLE opening_keys (
+	key      BLOB PRIMARY KEY,
+	place    INTEGER NOT NULL, -- the newest has the highest
+	replaced INTEGER NOT NULL DEFAULT 0 -- since when the register names a newer one; 0: it names this, or is to
+) WITHOUT ROWID, STRICT;
 -- Answers that were logged, as the clock stood then.
 CREATE TABLE answers (
 	class   TEXT NOT NULL,

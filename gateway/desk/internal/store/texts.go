@@ -43,7 +43,8 @@ func (t *Tx) FileKey(textHash signed.Hash) (wrapped []byte, err error) {
 	return wrapped, err
 }
 
-// Erase drops the file key of a text, its sealed part, and what was found for it; the
+// Erase drops the file key of a text, its sealed part, and what was found for it; it is
+// hidden no more; the
 // header stays, for what is proven of it. ErrNotFound when it was erased before. Call Scrub after
 // the transaction.
 func (t *Tx) Erase(textHash signed.Hash) error {
@@ -51,6 +52,9 @@ func (t *Tx) Erase(textHash signed.Hash) error {
 		return err
 	}
 	if err := t.put("erase matches", `DELETE FROM matches WHERE text = ?`, textHash[:]); err != nil {
+		return err
+	}
+	if err := t.put("erase", `DELETE FROM hidden WHERE text = ?`, textHash[:]); err != nil {
 		return err
 	}
 	return t.exec("erase sealed part", `UPDATE texts SET sealed = x'', erased = 1 WHERE text = ? AND erased = 0`, textHash[:])
