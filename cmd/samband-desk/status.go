@@ -44,5 +44,8 @@ func (p *program) showStatus(w io.Writer, st *client.Status) {
 	for _, o := range st.Duties {
 		fmt.Fprintf(w, "Owed:     %s, %s\n", cli.Clean(o.Type), p.deadlineText(&o.Deadline))
 	}
-	fmt.Fprintf(w, "Evidence: %s\n", say(st.Evidence == 0, "none against the broker", fmt.Sprintf("%d breaches by the broker; run samband-desk verify", st.Evidence)))
+	fmt.Fprintf(w, "Evidence: %s\n", say(st.Evidence == 0, "none against the broker", fmt.Sprintf("%d breaches; run samband-desk verify", st.Evidence)))
+	if st.LostWords > 0 {
+		fmt.Fprintf(w, "Restored: a lost copy of this desk said %d words; run samband-desk log\n", st.LostWords)
+	}
 }

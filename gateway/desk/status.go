@@ -16,10 +16,15 @@ func (d *Desk) Status(context.Context) (*client.Status, error) {
 	l := d.room.Logs()
 	var evidence map[problem.Code]int
 	var duties []client.Duty
+	var lost int
 	err := d.room.Store.View(func(tx *store.Tx) (err error) {
-		if evidence, err = tx.CountEvidence(); err == nil {
-			duties, err = d.room.Duties(tx, d.now())
+		if evidence, err = tx.CountEvidence(); err != nil {
+			return err
 		}
+		if lost, _, err = tx.CountElsewhere(); err != nil {
+			return err
+		}
+		duties, err = d.room.Duties(tx, d.now())
 		return err
 	})
 	if err != nil {
@@ -29,7 +34,7 @@ func (d *Desk) Status(context.Context) (*client.Status, error) {
 		Desk: d.Address(), Exchange: l.Register().Federation().Name, Hash: l.Register().Exchange(),
 		Broker: d.settings.Broker, Locked: d.Locked(), Reachable: d.room.Reachable(),
 		Registered: d.registered() == nil, Register: l.Register().Size(), Audit: l.Audit().Size,
-		Duties: duties,
+		Duties: duties, LostWords: lost,
 	}
 	for _, lack := range d.room.Lacks() {
 		s.Lacks = append(s.Lacks, client.Lack{Bundle: lack.Bundle, Problem: problemIn(lack.Why)})

@@ -363,7 +363,10 @@ func (j *opener) stateVerdict(seq int64, textHash signed.Hash, v *verdict) (step
 		if err != nil || r.State.Ended() || r.Unproven.Event != "" {
 			return err
 		}
-		r.Unproven, r.Code, r.Detail = made, "", ""
+		if err := c.State(&r, made); err != nil {
+			return err
+		}
+		r.Code, r.Detail = "", ""
 		if v.refused != nil {
 			r.Code, r.Detail = v.refused.Code, v.refused.Detail
 		} else if err := c.PutFileKey(textHash, wrapped); err != nil {
@@ -393,7 +396,9 @@ func (j *opener) stateConsignment(seq int64, textHash signed.Hash, stuck string)
 			return err
 		}
 		if r.State == client.Accepted && r.Unproven.Event == "" {
-			r.Unproven = made
+			if err := c.State(&r, made); err != nil {
+				return err
+			}
 		}
 		if stuck != "" {
 			r.Code, r.Detail = "", stuck

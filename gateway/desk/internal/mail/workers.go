@@ -10,7 +10,6 @@ import (
 
 	"samband/gateway/api"
 	"samband/gateway/problem"
-	"samband/gateway/signed"
 )
 
 // maxPause is the longest pause after failed calls, maxIdle that after polls that ended
@@ -60,8 +59,8 @@ func (m *Room) jobs() []job {
 		{"statements", m.workers.statements, (&statements{m.queue(false), map[statementKey]int64{}}).do},
 		{"open", m.workers.open, m.opener.do},
 		{"catalogue", m.workers.bundles, m.fetchBundles},
-		{"inbox", nil, (&inbox{feed: feed{Room: m}, wanted: map[signed.Hash]bool{}}).do},
-		{"progress", nil, (&progress{feed: feed{Room: m}}).do},
+		{"inbox", nil, m.newInbox().do},
+		{"progress", nil, m.newProgress().do},
 	}
 }
 
