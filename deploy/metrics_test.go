@@ -171,7 +171,7 @@ func consignOne(t *testing.T, run *gatewaytest.Running) {
 		t.Fatal(err)
 	}
 	defer client.Close()
-	inbox, err := client.Inbox(t.Context(), api.Heads{}, api.Page{Limit: 1})
+	inbox, err := client.Inbox(t.Context(), api.Heads{}, api.Ask{Limit: 1})
 	if err != nil || len(inbox.Items) != 1 {
 		t.Fatalf("inbox: %+v, %v", inbox, err)
 	}

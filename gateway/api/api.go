@@ -2,8 +2,8 @@
 // HTTP/2 and mutual TLS 1.3.
 //
 // A desk submits envelopes and statements, and follows two feeds: its inbox
-// (what was sent to it and has not ended) and its progress (what became of what
-// it sent). [Client] makes the calls, and a broker serves the same ones as a
+// (what was sent to it and waits for its word) and its progress (what became of what
+// it sent, and what was said in its name). [Client] makes the calls, and a broker serves the same ones as a
 // [Service]:
 //
 //	broker, err := api.New(api.Config{URL: "https://broker.nordic.example", TLS: conf})
@@ -34,9 +34,10 @@
 // answer that bears proofs brings a [Catchup] from there. Proofs and
 // checkpoints are opaque texts here, which auditlog reads and verifies.
 //
-// Both feeds are resumed by a [Cursor] that the caller stores together with what
-// came before it. To ask with one says nothing of what the caller has: after a
-// power cut it may ask again with an earlier one.
+// Progress is resumed by a [Cursor] that the caller stores together with what came
+// before it. To ask with one says nothing of what the caller has: after a power cut it
+// may ask again with an earlier one. The inbox has none: it lists what the caller has
+// said nothing of, but for what it names as [Held].
 //
 // A refusal is a [Refusal]: a problem of the closed list, carried as a problem
 // document of RFC 9457. SPEC §11 says every byte, and openapi.json beside this
@@ -117,12 +118,13 @@ type Service interface {
 	// or is consigned, the refusal shows it. Budget and notes as in Submit.
 	State(ctx context.Context, caller signed.Address, heads Heads, notes [][]byte, budget Budget) (*StateAnswer, error)
 
-	// Inbox lists what is addressed to the caller and has not ended, in the
-	// order of acceptance. With nothing to list it waits up to page.Wait.
-	Inbox(ctx context.Context, caller signed.Address, heads Heads, page Page) (*InboxAnswer, error)
+	// Inbox lists what is addressed to the caller and it has neither consigned nor
+	// ended, but for what it holds, and what it wanted again: parties in turn, each
+	// one's urgent first. With nothing to list it waits up to ask.Wait.
+	Inbox(ctx context.Context, caller signed.Address, heads Heads, ask Ask) (*InboxAnswer, error)
 
-	// Progress lists what became of the caller's messages, in the order of the
-	// log. With nothing to list it waits up to page.Wait.
+	// Progress lists what became of the caller's messages, and what was said in its
+	// name, in the order of the log. With nothing to list it waits up to page.Wait.
 	Progress(ctx context.Context, caller signed.Address, heads Heads, page Page) (*ProgressAnswer, error)
 
 	// Want asks for the bytes of a message to the caller that the broker lost

@@ -174,7 +174,7 @@ func TestItemsWithoutEnd(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if a, err := serve(t, answerWith(200, JSONType, string(b))).Inbox(context.Background(), Heads{}, Page{}); err != nil || len(a.Items) != 2*MaxLimit {
+	if a, err := serve(t, answerWith(200, JSONType, string(b))).Inbox(context.Background(), Heads{}, Ask{}); err != nil || len(a.Items) != 2*MaxLimit {
 		t.Errorf("the longest answer: %v", err)
 	}
 	refused := &SubmitAnswer{Items: make([]SubmitItem, MaxItems), Catchup: longest.Catchup}
@@ -196,7 +196,7 @@ func TestItemsWithoutEnd(t *testing.T) {
 		`{"again":[` + strings.Repeat(`"",`, maxValues) + `""]}`,
 		`{"catchup":{"register":{"entries":[` + strings.Repeat(`"",`, maxValues) + `""]}}}`,
 	} {
-		_, err := serve(t, answerWith(200, JSONType, endless)).Inbox(context.Background(), Heads{}, Page{})
+		_, err := serve(t, answerWith(200, JSONType, endless)).Inbox(context.Background(), Heads{}, Ask{})
 		if p, ok := problem.Of(err); !ok || p.Code != problem.Internal || !strings.Contains(p.Detail, "values") {
 			t.Errorf("%.30s…: error %v", endless, err)
 		}
@@ -212,7 +212,7 @@ func TestEndlessAnswerIsCutOff(t *testing.T) {
 			}
 		}
 	})
-	_, err := c.Inbox(context.Background(), Heads{}, Page{})
+	_, err := c.Inbox(context.Background(), Heads{}, Ask{})
 	if p, ok := problem.Of(err); !ok || p.Code != problem.Internal {
 		t.Errorf("error %v", err)
 	}

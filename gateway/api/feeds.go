@@ -13,27 +13,29 @@ import (
 
 // Of answers, a list that is empty is left out in JSON.
 
-// A Page says which part of a feed is asked for.
+// A Page says which part of progress is asked for.
 type Page struct {
 	After Cursor        // zero for the beginning
 	Wait  time.Duration // how long to wait when there is nothing: whole seconds, at most MaxWait
 	Limit int           // items wanted: 1 to MaxLimit
 }
 
-// A FeedAnswer is a page of a feed.
-type FeedAnswer[Item, Lost any] struct {
-	Items   []Item  `json:"items,omitempty"`
-	Next    Cursor  `json:"next"`
-	Again   []Lost  `json:"again,omitempty"` // whose bytes the sender is to send once more, unchanged
-	Catchup Catchup `json:"catchup"`
+// An Ask is what the caller asks its inbox for.
+type Ask struct {
+	Held  Held          // what it has taken in and has said no proven word of: not shown again
+	Wait  time.Duration // as of a Page
+	Limit int           // as of a Page
 }
 
-// InboxAnswer answers Inbox. Again is what was accepted for the caller and lost.
-type InboxAnswer = FeedAnswer[InboxItem, signed.Hash]
+// InboxAnswer answers Inbox. The next page is asked for by what the caller has taken in:
+// there is no cursor.
+type InboxAnswer struct {
+	Items   []InboxItem `json:"items,omitempty"`
+	Catchup Catchup     `json:"catchup"`
+}
 
 // An InboxItem is one message to the caller.
 type InboxItem struct {
-	Cursor     Cursor       `json:"cursor"`
 	Envelope   []byte       `json:"envelope"`
 	Acceptance string       `json:"acceptance"`          // proof
 	Consigned  *LoggedEvent `json:"consigned,omitempty"` // the caller's own consignment, if it stands
@@ -42,15 +44,22 @@ type InboxItem struct {
 	Consistency Hashes `json:"consistency,omitempty"`
 }
 
-// ProgressAnswer answers Progress. Again is what the caller is to send again.
-type ProgressAnswer = FeedAnswer[ProgressItem, Again]
+// ProgressAnswer answers Progress.
+type ProgressAnswer struct {
+	Items   []ProgressItem `json:"items,omitempty"`
+	Next    Cursor         `json:"next"`
+	Again   []Again        `json:"again,omitempty"` // whose bytes the caller is to send once more, unchanged
+	Catchup Catchup        `json:"catchup"`
+}
 
-// A ProgressItem is one event of a message that the caller sent, or what the caller
-// itself said that it erased.
+// A ProgressItem is one event of a message that the caller sent, one word in the caller's
+// own name about a message that it received, or what it said itself that it erased.
 type ProgressItem struct {
-	Cursor  Cursor      `json:"cursor"`
-	ID      signed.ID   `json:"id,omitzero"`      // none of the caller's own list of erasures
-	Message signed.Hash `json:"message,omitzero"` // none if an id was withdrawn before it was accepted
+	Cursor   Cursor         `json:"cursor"`
+	ID       signed.ID      `json:"id,omitzero"`       // none of the caller's own list of erasures
+	Sender   signed.Address `json:"sender"`            // of the message; of a list of erasures, the caller
+	Message  signed.Hash    `json:"message,omitzero"`  // none as above, and if an id was withdrawn before it was accepted
+	Accepted Cursor         `json:"accepted,omitzero"` // past the leaf of its acceptance; none as for Message
 	LoggedEvent
 }
 
@@ -61,17 +70,47 @@ type Again struct {
 }
 
 var inbox = Route{
-	Operation: "inbox", Method: http.MethodGet, Path: "/v1/inbox",
-	Query: pageQuery, Polls: true, Paged: true, Answer: InboxAnswer{},
+	Operation: "inbox", Method: http.MethodPost, Path: "/v1/inbox", Request: JSONType, MaxBody: maxInbox,
+	Query: askQuery, Polls: true, Paged: true, Answer: InboxAnswer{},
 	Read: func(c *Call) (Action, error) {
-		page, err := parsePage(c.Query)
-		return func(ctx context.Context, s Service) (any, error) { return s.Inbox(ctx, c.Caller, c.Heads, page) }, err
+		ask, err := parseAsk(c.Query, c.Body)
+		return func(ctx context.Context, s Service) (any, error) { return s.Inbox(ctx, c.Caller, c.Heads, ask) }, err
 	},
 }
 
-// Inbox follows the feed of what is addressed to the desk.
-func (c *Client) Inbox(ctx context.Context, heads Heads, page Page) (*InboxAnswer, error) {
-	return call[InboxAnswer](ctx, c, &inbox, heads, page.query(), nil, page.Wait)
+// Inbox asks for what is addressed to the desk and waits for it.
+func (c *Client) Inbox(ctx context.Context, heads Heads, ask Ask) (*InboxAnswer, error) {
+	body, err := json.Marshal(inboxBody{ask.Held})
+	if err != nil {
+		return nil, err
+	}
+	return call[InboxAnswer](ctx, c, &inbox, heads, pace(url.Values{}, ask.Wait, ask.Limit), body, ask.Wait)
+}
+
+// An inboxBody is the body of an inbox call.
+type inboxBody struct {
+	Held Held `json:"held,omitempty"`
+}
+
+// parseAsk reads an inbox call. Its body is one JSON object with at most one member, in
+// its one spelling.
+func parseAsk(query url.Values, body []byte) (a Ask, err error) {
+	if a.Wait, a.Limit, err = parsePace(query); err != nil {
+		return Ask{}, err
+	}
+	var b struct {
+		Held string `json:"held"`
+	}
+	if err := json.Unmarshal(body, &b); err != nil {
+		return Ask{}, malformed("what is held is not in a JSON object")
+	}
+	if err := a.Held.UnmarshalText([]byte(b.Held)); err != nil {
+		return Ask{}, malformed("held: %v", err)
+	}
+	if again, err := json.Marshal(inboxBody{a.Held}); err != nil || string(again) != string(body) {
+		return Ask{}, malformed("what is held is not in its one spelling")
+	}
+	return a, nil
 }
 
 var progress = Route{
@@ -88,33 +127,41 @@ func (c *Client) Progress(ctx context.Context, heads Heads, page Page) (*Progres
 	return call[ProgressAnswer](ctx, c, &progress, heads, page.query(), nil, page.Wait)
 }
 
-var pageQuery = []string{"after", "wait", "limit"}
+var (
+	askQuery  = []string{"wait", "limit"}
+	pageQuery = []string{"after", "wait", "limit"}
+)
 
 func (p Page) query() url.Values {
-	q := url.Values{"after": {p.After.String()}}
-	if p.Wait > 0 {
-		q.Set("wait", strconv.Itoa(int(p.Wait/time.Second)))
-	}
-	if p.Limit > 0 {
-		q.Set("limit", strconv.Itoa(p.Limit))
-	}
-	return q
+	return pace(url.Values{"after": {p.After.String()}}, p.Wait, p.Limit)
 }
 
 func parsePage(query url.Values) (p Page, err error) {
 	if p.After, err = ParseCursor(query.Get("after")); err != nil {
 		return Page{}, malformed("after: %v", err)
 	}
+	p.Wait, p.Limit, err = parsePace(query)
+	return p, err
+}
+
+// pace adds to a query how long to wait, and for how many items.
+func pace(q url.Values, wait time.Duration, limit int) url.Values {
+	if wait > 0 {
+		q.Set("wait", strconv.Itoa(int(wait/time.Second)))
+	}
+	if limit > 0 {
+		q.Set("limit", strconv.Itoa(limit))
+	}
+	return q
+}
+
+func parsePace(query url.Values) (time.Duration, int, error) {
 	wait, err := number(query, "wait", 0, int64(MaxWait/time.Second), 0)
 	if err != nil {
-		return Page{}, err
+		return 0, 0, err
 	}
 	limit, err := number(query, "limit", 1, MaxLimit, DefaultLimit)
-	if err != nil {
-		return Page{}, err
-	}
-	p.Wait, p.Limit = time.Duration(wait)*time.Second, int(limit)
-	return p, nil
+	return time.Duration(wait) * time.Second, int(limit), err
 }
 
 // A Want is the body of a want.

@@ -1,9 +1,13 @@
 package api
 
 import (
+	"bytes"
+	"encoding/base64"
+	"encoding/binary"
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"slices"
 	"testing"
 
 	"samband/gateway/envelope"
@@ -23,8 +27,8 @@ func FuzzAnswer(f *testing.F) {
 		SubmitAnswer{[]SubmitItem{{hash, "proof", event, event, nil}, {Hash: hash, Problem: refused}}, catchup},
 		StateAnswer{[]StateItem{{hash, "proof", nil}, {Hash: hash, Problem: refused}}, catchup},
 		ConsistencyAnswer{Hashes{hash, hash}},
-		InboxAnswer{[]InboxItem{{7, []byte("envelope"), "proof", event, Hashes{hash}}}, 8, []signed.Hash{hash}, catchup},
-		ProgressAnswer{[]ProgressItem{{9, signed.ID{1}, hash, *event}}, 10, []Again{{signed.ID{1}, hash}}, catchup},
+		InboxAnswer{[]InboxItem{{[]byte("envelope"), "proof", event, Hashes{hash}}}, catchup},
+		ProgressAnswer{[]ProgressItem{{9, signed.ID{1}, "se.spoc", hash, 8, *event}}, 10, []Again{{signed.ID{1}, hash}}, catchup},
 		RegisterAnswer{"checkpoint", [][]byte{[]byte("entry")}},
 	} {
 		b, err := json.Marshal(a)
@@ -93,6 +97,65 @@ func FuzzCutSequence(f *testing.F) {
 			t.Errorf("%q is cut into %d items, which are written as %q", b, len(items), sequence(items))
 		}
 	})
+}
+
+// FuzzHeld: what is held has one spelling, in a body that has one.
+func FuzzHeld(f *testing.F) {
+	one, other := signed.Hash{1}, signed.Hash{2}
+	for _, h := range []Held{nil, {one}, {one, other}} {
+		b, err := json.Marshal(inboxBody{h})
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(string(b))
+	}
+	two := base64.StdEncoding.EncodeToString(append(other[:], one[:]...))
+	for _, body := range []string{"", "[]", "null", `{"held":""}`, `{"held":null}`, `{"held":"AAAA"}`, `{"held":"` + two + `"}`, `{"held":"","held":""}`, `{"Held":""}`, `{} `, `{"wait":1}`} {
+		f.Add(body)
+	}
+	f.Fuzz(func(t *testing.T, body string) {
+		ask, err := parseAsk(url.Values{}, []byte(body))
+		if err != nil {
+			if problem.CodeOf(err) != problem.TextMalformed || len(ask.Held) > 0 {
+				t.Fatalf("%d held, %v", len(ask.Held), err)
+			}
+			return
+		}
+		again, err := json.Marshal(inboxBody{ask.Held})
+		if err != nil || string(again) != body || len(ask.Held) > MaxHeld {
+			t.Fatalf("%q is read as %d held, which are written as %q: %v", body, len(ask.Held), again, err)
+		}
+		for i := 1; i < len(ask.Held); i++ {
+			if bytes.Compare(ask.Held[i-1][:], ask.Held[i][:]) >= 0 {
+				t.Fatalf("%q is not in order", body)
+			}
+		}
+	})
+}
+
+// The bounds of what is held: as many as there may be pass, and one more does not.
+func TestHeldHasABound(t *testing.T) {
+	held := make(Held, MaxHeld+1)
+	for i := range held {
+		binary.BigEndian.PutUint32(held[i][:], uint32(i))
+	}
+	body, err := json.Marshal(inboxBody{held[:MaxHeld]})
+	if err != nil || int64(len(body)) != maxInbox {
+		t.Fatalf("%d bytes, the bound is %d: %v", len(body), maxInbox, err)
+	}
+	if ask, err := parseAsk(url.Values{}, body); err != nil || !slices.Equal(ask.Held, held[:MaxHeld]) {
+		t.Errorf("%d of %d are read: %v", len(ask.Held), MaxHeld, err)
+	}
+	if _, err := json.Marshal(inboxBody{held}); err == nil {
+		t.Error("one more than the bound is written")
+	}
+	var raw []byte
+	for i := range held {
+		raw = append(raw, held[i][:]...)
+	}
+	if err := new(Held).UnmarshalText(base64.StdEncoding.AppendEncode(nil, raw)); err == nil {
+		t.Error("one more than the bound is read")
+	}
 }
 
 // FuzzHashes: a consistency proof has one spelling.

@@ -188,7 +188,7 @@ func (b *Broker) openWriter(ctx context.Context) (err error) {
 		return err
 	}
 	b.reader = reader.New(b.seq, b.index, b.store)
-	b.router = router.New(b.seq, traffic, b.reader.Restored)
+	b.router = router.New(b.seq, traffic)
 	cancel, err := b.store.Woken(b.reader.Wake)
 	if err != nil {
 		return err

@@ -20,8 +20,8 @@ func TestLifeOfAMessage(t *testing.T) {
 	se, fi := w.desks["se.spoc"], w.desks["fi.spoc"]
 
 	got := make(chan *api.InboxAnswer, 1)
-	fi.inbox(0, 0)                                     // learns the register
-	go func() { got <- fi.inbox(0, 30*time.Second) }() // waits, and is woken
+	fi.inbox(0)                                       // learns the register
+	go func() { got <- fi.inbox(30 * time.Second) }() // waits, and is woken
 
 	e := se.envelope("fi.spoc")
 	first := se.accepted(e)
@@ -66,7 +66,7 @@ func TestLifeOfAMessage(t *testing.T) {
 	if w.prove(again.Acceptance).Index != w.prove(first.Acceptance).Index || again.End == nil || again.Consigned == nil {
 		t.Errorf("a repeat is answered with %+v", again)
 	}
-	if inbox := fi.inbox(0, 0); len(inbox.Items) != 0 {
+	if inbox := fi.inbox(0); len(inbox.Items) != 0 {
 		t.Errorf("an ended message is in the inbox")
 	}
 	b.stop()
@@ -150,7 +150,7 @@ func TestStatementsOfOthers(t *testing.T) {
 	if err := no.client.Want(context.Background(), no.heads(), api.Want{Message: e.TextHash()}); err == nil {
 		t.Error("another desk may want the message")
 	}
-	if len(fi.inbox(0, 10*time.Second).Items) != 1 {
+	if len(fi.inbox(10*time.Second).Items) != 1 {
 		t.Error("the message is not where it belongs")
 	}
 }

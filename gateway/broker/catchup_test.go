@@ -24,7 +24,7 @@ func TestCatchupIsBounded(t *testing.T) {
 		w.enterDesk(no)
 	}
 	w.bringUp(b.Enter, from)
-	fi.inbox(0, 0)
+	fi.inbox(0)
 	e := se.envelope("fi.spoc")
 	submitted, err := gatewaytest.SubmitOne(t.Context(), se.client, api.Heads{}, e.Bytes())
 	check(t, err)
@@ -41,10 +41,10 @@ func TestCatchupIsBounded(t *testing.T) {
 			t.Errorf("%s: %d bytes of the register come with the answer", name, n)
 		}
 	}
-	if all := fi.inbox(0, 0).Catchup.Register.Entries; len(all) != 0 {
+	if all := fi.inbox(0).Catchup.Register.Entries; len(all) != 0 {
 		t.Errorf("a desk that knows the register gets %d entries", len(all))
 	}
-	page, err := fi.client.Inbox(t.Context(), api.Heads{}, api.Page{Limit: 1})
+	page, err := fi.client.Inbox(t.Context(), api.Heads{}, api.Ask{Limit: 1})
 	check(t, err)
 	if got := int64(len(page.Catchup.Register.Entries)); got != w.register.Size() {
 		t.Errorf("a page brings %d entries of %d", got, w.register.Size())

@@ -145,7 +145,7 @@ func TestAcceptedIsNotRejected(t *testing.T) {
 	if r := wants(t, err, problem.TextMalformed); r.Proof != "" {
 		t.Errorf("the text of an accepted message is refused by %+v", w.prove(r.Proof))
 	}
-	se.inbox(0, 0)
+	se.inbox(0)
 	if se.audit.Size != size {
 		t.Errorf("the log grew from %d to %d", size, se.audit.Size)
 	}

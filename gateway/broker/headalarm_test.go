@@ -31,7 +31,7 @@ func TestHeadAlarm(t *testing.T) {
 	ahead, other := se.audit, se.audit
 	ahead.Size++
 	other.Root = signed.HashOf("another log")
-	_, err := se.client.Inbox(t.Context(), api.Heads{Audit: 1 << 40}, api.Page{Limit: 1})
+	_, err := se.client.Inbox(t.Context(), api.Heads{Audit: 1 << 40}, api.Ask{Limit: 1})
 	wants(t, err, problem.HeadAhead)
 	for _, keys := range [][]*signed.PrivateKey{fi.Message, se.Message} {
 		alarms("0")

@@ -157,10 +157,9 @@ func (s *siege) send() (*envelope.Envelope, int64) {
 // receive consigns and hands over each message once.
 func (s *siege) receive(ends map[signed.ID]int64) {
 	fi := s.desks["fi.spoc"]
-	var cursor api.Cursor
 	for len(ends) < soakSubmissions && !s.over() {
 		a, err := call(s, fi, func(c *api.Client, heads api.Heads) (*api.InboxAnswer, error) {
-			a, err := c.Inbox(s.ctx, heads, api.Page{After: cursor, Wait: 10 * time.Second, Limit: 50})
+			a, err := c.Inbox(s.ctx, heads, api.Ask{Wait: 10 * time.Second, Limit: 50})
 			if err == nil {
 				fi.learn(heads, &a.Catchup)
 			}
@@ -177,7 +176,6 @@ func (s *siege) receive(ends map[signed.ID]int64) {
 			s.state(fi, fi.consignment(e.TextHash()))
 			ends[e.ID] = s.state(fi, fi.statement(envelope.HandedOver, e)).Index
 		}
-		cursor = a.Next
 	}
 }
 

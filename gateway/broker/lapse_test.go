@@ -27,7 +27,7 @@ func TestLapse(t *testing.T) {
 	clock := gatewaytest.NewClock(time.Now())
 	b := w.start(func(c *broker.Config) { c.Clock = clock })
 	se, fi := w.desks["se.spoc"], w.desks["fi.spoc"]
-	se.inbox(0, 0)
+	se.inbox(0)
 	open, consigned, ended := se.envelope("fi.spoc", inAnHour), se.envelope("fi.spoc", inAnHour), se.envelope("fi.spoc", inAnHour)
 	for _, e := range []*envelope.Envelope{open, consigned, ended} {
 		se.accepted(e)

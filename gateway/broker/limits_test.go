@@ -32,7 +32,7 @@ func TestExpiry(t *testing.T) {
 	clock := gatewaytest.NewClock(time.Now())
 	b := w.start(func(c *broker.Config) { c.Clock = clock })
 	se, fi := w.desks["se.spoc"], w.desks["fi.spoc"]
-	se.inbox(0, 0)
+	se.inbox(0)
 	inOneHour := func(h *envelope.Header) { h.Expires = h.Created.Add(time.Hour) }
 	open, consigned := se.envelope("fi.spoc", inOneHour), se.envelope("fi.spoc", inOneHour)
 	se.accepted(open)
@@ -47,7 +47,7 @@ func TestExpiry(t *testing.T) {
 	}
 	_, err := fi.state(fi.consignment(open.TextHash()))
 	wants(t, err, problem.AlreadyEnded)
-	for _, i := range fi.inbox(0, 0).Items {
+	for _, i := range fi.inbox(0).Items {
 		if w.prove(i.Acceptance).Message == open.TextHash() {
 			t.Error("the expired message is in the inbox")
 		}
@@ -65,7 +65,7 @@ func TestClockSetForward(t *testing.T) {
 	clock := gatewaytest.NewClock(time.Now())
 	b := w.start(func(c *broker.Config) { c.Clock = clock })
 	se := w.desks["se.spoc"]
-	se.inbox(0, 0)
+	se.inbox(0)
 	e := se.envelope("fi.spoc", func(h *envelope.Header) { h.Expires = h.Created.Add(time.Hour) })
 	se.accepted(e)
 	clock.Jump(2 * time.Hour)
@@ -84,14 +84,14 @@ func TestClockSetForward(t *testing.T) {
 	}
 	se.accepted(se.envelope("fi.spoc", later))
 	no := w.desks["no.spoc"]
-	no.inbox(0, 0)
+	no.inbox(0)
 	_, err = no.submit(no.envelope("fi.spoc", later))
 	wants(t, err, problem.NoAgreement)
 	if _, lines := b.get(t, "/readyz"); !strings.Contains(lines, "clock: note: ") {
 		t.Errorf("after one party agreed readyz says %s", lines)
 	}
 	fi := w.desks["fi.spoc"]
-	fi.inbox(0, 0)
+	fi.inbox(0)
 	fi.accepted(fi.envelope("se.spoc", later))
 	if a := se.progress(0, 20*time.Second); len(a.Items) != 1 || a.Items[0].Event != envelope.Expired {
 		t.Fatalf("after two parties agreed: %+v", a.Items)

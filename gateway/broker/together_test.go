@@ -129,7 +129,7 @@ func TestLongestSequences(t *testing.T) {
 	}
 	calls.Wait()
 	fi := w.desks["fi.spoc"]
-	if n := len(fi.inbox(0, 20*time.Second).Items); n == 0 {
+	if n := len(fi.inbox(20 * time.Second).Items); n == 0 {
 		t.Error("the recipient has nothing")
 	}
 }

@@ -306,10 +306,10 @@ func (h *keyedDesk) stated(note []byte) *auditlog.Record {
 	return h.world.prove(a.Proof)
 }
 
-func (h *keyedDesk) inbox(after api.Cursor, wait time.Duration) *api.InboxAnswer {
+func (h *keyedDesk) inbox(wait time.Duration, held ...signed.Hash) *api.InboxAnswer {
 	h.world.Helper()
 	heads := h.heads()
-	a, err := h.client.Inbox(context.Background(), heads, api.Page{After: after, Wait: wait, Limit: 100})
+	a, err := h.client.Inbox(context.Background(), heads, api.Ask{Held: held, Wait: wait, Limit: 100})
 	check(h.world, err)
 	h.learn(heads, &a.Catchup)
 	return a

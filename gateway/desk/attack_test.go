@@ -606,9 +606,9 @@ type junk struct {
 	pages *atomic.Int64
 }
 
-func (b junk) Inbox(ctx context.Context, h api.Heads, p api.Page) (*api.InboxAnswer, error) {
+func (b junk) Inbox(ctx context.Context, h api.Heads, p api.Ask) (*api.InboxAnswer, error) {
 	b.pages.Add(1)
-	a, err := b.line.Inbox(ctx, h, api.Page{After: p.After})
+	a, err := b.line.Inbox(ctx, h, api.Ask{})
 	if err == nil {
 		a.Items = []api.InboxItem{{Envelope: []byte("rubbish")}}
 	}

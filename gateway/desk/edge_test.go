@@ -3,6 +3,7 @@ package desk_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -47,6 +48,7 @@ type message struct {
 	bytes          []byte
 	accepted       auditlog.Entry
 	consigned, end *event
+	wanted         bool // by its recipient, after it was consigned
 }
 
 type event struct {
@@ -311,23 +313,23 @@ func (e *edge) stands(code problem.Code, v *event) error {
 }
 
 // Inbox is of api.Service.
-func (e *edge) Inbox(ctx context.Context, caller signed.Address, h api.Heads, p api.Page) (*api.InboxAnswer, error) {
-	return poll(ctx, e, h, p.Wait, func() (*api.InboxAnswer, bool) {
-		a := &api.InboxAnswer{Next: p.After, Catchup: e.catchup(h)}
+func (e *edge) Inbox(ctx context.Context, caller signed.Address, h api.Heads, ask api.Ask) (*api.InboxAnswer, error) {
+	return poll(ctx, e, h, ask.Wait, func() (*api.InboxAnswer, bool) {
+		a := &api.InboxAnswer{Catchup: e.catchup(h)}
 		for _, m := range e.messages {
-			at := m.accepted.Record.Index
-			if m.To != caller || m.end != nil || at < p.After.Leaf() {
+			if m.To != caller || m.end != nil || slices.Contains(ask.Held, m.TextHash()) || m.consigned != nil && !m.wanted {
 				continue
 			}
-			a.Items = append(a.Items, api.InboxItem{
-				Cursor: api.Past(at), Envelope: m.bytes, Acceptance: e.prove(m.accepted), Consigned: e.fact(m.consigned),
-				Consistency: e.extends(m.AsOfAudit),
-			})
-			a.Next = api.Past(at)
+			a.Items = append(a.Items, e.item(m))
 		}
 		e.tamper(caller, a)
-		return a, len(a.Items)+len(a.Again) > 0
+		return a, len(a.Items) > 0
 	})
+}
+
+// item shows a message to its recipient. The caller has locked e.mu.
+func (e *edge) item(m *message) api.InboxItem {
+	return api.InboxItem{Envelope: m.bytes, Acceptance: e.prove(m.accepted), Consigned: e.fact(m.consigned), Consistency: e.extends(m.AsOfAudit)}
 }
 
 // Progress is of api.Service.
@@ -336,11 +338,14 @@ func (e *edge) Progress(ctx context.Context, caller signed.Address, h api.Heads,
 		a := &api.ProgressAnswer{Next: p.After, Catchup: e.catchup(h)}
 		for _, m := range e.messages {
 			for _, v := range []*event{m.consigned, m.end} {
-				if m.From != caller || v == nil || v.entry.Record.Index < p.After.Leaf() {
+				own := v != nil && m.To == caller && v.entry.Record.By == caller
+				if m.From != caller && !own || v == nil || v.entry.Record.Index < p.After.Leaf() {
 					continue
 				}
 				at := api.Past(v.entry.Record.Index)
-				a.Items = append(a.Items, api.ProgressItem{Cursor: at, ID: m.ID, Message: m.TextHash(), LoggedEvent: *e.fact(v)})
+				a.Items = append(a.Items, api.ProgressItem{
+					Cursor: at, ID: m.ID, Sender: m.From, Message: m.TextHash(), Accepted: api.Past(m.accepted.Record.Index), LoggedEvent: *e.fact(v),
+				})
 				a.Next = max(a.Next, at)
 			}
 		}
@@ -375,7 +380,17 @@ func poll[A any](ctx context.Context, e *edge, h api.Heads, wait time.Duration, 
 }
 
 // Want is of api.Service.
-func (e *edge) Want(context.Context, signed.Address, api.Heads, api.Want) error { return nil }
+func (e *edge) Want(_ context.Context, caller signed.Address, _ api.Heads, w api.Want) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	m := e.byText(w.Message)
+	if m == nil || m.To != caller || m.end != nil {
+		return problem.New(problem.UnknownMessage, "no such open message")
+	}
+	m.wanted = true
+	e.wake()
+	return nil
+}
 
 // Show is of api.Service.
 func (e *edge) Show(context.Context, signed.Address, []byte) error { return nil }
@@ -520,7 +535,7 @@ func (l line) Consistency(_ context.Context, from, to int64) (*api.ConsistencyAn
 	return a, nil
 }
 
-func (l line) Inbox(ctx context.Context, h api.Heads, p api.Page) (*api.InboxAnswer, error) {
+func (l line) Inbox(ctx context.Context, h api.Heads, p api.Ask) (*api.InboxAnswer, error) {
 	if err := l.up(); err != nil {
 		return nil, err
 	}

@@ -265,7 +265,7 @@ func (h *thief) state(said envelope.Statement) {
 // inbox is what the broker gives to who reads from the beginning.
 func (h *thief) inbox() *api.InboxAnswer {
 	h.s.t.Helper()
-	return must(h.client.Inbox(ctx, api.Heads{Register: h.s.register.Size()}, api.Page{Limit: api.MaxLimit}))
+	return must(h.client.Inbox(ctx, api.Heads{Register: h.s.register.Size()}, api.Ask{Limit: api.MaxLimit}))
 }
 
 // patience bounds every wait; a test that needs it has failed.

@@ -64,7 +64,9 @@ var (
 	answersTotal = prometheus.NewDesc("samband_answers_total",
 		"Received requests that were answered, within their legal deadline or late.", []string{"deadline_class", "on_time"}, nil)
 	evidenceTotal = prometheus.NewDesc("samband_evidence_total",
-		"Breaches by the broker of which this desk keeps evidence.", []string{"code"}, nil)
+		"Breaches by the broker of which this desk keeps evidence, and uses of its ring elsewhere.", []string{"code"}, nil)
+	wordsElsewhere = prometheus.NewDesc("samband_words_elsewhere",
+		"Words in this desk's name that it did not say: by a lost copy of it, or by somebody who uses its ring.", []string{"by"}, nil)
 	keyMissing = prometheus.NewDesc("samband_opening_key_missing_messages",
 		"Consigned messages sealed to an opening key that the ring lacks.", nil, nil)
 	unreadableMessages = prometheus.NewDesc("samband_unreadable_messages",
@@ -83,7 +85,7 @@ var (
 
 // Describe is of prometheus.Collector.
 func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{outboxMessages, inboxMessages, requestsOverdue, requestsWarned, answersTotal, evidenceTotal, keyMissing, unreadableMessages, bundlesLacking, hiddenTexts, erasuresUnread, oldestStatement, certificateExpiry} {
+	for _, d := range []*prometheus.Desc{outboxMessages, inboxMessages, requestsOverdue, requestsWarned, answersTotal, evidenceTotal, wordsElsewhere, keyMissing, unreadableMessages, bundlesLacking, hiddenTexts, erasuresUnread, oldestStatement, certificateExpiry} {
 		ch <- d
 	}
 }
@@ -114,6 +116,8 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	for code, n := range c.evidence {
 		ch <- prometheus.MustNewConstMetric(evidenceTotal, prometheus.CounterValue, float64(n), string(code))
 	}
+	gauge(wordsElsewhere, c.lost, "lost-copy")
+	gauge(wordsElsewhere, c.others, "ring")
 	gauge(keyMissing, c.keyMissing)
 	gauge(unreadableMessages, c.unreadable)
 	gauge(hiddenTexts, c.erasures.Hidden)
@@ -130,6 +134,7 @@ type counts struct {
 	outbox, inbox map[client.State]int
 	evidence      map[problem.Code]int
 	duties        map[string]*duty
+	lost, others  int // words
 	keyMissing    int
 	unreadable    int
 	erasures      *client.Erasures
@@ -175,6 +180,9 @@ func (m *metrics) count() (*counts, error) {
 			return err
 		}
 		maps.Copy(c.evidence, evidence)
+		if c.lost, c.others, err = tx.CountElsewhere(); err != nil {
+			return err
+		}
 		oldest, err := tx.OldestUnproven()
 		if err != nil {
 			return err
@@ -283,7 +291,9 @@ func (d *Desk) unaccused() error {
 		}
 		return err
 	})
-	if err == nil && len(codes) > 0 {
+	if err == nil && slices.Contains(codes, string(problem.RingElsewhere)) {
+		err = fmt.Errorf("this desk's ring is used elsewhere: have the party's authority revoke it (%s); run samband-desk verify", strings.Join(codes, ", "))
+	} else if err == nil && len(codes) > 0 {
 		err = fmt.Errorf("the broker broke rules (%s); run samband-desk verify", strings.Join(codes, ", "))
 	}
 	return err

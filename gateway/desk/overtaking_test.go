@@ -37,7 +37,8 @@ type slowLine struct {
 type asking struct {
 	inbox  bool
 	heads  api.Heads
-	page   api.Page
+	ask    api.Ask  // for the inbox
+	page   api.Page // for progress
 	answer chan any
 }
 
@@ -48,11 +49,10 @@ func (s *stage) slow(addr signed.Address) *slowLine {
 }
 
 // slowly has the test answer a long poll; nil: it is answered as any other call.
-func (b *slowLine) slowly(ctx context.Context, inbox bool, h api.Heads, p api.Page) (any, error) {
-	if p.Wait == 0 {
+func (b *slowLine) slowly(ctx context.Context, q *asking) (any, error) {
+	if q.ask.Wait+q.page.Wait == 0 {
 		return nil, nil
 	}
-	q := &asking{inbox, h, p, make(chan any, 1)}
 	select {
 	case b.polls <- q:
 	case <-b.open:
@@ -68,8 +68,8 @@ func (b *slowLine) slowly(ctx context.Context, inbox bool, h api.Heads, p api.Pa
 	}
 }
 
-func (b *slowLine) Inbox(ctx context.Context, h api.Heads, p api.Page) (*api.InboxAnswer, error) {
-	if a, err := b.slowly(ctx, true, h, p); a != nil || err != nil {
+func (b *slowLine) Inbox(ctx context.Context, h api.Heads, p api.Ask) (*api.InboxAnswer, error) {
+	if a, err := b.slowly(ctx, &asking{true, h, p, api.Page{}, make(chan any, 1)}); a != nil || err != nil {
 		answer, _ := a.(*api.InboxAnswer)
 		return answer, err
 	}
@@ -80,7 +80,7 @@ func (b *slowLine) Progress(ctx context.Context, h api.Heads, p api.Page) (*api.
 	b.mu.Lock()
 	b.pages = append(b.pages, p)
 	b.mu.Unlock()
-	if a, err := b.slowly(ctx, false, h, p); a != nil || err != nil {
+	if a, err := b.slowly(ctx, &asking{false, h, api.Ask{}, p, make(chan any, 1)}); a != nil || err != nil {
 		answer, _ := a.(*api.ProgressAnswer)
 		return answer, err
 	}
@@ -132,9 +132,9 @@ func (s *stage) poll(b *slowLine, inbox bool, audit int64) *asking {
 
 // now is what an honest edge answers to a poll that waits no longer.
 func (s *stage) now(b *slowLine, q *asking) any {
-	q.page.Wait = 0
+	q.ask.Wait, q.page.Wait = 0, 0
 	if q.inbox {
-		return must(b.line.Inbox(ctx, q.heads, q.page))
+		return must(b.line.Inbox(ctx, q.heads, q.ask))
 	}
 	return must(b.line.Progress(ctx, q.heads, q.page))
 }

@@ -19,43 +19,37 @@ type restless struct {
 	grows           bool // its log, before each answer
 }
 
-func (b restless) page(p api.Page) api.Page {
+func (b restless) grow() {
 	if b.grows {
 		b.e.set(func() { b.e.record(auditlog.Record{Kind: auditlog.Refusals, Caller: b.caller, Count: 1}, 1) })
 	}
-	return api.Page{After: p.After, Limit: p.Limit}
 }
 
-func (b restless) Inbox(ctx context.Context, h api.Heads, p api.Page) (*api.InboxAnswer, error) {
+func (b restless) Inbox(ctx context.Context, h api.Heads, ask api.Ask) (*api.InboxAnswer, error) {
 	b.inbox.Add(1)
-	return b.line.Inbox(ctx, h, b.page(p))
+	b.grow()
+	return b.line.Inbox(ctx, h, api.Ask{Held: ask.Held, Limit: ask.Limit})
 }
 
 func (b restless) Progress(ctx context.Context, h api.Heads, p api.Page) (*api.ProgressAnswer, error) {
 	b.progress.Add(1)
-	return b.line.Progress(ctx, h, b.page(p))
+	b.grow()
+	return b.line.Progress(ctx, h, api.Page{After: p.After, Limit: p.Limit})
 }
 
 // A broker whose polls end at once and bring nothing that the desk has not heard does
 // not keep it busy: a pause follows, here of an hour, while it does its other work.
 func TestPollsThatBringNothing(t *testing.T) {
-	has := func(e *edge) api.InboxItem {
-		m := e.messages[0]
-		return api.InboxItem{Cursor: api.Past(m.accepted.Record.Index), Envelope: m.bytes, Acceptance: e.prove(m.accepted),
-			Consigned: e.fact(m.consigned), Consistency: e.extends(m.AsOfAudit)}
-	}
+	has := func(e *edge) api.InboxItem { return e.item(e.messages[0]) }
 	for name, c := range map[string]struct {
 		grows bool
 		lie   func(*edge, *api.InboxAnswer)
 	}{
-		"nothing":            {},
-		"a log that grows":   {grows: true},
-		"what it has":        {lie: func(e *edge, a *api.InboxAnswer) { a.Items = []api.InboxItem{has(e)} }},
-		"what it has, twice": {lie: func(e *edge, a *api.InboxAnswer) { a.Items = []api.InboxItem{has(e), has(e)} }},
-		"a cursor that climbs": {grows: true, lie: func(e *edge, a *api.InboxAnswer) {
-			a.Items, a.Next = []api.InboxItem{has(e)}, api.Cursor(e.audit.Head().Size)
-		}},
-		"bytes that are lost": {lie: func(_ *edge, a *api.InboxAnswer) { a.Again = []signed.Hash{signed.HashOf("lost")} }},
+		"nothing":                           {},
+		"a log that grows":                  {grows: true},
+		"what it has":                       {lie: func(e *edge, a *api.InboxAnswer) { a.Items = []api.InboxItem{has(e)} }},
+		"what it has, twice":                {lie: func(e *edge, a *api.InboxAnswer) { a.Items = []api.InboxItem{has(e), has(e)} }},
+		"what it has, and a log that grows": {grows: true, lie: func(e *edge, a *api.InboxAnswer) { a.Items = []api.InboxItem{has(e)} }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newLie(t)

@@ -20,16 +20,21 @@ func (d *Desk) Status(context.Context) (*client.Status, error) {
 	var duties []client.Duty
 	var erasures *client.Erasures
 	var openings []client.OpeningKey
+	var lost int
 	err := d.room.Store.View(func(tx *store.Tx) (err error) {
-		if evidence, err = tx.CountEvidence(); err == nil {
-			duties, err = d.room.Duties(tx, d.now())
+		if evidence, err = tx.CountEvidence(); err != nil {
+			return err
 		}
-		if err == nil {
-			erasures, err = d.erasures(tx)
+		if lost, _, err = tx.CountElsewhere(); err != nil {
+			return err
 		}
-		if err == nil {
-			openings, err = openingKeys(tx)
+		if erasures, err = d.erasures(tx); err != nil {
+			return err
 		}
+		if openings, err = openingKeys(tx); err != nil {
+			return err
+		}
+		duties, err = d.room.Duties(tx, d.now())
 		return err
 	})
 	if err != nil {
@@ -39,7 +44,7 @@ func (d *Desk) Status(context.Context) (*client.Status, error) {
 		Desk: d.Address(), Exchange: l.Register().Federation().Name, Hash: l.Register().Exchange(),
 		Broker: d.settings.Broker, Locked: d.Locked(), Reachable: d.room.Reachable(),
 		Registered: d.registered() == nil, Register: l.Register().Size(), Audit: l.Audit().Size,
-		Duties: duties, Erasures: *erasures, Keys: openings,
+		Duties: duties, LostWords: lost, Erasures: *erasures, Keys: openings,
 	}
 	for _, lack := range d.room.Lacks() {
 		s.Lacks = append(s.Lacks, client.Lack{Bundle: lack.Bundle, Problem: problemIn(lack.Why)})

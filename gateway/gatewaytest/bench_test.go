@@ -354,7 +354,7 @@ func (h *KeyedDesk) connect(ctx context.Context, x *Exchange, r *register.Regist
 	if err != nil {
 		return nil, err
 	}
-	_, err = c.Inbox(ctx, api.Heads{Register: r.Size()}, api.Page{Limit: 1})
+	_, err = c.Inbox(ctx, api.Heads{Register: r.Size()}, api.Ask{Limit: 1})
 	return c, err
 }
 
@@ -363,13 +363,11 @@ func (h *KeyedDesk) connect(ctx context.Context, x *Exchange, r *register.Regist
 func (h *KeyedDesk) receive(ctx context.Context, c *api.Client, r *register.Register) error {
 	audit := (&auditlog.Range{}).Head(r.Federation().Audit.Name)
 	heads := api.Heads{Register: r.Size()}
-	page := api.Page{Wait: 50 * time.Second, Limit: api.MaxLimit}
 	for {
-		a, err := c.Inbox(ctx, heads, page)
+		a, err := c.Inbox(ctx, heads, api.Ask{Wait: 50 * time.Second, Limit: api.MaxLimit})
 		if err != nil {
 			return err
 		}
-		page.After = a.Next
 		for _, i := range a.Items {
 			e, err := envelope.Parse(i.Envelope)
 			if err != nil {

@@ -133,7 +133,7 @@ func (s *scene) with(cert *tls.Certificate) *api.Client {
 func (s *scene) turnedAway(cert *tls.Certificate) {
 	s.Helper()
 	c := s.with(cert)
-	_, err := c.Inbox(s.Context(), api.Heads{}, api.Page{Limit: 1})
+	_, err := c.Inbox(s.Context(), api.Heads{}, api.Ask{Limit: 1})
 	s.refusal(err, problem.CertificateRefused)
 	e := s.callers["se.spoc"].message("fi.spoc")
 	_, err = SubmitOne(s.Context(), c, api.Heads{}, e.Bytes())
@@ -153,7 +153,7 @@ func (s *scene) caReplaced() {
 		s.Fatal(err)
 	}
 	s.follow()
-	_, err = old.client.Inbox(s.Context(), old.heads(), api.Page{Limit: 1})
+	_, err = old.client.Inbox(s.Context(), old.heads(), api.Ask{Limit: 1})
 	s.refusal(err, problem.CertificateRefused)
 	s.turnedAway(&pair)
 }
@@ -163,7 +163,7 @@ func (s *scene) caReplaced() {
 func (s *scene) keyReplaced() {
 	old := s.desk(s.fresh("se"))
 	s.desk(old.Address).newest()
-	_, err := old.client.Inbox(s.Context(), old.heads(), api.Page{Limit: 1})
+	_, err := old.client.Inbox(s.Context(), old.heads(), api.Ask{Limit: 1})
 	s.refusal(err, problem.CertificateRefused)
 	pair := certs.Pair(old.Certificate, old.TLS)
 	s.turnedAway(&pair)
@@ -178,7 +178,7 @@ func (s *scene) barred() {
 	heads := c.heads()
 	polled := make(chan error, 1)
 	go func() {
-		_, err := c.client.Inbox(context.WithoutCancel(s.Context()), heads, api.Page{Wait: api.MaxWait, Limit: 1})
+		_, err := c.client.Inbox(context.WithoutCancel(s.Context()), heads, api.Ask{Wait: api.MaxWait, Limit: 1})
 		polled <- err
 	}()
 	s.revoke(c.Address, register.RingOnline)
@@ -188,7 +188,7 @@ func (s *scene) barred() {
 	_, err = SubmitOne(s.Context(), c.client, c.heads(), c.message("fi.spoc").Bytes())
 	s.refusal(err, problem.DeskBarred)
 	pair := certs.Pair(c.Certificate, c.TLS)
-	_, err = s.with(&pair).Inbox(s.Context(), c.heads(), api.Page{Limit: 1})
+	_, err = s.with(&pair).Inbox(s.Context(), c.heads(), api.Ask{Limit: 1})
 	s.refusal(err, problem.DeskBarred)
 }
 

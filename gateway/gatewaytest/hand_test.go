@@ -59,10 +59,10 @@ func (h *witness) submit(e *envelope.Envelope) *Submitted {
 // receives lists what lies in the witness's inbox: envelopes with their records.
 func (h *witness) receives() (items []string) {
 	h.world.Helper()
-	a, err := h.client.Inbox(h.ctx, api.Heads{}, api.Page{Limit: api.MaxLimit})
+	a, err := h.client.Inbox(h.ctx, api.Heads{}, api.Ask{Limit: api.MaxLimit})
 	h.must(err)
 	for _, i := range a.Items {
-		items = append(items, fmt.Sprintf("%d\n%s\n%s", i.Cursor, h.recordOf(i.Acceptance), i.Envelope))
+		items = append(items, fmt.Sprintf("%s\n%s", h.recordOf(i.Acceptance), i.Envelope))
 	}
 	return items
 }
@@ -70,7 +70,7 @@ func (h *witness) receives() (items []string) {
 // handOver says of these messages in its inbox that it has them and opened them.
 func (h *witness) handOver(these ...*sending) {
 	h.world.Helper()
-	a, err := h.client.Inbox(h.ctx, api.Heads{}, api.Page{Limit: api.MaxLimit})
+	a, err := h.client.Inbox(h.ctx, api.Heads{}, api.Ask{Limit: api.MaxLimit})
 	h.must(err)
 	for _, i := range a.Items {
 		e, err := envelope.Parse(i.Envelope)

@@ -211,8 +211,8 @@ type tapped struct {
 	replies *replies
 }
 
-func (t tapped) Inbox(ctx context.Context, heads api.Heads, page api.Page) (*api.InboxAnswer, error) {
-	a, err := t.Client.Inbox(ctx, heads, page)
+func (t tapped) Inbox(ctx context.Context, heads api.Heads, ask api.Ask) (*api.InboxAnswer, error) {
+	a, err := t.Client.Inbox(ctx, heads, ask)
 	if err != nil {
 		return nil, err
 	}

@@ -181,7 +181,7 @@ func (s *scene) onlyAccepted() {
 		if s.register.Now().Revoked(c.Address, register.Online) {
 			continue
 		}
-		for _, i := range c.inbox(0, 0).Items {
+		for _, i := range c.inbox(0).Items {
 			e := got(envelope.Parse(i.Envelope))(s)
 			if r := c.proven(i.Acceptance); r.Message != e.TextHash() || !s.accepts[e.TextHash()] {
 				s.Errorf("%s has message %s, which nobody saw accepted", c.Address, e.ID)

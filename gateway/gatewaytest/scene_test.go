@@ -169,13 +169,13 @@ func (c *caller) heads() api.Heads {
 // newest brings the caller up to the log's newest checkpoint.
 func (c *caller) newest() signed.Head {
 	c.s.Helper()
-	c.inbox(0, 0)
+	c.inbox(0)
 	return c.audit
 }
 
-func (c *caller) inbox(after api.Cursor, wait time.Duration) *api.InboxAnswer {
+func (c *caller) inbox(wait time.Duration) *api.InboxAnswer {
 	c.s.Helper()
-	a := got(c.client.Inbox(c.s.Context(), c.heads(), api.Page{After: after, Wait: wait, Limit: api.MaxLimit}))(c.s)
+	a := got(c.client.Inbox(c.s.Context(), c.heads(), api.Ask{Wait: wait, Limit: api.MaxLimit}))(c.s)
 	c.learn(&a.Catchup)
 	return a
 }

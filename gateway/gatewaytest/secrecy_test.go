@@ -243,7 +243,7 @@ func (d *busyDay) unopened() *envelope.Envelope {
 	id := sending.Messages[0].ID
 	d.await("se.spoc", d.sees("se.spoc", id, "accepted"))
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
-		for _, i := range d.callers["no.spoc"].inbox(0, time.Second).Items {
+		for _, i := range d.callers["no.spoc"].inbox(time.Second).Items {
 			if e := got(envelope.Parse(i.Envelope))(d); e.ID == id {
 				return e
 			}

@@ -32,7 +32,7 @@ func TestWithdrawalRace(t *testing.T) {
 		if item := se.eventOf(e.ID, event); item.Message != e.TextHash() {
 			t.Errorf("the sender hears that message %s is %s", item.Message, event)
 		}
-		for _, i := range fi.inbox(0, 0).Items {
+		for _, i := range fi.inbox(0).Items {
 			if event == envelope.Withdrawn && bytes.Equal(i.Envelope, e.Bytes()) {
 				t.Error("a message that is withdrawn is in the inbox")
 			}
@@ -108,7 +108,7 @@ func TestWithdrawalOfAnother(t *testing.T) {
 	if r := no.stated(no.withdraws(e.ID)); r.From != "no.spoc" || !r.Message.IsZero() {
 		t.Errorf("the proven withdrawal is %+v", r)
 	}
-	if n := len(s.callers["fi.spoc"].inbox(0, 0).Items); n != 1 {
+	if n := len(s.callers["fi.spoc"].inbox(0).Items); n != 1 {
 		t.Errorf("the inbox has %d messages", n)
 	}
 	se.accepted(e)

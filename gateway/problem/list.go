@@ -62,6 +62,7 @@ const (
 	RegisterTooOld  Code = "REGISTER_TOO_OLD"
 	StatementForged Code = "STATEMENT_FORGED"
 	SecondText      Code = "SECOND_TEXT"
+	RingElsewhere   Code = "RING_ELSEWHERE"
 
 	// The register.
 	EntryInvalid    Code = "ENTRY_INVALID"
@@ -133,6 +134,7 @@ var list = []Entry{
 	{RegisterTooOld, Retry, 502, 0, BrokerBreach, "no decision rests on an older register than the sender or this desk had seen", "keep the desk's files and call the auditors"},
 	{StatementForged, Retry, 502, 0, BrokerBreach, "an end is believed only with the other desk's own signature", "keep the desk's files and call the auditors"},
 	{SecondText, Retry, 502, 0, BrokerBreach, "a message id is delivered with one text", "keep the desk's files: both texts are evidence; call the auditors"},
+	{RingElsewhere, Retry, 502, 0, BrokerBreach, "a desk alone says what its keys say", "call the party's authority and have the ring revoked: somebody else uses it, or a copy of this desk runs"},
 
 	{EntryInvalid, Final, 422, 0, Item, "a register entry is complete, signed as its kind asks, and about things that exist", "make the entry anew with the exchange's present register"},
 	{EntryOutOfOrder, Final, 409, 0, Item, "an entry names the hash of its signer's entry before it", "make the entry anew with the exchange's present register"},

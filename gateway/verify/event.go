@@ -199,6 +199,40 @@ func (a *Answer) erasure(me signed.Address, note, proof []byte) (*ProvenEvent, e
 	return a.Statement(note, proof)
 }
 
+// Word checks what is said to have been said in a desk's name, of a message that may not
+// be at hand: the proof, that the record binds this very note, and the note's signature by
+// the ring of that desk that was in force at the record's register. Else it is
+// STATEMENT_FORGED, and the broker's.
+func (a *Answer) Word(me signed.Address, c Claim) (*ProvenEvent, error) {
+	if len(c.Note) == 0 {
+		return nil, fmt.Errorf("%s in the name of %s: %w", c.Event, me, ErrNoNote)
+	}
+	r, err := a.word(me, c)
+	if err != nil {
+		return nil, breach(err, "word "+signed.HashOf(c.Note).String(), map[string][]byte{
+			"event": []byte(c.Event), "note": c.Note, "proof": c.Proof, "checkpoint": a.auditCheckpoint, "consistency": lines(c.Consistency)})
+	}
+	return &ProvenEvent{Record: r, Note: c.Note, Proof: c.Proof}, nil
+}
+
+func (a *Answer) word(me signed.Address, c Claim) (*auditlog.Record, error) {
+	r, err := a.Proven(c.Proof, c.Event)
+	if err != nil {
+		return nil, err
+	}
+	n, s, err := readStatement(c.Note)
+	if err == nil {
+		err = a.statement(r, n, s, c.Note)
+	}
+	switch {
+	case err != nil:
+		return nil, err
+	case s.Signer != me:
+		return nil, problem.New(problem.ProofInvalid, "the word is of %s, not of %s", s.Signer, me)
+	}
+	return r, a.extends(s.AsOfAudit, c.Consistency)
+}
+
 // statement checks that a proven record fits a note, and the note's signature.
 func (a *Answer) statement(r *auditlog.Record, n *signed.Note, s *envelope.Statement, note []byte) error {
 	if err := saysOfStatement(r, s, note); err != nil {

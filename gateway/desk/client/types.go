@@ -18,10 +18,11 @@ type Status struct {
 	Broker     string         `json:"broker"`
 	Locked     bool           `json:"locked"`
 	Reachable  bool           `json:"broker_reachable"`
-	Registered bool           `json:"registered"` // the register knows this desk by the keys it has
-	Register   int64          `json:"register"`   // entries known
-	Audit      int64          `json:"audit"`      // entries of the audit log known
-	Evidence   int            `json:"evidence"`   // breaches by the broker
+	Registered bool           `json:"registered"`           // the register knows this desk by the keys it has
+	Register   int64          `json:"register"`             // entries known
+	Audit      int64          `json:"audit"`                // entries of the audit log known
+	Evidence   int            `json:"evidence"`             // breaches by the broker, or by whoever uses this desk's ring
+	LostWords  int            `json:"lost_words,omitempty"` // in this desk's name, said by a lost copy of it
 	Duties     []Duty         `json:"duties,omitempty"`
 	Lacks      []Lack         `json:"lacks,omitempty"`
 	Erasures   Erasures       `json:"erasures"`

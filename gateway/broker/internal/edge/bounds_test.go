@@ -59,9 +59,12 @@ func TestBoundsAndForms(t *testing.T) {
 		{"consistency backward", "GET", "/v1/consistency?from=2&to=1", nil, "", problem.TextMalformed},
 		{"consistency of no number", "GET", "/v1/consistency?from=-1&to=1", nil, "", problem.TextMalformed},
 		{"head not a number", "POST", "/v1/envelopes", http.Header{"Content-Type": {api.EnvelopesType}, api.AuditHeader: {"-1"}}, "x", problem.TextMalformed},
-		{"head twice", "GET", "/v1/inbox", http.Header{api.AuditHeader: {"1", "1"}}, "", problem.TextMalformed},
-		{"cursor malformed", "GET", "/v1/inbox?after=01", nil, "", problem.TextMalformed},
-		{"wait too long", "GET", "/v1/inbox?wait=56", nil, "", problem.TextMalformed},
+		{"head twice", "GET", "/v1/progress", http.Header{api.AuditHeader: {"1", "1"}}, "", problem.TextMalformed},
+		{"cursor malformed", "GET", "/v1/progress?after=01", nil, "", problem.TextMalformed},
+		{"wait too long", "POST", "/v1/inbox?wait=56", http.Header{"Content-Type": {api.JSONType}}, "{}", problem.TextMalformed},
+		{"inbox by a cursor", "POST", "/v1/inbox?after=1", http.Header{"Content-Type": {api.JSONType}}, "{}", problem.TextMalformed},
+		{"held malformed", "POST", "/v1/inbox", http.Header{"Content-Type": {api.JSONType}}, `{"held":"AAAA"}`, problem.TextMalformed},
+		{"inbox read as before", "GET", "/v1/inbox", nil, "", problem.NotFound},
 		{"limit zero", "GET", "/v1/progress?limit=0", nil, "", problem.TextMalformed},
 		{"limit too high", "GET", "/v1/progress?limit=101", nil, "", problem.TextMalformed},
 		{"limit twice", "GET", "/v1/progress?limit=1&limit=1", nil, "", problem.TextMalformed},
@@ -92,7 +95,7 @@ func TestBoundsAndForms(t *testing.T) {
 	if len(b.service.envelopes) != 0 {
 		t.Error("something reached the service")
 	}
-	if err := b.edge.handOn(context.Background()); err != nil || b.summed["se.spoc"] != 34 {
+	if err := b.edge.handOn(context.Background()); err != nil || b.summed["se.spoc"] != 37 {
 		t.Errorf("refusals handed on: %v, %v", b.summed, err)
 	}
 }

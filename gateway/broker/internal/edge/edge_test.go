@@ -126,18 +126,19 @@ func (s *echo) Catalogue(_ context.Context, _ signed.Address, hash schema.Bundle
 	return own.Zip, nil
 }
 
-func (s *echo) Inbox(ctx context.Context, caller signed.Address, _ api.Heads, page api.Page) (*api.InboxAnswer, error) {
-	timeout := time.After(page.Wait)
+func (s *echo) Inbox(ctx context.Context, caller signed.Address, _ api.Heads, ask api.Ask) (*api.InboxAnswer, error) {
+	timeout := time.After(ask.Wait)
 	for {
 		s.mu.Lock()
 		mine, arrived := s.envelopes[caller], s.arrived
 		s.mu.Unlock()
-		a := &api.InboxAnswer{Next: page.After}
-		for i := page.After.Leaf(); i < int64(len(mine)) && len(a.Items) < page.Limit; i++ {
-			a.Items = append(a.Items, api.InboxItem{Cursor: api.Past(i), Envelope: mine[i]})
-			a.Next = api.Past(i)
+		a := &api.InboxAnswer{}
+		for _, envelope := range mine {
+			if !slices.Contains(ask.Held, signed.HashOf(envelope)) && len(a.Items) < ask.Limit {
+				a.Items = append(a.Items, api.InboxItem{Envelope: envelope})
+			}
 		}
-		if len(a.Items) > 0 || page.Wait == 0 {
+		if len(a.Items) > 0 || ask.Wait == 0 {
 			return a, nil
 		}
 		s.polling <- struct{}{}
@@ -375,14 +376,14 @@ func TestACallCrossesTheWire(t *testing.T) {
 	if b.service.heads != (api.Heads{Audit: 4711, Register: 12}) {
 		t.Errorf("the service saw heads %+v", b.service.heads)
 	}
-	in, err := c.Inbox(ctx, api.Heads{}, api.Page{Limit: 10})
+	in, err := c.Inbox(ctx, api.Heads{}, api.Ask{Limit: 10})
 	if err != nil || len(in.Items) != 1 || string(in.Items[0].Envelope) != "sealed bytes" {
 		t.Fatalf("inbox: %+v, %v", in, err)
 	}
-	if in, err = c.Inbox(ctx, api.Heads{}, api.Page{After: in.Next, Limit: 10}); err != nil || len(in.Items) != 0 {
-		t.Errorf("inbox behind its last item: %+v, %v", in, err)
+	if in, err = c.Inbox(ctx, api.Heads{}, api.Ask{Held: api.Held{signed.HashOf("sealed bytes")}, Limit: 10}); err != nil || len(in.Items) != 0 {
+		t.Errorf("inbox but for what is held: %+v, %v", in, err)
 	}
-	if in, err := b.client("fi.spoc").Inbox(ctx, api.Heads{}, api.Page{Limit: 10}); err != nil || len(in.Items) != 0 {
+	if in, err := b.client("fi.spoc").Inbox(ctx, api.Heads{}, api.Ask{Limit: 10}); err != nil || len(in.Items) != 0 {
 		t.Errorf("another desk's inbox: %+v, %v", in, err)
 	}
 	reg, err := c.Register(ctx, api.Heads{}, 7, 9)
@@ -494,7 +495,7 @@ func TestABarredDeskIsStoppedOnALiveConnection(t *testing.T) {
 	}
 	polled := make(chan error)
 	go func() {
-		_, err := b.client("fi.spoc").Inbox(ctx, api.Heads{}, api.Page{Wait: api.MaxWait, Limit: 1})
+		_, err := b.client("fi.spoc").Inbox(ctx, api.Heads{}, api.Ask{Wait: api.MaxWait, Limit: 1})
 		polled <- err
 	}()
 	<-b.service.polling
@@ -622,16 +623,16 @@ func TestLongPollWakesAndEnds(t *testing.T) {
 		*api.InboxAnswer
 		error
 	}
-	poll := func(after api.Cursor) chan answer {
+	poll := func(held ...signed.Hash) chan answer {
 		got := make(chan answer, 1)
 		go func() {
-			a, err := c.Inbox(ctx, api.Heads{}, api.Page{After: after, Wait: api.MaxWait, Limit: 1})
+			a, err := c.Inbox(ctx, api.Heads{}, api.Ask{Held: held, Wait: api.MaxWait, Limit: 1})
 			got <- answer{a, err}
 		}()
 		<-b.service.polling
 		return got
 	}
-	first := poll(0)
+	first := poll()
 	if _, err := submit(c, api.Heads{}, []byte("x")); err != nil {
 		t.Fatal(err)
 	}
@@ -639,7 +640,7 @@ func TestLongPollWakesAndEnds(t *testing.T) {
 	if a.error != nil || len(a.Items) != 1 {
 		t.Fatalf("woken poll: %+v", a)
 	}
-	second := poll(a.Next)
+	second := poll(signed.HashOf("x"))
 	b.edge.endPolls()
 	if a := <-second; codeOf(t, a.error) != problem.BrokerBusy {
 		t.Errorf("poll of a broker that stops: %+v", a)

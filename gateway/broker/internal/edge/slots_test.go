@@ -52,7 +52,7 @@ func TestAnswersThatNobodyReads(t *testing.T) {
 	slow := &http.Client{Transport: &http.Transport{TLSClientConfig: conf, Protocols: protocols,
 		HTTP2: &http.HTTP2Config{MaxReceiveBufferPerStream: 64 << 10}}}
 	for range maxPages {
-		r, err := slow.Get(b.url + "/v1/inbox")
+		r, err := slow.Post(b.url+"/v1/inbox", api.JSONType, strings.NewReader("{}"))
 		if err != nil || r.StatusCode != http.StatusOK {
 			t.Fatalf("a page: %v, %v", r, err)
 		}
@@ -72,7 +72,7 @@ func TestADeskHasSoManySlots(t *testing.T) {
 	defer cancel()
 	first := b.client("se.spoc")
 	for range maxPages {
-		polls.Go(func() { first.Inbox(ctx, api.Heads{}, api.Page{Wait: api.MaxWait, Limit: 1}) })
+		polls.Go(func() { first.Inbox(ctx, api.Heads{}, api.Ask{Wait: api.MaxWait, Limit: 1}) })
 		<-b.service.polling
 	}
 	if _, err := b.client("se.spoc").Progress(ctx, api.Heads{}, api.Page{}); codeOf(t, err) != problem.BrokerBusy {

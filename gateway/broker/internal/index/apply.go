@@ -152,7 +152,7 @@ func (a *applier) accepted(entry int, r *auditlog.Record) {
 		group, place, keep = int64(a.group.Number), blob, true
 	}
 	a.exec(a.st.accept, r.Index, r.Time.Unix(), int64(a.group.Number), entry, r.Message[:], r.ID[:],
-		string(r.From), string(r.To), r.Type, r.Urgency, nullable(conversation[:]), r.Expires.Unix(), group, place, keep)
+		string(r.From), string(r.To), r.Type, r.Urgency, rank(r.Urgency), nullable(conversation[:]), r.Expires.Unix(), group, place, keep)
 }
 
 // conversationIn is the conversation of an envelope, which its record doesn't name. The
@@ -187,8 +187,12 @@ func (a *applier) message(hash signed.Hash) (o owner) {
 }
 
 func (a *applier) event(entry int, r *auditlog.Record, of owner) {
+	signer := r.By
+	if signer == of.sender {
+		signer = "" // it is in its progress already
+	}
 	a.exec(a.st.event, r.Index, string(r.Kind), r.Time.Unix(), int64(a.group.Number), entry, of.accepted,
-		nullable(of.id[:]), nullable([]byte(of.sender)), nullable(r.Statement[:]), nullable([]byte(r.Code)))
+		nullable(of.id[:]), nullable([]byte(of.sender)), nullable([]byte(signer)), nullable(r.Statement[:]), nullable([]byte(r.Code)))
 }
 
 func (a *applier) ended(entry int, r *auditlog.Record) {

@@ -7,15 +7,8 @@ import (
 	"samband/gateway/signed"
 )
 
-// Inbox lists what is addressed to a desk and has not ended, accepted at leaf
-// from or later, in the order of acceptance. Messages whose bytes are gone are
-// left out until they come again: see LackingTo.
-func (x *Index) Inbox(desk signed.Address, from int64, limit int) ([]*journal.Message, error) {
-	return x.messages(x.statements.inbox, string(desk), from, limit)
-}
-
-// Progress lists what became of a desk's messages at leaf from or later, in
-// the order of the log: consignments and ends.
+// Progress lists what became of a desk's messages at leaf from or later, and what was
+// said in its name of those that it received, in the order of the log.
 func (x *Index) Progress(desk signed.Address, from int64, limit int) ([]Change, error) {
 	return all(x.statements.progress, scanChange, string(desk), from, limit)
 }
@@ -24,17 +17,6 @@ func (x *Index) Progress(desk signed.Address, from int64, limit int) ([]Change, 
 // are gone, and either nobody has consigned them or their recipient asked for them.
 func (x *Index) LackingFrom(desk signed.Address, limit int) ([]*journal.Message, error) {
 	return x.messages(x.statements.againFrom, string(desk), limit)
-}
-
-// GoneTo lists all messages to a desk that have not ended or expired and whose bytes
-// are gone, those that it consigned and should have itself among them.
-func (x *Index) GoneTo(desk signed.Address, now signed.Time, limit int) ([]*journal.Message, error) {
-	return x.messages(x.statements.lost, string(desk), now.Unix(), limit)
-}
-
-// LackingTo lists the same messages as LackingFrom by whom they are addressed to.
-func (x *Index) LackingTo(desk signed.Address, limit int) ([]*journal.Message, error) {
-	return x.messages(x.statements.againTo, string(desk), limit)
 }
 
 // A Queue is what waits for one desk.

@@ -140,7 +140,7 @@ func (h *history) accept() {
 		expires: h.now.Add(time.Duration(1+h.next(200)) * time.Hour),
 	}
 	h.add(auditlog.Record{Kind: envelope.Accepted, Message: m.hash, ID: m.id, From: m.from, To: m.to,
-		Type: "INFO_REQUEST", Urgency: "urgent", Expires: m.expires})
+		Type: "INFO_REQUEST", Urgency: []string{envelope.Urgent, envelope.NonUrgent}[h.serial%2], Expires: m.expires})
 	h.sent = append(h.sent, m)
 	h.blob(m.hash)
 }
@@ -248,6 +248,20 @@ func (h *history) restore() {
 	}
 	m.gone = false
 	h.blob(m.hash)
+}
+
+// events are the leaves of a message that a desk follows: those of what it sent, and its
+// own words about what it received.
+func (h *history) events(m *sent, desk signed.Address) (leaves []int64) {
+	for _, g := range h.groups {
+		for _, e := range g.Entries {
+			r := &e.Record
+			if r.Message == m.hash && r.Kind != envelope.Accepted && (m.from == desk || r.By == desk) {
+				leaves = append(leaves, r.Index)
+			}
+		}
+	}
+	return leaves
 }
 
 // accepts tells whether a leaf is an acceptance.

@@ -12,7 +12,8 @@
 //	}
 //	err = x.Apply(groups)         // all after x.Position().Group
 //	m, err := x.Known("se.spoc", id)
-//	queue, err := x.Inbox("fi.spoc", 0, 100)
+//	turns, err := x.Inbox("fi.spoc", held, "")
+//	next, err := turns.Next()
 //
 // Each Apply is one transaction that also stores the position it leads to, so a
 // crash leaves a whole batch in or out. The database is not synced at every

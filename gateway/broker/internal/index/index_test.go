@@ -40,7 +40,7 @@ type answers struct {
 	Position journal.Position
 	Known    []*journal.Message
 	Events   []*journal.Event
-	Inbox    [][]*journal.Message
+	Inbox    [][]*Turn
 	Progress [][]Change
 	Lacking  [][]*journal.Message
 	Expire   []signed.Hash
@@ -76,10 +76,10 @@ func ask(t fataler, x *Index, h *history) answers {
 	}
 	for _, d := range desks {
 		for _, from := range []int64{0, h.size / 2} {
-			a.Inbox = append(a.Inbox, must(x.Inbox(d, from, 1000))(t))
 			a.Progress = append(a.Progress, must(x.Progress(d, from, 1000))(t))
 		}
-		a.Lacking = append(a.Lacking, must(x.LackingFrom(d, 1000))(t), must(x.LackingTo(d, 1000))(t))
+		a.Inbox = append(a.Inbox, page(t, must(x.Inbox(d, nil, ""))(t), 1000))
+		a.Lacking = append(a.Lacking, must(x.LackingFrom(d, 1000))(t))
 		for _, text := range h.texts {
 			if e, err := x.Rejected(d, text, h.now); err != nil {
 				t.Fatal(err)
@@ -161,9 +161,20 @@ func (h *history) checkAnswers(t fataler, a answers) {
 			t.Fatalf("lapse of message %d: %+v at %s", i, m, h.now)
 		}
 		for d, desk := range desks {
-			listed := slices.ContainsFunc(a.Inbox[2*d], func(k *journal.Message) bool { return k.Text == m.hash })
-			if listed != (m.to == desk && !m.ended && !m.gone) {
+			listed := slices.ContainsFunc(a.Inbox[d], func(turn *Turn) bool { return turn.Message.Text == m.hash })
+			if listed != (m.to == desk && !m.ended && !m.gone && !m.consigned) {
 				t.Fatalf("message %d in the inbox of %s: %t, %+v", i, desk, listed, m)
+			}
+			for half, from := range []int64{0, h.size / 2} {
+				n := 0
+				for _, c := range a.Progress[2*d+half] {
+					if c.Message == m.hash && c.Leaf >= from {
+						n++
+					}
+				}
+				if want := len(slices.DeleteFunc(slices.Clone(h.events(m, desk)), func(leaf int64) bool { return leaf < from })); n != want {
+					t.Fatalf("%d events of message %d in the progress of %s from %d, not %d: %+v", n, i, desk, from, want, m)
+				}
 			}
 		}
 	}

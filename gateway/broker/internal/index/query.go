@@ -12,11 +12,13 @@ import (
 	"samband/gateway/signed"
 )
 
-// A Change is an event of a message, as its sender follows them.
+// A Change is an event of a message, as its sender follows them, and whoever said it.
 type Change struct {
 	journal.Event
-	Message signed.Hash // zero where it is of none
-	ID      signed.ID   // of the message
+	Message  signed.Hash    // zero where it is of none
+	ID       signed.ID      // of the message
+	Sender   signed.Address // of the message
+	Accepted *int64         // the leaf of its acceptance; nil where it is of none
 }
 
 // Known returns what became of a sender's id; nil when it is not known.
@@ -103,17 +105,28 @@ func (x *Index) one(stmt *sql.Stmt, args ...any) (*journal.Message, error) {
 func (x *Index) messages(stmt *sql.Stmt, args ...any) ([]*journal.Message, error) {
 	messages, err := all(stmt, scanMessage, args...)
 	for _, m := range messages {
-		for _, e := range []**journal.Event{&m.Consigned, &m.End} {
-			if *e == nil || err != nil {
-				continue
-			}
-			leaf := (*e).Leaf
-			if *e, err = x.event(leaf); err == nil && *e == nil {
-				err = fmt.Errorf("%w: it lacks leaf %d, by which a message moved", ErrUnsound, leaf)
-			}
+		if err == nil {
+			err = x.events(m)
 		}
 	}
 	return messages, err
+}
+
+// events reads the consignment and the end of a message whose leaves are known.
+func (x *Index) events(m *journal.Message) (err error) {
+	for _, e := range []**journal.Event{&m.Consigned, &m.End} {
+		if *e == nil {
+			continue
+		}
+		leaf := (*e).Leaf
+		if *e, err = x.event(leaf); err != nil {
+			return err
+		}
+		if *e == nil {
+			return fmt.Errorf("%w: it lacks leaf %d, by which a message moved", ErrUnsound, leaf)
+		}
+	}
+	return nil
 }
 
 // scanMessage reads a message; of its consignment and its end it has the leaf.
@@ -139,9 +152,10 @@ func scanMessage(rows *sql.Rows) (*journal.Message, error) {
 
 func scanChange(rows *sql.Rows) (c Change, err error) {
 	var at, group int64
-	var code sql.NullString
+	var code, sender sql.NullString
 	err = rows.Scan(&c.Leaf, &c.Kind, &at, &group, &c.Place,
-		fixed(c.Message[:]), fixed(c.ID[:]), fixed(c.Statement[:]), &code)
+		fixed(c.Message[:]), fixed(c.ID[:]), fixed(c.Statement[:]), &code, &sender, &c.Accepted)
+	c.Sender = signed.Address(sender.String)
 	c.Time, c.Group, c.Code = moment(at), uint64(group), problem.Code(code.String)
 	return c, err
 }

@@ -34,6 +34,7 @@ CREATE TABLE messages (
 	recipient  TEXT NOT NULL,
 	type       TEXT NOT NULL,
 	urgency    TEXT NOT NULL,
+	rank       INTEGER NOT NULL,           -- 0: urgent; 1: not
 	conversation BLOB,                     -- NULL: its envelope was gone when the index was rebuilt
 	expires    INTEGER NOT NULL,
 	blob_grp   INTEGER,                    -- NULL: the broker has its bytes no more
@@ -50,12 +51,14 @@ CREATE UNIQUE INDEX messages_id   ON messages (id, sender);
 CREATE INDEX messages_queue ON messages (recipient) WHERE ended IS NULL;
 CREATE INDEX messages_clock ON messages (expires) WHERE consigned IS NULL AND ended IS NULL;
 CREATE INDEX messages_lapse ON messages (expires) WHERE consigned IS NOT NULL AND ended IS NULL;
-CREATE INDEX messages_wanted ON messages (expires) WHERE wanted > 0;
+CREATE INDEX messages_wanted_until ON messages (expires) WHERE wanted > 0;
 CREATE INDEX messages_blob  ON messages (blob_grp, keep) WHERE blob_grp IS NOT NULL;
 CREATE INDEX messages_again_from ON messages (sender)
 	WHERE blob_grp IS NULL AND ended IS NULL AND (consigned IS NULL OR wanted > 0);
-CREATE INDEX messages_again_to ON messages (recipient)
-	WHERE blob_grp IS NULL AND ended IS NULL AND (consigned IS NULL OR wanted > 0);
+CREATE INDEX messages_waiting ON messages (recipient, sender, rank)
+	WHERE blob_grp IS NOT NULL AND ended IS NULL AND consigned IS NULL;
+CREATE INDEX messages_wanted ON messages (recipient, rank)
+	WHERE blob_grp IS NOT NULL AND ended IS NULL AND consigned IS NOT NULL AND wanted > 0;
 
 -- Each other leaf of the audit log.
 CREATE TABLE events (
@@ -67,11 +70,13 @@ CREATE TABLE events (
 	accepted  INTEGER,           -- leaf of the message that it is of
 	id        BLOB,              -- of the message
 	sender    TEXT,              -- whose progress this is; NULL where it is nobody's
+	signer    TEXT,              -- in whose name it was said, where that is not its sender; NULL: nobody's
 	statement BLOB,
 	code      TEXT
 );
 CREATE INDEX events_progress ON events (sender) WHERE sender IS NOT NULL;
 CREATE INDEX events_erased ON events (statement) WHERE kind = 'erased';
+CREATE INDEX events_words    ON events (signer) WHERE signer IS NOT NULL;
 
 -- Ids that their sender withdrew before any text of them was accepted.
 CREATE TABLE withdrawals (

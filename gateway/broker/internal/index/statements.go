@@ -11,17 +11,19 @@ type statements struct {
 	group, accept, event, consign, end, withdraw, reject, restore, owner *sql.Stmt
 
 	// of readers
-	byID, byHash, withdrawal, other, rejected, erased    *sql.Stmt
-	inbox, progress, againFrom, againTo, lost, expirable *sql.Stmt
-	lapsable                                             *sql.Stmt
-	removable, queues                                    *sql.Stmt
+	byID, byHash, withdrawal, other, rejected, erased        *sql.Stmt
+	senders, waiting, wanted, progress, againFrom, expirable *sql.Stmt
+	lapsable                                                 *sql.Stmt
+	removable, queues                                        *sql.Stmt
 }
 
 const (
 	messageColumns = "leaf, time, grp, entry, message, id, sender, recipient, type, urgency, conversation, expires, blob_grp, blob_place, wanted > 0, consigned, ended"
-	eventColumns   = "e.leaf, e.kind, e.time, e.grp, e.entry, m.message, e.id, e.statement, e.code FROM events e LEFT JOIN messages m ON m.leaf = e.accepted"
+	eventColumns   = "e.leaf, e.kind, e.time, e.grp, e.entry, m.message, e.id, e.statement, e.code, e.sender, e.accepted FROM events e LEFT JOIN messages m ON m.leaf = e.accepted"
 
 	// Spelled as in the partial indices, so that SQLite uses them.
+	bytesWaiting = "blob_grp IS NOT NULL AND ended IS NULL AND consigned IS NULL"
+	bytesWanted  = "blob_grp IS NOT NULL AND ended IS NULL AND consigned IS NOT NULL AND wanted > 0"
 	bytesAwaited = "blob_grp IS NULL AND ended IS NULL AND (consigned IS NULL OR wanted > 0)"
 )
 
@@ -33,8 +35,8 @@ func prepare(write, read *sql.DB) (*statements, error) {
 		query string
 	}{
 		{write, &s.group, "INSERT OR REPLACE INTO groups VALUES (?)"},
-		{write, &s.accept, "INSERT INTO messages (leaf, time, grp, entry, message, id, sender, recipient, type, urgency, conversation, expires, blob_grp, blob_place, keep) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
-		{write, &s.event, "INSERT INTO events (leaf, kind, time, grp, entry, accepted, id, sender, statement, code) VALUES (?, ?, ?, ?, ?, ?, ?, CAST(? AS TEXT), ?, CAST(? AS TEXT))"},
+		{write, &s.accept, "INSERT INTO messages (leaf, time, grp, entry, message, id, sender, recipient, type, urgency, rank, conversation, expires, blob_grp, blob_place, keep) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
+		{write, &s.event, "INSERT INTO events (leaf, kind, time, grp, entry, accepted, id, sender, signer, statement, code) VALUES (?, ?, ?, ?, ?, ?, ?, CAST(? AS TEXT), CAST(? AS TEXT), ?, CAST(? AS TEXT))"},
 		{write, &s.consign, "UPDATE messages SET consigned = ?, consigned_time = ?, keep = keep AND wanted > 0 WHERE leaf = ?"},
 		{write, &s.end, "UPDATE messages SET ended = ?, wanted = 0, keep = 0 WHERE leaf = ?"},
 		{write, &s.restore, "UPDATE messages SET blob_grp = ?, blob_place = ?, keep = consigned IS NULL OR wanted > 0 WHERE leaf = ?"},
@@ -48,11 +50,19 @@ func prepare(write, read *sql.DB) (*statements, error) {
 		{read, &s.other, "SELECT " + eventColumns + " WHERE e.leaf = ?"},
 		{read, &s.erased, "SELECT leaf FROM events WHERE statement = ? AND kind = 'erased'"},
 		{read, &s.rejected, "SELECT leaf FROM rejections WHERE caller = ? AND text = ? AND until > ?"},
-		{read, &s.inbox, "SELECT " + messageColumns + " FROM messages WHERE recipient = ? AND ended IS NULL AND blob_grp IS NOT NULL AND leaf >= ? ORDER BY leaf LIMIT ?"},
-		{read, &s.progress, "SELECT " + eventColumns + " WHERE e.sender = ? AND e.leaf >= ? ORDER BY e.leaf LIMIT ?"},
+		{read, &s.senders, `WITH RECURSIVE next (sender) AS (
+			SELECT min(sender) FROM messages INDEXED BY messages_waiting WHERE recipient = ?1 AND ` + bytesWaiting + `
+			UNION ALL
+			SELECT (SELECT min(sender) FROM messages INDEXED BY messages_waiting WHERE recipient = ?1 AND sender > next.sender AND ` + bytesWaiting + `)
+			FROM next WHERE next.sender IS NOT NULL
+		) SELECT sender FROM next WHERE sender IS NOT NULL`},
+		{read, &s.waiting, "SELECT " + messageColumns + " FROM messages INDEXED BY messages_waiting WHERE recipient = ? AND sender = ? AND (rank, leaf) > (?, ?) AND " + bytesWaiting + " ORDER BY rank, leaf LIMIT ?"},
+		{read, &s.wanted, "SELECT " + messageColumns + " FROM messages INDEXED BY messages_wanted WHERE recipient = ? AND (rank, leaf) > (?, ?) AND " + bytesWanted + " ORDER BY rank, leaf LIMIT ?"},
+		{read, &s.progress, "SELECT " + eventColumns + ` WHERE e.leaf IN (
+			SELECT leaf FROM (SELECT leaf FROM events WHERE sender = ?1 AND leaf >= ?2 ORDER BY leaf LIMIT ?3)
+			UNION ALL SELECT leaf FROM (SELECT leaf FROM events WHERE signer = ?1 AND leaf >= ?2 ORDER BY leaf LIMIT ?3)
+		) ORDER BY e.leaf LIMIT ?3`},
 		{read, &s.againFrom, "SELECT " + messageColumns + " FROM messages WHERE sender = ? AND " + bytesAwaited + " ORDER BY leaf LIMIT ?"},
-		{read, &s.againTo, "SELECT " + messageColumns + " FROM messages WHERE recipient = ? AND " + bytesAwaited + " ORDER BY leaf LIMIT ?"},
-		{read, &s.lost, "SELECT " + messageColumns + " FROM messages WHERE recipient = ? AND ended IS NULL AND blob_grp IS NULL AND expires > ? ORDER BY leaf LIMIT ?"},
 		{read, &s.expirable, "SELECT message FROM messages WHERE consigned IS NULL AND ended IS NULL AND expires <= ? ORDER BY expires, leaf LIMIT ?"},
 		{read, &s.lapsable, "SELECT message FROM messages WHERE consigned IS NOT NULL AND ended IS NULL AND expires <= ? ORDER BY expires, leaf LIMIT ?"},
 		{read, &s.removable, "SELECT grp FROM groups g WHERE NOT EXISTS (SELECT 1 FROM messages WHERE blob_grp = g.grp AND keep > 0) ORDER BY grp LIMIT ?"},

@@ -3,89 +3,87 @@ package reader
 import (
 	"context"
 	"errors"
-	"slices"
 	"sync"
 
 	"samband/gateway/api"
+	"samband/gateway/broker/internal/index"
 	"samband/gateway/broker/internal/journal"
 	"samband/gateway/broker/internal/prover"
 	"samband/gateway/envelope"
 	"samband/gateway/signed"
 )
 
-// restored are messages whose bytes came again, or were asked for and are here:
-// their recipients' cursors may have passed them, so they come outside of the order.
-type restored struct {
-	mu    sync.Mutex
-	texts map[signed.Address]map[signed.Hash]bool
+// lasts are the parties that desks' last pages ended with: the next page begins behind
+// them, so that a page which is soon full begins with another party each time.
+type lasts struct {
+	mu sync.Mutex
+	of map[signed.Address]string
 }
 
-func (r *restored) add(desk signed.Address, text signed.Hash) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.texts == nil {
-		r.texts = map[signed.Address]map[signed.Hash]bool{}
+func (l *lasts) get(desk signed.Address) string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.of[desk]
+}
+
+func (l *lasts) set(desk signed.Address, party string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.of == nil {
+		l.of = map[signed.Address]string{}
 	}
-	if r.texts[desk] == nil {
-		r.texts[desk] = map[signed.Hash]bool{}
-	}
-	r.texts[desk][text] = true
+	l.of[desk] = party
 }
 
-// remove returns those of a desk, which are none any more.
-func (r *restored) remove(desk signed.Address) map[signed.Hash]bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	texts := r.texts[desk]
-	delete(r.texts, desk)
-	return texts
-}
-
-// Inbox lists what is addressed to the caller and has not ended. New entries of
-// the register end the wait too: a desk seals and decides by them.
-func (r *Reader) Inbox(ctx context.Context, caller signed.Address, heads api.Heads, page api.Page) (*api.InboxAnswer, error) {
-	return poll(ctx, r, caller, page.Wait, func() (*api.InboxAnswer, bool, error) {
-		answer, err := r.inbox(ctx, caller, heads, page)
-		return answer, err == nil && len(answer.Catchup.Register.Entries) > 0, err
+// Inbox lists what the caller has neither consigned nor ended, but for what it holds, and
+// what it wanted again. New entries of the register end the wait too: a desk seals and
+// decides by them.
+func (r *Reader) Inbox(ctx context.Context, caller signed.Address, heads api.Heads, ask api.Ask) (*api.InboxAnswer, error) {
+	return poll(ctx, r, caller, ask.Wait, func(bool) (*api.InboxAnswer, bool, error) {
+		answer, err := r.inbox(ctx, caller, heads, ask)
+		return answer, err == nil && len(answer.Items)+len(answer.Catchup.Register.Entries) > 0, err
 	})
 }
 
 // inbox reads before it takes the checkpoints, so that they reach all it read.
-func (r *Reader) inbox(ctx context.Context, caller signed.Address, heads api.Heads, page api.Page) (*api.InboxAnswer, error) {
-	waiting, err := r.index.Inbox(caller, page.After.Leaf(), page.Limit)
+func (r *Reader) inbox(ctx context.Context, caller signed.Address, heads api.Heads, ask api.Ask) (*api.InboxAnswer, error) {
+	turns, err := r.index.Inbox(caller, ask.Held, r.lasts.get(caller))
 	if err != nil {
 		return nil, err
 	}
-	again, err := r.again(caller, page.After.Leaf())
-	if err != nil {
-		return nil, err
-	}
-	in := &inbox{Reader: r, prover: prover.New(r.seq, heads), limit: page.Limit,
-		answer: &api.InboxAnswer{Items: []api.InboxItem{}, Next: page.After}}
-	for i, m := range slices.Concat(again, waiting) {
-		full, err := in.add(ctx, m)
-		if err != nil || full {
-			for _, left := range again[min(i, len(again)):] {
-				r.restored.add(caller, left.Text)
-			}
+	var page []*index.Turn
+	for len(page) < ask.Limit {
+		turn, err := turns.Next()
+		if err != nil {
+			return nil, err
 		}
+		if turn == nil {
+			break
+		}
+		m, err := r.seq.Message(caller, turn.Message.Text)
+		if err != nil {
+			return nil, err
+		}
+		if m.End != nil || turn.Message.Consigned == nil && m.Consigned != nil {
+			continue // its word is said, and was not in the index yet
+		}
+		page = append(page, turn)
+	}
+	in := &inbox{Reader: r, prover: prover.New(r.seq, heads), answer: &api.InboxAnswer{}}
+	for _, turn := range page {
+		full, err := in.add(ctx, turn.Message)
 		if err != nil {
 			return nil, err
 		}
 		if full {
 			break
 		}
-		if i >= len(again) {
-			in.answer.Next = api.Past(m.Accepted.Leaf)
-		}
+		r.lasts.set(caller, turn.Party)
 	}
 	if len(in.wanted) > 0 {
 		if err := r.index.HandedOut(in.wanted); err != nil {
 			return nil, err
 		}
-	}
-	if err := r.awaited(caller, page, in.answer); err != nil {
-		return nil, err
 	}
 	in.answer.Catchup, err = in.prover.Catchup(api.MaxPage)
 	return in.answer, err
@@ -98,17 +96,13 @@ type inbox struct {
 	answer *api.InboxAnswer
 	wanted []*journal.Message // of the answer, those that were asked for again
 	size   int                // bytes of its envelopes
-	limit  int                // of items; 0 for none
 }
 
 // add puts a message into the page, unless that is full.
 func (in *inbox) add(ctx context.Context, m *journal.Message) (full bool, err error) {
-	if in.limit > 0 && len(in.answer.Items) == in.limit {
-		return true, nil
-	}
 	raw, err := in.seq.Bytes(ctx, m.Accepted)
 	if errors.Is(err, journal.ErrGone) {
-		return false, nil // found lost just now: it is among those awaited
+		return false, nil // found lost just now: its sender is asked for it
 	}
 	if err != nil {
 		return false, err
@@ -120,7 +114,7 @@ func (in *inbox) add(ctx context.Context, m *journal.Message) (full bool, err er
 	if err != nil {
 		return false, err
 	}
-	item := api.InboxItem{Cursor: api.Past(m.Accepted.Leaf), Envelope: raw}
+	item := api.InboxItem{Envelope: raw}
 	if item.Consistency, err = in.prover.Consistency(e.AsOfAudit.Size); err != nil {
 		return false, err
 	}
@@ -136,44 +130,4 @@ func (in *inbox) add(ctx context.Context, m *journal.Message) (full bool, err er
 	}
 	in.size += len(raw)
 	return false, nil
-}
-
-// again returns the messages to a desk whose bytes came again, of those before
-// its cursor: the others come in their order.
-func (r *Reader) again(desk signed.Address, cursor int64) (out []*journal.Message, err error) {
-	for text := range r.restored.remove(desk) {
-		m, err := r.index.Message(desk, text)
-		if err != nil {
-			return nil, err
-		}
-		switch {
-		case m == nil || m.End != nil || m.Accepted.Leaf >= cursor:
-		case m.Accepted.Blob == nil: // not in the index yet: the desk is woken then
-			r.restored.add(desk, text)
-		default:
-			out = append(out, m)
-		}
-	}
-	return out, nil
-}
-
-// awaited names the messages that the broker has no bytes of. The cursor never
-// passes one that nobody has consigned: it must be seen when it comes. A caller
-// that begins, and does not wait, hears also of what it consigned: it may have
-// lost its disk since.
-func (r *Reader) awaited(caller signed.Address, page api.Page, answer *api.InboxAnswer) error {
-	lacking, err := r.index.LackingTo(caller, maxAgain)
-	if page.After == 0 && page.Wait == 0 && err == nil {
-		lacking, err = r.index.GoneTo(caller, r.seq.Now(), maxAgain)
-	}
-	if err != nil {
-		return err
-	}
-	for _, m := range lacking {
-		answer.Again = append(answer.Again, m.Text)
-		if m.Consigned == nil {
-			answer.Next = min(answer.Next, api.Cursor(m.Accepted.Leaf))
-		}
-	}
-	return nil
 }

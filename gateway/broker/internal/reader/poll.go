@@ -12,38 +12,34 @@ import (
 const (
 	// maxAgain bounds the messages of one answer that are to be sent again.
 	maxAgain = api.MaxLimit
-	// againPause is how long a long poll keeps back an answer that brings nothing
-	// but such messages: its caller comes again at once.
-	againPause = 2 * time.Second
+	// pace is how often a long poll asks although nobody woke it. Until then it keeps
+	// back what its caller can wait for: messages to be sent again, since it comes again
+	// at once, and words in its own name, of which it hears within a minute so.
+	pace = 5 * time.Second
 )
 
-// poll asks until there is something, the caller is woken, or its time is over. What
-// is asked may say that its answer has something to tell even without items.
-func poll[Item, Lost any](ctx context.Context, r *Reader, caller signed.Address, wait time.Duration,
-	ask func() (answer *api.FeedAnswer[Item, Lost], ready bool, err error)) (*api.FeedAnswer[Item, Lost], error) {
+// poll asks until there is something, the caller is woken, or its time is over. It is
+// asked for all when nobody was woken: then an answer must come.
+func poll[A any](ctx context.Context, r *Reader, caller signed.Address, wait time.Duration,
+	ask func(all bool) (answer *A, ready bool, err error)) (*A, error) {
 	woken, cancel := r.polls.watch(caller)
 	defer cancel()
 	began := time.Now()
-	for {
+	for all := wait == 0; ; {
 		if err := r.seq.Ready(); err != nil {
 			return nil, err
 		}
-		answer, ready, err := ask()
-		if err != nil || ready || len(answer.Items) > 0 {
+		answer, ready, err := ask(all)
+		if err != nil || ready || all && time.Since(began) >= wait {
 			return answer, err
-		}
-		left := wait
-		if len(answer.Again) > 0 {
-			left = min(left, againPause)
-		}
-		if left -= time.Since(began); left <= 0 {
-			return answer, nil
 		}
 		select {
 		case <-woken:
-		case <-time.After(left):
+			all = false
+		case <-time.After(min(pace, max(0, wait-time.Since(began)))):
+			all = true
 		case <-ctx.Done():
-			return answer, nil
+			all, wait = true, 0
 		}
 	}
 }

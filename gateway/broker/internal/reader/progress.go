@@ -2,43 +2,55 @@ package reader
 
 import (
 	"context"
+	"slices"
 
 	"samband/gateway/api"
+	"samband/gateway/broker/internal/index"
 	"samband/gateway/broker/internal/prover"
 	"samband/gateway/signed"
 )
 
-// Progress lists what became of the caller's messages.
+// Progress lists what became of the caller's messages, and what was said in its name of
+// those that it received.
 func (r *Reader) Progress(ctx context.Context, caller signed.Address, heads api.Heads, page api.Page) (*api.ProgressAnswer, error) {
-	return poll(ctx, r, caller, page.Wait, func() (*api.ProgressAnswer, bool, error) {
-		answer, err := r.progress(ctx, caller, heads, page)
-		return answer, false, err
+	return poll(ctx, r, caller, page.Wait, func(all bool) (*api.ProgressAnswer, bool, error) {
+		return r.progress(ctx, caller, heads, page, all)
 	})
 }
 
-// progress reads before it takes the checkpoints, as inbox does.
-func (r *Reader) progress(ctx context.Context, caller signed.Address, heads api.Heads, page api.Page) (*api.ProgressAnswer, error) {
+// progress reads before it takes the checkpoints, as inbox does. Words in the caller's
+// own name are no news to an honest caller: unless all is asked for, they wait for others,
+// or for a page of them.
+func (r *Reader) progress(ctx context.Context, caller signed.Address, heads api.Heads, page api.Page, all bool) (*api.ProgressAnswer, bool, error) {
 	events, err := r.index.Progress(caller, page.After.Leaf(), page.Limit)
 	if err != nil {
-		return nil, err
+		return nil, false, err
+	}
+	news := slices.ContainsFunc(events, func(e index.Change) bool { return e.Sender == caller })
+	if !all && !news && len(events) < page.Limit {
+		return nil, false, nil
 	}
 	p := prover.New(r.seq, heads)
-	answer := &api.ProgressAnswer{Items: []api.ProgressItem{}, Next: page.After}
+	answer := &api.ProgressAnswer{Next: page.After}
 	for _, e := range events {
 		logged, err := p.Event(ctx, &e.Event)
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		answer.Next = api.Past(e.Leaf)
-		answer.Items = append(answer.Items, api.ProgressItem{Cursor: answer.Next, ID: e.ID, Message: e.Message, LoggedEvent: *logged})
+		item := api.ProgressItem{Cursor: answer.Next, ID: e.ID, Sender: e.Sender, Message: e.Message, LoggedEvent: *logged}
+		if e.Accepted != nil {
+			item.Accepted = api.Past(*e.Accepted)
+		}
+		answer.Items = append(answer.Items, item)
 	}
 	lacking, err := r.index.LackingFrom(caller, maxAgain)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	for _, m := range lacking {
 		answer.Again = append(answer.Again, api.Again{ID: m.ID, Message: m.Text})
 	}
 	answer.Catchup, err = p.Catchup(api.MaxPage)
-	return answer, err
+	return answer, len(answer.Items)+len(answer.Again) > 0, err
 }

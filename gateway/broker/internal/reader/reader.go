@@ -8,8 +8,9 @@
 // The index finds what there is to tell, the sequencer has the bytes, and the prover
 // writes the evidence. A long poll waits until its desk is woken ([Reader.Wake]).
 //
-// A cursor passes a message only once the recipient was offered its bytes. Bytes that
-// come after the cursor has passed are offered once more, outside the order.
+// What a desk is shown by its inbox rests on what the log says of a message and on what
+// the desk names as held, so nothing is remembered of what it was shown before, but for
+// whose turn is next.
 package reader
 
 import (
@@ -27,11 +28,11 @@ import (
 
 // A Reader answers desks. Its methods may be called at once.
 type Reader struct {
-	seq      *sequencer.Sequencer
-	index    *index.Index
-	store    *store.Store
-	polls    polls
-	restored restored
+	seq   *sequencer.Sequencer
+	index *index.Index
+	store *store.Store
+	polls polls
+	lasts lasts
 }
 
 // New makes a Reader.
@@ -41,13 +42,6 @@ func New(seq *sequencer.Sequencer, x *index.Index, st *store.Store) *Reader {
 
 // Wake ends the wait of a desk's long polls: something may lie ready for it.
 func (r *Reader) Wake(desk signed.Address) { r.polls.wake(desk) }
-
-// Restored hears of a message whose lost bytes came again: its recipient's cursor may
-// have passed it.
-func (r *Reader) Restored(m *journal.Message) {
-	r.restored.add(m.To, m.Text)
-	r.polls.wake(m.To)
-}
 
 // Want asks for the bytes of a message again: they come by the inbox, from here
 // if the broker has them, else from the sender, who is asked by its progress.
@@ -69,7 +63,7 @@ func (r *Reader) Want(_ context.Context, caller signed.Address, _ api.Heads, wan
 	if m.Accepted.Blob == nil {
 		return r.store.Wake(m.From)
 	}
-	r.Restored(m)
+	r.polls.wake(caller)
 	return nil
 }
 

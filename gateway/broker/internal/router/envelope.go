@@ -134,9 +134,8 @@ func (e *submission) act(budget sequencer.Budget) sequencer.Act {
 	return sequencer.Submission{Envelope: e.Envelope, Raw: e.raw, DecidedAt: e.view.Size(), Seen: e.seen, Budget: budget}
 }
 
-// ordered counts a message that stands, tells of one whose lost bytes came again, and
-// takes the time that the sender vouches for: only what was lawful, and is in the log,
-// speaks for the clock.
+// ordered counts a message that stands, and takes the time that the sender vouches for:
+// only what was lawful, and is in the log, speaks for the clock.
 func (e *submission) ordered(r *Router, result *journal.Result) {
 	if result.Err != nil {
 		return
@@ -144,7 +143,6 @@ func (e *submission) ordered(r *Router, result *journal.Result) {
 	outcome := outcomeAccepted
 	switch {
 	case e.verdict == restores:
-		r.restored(result.Done.Message)
 		outcome = outcomeRestored
 	case result.Done.Known:
 		outcome = outcomeRepeated

@@ -14,7 +14,7 @@
 // since: a desk whose answer was lost repeats the same bytes, after its key was
 // revoked if need be, and gets its first acceptance.
 //
-//	r := router.New(seq, metrics, restored)
+//	r := router.New(seq, metrics)
 //	answer, err := r.Submit(ctx, "se.spoc", heads, envelopes, budget)
 //
 // The stages check several items of a call at once, so they know nothing of each
@@ -42,15 +42,14 @@ import (
 
 // A Router leads submissions. Its methods may be called at once.
 type Router struct {
-	seq      *sequencer.Sequencer
-	metrics  *Metrics
-	restored func(*journal.Message)
-	turns    *turns
+	seq     *sequencer.Sequencer
+	metrics *Metrics
+	turns   *turns
 }
 
-// New makes a Router. It tells restored of each message whose lost bytes came again.
-func New(seq *sequencer.Sequencer, m *Metrics, restored func(*journal.Message)) *Router {
-	return &Router{seq, m, restored, newTurns(runtime.GOMAXPROCS(0))}
+// New makes a Router.
+func New(seq *sequencer.Sequencer, m *Metrics) *Router {
+	return &Router{seq, m, newTurns(runtime.GOMAXPROCS(0))}
 }
 
 // An item of a call on its way.

@@ -214,7 +214,6 @@ func (p *progress) ownErasures(next *verify.Answer, item *api.ProgressItem) (ste
 		m.accuse(err)
 		return nil, err
 	}
-	p.tells(proven.Record.Index)
 	list := proven.Record.Statement
 	return func(c *change) error {
 		known, err := c.ErasuresState(list)

@@ -49,7 +49,11 @@ func (m *Room) accuse(err error) {
 	if err != nil {
 		m.Log.Error("can't keep evidence", "subject", subject, "problem", err.Error())
 	}
-	m.Log.Error("the broker broke a rule; nothing of it is believed", "code", p.Code, "subject", subject, "problem", p.Detail)
+	what := "the broker broke a rule; nothing of it is believed"
+	if p.Code == problem.RingElsewhere {
+		what = "this desk's ring is used elsewhere"
+	}
+	m.Log.Error(what, "code", p.Code, "subject", subject, "problem", p.Detail)
 	if fresh {
 		m.Touch()
 	}

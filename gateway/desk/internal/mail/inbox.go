@@ -1,8 +1,13 @@
 package mail
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
 
 	"samband/gateway/api"
 	"samband/gateway/desk/client"
@@ -13,46 +18,119 @@ import (
 	"samband/gateway/verify"
 )
 
-// An inbox reads what arrives. The feed has only what has not ended, so its cursor
-// need not outlive the process: a start reads it from the beginning and finds what
-// an earlier run left undone. It does so too after a call that failed, for a broker
-// that was away has forgotten what it was asked. The first page is not waited for:
-// it names also what this desk consigned and the broker no longer has, in case its
-// disk was lost.
+const (
+	feedWait = 50 * time.Second
+
+	// sweepAfter is after how long this desk asks again for what it could not believe,
+	// and for what it wants and did not get.
+	sweepAfter = 10 * time.Minute
+
+	// hasty is how soon a poll ends that was not waited for.
+	hasty = time.Second
+
+	// maxDoubted bounds the messages that are not asked for meanwhile: a broker can show
+	// as many as it likes.
+	maxDoubted = 256
+)
+
+// errIdle says that a poll ended at once and brought nothing, or nothing but what this
+// desk had heard. A pause follows, so that no broker keeps this desk busy.
+var errIdle = errors.New("the poll ended early and brought nothing")
+
+// An inbox reads what arrives. It asks by what this desk has in hand (what it took in and
+// has said no proven word of), which is in the database, so a start finds what an earlier
+// run left undone, and a broker that forgets what it was asked loses nothing.
+// The first page, and the one after a call that got no answer, is not waited for: so it
+// shows at once that the broker answers.
 type inbox struct {
-	feed
-	wanted map[signed.Hash]bool
-	lost   []signed.Hash // of the last page
+	*Room
+	wait    time.Duration
+	again   map[signed.Hash]bool      // consigned, came again since this desk wanted it, and is here
+	doubted map[signed.Hash]time.Time // not believed, and since when
+}
+
+func (m *Room) newInbox() *inbox {
+	return &inbox{Room: m, again: map[signed.Hash]bool{}, doubted: map[signed.Hash]time.Time{}}
 }
 
 func (i *inbox) do(ctx context.Context) error {
 	if i.opener.hasRoom(ctx); ctx.Err() != nil {
 		return nil
 	}
-	i.sweep()
-	i.lost = nil
-	err := read(ctx, &i.feed, 0, i.Broker.Inbox, i.takeIn) // it may lead back, to bytes that are awaited
-	if errors.Is(err, api.ErrUnreachable) {
-		i.after, i.past, i.wait = 0, 0, 0
-		clear(i.wanted)
+	held, err := i.held(ctx)
+	if err != nil || ctx.Err() != nil {
+		return err
 	}
-	return errors.Join(err, i.want(ctx))
-}
-
-// want asks for the bytes of messages that the broker has no more, once in a run
-// for each that this desk does not have either.
-func (i *inbox) want(ctx context.Context) error {
-	for _, textHash := range i.lost {
-		err := i.Store.View(func(tx *store.Tx) error { _, err := tx.OfText(true, textHash); return err })
-		if i.wanted[textHash] || !errors.Is(err, store.ErrNotFound) {
-			continue
-		}
-		if err := i.Broker.Want(ctx, heads(i.logs.Load()), api.Want{Message: textHash}); err != nil {
-			return err
-		}
-		i.wanted[textHash] = true
+	base, began, waits := i.logs.Load(), i.Now(), i.wait > 0
+	ask := api.Ask{Held: held, Wait: i.wait, Limit: min(api.MaxLimit, api.MaxHeld-len(held))}
+	answer, err := i.Broker.Inbox(ctx, heads(base), ask)
+	i.heard(err)
+	if i.wait = feedWait; errors.Is(err, api.ErrUnreachable) {
+		i.wait = 0
+	}
+	if err != nil {
+		return err
+	}
+	next, err := i.extend(ctx, base, &answer.Catchup)
+	if err != nil {
+		return err
+	}
+	if len(answer.Items) > ask.Limit {
+		err := fmt.Errorf("a page of %d items, where %d were asked for", len(answer.Items), ask.Limit)
+		return errors.Join(err, i.write(unsynced, next))
+	}
+	early := waits && i.Now().Sub(began) < hasty
+	news, err := i.takeIn(next, answer)
+	switch {
+	case err != nil || news > 0:
+		return err
+	case len(answer.Items) > 0: // an error, so that a pause follows: a broker must not keep this desk busy
+		return fmt.Errorf("a page of %d items brought nothing that could be believed and was not here", len(answer.Items))
+	case early && next.Register().Size() == base.Register().Size():
+		return errIdle
 	}
 	return nil
+}
+
+// held is what the broker is not to show again. With as much in hand as may be named,
+// this desk asks for nothing until it has said something of it.
+func (i *inbox) held(ctx context.Context) (held []signed.Hash, err error) {
+	for text, since := range i.doubted {
+		if i.Now().Sub(since) > sweepAfter {
+			delete(i.doubted, text)
+		}
+	}
+	for {
+		_, changed := i.Changed()
+		err := i.Store.View(func(tx *store.Tx) (err error) {
+			if held, err = tx.Held(api.MaxHeld); err != nil {
+				return err
+			}
+			for text := range i.again {
+				r, err := tx.OfText(true, text)
+				if err != nil {
+					return err
+				}
+				if r.State.Ended() {
+					delete(i.again, text)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+		held = slices.AppendSeq(slices.AppendSeq(held, maps.Keys(i.again)), maps.Keys(i.doubted))
+		slices.SortFunc(held, func(a, b signed.Hash) int { return bytes.Compare(a[:], b[:]) })
+		if held = slices.Compact(held); len(held) < api.MaxHeld {
+			return held, nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return nil, nil
+		}
+	}
 }
 
 // An arrival is an item that passed, and what is to be written for it.
@@ -71,10 +149,9 @@ type arrival struct {
 // states anything of them, and nothing is lost if the disk forgets them: they come again.
 // What this desk has already is opened from the bytes that it has.
 // Locked, this desk states at once that it keeps them, so the write is synced. It
-// reports how many items could be believed.
-func (i *inbox) takeIn(next *verify.Answer, page *api.InboxAnswer) (believed int, err error) {
+// reports how many items could be believed and were not here.
+func (i *inbox) takeIn(next *verify.Answer, page *api.InboxAnswer) (news int, err error) {
 	items := page.Items
-	i.lost = page.Again
 	locked, wait := i.Ring.Locked(), unsynced
 	parsed, faults := make([]*envelope.Envelope, len(items)), make([]error, len(items))
 	for n := range items {
@@ -92,13 +169,15 @@ func (i *inbox) takeIn(next *verify.Answer, page *api.InboxAnswer) (believed int
 			if _, refused := problem.Of(err); !refused && !errors.Is(err, verify.ErrNoNote) {
 				return 0, err
 			}
+			if parsed[n] != nil && len(i.doubted) < maxDoubted {
+				i.doubted[parsed[n].TextHash()] = i.Now()
+			}
 			continue
 		}
-		i.tells(a.accepted.Index)
-		i.brought = i.brought || a.known == 0 && !a.twice
-		if believed++; a.twice || a.known != 0 && a.consigned == nil {
-			continue // its statement is on its way
+		if a.twice || a.known != 0 && (a.consigned == nil || i.again[a.TextHash()]) {
+			continue // its statement is on its way, or it came again before
 		}
+		news++
 		if a.known == 0 && a.consigned == nil && locked {
 			if a.statement, err = i.consignment(a.TextHash()); err != nil {
 				return 0, err
@@ -113,6 +192,9 @@ func (i *inbox) takeIn(next *verify.Answer, page *api.InboxAnswer) (believed int
 		return 0, err
 	}
 	for _, a := range arrived {
+		if a.consigned != nil {
+			i.again[a.TextHash()] = true
+		}
 		if a.written && !locked {
 			i.opener.begin(a.known, a.Envelope, a.accepted)
 		}
@@ -123,7 +205,7 @@ func (i *inbox) takeIn(next *verify.Answer, page *api.InboxAnswer) (believed int
 	if wait == synced {
 		i.wakeStatements()
 	}
-	return believed - doubted, nil
+	return news - doubted, nil
 }
 
 // sender and id name a message before its text is known.
@@ -167,7 +249,7 @@ func (i *inbox) known(page []*envelope.Envelope) (map[messageKey]keeping, error)
 func (i *inbox) admit(next *verify.Answer, item *api.InboxItem, e *envelope.Envelope, err error, known map[messageKey]keeping) (*arrival, error) {
 	shown := map[string][]byte{"envelope": item.Envelope, "acceptance": []byte(item.Acceptance), "checkpoint": next.AuditCheckpoint()}
 	if p, ok := problem.Of(err); ok {
-		err = &verify.Breach{Problem: p, Subject: "inbox item " + item.Cursor.String(), Exhibits: shown}
+		err = &verify.Breach{Problem: p, Subject: "inbox item " + signed.HashOf(item.Envelope).String(), Exhibits: shown}
 	}
 	var admitted *verify.ProvenEvent
 	if err == nil {
@@ -203,7 +285,12 @@ func (a *arrival) write(c *change) error {
 	if a.known == 0 {
 		r := store.Row{
 			Received: true, From: a.From, ID: a.ID, To: a.To, TextHash: a.TextHash(), Type: a.Type.Name, Urgent: isUrgent(&a.Header),
-			Conversation: a.Conversation, ReplyTo: a.InReplyTo, State: client.Accepted, Accepted: true, Unproven: a.statement,
+			Conversation: a.Conversation, ReplyTo: a.InReplyTo, State: client.Accepted, Accepted: true,
+		}
+		if a.statement.Event != "" {
+			if err := c.State(&r, a.statement); err != nil {
+				return err
+			}
 		}
 		if t, ok := c.room.Type(a.Type.Hash); ok {
 			r.Asks, r.Closes, r.Outcome = t.Asks(), t.Closes(), t.Outcome()
@@ -218,6 +305,9 @@ func (a *arrival) write(c *change) error {
 			return err
 		}
 		if err := c.weigh(r.Seq); err != nil {
+			return err
+		}
+		if err := c.WantElsewhere(r.TextHash, false); err != nil {
 			return err
 		}
 		a.known, a.written = r.Seq, true

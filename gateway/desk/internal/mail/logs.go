@@ -75,6 +75,9 @@ func heads(l *verify.Logs) api.Heads {
 func (m *Room) extend(ctx context.Context, base *verify.Logs, c *api.Catchup) (*verify.Answer, error) {
 	next, err := m.extended(ctx, base, c)
 	if err == nil {
+		err = m.began(next)
+	}
+	if err == nil {
 		next, err = m.adopt(ctx, base, next)
 	}
 	if err != nil {

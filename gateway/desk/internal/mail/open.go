@@ -366,7 +366,10 @@ func (j *opener) stateVerdict(of *store.Row, v *verdict) (step, error) {
 		if err != nil || r.State.Ended() || r.Unproven.Event != "" {
 			return err
 		}
-		r.Unproven, r.Code, r.Detail = made, "", ""
+		if err := c.State(&r, made); err != nil {
+			return err
+		}
+		r.Code, r.Detail = "", ""
 		if v.refused != nil {
 			r.Code, r.Detail = v.refused.Code, v.refused.Detail
 		} else if err := c.keepFileKey(&r, wrapped, name); err != nil {
@@ -396,7 +399,9 @@ func (j *opener) stateConsignment(seq int64, textHash signed.Hash, stuck string)
 			return err
 		}
 		if r.State == client.Accepted && r.Unproven.Event == "" {
-			r.Unproven = made
+			if err := c.State(&r, made); err != nil {
+				return err
+			}
 		}
 		if stuck != "" {
 			r.Code, r.Detail = "", stuck

@@ -3,6 +3,8 @@ package mail
 import (
 	"context"
 	"errors"
+	"fmt"
+	"time"
 
 	"samband/gateway/api"
 	"samband/gateway/desk/internal/store"
@@ -15,15 +17,25 @@ import (
 const (
 	progressFeed = "progress"
 	maxNotHeld   = 1000 // lines of the desk's log about messages that it does not have
+	maxWants     = 100  // messages that are asked for at once
 )
 
-// A progress reads what became of this desk's messages. The first page of a run is
-// not waited for: it brings both logs up to date. After a page with something that
-// was not believed, the cursor that outlives the process stays before it, and the
-// feed is read from its beginning again.
+// A progress reads what became of this desk's messages, and accounts for what was said in
+// its name (elsewhere.go). The first page of a run is not waited for: it brings both logs
+// up to date. After a page with something that was not believed, the cursor that outlives
+// the process stays before it, and the feed is read from its beginning again.
 type progress struct {
-	feed
-	known bool // after is that of the database, or later
+	*Room
+	known   bool // after is that of the database, or later
+	after   api.Cursor
+	wait    time.Duration
+	doubted time.Time                 // when something was first not believed, since the feed's beginning
+	past    int64                     // behind the last entry that was told of, since the feed's beginning
+	asked   map[signed.Hash]time.Time // wants of this run
+}
+
+func (m *Room) newProgress() *progress {
+	return &progress{Room: m, asked: map[signed.Hash]time.Time{}}
 }
 
 func (p *progress) do(ctx context.Context) error {
@@ -32,8 +44,64 @@ func (p *progress) do(ctx context.Context) error {
 			return err
 		}
 	}
-	p.sweep()
-	return read(ctx, &p.feed, p.after, p.Broker.Progress, p.takeIn)
+	if !p.doubted.IsZero() && p.Now().Sub(p.doubted) > sweepAfter {
+		p.after, p.past, p.doubted = 0, 0, time.Time{}
+	}
+	items, err := p.read(ctx)
+	if errors.Is(err, api.ErrUnreachable) {
+		clear(p.asked) // a broker that was away may have forgotten
+	}
+	if err != nil || items == api.MaxLimit {
+		return err // or there is more: what is wanted may have ended there
+	}
+	return p.want(ctx)
+}
+
+// read takes in one page, and returns how many items it had.
+func (p *progress) read(ctx context.Context) (items int, err error) {
+	base, began, waits := p.logs.Load(), p.Now(), p.wait > 0
+	answer, err := p.Broker.Progress(ctx, heads(base), api.Page{After: p.after, Wait: p.wait, Limit: api.MaxLimit})
+	p.heard(err)
+	if err != nil {
+		return 0, err
+	}
+	next, err := p.extend(ctx, base, &answer.Catchup)
+	if err != nil {
+		return 0, err
+	}
+	if err := checkPage(answer, p.after, next.Audit().Size); err != nil {
+		return 0, errors.Join(err, p.write(unsynced, next))
+	}
+	p.wait = feedWait
+	asked, told := p.Now(), p.past
+	early := waits && asked.Sub(began) < hasty
+	believed, err := p.takeIn(next, answer)
+	if err != nil {
+		return 0, err
+	}
+	if believed < len(answer.Items) && p.doubted.IsZero() {
+		p.doubted = asked
+	}
+	p.after = answer.Next
+	if believed == 0 && len(answer.Items) > 0 { // an error, so that a pause follows: a broker must not keep this desk busy
+		return 0, fmt.Errorf("of a page of %d items none could be believed", len(answer.Items))
+	}
+	if early && p.past == told && next.Register().Size() == base.Register().Size() {
+		return 0, errIdle
+	}
+	return len(answer.Items), nil
+}
+
+// checkPage compares a page with what was asked for. Its cursor leads on, and not past
+// the log: one that does would hide for ever what comes before it.
+func checkPage(a *api.ProgressAnswer, least api.Cursor, size int64) error {
+	if len(a.Items) > api.MaxLimit || len(a.Again) > api.MaxLimit {
+		return fmt.Errorf("a page of %d items, and %d that are wanted again, where %d of each were asked for", len(a.Items), len(a.Again), api.MaxLimit)
+	}
+	if a.Next < least || a.Next.Leaf() > size {
+		return fmt.Errorf("the feed's next cursor is %s: from %s, in a log of %d entries, it leads nowhere", a.Next, least, size)
+	}
+	return nil
 }
 
 // resume reads the cursor that an earlier run left.
@@ -61,15 +129,17 @@ func (p *progress) takeIn(next *verify.Answer, answer *api.ProgressAnswer) (beli
 	if err != nil {
 		return 0, err
 	}
+	others := elsewhere{Room: p.Room}
 	var steps []step
 	for n := range answer.Items {
 		item := &answer.Items[n]
-		s, err := p.verifyItem(next, item, &subjects[n])
+		s, err := p.verifyItem(next, item, &subjects[n], &others)
 		_, refused := problem.Of(err)
 		switch {
 		case err == nil:
 			steps = append(steps, s)
 			believed++
+			p.past = max(p.past, min(item.Cursor.Leaf(), next.Audit().Size))
 		case refused, errors.Is(err, errEarly), errors.Is(err, verify.ErrNoNote):
 			p.Log.Warn("an event is not believed", "id", item.ID, "event", item.Event, "problem", err.Error())
 			if errors.Is(err, verify.ErrNoNote) { // it never comes again, and is in nobody's way
@@ -79,10 +149,14 @@ func (p *progress) takeIn(next *verify.Answer, answer *api.ProgressAnswer) (beli
 			return 0, err
 		}
 	}
+	steps = append(steps, others.steps()...)
 	if p.doubted.IsZero() && believed == len(answer.Items) {
 		steps = append(steps, func(c *change) error {
 			if len(c.breaches) > 0 {
 				return nil
+			}
+			if err := c.DropAbsences(answer.Next.Leaf()); err != nil {
+				return err
 			}
 			return c.PutCursor(progressFeed, answer.Next.String())
 		})
@@ -104,13 +178,29 @@ type subject struct {
 	seq      int64
 	textHash signed.Hash
 	header   *envelope.Header
+
+	said bool // this desk signed the item's note
+}
+
+// own reports whether an item is a word in the desk's own name: about what it received, or
+// a withdrawal.
+func (of *subject) own(item *api.ProgressItem, me signed.Address) bool {
+	return item.Sender != me || item.Event == envelope.Withdrawn ||
+		of.header != nil && of.header.To == me && !item.Event.ByTheClock()
 }
 
 // subjects finds those of a page.
 func (p *progress) subjects(items []api.ProgressItem) ([]subject, error) {
 	found := make([]subject, len(items))
 	err := p.Store.View(func(tx *store.Tx) error {
-		for n, item := range items {
+		for n := range items {
+			item, err := &items[n], error(nil)
+			if found[n].said, err = tx.Said(signed.HashOf(item.Note)); err != nil {
+				return err
+			}
+			if item.Sender != p.Desk {
+				continue
+			}
 			r, err := tx.Sent(item.ID)
 			textHash := item.Message
 			switch {
@@ -133,26 +223,29 @@ func (p *progress) subjects(items []api.ProgressItem) ([]subject, error) {
 			if err != nil {
 				return err
 			}
-			found[n] = subject{r.Seq, textHash, h}
+			found[n].seq, found[n].textHash, found[n].header = r.Seq, textHash, h
 		}
 		return nil
 	})
 	return found, err
 }
 
-// heardOf verifies one item and returns what is to be written for it.
-func (p *progress) verifyItem(next *verify.Answer, item *api.ProgressItem, of *subject) (step, error) {
+// verifyItem verifies one item and returns what is to be written for it. What another said
+// in this desk's name it hands to others.
+func (p *progress) verifyItem(next *verify.Answer, item *api.ProgressItem, of *subject, others *elsewhere) (step, error) {
 	if item.Event == envelope.Erased {
 		return p.ownErasures(next, item)
 	}
+	if of.own(item, p.Desk) {
+		if err := others.account(next, item, of); err != nil {
+			return nil, err
+		}
+	}
+	if item.Sender != p.Desk {
+		return nothing, nil
+	}
 	if of.header == nil {
-		// Nothing that this desk shows changes by it, and a desk that was put back
-		// from a backup hears so of what it sent since: that convicts nobody.
-		unknown := problem.New(problem.UnknownMessage,
-			"the broker has %s of a message that this desk does not have: it was put back from a backup, or the broker invents it", item.Event)
-		return func(c *change) error {
-			return c.LogOnce(p.Entry("not held here", "message "+item.ID.String(), unknown), maxNotHeld)
-		}, nil
+		return p.notHeld(next, item, others)
 	}
 	event, err := p.believe(next, of.header, of.textHash, &item.LoggedEvent)
 	if errors.Is(err, errEarly) {
@@ -162,6 +255,49 @@ func (p *progress) verifyItem(next *verify.Answer, item *api.ProgressItem, of *s
 	if err != nil {
 		return nil, err
 	}
-	p.tells(event.Index)
 	return advances(of.seq, event), nil
+}
+
+// notHeld takes in an event of a message that this desk does not have. Nothing that it
+// shows changes by it.
+func (p *progress) notHeld(next *verify.Answer, item *api.ProgressItem, others *elsewhere) (step, error) {
+	if item.Event != envelope.Withdrawn {
+		if err := others.sent(next, item); err != nil {
+			return nil, err
+		}
+	}
+	unknown := problem.New(problem.UnknownMessage,
+		"the broker has %s of a message that this desk does not have: it was put back from a backup, another has its ring, or the broker invents it", item.Event)
+	return func(c *change) error {
+		return c.LogOnce(p.Entry("not held here", "message "+item.ID.String(), unknown), maxNotHeld)
+	}, nil
+}
+
+func nothing(*change) error { return nil }
+
+// want asks for the messages that another consigned in this desk's name and that it lacks:
+// they come by the inbox. It asks once more when they do not.
+func (p *progress) want(ctx context.Context) error {
+	var wanted []signed.Hash
+	err := p.Store.View(func(tx *store.Tx) (err error) {
+		wanted, err = tx.Wanted(maxWants)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, textHash := range wanted {
+		if at, ok := p.asked[textHash]; ok && p.Now().Sub(at) <= sweepAfter {
+			continue
+		}
+		err := p.Broker.Want(ctx, heads(p.logs.Load()), api.Want{Message: textHash})
+		if problem.CodeOf(err) == problem.UnknownMessage { // it has ended
+			err = p.write(unsynced, nil, func(c *change) error { return c.WantElsewhere(textHash, false) })
+		}
+		if err != nil {
+			return err
+		}
+		p.asked[textHash] = p.Now()
+	}
+	return nil
 }

@@ -17,7 +17,8 @@
 //	inbox.go       takes in what arrives, sealed
 //	open.go        opens it, when the ring is unlocked, and states what it is
 //	statements.go  sends what was signed about messages, until it is proven
-//	progress.go    learns what became of what was sent
+//	progress.go    learns what became of what was sent, and accounts for what was said in
+//	               the desk's name (elsewhere.go)
 //	erasures.go    states what was erased, and hides what the log says that it was
 //	openings.go    destroys opening keys that nothing needs any more
 //	bundles.go     fetches the catalogues that the register names, and reads by them
@@ -47,7 +48,7 @@ import (
 type Broker interface {
 	Submit(ctx context.Context, heads api.Heads, envelopes [][]byte) (*api.SubmitAnswer, error)
 	State(ctx context.Context, heads api.Heads, notes [][]byte) (*api.StateAnswer, error)
-	Inbox(ctx context.Context, heads api.Heads, page api.Page) (*api.InboxAnswer, error)
+	Inbox(ctx context.Context, heads api.Heads, ask api.Ask) (*api.InboxAnswer, error)
 	Progress(ctx context.Context, heads api.Heads, page api.Page) (*api.ProgressAnswer, error)
 	Want(ctx context.Context, heads api.Heads, want api.Want) error
 	Show(ctx context.Context, checkpoint []byte) error
@@ -82,6 +83,11 @@ type Room struct {
 
 	logs    atomic.Pointer[verify.Logs]
 	growing sync.Mutex // over writing register entries and going by them
+	absence struct {
+		sync.Mutex
+		since int64       // how long the audit log was when this process began
+		noted atomic.Bool // how long it was in its first answer
+	}
 
 	reachable atomic.Bool
 	scrubbing atomic.Bool // something was erased that may still lie in the write-ahead log
@@ -107,6 +113,7 @@ func Open(c Config) (*Room, error) {
 	}
 	m.Store = s
 	if err = m.load(); err == nil {
+		m.absence.since = m.logs.Load().Audit().Size
 		err = m.openBundles()
 	}
 	if err != nil {

@@ -105,8 +105,12 @@ func (w *statements) next(after int64) (group []outgoing, last int64, err error)
 				continue
 			}
 			old, err := statementIn(s.Unproven.Note)
+			stored := false
 			if err == nil {
-				err = w.signAnew(&s, old)
+				stored, err = w.signAnew(&s, old)
+			}
+			if err == nil && !stored {
+				continue // it waits for its proof no more
 			}
 			if err != nil { // locked: it stays refused until it can be signed
 				w.Log.Warn("a refused statement is not signed anew", "id", s.ID, "problem", err.Error())
@@ -213,7 +217,8 @@ func (w *statements) signAgain(s *outgoing, refusal error) error {
 		return fmt.Errorf("the register has not moved since it was signed: %w", refusal)
 	}
 	defer w.wakeStatements()
-	return w.signAnew(s, old)
+	_, err = w.signAnew(s, old)
+	return err
 }
 
 // statementIn reads a statement that lies in the database.
@@ -225,8 +230,9 @@ func statementIn(note []byte) (*envelope.Statement, error) {
 	return envelope.ParseStatement(n.Text)
 }
 
-// signAnew replaces a statement, durably, before it is submitted.
-func (w *statements) signAnew(s *outgoing, old *envelope.Statement) (err error) {
+// signAnew replaces a statement, durably, before it is submitted. One that was not stored,
+// since the message waits for none any more, must not be.
+func (w *statements) signAnew(s *outgoing, old *envelope.Statement) (stored bool, err error) {
 	if old.Event == envelope.Consigned {
 		s.Unproven, err = w.consignment(s.TextHash)
 	} else {
@@ -236,18 +242,21 @@ func (w *statements) signAnew(s *outgoing, old *envelope.Statement) (err error) 
 		})
 	}
 	if err != nil {
-		return err
+		return false, err
 	}
-	return w.write(synced, nil, func(c *change) error {
+	err = w.write(synced, nil, func(c *change) error {
 		r, err := c.Row(s.Seq)
 		if err != nil || r.Unproven.Event != s.Unproven.Event {
 			return err
 		}
-		since := r.Unproven.Since
-		r.Unproven = s.Unproven
-		r.Unproven.Since = since
+		stored = true
+		s.Unproven.Since = r.Unproven.Since
+		if err := c.State(&r, s.Unproven); err != nil {
+			return err
+		}
 		return c.Put(&r)
 	})
+	return stored, err
 }
 
 // consignment states that this desk keeps a message durably.
@@ -286,7 +295,9 @@ func (m *Room) Withdraw(id signed.ID) error {
 			if err != nil || r.Unproven.Event != "" || r.State.Ended() {
 				return err
 			}
-			r.Unproven = withdrawal
+			if err := c.State(&r, withdrawal); err != nil {
+				return err
+			}
 			if err := c.Log(m.Entry("withdrawing", "message "+id.String(), nil)); err != nil {
 				return err
 			}

@@ -10,7 +10,6 @@ import (
 
 	"samband/gateway/api"
 	"samband/gateway/problem"
-	"samband/gateway/signed"
 )
 
 // maxPause is the longest pause after failed calls, maxIdle that after polls that ended
@@ -62,8 +61,8 @@ func (m *Room) jobs() []job {
 		{"erasures", m.workers.erasures, (&erasures{queue: m.queue(false)}).do},
 		{"opening keys", m.workers.keys, (&oldKeys{Room: m}).do},
 		{"catalogue", m.workers.bundles, m.fetchBundles},
-		{"inbox", nil, (&inbox{feed: feed{Room: m}, wanted: map[signed.Hash]bool{}}).do},
-		{"progress", nil, (&progress{feed: feed{Room: m}}).do},
+		{"inbox", nil, m.newInbox().do},
+		{"progress", nil, m.newProgress().do},
 	}
 }
 

@@ -31,6 +31,27 @@ CREATE TABLE cursors (
 	cursor TEXT NOT NULL
 ) STRICT;
 
+-- The hash of each note that this desk signed about a message, from before it was sent:
+-- whatever else is said in its name, another said.
+CREATE TABLE said (
+	note BLOB PRIMARY KEY
+) WITHOUT ROWID, STRICT;
+-- What was said in this desk's name and not by it, each word once.
+CREATE TABLE elsewhere (
+	note   BLOB PRIMARY KEY,        -- its hash; of a message that was sent elsewhere, the message's
+	text   BLOB NOT NULL,           -- the message
+	lost   INTEGER NOT NULL,        -- 1: by a lost copy of this desk; 0: by somebody who has its ring
+	wanted INTEGER NOT NULL         -- 1: this desk lacks the message and is to ask for it
+) WITHOUT ROWID, STRICT;
+CREATE INDEX elsewhere_lost   ON elsewhere (lost);
+CREATE INDEX elsewhere_wanted ON elsewhere (text) WHERE wanted = 1;
+-- From how many leaves of the audit log to how many this desk did not run, as far as it
+-- has not read yet what was said in its name meanwhile.
+CREATE TABLE absences (
+	since INTEGER PRIMARY KEY,
+	until INTEGER NOT NULL
+) STRICT;
+
 -- Every text that this desk has, sent or received, as it crossed the wire.
 CREATE TABLE texts (
 	text   BLOB PRIMARY KEY,
@@ -101,6 +122,7 @@ CREATE INDEX mail_unsent ON mail (urgent, seq)
 CREATE INDEX mail_unopened ON mail (seq)
 	WHERE received = 1 AND unproven = '' AND state IN ('accepted', 'consigned');
 CREATE INDEX mail_unproven ON mail (urgent, seq) WHERE unproven != '';
+CREATE INDEX mail_held ON mail (text) WHERE received = 1 AND state = 'accepted';
 CREATE INDEX mail_unapplied ON mail (unapplied, seq) WHERE unapplied = 1;
 CREATE INDEX mail_open ON mail (received, seq)
 	WHERE asks = 1 AND answered = 0 AND dropped = 0 AND unproven != 'refused' AND state NOT IN ('refused', 'expired', 'withdrawn', 'rejected');

@@ -1,0 +1,152 @@
+package mail
+
+import (
+	"fmt"
+
+	"samband/gateway/api"
+	"samband/gateway/desk/internal/store"
+	"samband/gateway/envelope"
+	"samband/gateway/problem"
+	"samband/gateway/signed"
+	"samband/gateway/verify"
+)
+
+// An elsewhere is what a page has that was said in this desk's name and not by it. This
+// desk keeps the hash of each note that it signs, durably and before it sends it: any other
+// note with a valid signature was signed by somebody who has its ring, or by a copy of this
+// desk. A desk that was put back from a backup has forgotten what it said since: so a word
+// that was logged while this desk did not run is said by a lost copy of it, is listed, and
+// is no alarm. Each other is RING_ELSEWHERE.
+type elsewhere struct {
+	*Room
+	found []word
+}
+
+// A word is one of them.
+type word struct {
+	store.Elsewhere
+	event envelope.Event
+	id    signed.ID
+	at    int64 // the leaf
+}
+
+// absent reports whether a leaf was logged while this desk did not run.
+func (m *Room) absent(leaf int64) (absent bool, err error) {
+	err = m.Store.View(func(tx *store.Tx) error {
+		absent, err = tx.Absent(leaf)
+		return err
+	})
+	return absent, err
+}
+
+// account accounts for a word in this desk's name.
+func (o *elsewhere) account(next *verify.Answer, item *api.ProgressItem, of *subject) error {
+	if of.said {
+		return nil
+	}
+	proven, err := next.Word(o.Desk, claimOf(&item.LoggedEvent))
+	if err == nil && item.Event != envelope.Withdrawn && proven.Record.Message != item.Message {
+		err = breach("word "+signed.HashOf(item.Note).String(), exhibitsOf(next, item), problem.ProofInvalid,
+			"the word is of message %s, not of %s", proven.Record.Message, item.Message)
+	}
+	if err != nil {
+		o.accuse(err)
+		return err
+	}
+	w := word{store.Elsewhere{Note: signed.HashOf(item.Note), Text: item.Message}, item.Event, item.ID, proven.Record.Index}
+	if w.Lost, err = o.absent(w.at); err != nil {
+		return err
+	}
+	o.found = append(o.found, w)
+	if w.Lost {
+		return nil
+	}
+	ring := "locked"
+	if item.Event == envelope.Consigned {
+		ring = "online"
+	}
+	o.accuse(breach("message "+item.ID.String()+" of "+string(item.Sender), exhibitsOf(next, item), problem.RingElsewhere,
+		"leaf %d says %s with the %s ring of this desk, which did not say it", w.at, item.Event, ring))
+	return nil
+}
+
+// sent accounts for a message that was sent in this desk's name and that it does not have.
+// The broker alone says whose it is: what it can't show signed raises no alarm.
+func (o *elsewhere) sent(next *verify.Answer, item *api.ProgressItem) (err error) {
+	if item.Event == envelope.Expired {
+		_, err = next.Proven([]byte(item.Proof), item.Event)
+	} else {
+		_, err = next.Statement(item.Note, []byte(item.Proof))
+	}
+	if err != nil {
+		return nil
+	}
+	w := word{store.Elsewhere{Note: item.Message, Text: item.Message}, envelope.Accepted, item.ID, max(0, item.Accepted.Leaf()-1)}
+	if w.Lost, err = o.absent(w.at); err != nil {
+		return err
+	}
+	o.found = append(o.found, w)
+	if !w.Lost {
+		o.accuse(breach("message "+item.ID.String()+" of "+string(o.Desk), exhibitsOf(next, item), problem.RingElsewhere,
+			"the log has %s of a message that was sent with the locked ring of this desk, which did not send it; or the broker invents it", item.Event))
+	}
+	return nil
+}
+
+func exhibitsOf(next *verify.Answer, item *api.ProgressItem) map[string][]byte {
+	return map[string][]byte{"event": []byte(item.Event), "note": item.Note, "proof": []byte(item.Proof), "checkpoint": next.AuditCheckpoint()}
+}
+
+// steps are what is to be written of them: each once, what this desk lacks is to be asked
+// for, and of what a lost copy said the desk's log has one line a page.
+func (o *elsewhere) steps() []step {
+	if len(o.found) == 0 {
+		return nil
+	}
+	return []step{func(c *change) error {
+		var lost []word
+		for _, w := range o.found {
+			fresh, err := c.AddElsewhere(w.Elsewhere)
+			if err != nil {
+				return err
+			}
+			if fresh && w.Lost {
+				lost = append(lost, w)
+			}
+			if w.event == envelope.Accepted || w.event == envelope.Withdrawn {
+				continue
+			}
+			if err := c.WantElsewhere(w.Text, fresh && w.event == envelope.Consigned); err != nil {
+				return err
+			}
+		}
+		if len(lost) == 0 {
+			return nil
+		}
+		first, last := lost[0], lost[len(lost)-1]
+		e := c.room.Entry("said by a lost copy of this desk", fmt.Sprintf("%d words, leaves %d to %d", len(lost), first.at, last.at), nil)
+		e.Detail = fmt.Sprintf("the first is %s of message %s, the last %s of message %s", first.event, first.id, last.event, last.id)
+		return c.Log(e)
+	}}
+}
+
+// began notes, before anything of the first answer of a process is kept, how far the log
+// came while this desk did not run.
+func (m *Room) began(first *verify.Answer) error {
+	if m.absence.noted.Load() {
+		return nil
+	}
+	m.absence.Lock()
+	defer m.absence.Unlock()
+	if m.absence.noted.Load() {
+		return nil
+	}
+	if until := first.Audit().Size; until > m.absence.since {
+		err := m.Store.UpdateUnsynced(func(tx *store.Tx) error { return tx.AddAbsence(m.absence.since, until) })
+		if err != nil {
+			return err
+		}
+	}
+	m.absence.noted.Store(true)
+	return nil
+}
