@@ -36,6 +36,7 @@ CREATE TABLE messages (
 	urgency    TEXT NOT NULL,
 	conversation BLOB,                     -- NULL: its envelope was gone when the index was rebuilt
 	expires    INTEGER NOT NULL,
+	size       INTEGER NOT NULL,           -- bytes of its envelope; 0: that was gone, likewise
 	blob_grp   INTEGER,                    -- NULL: the broker has its bytes no more
 	blob_place INTEGER,
 	keep       INTEGER NOT NULL,           -- until when it keeps blob_grp: see apply.go

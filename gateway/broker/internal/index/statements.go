@@ -13,11 +13,11 @@ type statements struct {
 	// of readers
 	byID, byHash, withdrawal, other, rejected            *sql.Stmt
 	inbox, progress, againFrom, againTo, lost, expirable *sql.Stmt
-	removable, queues                                    *sql.Stmt
+	removable, queues, unconsigned                       *sql.Stmt
 }
 
 const (
-	messageColumns = "leaf, time, grp, entry, message, id, sender, recipient, type, urgency, conversation, expires, blob_grp, blob_place, wanted, consigned, ended"
+	messageColumns = "leaf, time, grp, entry, message, id, sender, recipient, type, urgency, conversation, expires, size, blob_grp, blob_place, wanted, consigned, ended"
 	eventColumns   = "e.leaf, e.kind, e.time, e.grp, e.entry, m.message, e.id, e.statement, e.code FROM events e LEFT JOIN messages m ON m.leaf = e.accepted"
 
 	// Spelled as in the partial indices, so that SQLite uses them.
@@ -32,11 +32,11 @@ func prepare(write, read *sql.DB) (*statements, error) {
 		query string
 	}{
 		{write, &s.group, "INSERT OR REPLACE INTO groups VALUES (?)"},
-		{write, &s.accept, "INSERT INTO messages (leaf, time, grp, entry, message, id, sender, recipient, type, urgency, conversation, expires, blob_grp, blob_place, keep) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
+		{write, &s.accept, "INSERT INTO messages (leaf, time, grp, entry, message, id, sender, recipient, type, urgency, conversation, expires, size, blob_grp, blob_place, keep) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
 		{write, &s.event, "INSERT INTO events (leaf, kind, time, grp, entry, accepted, id, sender, statement, code) VALUES (?, ?, ?, ?, ?, ?, ?, CAST(? AS TEXT), ?, CAST(? AS TEXT))"},
 		{write, &s.consign, "UPDATE messages SET consigned = ?, consigned_time = ?, keep = iif(keep = ?, ?, keep) WHERE leaf = ?"},
 		{write, &s.end, "UPDATE messages SET ended = ?, wanted = 0, keep = ? WHERE leaf = ?"},
-		{write, &s.restore, "UPDATE messages SET blob_grp = ?, blob_place = ?, wanted = 0, keep = iif(consigned IS NULL, ?, ?) WHERE leaf = ?"},
+		{write, &s.restore, "UPDATE messages SET size = ?, blob_grp = ?, blob_place = ?, wanted = 0, keep = iif(consigned IS NULL, ?, ?) WHERE leaf = ?"},
 		{write, &s.withdraw, "INSERT INTO withdrawals VALUES (?, ?, ?)"},
 		{write, &s.reject, "INSERT OR REPLACE INTO rejections VALUES (?, ?, ?, ?)"},
 		{write, &s.owner, "SELECT leaf, id, sender, ended FROM messages WHERE message = ?"},
@@ -53,6 +53,8 @@ func prepare(write, read *sql.DB) (*statements, error) {
 		{read, &s.lost, "SELECT " + messageColumns + " FROM messages WHERE recipient = ? AND ended IS NULL AND blob_grp IS NULL ORDER BY leaf LIMIT ?"},
 		{read, &s.expirable, "SELECT message FROM messages WHERE consigned IS NULL AND ended IS NULL AND expires <= ? ORDER BY expires, leaf LIMIT ?"},
 		{read, &s.removable, "SELECT grp FROM groups g WHERE NOT EXISTS (SELECT 1 FROM messages WHERE blob_grp = g.grp AND keep > 0) ORDER BY grp LIMIT ?"},
+		{read, &s.unconsigned, `SELECT sender, recipient, COUNT(*), SUM(size)
+			FROM messages WHERE consigned IS NULL AND ended IS NULL GROUP BY sender, recipient`},
 		{read, &s.queues, `SELECT recipient,
 			COUNT(*) FILTER (WHERE consigned IS NULL), MIN(time) FILTER (WHERE consigned IS NULL),
 			COUNT(consigned), MIN(consigned_time)

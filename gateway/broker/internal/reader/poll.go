@@ -28,7 +28,12 @@ func poll[Item, Lost any](ctx context.Context, r *Reader, caller signed.Address,
 		if err := r.seq.Ready(); err != nil {
 			return nil, err
 		}
-		answer, ready, err := ask()
+		var answer *api.FeedAnswer[Item, Lost]
+		var ready bool
+		err := r.quota.Read(ctx, caller, func() (err error) {
+			answer, ready, err = ask()
+			return err
+		})
 		if err != nil || ready || len(answer.Items) > 0 {
 			return answer, err
 		}
