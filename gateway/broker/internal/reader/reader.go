@@ -55,9 +55,6 @@ func (r *Reader) Restored(m *journal.Message) {
 // Want asks for the bytes of a message again: they come by the inbox, from here
 // if the broker has them, else from the sender, who is asked by its progress.
 func (r *Reader) Want(_ context.Context, caller signed.Address, heads api.Heads, want api.Want) error {
-	if err := r.seq.Ready(); err != nil {
-		return err
-	}
 	if err := r.seq.Reached(heads.Audit, heads.Register); err != nil {
 		return err
 	}

@@ -77,7 +77,9 @@ func refusal(ctx context.Context, p *prover.Prover, result journal.Result) (*api
 		if done.Message != nil {
 			r.Accepted = done.Message.Text
 		}
-	case problem.AlreadyConsigned, problem.AlreadyEnded:
+	case problem.AlreadyConsigned, problem.AlreadyEnded, problem.BudgetExhausted:
+		// Also where there is no budget for the refusal: whoever used that up in the
+		// caller's name must not keep from it what was said in its name.
 		r.End, errs[0] = p.Event(ctx, done.Stands)
 	}
 	if done.Event != nil {

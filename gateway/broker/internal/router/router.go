@@ -175,9 +175,6 @@ func route[I itemOf[A], A any](ctx context.Context, r *Router, caller signed.Add
 // check leads each item through the stages. A problem is the item's; a fault of
 // ours is the call's, of which nothing is ordered then.
 func check[I itemOf[A], A any](ctx context.Context, r *Router, caller signed.Address, items []I, stages []stage[I]) error {
-	if err := r.seq.Ready(); err != nil {
-		return err
-	}
 	return r.turns.Each(ctx, caller, len(items), func(i int) error {
 		it := items[i].base()
 		for _, stage := range stages {
