@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -198,7 +199,7 @@ func (e *Edge) answer(w http.ResponseWriter, route *api.Route, caller signed.Add
 	if row.Code == problem.CertificateRefused || row.Code == problem.DeskBarred {
 		w.Header().Set("Connection", "close") // a renewed certificate comes by a new one
 	}
-	if pause := max(refusal.RetryAfter, row.Pause); pause > 0 {
+	if pause := cmp.Or(refusal.RetryAfter, row.Pause); pause > 0 {
 		w.Header().Set("Retry-After", api.FormatRetryAfter(pause))
 	}
 	return write(w, row.Status, api.ProblemType, body)

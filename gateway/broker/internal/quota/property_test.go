@@ -39,7 +39,7 @@ func TestNothingIsOrderedBeyondAndNothingLeaks(t *testing.T) {
 				switch rapid.IntRange(0, 3).Draw(t, "act") {
 				case 0:
 					if d.Accept(from, to, size) == nil {
-						next.orders(from, lifeEvents, float64(size+lifeBytes))
+						next.orders(from, lifeEvents, float64(size+LifeBytes))
 						h := next.waits[way{from, to}]
 						next.waits[way{from, to}] = heap{h.messages + 1, h.bytes + int64(size)}
 					}

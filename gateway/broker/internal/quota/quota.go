@@ -79,13 +79,14 @@ var words = map[Quota]string{
 	Revocations:    "revocations",
 }
 
-// What a message takes beyond its envelope: see TestLifeIsReserved, which measures what
-// it comes to.
+// What a message takes beyond its envelope: see TestLifeIsReserved of package broker,
+// which measures what it comes to.
 const (
 	lifeEvents = 3
 	eventBytes = 1 << 10 // a record with its salt in the archive, its index rows, its tile
 	noteBytes  = 4 << 10 // a statement whose signature verified
-	lifeBytes  = lifeEvents*eventBytes + 2*noteBytes
+	// LifeBytes are taken for each message beside those of its envelope.
+	LifeBytes = lifeEvents*eventBytes + 2*noteBytes
 )
 
 // A Room keeps the accounts of all desks and parties. Its methods may be called at once.
@@ -288,7 +289,7 @@ func (r *Room) sends(from, to signed.Address, bytes int) error {
 
 // life is what a message takes from its acceptance to its end.
 func life(bytes int) []cost {
-	return []cost{{signedEvents, lifeEvents}, {signedBytes, float64(bytes + lifeBytes)}}
+	return []cost{{signedEvents, lifeEvents}, {signedBytes, float64(bytes + LifeBytes)}}
 }
 
 // Asks takes what a want or a shown checkpoint costs: it is refused, too, while the desk
