@@ -13,27 +13,27 @@ type Limits struct {
 	// Messages is how many a desk may send in one go, and MessagesASecond how many come
 	// back to it each second. Bytes are of envelopes, with 11 KiB for each message's
 	// records and notes.
-	Messages        int64 `yaml:"messages"`
-	MessagesASecond int64 `yaml:"messages-a-second"`
-	Bytes           int64 `yaml:"bytes"`
-	BytesASecond    int64 `yaml:"bytes-a-second"`
+	Messages        int64 `yaml:"messages" json:"messages"`
+	MessagesASecond int64 `yaml:"messages-a-second" json:"messages-a-second"`
+	Bytes           int64 `yaml:"bytes" json:"bytes"`
+	BytesASecond    int64 `yaml:"bytes-a-second" json:"bytes-a-second"`
 	// Refusals are log entries that refuse a desk; a desk has this for what its locked
 	// ring signed, and once more for the rest. So it is with RefusalsAMinute.
-	Refusals        int64 `yaml:"refusals"`
-	RefusalsAMinute int64 `yaml:"refusals-a-minute"`
-	// Wants are how often a desk may ask for lost bytes, or show a checkpoint.
-	Wants        int64 `yaml:"wants"`
-	WantsAMinute int64 `yaml:"wants-a-minute"`
+	Refusals        int64 `yaml:"refusals" json:"refusals"`
+	RefusalsAMinute int64 `yaml:"refusals-a-minute" json:"refusals-a-minute"`
+	// Wants are how often a desk may ask for lost bytes.
+	Wants        int64 `yaml:"wants" json:"wants"`
+	WantsAMinute int64 `yaml:"wants-a-minute" json:"wants-a-minute"`
 	// ReadsASecond is how often a desk may ask for a page; beyond it a reader waits.
-	ReadsASecond int64 `yaml:"reads-a-second"`
+	ReadsASecond int64 `yaml:"reads-a-second" json:"reads-a-second"`
 	// Party is how many desks' quotas a party has for all its desks together.
-	Party int64 `yaml:"party"`
+	Party int64 `yaml:"party" json:"party"`
 	// Entries are register entries that a party signs, and as many revocations.
-	Entries     int64 `yaml:"entries"`
-	EntriesADay int64 `yaml:"entries-a-day"`
+	Entries     int64 `yaml:"entries" json:"entries"`
+	EntriesADay int64 `yaml:"entries-a-day" json:"entries-a-day"`
 	// Of one sender so many messages and bytes may wait at one recipient, unconsigned.
-	UnconsignedMessages int64 `yaml:"unconsigned-messages"`
-	UnconsignedBytes    int64 `yaml:"unconsigned-bytes"`
+	UnconsignedMessages int64 `yaml:"unconsigned-messages" json:"unconsigned-messages"`
+	UnconsignedBytes    int64 `yaml:"unconsigned-bytes" json:"unconsigned-bytes"`
 }
 
 // Defaults are what 200 honest desks never meet: DECISIONS has the arithmetic.

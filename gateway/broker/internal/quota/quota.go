@@ -54,10 +54,10 @@ const (
 	SignedEvents   Quota = "signed-events"   // log entries of messages, and of withdrawals of what never came
 	SignedBytes    Quota = "signed-bytes"    // of the same
 	SignedRefusals Quota = "signed-refusals" // log entries that refuse what the locked ring signed
-	OnlineEvents   Quota = "online-events"   // wants, and checkpoints that are shown
+	OnlineEvents   Quota = "online-events"   // requests for lost bytes
 	OnlineBytes    Quota = "online-bytes"    // envelopes that came again because the desk wanted them
 	OnlineRefusals Quota = "online-refusals" // log entries that refuse what the online ring brought
-	Reads          Quota = "reads"           // pages of feeds and of the register
+	Reads          Quota = "reads"           // pages of feeds and of the register, proofs, and shown checkpoints
 	Entries        Quota = "entries"         // register entries, of a party
 	Revocations    Quota = "revocations"     // those of them that revoke
 	// Unconsigned is no bucket: what one recipient has not consigned of one sender.
@@ -72,7 +72,7 @@ var words = map[Quota]string{
 	SignedEvents:   "log entries of its messages and withdrawals",
 	SignedBytes:    "bytes of its messages and withdrawals",
 	SignedRefusals: "refusals of what its locked ring signed",
-	OnlineEvents:   "requests for lost messages and shown checkpoints",
+	OnlineEvents:   "requests for lost messages",
 	OnlineBytes:    "bytes of messages that it asked for again",
 	OnlineRefusals: "refusals of what its locked ring did not sign",
 	Entries:        "register entries",
@@ -292,8 +292,8 @@ func life(bytes int) []cost {
 	return []cost{{signedEvents, lifeEvents}, {signedBytes, float64(bytes + LifeBytes)}}
 }
 
-// Asks takes what a want or a shown checkpoint costs: it is refused, too, while the desk
-// has not made up for the bytes that it wanted before.
+// Asks takes a request for lost bytes: it is refused, too, while the desk has not made up
+// for the bytes that it asked for before.
 func (r *Room) Asks(desk signed.Address) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()

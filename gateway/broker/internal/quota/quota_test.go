@@ -192,6 +192,42 @@ func TestEntriesCountAgainstTheirParty(t *testing.T) {
 	}
 }
 
+// 200 desks of 40 parties, five each, at their work meet no default: all queries of the
+// world, 2,300 messages a second among them; one that drains 2,000 messages to another at
+// 900 a second; one that sends a notice of a megabyte to all.
+func TestHonestDesksMeetNoDefault(t *testing.T) {
+	r, clock := room(Defaults)
+	desks := make([]signed.Address, 200)
+	for i := range desks {
+		desks[i] = signed.Address(fmt.Sprintf("p%d.unit-%d", i/5, i))
+	}
+	send := func(from, to signed.Address, bytes int) {
+		t.Helper()
+		d := r.Draft()
+		if err := d.Accept(from, to, bytes); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for n := range 60 * 2300 {
+		clock.now += time.Second / 2300
+		from, to := desks[n%200], desks[(n+1+n/200%199)%200]
+		send(from, to, 10_000)
+		r.Draft().Ends(from, to, 10_000)
+	}
+	for range 2000 {
+		clock.now += time.Second / 900
+		send(desks[0], desks[9], 6_000)
+	}
+	for _, to := range desks[1:] {
+		send(desks[0], to, 1<<20)
+	}
+	for _, s := range r.Shares() {
+		if s.Used > .5 {
+			t.Errorf("%s has used %.0f %% of %s", s.Who, 100*s.Used, s.Quota)
+		}
+	}
+}
+
 func TestLimitsAreChecked(t *testing.T) {
 	if err := (Limits{}).Check(); err != nil {
 		t.Error(err)

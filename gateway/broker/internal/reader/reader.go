@@ -107,13 +107,12 @@ func (r *Reader) Consistency(ctx context.Context, caller signed.Address, from, t
 }
 
 // Show takes a checkpoint that a desk verified. One that bears our signature, and
-// that the log does not reach or contradicts, stops the broker.
-func (r *Reader) Show(_ context.Context, caller signed.Address, checkpoint []byte) error {
+// that the log does not reach or contradicts, stops the broker. It waits as a read does,
+// and is never refused for lack of quota: a thief of the desk's online ring must not keep
+// its evidence from us. Nothing becomes durable but what stops the broker, once.
+func (r *Reader) Show(ctx context.Context, caller signed.Address, checkpoint []byte) error {
 	if err := r.seq.Ready(); err != nil {
 		return err
 	}
-	if err := r.quota.Asks(caller); err != nil {
-		return err
-	}
-	return r.seq.Show(checkpoint)
+	return r.quota.Read(ctx, caller, func() error { return r.seq.Show(checkpoint) })
 }
