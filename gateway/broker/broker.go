@@ -36,7 +36,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"samband/certs"
-	"samband/gateway/broker/internal/bundles"
 	"samband/gateway/broker/internal/edge"
 	"samband/gateway/broker/internal/index"
 	"samband/gateway/broker/internal/quota"
@@ -242,8 +241,8 @@ func (b *Broker) openEdge(context.Context) error {
 		Service: struct {
 			*router.Router
 			*reader.Reader
-			bundles.Folder
-		}{b.router, b.reader, b.settings.bundles()},
+			shelf
+		}{b.router, b.reader, shelf{b.settings.bundles(), b.quota}},
 		Log:     b.cfg.Log,
 		Metrics: b.metrics,
 	})
