@@ -120,7 +120,7 @@ func TestWingsNeverMeet(t *testing.T) {
 // ranks before its own. Rooms of one rank never meet: their wing wires them.
 var ranks = map[string][][]string{
 	// The prover needs the sequencer's log; router and reader answer with its proofs.
-	brokerWing: {{"journal"}, {"bundles", "edge", "index", "records", "store"}, {"sequencer"}, {"prover"}, {"reader", "router"}},
+	brokerWing: {{"journal", "quota"}, {"bundles", "edge", "index", "records", "store"}, {"sequencer"}, {"prover"}, {"reader", "router"}},
 	deskWing:   {{"keys", "seen", "store"}, {"mail"}},
 }
 

@@ -21,6 +21,8 @@ type shown struct {
 	Metrics      string   `json:"metrics"`
 	MetricsHosts []string `json:"metrics-hosts"`
 	JournalBytes int64    `json:"journal-bytes"`
+
+	Quotas broker.Quotas `json:"quotas"` // the defaults too
 }
 
 func newCheckConfig(p *program) *cobra.Command {
@@ -31,6 +33,7 @@ func newCheckConfig(p *program) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			settings.Quotas = settings.Quotas.Filled()
 			return p.Print(c, shown(settings), func(w io.Writer) { showSettings(w, shown(settings)) })
 		},
 	}
@@ -51,6 +54,8 @@ func showSettings(w io.Writer, s shown) {
 		{"metrics", "metrics and health are at " + cmp.Or(s.Metrics, "no address: nobody can watch this broker")},
 		{"metrics-hosts", "they are asked by IP address, or as " + strings.Join(append([]string{"localhost"}, s.MetricsHosts...), ", ")},
 		{"journal-bytes", "JOURNAL holds at most " + journal + "; at four fifths nothing new is accepted"},
+		{"quotas", fmt.Sprintf("a desk sends at most %d messages of %d bytes in one go, and %d of %d bytes each second; a party %d times as much",
+			s.Quotas.Messages, s.Quotas.Bytes, s.Quotas.MessagesASecond, s.Quotas.BytesASecond, s.Quotas.Party)},
 	} {
 		fmt.Fprintf(w, "%-14s %s\n", line[0]+":", line[1])
 	}

@@ -97,11 +97,6 @@ const (
 // caller that knows nothing yet.
 type Heads struct{ Audit, Register int64 }
 
-// A Budget takes one final refusal from what its desk may still have of one
-// operation; false: there is none left. It is asked for each refusal before that is
-// ordered, and at no other time: what may pass waits for no budget.
-type Budget func() bool
-
 // A Service is the broker's side of the contract. Each method takes the caller
 // as its certificate names it and returns an answer, a *Refusal, another error
 // that wraps a *problem.Problem, or a fault, which callers see as INTERNAL.
@@ -109,14 +104,15 @@ type Budget func() bool
 type Service interface {
 	// Submit takes in envelopes, in their order. A repeat of a known message gets
 	// the first acceptance again and what is known of it since. A final refusal is
-	// logged if the budget has one left, and is BUDGET_EXHAUSTED otherwise.
+	// logged if the caller's budget has one left, and is BUDGET_EXHAUSTED otherwise:
+	// what may pass waits for no budget.
 	// The envelopes are not used any more after it has returned.
-	Submit(ctx context.Context, caller signed.Address, heads Heads, envelopes [][]byte, budget Budget) (*SubmitAnswer, error)
+	Submit(ctx context.Context, caller signed.Address, heads Heads, envelopes [][]byte) (*SubmitAnswer, error)
 
 	// State takes in consignments and statements, in their order: complete notes. An
 	// identical repeat gets the first proof again; if a message has another end,
-	// or is consigned, the refusal shows it. Budget and notes as in Submit.
-	State(ctx context.Context, caller signed.Address, heads Heads, notes [][]byte, budget Budget) (*StateAnswer, error)
+	// or is consigned, the refusal shows it. Budgets and notes as in Submit.
+	State(ctx context.Context, caller signed.Address, heads Heads, notes [][]byte) (*StateAnswer, error)
 
 	// Inbox lists what is addressed to the caller and it has neither consigned nor
 	// ended, but for what it holds, and what it wanted again: parties in turn, each

@@ -48,7 +48,7 @@ var submit = Route{
 	Read: func(c *Call) (Action, error) {
 		items, err := CutSequence(c.Body)
 		return func(ctx context.Context, s Service) (any, error) {
-			return s.Submit(ctx, c.Caller, c.Heads, items, c.Budget)
+			return s.Submit(ctx, c.Caller, c.Heads, items)
 		}, err
 	},
 }
@@ -65,7 +65,7 @@ var state = Route{
 	Read: func(c *Call) (Action, error) {
 		items, err := CutSequence(c.Body)
 		return func(ctx context.Context, s Service) (any, error) {
-			return s.State(ctx, c.Caller, c.Heads, items, c.Budget)
+			return s.State(ctx, c.Caller, c.Heads, items)
 		}, err
 	},
 }

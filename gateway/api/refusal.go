@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -39,6 +40,7 @@ type Document struct {
 	Accepted signed.Hash   `json:"accepted,omitzero"`
 	Proof    string        `json:"proof,omitempty"`
 	End      *LoggedEvent  `json:"end,omitempty"`
+	Pause    int64         `json:"pause,omitempty"`
 }
 
 const (
@@ -74,6 +76,7 @@ func (r *Refusal) Document() *Document {
 		Accepted: r.Accepted,
 		Proof:    r.Proof,
 		End:      r.End,
+		Pause:    seconds(r.RetryAfter),
 	}
 	if r.Request != "" {
 		d.Instance = instancePrefix + r.Request
@@ -95,14 +98,14 @@ func parseRefusal(status int, header http.Header, body []byte) *Refusal {
 }
 
 // refusalOf is the refusal of an item by its document. What is not a problem of
-// the contract is INTERNAL, as parseRefusal has it. An item has no Retry-After of
-// its own: the pause is its code's.
+// the contract is INTERNAL, as parseRefusal has it. An item has no Retry-After: where
+// it names no pause, the pause is its code's.
 func refusalOf(d *Document) error {
 	if d == nil {
 		return nil
 	}
 	r := d.refusal()
-	r.RetryAfter = r.Problem.Code.Row().Pause
+	r.RetryAfter = cmp.Or(pauseOf(d.Pause), r.Problem.Code.Row().Pause)
 	return r
 }
 
@@ -142,10 +145,17 @@ func parseRetryAfter(s string) time.Duration {
 	if err != nil {
 		return 0
 	}
-	return min(time.Duration(min(n, 3600))*time.Second, time.Hour)
+	return pauseOf(n)
+}
+
+// pauseOf is a pause of so many seconds, at most an hour.
+func pauseOf(seconds int64) time.Duration {
+	return time.Duration(min(max(seconds, 0), 3600)) * time.Second
 }
 
 // FormatRetryAfter writes a pause in whole seconds, rounded up.
 func FormatRetryAfter(d time.Duration) string {
-	return fmt.Sprint(int64((d + time.Second - 1) / time.Second))
+	return fmt.Sprint(seconds(d))
 }
+
+func seconds(d time.Duration) int64 { return int64((d + time.Second - 1) / time.Second) }

@@ -48,7 +48,6 @@ type Call struct {
 	Hash   string     // at the end of the path
 	Query  url.Values // each name of the Route at most once, and no other
 	Body   []byte
-	Budget Budget // of a sequence
 }
 
 // An Action hands a call to a Service. A nil answer is one without content.

@@ -57,7 +57,7 @@ func twins(e *envelope.Envelope, n int) []sequencer.Submission {
 		twin := *e
 		twin.ID = signed.NewID()
 		twin.Note = &signed.Note{Text: twin.Header.Text(), Signatures: e.Note.Signatures}
-		out[i] = sequencer.Submission{Envelope: &twin, Raw: twin.Bytes(), Budget: always}
+		out[i] = sequencer.Submission{Envelope: &twin, Raw: twin.Bytes()}
 	}
 	return out
 }

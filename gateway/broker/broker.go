@@ -36,9 +36,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"samband/certs"
-	"samband/gateway/broker/internal/bundles"
 	"samband/gateway/broker/internal/edge"
 	"samband/gateway/broker/internal/index"
+	"samband/gateway/broker/internal/quota"
 	"samband/gateway/broker/internal/reader"
 	"samband/gateway/broker/internal/records"
 	"samband/gateway/broker/internal/router"
@@ -77,6 +77,7 @@ type Broker struct {
 	store    *store.Store
 	archive  *records.Archive
 	index    *index.Index
+	quota    *quota.Room
 	seq      *sequencer.Sequencer
 	found    []sequencer.Finding
 	reader   *reader.Reader
@@ -167,6 +168,7 @@ func (b *Broker) openIndex(context.Context) (err error) {
 
 func (b *Broker) openWriter(ctx context.Context) (err error) {
 	traffic := router.NewMetrics(b.metrics)
+	b.quota = quota.New(b.settings.Quotas.Filled(), b.cfg.Clock.Elapsed)
 	b.seq, b.found, err = sequencer.Open(ctx, sequencer.Config{
 		Register:    b.keys.register,
 		AuditKey:    b.keys.auditKey,
@@ -179,6 +181,7 @@ func (b *Broker) openWriter(ctx context.Context) (err error) {
 		ShownDir:    b.settings.shown(),
 		Index:       b.index,
 		Clock:       b.cfg.Clock,
+		Quota:       b.quota,
 		Log:         b.cfg.Log,
 		Metrics:     sequencer.NewMetrics(b.metrics),
 		Wake:        b.wakeAll,
@@ -187,8 +190,8 @@ func (b *Broker) openWriter(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	b.reader = reader.New(b.seq, b.index, b.store)
-	b.router = router.New(b.seq, traffic)
+	b.reader = reader.New(b.seq, b.index, b.store, b.quota)
+	b.router = router.New(b.seq, b.quota, traffic)
 	cancel, err := b.store.Woken(b.reader.Wake)
 	if err != nil {
 		return err
@@ -234,12 +237,12 @@ func (b *Broker) openEdge(context.Context) error {
 		Identify:    b.identify,
 		Register:    b.keys.register.Size,
 		Barred:      func(desk signed.Address) bool { return b.view().Revoked(desk, register.Online) },
-		Refusals:    b.tally,
+		Quota:       b.quota,
 		Service: struct {
 			*router.Router
 			*reader.Reader
-			bundles.Folder
-		}{b.router, b.reader, b.settings.bundles()},
+			shelf
+		}{b.router, b.reader, shelf{b.settings.bundles(), b.quota}},
 		Log:     b.cfg.Log,
 		Metrics: b.metrics,
 	})
@@ -274,6 +277,25 @@ func (b *Broker) identify(chain []*x509.Certificate) (signed.Address, error) {
 	return desk, nil
 }
 
+// tallyEvery is how often the sums of refusals are logged.
+const tallyEvery = time.Minute
+
+// sumRefusals logs the sums each interval until ctx ends.
+func (b *Broker) sumRefusals(ctx context.Context) error {
+	tick := time.NewTicker(tallyEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			if err := b.quota.HandOn(ctx, b.tally); err != nil {
+				b.cfg.Log.Error("refusals not handed on", "error", err)
+			}
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
 // tally logs how often a desk was refused beyond its budget.
 func (b *Broker) tally(ctx context.Context, desk signed.Address, count int64) error {
 	if err := b.seq.Room(); err != nil {
@@ -293,7 +315,7 @@ func (b *Broker) Run(ctx context.Context) error {
 
 	serving, stopServing := context.WithCancelCause(ctx)
 	defer stopServing(nil)
-	for _, serve := range []func(context.Context) error{b.serveDesks, b.serveMonitor, b.serveLocal} {
+	for _, serve := range []func(context.Context) error{b.serveDesks, b.serveMonitor, b.serveLocal, b.sumRefusals} {
 		servers.Go(func() {
 			if err := serve(serving); err != nil {
 				stopServing(err)
@@ -306,9 +328,21 @@ func (b *Broker) Run(ctx context.Context) error {
 		err = nil
 	}
 	servers.Wait()
+	err = errors.Join(err, b.lastSums(context.WithoutCancel(ctx)))
 	stopWriting()
 	writer.Wait()
 	return err
+}
+
+// lastSums logs what was refused since the last interval, before the writer ends. A
+// writer that has stopped logs nothing any more.
+func (b *Broker) lastSums(ctx context.Context) error {
+	if b.seq.Stopped() != nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, goodbye)
+	defer cancel()
+	return b.quota.HandOn(ctx, b.tally)
 }
 
 // serveDesks ends with the last call under way.

@@ -1,11 +1,31 @@
 package broker
 
 import (
+	"context"
+
+	"samband/gateway/api"
 	"samband/gateway/broker/internal/bundles"
+	"samband/gateway/broker/internal/quota"
+	"samband/gateway/signed"
 	"samband/schema"
 )
 
 func (s Settings) bundles() bundles.Folder { return bundles.Folder(s.catalogue()) }
+
+// A shelf gives bundles to desks, as they have room to read.
+type shelf struct {
+	bundles.Folder
+	quota *quota.Room
+}
+
+// Catalogue gives a desk a bundle.
+func (s shelf) Catalogue(ctx context.Context, caller signed.Address, hash schema.BundleHash) (b api.Bundle, err error) {
+	err = s.quota.Read(ctx, caller, func() (err error) {
+		b, err = s.Folder.Catalogue(ctx, caller, hash)
+		return err
+	})
+	return b, err
+}
 
 // AddBundle puts a catalogue bundle into a broker's folder, whether it runs or not:
 // from then on desks can fetch it. Any bundle is taken, since it should be there

@@ -44,7 +44,7 @@ func TestGroupDamaged(t *testing.T) {
 		var running sync.WaitGroup
 		running.Go(func() { rival.Run(ctx) })
 		e := se.envelope("fi.spoc")
-		_, err = rival.Do(ctx, sequencer.Submission{Envelope: e, Raw: e.Bytes(), DecidedAt: w.register.Size(), Budget: always})
+		_, err = rival.Do(ctx, sequencer.Submission{Envelope: e, Raw: e.Bytes(), DecidedAt: w.register.Size()})
 		check(t, err)
 		_, err = rival.Do(ctx, sequencer.Tally{Caller: "se.spoc", Count: 1})
 		check(t, err)

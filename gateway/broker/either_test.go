@@ -27,9 +27,6 @@ func altered(e *envelope.Envelope) []byte {
 
 var forged = problem.New(problem.SignatureInvalid, "the signature does not verify")
 
-// always is the budget of a desk that has one left.
-func always() bool { return true }
-
 // A text that comes with good and bad signatures at once is accepted or refused,
 // and never both: what is ordered first stands, in one group and in two.
 func TestAcceptedOrRejected(t *testing.T) {
@@ -51,7 +48,7 @@ func TestAcceptedOrRejected(t *testing.T) {
 			e := se.envelope("fi.spoc")
 			acts := []func() (journal.Done, error){
 				func() (journal.Done, error) {
-					return rival.Do(ctx, sequencer.Submission{Envelope: e, Raw: e.Bytes(), DecidedAt: size, Seen: seen, Budget: always})
+					return rival.Do(ctx, sequencer.Submission{Envelope: e, Raw: e.Bytes(), DecidedAt: size, Seen: seen})
 				},
 				func() (journal.Done, error) {
 					return rival.Do(ctx, sequencer.Rejection{Caller: e.From, Text: e.TextHash(), Problem: forged, Until: e.Expires})

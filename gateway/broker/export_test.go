@@ -11,6 +11,7 @@ import (
 	"samband/gateway/api"
 	"samband/gateway/broker/internal/journal"
 	"samband/gateway/broker/internal/prover"
+	"samband/gateway/broker/internal/quota"
 	"samband/gateway/broker/internal/sequencer"
 	"samband/gateway/durable"
 	"samband/gateway/envelope"
@@ -40,6 +41,11 @@ func WriteSettings(dir string, s Settings) error {
 // Rival opens another writer on the same store, once the index has all that lies
 // there: the two share it. Its journal is what change makes of the broker's.
 func (b *Broker) Rival(change func(sequencer.Journal) sequencer.Journal) (*sequencer.Sequencer, error) {
+	return b.RivalWith(quota.New(quota.Defaults, b.cfg.Clock.Elapsed), change)
+}
+
+// RivalWith is Rival with quotas of its own.
+func (b *Broker) RivalWith(room *quota.Room, change func(sequencer.Journal) sequencer.Journal) (*sequencer.Sequencer, error) {
 	for b.index.Position().Group != b.LastGroup() {
 		runtime.Gosched()
 	}
@@ -51,7 +57,7 @@ func (b *Broker) Rival(change func(sequencer.Journal) sequencer.Journal) (*seque
 		Register: keys.register, AuditKey: keys.auditKey, RegisterKey: keys.registerKey, MAC: keys.mac,
 		Journal: change(b.store), Archive: b.archive, Index: b.index,
 		AuditDir: b.settings.auditLog(), RegisterDir: b.settings.registerLog(),
-		Clock: b.cfg.Clock, Log: b.cfg.Log, Metrics: sequencer.NewMetrics(prometheus.NewRegistry()),
+		Clock: b.cfg.Clock, Quota: room, Log: b.cfg.Log, Metrics: sequencer.NewMetrics(prometheus.NewRegistry()),
 		ShownDir: b.settings.shown(), Wake: func([]signed.Address) {}, TimedOut: func(*journal.Message) {},
 	})
 	if reason := s.Stopped(); reason != nil {
@@ -75,7 +81,7 @@ func (b *Broker) Checkpoint() string { return string(b.seq.Checkpoints().Audit) 
 // and returns the proof of what became of it.
 func (b *Broker) Order(e *envelope.Envelope, seen uint64) (proof string, err error) {
 	done, err := b.seq.Do(context.Background(), sequencer.Submission{
-		Envelope: e, Raw: e.Bytes(), DecidedAt: b.view().Size(), Seen: seen, Budget: func() bool { return true },
+		Envelope: e, Raw: e.Bytes(), DecidedAt: b.view().Size(), Seen: seen,
 	})
 	if done.Event == nil {
 		return "", err

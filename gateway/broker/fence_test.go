@@ -82,7 +82,7 @@ func TestUnclearAnswers(t *testing.T) {
 	for range 12 {
 		e := se.envelope("fi.spoc")
 		for range 2 {
-			done, err := rival.Do(ctx, sequencer.Submission{Envelope: e, Raw: e.Bytes(), DecidedAt: view.Size(), Budget: always})
+			done, err := rival.Do(ctx, sequencer.Submission{Envelope: e, Raw: e.Bytes(), DecidedAt: view.Size()})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -122,7 +122,7 @@ func TestOneGroup(t *testing.T) {
 			x = other
 		}
 		all.Go(func() {
-			done, err := rival.Do(context.Background(), sequencer.Submission{Envelope: x, Raw: x.Bytes(), DecidedAt: view.Size(), Budget: always})
+			done, err := rival.Do(context.Background(), sequencer.Submission{Envelope: x, Raw: x.Bytes(), DecidedAt: view.Size()})
 			if err != nil {
 				results <- string(problem.CodeOf(err))
 				return

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 
+	"samband/gateway/broker/internal/quota"
 	"samband/gateway/config"
 	"samband/gateway/durable"
 	"samband/gateway/monitor"
@@ -39,7 +40,12 @@ type Settings struct {
 	MetricsHosts []string `yaml:"metrics-hosts"`
 	// JournalBytes is the most that JOURNAL may have; 0 is 40 % of the disk.
 	JournalBytes int64 `yaml:"journal-bytes"`
+	// Quotas are what one desk, and one party, may have the broker do.
+	Quotas Quotas `yaml:"quotas"`
 }
+
+// Quotas are limits of desks and parties; a zero takes the default.
+type Quotas = quota.Limits
 
 // minJournal has room for a few of the largest groups.
 const minJournal = 32 << 20
@@ -88,6 +94,9 @@ func (s Settings) check() error {
 	if s.JournalBytes != 0 && s.JournalBytes < minJournal {
 		errs = append(errs, fmt.Errorf("journal-bytes: less than %d has no room for traffic", minJournal))
 	}
+	if err := s.Quotas.Check(); err != nil {
+		errs = append(errs, fmt.Errorf("quotas: %w", err))
+	}
 	return errors.Join(errs...)
 }
 
@@ -120,7 +129,10 @@ metrics-hosts: [%s]
 
 # The most bytes that JOURNAL may hold; 0 is 40 %% of the disk.
 journal-bytes: %d
-`, cmp.Or(s.Keys, "keys"), cmp.Or(s.Data, "data"), s.Listen, list(s.Hosts), s.Metrics, list(s.MetricsHosts), s.JournalBytes)
+
+# What one desk, and one party, may have the broker do: the defaults, where none is set.
+quotas:%s
+`, cmp.Or(s.Keys, "keys"), cmp.Or(s.Data, "data"), s.Listen, list(s.Hosts), s.Metrics, list(s.MetricsHosts), s.JournalBytes, s.Quotas.Text())
 }
 
 // Files and folders of the keys.

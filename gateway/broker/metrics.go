@@ -35,12 +35,14 @@ var (
 	unopenedFrom = desc("samband_queue_consigned_oldest_timestamp_seconds", "When the oldest of them was consigned.", "desk")
 	logSize      = desc("samband_log_size", "Entries of a log.", "log")
 	clockInDoubt = desc("samband_clock_in_doubt", "1 while the broker's clock may be wrong and nothing expires.")
+	quotaUsed    = desc("samband_quota_used_ratio", "How much of a quota a desk has used, from 0 to 1.", "desk", "quota")
+	partyUsed    = desc("samband_party_quota_used_ratio", "How much of a quota a party has used with all its desks, from 0 to 1.", "party", "quota")
 	accepting    = desc("samband_accepting", "1 while the broker accepts messages.")
 	certificate  = desc("samband_certificate_expiry_timestamp_seconds", "When a certificate ends.", "use")
 )
 
 func (g gauges) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{pending, oldest, unopened, unopenedFrom, logSize, clockInDoubt, accepting, certificate} {
+	for _, d := range []*prometheus.Desc{pending, oldest, unopened, unopenedFrom, logSize, clockInDoubt, quotaUsed, partyUsed, accepting, certificate} {
 		ch <- d
 	}
 }
@@ -57,6 +59,13 @@ func (g gauges) Collect(ch chan<- prometheus.Metric) {
 		open = 1
 	}
 	send(accepting, open)
+	for _, s := range g.b.quota.Shares() {
+		d := quotaUsed
+		if s.Party {
+			d = partyUsed
+		}
+		send(d, s.Used, s.Who, string(s.Quota))
+	}
 	if g.b.seq.Stopped() != nil {
 		return
 	}

@@ -44,7 +44,7 @@ func TestSequenceBehindAFullGroup(t *testing.T) {
 	size := rival.Register().Now().Size()
 	together := func(bytes ...int) (acts []sequencer.Act) {
 		for _, n := range bytes {
-			acts = append(acts, sequencer.Submission{Envelope: se.envelope("fi.spoc"), Raw: make([]byte, n), DecidedAt: size, Budget: always})
+			acts = append(acts, sequencer.Submission{Envelope: se.envelope("fi.spoc"), Raw: make([]byte, n), DecidedAt: size})
 		}
 		return acts
 	}
@@ -148,7 +148,7 @@ func TestItemsAreCopied(t *testing.T) {
 	running.Go(func() { rival.Run(ctx) })
 	e := w.desks["se.spoc"].envelope("fi.spoc")
 	raw := e.Bytes()
-	done, err := rival.Do(ctx, sequencer.Submission{Envelope: e, Raw: raw, DecidedAt: w.register.Size(), Budget: always})
+	done, err := rival.Do(ctx, sequencer.Submission{Envelope: e, Raw: raw, DecidedAt: w.register.Size()})
 	check(t, err)
 	clear(raw)
 	kept, err := rival.Bytes(ctx, done.Event)

@@ -23,7 +23,7 @@ func TestRecordsAcceptTwice(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		var running sync.WaitGroup
 		running.Go(func() { rival.Run(ctx) })
-		_, err = rival.Do(ctx, sequencer.Submission{Envelope: e, Raw: e.Bytes(), DecidedAt: w.register.Size(), Seen: math.MaxUint64, Budget: always})
+		_, err = rival.Do(ctx, sequencer.Submission{Envelope: e, Raw: e.Bytes(), DecidedAt: w.register.Size(), Seen: math.MaxUint64})
 		check(t, err)
 		cancel()
 		running.Wait()

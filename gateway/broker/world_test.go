@@ -124,13 +124,16 @@ func (w *world) enter(note []byte) []byte {
 // enterDesk enters a desk's keys, whatever they are.
 func (w *world) enterDesk(h *keyedDesk) []byte {
 	w.Helper()
-	return w.party(h.Address.Party(), func(l register.Link) register.Entry {
-		return &register.Desk{Link: l, Address: h.Address, Zone: h.Zone, Directory: directory, DeskKeys: register.DeskKeys{
-			Message: signed.PublicKeys(h.Message), Consignment: signed.PublicKeys(h.Consignment),
-			TLS:     signed.HashOf(h.Certificate.RawSubjectPublicKeyInfo),
-			Opening: h.Recipient, Versions: []int64{1},
-		}}
-	})
+	return w.party(h.Address.Party(), h.entry)
+}
+
+// entry is what a party signs of a desk.
+func (h *keyedDesk) entry(l register.Link) register.Entry {
+	return &register.Desk{Link: l, Address: h.Address, Zone: h.Zone, Directory: directory, DeskKeys: register.DeskKeys{
+		Message: signed.PublicKeys(h.Message), Consignment: signed.PublicKeys(h.Consignment),
+		TLS:     signed.HashOf(h.Certificate.RawSubjectPublicKeyInfo),
+		Opening: h.Recipient, Versions: []int64{1},
+	}}
 }
 
 // A running broker.

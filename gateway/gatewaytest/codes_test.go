@@ -16,6 +16,8 @@ var elsewhere = map[problem.Code]string{
 	problem.CertificateRefused: "gatewaytest/connections_test.go: TestConnections",
 	problem.DeskBarred:         "gatewaytest/connections_test.go: TestConnections",
 	problem.BudgetExhausted:    "gatewaytest/connections_test.go: TestConnections",
+	problem.QuotaExhausted:     "broker/quota_test.go: TestQuotaOfMessages",
+	problem.RecipientBehind:    "broker/quota_test.go: TestRecipientBehind",
 	problem.NotFound:           "gatewaytest/connections_test.go: TestConnections",
 
 	// The broker's own state.

@@ -238,8 +238,8 @@ func (s *scene) asks(method, path, mediaType string, body io.Reader, code proble
 	}
 }
 
-// exhausted refuses a desk so often that what is refused has to wait. Its statements
-// have a budget of their own, and others do not wait.
+// exhausted refuses a desk so often that what is refused has to wait. What its locked
+// ring says has a budget of its own, and others do not wait.
 func (s *scene) exhausted() {
 	c := s.desk(s.fresh("se"))
 	var err error
@@ -256,8 +256,10 @@ func (s *scene) exhausted() {
 		s.Errorf("the refusal is %+v", r)
 	}
 	c.accepted(c.message("fi.spoc")) // what may pass never waits
-	_, err = c.state(c.consigns(signed.HashOf("no message")))
+	_, err = c.state(c.hands(signed.HashOf("no message")))
 	s.refusal(err, problem.UnknownMessage)
+	_, err = c.state(c.consigns(signed.HashOf("no message")))
+	s.refusal(err, problem.BudgetExhausted)
 	other := s.desk(s.fresh("se"))
 	other.accepted(other.message("fi.spoc"))
 }

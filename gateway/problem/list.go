@@ -74,6 +74,8 @@ const (
 
 	// The broker's state.
 	BudgetExhausted Code = "BUDGET_EXHAUSTED"
+	QuotaExhausted  Code = "QUOTA_EXHAUSTED"
+	RecipientBehind Code = "RECIPIENT_BEHIND"
 	StoreFull       Code = "STORE_FULL"
 	BrokerStopped   Code = "BROKER_STOPPED"
 	BrokerBusy      Code = "BROKER_BUSY"
@@ -144,6 +146,8 @@ var list = []Entry{
 	{BundleMissing, Retry, 503, time.Minute, Call, "the broker has every catalogue bundle that the register names", "nothing: the desk tries again; the operator gives the broker the file: samband-broker catalogue"},
 
 	{BudgetExhausted, Retry, 429, time.Minute, Call, "a desk stays within its budget of refused submissions", "wait a minute; find out why the desk is refused so often"},
+	{QuotaExhausted, Retry, 429, time.Minute, Call, "a desk, and its party with all its desks, stay within their quotas of what becomes durable", "nothing, if much was to be sent: the rest goes as room comes back; else find out what sends so much"},
+	{RecipientBehind, Retry, 429, time.Minute, Call, "of one sender so many messages and bytes wait at one recipient, unconsigned", "nothing: it goes once the recipient has taken earlier ones; call it if that lasts"},
 	{StoreFull, Retry, 503, 30 * time.Second, Broker, "the broker accepts while its store has room; ends still pass", "nothing: the desk tries again; the operator is alarmed"},
 	{BrokerStopped, Retry, 503, time.Minute, Broker, "the broker accepts only while its log is complete", "nothing: the desk tries again; the operator must act"},
 	{BrokerBusy, Retry, 503, time.Second, Call, "the broker takes on no more than it can answer in time", "nothing: the desk tries again"},

@@ -95,7 +95,7 @@ func TestBoundsAndForms(t *testing.T) {
 	if len(b.service.envelopes) != 0 {
 		t.Error("something reached the service")
 	}
-	if err := b.edge.handOn(context.Background()); err != nil || b.summed["se.spoc"] != 37 {
+	if err := b.handOn(context.Background()); err != nil || b.summed["se.spoc"] != 37 {
 		t.Errorf("refusals handed on: %v, %v", b.summed, err)
 	}
 }

@@ -2,16 +2,12 @@ package edge
 
 import (
 	"sync"
-	"time"
-
-	"golang.org/x/time/rate"
 
 	"samband/gateway/signed"
 )
 
-// desks keeps what the edge knows of each desk: its connections, how many of its
-// requests, and of their bytes, are under way, its budgets, and its refusals since they
-// were last handed on. Only desks that the register has get this far, so it stays small.
+// desks keeps what the edge knows of each desk: its connections, and how many of its
+// requests, and of their bytes, are under way. Only desks that the register has get this far, so it stays small.
 type desks struct {
 	mu          sync.Mutex
 	known       map[signed.Address]*desk
@@ -23,8 +19,6 @@ type desk struct {
 	requests    int
 	pages       int
 	bytes       int
-	budgets     map[string]*rate.Limiter
-	refusals    int64
 }
 
 func newDesks() *desks { return &desks{known: map[signed.Address]*desk{}} }
@@ -33,7 +27,7 @@ func newDesks() *desks { return &desks{known: map[signed.Address]*desk{}} }
 func (d *desks) of(address signed.Address) *desk {
 	k := d.known[address]
 	if k == nil {
-		k = &desk{budgets: map[string]*rate.Limiter{}}
+		k = &desk{}
 		d.known[address] = k
 	}
 	return k
@@ -105,44 +99,4 @@ func (d *desks) reserve(address signed.Address, bytes int) bool {
 	}
 	k.bytes += bytes
 	return true
-}
-
-// budget returns a desk's budget for an operation. Each has its own, so that a
-// desk that sends what is refused can still state what it received.
-func (d *desks) budget(address signed.Address, op string) *rate.Limiter {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	k := d.of(address)
-	if k.budgets[op] == nil {
-		k.budgets[op] = rate.NewLimiter(budgetPace, budgetBurst)
-	}
-	return k.budgets[op]
-}
-
-// exhausted tells whether a desk has no budget left for an operation.
-func (d *desks) exhausted(address signed.Address, op string) bool {
-	return d.budget(address, op).TokensAt(time.Now()) < 1
-}
-
-// spend takes one final refusal from a desk's budget.
-func (d *desks) spend(address signed.Address, op string) { d.budget(address, op).Allow() }
-
-// refused adds to the sum of refusals that have no entry of their own.
-func (d *desks) refused(address signed.Address, count int64) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.of(address).refusals += count
-}
-
-// takeSums returns the sums and begins new ones.
-func (d *desks) takeSums() map[signed.Address]int64 {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	sums := map[signed.Address]int64{}
-	for address, k := range d.known {
-		if k.refusals > 0 {
-			sums[address], k.refusals = k.refusals, 0
-		}
-	}
-	return sums
 }

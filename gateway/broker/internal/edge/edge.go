@@ -2,7 +2,7 @@
 // bounded bytes out to the service behind it.
 //
 //	e := edge.New(edge.Config{Certificate: own, Identify: identify, Register: size,
-//		Barred: barred, Refusals: logRefusals, Service: router, Log: log, Metrics: registry})
+//		Barred: barred, Quota: room, Service: router, Log: log, Metrics: registry})
 //	go e.Serve(listener)
 //	…
 //	err := e.Shutdown(ctx)
@@ -21,18 +21,17 @@
 //     read of bodies is bounded for each desk.
 //  4. The service decides the rest, item by item where the body is a sequence.
 //
-// Each desk has a budget of final refusals for either kind of sequence. A refusal
-// takes one before it is given: the service asks for those that it logs. Where none
-// is left the answer is BUDGET_EXHAUSTED, and the caller comes again. What may pass
-// waits for no budget.
+// A final refusal of a sequence takes from its caller's budget (package quota), as one
+// that the service logs does. Where nothing is left the answer is BUDGET_EXHAUSTED, and
+// the caller comes again. What may pass waits for no budget.
 //
 // Whatever goes wrong is answered as a problem document of package api. A fault
 // of the broker's own becomes INTERNAL with a request's name and nothing else;
 // the log has the rest under that name. No body and no query is ever logged.
 //
 // What the edge itself refuses for good, and what is turned away for lack of
-// budget, has no entry of its own in the audit log. It is counted by desk, and
-// each interval Refusals is handed the sum (SPEC §7.1, kind refusals).
+// budget, has no entry of its own in the audit log. It is counted by desk, and the
+// sums are logged each interval (SPEC §7.1, kind refusals).
 package edge
 
 import (
@@ -48,24 +47,22 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"golang.org/x/time/rate"
 
 	"samband/gateway/api"
+	"samband/gateway/broker/internal/quota"
 	"samband/gateway/signed"
 )
 
 // Bounds and pace of the edge.
 const (
-	maxHandshakes  = 512                   // at once, of callers that are not named yet
-	maxOfSource    = 64                    // of these, from one address
-	maxConnections = 4096                  // at once, of all desks
-	maxOfDesk      = 64                    // of these, of one desk
-	maxRequests    = 64                    // at once, of one desk, until their answers are written
-	maxPages       = 8                     // of these, feeds and register: their answers are large
-	maxUnderway    = 16 << 20              // bytes of the bodies of these: four of the longest
-	maxHeaders     = 16 << 10              // bytes of a request's header lines
-	budgetBurst    = 60                    // final refusals of a desk on one operation in one go
-	budgetPace     = rate.Limit(30.0 / 60) // and a second after that: 30 a minute
+	maxHandshakes  = 512      // at once, of callers that are not named yet
+	maxOfSource    = 64       // of these, from one address
+	maxConnections = 4096     // at once, of all desks
+	maxOfDesk      = 64       // of these, of one desk
+	maxRequests    = 64       // at once, of one desk, until their answers are written
+	maxPages       = 8        // of these, feeds and register: their answers are large
+	maxUnderway    = 16 << 20 // bytes of the bodies of these: four of the longest
+	maxHeaders     = 16 << 10 // bytes of a request's header lines
 
 	handshakeTimeout = 3 * time.Second
 	bodyTimeout      = 3 * time.Minute // 4 MiB over a satellite link
@@ -75,9 +72,6 @@ const (
 	pingAfter        = 20 * time.Second // of silence on a connection
 	pingTimeout      = 10 * time.Second
 )
-
-// tallyEvery is how often the sums of refusals are handed on.
-const tallyEvery = time.Minute
 
 // Config wires an Edge. All fields are needed.
 type Config struct {
@@ -95,9 +89,8 @@ type Config struct {
 	// Barred tells whether a desk's online ring is revoked now.
 	Barred func(desk signed.Address) bool
 
-	// Refusals takes the count of a desk's refusals since the last time. On an
-	// error it is asked again with the same ones.
-	Refusals func(ctx context.Context, desk signed.Address, count int64) error
+	// Quota has the desks' budgets of refusals.
+	Quota *quota.Room
 
 	Service api.Service
 	Log     *slog.Logger
@@ -115,7 +108,6 @@ type Edge struct {
 
 	polls    context.Context // ends when the edge stops: long polls wait for nothing then
 	endPolls context.CancelFunc
-	summing  sync.WaitGroup
 }
 
 // New makes an Edge and registers its metrics.
@@ -147,7 +139,6 @@ func New(cfg Config) *Edge {
 
 // Serve takes connections from ln until Shutdown, which makes it return nil.
 func (e *Edge) Serve(ln net.Listener) error {
-	e.summing.Go(e.sumRefusals)
 	err := e.server.Serve(&listener{ln, e})
 	if errors.Is(err, http.ErrServerClosed) {
 		return nil
@@ -156,42 +147,13 @@ func (e *Edge) Serve(ln net.Listener) error {
 	return fmt.Errorf("serve desks: %w", err)
 }
 
-// Shutdown takes no more connections, ends the long polls, waits for the other
-// calls until ctx ends, and hands on the last sums.
+// Shutdown takes no more connections, ends the long polls, and waits for the other
+// calls until ctx ends.
 func (e *Edge) Shutdown(ctx context.Context) error {
 	e.endPolls()
 	err := e.server.Shutdown(ctx)
 	if err != nil {
 		err = errors.Join(err, e.server.Close())
 	}
-	e.summing.Wait()
-	return errors.Join(err, e.handOn(ctx))
-}
-
-// sumRefusals hands on the sums each interval until the edge stops.
-func (e *Edge) sumRefusals() {
-	tick := time.NewTicker(tallyEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-tick.C:
-			if err := e.handOn(e.polls); err != nil {
-				e.cfg.Log.Error("refusals not handed on", "error", err)
-			}
-		case <-e.polls.Done():
-			return
-		}
-	}
-}
-
-// handOn gives each desk's sum to the log, and takes it back where that fails.
-func (e *Edge) handOn(ctx context.Context) error {
-	var errs []error
-	for desk, count := range e.desks.takeSums() {
-		if err := e.cfg.Refusals(ctx, desk, count); err != nil {
-			e.desks.refused(desk, count)
-			errs = append(errs, fmt.Errorf("hand on %d refusals of %s: %w", count, desk, err))
-		}
-	}
-	return errors.Join(errs...)
+	return err
 }

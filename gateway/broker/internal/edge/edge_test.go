@@ -2,6 +2,7 @@ package edge
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/ecdsa"
 	"crypto/tls"
@@ -20,6 +21,7 @@ import (
 
 	"samband/certs"
 	"samband/gateway/api"
+	"samband/gateway/broker/internal/quota"
 	"samband/gateway/problem"
 	"samband/gateway/signed"
 	"samband/schema"
@@ -37,6 +39,7 @@ type echo struct {
 	polling   chan struct{} // receives when a poll begins to wait
 	fail      error         // what Submit answers instead, when set
 	refuse    *problem.Problem
+	quota     *quota.Room   // where what it refuses for good is taken from
 	hold      chan struct{} // when set, Submit waits until it is closed
 	held      chan struct{} // receives when Submit begins to wait
 }
@@ -63,7 +66,7 @@ func (s *echo) refuseWith(p *problem.Problem) {
 	s.refuse = p
 }
 
-func (s *echo) Submit(_ context.Context, caller signed.Address, heads api.Heads, envelopes [][]byte, budget api.Budget) (*api.SubmitAnswer, error) {
+func (s *echo) Submit(_ context.Context, caller signed.Address, heads api.Heads, envelopes [][]byte) (*api.SubmitAnswer, error) {
 	s.mu.Lock()
 	hold := s.hold
 	s.mu.Unlock()
@@ -83,10 +86,11 @@ func (s *echo) Submit(_ context.Context, caller signed.Address, heads api.Heads,
 		case bytes.Equal(envelope, []byte("panic")):
 			panic(string(envelope))
 		case refusal != nil && bytes.HasPrefix(envelope, []byte("bad")):
-			if refusal.Class() == problem.Final && !budget() {
-				refusal = problem.New(problem.BudgetExhausted, "refused too often")
+			var err error = refusal
+			if refusal.Class() == problem.Final {
+				err = cmp.Or(s.quota.Draft().Refuse(caller, quota.Online), err)
 			}
-			item.Problem = (&api.Refusal{Problem: refusal}).Document()
+			item.Problem = api.RefusalOf(err).Document()
 		default:
 			s.heads = heads
 			s.deliver(caller, envelope)
@@ -104,7 +108,7 @@ func (s *echo) deliver(desk signed.Address, envelope []byte) {
 	s.arrived = make(chan struct{})
 }
 
-func (s *echo) State(_ context.Context, _ signed.Address, _ api.Heads, notes [][]byte, _ api.Budget) (*api.StateAnswer, error) {
+func (s *echo) State(_ context.Context, _ signed.Address, _ api.Heads, notes [][]byte) (*api.StateAnswer, error) {
 	a := &api.StateAnswer{}
 	for _, note := range notes {
 		a.Items = append(a.Items, api.StateItem{Hash: signed.HashOf(note), Proof: string(note)})
@@ -182,6 +186,7 @@ type bench struct {
 	barred  map[signed.Address]bool
 	summed  map[signed.Address]int64
 	sumFail error
+	quota   *quota.Room
 }
 
 type party struct {
@@ -227,7 +232,7 @@ func newParty(t *testing.T, name string) *party {
 
 func newBench(t *testing.T) *bench {
 	t.Helper()
-	b := &bench{t: t, service: newEcho(), metrics: prometheus.NewRegistry(), log: &syncBuffer{},
+	b := &bench{t: t, service: newEcho(), quota: quota.New(quota.Defaults, clock()), metrics: prometheus.NewRegistry(), log: &syncBuffer{},
 		parties: map[string]*party{"se": newParty(t, "se"), "fi": newParty(t, "fi")},
 		barred:  map[signed.Address]bool{}, summed: map[signed.Address]int64{}}
 	brokerCA, caKey, err := certs.NewBrokerCA(exchange, time.Now())
@@ -238,10 +243,11 @@ func newBench(t *testing.T) *bench {
 	own := must(certs.IssueBroker(brokerCA, caKey, []string{"127.0.0.1"}, &key.PublicKey, time.Now()))(t)
 	b.brokerCA = brokerCA
 	pair := certs.Pair(own, key)
+	b.service.quota = b.quota
 	b.edge = New(Config{
 		Certificate: func() (*tls.Certificate, error) { return &pair, nil },
 		Identify:    b.identify, Register: b.entries.Load,
-		Barred: b.isBarred, Refusals: b.refusals, Service: b.service, Log: slog.New(slog.NewJSONHandler(b.log, nil)), Metrics: b.metrics,
+		Barred: b.isBarred, Quota: b.quota, Service: b.service, Log: slog.New(slog.NewJSONHandler(b.log, nil)), Metrics: b.metrics,
 	})
 	ln := must(net.Listen("tcp", "127.0.0.1:0"))(t)
 	b.url = "https://" + ln.Addr().String()
@@ -250,7 +256,7 @@ func newBench(t *testing.T) *bench {
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
-		if err := b.edge.Shutdown(ctx); err != nil && b.sumFail == nil {
+		if err := b.edge.Shutdown(ctx); err != nil {
 			t.Errorf("shutdown: %v", err)
 		}
 		if err := <-served; err != nil {
@@ -277,6 +283,11 @@ func (b *bench) isBarred(desk signed.Address) bool {
 	defer b.mu.Unlock()
 	return b.barred[desk]
 }
+
+// clock never goes on: what a test takes from a budget doesn't come back.
+func clock() func() time.Duration { return func() time.Duration { return 0 } }
+
+func (b *bench) handOn(ctx context.Context) error { return b.quota.HandOn(ctx, b.refusals) }
 
 func (b *bench) refusals(_ context.Context, desk signed.Address, count int64) error {
 	b.mu.Lock()
@@ -541,7 +552,7 @@ func TestBudgetTurnsFinalRefusalsIntoRetry(t *testing.T) {
 	b := newBench(t)
 	c, ctx := b.client("se.spoc"), context.Background()
 	b.service.refuseWith(problem.New(problem.NoAgreement, "no agreement carries this"))
-	for range budgetBurst {
+	for range quota.Defaults.Refusals {
 		if _, err := submit(c, api.Heads{}, []byte("bad")); codeOf(t, err) != problem.NoAgreement {
 			t.Fatalf("within the budget: %v", err)
 		}
@@ -560,21 +571,21 @@ func TestBudgetTurnsFinalRefusalsIntoRetry(t *testing.T) {
 	if _, err := submit(b.client("fi.spoc"), api.Heads{}, []byte("bad")); codeOf(t, err) != problem.NoAgreement {
 		t.Errorf("another desk: %v", err)
 	}
-	if n := b.metric("samband_message_rejections_total", "NO_AGREEMENT", "se.spoc"); n != budgetBurst {
+	if n := b.metric("samband_message_rejections_total", "NO_AGREEMENT", "se.spoc"); n != float64(quota.Defaults.Refusals) {
 		t.Errorf("%v rejections were counted", n)
 	}
 	if n := b.metric("samband_message_rejections_total", "BUDGET_EXHAUSTED", "se.spoc"); n != 1 {
 		t.Errorf("%v rejections beyond the budget were counted", n)
 	}
 	b.sumFail = errors.New("the writer is stopped")
-	if err := b.edge.handOn(ctx); err == nil {
+	if err := b.handOn(ctx); err == nil {
 		t.Error("a failed hand-on is silent")
 	}
 	b.sumFail = nil
-	if err := b.edge.handOn(ctx); err != nil || b.summed["se.spoc"] != 1 || b.summed["fi.spoc"] != 0 {
+	if err := b.handOn(ctx); err != nil || b.summed["se.spoc"] != 1 || b.summed["fi.spoc"] != 0 {
 		t.Errorf("sums handed on: %v, %v", b.summed, err)
 	}
-	if err := b.edge.handOn(ctx); err != nil || b.summed["se.spoc"] != 1 {
+	if err := b.handOn(ctx); err != nil || b.summed["se.spoc"] != 1 {
 		t.Errorf("sums were handed on twice: %v, %v", b.summed, err)
 	}
 }
@@ -583,7 +594,7 @@ func TestBudgetTurnsFinalRefusalsIntoRetry(t *testing.T) {
 func TestBudgetOfMalformedCalls(t *testing.T) {
 	b := newBench(t)
 	c, ctx := b.client("se.spoc"), context.Background()
-	for range budgetBurst {
+	for range quota.Defaults.Refusals {
 		if _, err := c.Submit(ctx, api.Heads{}, nil); codeOf(t, err) != problem.TextMalformed {
 			t.Fatalf("within the budget: %v", err)
 		}
@@ -595,7 +606,7 @@ func TestBudgetOfMalformedCalls(t *testing.T) {
 	if _, err := submit(c, api.Heads{}, []byte("good")); err != nil {
 		t.Errorf("what may pass waits for the budget: %v", err)
 	}
-	if err := b.edge.handOn(ctx); err != nil || b.summed["se.spoc"] != budgetBurst+1 {
+	if err := b.handOn(ctx); err != nil || b.summed["se.spoc"] != quota.Defaults.Refusals+1 {
 		t.Errorf("sums handed on: %v, %v", b.summed, err)
 	}
 }
@@ -608,7 +619,7 @@ func TestRetryableRefusalsCostNoBudget(t *testing.T) {
 		func() { b.service.failWith(problem.New(problem.StoreFull, "four fifths are full")) },
 	} {
 		refuse()
-		for range budgetBurst + 5 {
+		for range quota.Defaults.Refusals + 5 {
 			if _, err := submit(c, api.Heads{}, []byte("bad")); codeOf(t, err) != problem.StoreFull {
 				t.Fatalf("answer: %v", err)
 			}

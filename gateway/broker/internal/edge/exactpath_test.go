@@ -110,7 +110,7 @@ func TestPathsAreExact(t *testing.T) {
 			t.Errorf("of %d requests %v were counted as %s", len(requests), n, want)
 		}
 	}
-	if err := b.edge.handOn(context.Background()); err != nil || b.summed["se.spoc"] == 0 {
+	if err := b.handOn(context.Background()); err != nil || b.summed["se.spoc"] == 0 {
 		t.Errorf("refusals handed on: %v, %v", b.summed, err)
 	}
 }

@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"samband/gateway/api"
+	"samband/gateway/broker/internal/quota"
 	"samband/gateway/problem"
 	"samband/gateway/signed"
 )
@@ -61,18 +63,13 @@ func (e *Edge) route(route *api.Route, name string) http.Handler {
 	})
 }
 
-// A refusedHere is a refusal that the edge decided by itself.
-type refusedHere struct{ error }
-
-func (r refusedHere) Unwrap() error { return r.error }
-
 // enter lets a caller begin a request, and takes a slot for it.
 func (e *Edge) enter(from *conn, route *api.Route) error {
 	if err := e.admit(from); err != nil {
 		return err
 	}
 	if caller := from.named(); !e.desks.enter(caller, route.Paged) {
-		return refusedHere{problem.New(problem.BrokerBusy, "%s has as many requests under way as one desk may", caller)}
+		return problem.New(problem.BrokerBusy, "%s has as many requests under way as one desk may", caller)
 	}
 	return nil
 }
@@ -83,9 +80,6 @@ func (e *Edge) pass(w http.ResponseWriter, r *http.Request, route *api.Route, un
 	from := connOf(r.Context())
 	caller := from.named()
 	c, err := readCall(w, r, route, caller, underway)
-	if err == nil && route.Sequence {
-		c.Budget = e.desks.budget(caller, route.Operation).Allow
-	}
 	var act api.Action
 	if err == nil {
 		act, err = route.Read(c)
@@ -110,34 +104,40 @@ func (e *Edge) pass(w http.ResponseWriter, r *http.Request, route *api.Route, un
 // admit refuses a caller that may have been let in once and is no more.
 func (e *Edge) admit(from *conn) error {
 	if desk := from.named(); e.cfg.Barred(desk) {
-		return refusedHere{problem.New(problem.DeskBarred, "the online ring of %s is revoked", desk)}
+		return e.counted(desk, problem.New(problem.DeskBarred, "the online ring of %s is revoked", desk))
 	}
 	if err := from.still(); err != nil {
-		return refusedHere{err}
+		return e.counted(from.named(), err)
 	}
 	return nil
 }
 
-// withinBudget is the edge's own refusal of a call: without a budget left for a
-// final one, the caller comes again.
-func (e *Edge) withinBudget(route *api.Route, caller signed.Address, err error) error {
-	p, _ := problem.Of(err)
-	if route.Sequence && p.Class() == problem.Final && e.desks.exhausted(caller, route.Operation) {
-		p = problem.New(problem.BudgetExhausted, "%s was refused too often", caller)
+// counted is a refusal of the edge's own. A final one has no entry in the log: it is
+// counted for the log's sums.
+func (e *Edge) counted(caller signed.Address, err error) error {
+	if p, _ := problem.Of(err); p.Class() == problem.Final {
+		e.cfg.Quota.Refused(caller)
 	}
-	return refusedHere{p}
+	return err
 }
 
-// countItems keeps the accounts of the items that an answer refuses. Those for
-// which there was no budget left have no entry in the log.
+// withinBudget is the edge's own refusal of a call. A final one of a sequence takes from
+// the caller's budget: without any left, the caller comes again.
+func (e *Edge) withinBudget(route *api.Route, caller signed.Address, err error) error {
+	if p, _ := problem.Of(err); route.Sequence && p.Class() == problem.Final {
+		if exhausted := e.cfg.Quota.Refuse(caller, quota.Online); exhausted != nil {
+			return exhausted
+		}
+		return err
+	}
+	return e.counted(caller, err)
+}
+
+// countItems counts the items that an answer refuses.
 func (e *Edge) countItems(caller signed.Address, answer any) {
 	count := func(d *api.Document) {
-		if d == nil {
-			return
-		}
-		e.metrics.rejections.WithLabelValues(string(caller), string(d.Code)).Inc()
-		if d.Code == problem.BudgetExhausted {
-			e.desks.refused(caller, 1)
+		if d != nil {
+			e.metrics.rejections.WithLabelValues(string(caller), string(d.Code)).Inc()
 		}
 	}
 	switch a := answer.(type) {
@@ -199,32 +199,22 @@ func (e *Edge) answer(w http.ResponseWriter, route *api.Route, caller signed.Add
 	if row.Code == problem.CertificateRefused || row.Code == problem.DeskBarred {
 		w.Header().Set("Connection", "close") // a renewed certificate comes by a new one
 	}
-	if pause := max(refusal.RetryAfter, row.Pause); pause > 0 {
+	if pause := cmp.Or(refusal.RetryAfter, row.Pause); pause > 0 {
 		w.Header().Set("Retry-After", api.FormatRetryAfter(pause))
 	}
 	return write(w, row.Status, api.ProblemType, body)
 }
 
-// refusal makes the refusal of an error, and keeps the accounts.
+// refusal makes the refusal of an error, and counts it.
 func (e *Edge) refusal(route *api.Route, caller signed.Address, err error) *api.Refusal {
-	here, isHere := err.(refusedHere)
-	if isHere {
-		err = here.error
-	}
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		err = problem.New(problem.BrokerBusy, "the call was not answered in time")
 	}
 	refusal := api.RefusalOf(err)
-	code, class := refusal.Problem.Code, refusal.Problem.Class()
+	code := refusal.Problem.Code
 	e.metrics.rejections.WithLabelValues(string(caller), string(code)).Inc()
 	if code == problem.Internal {
 		refusal = e.fault(route, caller, err)
-	}
-	if class == problem.Final && route.Sequence {
-		e.desks.spend(caller, route.Operation)
-	}
-	if isHere && (class == problem.Final || code == problem.BudgetExhausted) {
-		e.desks.refused(caller, 1)
 	}
 	return refusal
 }

@@ -93,7 +93,7 @@ func (a *applier) restored() {
 			continue
 		}
 		if m := a.message(b.Of); !m.ended.Valid && !a.group.Bare {
-			a.exec(a.st.restore, int64(a.group.Number), i, m.accepted)
+			a.exec(a.st.restore, len(b.Bytes), int64(a.group.Number), i, m.accepted)
 		}
 	}
 }
@@ -146,13 +146,13 @@ func (a *applier) audit(entry int, r *auditlog.Record) {
 func (a *applier) accepted(entry int, r *auditlog.Record) {
 	var group, place any
 	var conversation signed.ID
-	keep := false
+	keep, size := false, 0
 	if blob, here := a.places[r.Message]; here && !a.group.Bare {
-		conversation = conversationIn(a.group.Blobs[blob].Bytes)
+		conversation, size = conversationIn(a.group.Blobs[blob].Bytes), len(a.group.Blobs[blob].Bytes)
 		group, place, keep = int64(a.group.Number), blob, true
 	}
 	a.exec(a.st.accept, r.Index, r.Time.Unix(), int64(a.group.Number), entry, r.Message[:], r.ID[:],
-		string(r.From), string(r.To), r.Type, r.Urgency, rank(r.Urgency), nullable(conversation[:]), r.Expires.Unix(), group, place, keep)
+		string(r.From), string(r.To), r.Type, r.Urgency, rank(r.Urgency), nullable(conversation[:]), r.Expires.Unix(), size, group, place, keep)
 }
 
 // conversationIn is the conversation of an envelope, which its record doesn't name. The

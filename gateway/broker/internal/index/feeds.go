@@ -37,3 +37,17 @@ func (x *Index) Queues() ([]Queue, error) {
 		return q, err
 	})
 }
+
+// Unconsigned tells of each pair of desks how many messages, and bytes of them, the one
+// sent and the other has not consigned.
+func (x *Index) Unconsigned(tell func(from, to signed.Address, messages, bytes int64)) error {
+	_, err := all(x.statements.unconsigned, func(rows *sql.Rows) (none struct{}, err error) {
+		var from, to signed.Address
+		var messages, bytes int64
+		if err = rows.Scan(&from, &to, &messages, &bytes); err == nil {
+			tell(from, to, messages, bytes)
+		}
+		return none, err
+	})
+	return err
+}

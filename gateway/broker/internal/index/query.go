@@ -135,7 +135,7 @@ func scanMessage(rows *sql.Rows) (*journal.Message, error) {
 	var at, group, expires int64
 	var blobGroup, blobPlace, consigned, ended sql.NullInt64
 	err := rows.Scan(&e.Leaf, &at, &group, &e.Place, fixed(m.Text[:]), fixed(m.ID[:]), &m.From, &m.To,
-		&m.Type, &m.Urgency, fixed(m.Conversation[:]), &expires, &blobGroup, &blobPlace, &m.Wanted, &consigned, &ended)
+		&m.Type, &m.Urgency, fixed(m.Conversation[:]), &expires, &m.Size, &blobGroup, &blobPlace, &m.Wanted, &consigned, &ended)
 	e.Time, e.Group = moment(at), uint64(group)
 	if blobGroup.Valid {
 		e.Blob = &journal.Place{Group: uint64(blobGroup.Int64), Blob: int(blobPlace.Int64)}

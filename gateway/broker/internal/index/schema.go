@@ -37,6 +37,7 @@ CREATE TABLE messages (
 	rank       INTEGER NOT NULL,           -- 0: urgent; 1: not
 	conversation BLOB,                     -- NULL: its envelope was gone when the index was rebuilt
 	expires    INTEGER NOT NULL,
+	size       INTEGER NOT NULL,           -- bytes of its envelope; 0: that was gone, likewise
 	blob_grp   INTEGER,                    -- NULL: the broker has its bytes no more
 	blob_place INTEGER,
 	keep       INTEGER NOT NULL,           -- 1 while somebody may still need the bytes: see removal.go

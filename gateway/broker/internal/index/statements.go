@@ -14,11 +14,11 @@ type statements struct {
 	byID, byHash, withdrawal, other, rejected, erased        *sql.Stmt
 	senders, waiting, wanted, progress, againFrom, expirable *sql.Stmt
 	lapsable                                                 *sql.Stmt
-	removable, queues                                        *sql.Stmt
+	removable, queues, unconsigned                           *sql.Stmt
 }
 
 const (
-	messageColumns = "leaf, time, grp, entry, message, id, sender, recipient, type, urgency, conversation, expires, blob_grp, blob_place, wanted > 0, consigned, ended"
+	messageColumns = "leaf, time, grp, entry, message, id, sender, recipient, type, urgency, conversation, expires, size, blob_grp, blob_place, wanted > 0, consigned, ended"
 	eventColumns   = "e.leaf, e.kind, e.time, e.grp, e.entry, m.message, e.id, e.statement, e.code, e.sender, e.accepted FROM events e LEFT JOIN messages m ON m.leaf = e.accepted"
 
 	// Spelled as in the partial indices, so that SQLite uses them.
@@ -35,11 +35,11 @@ func prepare(write, read *sql.DB) (*statements, error) {
 		query string
 	}{
 		{write, &s.group, "INSERT OR REPLACE INTO groups VALUES (?)"},
-		{write, &s.accept, "INSERT INTO messages (leaf, time, grp, entry, message, id, sender, recipient, type, urgency, rank, conversation, expires, blob_grp, blob_place, keep) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
+		{write, &s.accept, "INSERT INTO messages (leaf, time, grp, entry, message, id, sender, recipient, type, urgency, rank, conversation, expires, size, blob_grp, blob_place, keep) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
 		{write, &s.event, "INSERT INTO events (leaf, kind, time, grp, entry, accepted, id, sender, signer, statement, code) VALUES (?, ?, ?, ?, ?, ?, ?, CAST(? AS TEXT), CAST(? AS TEXT), ?, CAST(? AS TEXT))"},
 		{write, &s.consign, "UPDATE messages SET consigned = ?, consigned_time = ?, keep = keep AND wanted > 0 WHERE leaf = ?"},
 		{write, &s.end, "UPDATE messages SET ended = ?, wanted = 0, keep = 0 WHERE leaf = ?"},
-		{write, &s.restore, "UPDATE messages SET blob_grp = ?, blob_place = ?, keep = consigned IS NULL OR wanted > 0 WHERE leaf = ?"},
+		{write, &s.restore, "UPDATE messages SET size = ?, blob_grp = ?, blob_place = ?, keep = consigned IS NULL OR wanted > 0 WHERE leaf = ?"},
 		{write, &s.withdraw, "INSERT INTO withdrawals VALUES (?, ?, ?, ?)"},
 		{write, &s.reject, "INSERT OR REPLACE INTO rejections VALUES (?, ?, ?, ?)"},
 		{write, &s.owner, "SELECT leaf, id, sender, ended FROM messages WHERE message = ?"},
@@ -66,6 +66,8 @@ func prepare(write, read *sql.DB) (*statements, error) {
 		{read, &s.expirable, "SELECT message FROM messages WHERE consigned IS NULL AND ended IS NULL AND expires <= ? ORDER BY expires, leaf LIMIT ?"},
 		{read, &s.lapsable, "SELECT message FROM messages WHERE consigned IS NOT NULL AND ended IS NULL AND expires <= ? ORDER BY expires, leaf LIMIT ?"},
 		{read, &s.removable, "SELECT grp FROM groups g WHERE NOT EXISTS (SELECT 1 FROM messages WHERE blob_grp = g.grp AND keep > 0) ORDER BY grp LIMIT ?"},
+		{read, &s.unconsigned, `SELECT sender, recipient, COUNT(*), SUM(size)
+			FROM messages WHERE consigned IS NULL AND ended IS NULL GROUP BY sender, recipient`},
 		{read, &s.queues, `SELECT recipient,
 			COUNT(*) FILTER (WHERE consigned IS NULL), MIN(time) FILTER (WHERE consigned IS NULL),
 			COUNT(consigned), MIN(consigned_time)

@@ -21,7 +21,8 @@ type Message struct {
 	Urgency      string
 	Conversation signed.ID // zero: not known any more
 	Expires      signed.Time
-	Wanted       bool // the receiving desk asks for the bytes again
+	Size         int64 // of its envelope, in bytes; zero: not known any more
+	Wanted       bool  // the receiving desk asks for the bytes again
 
 	Accepted  *Event // nil where Text is zero
 	Consigned *Event

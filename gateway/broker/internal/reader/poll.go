@@ -29,7 +29,12 @@ func poll[A any](ctx context.Context, r *Reader, caller signed.Address, wait tim
 		if err := r.seq.Ready(); err != nil {
 			return nil, err
 		}
-		answer, ready, err := ask(all)
+		var answer *A
+		var ready bool
+		err := r.quota.Read(ctx, caller, func() (err error) {
+			answer, ready, err = ask(all)
+			return err
+		})
 		if err != nil || ready || all && time.Since(began) >= wait {
 			return answer, err
 		}

@@ -2,11 +2,12 @@
 // (inbox.go), what became of what it sent (progress.go), the register, and proofs that
 // the log is one and the same.
 //
-//	r := reader.New(seq, index, store)
+//	r := reader.New(seq, index, store, quota)
 //	answer, err := r.Inbox(ctx, "fi.spoc", heads, page)
 //
 // The index finds what there is to tell, the sequencer has the bytes, and the prover
-// writes the evidence. A long poll waits until its desk is woken ([Reader.Wake]).
+// writes the evidence. Each read takes its desk's turn; none is ever refused for how much
+// was read before. A long poll waits until its desk is woken ([Reader.Wake]).
 //
 // What a desk is shown by its inbox rests on what the log says of a message and on what
 // the desk names as held, so nothing is remembered of what it was shown before, but for
@@ -20,6 +21,7 @@ import (
 	"samband/gateway/broker/internal/index"
 	"samband/gateway/broker/internal/journal"
 	"samband/gateway/broker/internal/prover"
+	"samband/gateway/broker/internal/quota"
 	"samband/gateway/broker/internal/sequencer"
 	"samband/gateway/broker/internal/store"
 	"samband/gateway/problem"
@@ -31,13 +33,14 @@ type Reader struct {
 	seq   *sequencer.Sequencer
 	index *index.Index
 	store *store.Store
+	quota *quota.Room
 	polls polls
 	lasts lasts
 }
 
 // New makes a Reader.
-func New(seq *sequencer.Sequencer, x *index.Index, st *store.Store) *Reader {
-	return &Reader{seq: seq, index: x, store: st}
+func New(seq *sequencer.Sequencer, x *index.Index, st *store.Store, q *quota.Room) *Reader {
+	return &Reader{seq: seq, index: x, store: st, quota: q}
 }
 
 // Wake ends the wait of a desk's long polls: something may lie ready for it.
@@ -45,8 +48,11 @@ func (r *Reader) Wake(desk signed.Address) { r.polls.wake(desk) }
 
 // Want asks for the bytes of a message again: they come by the inbox, from here
 // if the broker has them, else from the sender, who is asked by its progress.
-func (r *Reader) Want(_ context.Context, caller signed.Address, _ api.Heads, want api.Want) error {
-	if err := r.seq.Ready(); err != nil {
+func (r *Reader) Want(_ context.Context, caller signed.Address, heads api.Heads, want api.Want) error {
+	if err := r.seq.Reached(heads.Audit, heads.Register); err != nil {
+		return err
+	}
+	if err := r.quota.Asks(caller); err != nil {
 		return err
 	}
 	open, err := r.index.Want(caller, want.Message, r.seq.Now())
@@ -68,32 +74,39 @@ func (r *Reader) Want(_ context.Context, caller signed.Address, _ api.Heads, wan
 }
 
 // Register lists entries of the register.
-func (r *Reader) Register(_ context.Context, _ signed.Address, heads api.Heads, from int64, limit int) (*api.RegisterAnswer, error) {
+func (r *Reader) Register(ctx context.Context, caller signed.Address, heads api.Heads, from int64, limit int) (answer *api.RegisterAnswer, err error) {
 	if err := r.seq.Ready(); err != nil {
 		return nil, err
 	}
-	p := prover.New(r.seq, heads)
-	entries, err := p.Entries(from, limit, api.MaxPage)
-	if err != nil {
-		return nil, err
-	}
-	return &api.RegisterAnswer{Checkpoint: p.RegisterCheckpoint(), Entries: entries}, nil
+	err = r.quota.Read(ctx, caller, func() error {
+		p := prover.New(r.seq, heads)
+		entries, err := p.Entries(from, limit, api.MaxPage)
+		answer = &api.RegisterAnswer{Checkpoint: p.RegisterCheckpoint(), Entries: entries}
+		return err
+	})
+	return answer, err
 }
 
 // Consistency proves that the audit log of one size extends that of another.
-func (r *Reader) Consistency(_ context.Context, _ signed.Address, from, to int64) (*api.ConsistencyAnswer, error) {
+func (r *Reader) Consistency(ctx context.Context, caller signed.Address, from, to int64) (*api.ConsistencyAnswer, error) {
 	if err := r.seq.Ready(); err != nil {
 		return nil, err
 	}
-	hashes, err := r.seq.Extends(from, to)
-	return &api.ConsistencyAnswer{Consistency: hashes}, err
+	answer := &api.ConsistencyAnswer{}
+	err := r.quota.Read(ctx, caller, func() (err error) {
+		answer.Consistency, err = r.seq.Extends(from, to)
+		return err
+	})
+	return answer, err
 }
 
 // Show takes a checkpoint that a desk verified. One that bears our signature, and
-// that the log does not reach or contradicts, stops the broker.
-func (r *Reader) Show(_ context.Context, _ signed.Address, checkpoint []byte) error {
+// that the log does not reach or contradicts, stops the broker. It waits as a read does,
+// and is never refused for lack of quota: a thief of the desk's online ring must not keep
+// its evidence from us. Nothing becomes durable but what stops the broker, once.
+func (r *Reader) Show(ctx context.Context, caller signed.Address, checkpoint []byte) error {
 	if err := r.seq.Ready(); err != nil {
 		return err
 	}
-	return r.seq.Show(checkpoint)
+	return r.quota.Read(ctx, caller, func() error { return r.seq.Show(checkpoint) })
 }

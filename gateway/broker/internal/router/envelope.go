@@ -3,10 +3,12 @@ package router
 import (
 	"context"
 	"errors"
+	"time"
 
 	"samband/gateway/api"
 	"samband/gateway/broker/internal/journal"
 	"samband/gateway/broker/internal/prover"
+	"samband/gateway/broker/internal/quota"
 	"samband/gateway/broker/internal/sequencer"
 	"samband/gateway/envelope"
 	"samband/gateway/problem"
@@ -86,6 +88,12 @@ func (r *Router) restores(ctx context.Context, e *submission, m *journal.Message
 
 func (r *Router) room(context.Context, *submission) error { return r.seq.Room() }
 
+// within refuses what its sender, or its sender at this recipient, has no quota for: the
+// writer would not order it.
+func (r *Router) within(_ context.Context, e *submission) error {
+	return r.quota.Sends(e.From, e.To, len(e.raw))
+}
+
 func (r *Router) heads(ctx context.Context, e *submission) error {
 	return r.reach(e.Exchange, e.AsOfAudit, e.AsOfRegister, func() error { return r.signatures(ctx, e) })
 }
@@ -106,7 +114,24 @@ func (r *Router) reach(exchange signed.Hash, audit, register signed.Head, verify
 
 func (r *Router) signatures(_ context.Context, e *submission) error {
 	e.view = r.seq.Register().Now()
-	return e.view.VerifyMessage(e.Envelope)
+	if err := e.view.VerifyMessage(e.Envelope); err != nil {
+		return err
+	}
+	e.ring = r.signedBy(e.Created)
+	return nil
+}
+
+// fresh is how long ago a text may have been signed whose refusal the locked ring's
+// budget pays for. An older one may come from whoever has a copy of it: a thief of a
+// desk's disk repeats it for ever.
+const fresh = time.Hour
+
+// signedBy says whose doing a text is that the locked ring signed at a time.
+func (r *Router) signedBy(at signed.Time) quota.Ring {
+	if r.seq.Now().Sub(at).Abs() > fresh {
+		return quota.Online
+	}
+	return quota.Locked
 }
 
 // law decides by the register and by time. Where the clock may be wrong, time
@@ -120,18 +145,15 @@ func (r *Router) law(_ context.Context, e *submission) error {
 }
 
 // act is the submission, or its refusal: of its text, which is remembered until it
-// expires, or of bytes that are no envelope. A contradiction was taken from the
-// budget already.
-func (e *submission) act(budget sequencer.Budget) sequencer.Act {
+// expires, or of bytes that are no envelope.
+func (e *submission) act() sequencer.Act {
 	switch {
-	case e.verdict == contradicts:
-		budget = func() bool { return true }
 	case e.verdict == refused && e.Envelope == nil:
 		return e.rejection(signed.HashOf(e.raw), signed.Time{})
 	case e.verdict == refused:
 		return e.rejection(e.TextHash(), e.Expires)
 	}
-	return sequencer.Submission{Envelope: e.Envelope, Raw: e.raw, DecidedAt: e.view.Size(), Seen: e.seen, Budget: budget}
+	return sequencer.Submission{Envelope: e.Envelope, Raw: e.raw, DecidedAt: e.view.Size(), Seen: e.seen, Ring: e.ring}
 }
 
 // ordered counts a message that stands, and takes the time that the sender vouches for:

@@ -13,12 +13,8 @@ import (
 )
 
 // order hands over, in their places, the items that are to be ordered, and tells
-// of each item what came of it. Heads that the logs do not reach refuse the call
-// before anything is ordered: no answer could lead on from them.
-func order[I itemOf[A], A any](ctx context.Context, r *Router, heads api.Heads, budget api.Budget, items []I) ([]journal.Result, error) {
-	if err := r.reached(heads); err != nil {
-		return nil, err
-	}
+// of each item what came of it.
+func order[I itemOf[A], A any](ctx context.Context, r *Router, items []I) ([]journal.Result, error) {
 	results := make([]journal.Result, len(items))
 	var acts []sequencer.Act
 	var places []int
@@ -26,10 +22,10 @@ func order[I itemOf[A], A any](ctx context.Context, r *Router, heads api.Heads, 
 		it := items[i].base()
 		if it.verdict == known {
 			results[i] = it.stands
-		} else if err := r.orderable(it, budget); err != nil {
+		} else if err := r.orderable(it); err != nil {
 			results[i] = journal.Result{Err: err}
 		} else {
-			acts, places = append(acts, items[i].act(sequencer.Budget(budget))), append(places, i)
+			acts, places = append(acts, items[i].act()), append(places, i)
 		}
 	}
 	ordered, err := r.seq.DoAll(ctx, acts...)
@@ -45,24 +41,15 @@ func order[I itemOf[A], A any](ctx context.Context, r *Router, heads api.Heads, 
 	return results, nil
 }
 
-// reached refuses a caller that has verified more than the logs have.
-func (r *Router) reached(heads api.Heads) error {
-	c := r.seq.Checkpoints()
-	if heads.Audit > c.AuditHead.Size || heads.Register > c.RegisterHead.Size {
-		return problem.New(problem.HeadAhead, "the logs have %d and %d entries, the caller knows %d and %d",
-			c.AuditHead.Size, c.RegisterHead.Size, heads.Audit, heads.Register)
-	}
-	return nil
-}
-
 // orderable refuses what is not to be ordered: what a stage refused for now, and a
-// refusal for good for which there is no room, or no budget. So what a desk is
-// refused beyond its budget doesn't come to the sequencer.
-func (r *Router) orderable(it *item, budget api.Budget) error {
+// refusal for good for which there is no room, or no budget. It takes nothing from the
+// budget: the writer does, where it orders. So of what a desk is refused beyond its
+// budget the sequencer gets no more than is under way at once.
+func (r *Router) orderable(it *item) error {
 	switch it.verdict {
 	case refused:
 		if it.problem.Class() != problem.Final {
-			return it.problem
+			return it.refusal
 		}
 	case contradicts:
 	default:
@@ -71,15 +58,12 @@ func (r *Router) orderable(it *item, budget api.Budget) error {
 	if err := r.seq.Room(); err != nil {
 		return err
 	}
-	if !budget() {
-		return sequencer.Exhausted(it.caller)
-	}
-	return nil
+	return r.quota.Refusable(it.caller, it.ring)
 }
 
 // rejection is what is ordered for a refused item.
 func (i *item) rejection(text signed.Hash, until signed.Time) sequencer.Act {
-	return sequencer.Rejection{Caller: i.caller, Text: text, Problem: i.problem, Until: until}
+	return sequencer.Rejection{Caller: i.caller, Text: text, Problem: i.problem, Until: until, Ring: i.ring}
 }
 
 // refusal is the problem of an item, with what stands beside it (the text that an
@@ -93,7 +77,9 @@ func refusal(ctx context.Context, p *prover.Prover, result journal.Result) (*api
 		if done.Message != nil {
 			r.Accepted = done.Message.Text
 		}
-	case problem.AlreadyConsigned, problem.AlreadyEnded:
+	case problem.AlreadyConsigned, problem.AlreadyEnded, problem.BudgetExhausted:
+		// Also where there is no budget for the refusal: whoever used that up in the
+		// caller's name must not keep from it what was said in its name.
 		r.End, errs[0] = p.Event(ctx, done.Stands)
 	}
 	if done.Event != nil {

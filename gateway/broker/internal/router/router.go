@@ -2,8 +2,8 @@
 // of its items passes, and in which order. The order is the law of the house, so it
 // stands in two slices that are read at a glance:
 //
-//	envelope:   parse, certificate, known, room, heads, signatures, law, chain
-//	statement:  parse, certificate, known,       heads, signatures
+//	envelope:   parse, certificate, known, room, quota, heads, signatures, law, chain
+//	statement:  parse, certificate, known,              heads, signatures
 //
 // and then the sequencer orders: what passed, and what was refused for good. Heads
 // come before signatures: when the broker lost entries of its register, a desk's
@@ -14,8 +14,8 @@
 // since: a desk whose answer was lost repeats the same bytes, after its key was
 // revoked if need be, and gets its first acceptance.
 //
-//	r := router.New(seq, metrics)
-//	answer, err := r.Submit(ctx, "se.spoc", heads, envelopes, budget)
+//	r := router.New(seq, quota, metrics)
+//	answer, err := r.Submit(ctx, "se.spoc", heads, envelopes)
 //
 // The stages check several items of a call at once, so they know nothing of each
 // other: what an item proves against a later one (the same id twice) the sequencer
@@ -34,6 +34,7 @@ import (
 	"samband/gateway/api"
 	"samband/gateway/broker/internal/journal"
 	"samband/gateway/broker/internal/prover"
+	"samband/gateway/broker/internal/quota"
 	"samband/gateway/broker/internal/sequencer"
 	"samband/gateway/problem"
 	"samband/gateway/register"
@@ -43,13 +44,14 @@ import (
 // A Router leads submissions. Its methods may be called at once.
 type Router struct {
 	seq     *sequencer.Sequencer
+	quota   *quota.Room
 	metrics *Metrics
-	turns   *turns
+	turns   *quota.Turns
 }
 
 // New makes a Router.
-func New(seq *sequencer.Sequencer, m *Metrics) *Router {
-	return &Router{seq, m, newTurns(runtime.GOMAXPROCS(0))}
+func New(seq *sequencer.Sequencer, q *quota.Room, m *Metrics) *Router {
+	return &Router{seq, q, m, quota.NewTurns(runtime.GOMAXPROCS(0))}
 }
 
 // An item of a call on its way.
@@ -59,7 +61,9 @@ type item struct {
 	view    register.View    // that signatures and law were decided by
 	seen    uint64           // how far the sequencer had come when the id was not known
 	verdict verdict          // how far the stages have come with it
+	ring    quota.Ring       // whose doing it is, as far as the stages have come
 	problem *problem.Problem // why it is refused
+	refusal error            // that problem, with what stands beside it
 	stands  journal.Result   // what answers it where it is known
 }
 
@@ -91,9 +95,8 @@ const (
 // An itemOf a call, whose answer to each item is an A.
 type itemOf[A any] interface {
 	base() *item
-	// act is what is ordered for the item. The sequencer asks the budget before it
-	// orders a refusal.
-	act(sequencer.Budget) sequencer.Act
+	// act is what is ordered for the item.
+	act() sequencer.Act
 	// ordered hears what came of the item, before it is answered.
 	ordered(*Router, *journal.Result)
 	answer(context.Context, *prover.Prover, journal.Result) (A, error)
@@ -107,6 +110,7 @@ var envelopeStages = []stage[*submission]{
 	(*Router).certificate, // the caller is the sender
 	(*Router).known,       // the first answer stands, whatever changed since
 	(*Router).room,
+	(*Router).within,
 	(*Router).heads,
 	(*Router).signatures,
 	(*Router).law,
@@ -122,31 +126,35 @@ var statementStages = []stage[*statement]{
 }
 
 // Submit takes in envelopes.
-func (r *Router) Submit(ctx context.Context, caller signed.Address, heads api.Heads, envelopes [][]byte, budget api.Budget) (*api.SubmitAnswer, error) {
+func (r *Router) Submit(ctx context.Context, caller signed.Address, heads api.Heads, envelopes [][]byte) (*api.SubmitAnswer, error) {
 	items := make([]*submission, len(envelopes))
 	for i, raw := range envelopes {
 		items[i] = &submission{item: item{caller: caller, raw: raw}}
 	}
-	return route(ctx, r, caller, heads, budget, items, envelopeStages)
+	return route(ctx, r, caller, heads, items, envelopeStages)
 }
 
 // State takes in consignments and statements.
-func (r *Router) State(ctx context.Context, caller signed.Address, heads api.Heads, notes [][]byte, budget api.Budget) (*api.StateAnswer, error) {
+func (r *Router) State(ctx context.Context, caller signed.Address, heads api.Heads, notes [][]byte) (*api.StateAnswer, error) {
 	items := make([]*statement, len(notes))
 	for i, raw := range notes {
 		items[i] = &statement{item: item{caller: caller, raw: raw}}
 	}
-	return route(ctx, r, caller, heads, budget, items, statementStages)
+	return route(ctx, r, caller, heads, items, statementStages)
 }
 
 // route checks the items of a call, has them ordered, each in its place, and answers
-// for all: with proofs under one checkpoint, taken when the last was ordered.
-func route[I itemOf[A], A any](ctx context.Context, r *Router, caller signed.Address, heads api.Heads, budget api.Budget,
+// for all: with proofs under one checkpoint, taken when the last was ordered. Heads
+// that the logs do not reach refuse the call before anything is checked, spent or ordered.
+func route[I itemOf[A], A any](ctx context.Context, r *Router, caller signed.Address, heads api.Heads,
 	items []I, stages []stage[I]) (*api.ItemsAnswer[A], error) {
+	if err := r.seq.Reached(heads.Audit, heads.Register); err != nil {
+		return nil, err
+	}
 	if err := check(ctx, r, caller, items, stages); err != nil {
 		return nil, err
 	}
-	results, err := order(ctx, r, heads, budget, items)
+	results, err := order(ctx, r, items)
 	if err != nil {
 		return nil, err
 	}
@@ -166,15 +174,12 @@ func route[I itemOf[A], A any](ctx context.Context, r *Router, caller signed.Add
 // check leads each item through the stages. A problem is the item's; a fault of
 // ours is the call's, of which nothing is ordered then.
 func check[I itemOf[A], A any](ctx context.Context, r *Router, caller signed.Address, items []I, stages []stage[I]) error {
-	if err := r.seq.Ready(); err != nil {
-		return err
-	}
-	return r.turns.each(ctx, caller, len(items), func(i int) error {
+	return r.turns.Each(ctx, caller, len(items), func(i int) error {
 		it := items[i].base()
 		for _, stage := range stages {
 			err := stage(r, ctx, items[i])
 			if p, isProblem := problem.Of(err); isProblem {
-				it.verdict, it.problem = refused, p
+				it.verdict, it.problem, it.refusal = refused, p, err
 			} else if err != nil {
 				return err
 			}

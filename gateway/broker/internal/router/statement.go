@@ -63,16 +63,22 @@ func (r *Router) headsOfStatement(ctx context.Context, s *statement) error {
 
 func (r *Router) signatureOfStatement(_ context.Context, s *statement) error {
 	s.view = r.seq.Register().Now()
-	return s.view.VerifyStatement(s.note, s.Statement)
+	if err := s.view.VerifyStatement(s.note, s.Statement); err != nil {
+		return err
+	}
+	if s.Event != envelope.Consigned { // that is the online ring's word
+		s.ring = r.signedBy(s.Time)
+	}
+	return nil
 }
 
 // act is the statement, or its refusal, which is not remembered: what a statement
 // meets may change while it is on its way.
-func (s *statement) act(budget sequencer.Budget) sequencer.Act {
+func (s *statement) act() sequencer.Act {
 	if s.verdict == refused {
 		return s.rejection(signed.HashOf(s.raw), signed.Time{})
 	}
-	return sequencer.Statement{Statement: s.Statement, Note: s.note, Raw: s.raw, VerifiedAt: s.view.Size(), Budget: budget}
+	return sequencer.Statement{Statement: s.Statement, Note: s.note, Raw: s.raw, VerifiedAt: s.view.Size(), Ring: s.ring}
 }
 
 // ordered counts a statement that was ordered, and takes the time that its signer

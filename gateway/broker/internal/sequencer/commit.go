@@ -136,6 +136,7 @@ func (s *Sequencer) next(d *groupDraft, acts, size int) *waiting {
 // writer, for the next start finds the group and finishes it.
 func (s *Sequencer) make(ctx context.Context, d *groupDraft) error {
 	if err := s.Ready(); err != nil {
+		d.quota.GiveBack()
 		return err
 	}
 	if d.empty() {
@@ -144,6 +145,9 @@ func (s *Sequencer) make(ctx context.Context, d *groupDraft) error {
 	d.group.After = sizesOf(d.audit, d.register)
 	data := d.group.Encode(s.cfg.MAC)
 	if err := s.journal(ctx, d.group.Number, data); err != nil {
+		if problem.CodeOf(err) == problem.StoreFull { // else it may have been written
+			d.quota.GiveBack()
+		}
 		return err
 	}
 	if err := s.cfg.Archive.Append(d.group.Number, d.group.Payload(s.cfg.MAC)); err != nil {

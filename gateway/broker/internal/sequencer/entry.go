@@ -1,10 +1,14 @@
 package sequencer
 
 import (
+	"strings"
+
 	"samband/gateway/auditlog"
 	"samband/gateway/broker/internal/journal"
+	"samband/gateway/broker/internal/quota"
 	"samband/gateway/envelope"
 	"samband/gateway/problem"
+	"samband/gateway/register"
 	"samband/gateway/signed"
 )
 
@@ -18,31 +22,49 @@ func (a Entry) order(d *groupDraft) (journal.Done, error) {
 	if err := d.s.cfg.Register.Check(a.Note); err != nil {
 		return journal.Done{}, err
 	}
+	if err := a.pays(d); err != nil {
+		return journal.Done{}, err
+	}
 	d.entry = a.Note
 	return journal.Done{Event: d.add(auditlog.Record{Kind: auditlog.Entered, Entry: a.Note})}, nil
 }
 
+// pays takes the entry from the quota of the party that signed it. What the founders
+// sign together is nobody's alone.
+func (a Entry) pays(d *groupDraft) error {
+	note, err := signed.ParseNote(a.Note)
+	if err != nil {
+		return err
+	}
+	e, err := register.ParseEntry(note.Text)
+	if err != nil {
+		return err
+	}
+	signers := register.ChainLink(e).Signers
+	if len(signers) != 1 || strings.Contains(signers[0], "/") {
+		return nil
+	}
+	_, revokes := e.(*register.Revocation)
+	return d.quota.Enter(signers[0], revokes)
+}
+
 // A Rejection logs a final refusal: of a header's text, which gets the same
-// answer until it expires, or of bytes that had none. Whoever hands it over has
-// taken it from the caller's budget.
+// answer until it expires, or of bytes that had none.
 type Rejection struct {
 	Caller  signed.Address
 	Text    signed.Hash
 	Problem *problem.Problem
 	Until   signed.Time // zero: it binds nobody
+	Ring    quota.Ring  // whose budget it takes
 }
 
 func (a Rejection) bytes() int { return 0 }
 
-func (a Rejection) order(d *groupDraft) (journal.Done, error) {
-	return a.log(d, func() bool { return true })
-}
-
-// log orders the refusal and returns it, with its entry. A caller's text that was
+// order logs the refusal and returns it, with its entry. A caller's text that was
 // accepted meanwhile, as one with other signatures may be, is not refused any more:
 // then it is the message that stands. A repeat of a refused text gets the entry of
 // its first refusal, and takes nothing from the budget: it orders nothing.
-func (a Rejection) log(d *groupDraft, budget Budget) (journal.Done, error) {
+func (a Rejection) order(d *groupDraft) (journal.Done, error) {
 	m, err := d.message(a.Caller, a.Text)
 	if err != nil {
 		return journal.Done{}, err
@@ -61,8 +83,8 @@ func (a Rejection) log(d *groupDraft, budget Budget) (journal.Done, error) {
 	if err := d.s.Room(); err != nil { // for the entry: then there is no refusal either
 		return journal.Done{}, err
 	}
-	if !budget() {
-		return journal.Done{}, Exhausted(a.Caller)
+	if err := d.quota.Refuse(a.Caller, a.Ring); err != nil {
+		return journal.Done{}, err
 	}
 	until := envelope.RefusedUntil(a.Until, d.now)
 	event := d.add(auditlog.Record{Kind: envelope.Rejected, Caller: a.Caller, TextHash: a.Text, Code: a.Problem.Code, Until: until})
@@ -72,15 +94,6 @@ func (a Rejection) log(d *groupDraft, budget Budget) (journal.Done, error) {
 	return journal.Done{Event: event}, a.Problem
 }
 
-// A Budget takes one refusal from what a caller may still have; false: there is
-// none left. The writer asks it, so it must not wait.
-type Budget func() bool
-
-// Exhausted is the refusal of what there is no budget left to refuse for good.
-func Exhausted(caller signed.Address) *problem.Problem {
-	return problem.New(problem.BudgetExhausted, "%s was refused too often", caller)
-}
-
 // Before is the refusal that a text had, for its repeat.
 func Before(e *journal.Event) *problem.Problem {
 	return problem.New(e.Code, "the text was refused before")
@@ -88,13 +101,13 @@ func Before(e *journal.Event) *problem.Problem {
 
 // logged gives the final refusal of an act its entry, in the act's own place, as a
 // that names all but the problem. Other results pass as they are.
-func (d *groupDraft) logged(a Rejection, budget Budget, done journal.Done, err error) (journal.Done, error) {
+func (d *groupDraft) logged(a Rejection, done journal.Done, err error) (journal.Done, error) {
 	p, refused := problem.Of(err)
 	if done.Known || !refused || p.Class() != problem.Final {
 		return done, err
 	}
 	a.Problem = p
-	out, err := a.log(d, budget)
+	out, err := a.order(d)
 	if out.Message == nil {
 		out.Message, out.Stands = done.Message, done.Stands
 	}

@@ -43,6 +43,21 @@ func (s *Sequencer) CheckHeads(audit, register signed.Head) error {
 	return s.cfg.Register.CheckHead(register)
 }
 
+// Reached refuses a caller that has verified more than the logs have: no answer could
+// lead on from there. The logs only grow, so whoever passed once need not ask again. A
+// writer that has stopped says that first.
+func (s *Sequencer) Reached(audit, register int64) error {
+	if err := s.Ready(); err != nil {
+		return err
+	}
+	c := s.Checkpoints()
+	if audit > c.AuditHead.Size || register > c.RegisterHead.Size {
+		return problem.New(problem.HeadAhead, "the logs have %d and %d entries, the caller knows %d and %d",
+			c.AuditHead.Size, c.RegisterHead.Size, audit, register)
+	}
+	return nil
+}
+
 // Disputed takes what CheckHeads refused in a text that its desk signed. It
 // raises an alarm, and stops nothing: only a checkpoint with our signature does,
 // see Show.

@@ -5,6 +5,7 @@ import (
 
 	"samband/gateway/auditlog"
 	"samband/gateway/broker/internal/journal"
+	"samband/gateway/broker/internal/quota"
 	"samband/gateway/register"
 	"samband/gateway/signed"
 )
@@ -21,6 +22,7 @@ type groupDraft struct {
 	leaves   map[auditlog.Tree][][]byte
 	changed  delta
 	woken    map[signed.Address]bool
+	quota    *quota.Draft
 	entry    []byte // a register entry; nothing is ordered behind it in its group
 }
 
@@ -35,6 +37,7 @@ func (s *Sequencer) newDraft() *groupDraft {
 		leaves:   map[auditlog.Tree][][]byte{},
 		changed:  newDelta(),
 		woken:    map[signed.Address]bool{},
+		quota:    s.cfg.Quota.Draft(),
 	}
 }
 
@@ -142,6 +145,24 @@ func (d *groupDraft) change(m journal.Message, wake ...signed.Address) *journal.
 		d.woken[desk] = true
 	}
 	return &m
+}
+
+// waitsNoMore says of a message that is consigned, or ends, that it waits for its
+// recipient no more.
+func (d *groupDraft) waitsNoMore(m *journal.Message) {
+	if m.Accepted != nil && m.Consigned == nil {
+		d.quota.Ends(m.From, m.To, m.Size)
+	}
+}
+
+// restores says that the lost bytes of a message came again. How many they are is not
+// known where the index was made anew meanwhile.
+func (d *groupDraft) restores(m *journal.Message, size int64) {
+	more := int64(0)
+	if m.Consigned == nil {
+		more = size - m.Size
+	}
+	d.quota.Restores(m.From, m.To, size, m.Wanted, more)
 }
 
 // An Act is one thing that waits to be ordered.

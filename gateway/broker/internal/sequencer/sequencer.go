@@ -15,7 +15,7 @@
 //
 // A caller sees one call:
 //
-//	done, err := seq.Do(ctx, sequencer.Submission{Envelope: e, Raw: raw, Budget: budget})
+//	done, err := seq.Do(ctx, sequencer.Submission{Envelope: e, Raw: raw})
 //	entry, err := seq.Entry(ctx, done.Event)
 //	proof, err := seq.Prove(entry, seq.Checkpoints())
 //
@@ -39,6 +39,7 @@ import (
 	"samband/gateway/auditlog/tree"
 	"samband/gateway/broker/internal/index"
 	"samband/gateway/broker/internal/journal"
+	"samband/gateway/broker/internal/quota"
 	"samband/gateway/broker/internal/records"
 	"samband/gateway/problem"
 	"samband/gateway/register"
@@ -77,6 +78,7 @@ type Config struct {
 	ShownDir    string // folder of the checkpoints of ours that proved a loss
 	Index       *index.Index
 	Clock       Clock
+	Quota       *quota.Room
 	Log         *slog.Logger
 	Metrics     *Metrics
 

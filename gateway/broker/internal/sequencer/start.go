@@ -106,6 +106,9 @@ func (o *opening) open(ctx context.Context) error {
 	if err := s.sign(); err != nil {
 		return err
 	}
+	if err := s.cfg.Index.Unconsigned(s.cfg.Quota.Load); err != nil {
+		return err
+	}
 	for _, c := range shown {
 		if err := s.contradicted(c); err != nil {
 			return err

@@ -3,6 +3,7 @@ package sequencer
 import (
 	"samband/gateway/auditlog"
 	"samband/gateway/broker/internal/journal"
+	"samband/gateway/broker/internal/quota"
 	"samband/gateway/envelope"
 	"samband/gateway/problem"
 	"samband/gateway/signed"
@@ -14,7 +15,7 @@ type Statement struct {
 	Note       *signed.Note
 	Raw        []byte
 	VerifiedAt int64
-	Budget     Budget // of its signer's refusals
+	Ring       quota.Ring // whose budget its refusal takes
 }
 
 func (a Statement) bytes() int { return len(a.Raw) }
@@ -24,7 +25,7 @@ func (a Statement) bytes() int { return len(a.Raw) }
 func (a Statement) order(d *groupDraft) (journal.Done, error) {
 	hash := signed.HashOf(a.Raw)
 	done, err := a.state(d, hash)
-	return d.logged(Rejection{Caller: a.Signer, Text: hash}, a.Budget, done, err)
+	return d.logged(Rejection{Caller: a.Signer, Text: hash, Ring: a.Ring}, done, err)
 }
 
 // state logs what a desk says, once. To hand over or to refuse implies that the
@@ -49,7 +50,13 @@ func (a Statement) state(d *groupDraft, hash signed.Hash) (journal.Done, error) 
 	if err := a.verify(d); err != nil {
 		return journal.Done{}, err
 	}
+	if m.Accepted == nil { // no message's life has paid for it
+		if err := d.quota.Say(a.Signer, len(a.Raw)); err != nil {
+			return journal.Done{}, err
+		}
+	}
 	event := d.add(a.record(m, hash))
+	d.waitsNoMore(m)
 	d.blob(hash, a.Raw)
 	next := *m
 	if a.Event == envelope.Consigned {
@@ -86,6 +93,9 @@ func (a Statement) erased(d *groupDraft, hash signed.Hash) (journal.Done, error)
 		return journal.Done{}, err
 	}
 	if err := a.verify(d); err != nil {
+		return journal.Done{}, err
+	}
+	if err := d.quota.Say(a.Signer, len(a.Raw)); err != nil {
 		return journal.Done{}, err
 	}
 	event := d.add(auditlog.Record{Kind: a.Event, By: a.Signer, Statement: hash})

@@ -3,6 +3,7 @@ package sequencer
 import (
 	"samband/gateway/auditlog"
 	"samband/gateway/broker/internal/journal"
+	"samband/gateway/broker/internal/quota"
 	"samband/gateway/envelope"
 	"samband/gateway/problem"
 	"samband/gateway/signed"
@@ -16,7 +17,7 @@ type Submission struct {
 	Raw       []byte
 	DecidedAt int64
 	Seen      uint64
-	Budget    Budget // of its sender's refusals
+	Ring      quota.Ring // whose budget its refusal takes
 }
 
 func (a Submission) bytes() int { return len(a.Raw) }
@@ -26,7 +27,7 @@ func (a Submission) order(d *groupDraft) (journal.Done, error) {
 	e := a.Envelope
 	text := e.TextHash()
 	done, err := a.accept(d, text)
-	return d.logged(Rejection{Caller: e.From, Text: text, Until: e.Expires}, a.Budget, done, err)
+	return d.logged(Rejection{Caller: e.From, Text: text, Until: e.Expires, Ring: a.Ring}, done, err)
 }
 
 // accept accepts a message: once, whatever is submitted meanwhile; by the
@@ -54,6 +55,9 @@ func (a Submission) accept(d *groupDraft, text signed.Hash) (journal.Done, error
 	if err := d.view.Decide(&e.Header, d.now); err != nil {
 		return journal.Done{}, err
 	}
+	if err := d.quota.Accept(e.From, e.To, len(a.Raw)); err != nil {
+		return journal.Done{}, err
+	}
 	event := d.add(auditlog.Record{
 		Kind: envelope.Accepted, Message: text, ID: e.ID, From: e.From, To: e.To,
 		Type: e.Type.Name, Urgency: e.Urgency, Expires: e.Expires,
@@ -61,7 +65,8 @@ func (a Submission) accept(d *groupDraft, text signed.Hash) (journal.Done, error
 	event.Blob = d.blob(text, a.Raw)
 	m = d.change(journal.Message{
 		From: e.From, ID: e.ID, Text: text, To: e.To,
-		Type: e.Type.Name, Urgency: e.Urgency, Conversation: e.Conversation, Expires: e.Expires, Accepted: event,
+		Type: e.Type.Name, Urgency: e.Urgency, Conversation: e.Conversation, Expires: e.Expires,
+		Size: int64(len(a.Raw)), Accepted: event,
 	}, e.To)
 	return journal.Done{Event: event, Message: m}, nil
 }
@@ -78,6 +83,8 @@ func (a Submission) repeat(d *groupDraft, m *journal.Message, text signed.Hash) 
 		accepted := *m.Accepted
 		accepted.Blob = d.blob(text, a.Raw)
 		restored := *m
+		restored.Size = int64(len(a.Raw))
+		d.restores(m, restored.Size)
 		restored.Accepted = &accepted
 		m = d.change(restored, m.To)
 	}
@@ -103,6 +110,7 @@ func (a timeout) order(d *groupDraft) (journal.Done, error) {
 		return journal.Done{Message: m}, nil
 	}
 	event := d.add(auditlog.Record{Kind: kind, Message: m.Text})
+	d.waitsNoMore(m)
 	next := *m
 	next.End, next.Wanted = event, false
 	return journal.Done{Event: event, Message: d.change(next, m.From, m.To)}, nil

@@ -37,7 +37,7 @@ func (o *outbox) do(ctx context.Context) error {
 			return err
 		}
 	}
-	return drain(ctx, o.next, o.submit, takesNothing)
+	return drain(ctx, o.next, o.submit, sendsNothing)
 }
 
 // next is the next group behind a place, and where it ends.
@@ -91,6 +91,12 @@ func (o *outbox) next(after int64) (group []submission, last int64, err error) {
 func takesNothing(err error) bool {
 	p, ok := problem.Of(err)
 	return errors.Is(err, api.ErrUnreachable) || ok && (p.Code.Row().Subject == problem.Broker || p.Code.Row().Subject == problem.Connection)
+}
+
+// sendsNothing reports whether a submission failed as every other of this desk would
+// now. What it has to say about others' messages may pass all the same.
+func sendsNothing(err error) bool {
+	return takesNothing(err) || problem.CodeOf(err) == problem.QuotaExhausted
 }
 
 // submit makes one call of a group, and one write of its answer.

@@ -45,24 +45,25 @@ func (m *Room) wakeStatements() {
 // left to do until it is woken, an error when it is to be tried again after a
 // pause. A job without a wake channel is tried again at once: it waits inside.
 type job struct {
-	name string
-	wake <-chan struct{}
-	do   func(context.Context) error
+	name  string
+	wake  <-chan struct{}
+	do    func(context.Context) error
+	sends bool // this desk's messages: once a quota is used up, it waits as long as it was told
 }
 
 // jobs are made anew for each run, with no memory of the one before.
 func (m *Room) jobs() []job {
 	return []job{
-		{"urgent", m.workers.urgent, (&outbox{m.queue(true)}).do},
-		{"outbox", m.workers.outbox, (&outbox{m.queue(false)}).do},
-		{"urgent statements", m.workers.urgentStatements, (&statements{m.queue(true), map[statementKey]int64{}}).do},
-		{"statements", m.workers.statements, (&statements{m.queue(false), map[statementKey]int64{}}).do},
-		{"open", m.workers.open, m.opener.do},
-		{"erasures", m.workers.erasures, (&erasures{queue: m.queue(false)}).do},
-		{"opening keys", m.workers.keys, (&oldKeys{Room: m}).do},
-		{"catalogue", m.workers.bundles, m.fetchBundles},
-		{"inbox", nil, m.newInbox().do},
-		{"progress", nil, m.newProgress().do},
+		{"urgent", m.workers.urgent, (&outbox{m.queue(true)}).do, true},
+		{"outbox", m.workers.outbox, (&outbox{m.queue(false)}).do, true},
+		{"urgent statements", m.workers.urgentStatements, (&statements{m.queue(true), map[statementKey]int64{}}).do, false},
+		{"statements", m.workers.statements, (&statements{m.queue(false), map[statementKey]int64{}}).do, false},
+		{"open", m.workers.open, m.opener.do, false},
+		{"erasures", m.workers.erasures, (&erasures{queue: m.queue(false)}).do, false},
+		{"opening keys", m.workers.keys, (&oldKeys{Room: m}).do, false},
+		{"catalogue", m.workers.bundles, m.fetchBundles, false},
+		{"inbox", nil, m.newInbox().do, false},
+		{"progress", nil, m.newProgress().do, false},
 	}
 }
 
@@ -127,7 +128,8 @@ func (m *Room) pauses(longest time.Duration) *backoff.ExponentialBackOff {
 }
 
 // work does a job until ctx ends. After an error it pauses, longer each time,
-// but not when it is woken: whatever woke it may be what it waits for.
+// but not when it is woken: whatever woke it may be what it waits for. No message that
+// comes brings the room that a quota lacks.
 func (m *Room) work(ctx context.Context, j job) {
 	pause, idle := m.pauses(maxPause), m.pauses(maxIdle)
 	for ctx.Err() == nil {
@@ -136,6 +138,7 @@ func (m *Room) work(ctx context.Context, j job) {
 			return
 		}
 		var after <-chan time.Time
+		woken := j.wake
 		if errors.Is(err, errIdle) {
 			after = time.After(idle.NextBackOff())
 		} else if err != nil {
@@ -145,6 +148,9 @@ func (m *Room) work(ctx context.Context, j job) {
 			}
 			m.Log.Warn("will try again", "job", j.name, "problem", err.Error(), "in", next.Round(time.Millisecond).String())
 			after = time.After(next)
+			if j.sends && problem.CodeOf(err) == problem.QuotaExhausted {
+				woken = nil
+			}
 		} else {
 			pause.Reset()
 			idle.Reset()
@@ -155,7 +161,7 @@ func (m *Room) work(ctx context.Context, j job) {
 		select {
 		case <-ctx.Done():
 		case <-after:
-		case <-j.wake:
+		case <-woken:
 		}
 	}
 }

@@ -1,9 +1,10 @@
-package router
+package quota
 
 import (
 	"context"
 	"errors"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -14,7 +15,7 @@ import (
 
 // A desk with many items keeps another desk's one item waiting for one of its own.
 func TestDesksTakeTurns(t *testing.T) {
-	turns := newTurns(1)
+	turns := NewTurns(1)
 	var order []signed.Address // written within a turn alone
 	var all sync.WaitGroup
 	turns.begin("se.spoc")
@@ -42,28 +43,55 @@ func TestDesksTakeTurns(t *testing.T) {
 			t.Errorf("turn %d is of %s, not of %s", i, order[i], want)
 		}
 	}
-	if turns.free != 1 || len(turns.desks)+len(turns.waits) != 0 {
+	if turns.free != 1 || len(turns.parties)+len(turns.waits) != 0 {
 		t.Errorf("at rest there are %d free turns, and %v wait", turns.free, turns.waits)
 	}
 }
 
-func waiting(t *turns) (n int) {
+func waiting(t *Turns) (n int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for _, w := range t.waits {
-		n += len(w)
+	for _, l := range t.waits {
+		for _, w := range l.waits {
+			n += len(w)
+		}
 	}
 	return n
 }
 
+// A party with many desks that wait has no more turns than a party with one; its desks
+// take its turns among them.
+func TestPartiesTakeTurns(t *testing.T) {
+	turns := NewTurns(1)
+	var order []signed.Address // written within a turn alone
+	var all sync.WaitGroup
+	turns.begin("se.spoc")
+	for _, desk := range []signed.Address{"se.spoc", "se.ncb", "se.liaison-oslo", "fi.spoc", "se.spoc", "fi.spoc"} {
+		before := waiting(turns)
+		all.Go(func() {
+			turns.begin(desk)
+			order = append(order, desk)
+			turns.end()
+		})
+		for waiting(turns) < before+1 {
+			runtime.Gosched()
+		}
+	}
+	turns.end()
+	all.Wait()
+	if want := []signed.Address{"se.spoc", "fi.spoc", "se.ncb", "fi.spoc", "se.liaison-oslo", "se.spoc"}; !slices.Equal(order, want) {
+		t.Errorf("the turns are of %v, not of %v", order, want)
+	}
+}
+
 // No more run at once than there are turns, and each item has its own.
 func TestTurnsAreBounded(t *testing.T) {
-	turns := newTurns(2)
+	turns := NewTurns(2)
 	var running, most, done atomic.Int64
 	var calls sync.WaitGroup
 	for _, desk := range []signed.Address{"se.spoc", "fi.spoc", "no.spoc"} {
 		calls.Go(func() {
-			err := turns.each(t.Context(), desk, 50, func(int) error {
+			err := turns.Each(t.Context(), desk, 50, func(int) error {
 				n := running.Add(1)
 				for m := most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
 				}
@@ -85,7 +113,7 @@ func TestTurnsAreBounded(t *testing.T) {
 
 // A fault, and a panic, end the call and give the turn back.
 func TestFaultsEndTheCall(t *testing.T) {
-	turns := newTurns(1)
+	turns := NewTurns(1)
 	fault := errors.New("disk on fire")
 	for name, c := range map[string]struct {
 		do   func(i int) error
@@ -101,13 +129,13 @@ func TestFaultsEndTheCall(t *testing.T) {
 			return err != nil && strings.Contains(err.Error(), "panic with a string") && !strings.Contains(err.Error(), "Hemlig")
 		}},
 	} {
-		if err := turns.each(t.Context(), "se.spoc", 100, c.do); !c.want(err) {
+		if err := turns.Each(t.Context(), "se.spoc", 100, c.do); !c.want(err) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := turns.each(ended, "se.spoc", 1, func(int) error { return nil }); !errors.Is(err, context.Canceled) {
+	if err := turns.Each(ended, "se.spoc", 1, func(int) error { return nil }); !errors.Is(err, context.Canceled) {
 		t.Errorf("a call whose caller left: %v", err)
 	}
 	if turns.free != 1 {
