@@ -23,8 +23,8 @@ func FuzzAnswer(f *testing.F) {
 		SubmitAnswer{[]SubmitItem{{hash, "proof", event, event, nil}, {Hash: hash, Problem: refused}}, catchup},
 		StateAnswer{[]StateItem{{hash, "proof", nil}, {Hash: hash, Problem: refused}}, catchup},
 		ConsistencyAnswer{Hashes{hash, hash}},
-		InboxAnswer{[]InboxItem{{7, []byte("envelope"), "proof", event, Hashes{hash}}}, 8, []signed.Hash{hash}, catchup},
-		ProgressAnswer{[]ProgressItem{{9, signed.ID{1}, hash, *event}}, 10, []Again{{signed.ID{1}, hash}}, catchup},
+		InboxAnswer{[]InboxItem{{7, []byte("envelope"), "proof", event, Hashes{hash}}}, 8, []signed.Hash{hash}, true, catchup},
+		ProgressAnswer{[]ProgressItem{{9, signed.ID{1}, hash, *event}}, 10, []Again{{signed.ID{1}, hash}}, true, catchup},
 		RegisterAnswer{"checkpoint", [][]byte{[]byte("entry")}},
 	} {
 		b, err := json.Marshal(a)

@@ -12,6 +12,12 @@ type Yields struct {
 	alarmed time.Time
 }
 
+// toldFor is how long after an alarm a desk is told of it: longer than a poll waits.
+const toldFor = 2 * time.Minute
+
+// Alarming tells whether there was an alarm a short time ago.
+func (y *Yields) Alarming(at time.Time) bool { return !y.alarmed.IsZero() && at.Sub(y.alarmed) < toldFor }
+
 // Add counts one, and tells whether it is the alarm; that comes at most once a minute.
 func (y *Yields) Add(at time.Time) (alarm bool) {
 	copy(y.last[:], y.last[1:])

@@ -31,6 +31,9 @@ func (d *Desk) Status(context.Context) (*client.Status, error) {
 		Registered: d.registered() == nil, Register: l.Register().Size(), Audit: l.Audit().Size,
 		Duties: duties,
 	}
+	if alarm := d.room.Shared(); alarm != nil {
+		s.Shared = alarm.Error()
+	}
 	for _, lack := range d.room.Lacks() {
 		s.Lacks = append(s.Lacks, client.Lack{Bundle: lack.Bundle, Problem: problemIn(lack.Why)})
 	}

@@ -18,10 +18,11 @@ type Status struct {
 	Broker     string         `json:"broker"`
 	Locked     bool           `json:"locked"`
 	Reachable  bool           `json:"broker_reachable"`
-	Registered bool           `json:"registered"` // the register knows this desk by the keys it has
-	Register   int64          `json:"register"`   // entries known
-	Audit      int64          `json:"audit"`      // entries of the audit log known
-	Evidence   int            `json:"evidence"`   // breaches by the broker
+	Registered bool           `json:"registered"`       // the register knows this desk by the keys it has
+	Register   int64          `json:"register"`         // entries known
+	Audit      int64          `json:"audit"`            // entries of the audit log known
+	Evidence   int            `json:"evidence"`         // breaches by the broker
+	Shared     string         `json:"shared,omitempty"` // since when another program uses the online ring, and what to do
 	Duties     []Duty         `json:"duties,omitempty"`
 	Lacks      []Lack         `json:"lacks,omitempty"`
 }

@@ -97,8 +97,10 @@ func (c *conn) Close() error {
 	c.closed = true
 	c.edge.handshakes.end(c)
 	c.edge.refused.end(c)
-	if c.edge.desks.disconnect(c) {
+	if c.caller != "" {
 		c.edge.callers.Delete(c.RemoteAddr().String())
+	}
+	if c.edge.desks.disconnect(c) {
 		c.edge.Expect(c.caller)
 	}
 	return err

@@ -65,6 +65,7 @@ func (e *Edge) place(c *conn) (err error) {
 	if e.cfg.Barred(c.caller) {
 		return barred(c.caller)
 	}
+	e.callers.Store(c.RemoteAddr().String(), c.caller)
 	goes, ok := e.desks.connect(c)
 	for _, g := range goes {
 		e.leaves(g)
@@ -72,7 +73,6 @@ func (e *Edge) place(c *conn) (err error) {
 	if !ok {
 		return problem.New(problem.BrokerBusy, "the broker has as many connections as it can")
 	}
-	e.callers.Store(c.RemoteAddr().String(), c.caller)
 	e.Expect(c.caller)
 	return nil
 }

@@ -51,7 +51,9 @@ func (e *Edge) route(route *api.Route, name string) http.Handler {
 			// What it takes is given back when the answer is written: that lies in memory
 			// as long as its caller takes to read it.
 			defer underway.leave()
-			answer, err = e.pass(w, r, route, underway)
+			if answer, err = e.pass(w, r, route, underway); err == nil {
+				e.tell(from.caller, answer)
+			}
 		}
 		status := e.answer(w, route, from.caller, answer, err)
 		e.metrics.observe(name, status, time.Since(began))
@@ -103,6 +105,17 @@ func (e *Edge) pass(w http.ResponseWriter, r *http.Request, route *api.Route, un
 		return answer, err
 	}
 	return e.poll(ctx, act, underway, route)
+}
+
+// tell tells a desk in the answers of its feeds that two programs use its online ring:
+// who has shown the locked ring loses no poll by which it would know.
+func (e *Edge) tell(caller signed.Address, answer any) {
+	switch a := answer.(type) {
+	case *api.InboxAnswer:
+		a.Shared = e.desks.shared(caller)
+	case *api.ProgressAnswer:
+		a.Shared = e.desks.shared(caller)
+	}
 }
 
 // poll waits for a feed, until there is something, a newer poll takes its place, or its

@@ -134,6 +134,13 @@ func (d *desks) meet(k *desk, older, newer *conn) {
 	}
 }
 
+// shared tells whether two programs use a desk's online ring.
+func (d *desks) shared(address signed.Address) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.of(address).yields.Alarming(time.Now())
+}
+
 // yielded is called with mu locked.
 func (d *desks) yielded(address signed.Address, k *desk) {
 	d.metrics.yielded(address, k.yields.Add(time.Now()))

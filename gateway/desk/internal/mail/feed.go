@@ -54,6 +54,7 @@ func read[I, L any](ctx context.Context, f *feed, least api.Cursor,
 	base, began, waits := f.logs.Load(), f.Now(), f.wait > 0
 	answer, err := ask(ctx, heads(base), api.Page{After: f.after, Wait: f.wait, Limit: api.MaxLimit})
 	f.heard(err)
+	f.polled(err == nil && answer.Shared, err)
 	if err != nil {
 		return err
 	}

@@ -18,6 +18,7 @@
 //	open.go        opens it, when the ring is unlocked, and states what it is
 //	statements.go  sends what was signed about messages, until it is proven
 //	progress.go    learns what became of what was sent
+//	ring.go        shows the locked ring to the broker; sees who else uses the online one
 //	bundles.go     fetches the catalogues that the register names, and reads by them
 //
 // Workers share no lock: each has its own state, the two logs are a value that is
@@ -52,6 +53,11 @@ type Broker interface {
 	Register(ctx context.Context, heads api.Heads, from int64, limit int) (*api.RegisterAnswer, error)
 	Consistency(ctx context.Context, from, to int64) (*api.ConsistencyAnswer, error)
 	Catalogue(ctx context.Context, hash schema.BundleHash) (*schema.Bundle, error)
+
+	// Ring shows the locked ring on the connection in use, and Connected sets what is
+	// called when a call goes by one that it was not shown on.
+	Ring(ctx context.Context, sign func(exporter signed.Hash) ([]byte, error)) error
+	Connected(f func())
 }
 
 var _ Broker = (*api.Client)(nil)
@@ -84,6 +90,7 @@ type Room struct {
 	scrubbing atomic.Bool // something was erased that may still lie in the write-ahead log
 	workers   workers
 	again     wanted
+	sharing   sharing
 	opener    opener
 	bundles   *bundles
 
@@ -96,6 +103,7 @@ func Open(c Config) (*Room, error) {
 	m := &Room{Config: c, Metrics: NewMetrics(), bundles: newBundles(c.Bundles)}
 	m.changes.n = time.Now().UnixMicro() // more than any process of this desk counted before
 	m.workers = newWorkers()
+	c.Broker.Connected(func() { wake(m.workers.ring) })
 	m.opener = newOpener(m)
 	s, err := store.Open(c.Database, m.ends.moved)
 	if err != nil {
@@ -123,7 +131,7 @@ func (m *Room) Reachable() bool { return m.reachable.Load() }
 // Unlocked tells the room that the ring was unlocked: what waited for it goes on.
 func (m *Room) Unlocked() {
 	m.opener.lookAgain()
-	for _, w := range []chan struct{}{m.workers.outbox, m.workers.urgent, m.workers.urgentStatements, m.workers.statements, m.workers.open} {
+	for _, w := range []chan struct{}{m.workers.outbox, m.workers.urgent, m.workers.urgentStatements, m.workers.statements, m.workers.open, m.workers.ring} {
 		wake(w)
 	}
 	m.Touch()

@@ -22,11 +22,11 @@ const (
 
 // workers are woken when there may be something for them; a wake-up while they
 // work is not lost.
-type workers struct{ urgent, outbox, urgentStatements, statements, open, bundles chan struct{} }
+type workers struct{ urgent, outbox, urgentStatements, statements, open, bundles, ring chan struct{} }
 
 func newWorkers() workers {
 	one := func() chan struct{} { return make(chan struct{}, 1) }
-	return workers{one(), one(), one(), one(), one(), one()}
+	return workers{one(), one(), one(), one(), one(), one(), one()}
 }
 
 func wake(worker chan struct{}) {
@@ -60,6 +60,7 @@ func (m *Room) jobs() []job {
 		{"statements", m.workers.statements, (&statements{m.queue(false), map[statementKey]int64{}}).do},
 		{"open", m.workers.open, m.opener.do},
 		{"catalogue", m.workers.bundles, m.fetchBundles},
+		{"ring", m.workers.ring, m.showRing},
 		{"inbox", nil, (&inbox{feed: feed{Room: m}, wanted: map[signed.Hash]bool{}}).do},
 		{"progress", nil, (&progress{feed: feed{Room: m}}).do},
 	}
@@ -138,6 +139,9 @@ func (m *Room) work(ctx context.Context, j job) {
 		if errors.Is(err, errIdle) {
 			after = time.After(idle.NextBackOff())
 		} else if err != nil {
+			if problem.CodeOf(err) == problem.PollYielded {
+				pause.Reset() // nothing failed: its turn comes again
+			}
 			next := max(pause.NextBackOff(), askedPause(err))
 			if code := problem.CodeOf(err); code == problem.HeadAhead || code == problem.HeadContradicts {
 				m.show(ctx)
