@@ -24,7 +24,7 @@ type Page struct {
 type FeedAnswer[Item, Lost any] struct {
 	Items   []Item  `json:"items,omitempty"`
 	Next    Cursor  `json:"next"`
-	Again   []Lost  `json:"again,omitempty"` // whose bytes the sender is to send once more, unchanged
+	Again   []Lost  `json:"again,omitempty"`  // whose bytes the sender is to send once more, unchanged
 	Shared  bool    `json:"shared,omitempty"` // two programs use the caller's online ring (SPEC §11.5)
 	Catchup Catchup `json:"catchup"`
 }

@@ -16,7 +16,9 @@ type Yields struct {
 const toldFor = 2 * time.Minute
 
 // Alarming tells whether there was an alarm a short time ago.
-func (y *Yields) Alarming(at time.Time) bool { return !y.alarmed.IsZero() && at.Sub(y.alarmed) < toldFor }
+func (y *Yields) Alarming(at time.Time) bool {
+	return !y.alarmed.IsZero() && at.Sub(y.alarmed) < toldFor
+}
 
 // Add counts one, and tells whether it is the alarm; that comes at most once a minute.
 func (y *Yields) Add(at time.Time) (alarm bool) {

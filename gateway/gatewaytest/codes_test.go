@@ -16,6 +16,7 @@ var elsewhere = map[problem.Code]string{
 	problem.CertificateRefused: "gatewaytest/connections_test.go: TestConnections",
 	problem.DeskBarred:         "gatewaytest/connections_test.go: TestConnections",
 	problem.BudgetExhausted:    "gatewaytest/connections_test.go: TestConnections",
+	problem.PollYielded:        "broker/internal/edge/polls_test.go: TestALockedDeskAndAThiefPollByTurns",
 	problem.NotFound:           "gatewaytest/connections_test.go: TestConnections",
 
 	// The broker's own state.
