@@ -84,7 +84,7 @@ const (
 	answerTimeout    = 3 * time.Minute
 	serviceTimeout   = 30 * time.Second // beyond a long poll's wait
 	idleTimeout      = 2 * time.Minute
-	pingAfter        = 20 * time.Second // of silence on a connection
+	pingAfter        = 10 * time.Second // of silence on a connection
 	pingTimeout      = 10 * time.Second
 )
 

@@ -70,9 +70,9 @@ func (e *Edge) enter(from *conn, route *api.Route) (*underway, error) {
 	if err := e.admit(from); err != nil {
 		return nil, err
 	}
-	underway := e.desks.enter(from, route)
-	if underway == nil {
-		return nil, refusedHere{problem.New(problem.BrokerBusy, "%s has as many requests under way as one desk may", from.caller)}
+	underway, err := e.desks.enter(from, route)
+	if err != nil {
+		return nil, refusedHere{err}
 	}
 	return underway, nil
 }

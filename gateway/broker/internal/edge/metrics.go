@@ -38,9 +38,9 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		connected: monitor.Gauge(r, "samband_desk_connected", "Open connections of a desk.", "desk"),
 		lastSeen:  monitor.Gauge(r, "samband_desk_last_seen_timestamp_seconds", "When a desk last called, in Unix time.", "desk"),
 		yields: monitor.Counter(r, "samband_desk_poll_yields_total",
-			"Polls of a desk that met an older one of the same desk at the same feed, both over live connections.", "desk"),
+			"Polls of a desk that met an older one of the same desk at the same feed, both over live connections, and calls and connections that other connections of their desk left no room.", "desk"),
 		shared: monitor.Counter(r, "samband_desk_ring_shared_total",
-			"Alarms that two programs use a desk's online ring: three such polls within a minute.", "desk"),
+			"Alarms that two programs use a desk's online ring: three such yields within a minute.", "desk"),
 	}
 }
 

@@ -20,6 +20,7 @@ func (d *desks) connect(c *conn) (goes []*conn, ok bool) {
 	defer d.mu.Unlock()
 	k := d.of(c.caller)
 	if crowded := k.tooMany(false, 1); crowded != nil {
+		d.yielded(c.caller, k) // no honest desk has so many
 		goes = append(goes, crowded)
 	}
 	if d.total >= maxConnections {

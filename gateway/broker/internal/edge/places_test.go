@@ -67,6 +67,12 @@ func TestTheNewestTakesThePlaceOfTheOldest(t *testing.T) {
 	if n := b.metric("samband_desk_connected", "se.spoc"); n != maxOfDesk {
 		t.Errorf("the desk has %v connections", n)
 	}
+	for range 2 {
+		b.open(b.tls(b.parties["se"], "se.spoc"), 1)
+	}
+	if b.alarms("se.spoc") != 1 {
+		t.Errorf("%v alarms after three connections too many", b.alarms("se.spoc"))
+	}
 	call(other)
 	if n := b.metric("samband_desk_connected", "fi.spoc"); n != 1 {
 		t.Errorf("the other desk has %v connections", n)

@@ -25,9 +25,9 @@ type underway struct {
 	yield     context.CancelCauseFunc // of a poll that waits
 }
 
-// enter gives a call its slot, and a page its own; nil when the desk has none left.
-// leave gives back all that the call took.
-func (d *desks) enter(c *conn, route *api.Route) *underway {
+// enter gives a call its slot, and a page its own, if the desk has one left. leave gives
+// back all that the call took.
+func (d *desks) enter(c *conn, route *api.Route) (*underway, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	k := d.of(c.caller)
@@ -41,13 +41,30 @@ func (d *desks) enter(c *conn, route *api.Route) *underway {
 	}
 	s := u.slots()
 	if u.kind == showing && c.showing || u.kind != showing && s.requests >= maxRequests || u.page && s.pages >= maxPages {
-		return nil
+		err := problem.New(problem.BrokerBusy, "%s has as many requests under way as one desk may", c.caller)
+		if d.crowded(k, c) && route.Polls {
+			err = problem.New(problem.PollYielded, "%s has as many requests under way as one desk may, over other connections than this one", c.caller)
+		}
+		return nil, err
 	}
 	s.requests++
 	s.pages += rank(u.page)
 	c.requests++
 	c.showing = c.showing || u.kind == showing
-	return u
+	return u, nil
+}
+
+// crowded counts a call that finds no room because of calls over other connections of
+// its desk, as polls that meet are counted. No honest desk has so many, also when its network
+// changed, so nothing is asked of the other connection. It is called with mu locked.
+func (d *desks) crowded(k *desk, c *conn) bool {
+	for _, other := range k.conns {
+		if other != c && other.requests > 0 {
+			d.yielded(c.caller, k)
+			return true
+		}
+	}
+	return false
 }
 
 func (u *underway) leave() {
@@ -73,6 +90,7 @@ func (u *underway) Read(b []byte) (int, error) {
 	defer u.desks.mu.Unlock()
 	s := u.slots()
 	if n > 0 && s.bytes+n > maxUnderway {
+		u.desks.crowded(u.desks.of(u.conn.caller), u.conn)
 		return 0, problem.New(problem.BrokerBusy, "%s has as many bytes under way as one desk may, %d", u.conn.caller, maxUnderway)
 	}
 	s.bytes += n

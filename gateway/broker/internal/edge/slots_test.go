@@ -29,7 +29,7 @@ func TestAnswersThatNobodyReads(t *testing.T) {
 		}
 		defer r.Body.Close()
 	}
-	if _, err := b.client("se.spoc").Progress(context.Background(), api.Heads{}, api.Page{}); codeOf(t, err) != problem.BrokerBusy {
+	if _, err := b.client("se.spoc").Progress(context.Background(), api.Heads{}, api.Page{}); codeOf(t, err) != problem.PollYielded {
 		t.Errorf("with %d pages that nobody reads: %v", maxPages, err)
 	}
 }
@@ -50,8 +50,20 @@ func TestADeskHasSoManySlots(t *testing.T) {
 		})
 		<-b.service.held
 	}
-	if _, err := b.client("se.spoc").Progress(context.Background(), api.Heads{}, api.Page{}); codeOf(t, err) != problem.BrokerBusy {
+	if _, err := first.Consistency(context.Background(), 1, 2); codeOf(t, err) != problem.BrokerBusy {
 		t.Errorf("beyond the slots: %v", err)
+	}
+	if b.alarms("se.spoc") != 0 {
+		t.Error("one call without a slot is an alarm")
+	}
+	other := b.client("se.spoc")
+	for range api.AlarmingYields {
+		if _, err := other.Progress(context.Background(), api.Heads{}, api.Page{}); codeOf(t, err) != problem.PollYielded {
+			t.Errorf("beyond the slots that another connection takes: %v", err)
+		}
+	}
+	if b.alarms("se.spoc") != 1 {
+		t.Errorf("%v alarms", b.alarms("se.spoc"))
 	}
 	if _, err := b.client("fi.spoc").Progress(context.Background(), api.Heads{}, api.Page{}); err != nil {
 		t.Errorf("another desk: %v", err)
