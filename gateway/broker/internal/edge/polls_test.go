@@ -3,6 +3,7 @@ package edge
 import (
 	"context"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -225,4 +226,40 @@ func TestANoteIsOfOneConnection(t *testing.T) {
 	if n := len(b.edge.desks.marked("se.spoc")); n != 1 {
 		t.Errorf("%d connections have shown the ring", n)
 	}
+}
+
+// A client tells of each connection on which the ring was not shown, and of no other.
+func TestEachNewConnectionIsToldOf(t *testing.T) {
+	b := newBench(t)
+	c := b.client("se.spoc")
+	told := 0
+	c.Connected(func() { told++ })
+	call := func(want int, when string) {
+		t.Helper()
+		if _, err := c.Progress(context.Background(), api.Heads{}, api.Page{}); err != nil {
+			t.Fatal(err)
+		}
+		if told != want {
+			t.Errorf("%s: told %d times, expected %d", when, told, want)
+		}
+	}
+	call(1, "the first call")
+	call(2, "while it is not shown")
+	b.show(c)
+	call(2, "when it is shown")
+	b.edge.desks.mu.Lock()
+	conns := slices.Clone(b.edge.desks.of("se.spoc").conns)
+	b.edge.desks.mu.Unlock()
+	for _, gone := range conns {
+		gone.Close()
+	}
+	until(t, "the client has a new connection", func() bool {
+		_, err := c.Progress(context.Background(), api.Heads{}, api.Page{})
+		return err == nil
+	})
+	if told != 3 {
+		t.Errorf("told %d times after a new connection, expected 3", told)
+	}
+	b.show(c)
+	call(3, "when it is shown again")
 }
