@@ -8,11 +8,17 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"slices"
+	"syscall"
 	"time"
 
 	"samband/gateway/api"
 	"samband/gateway/problem"
 )
+
+// passing are faults of accepting that pass: the peer is gone already, or no descriptor
+// is free for a while.
+var passing = []error{syscall.ECONNABORTED, syscall.ECONNRESET, syscall.EINTR, syscall.EMFILE, syscall.ENFILE}
 
 // accept takes connections from ln until that is closed.
 func (e *Edge) accept(ln net.Listener) error {
@@ -23,7 +29,7 @@ func (e *Edge) accept(ln net.Listener) error {
 			e.meet(raw)
 			continue
 		}
-		if temporary, ok := errors.AsType[net.Error](err); !ok || !temporary.Temporary() { //lint:ignore SA1019 as net/http asks: no descriptor is free for a while
+		if !slices.ContainsFunc(passing, func(e error) bool { return errors.Is(err, e) }) {
 			return err
 		}
 		pause = min(max(2*pause, 5*time.Millisecond), time.Second)

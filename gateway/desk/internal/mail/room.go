@@ -103,7 +103,6 @@ func Open(c Config) (*Room, error) {
 	m := &Room{Config: c, Metrics: NewMetrics(), bundles: newBundles(c.Bundles)}
 	m.changes.n = time.Now().UnixMicro() // more than any process of this desk counted before
 	m.workers = newWorkers()
-	c.Broker.Connected(func() { wake(m.workers.ring) })
 	m.opener = newOpener(m)
 	s, err := store.Open(c.Database, m.ends.moved)
 	if err != nil {
