@@ -48,8 +48,9 @@ func newMetrics(r prometheus.Registerer) *metrics {
 // too. A desk that is barred is not expected any more.
 func (e *Edge) Expect(desk signed.Address) {
 	barred := e.cfg.Barred(desk)
-	e.metrics.yields.WithLabelValues(string(desk)) // shown from the beginning, so that its first step is seen
-	e.metrics.shared.WithLabelValues(string(desk))
+	for _, counter := range []*prometheus.CounterVec{e.metrics.yields, e.metrics.shared, e.metrics.faults} {
+		counter.WithLabelValues(string(desk)) // shown from the beginning, so that its first step is seen
+	}
 	e.desks.count(desk, func(n int) {
 		if n > 0 || !barred {
 			e.metrics.connected.WithLabelValues(string(desk)).Set(float64(n))
