@@ -290,14 +290,15 @@ func TestHandshake(t *testing.T) {
 			a, b := net.Pipe()
 			defer a.Close()
 			pair := Pair(server, key)
-			broker := tls.Server(a, ServerConfig(func() (*tls.Certificate, error) { return &pair, nil }, func(chain []*x509.Certificate) error {
-				_, err := Check(chain, exchange, se.caOf, clock)
-				return err
-			}))
+			broker := tls.Server(a, ServerConfig(func() (*tls.Certificate, error) { return &pair, nil }))
 			result := make(chan error, 1)
 			go func() {
 				defer a.Close()
-				result <- broker.Handshake()
+				err := broker.Handshake()
+				if err == nil {
+					_, err = Check(broker.ConnectionState().PeerCertificates, exchange, se.caOf, clock)
+				}
+				result <- err
 			}()
 			config := ClientConfig(c.ca, func() (*tls.Certificate, error) { return c.desk, nil })
 			config.ServerName = c.host

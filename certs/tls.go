@@ -11,20 +11,19 @@ func Pair(cert *x509.Certificate, key *ecdsa.PrivateKey) tls.Certificate {
 	return tls.Certificate{Certificate: [][]byte{cert.Raw}, PrivateKey: key, Leaf: cert}
 }
 
-// ServerConfig is a broker's side of a connection: TLS 1.3, and whoever calls
-// shows a certificate, which check accepts or refuses. check is called for
-// resumed connections too; call Check in it. current is asked at each handshake,
-// so that a renewed certificate needs no restart.
-func ServerConfig(current func() (*tls.Certificate, error), check func(chain []*x509.Certificate) error) *tls.Config {
+// ServerConfig is a broker's side of a connection: TLS 1.3, and whoever calls is asked
+// for a certificate. It is for whoever serves the connection to [Check] what was shown,
+// once the handshake is over: before that nobody has proven the key of a certificate.
+// No session is resumed, which would bring back a caller that was checked long ago.
+// current is asked at each handshake, so that a renewed certificate needs no restart.
+func ServerConfig(current func() (*tls.Certificate, error)) *tls.Config {
 	return &tls.Config{
-		MinVersion: tls.VersionTLS13,
-		NextProtos: []string{"h2"},
-		ClientAuth: tls.RequireAnyClientCert,
+		MinVersion:             tls.VersionTLS13,
+		NextProtos:             []string{"h2"},
+		ClientAuth:             tls.RequestClientCert,
+		SessionTicketsDisabled: true,
 		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 			return current()
-		},
-		VerifyConnection: func(state tls.ConnectionState) error {
-			return check(state.PeerCertificates)
 		},
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"samband/gateway/api"
 	"samband/gateway/auditlog"
 	"samband/gateway/envelope"
 	"samband/gateway/register"
@@ -92,7 +93,7 @@ func TestFormsAsInSpec(t *testing.T) {
 			intro[form] += line + "\n"
 		}
 	}
-	for _, table := range slices.Concat(envelope.Tables(), auditlog.Tables(), register.Tables()) {
+	for _, table := range slices.Concat(envelope.Tables(), api.Tables(), auditlog.Tables(), register.Tables()) {
 		var want []string
 		for _, r := range table.Rows {
 			want = append(want, "`"+r.Name+"` | "+strings.Join(r.Values, ", ")+" | "+r.Times)

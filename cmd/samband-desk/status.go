@@ -36,6 +36,9 @@ func (p *program) showStatus(w io.Writer, st *client.Status) {
 	fmt.Fprintf(w, "Broker:   %s at %s\n", say(st.Reachable, "answers", "DOES NOT ANSWER"), cli.Clean(st.Broker))
 	fmt.Fprintf(w, "Register: %d entries, %s\n", st.Register, say(st.Registered, "this desk among them", "this desk NOT among them with these keys"))
 	fmt.Fprintf(w, "Log:      verified to %d entries\n", st.Audit)
+	if st.Shared != "" {
+		fmt.Fprintf(w, "ALARM:    %s\n", cli.Clean(st.Shared))
+	}
 	for _, l := range st.Lacks {
 		fmt.Fprintf(w, "LACKS the catalogue bundle %s: it can't read or write what only that has\n", l.Bundle)
 		cli.ShowProblem(w, "  ", l.Problem)

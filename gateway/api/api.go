@@ -1,4 +1,4 @@
-// Package api is the contract between a desk and the broker: nine calls over
+// Package api is the contract between a desk and the broker: ten calls over
 // HTTP/2 and mutual TLS 1.3.
 //
 // A desk submits envelopes and statements, and follows two feeds: its inbox
@@ -68,6 +68,7 @@ const (
 	MaxEnvelope   = envelope.MaxEnvelope // bytes of a submitted envelope
 	MaxStatement  = 64 << 10             // bytes of a submitted consignment or statement
 	maxWant       = 1 << 10              // bytes of a want
+	maxRing       = 1 << 10              // bytes of a ring that is shown
 	MaxCheckpoint = 16 << 10             // bytes of a checkpoint that is shown
 	MaxAnswer     = 32 << 20             // bytes of any answer
 	MaxPage       = 8 << 20              // bytes of envelopes or entries in an answer, beyond the first
@@ -89,6 +90,7 @@ const (
 	EnvelopesType  = "application/vnd.samband.envelopes"  // a sequence
 	StatementsType = "application/vnd.samband.statements" // a sequence
 	checkpointType = "application/vnd.samband.checkpoint"
+	ringType       = "application/vnd.samband.connection"
 	JSONType       = "application/json"
 	ProblemType    = "application/problem+json"
 )
@@ -131,6 +133,10 @@ type Service interface {
 	// the logs' keys signed and that the logs do not reach or contradict proves a
 	// loss: the broker stops, and its operator learns why.
 	Show(ctx context.Context, caller signed.Address, checkpoint []byte) error
+
+	// Ring checks a note by which the caller shows its locked ring on the connection
+	// of this exporter (SPEC §11.6). It is asked again when the register has grown.
+	Ring(ctx context.Context, caller signed.Address, exporter signed.Hash, note []byte) error
 
 	// Register lists at most limit entries of the register from an index on.
 	Register(ctx context.Context, caller signed.Address, heads Heads, from int64, limit int) (*RegisterAnswer, error)

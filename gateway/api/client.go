@@ -10,6 +10,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"time"
 
@@ -31,14 +32,13 @@ type Config struct {
 
 // A Client calls a broker as one desk. Its methods are those of a Service
 // without the caller, which the certificate names. Their errors are a *Refusal
-// or wrap ErrUnreachable; a certificate that the broker turns away is a
-// CERTIFICATE_REFUSED.
+// or wrap ErrUnreachable.
 type Client struct {
 	base    string
-	host    string
-	tls     *tls.Config
 	http    *http.Client
 	timeout time.Duration
+
+	connections connections
 }
 
 // New makes a Client. It connects at the first call.
@@ -68,7 +68,7 @@ func New(c Config) (*Client, error) {
 		HTTP2: &http.HTTP2Config{SendPingTimeout: 10 * time.Second, PingTimeout: 5 * time.Second},
 	}
 	return &Client{
-		base: "https://" + u.Host, host: hostPort(u), tls: conf, timeout: c.Timeout,
+		base: "https://" + u.Host, timeout: c.Timeout,
 		http: &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error {
 			return http.ErrUseLastResponse
 		}},
@@ -99,6 +99,7 @@ func call[A any](ctx context.Context, c *Client, route *Route, heads Heads, quer
 func (c *Client) send(ctx context.Context, route *Route, path string, heads Heads, body []byte, wait time.Duration) (int, http.Header, []byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout+wait)
 	defer cancel()
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(info httptrace.GotConnInfo) { c.connections.used(info.Conn) }})
 	req, err := http.NewRequestWithContext(ctx, route.Method, c.base+path, bytes.NewReader(body))
 	if err != nil {
 		return 0, nil, nil, fmt.Errorf("make request %s: %w", route.Operation, err)
@@ -118,12 +119,12 @@ func (c *Client) send(ctx context.Context, route *Route, path string, heads Head
 func (c *Client) do(req *http.Request) (int, http.Header, []byte, error) {
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return 0, nil, nil, c.explain(req.Context(), err)
+		return 0, nil, nil, unreachable(err)
 	}
 	defer resp.Body.Close()
 	b, err := io.ReadAll(io.LimitReader(resp.Body, MaxAnswer+1))
 	if err != nil {
-		return 0, nil, nil, c.explain(req.Context(), err)
+		return 0, nil, nil, unreachable(err)
 	}
 	return resp.StatusCode, resp.Header, b, nil
 }

@@ -31,6 +31,7 @@ type Ask struct {
 // there is no cursor.
 type InboxAnswer struct {
 	Items   []InboxItem `json:"items,omitempty"`
+	Shared  bool        `json:"shared,omitempty"` // two programs use the caller's online ring (SPEC §11.6)
 	Catchup Catchup     `json:"catchup"`
 }
 
@@ -48,7 +49,8 @@ type InboxItem struct {
 type ProgressAnswer struct {
 	Items   []ProgressItem `json:"items,omitempty"`
 	Next    Cursor         `json:"next"`
-	Again   []Again        `json:"again,omitempty"` // whose bytes the caller is to send once more, unchanged
+	Again   []Again        `json:"again,omitempty"`  // whose bytes the caller is to send once more, unchanged
+	Shared  bool           `json:"shared,omitempty"` // as in InboxAnswer
 	Catchup Catchup        `json:"catchup"`
 }
 

@@ -27,8 +27,8 @@ func FuzzAnswer(f *testing.F) {
 		SubmitAnswer{[]SubmitItem{{hash, "proof", event, event, nil}, {Hash: hash, Problem: refused}}, catchup},
 		StateAnswer{[]StateItem{{hash, "proof", nil}, {Hash: hash, Problem: refused}}, catchup},
 		ConsistencyAnswer{Hashes{hash, hash}},
-		InboxAnswer{[]InboxItem{{[]byte("envelope"), "proof", event, Hashes{hash}}}, catchup},
-		ProgressAnswer{[]ProgressItem{{9, signed.ID{1}, "se.spoc", hash, 8, *event}}, 10, []Again{{signed.ID{1}, hash}}, catchup},
+		InboxAnswer{[]InboxItem{{[]byte("envelope"), "proof", event, Hashes{hash}}}, true, catchup},
+		ProgressAnswer{[]ProgressItem{{9, signed.ID{1}, "se.spoc", hash, 8, *event}}, 10, []Again{{signed.ID{1}, hash}}, true, catchup},
 		RegisterAnswer{"checkpoint", [][]byte{[]byte("entry")}},
 	} {
 		b, err := json.Marshal(a)

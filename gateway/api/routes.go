@@ -28,6 +28,7 @@ type Route struct {
 	Sequence bool // the body is a sequence, and its final refusals take a budget
 	Polls    bool // it may wait for something to happen
 	Paged    bool // its answers are pages, of megabytes each
+	Shows    bool // its success shows the locked ring on the connection
 
 	// Read reads a call in its bounds, and returns what a Service is to do. Its error
 	// is a *problem.Problem.
@@ -43,11 +44,18 @@ const (
 
 // A Call is a request within the bounds of its Route.
 type Call struct {
-	Caller signed.Address
-	Heads  Heads
-	Hash   string     // at the end of the path
-	Query  url.Values // each name of the Route at most once, and no other
-	Body   []byte
+	Caller   signed.Address
+	Exporter signed.Hash // of the connection that it came by
+	Heads    Heads
+	Hash     string     // at the end of the path
+	Query    url.Values // each name of the Route at most once, and no other
+	Body     []byte
+}
+
+// Waits tells whether a call of a feed is to wait while there is nothing.
+func (c *Call) Waits() bool {
+	wait := c.Query.Get("wait")
+	return wait != "" && wait != "0"
 }
 
 // An Action hands a call to a Service. A nil answer is one without content.
@@ -77,7 +85,7 @@ func Find(method, path string) (route *Route, hash string) {
 }
 
 // Routes is the whole contract; openapi.json says the same.
-var Routes = []Route{submit, state, inbox, progress, want, show, registerPage, consistency, catalogue, openapi}
+var Routes = []Route{submit, state, inbox, progress, want, show, ring, registerPage, consistency, catalogue, openapi}
 
 var openapi = Route{
 	Operation: "openapi", Method: http.MethodGet, Path: "/v1/openapi.json", Answer: json.RawMessage(nil),

@@ -269,7 +269,7 @@ func (b *Broker) identify(chain []*x509.Certificate) (signed.Address, error) {
 	}
 	entry, ok := v.Desk(desk)
 	if !ok {
-		return "", unknownDesk(desk)
+		return "", problem.New(problem.CertificateRefused, "the certificate names %s, which is no desk in the register", desk)
 	}
 	if signed.HashOf(chain[0].RawSubjectPublicKeyInfo) != entry.TLS {
 		return "", problem.New(problem.CertificateRefused, "the certificate is for another key than the one that the register names for %s", desk)

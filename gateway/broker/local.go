@@ -7,7 +7,6 @@ import (
 	"samband/gateway/broker/internal/prover"
 	"samband/gateway/broker/internal/sequencer"
 	"samband/gateway/local"
-	"samband/gateway/problem"
 	"samband/gateway/signed"
 	"samband/schema"
 )
@@ -107,8 +106,4 @@ func (c *Client) Enter(ctx context.Context, note []byte) (*Entered, error) {
 // Status asks how the broker stands.
 func (c *Client) Status(ctx context.Context) (*Status, error) {
 	return local.Ask[*Status](ctx, c.local, "status", struct{}{})
-}
-
-func unknownDesk(desk signed.Address) error {
-	return problem.New(problem.UnknownDesk, "%s is no desk in the register", desk)
 }

@@ -545,6 +545,12 @@ func die() { must(0, must(os.FindProcess(os.Getpid())).Kill()) }
 // silence is a broker that never answers.
 type silence struct{ desk.Broker }
 
+func (silence) Connected(func()) {}
+func (silence) Ring(ctx context.Context, _ func(signed.Hash) ([]byte, error)) error {
+	<-ctx.Done()
+	return api.ErrUnreachable
+}
+
 func (silence) Submit(ctx context.Context, _ api.Heads, _ [][]byte) (*api.SubmitAnswer, error) {
 	<-ctx.Done()
 	return nil, api.ErrUnreachable

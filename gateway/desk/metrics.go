@@ -40,6 +40,9 @@ func newMetrics(d *Desk) *metrics {
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "samband_broker_reachable", Help: "1 while the broker answers this desk.",
 		}, func() float64 { return number(d.room.Reachable()) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "samband_online_ring_shared", Help: "1 while the alarm stands that another program uses this desk's online ring.",
+		}, func() float64 { return number(d.room.Shared() != nil) }),
 	)
 	return m
 }
@@ -265,6 +268,7 @@ func (d *Desk) checks() []monitor.Check {
 			}
 			return nil
 		}},
+		{Name: "online ring", Run: func(context.Context) error { return d.room.Shared() }},
 		{Name: "evidence", Run: func(context.Context) error { return d.unaccused() }},
 	}
 }

@@ -46,6 +46,9 @@ func (d *Desk) Status(context.Context) (*client.Status, error) {
 		Registered: d.registered() == nil, Register: l.Register().Size(), Audit: l.Audit().Size,
 		Duties: duties, LostWords: lost, Erasures: *erasures, Keys: openings,
 	}
+	if alarm := d.room.Shared(); alarm != nil {
+		s.Shared = alarm.Error()
+	}
 	for _, lack := range d.room.Lacks() {
 		s.Lacks = append(s.Lacks, client.Lack{Bundle: lack.Bundle, Problem: problemIn(lack.Why)})
 	}

@@ -18,6 +18,7 @@ var elsewhere = map[problem.Code]string{
 	problem.BudgetExhausted:    "gatewaytest/connections_test.go: TestConnections",
 	problem.QuotaExhausted:     "broker/quota_test.go: TestQuotaOfMessages",
 	problem.RecipientBehind:    "broker/quota_test.go: TestRecipientBehind",
+	problem.PollYielded:        "broker/internal/edge/polls_test.go: TestALockedDeskAndAThiefPollByTurns",
 	problem.NotFound:           "gatewaytest/connections_test.go: TestConnections",
 
 	// The broker's own state.

@@ -79,6 +79,7 @@ const (
 	StoreFull       Code = "STORE_FULL"
 	BrokerStopped   Code = "BROKER_STOPPED"
 	BrokerBusy      Code = "BROKER_BUSY"
+	PollYielded     Code = "POLL_YIELDED"
 	NotFound        Code = "NOT_FOUND"
 	Internal        Code = "INTERNAL"
 )
@@ -151,6 +152,7 @@ var list = []Entry{
 	{StoreFull, Retry, 503, 30 * time.Second, Broker, "the broker accepts while its store has room; ends still pass", "nothing: the desk tries again; the operator is alarmed"},
 	{BrokerStopped, Retry, 503, time.Minute, Broker, "the broker accepts only while its log is complete", "nothing: the desk tries again; the operator must act"},
 	{BrokerBusy, Retry, 503, time.Second, Call, "the broker takes on no more than it can answer in time", "nothing: the desk tries again"},
+	{PollYielded, Retry, 409, 2 * time.Second, Call, "of a desk's polls at one feed the newest waits", "nothing, if it came once: the desk asks again; if it comes again and again, another program uses this desk's online ring: see its status"},
 	{NotFound, Final, 404, 0, Connection, "only what the HTTP contract names is here", "check the path and the method"},
 	{Internal, Retry, 500, 0, Call, "the program has no fault", "nothing: the desk tries again; the operator finds the fault in the log"},
 }

@@ -18,6 +18,12 @@ func (v View) VerifyStatement(n *signed.Note, s *envelope.Statement) error {
 	return v.verify(n, claim{s.Exchange, s.Signer, s.Use(), s.AsOfRegister})
 }
 
+// VerifyLocked checks that a desk's statement key in force, and no other, signed a text
+// of an exchange that names no head.
+func (v View) VerifyLocked(n *signed.Note, exchange signed.Hash, desk signed.Address) error {
+	return v.verify(n, claim{exchange: exchange, desk: desk, use: signed.UseStatement})
+}
+
 // A claim is what a text says of its own signature.
 type claim struct {
 	exchange signed.Hash

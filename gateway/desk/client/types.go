@@ -23,6 +23,7 @@ type Status struct {
 	Audit      int64          `json:"audit"`                // entries of the audit log known
 	Evidence   int            `json:"evidence"`             // breaches by the broker, or by whoever uses this desk's ring
 	LostWords  int            `json:"lost_words,omitempty"` // in this desk's name, said by a lost copy of it
+	Shared     string         `json:"shared,omitempty"`     // since when another program uses the online ring, and what to do
 	Duties     []Duty         `json:"duties,omitempty"`
 	Lacks      []Lack         `json:"lacks,omitempty"`
 	Erasures   Erasures       `json:"erasures"`

@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
+	"fmt"
 	"log"
 	"net"
 	"net/netip"
@@ -11,67 +13,77 @@ import (
 	"sync"
 	"time"
 
-	"samband/certs"
+	"samband/gateway/api"
 	"samband/gateway/problem"
 	"samband/gateway/signed"
 )
-
-// A listener gives out TLS connections, each with its own check of the caller.
-type listener struct {
-	net.Listener
-	edge *Edge
-}
-
-func (l *listener) Accept() (net.Conn, error) {
-	raw, err := l.Listener.Accept()
-	if err != nil {
-		return nil, err
-	}
-	c := &conn{Conn: raw, edge: l.edge, source: sourceOf(raw.RemoteAddr())}
-	if goes := l.edge.handshakes.begin(c); goes != nil {
-		goes.Close()
-	}
-	conf := certs.ServerConfig(l.edge.cfg.Certificate, c.identify)
-	// A resumed session would bring back a caller that was checked long ago.
-	conf.SessionTicketsDisabled = true
-	return tls.Server(c, conf), nil
-}
 
 // A conn is the bytes beneath a TLS connection, and who is at its other end.
 type conn struct {
 	net.Conn
 	edge   *Edge
 	source netip.Prefix
+	left   int // bytes that it may send before its handshake is over
+
+	// Known when the handshake is over, before any request, and not changed then.
+	named    bool
+	caller   signed.Address // "" where the certificate names no desk
+	chain    []*x509.Certificate
+	exporter signed.Hash // names this very connection (SPEC §11.6)
+	began    time.Time
+	refusal  error // why it is turned away
 
 	mu     sync.Mutex
-	caller signed.Address // "" before the handshake named it
-	chain  []*x509.Certificate
-	known  int64 // size of the register that the caller was identified by
+	known  int64  // size of the register that the caller was identified by
+	note   []byte // by which it has shown the locked ring
 	closed bool
+
+	// Under the lock of edge.desks.
+	shown    bool // the locked ring, which is in force
+	showing  bool // a call that shows it is under way
+	leaving  bool // another has its place
+	requests int  // under way
+	waiting  int  // of these, polls that wait
+	last     time.Time
+	doubts   int // polls that took the place of its own, before it called again
 }
 
-// identify is called in the handshake.
-func (c *conn) identify(chain []*x509.Certificate) error {
-	size := c.edge.cfg.Register()
-	caller, err := c.edge.cfg.Identify(chain)
+// What ends a handshake beside what crypto/tls finds.
+var (
+	errTooLong  = fmt.Errorf("a handshake has more than %d bytes", maxHandshakeBytes)
+	errNotHTTP2 = errors.New("the peer does not speak HTTP/2")
+)
+
+// Read bounds what is read before the handshake is over.
+func (c *conn) Read(b []byte) (int, error) {
+	if c.named {
+		return c.Conn.Read(b)
+	}
+	if c.left == 0 {
+		return 0, errTooLong
+	}
+	n, err := c.Conn.Read(b[:min(len(b), c.left)])
+	c.left -= n
+	return n, err
+}
+
+// handshake makes the TLS connection, and names it by what the peer has proven: with
+// this over, it has signed with the key of its certificate.
+func (c *conn) handshake(t *tls.Conn) error {
+	c.SetDeadline(time.Now().Add(handshakeTimeout))
+	if err := t.Handshake(); err != nil {
+		return err
+	}
+	state := t.ConnectionState()
+	exporter, err := state.ExportKeyingMaterial(api.ExporterLabel, nil, len(c.exporter))
 	if err != nil {
 		return err
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.closed {
-		return net.ErrClosed
+	if state.NegotiatedProtocol != "h2" {
+		return errNotHTTP2
 	}
-	if !c.edge.desks.connect(caller) {
-		return problem.New(problem.BrokerBusy, "%s has as many connections as one desk may, or the broker as many as it can", caller)
-	}
-	if !c.edge.handshakes.end(c) {
-		c.edge.desks.disconnect(caller)
-		return net.ErrClosed
-	}
-	c.caller, c.chain, c.known = caller, chain, size
-	c.edge.callers.Store(c.RemoteAddr().String(), caller)
-	c.edge.Expect(caller)
+	c.SetDeadline(time.Time{})
+	c.named, c.chain, c.exporter, c.began = true, state.PeerCertificates, signed.Hash(exporter), time.Now()
 	return nil
 }
 
@@ -84,23 +96,19 @@ func (c *conn) Close() error {
 	}
 	c.closed = true
 	c.edge.handshakes.end(c)
+	c.edge.refused.end(c)
 	if c.caller != "" {
 		c.edge.callers.Delete(c.RemoteAddr().String())
-		c.edge.desks.disconnect(c.caller)
+	}
+	if c.edge.desks.disconnect(c) {
 		c.edge.Expect(c.caller)
 	}
 	return err
 }
 
-// named returns who called.
-func (c *conn) named() signed.Address {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.caller
-}
-
 // still refuses a caller whose certificate ended, or who would not be let in by
 // the register as it is now: its party may have replaced a CA that was stolen.
+// It asks anew, too, whether the locked ring that was shown is in force.
 func (c *conn) still() error {
 	size := c.edge.cfg.Register()
 	c.mu.Lock()
@@ -111,32 +119,42 @@ func (c *conn) still() error {
 	if c.known == size {
 		return nil
 	}
-	if _, err := c.edge.cfg.Identify(c.chain); err != nil {
-		return err
+	_, err := c.edge.cfg.Identify(c.chain)
+	if c.note != nil && (err != nil || c.edge.cfg.Service.Ring(context.Background(), c.caller, c.exporter, c.note) != nil) {
+		c.note = nil
+		c.edge.desks.mark(c, false)
 	}
-	c.known = size
-	return nil
+	if err == nil {
+		c.known = size
+	}
+	return err
+}
+
+// show marks the connection as one that has shown the locked ring by a note. It returns
+// the connection that goes for it, if one does.
+func (c *conn) show(note []byte) (goes *conn) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return nil
+	}
+	c.note = note
+	return c.edge.desks.mark(c, true)
 }
 
 type connKey struct{}
 
-// withCaller lets the requests of a connection find it. The handshake comes
-// later than this, but before any request.
+// withCaller lets the requests of a connection find it.
 func withCaller(ctx context.Context, c net.Conn) context.Context {
 	return context.WithValue(ctx, connKey{}, c.(*tls.Conn).NetConn())
 }
 
 func connOf(ctx context.Context) *conn { return ctx.Value(connKey{}).(*conn) }
 
-// serverLog takes what net/http has to say. Failed handshakes are noise of the
-// open network: counted, never logged. The faults of a connection are counted for the
+// serverLog takes what net/http has to say. The faults of a connection are counted for the
 // desk at its other end, which the line names by its address alone.
 func (e *Edge) serverLog() *log.Logger {
 	return log.New(lines(func(line string) {
-		if strings.Contains(line, "TLS handshake error") {
-			e.metrics.tlsFailures.Inc()
-			return
-		}
 		var desk signed.Address
 		for _, word := range strings.Fields(line) {
 			if caller, there := e.callers.Load(strings.TrimRight(word, ":,;")); there {

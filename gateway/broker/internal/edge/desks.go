@@ -3,55 +3,52 @@ package edge
 import (
 	"sync"
 
+	"samband/gateway/api"
 	"samband/gateway/signed"
 )
 
 // desks keeps what the edge knows of each desk: its connections, and how many of its
-// requests, and of their bytes, are under way. Only desks that the register has get this far, so it stays small.
+// requests, and of their bytes, are under way. Only desks that the register has, and
+// whose key a finished handshake proved, get this far, so it stays small.
 type desks struct {
-	mu          sync.Mutex
-	known       map[signed.Address]*desk
-	connections int // of all
+	metrics *metrics
+
+	mu    sync.Mutex
+	known map[signed.Address]*desk
+	total int // connections of all
 }
 
 type desk struct {
-	connections int
-	requests    int
-	pages       int
-	bytes       int
+	conns  []*conn // oldest first, until they are closed
+	slots  [kinds]slots
+	polls  map[string]*underway // those that wait, by operation
+	yields api.Yields
 }
 
-func newDesks() *desks { return &desks{known: map[signed.Address]*desk{}} }
+// A kind of calls has slots of its own, so that a thief of the online ring alone takes
+// none from who has the locked one.
+type kind int
+
+const (
+	plain   kind = iota // over a connection that has not shown the locked ring
+	locked              // over one that has
+	showing             // that show it: one at once on each connection
+	kinds
+)
+
+// slots are how much of what a desk may have at once is taken.
+type slots struct{ requests, pages, bytes int }
+
+func newDesks(m *metrics) *desks { return &desks{metrics: m, known: map[signed.Address]*desk{}} }
 
 // of is called with mu locked.
 func (d *desks) of(address signed.Address) *desk {
 	k := d.known[address]
 	if k == nil {
-		k = &desk{}
+		k = &desk{polls: map[string]*underway{}}
 		d.known[address] = k
 	}
 	return k
-}
-
-// connect takes a slot for a connection; false when the desk, or the edge, has
-// none left. disconnect gives it back.
-func (d *desks) connect(address signed.Address) bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	k := d.of(address)
-	if k.connections >= maxOfDesk || d.connections >= maxConnections {
-		return false
-	}
-	k.connections++
-	d.connections++
-	return true
-}
-
-func (d *desks) disconnect(address signed.Address) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.of(address).connections--
-	d.connections--
 }
 
 // count tells show how many connections a desk has open; none comes or goes
@@ -59,44 +56,5 @@ func (d *desks) disconnect(address signed.Address) {
 func (d *desks) count(address signed.Address, show func(int)) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	show(d.of(address).connections)
-}
-
-// enter takes a slot for a request, and one for a page where it asks for that;
-// false when the desk has none left. leave gives them back.
-func (d *desks) enter(address signed.Address, page bool) bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	k := d.of(address)
-	if k.requests >= maxRequests || page && k.pages >= maxPages {
-		return false
-	}
-	k.count(1, page)
-	return true
-}
-
-func (d *desks) leave(address signed.Address, page bool) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.of(address).count(-1, page)
-}
-
-func (k *desk) count(n int, page bool) {
-	k.requests += n
-	if page {
-		k.pages += n
-	}
-}
-
-// reserve takes room for bytes of a body; false when the desk has as many under way
-// as one may. A negative number gives back what was taken.
-func (d *desks) reserve(address signed.Address, bytes int) bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	k := d.of(address)
-	if bytes > 0 && k.bytes+bytes > maxUnderway {
-		return false
-	}
-	k.bytes += bytes
-	return true
+	show(len(d.of(address).conns))
 }

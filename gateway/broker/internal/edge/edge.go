@@ -7,16 +7,21 @@
 //	…
 //	err := e.Shutdown(ctx)
 //
-// A connection is mutual TLS 1.3. While the handshake is still going on, Identify
-// turns the certificate chain into a desk's address; a chain that it refuses
-// never becomes a connection. Those whose handshake is not over have few slots of
-// their own and little time, so strangers take none from a desk that is named.
+// A connection is mutual TLS 1.3. Who calls is known by a finished handshake alone:
+// before its end the peer has not proven the key of the certificate that it shows. So
+// the edge makes the handshake itself, bounded in time and bytes. Those whose handshake
+// is not over have few slots of their own, so strangers take none from a desk that is
+// named. Then Identify turns the chain into a desk's address, and the connection gets a
+// place (places.go). One that Identify refuses, or whose desk is barred, gets one
+// answer from a handler of its own (door.go), and ends.
+//
 // Each request then passes, in this order:
 //
 //  1. Has its certificate ended, has its party another CA now, is the desk barred?
 //     This is asked each time, so a revocation, or a CA that replaces a stolen
 //     one, acts at once on connections that are already there.
-//  2. Does the desk have a slot free? One desk can't take all of the broker.
+//  2. Does the desk have a slot free? One desk can't take all of the broker, and who
+//     has not shown the locked ring takes none from who has.
 //  3. Are headers, query, media type and body in their form and bounds? What is
 //     read of bodies is bounded for each desk.
 //  4. The service decides the rest, item by item where the body is a sequence.
@@ -48,6 +53,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"samband/certs"
 	"samband/gateway/api"
 	"samband/gateway/broker/internal/quota"
 	"samband/gateway/signed"
@@ -57,19 +63,25 @@ import (
 const (
 	maxHandshakes  = 512      // at once, of callers that are not named yet
 	maxOfSource    = 64       // of these, from one address
+	maxRefused     = 32       // at once, of callers that are turned away
+	maxRefusedOf   = 8        // of these, from one address
 	maxConnections = 4096     // at once, of all desks
-	maxOfDesk      = 64       // of these, of one desk
-	maxRequests    = 64       // at once, of one desk, until their answers are written
+	maxOfDesk      = 64       // of these, of one desk; those that have shown the locked ring apart
+	maxRequests    = 64       // at once, of one desk, until their answers are written; apart likewise
 	maxPages       = 8        // of these, feeds and register: their answers are large
 	maxUnderway    = 16 << 20 // bytes of the bodies of these: four of the longest
 	maxHeaders     = 16 << 10 // bytes of a request's header lines
 
+	maxHandshakeBytes = 32 << 10 // that a caller sends: a chain of some certificates
+
 	handshakeTimeout = 3 * time.Second
+	refusalTime      = 5 * time.Second // from a finished handshake to the end of who is turned away
+	leavingTime      = time.Second     // for the last answers of a connection whose place is another's
 	bodyTimeout      = 3 * time.Minute // 4 MiB over a satellite link
 	answerTimeout    = 3 * time.Minute
 	serviceTimeout   = 30 * time.Second // beyond a long poll's wait
 	idleTimeout      = 2 * time.Minute
-	pingAfter        = 20 * time.Second // of silence on a connection
+	pingAfter        = 10 * time.Second // of silence on a connection
 	pingTimeout      = 10 * time.Second
 )
 
@@ -79,7 +91,7 @@ type Config struct {
 	Certificate func() (*tls.Certificate, error)
 
 	// Identify turns a chain into the address of a desk that the register has,
-	// or refuses it. It is asked in each handshake, and once more at the first
+	// or refuses it. It is asked after each handshake, and once more at the first
 	// request after the register has grown.
 	Identify func(chain []*x509.Certificate) (signed.Address, error)
 
@@ -100,11 +112,16 @@ type Config struct {
 // An Edge serves desks.
 type Edge struct {
 	cfg        Config
-	server     *http.Server
+	tls        *tls.Config
 	metrics    *metrics
-	handshakes *handshakes
+	handshakes *strangers // until they are over
+	refused    *strangers // who are turned away
 	desks      *desks
 	callers    sync.Map // the remote address of a connection that is open → its signed.Address
+
+	server, refusing *http.Server
+	named, unnamed   *finished // what these serve
+	serving          sync.WaitGroup
 
 	polls    context.Context // ends when the edge stops: long polls wait for nothing then
 	endPolls context.CancelFunc
@@ -112,7 +129,12 @@ type Edge struct {
 
 // New makes an Edge and registers its metrics.
 func New(cfg Config) *Edge {
-	e := &Edge{cfg: cfg, metrics: newMetrics(cfg.Metrics), handshakes: newHandshakes(), desks: newDesks()}
+	e := &Edge{
+		cfg: cfg, tls: certs.ServerConfig(cfg.Certificate), metrics: newMetrics(cfg.Metrics),
+		handshakes: newStrangers(maxHandshakes, maxOfSource), refused: newStrangers(maxRefused, maxRefusedOf),
+		named: newFinished(), unnamed: newFinished(),
+	}
+	e.desks = newDesks(e.metrics)
 	e.polls, e.endPolls = context.WithCancel(context.Background())
 	protocols := new(http.Protocols)
 	protocols.SetHTTP2(true)
@@ -134,26 +156,35 @@ func New(cfg Config) *Edge {
 			PingTimeout:          pingTimeout,
 		},
 	}
+	e.refusing = e.refusingServer(protocols)
 	return e
 }
 
 // Serve takes connections from ln until Shutdown, which makes it return nil.
 func (e *Edge) Serve(ln net.Listener) error {
-	err := e.server.Serve(&listener{ln, e})
-	if errors.Is(err, http.ErrServerClosed) {
+	e.serving.Go(func() { e.server.Serve(e.named) })
+	e.serving.Go(func() { e.refusing.Serve(e.unnamed) })
+	defer context.AfterFunc(e.polls, func() { ln.Close() })()
+	err := e.accept(ln)
+	if e.polls.Err() != nil {
 		return nil
 	}
 	e.endPolls()
-	return fmt.Errorf("serve desks: %w", err)
+	ln.Close()
+	return fmt.Errorf("serve desks: %w", errors.Join(err, e.server.Close(), e.refusing.Close()))
 }
 
 // Shutdown takes no more connections, ends the long polls, and waits for the other
 // calls until ctx ends.
 func (e *Edge) Shutdown(ctx context.Context) error {
 	e.endPolls()
+	e.handshakes.closeAll()
+	e.refused.closeAll()
 	err := e.server.Shutdown(ctx)
 	if err != nil {
 		err = errors.Join(err, e.server.Close())
 	}
+	err = errors.Join(err, e.refusing.Close())
+	e.serving.Wait()
 	return err
 }

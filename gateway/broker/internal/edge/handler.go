@@ -46,70 +46,107 @@ func (e *Edge) route(route *api.Route, name string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := time.Now()
 		from := connOf(r.Context())
-		caller := from.named()
-		e.metrics.lastSeen.WithLabelValues(string(caller)).SetToCurrentTime()
+		e.metrics.lastSeen.WithLabelValues(string(from.caller)).SetToCurrentTime()
 		var answer any
-		err := e.enter(from, route)
+		underway, err := e.enter(from, route)
 		if err == nil {
-			// Both are given back when the answer is written: it lies in memory as long
-			// as its caller takes to read it.
-			defer e.desks.leave(caller, route.Paged)
-			underway := &underway{desks: e.desks, desk: caller}
-			defer underway.done()
-			answer, err = e.pass(w, r, route, underway)
+			// What it takes is given back when the answer is written: that lies in memory
+			// as long as its caller takes to read it.
+			defer underway.leave()
+			if answer, err = e.pass(w, r, route, underway); err == nil {
+				e.tell(from.caller, answer)
+			}
 		}
-		status := e.answer(w, route, caller, answer, err)
+		status := e.answer(w, route, from.caller, answer, err)
 		e.metrics.observe(name, status, time.Since(began))
 	})
 }
 
 // enter lets a caller begin a request, and takes a slot for it.
-func (e *Edge) enter(from *conn, route *api.Route) error {
+func (e *Edge) enter(from *conn, route *api.Route) (*underway, error) {
 	if err := e.admit(from); err != nil {
-		return err
+		return nil, err
 	}
-	if caller := from.named(); !e.desks.enter(caller, route.Paged) {
-		return problem.New(problem.BrokerBusy, "%s has as many requests under way as one desk may", caller)
+	underway, err := e.desks.enter(from, route)
+	if err != nil {
+		return nil, err
 	}
-	return nil
+	return underway, nil
 }
 
 // pass lets a request that has its slot through the edge's other checks, in the
 // order that the package comment gives, and on to the service.
 func (e *Edge) pass(w http.ResponseWriter, r *http.Request, route *api.Route, underway *underway) (any, error) {
-	from := connOf(r.Context())
-	caller := from.named()
-	c, err := readCall(w, r, route, caller, underway)
+	from := underway.conn
+	c, err := readCall(w, r, route, underway)
 	var act api.Action
 	if err == nil {
 		act, err = route.Read(c)
 	}
 	if err != nil {
-		return nil, e.withinBudget(route, caller, err)
+		return nil, e.withinBudget(route, from.caller, err)
 	}
 	ctx, cancel := e.bound(r.Context(), route)
 	defer cancel()
-	answer, err := e.act(ctx, act)
-	if err == nil {
-		e.countItems(caller, answer)
-	}
-	if route.Polls {
-		if err := e.admit(from); err != nil { // since it began to wait
-			return nil, err
+	if !route.Polls || !c.Waits() {
+		answer, err := e.act(ctx, act)
+		if err == nil {
+			e.countItems(from.caller, answer)
 		}
+		if err == nil && route.Shows {
+			e.leaves(from.show(c.Body))
+		}
+		return answer, err
+	}
+	return e.poll(ctx, act, underway, route)
+}
+
+// tell tells a desk in the answers of its feeds that two programs use its online ring:
+// who has shown the locked ring loses no poll by which it would know.
+func (e *Edge) tell(caller signed.Address, answer any) {
+	switch a := answer.(type) {
+	case *api.InboxAnswer:
+		a.Shared = e.desks.shared(caller)
+	case *api.ProgressAnswer:
+		a.Shared = e.desks.shared(caller)
+	}
+}
+
+// poll waits for a feed, until there is something, a newer poll takes its place, or its
+// time ends.
+func (e *Edge) poll(ctx context.Context, act api.Action, underway *underway, route *api.Route) (any, error) {
+	ctx, yield := context.WithCancelCause(ctx)
+	defer yield(nil)
+	if err := underway.wait(route.Operation, yield); err != nil {
+		return nil, err
+	}
+	answer, err := e.act(ctx, act)
+	underway.waited()
+	if err := e.admit(underway.conn); err != nil { // since it began to wait
+		return nil, err
+	}
+	if p, ok := problem.Of(context.Cause(ctx)); ok && err != nil {
+		return nil, p
 	}
 	return answer, err
 }
 
 // admit refuses a caller that may have been let in once and is no more.
 func (e *Edge) admit(from *conn) error {
-	if desk := from.named(); e.cfg.Barred(desk) {
-		return e.counted(desk, problem.New(problem.DeskBarred, "the online ring of %s is revoked", desk))
+	if e.cfg.Barred(from.caller) {
+		return e.counted(from.caller, barred(from.caller))
 	}
 	if err := from.still(); err != nil {
-		return e.counted(from.named(), err)
+		return e.counted(from.caller, err)
+	}
+	for _, other := range e.desks.marked(from.caller) {
+		other.still() // what it has shown counts while the ring is in force
 	}
 	return nil
+}
+
+func barred(desk signed.Address) error {
+	return problem.New(problem.DeskBarred, "the online ring of %s is revoked", desk)
 }
 
 // counted is a refusal of the edge's own. A final one has no entry in the log: it is
@@ -190,9 +227,13 @@ func (e *Edge) answer(w http.ResponseWriter, route *api.Route, caller signed.Add
 	if err == nil {
 		return write(w, http.StatusOK, api.JSONType, body)
 	}
-	refusal := e.refusal(route, caller, err)
+	return writeRefusal(w, e.refusal(route, caller, err))
+}
+
+// writeRefusal writes a problem, and returns the status.
+func writeRefusal(w http.ResponseWriter, refusal *api.Refusal) int {
 	row := refusal.Problem.Code.Row()
-	body, err = encode(refusal.Document())
+	body, err := encode(refusal.Document())
 	if err != nil {
 		body, _ = json.Marshal((&api.Refusal{Problem: refusal.Problem}).Document())
 	}

@@ -19,6 +19,8 @@ type metrics struct {
 	faults      *prometheus.CounterVec
 	connected   *prometheus.GaugeVec
 	lastSeen    *prometheus.GaugeVec
+	yields      *prometheus.CounterVec
+	shared      *prometheus.CounterVec
 }
 
 func newMetrics(r prometheus.Registerer) *metrics {
@@ -30,11 +32,15 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			"Calls, and items of a sequence, answered with a problem, by the desk that called and the problem's code.",
 			"desk", "code"),
 		tlsFailures: monitor.Counter(r, "samband_edge_tls_failures_total",
-			"Connections that did not become one: no certificate, one that was refused, or no TLS 1.3.").WithLabelValues(),
+			"Connections that did not become one: no finished handshake of TLS 1.3, or turned away after it.").WithLabelValues(),
 		faults: monitor.Counter(r, "samband_edge_faults_total",
 			"What the HTTP server reported of a desk's connections, such as a breach of HTTP/2; of no connection where the desk is empty.", "desk"),
 		connected: monitor.Gauge(r, "samband_desk_connected", "Open connections of a desk.", "desk"),
 		lastSeen:  monitor.Gauge(r, "samband_desk_last_seen_timestamp_seconds", "When a desk last called, in Unix time.", "desk"),
+		yields: monitor.Counter(r, "samband_desk_poll_yields_total",
+			"Polls of a desk that met an older one of the same desk at the same feed, both over live connections, and calls and connections that other connections of their desk left no room.", "desk"),
+		shared: monitor.Counter(r, "samband_desk_ring_shared_total",
+			"Alarms that two programs use a desk's online ring: three such yields within a minute.", "desk"),
 	}
 }
 
@@ -42,6 +48,9 @@ func newMetrics(r prometheus.Registerer) *metrics {
 // too. A desk that is barred is not expected any more.
 func (e *Edge) Expect(desk signed.Address) {
 	barred := e.cfg.Barred(desk)
+	for _, counter := range []*prometheus.CounterVec{e.metrics.yields, e.metrics.shared, e.metrics.faults} {
+		counter.WithLabelValues(string(desk)) // shown from the beginning, so that its first step is seen
+	}
 	e.desks.count(desk, func(n int) {
 		if n > 0 || !barred {
 			e.metrics.connected.WithLabelValues(string(desk)).Set(float64(n))
@@ -49,6 +58,14 @@ func (e *Edge) Expect(desk signed.Address) {
 		}
 		e.metrics.connected.DeleteLabelValues(string(desk))
 	})
+}
+
+// yielded counts a poll that met another of its desk, and whether it is the alarm.
+func (m *metrics) yielded(desk signed.Address, alarm bool) {
+	m.yields.WithLabelValues(string(desk)).Inc()
+	if alarm {
+		m.shared.WithLabelValues(string(desk)).Inc()
+	}
 }
 
 // observe counts an answer under its route and the first digit of its status.

@@ -18,7 +18,7 @@ const maxQuery = 256
 
 // readCall reads a request; a fault of its form is a Problem (SPEC §11.2). What of
 // its body lies in memory counts as under way.
-func readCall(w http.ResponseWriter, r *http.Request, route *api.Route, caller signed.Address, underway *underway) (*api.Call, error) {
+func readCall(w http.ResponseWriter, r *http.Request, route *api.Route, underway *underway) (*api.Call, error) {
 	heads, err := parseHeads(r.Header)
 	if err != nil {
 		return nil, err
@@ -28,7 +28,7 @@ func readCall(w http.ResponseWriter, r *http.Request, route *api.Route, caller s
 		return nil, err
 	}
 	body, err := readBody(w, r, route, underway)
-	return &api.Call{Caller: caller, Heads: heads, Hash: r.PathValue(api.HashName), Query: query, Body: body}, err
+	return &api.Call{Caller: underway.conn.caller, Exporter: underway.conn.exporter, Heads: heads, Hash: r.PathValue(api.HashName), Query: query, Body: body}, err
 }
 
 // parseHeads reads the two headers by which a caller says how far it knows the
@@ -92,29 +92,6 @@ func readBody(w http.ResponseWriter, r *http.Request, route *api.Route, underway
 		return nil, problem.New(problem.BrokerBusy, "the body did not arrive whole")
 	}
 	return b, err
-}
-
-// underway is how much of the bytes that its desk may have under way one call
-// takes. They are reserved as they are read, so a caller reserves nothing by a
-// length that it only announces.
-type underway struct {
-	desks *desks
-	desk  signed.Address
-	bytes int
-	body  io.Reader
-}
-
-// done gives back all that the call took.
-func (u *underway) done() { u.desks.reserve(u.desk, -u.bytes) }
-
-// Read reads of the body, until the desk may have no more.
-func (u *underway) Read(b []byte) (int, error) {
-	n, err := u.body.Read(b)
-	if !u.desks.reserve(u.desk, n) {
-		return 0, problem.New(problem.BrokerBusy, "%s has as many bytes under way as one desk may, %d", u.desk, maxUnderway)
-	}
-	u.bytes += n
-	return n, err
 }
 
 func oversize(route *api.Route) error {

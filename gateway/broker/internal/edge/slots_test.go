@@ -2,7 +2,6 @@ package edge
 
 import (
 	"context"
-	"crypto/tls"
 	"net/http"
 	"strings"
 	"sync"
@@ -11,33 +10,6 @@ import (
 	"samband/gateway/api"
 	"samband/gateway/problem"
 )
-
-// The connections of one desk leave room for the others.
-func TestOneDeskCantTakeAllConnections(t *testing.T) {
-	b := newBench(t)
-	conf := b.tls(b.parties["se"], "se.spoc")
-	open := func() error { // an edge that takes us speaks first
-		c, err := tls.Dial("tcp", strings.TrimPrefix(b.url, "https://"), conf)
-		if err == nil {
-			t.Cleanup(func() { c.Close() })
-			// Without a preface the server would let go of it after a while.
-			c.Write([]byte("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00"))
-			_, err = c.Read(make([]byte, 1))
-		}
-		return err
-	}
-	for range maxOfDesk {
-		if err := open(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if open() == nil {
-		t.Errorf("a desk has more than %d connections", maxOfDesk)
-	}
-	if _, err := b.client("fi.spoc").Progress(context.Background(), api.Heads{}, api.Page{}); err != nil {
-		t.Errorf("another desk: %v", err)
-	}
-}
 
 // Whoever doesn't read his answers occupies his own slots and nothing more.
 func TestAnswersThatNobodyReads(t *testing.T) {
@@ -58,30 +30,44 @@ func TestAnswersThatNobodyReads(t *testing.T) {
 		}
 		defer r.Body.Close()
 	}
-	if _, err := b.client("se.spoc").Progress(context.Background(), api.Heads{}, api.Page{}); codeOf(t, err) != problem.BrokerBusy {
+	if _, err := b.client("se.spoc").Progress(context.Background(), api.Heads{}, api.Page{}); codeOf(t, err) != problem.PollYielded {
 		t.Errorf("with %d pages that nobody reads: %v", maxPages, err)
 	}
 }
 
 func TestADeskHasSoManySlots(t *testing.T) {
 	b := newBench(t)
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	var polls sync.WaitGroup
-	defer polls.Wait()
-	defer cancel()
+	b.service.mu.Lock()
+	b.service.hold = make(chan struct{})
+	b.service.mu.Unlock()
+	var calls sync.WaitGroup
+	defer calls.Wait()
 	first := b.client("se.spoc")
-	for range maxPages {
-		polls.Go(func() { first.Inbox(ctx, api.Heads{}, api.Ask{Wait: api.MaxWait, Limit: 1}) })
-		<-b.service.polling
+	for range maxRequests {
+		calls.Go(func() {
+			if _, err := submit(first, api.Heads{}, []byte("x")); err != nil {
+				t.Errorf("within the slots: %v", err)
+			}
+		})
+		<-b.service.held
 	}
-	if _, err := b.client("se.spoc").Progress(ctx, api.Heads{}, api.Page{}); codeOf(t, err) != problem.BrokerBusy {
+	if _, err := first.Consistency(context.Background(), 1, 2); codeOf(t, err) != problem.BrokerBusy {
 		t.Errorf("beyond the slots: %v", err)
 	}
-	if _, err := state(first, []byte("a note")); err != nil {
-		t.Errorf("while all its polls wait: %v", err)
+	if b.alarms("se.spoc") != 0 {
+		t.Error("one call without a slot is an alarm")
 	}
-	if _, err := b.client("fi.spoc").Progress(ctx, api.Heads{}, api.Page{}); err != nil {
+	other := b.client("se.spoc")
+	for range api.AlarmingYields {
+		if _, err := other.Progress(context.Background(), api.Heads{}, api.Page{}); codeOf(t, err) != problem.PollYielded {
+			t.Errorf("beyond the slots that another connection takes: %v", err)
+		}
+	}
+	if b.alarms("se.spoc") != 1 {
+		t.Errorf("%v alarms", b.alarms("se.spoc"))
+	}
+	if _, err := b.client("fi.spoc").Progress(context.Background(), api.Heads{}, api.Page{}); err != nil {
 		t.Errorf("another desk: %v", err)
 	}
+	close(b.service.hold)
 }

@@ -65,6 +65,7 @@ func (i *inbox) do(ctx context.Context) error {
 	ask := api.Ask{Held: held, Wait: i.wait, Limit: min(api.MaxLimit, api.MaxHeld-len(held))}
 	answer, err := i.Broker.Inbox(ctx, heads(base), ask)
 	i.heard(err)
+	i.polled(err == nil && answer.Shared, err)
 	if i.wait = feedWait; errors.Is(err, api.ErrUnreachable) {
 		i.wait = 0
 	}

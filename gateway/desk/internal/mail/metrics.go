@@ -8,6 +8,7 @@ type Metrics struct {
 	failures prometheus.Counter
 	sealed   prometheus.Counter
 	offset   prometheus.Gauge
+	yielded  prometheus.Counter
 }
 
 func NewMetrics() *Metrics {
@@ -24,6 +25,10 @@ func NewMetrics() *Metrics {
 			Name: "samband_envelopes_sealed_total",
 			Help: "Envelopes that this desk sealed: one for each recipient that the law permits, and one for each text made anew.",
 		}),
+		yielded: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "samband_polls_yielded_total",
+			Help: "Polls of this desk whose place at the broker a newer one in its name took.",
+		}),
 		offset: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "samband_clock_offset_seconds",
 			Help: "Logged time minus this desk's, as far as the last call could tell; 0 within its duration.",
@@ -33,5 +38,5 @@ func NewMetrics() *Metrics {
 
 // Collectors are the metrics for a registry.
 func (m *Metrics) Collectors() []prometheus.Collector {
-	return []prometheus.Collector{m.verified, m.failures, m.sealed, m.offset}
+	return []prometheus.Collector{m.verified, m.failures, m.sealed, m.offset, m.yielded}
 }

@@ -62,6 +62,7 @@ func (p *progress) read(ctx context.Context) (items int, err error) {
 	base, began, waits := p.logs.Load(), p.Now(), p.wait > 0
 	answer, err := p.Broker.Progress(ctx, heads(base), api.Page{After: p.after, Wait: p.wait, Limit: api.MaxLimit})
 	p.heard(err)
+	p.polled(err == nil && answer.Shared, err)
 	if err != nil {
 		return 0, err
 	}

@@ -21,6 +21,7 @@
 //	               the desk's name (elsewhere.go)
 //	erasures.go    states what was erased, and hides what the log says that it was
 //	openings.go    destroys opening keys that nothing needs any more
+//	ring.go        shows the locked ring to the broker; sees who else uses the online one
 //	bundles.go     fetches the catalogues that the register names, and reads by them
 //
 // Workers share no lock: each has its own state, the two logs are a value that is
@@ -55,6 +56,11 @@ type Broker interface {
 	Register(ctx context.Context, heads api.Heads, from int64, limit int) (*api.RegisterAnswer, error)
 	Consistency(ctx context.Context, from, to int64) (*api.ConsistencyAnswer, error)
 	Catalogue(ctx context.Context, hash schema.BundleHash) (*schema.Bundle, error)
+
+	// Ring shows the locked ring on the connection in use, and Connected sets what is
+	// called when a call goes by one that it was not shown on.
+	Ring(ctx context.Context, sign func(exporter signed.Hash) ([]byte, error)) error
+	Connected(f func())
 }
 
 var _ Broker = (*api.Client)(nil)
@@ -94,6 +100,7 @@ type Room struct {
 	shows     atomic.Bool // all erasures that the log has were read, or a person decided: see erasures.go
 	workers   workers
 	again     wanted
+	sharing   sharing
 	opener    opener
 	bundles   *bundles
 
@@ -134,7 +141,7 @@ func (m *Room) Reachable() bool { return m.reachable.Load() }
 // Unlocked tells the room that the ring was unlocked: what waited for it goes on.
 func (m *Room) Unlocked() {
 	m.opener.lookAgain()
-	for _, w := range []chan struct{}{m.workers.outbox, m.workers.urgent, m.workers.urgentStatements, m.workers.statements, m.workers.open, m.workers.erasures, m.workers.keys} {
+	for _, w := range []chan struct{}{m.workers.outbox, m.workers.urgent, m.workers.urgentStatements, m.workers.statements, m.workers.open, m.workers.erasures, m.workers.keys, m.workers.ring} {
 		wake(w)
 	}
 	m.Touch()

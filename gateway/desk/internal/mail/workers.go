@@ -21,11 +21,13 @@ const (
 
 // workers are woken when there may be something for them; a wake-up while they
 // work is not lost.
-type workers struct{ urgent, outbox, urgentStatements, statements, open, bundles, erasures, keys chan struct{} }
+type workers struct {
+	urgent, outbox, urgentStatements, statements, open, bundles, erasures, keys, ring chan struct{}
+}
 
 func newWorkers() workers {
 	one := func() chan struct{} { return make(chan struct{}, 1) }
-	return workers{one(), one(), one(), one(), one(), one(), one(), one()}
+	return workers{one(), one(), one(), one(), one(), one(), one(), one(), one()}
 }
 
 func wake(worker chan struct{}) {
@@ -62,6 +64,7 @@ func (m *Room) jobs() []job {
 		{"erasures", m.workers.erasures, (&erasures{queue: m.queue(false)}).do, false},
 		{"opening keys", m.workers.keys, (&oldKeys{Room: m}).do, false},
 		{"catalogue", m.workers.bundles, m.fetchBundles, false},
+		{"ring", m.workers.ring, m.showRing, false},
 		{"inbox", nil, m.newInbox().do, false},
 		{"progress", nil, m.newProgress().do, false},
 	}
@@ -74,6 +77,7 @@ func (m *Room) queue(urgent bool) queue { return queue{m, urgent, api.MaxItems} 
 // has. The ring stays as it is. Where that fails, or the next commit fails soon, it
 // pauses, longer each time: a disk that is broken is not asked without end.
 func (m *Room) Run(ctx context.Context) {
+	m.Broker.Connected(func() { wake(m.workers.ring) })
 	pause, opened := m.pauses(maxPause), time.Time{}
 	for ctx.Err() == nil {
 		m.workUntilFailure(ctx)
@@ -142,6 +146,9 @@ func (m *Room) work(ctx context.Context, j job) {
 		if errors.Is(err, errIdle) {
 			after = time.After(idle.NextBackOff())
 		} else if err != nil {
+			if problem.CodeOf(err) == problem.PollYielded {
+				pause.Reset() // nothing failed: its turn comes again
+			}
 			next := max(pause.NextBackOff(), askedPause(err))
 			if code := problem.CodeOf(err); code == problem.HeadAhead || code == problem.HeadContradicts {
 				m.show(ctx)
