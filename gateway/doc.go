@@ -36,11 +36,12 @@
 //	  api                     the HTTP contract and its client
 //	  local                   the socket of one machine, for broker and desk
 //	  durable                 files and locks that outlive a crash
-//	  config, monitor         settings files; metrics and health
+//	  config, monitor         settings files; metrics, health, bounded logs
+//	  internal/work           what a passphrase costs; only tests name another factor
 //
 //	the broker's wing
 //	  broker                  New, Run, Close: the only wiring
-//	    internal/edge         HTTPS: certificate to desk to service
+//	    internal/edge         HTTPS: finished handshake to desk to service
 //	    internal/router       the stages of a submission, in order
 //	    internal/reader       what desks read: feeds, register, consistency
 //	    internal/prover       one answer's proofs, under one checkpoint
@@ -48,6 +49,7 @@
 //	    internal/store        NATS JetStream: the commit point
 //	    internal/records      the archive of records
 //	    internal/index        SQLite, derived
+//	    internal/quota        what a desk and a party may take; whose turn it is
 //	    internal/bundles      the catalogue bundles that desks fetch
 //	    internal/journal      what these speak of: groups, messages, events
 //
