@@ -73,7 +73,7 @@ func (o *elsewhere) account(next *verify.Answer, item *api.ProgressItem, of *sub
 // sent accounts for a message that was sent in this desk's name and that it does not have.
 // The broker alone says whose it is: what it can't show signed raises no alarm.
 func (o *elsewhere) sent(next *verify.Answer, item *api.ProgressItem) (err error) {
-	if item.Event == envelope.Expired {
+	if item.Event.ByTheClock() {
 		_, err = next.Proven([]byte(item.Proof), item.Event)
 	} else {
 		_, err = next.Statement(item.Note, []byte(item.Proof))
