@@ -55,7 +55,7 @@ func (m *Room) Deadline(tx *store.Tx, r *store.Row, h *envelope.Header, now time
 	d.Access, d.Alone, d.Answered, d.Dropped = access, alone, r.Answered, r.Dropped
 	if d.OnTime = !r.Answered.IsZero() && !at.Overdue; !over.IsZero() {
 		d.Paused, d.Warning, d.Remaining, d.Then = false, 0, 0, nil
-		d.Overdue = d.Overdue && over == lapsed // still owed then, and nobody can answer it any more
+		d.Overdue = d.Overdue && r.Answered.IsZero() && r.Dropped.IsZero() // it lapsed, and an answer was owed
 	}
 	return d, nil
 }
@@ -119,8 +119,9 @@ func accessTo(tx *store.Tx, r *store.Row) (access schema.Access, alone bool, err
 	return access, false, err
 }
 
-// pauses are the times between a question back and its answer, from acceptance to
-// acceptance, or to the lapse of a question that was never opened.
+// pauses are the times in which a question back was open: from its acceptance until it was
+// settled, dropped or lapsed, whichever came first. What came later moves no clock that ran
+// again.
 func pauses(tx *store.Tx, r *store.Row) (out []schema.Pause, err error) {
 	later, err := tx.Later(r.Seq, store.Pauses)
 	for _, l := range later {
@@ -129,8 +130,10 @@ func pauses(tx *store.Tx, r *store.Row) (out []schema.Pause, err error) {
 			return nil, err
 		}
 		p := schema.Pause{From: l.Accepted.AsTime()}
-		if until := cmp.Or(l.Answered, l.Dropped, lapsed); !until.IsZero() {
-			p.Until = until.AsTime()
+		for _, end := range []signed.Time{l.Answered, l.Dropped, lapsed} {
+			if at := end.AsTime(); !end.IsZero() && (p.Until.IsZero() || at.Before(p.Until)) {
+				p.Until = at
+			}
 		}
 		out = append(out, p)
 	}

@@ -189,13 +189,19 @@ func (m *model) deadline(x *note, now time.Time) *stand {
 	}
 	var moments []moment
 	for _, q := range m.questions(x) {
-		until := time.Time{}
+		var ends []time.Time
 		if by := m.settled()[q]; by != nil {
-			until = by.accepted.AsTime()
-		} else if by := m.dropped(q); by != nil {
-			until = by.accepted.AsTime()
-		} else if at := m.knows[q].lapsed; !at.IsZero() {
-			until = at.AsTime()
+			ends = append(ends, by.accepted.AsTime())
+		}
+		if by := m.dropped(q); by != nil {
+			ends = append(ends, by.accepted.AsTime())
+		}
+		if at := m.knows[q].lapsed; !at.IsZero() {
+			ends = append(ends, at.AsTime())
+		}
+		until := time.Time{}
+		if len(ends) > 0 {
+			until = slices.MinFunc(ends, time.Time.Compare)
 		}
 		from := q.accepted.AsTime()
 		if from.Before(start) {
