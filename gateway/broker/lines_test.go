@@ -32,7 +32,7 @@ func (b *sharedBuffer) String() string {
 }
 
 // A desk that breaks HTTP/2 again and again is counted by its name, and makes few lines,
-// each of which names it; strangers make none.
+// each of which names it; strangers that do the same make none.
 func TestLinesThatADeskCauses(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -46,24 +46,8 @@ func TestLinesThatADeskCauses(t *testing.T) {
 	stranger.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &tls.Certificate{}, nil }
 	const faults = 62 // connections of one desk; it may have no more at once
 	for range faults {
-		c, err := tls.Dial("tcp", b.Address(), conf)
-		check(t, err)
-		// SETTINGS; then WINDOW_UPDATE by 0, which is an error of the connection.
-		_, err = io.WriteString(c, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00\x00\x00\x04\x08\x00\x00\x00\x00\x00\x00\x00\x00\x00")
-		check(t, err)
-		for kind := byte(0); kind != 7; { // until it says GOAWAY
-			var head [9]byte
-			_, err := io.ReadFull(c, head[:])
-			check(t, err)
-			_, err = io.CopyN(io.Discard, c, int64(head[1])<<8|int64(head[2]))
-			check(t, err)
-			kind = head[3]
-		}
-		c.Close()
-		if c, err := tls.Dial("tcp", b.Address(), stranger); err == nil {
-			io.Copy(io.Discard, c) // until the broker ends it
-			c.Close()
-		}
+		breakHTTP2(t, b.Address(), conf)
+		breakHTTP2(t, b.Address(), stranger)
 	}
 	if _, metrics := b.get(t, "/metrics"); !strings.Contains(metrics, fmt.Sprintf("samband_edge_faults_total{desk=\"se.spoc\"} %d\n", faults)) {
 		t.Error("the faults are not counted")
@@ -72,5 +56,25 @@ func TestLinesThatADeskCauses(t *testing.T) {
 	lines := out.String()
 	if n := strings.Count(lines, `msg="http server"`); n == 0 || n >= faults || n != strings.Count(lines, "desk=se.spoc") {
 		t.Errorf("%d lines of %d faults: %.1000s", n, faults, lines)
+	}
+}
+
+// breakHTTP2 makes a connection, breaks a rule of HTTP/2, and ends it when the broker has
+// said so.
+func breakHTTP2(t *testing.T, address string, conf *tls.Config) {
+	t.Helper()
+	c, err := tls.Dial("tcp", address, conf)
+	check(t, err)
+	defer c.Close()
+	// SETTINGS; then WINDOW_UPDATE by 0, which is an error of the connection.
+	_, err = io.WriteString(c, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00\x00\x00\x04\x08\x00\x00\x00\x00\x00\x00\x00\x00\x00")
+	check(t, err)
+	for kind := byte(0); kind != 7; { // until it says GOAWAY
+		var head [9]byte
+		_, err := io.ReadFull(c, head[:])
+		check(t, err)
+		_, err = io.CopyN(io.Discard, c, int64(head[1])<<8|int64(head[2]))
+		check(t, err)
+		kind = head[3]
 	}
 }
