@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/aes"
+	"crypto/cipher"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
@@ -22,6 +24,7 @@ import (
 	"time"
 
 	"samband/gateway/desk/client"
+	"samband/gateway/envelope"
 	"samband/gateway/gatewaytest"
 	"samband/gateway/seal"
 	"samband/gateway/signed"
@@ -216,7 +219,7 @@ func (u *unit) secrets() map[string][][]byte {
 	}
 	var ring struct {
 		Message []string
-		Opening []struct{ Identity string }
+		Opening []sealedOpening
 		Storage []byte
 	}
 	if err := json.Unmarshal(plain, &ring); err != nil {
@@ -224,7 +227,8 @@ func (u *unit) secrets() map[string][][]byte {
 	}
 	all["storage key"] = spelled(ring.Storage)
 	for _, o := range ring.Opening {
-		all["opening key"] = append(spelled(unbech32(u.t, o.Identity)), []byte(o.Identity), []byte(strings.ToLower(o.Identity)))
+		identity := u.opened(o)
+		all["opening key"] = append(spelled(unbech32(u.t, identity)), []byte(identity), []byte(strings.ToLower(identity)))
 	}
 	for _, line := range ring.Message {
 		key, err := signed.DecodePrivateKey(line)
@@ -243,10 +247,42 @@ func (u *unit) secrets() map[string][][]byte {
 	return all
 }
 
+// A sealedOpening is an opening key as the locked ring has it.
+type sealedOpening struct {
+	Recipient string
+	Sealed    []byte
+}
+
+// opened is the identity of an opening key, which its half beside the ring opens.
+func (u *unit) opened(o sealedOpening) string {
+	u.t.Helper()
+	id := envelope.KeyIDOf(o.Recipient)
+	half, err := os.ReadFile(filepath.Join(u.dir, "keys", "opening-"+hex.EncodeToString(id[:])+".half"))
+	if err != nil {
+		u.t.Fatal(err)
+	}
+	block, err := aes.NewCipher(half)
+	if err != nil {
+		u.t.Fatal(err)
+	}
+	aead, err := cipher.NewGCM(block)
+	if err != nil {
+		u.t.Fatal(err)
+	}
+	identity, err := aead.Open(nil, make([]byte, aead.NonceSize()), o.Sealed, []byte(o.Recipient))
+	if err != nil {
+		u.t.Fatalf("the half of an opening key does not open it: %v", err)
+	}
+	return string(identity)
+}
+
 // unbech32 is what a Bech32 text without faults stands for.
 func unbech32(t *testing.T, text string) (b []byte) {
 	t.Helper()
 	text = strings.ToLower(text)
+	if len(text) < 6 {
+		t.Fatalf("an opening key has %d characters, and is no Bech32 text", len(text))
+	}
 	digits := text[strings.LastIndexByte(text, '1')+1 : len(text)-6]
 	bits, n := 0, 0
 	for _, c := range digits {
@@ -477,6 +513,9 @@ func dumpsForbidden(t *testing.T, _ *office, u *unit) {
 	party := filepath.Join(filepath.Dir(u.program), "samband-party")
 	if out, err := exec.Command("go", "build", "-o", party, "samband/cmd/samband-party").CombinedOutput(); err != nil {
 		t.Fatalf("build the program: %v\n%s", err, out)
+	}
+	if err := os.Chmod(party, 0o755); err != nil { // for the desk's account, whatever the umask is
+		t.Fatal(err)
 	}
 	for _, line := range [][]string{
 		{u.program, "unlock", "--dir", u.dir, "--passphrase-file", "-"},
