@@ -39,6 +39,7 @@ var elsewhere = map[problem.Code]string{
 	problem.RegisterTooOld:  "desk/attack_test.go: TestOldRegister",
 	problem.SecondText:      "desk/attack_test.go: TestSecondText",
 	problem.StatementForged: "desk/attack_test.go: TestInventedHandover",
+	problem.RingElsewhere:   "desk/elsewhere_test.go: TestThiefBesideTheDesk",
 	problem.LogContradicts:  "desk/attack_test.go: TestTwoHistories",
 }
 
