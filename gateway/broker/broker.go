@@ -180,6 +180,8 @@ func (b *Broker) openWriter(ctx context.Context) (err error) {
 		RegisterDir: b.settings.registerLog(),
 		ShownDir:    b.settings.shown(),
 		Index:       b.index,
+		Disks:       b.settings.disks(),
+		Reserve:     b.settings.ReserveBytes,
 		Clock:       b.cfg.Clock,
 		Quota:       b.quota,
 		Log:         b.cfg.Log,

@@ -59,6 +59,7 @@ func (b *Broker) RivalWith(room *quota.Room, change func(sequencer.Journal) sequ
 		AuditDir: b.settings.auditLog(), RegisterDir: b.settings.registerLog(),
 		Clock: b.cfg.Clock, Quota: room, Log: b.cfg.Log, Metrics: sequencer.NewMetrics(prometheus.NewRegistry()),
 		ShownDir: b.settings.shown(), Wake: func([]signed.Address) {}, TimedOut: func(*journal.Message) {},
+		Disks: b.settings.disks(), Reserve: b.settings.ReserveBytes,
 	})
 	if reason := s.Stopped(); reason != nil {
 		return nil, reason

@@ -42,6 +42,9 @@ type Settings struct {
 	JournalBytes int64 `yaml:"journal-bytes"`
 	// Quotas are what one desk, and one party, may have the broker do.
 	Quotas Quotas `yaml:"quotas"`
+	// ReserveBytes of each disk with data are for ends alone; 0 is a sixteenth of the
+	// smallest, from 32 MiB to 1 GiB.
+	ReserveBytes int64 `yaml:"reserve-bytes"`
 }
 
 // Quotas are limits of desks and parties; a zero takes the default.
@@ -49,6 +52,9 @@ type Quotas = quota.Limits
 
 // minJournal has room for a few of the largest groups.
 const minJournal = 32 << 20
+
+// minReserve has a quarter that takes a group of any size.
+const minReserve = 32 << 20
 
 // ReadSettings reads and checks the settings of a broker's folder.
 func ReadSettings(dir string) (s Settings, err error) {
@@ -97,6 +103,9 @@ func (s Settings) check() error {
 	if err := s.Quotas.Check(); err != nil {
 		errs = append(errs, fmt.Errorf("quotas: %w", err))
 	}
+	if s.ReserveBytes != 0 && s.ReserveBytes < minReserve {
+		errs = append(errs, fmt.Errorf("reserve-bytes: less than %d is no room for ends", minReserve))
+	}
 	return errors.Join(errs...)
 }
 
@@ -130,9 +139,13 @@ metrics-hosts: [%s]
 # The most bytes that JOURNAL may hold; 0 is 40 %% of the disk.
 journal-bytes: %d
 
+# The bytes that stay free on each disk with data: only ends may use them, down to a
+# quarter. 0 is a sixteenth of the disk, from 32 MiB to 1 GiB.
+reserve-bytes: %d
+
 # What one desk, and one party, may have the broker do: the defaults, where none is set.
 quotas:%s
-`, cmp.Or(s.Keys, "keys"), cmp.Or(s.Data, "data"), s.Listen, list(s.Hosts), s.Metrics, list(s.MetricsHosts), s.JournalBytes, s.Quotas.Text())
+`, cmp.Or(s.Keys, "keys"), cmp.Or(s.Data, "data"), s.Listen, list(s.Hosts), s.Metrics, list(s.MetricsHosts), s.JournalBytes, s.ReserveBytes, s.Quotas.Text())
 }
 
 // Files and folders of the keys.
@@ -147,6 +160,11 @@ func (s Settings) index() string       { return filepath.Join(s.Data, "index.db"
 func (s Settings) socket() string      { return filepath.Join(s.Data, "socket") }
 func (s Settings) catalogue() string   { return filepath.Join(s.Data, "catalogue") }
 func (s Settings) shown() string       { return filepath.Join(s.Data, "shown") }
+
+// disks are the folders that may each lie on a file system of its own.
+func (s Settings) disks() []string {
+	return []string{s.Data, s.nats(), s.records(), s.auditLog(), s.registerLog()}
+}
 
 // private sets the modes of the broker's folders, and of all in keys and data.
 func (s Settings) private(dir string) error {

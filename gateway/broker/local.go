@@ -23,6 +23,7 @@ type Status struct {
 	Metrics   string      `json:"metrics"` // where the operator asks
 	Found     []string    `json:"found"`   // what the start met and settled
 	Stopped   string      `json:"stopped,omitempty"`
+	Waits     string      `json:"waits,omitempty"` // why it accepts nothing, where it goes on by itself
 	Audit     signed.Head `json:"audit"`
 	Register  signed.Head `json:"register"`
 	Accepting bool        `json:"accepting"`
@@ -48,6 +49,9 @@ func (b *Broker) Started() Status {
 	}
 	if reason := b.seq.Stopped(); reason != nil {
 		s.Stopped = reason.Error()
+	}
+	if err := b.accepting(context.Background()); err != nil && s.Stopped == "" {
+		s.Waits = err.Error()
 	}
 	c := b.seq.Checkpoints()
 	s.Audit, s.Register = c.AuditHead, c.RegisterHead

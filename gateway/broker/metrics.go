@@ -6,8 +6,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"samband/gateway/broker/internal/sequencer"
 	"samband/gateway/monitor"
-	"samband/gateway/problem"
 )
 
 func buildInfo() prometheus.Collector {
@@ -37,12 +37,14 @@ var (
 	clockInDoubt = desc("samband_clock_in_doubt", "1 while the broker's clock may be wrong and nothing expires.")
 	quotaUsed    = desc("samband_quota_used_ratio", "How much of a quota a desk has used, from 0 to 1.", "desk", "quota")
 	partyUsed    = desc("samband_party_quota_used_ratio", "How much of a quota a party has used with all its desks, from 0 to 1.", "party", "quota")
+	freeBytes    = desc("samband_storage_free_bytes", "Bytes left on the disk with data that has least above its reserve.")
+	reserveBytes = desc("samband_storage_reserve_bytes", "Bytes of it that only ends may use.")
 	accepting    = desc("samband_accepting", "1 while the broker accepts messages.")
 	certificate  = desc("samband_certificate_expiry_timestamp_seconds", "When a certificate ends.", "use")
 )
 
 func (g gauges) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{pending, oldest, unopened, unopenedFrom, logSize, clockInDoubt, quotaUsed, partyUsed, accepting, certificate} {
+	for _, d := range []*prometheus.Desc{pending, oldest, unopened, unopenedFrom, logSize, clockInDoubt, quotaUsed, partyUsed, freeBytes, reserveBytes, accepting, certificate} {
 		ch <- d
 	}
 }
@@ -53,6 +55,10 @@ func (g gauges) Collect(ch chan<- prometheus.Metric) {
 	}
 	if pair, err := g.b.identity.current(); err == nil {
 		send(certificate, float64(pair.Leaf.NotAfter.Unix()), "broker")
+	}
+	if free, reserve, err := g.b.seq.Disk(); err == nil {
+		send(freeBytes, float64(free))
+		send(reserveBytes, float64(reserve))
 	}
 	open := 0.0
 	if g.b.accepting(context.Background()) == nil {
@@ -94,26 +100,25 @@ func (g gauges) Collect(ch chan<- prometheus.Metric) {
 }
 
 // accepting tells why the broker accepts no messages; nil while it does.
-func (b *Broker) accepting(context.Context) error {
-	if reason := b.seq.Stopped(); reason != nil {
-		return reason
-	}
-	if b.seq.Full() {
-		return problem.New(problem.StoreFull, "JOURNAL is above four fifths of its limit; ends still pass")
-	}
-	return nil
-}
+func (b *Broker) accepting(context.Context) error { return b.seq.Accepting() }
 
 // checks are the lines of /readyz.
 func (b *Broker) checks() []monitor.Check {
 	return []monitor.Check{
 		{Name: "journal", Run: func(ctx context.Context) error {
+			if err := b.seq.Halted(sequencer.HaltJournal); err != nil {
+				return err
+			}
 			_, _, err := b.store.Usage(ctx)
 			return err
 		}},
+		{Name: "disk", Run: func(context.Context) error { return b.seq.Space() }},
 		{Name: "archive", Run: func(context.Context) error { return b.seq.Records() }},
 		{Name: "tiles", Run: func(context.Context) error { return b.seq.Tiles() }},
 		{Name: "index", Run: func(context.Context) error {
+			if err := b.seq.Halted(sequencer.HaltIndex); err != nil {
+				return err
+			}
 			_, err := b.index.Queues()
 			return err
 		}},

@@ -33,7 +33,7 @@ func TestMetrics(t *testing.T) {
 		`samband_log_size{log="audit"}`, `samband_log_size{log="register"} 13`,
 		"samband_accepting 1", "samband_clock_in_doubt 0", `samband_alarm{kind="tail-lost"} 0`, `samband_alarm{kind="head-ahead"} 0`,
 		"samband_build_info", `samband_certificate_expiry_timestamp_seconds{use="broker"}`,
-		"samband_storage_free_bytes", "samband_journal_bytes", "samband_journal_limit_bytes",
+		"samband_storage_free_bytes", "samband_storage_reserve_bytes", "samband_journal_bytes", "samband_journal_limit_bytes",
 		`samband_desk_connected{desk="se.spoc"}`, `samband_desk_last_seen_timestamp_seconds{desk="se.spoc"}`,
 	} {
 		if !strings.Contains(text, want) {
@@ -49,7 +49,7 @@ func TestMetrics(t *testing.T) {
 	if code != http.StatusOK {
 		t.Errorf("readyz says %d", code)
 	}
-	for _, name := range []string{"journal", "archive", "tiles", "index", "clock", "accepting"} {
+	for _, name := range []string{"journal", "disk", "archive", "tiles", "index", "clock", "accepting"} {
 		if !strings.Contains(lines, name+": ok\n") {
 			t.Errorf("readyz has no line of %s", name)
 		}

@@ -32,9 +32,11 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"path/filepath"
 	"sync"
 
-	_ "modernc.org/sqlite"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 
 	"samband/gateway/broker/internal/journal"
 	"samband/gateway/durable"
@@ -168,8 +170,22 @@ func (x *Index) Close() error {
 	return errors.Join(errs...)
 }
 
-// change runs f in one transaction.
+// change runs f in one transaction. Its error is [durable.ErrNoRoom] where the disk takes
+// no writes now: then the same succeeds later.
 func (x *Index) change(f func(*sql.Tx) error) error {
+	err := x.try(f)
+	if e, is := errors.AsType[*sqlite.Error](err); is {
+		switch e.Code() & 0xff {
+		case sqlite3.SQLITE_FULL:
+			return errors.Join(err, durable.ErrNoRoom)
+		case sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN:
+			return errors.Join(err, durable.TryWrite(filepath.Dir(x.path), 1<<16)) // it says which
+		}
+	}
+	return err
+}
+
+func (x *Index) try(f func(*sql.Tx) error) error {
 	tx, err := x.write.Begin()
 	if err != nil {
 		return fmt.Errorf("begin change: %w", err)

@@ -101,6 +101,41 @@ func (a *Archive) load() (err error) {
 	return err
 }
 
+// Reopen reads the folder anew after a write that failed, so that Append takes the next.
+// What was not synced is cut off first: the disk need not have what reads back from
+// memory. An archive that is closed stays so.
+func (a *Archive) Reopen() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if errors.Is(a.poison, os.ErrClosed) {
+		return fmt.Errorf("open archive %q anew: %w", a.dir, a.poison)
+	}
+	if err := a.reload(); err != nil {
+		return fmt.Errorf("open archive %q anew: %w", a.dir, err)
+	}
+	a.poison = nil
+	return nil
+}
+
+func (a *Archive) reload() error {
+	if a.file != nil {
+		a.file.Close()
+		a.file = nil
+	}
+	if n := len(a.segments); n > 0 && a.newest().size > 0 {
+		if err := truncate(filepath.Join(a.dir, a.newest().name()), a.newest().size); err != nil {
+			return err
+		}
+	}
+	before := slices.Clone(a.segments)
+	a.last, a.cut = 0, 0
+	err := a.load()
+	if err != nil {
+		a.segments = before // readers go on with what was synced
+	}
+	return err
+}
+
 func (a *Archive) newest() *segment { return &a.segments[len(a.segments)-1] }
 
 // Cut returns how many bytes of a torn frame Open cut off.
@@ -108,7 +143,7 @@ func (a *Archive) Cut() int64 { return a.cut }
 
 // Append writes one group and returns when it is on the disk. Groups come in
 // rising order, not necessarily without gaps; a payload has at most [maxPayload]
-// bytes. After an error of the disk all further calls give [errPoisoned].
+// bytes. After an error of the disk all further calls give [errPoisoned], until Reopen.
 func (a *Archive) Append(group uint64, payload []byte) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()

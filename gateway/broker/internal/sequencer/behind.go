@@ -39,6 +39,7 @@ type trailing struct {
 	group   *journal.Group
 	changed delta
 	woken   map[signed.Address]bool
+	passed  chan<- struct{} // of none: closed once all before it is in the index
 }
 
 // Run writes until ctx ends, and returns when all that was committed is in the
@@ -66,29 +67,67 @@ func (s *Sequencer) Run(ctx context.Context) {
 func (s *Sequencer) apply() {
 	for first := range s.behind {
 		behind := s.more([]trailing{first})
-		if len(behind[len(behind)-1].group.Entries) >= busy {
+		if last := behind[len(behind)-1].group; last != nil && len(last.Entries) >= busy {
 			time.Sleep(linger)
 			behind = s.more(behind)
 		}
-		groups := make([]*journal.Group, len(behind))
+		var groups []*journal.Group
 		woken := map[signed.Address]bool{}
-		for i, t := range behind {
-			groups[i] = t.group
+		for _, t := range behind {
+			if t.group != nil {
+				groups = append(groups, t.group)
+			}
 			maps.Copy(woken, t.woken)
 		}
-		if err := s.cfg.Index.Apply(groups); err != nil {
-			s.stop(&Stop{stopIndex, err.Error()})
-			for range s.behind { // so that the writer, which commits no more, never waits
+		if !s.applied(groups) {
+			s.pass(behind)
+			for t := range s.behind { // so that the writer, which commits no more, never waits
+				s.pass([]trailing{t})
 			}
 			return
 		}
 		for _, t := range behind {
-			s.over.drop(t.group.Number, t.changed)
+			if t.group != nil {
+				s.over.drop(t.group.Number, t.changed)
+			}
 		}
+		s.pass(behind)
 		if len(woken) > 0 {
 			s.cfg.Wake(slices.Collect(maps.Keys(woken)))
 		}
 	}
+}
+
+// pass tells whoever waits for it that all before is done with.
+func (s *Sequencer) pass(behind []trailing) {
+	for _, t := range behind {
+		if t.passed != nil {
+			close(t.passed)
+		}
+	}
+}
+
+// applied brings groups into the index. Where its disk takes no writes it waits until it
+// does; false when it never will, or the broker ends, whose next start brings them in.
+func (s *Sequencer) applied(groups []*journal.Group) bool {
+	for again := false; len(groups) > 0; again = true {
+		err := s.cfg.Index.Apply(groups)
+		if err == nil {
+			s.healed(HaltIndex)
+			break
+		}
+		if !s.lacksRoom(err) && again {
+			s.stop(&Stop{stopIndex, err.Error()})
+			return false
+		}
+		s.halt(HaltIndex, err)
+		select {
+		case <-time.After(healPause):
+		case <-s.quit:
+			return false
+		}
+	}
+	return true
 }
 
 // more adds the groups that have come since: the applier alone takes them.
@@ -112,6 +151,7 @@ func (s *Sequencer) keep(ctx context.Context) {
 		case <-flush.C:
 			s.clean(ctx, s.flush(false))
 		case <-look.C:
+			s.look()
 			s.expire(ctx)
 			s.hum(ctx)
 		}
@@ -134,7 +174,9 @@ func (s *Sequencer) flush(must bool) (upTo uint64) {
 		err := log.tree.Flush(log.checkpoint)
 		s.tiles.Store(&err)
 		if err != nil {
-			s.cfg.Metrics.alarm(alarmTiles)
+			if !s.lacksRoom(err) {
+				s.cfg.Metrics.alarm(alarmTiles)
+			}
 			s.cfg.Log.Error("tiles can't be written; the log goes on without them", "error", err)
 			return 0
 		}
@@ -145,7 +187,7 @@ func (s *Sequencer) flush(must bool) (upTo uint64) {
 // clean removes groups from JOURNAL of which nobody needs an envelope any more
 // and whose records are archived, indexed and tiled.
 func (s *Sequencer) clean(ctx context.Context, tiled uint64) {
-	if s.Stopped() != nil {
+	if s.Stopped() != nil || s.mustHeal() {
 		return
 	}
 	if err := s.remove(ctx, tiled); err != nil && ctx.Err() == nil {
@@ -191,7 +233,7 @@ func (s *Sequencer) measure(ctx context.Context) {
 
 // hum writes that the broker is at work, where the audit log has stood still.
 func (s *Sequencer) hum(ctx context.Context) {
-	if s.Stopped() != nil || !s.isQuiet() {
+	if s.writable() != nil || !s.isQuiet() {
 		return
 	}
 	if _, err := s.Do(ctx, quiet{}); err != nil && ctx.Err() == nil {
@@ -207,7 +249,7 @@ func (s *Sequencer) isQuiet() bool {
 // expire ends messages that nobody consigned in time, or that nobody ended long after
 // it, and forgets what binds nobody any more, while the clock is sure.
 func (s *Sequencer) expire(ctx context.Context) {
-	if s.Stopped() != nil || s.InDoubt() {
+	if s.writable() != nil || s.InDoubt() {
 		return
 	}
 	now := s.Now()

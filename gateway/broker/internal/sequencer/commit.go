@@ -45,7 +45,7 @@ func (s *Sequencer) Do(ctx context.Context, a Act) (journal.Done, error) {
 // where it is full, so that however much waits, no group passes its bound. Each is
 // decided by what came of those before it.
 func (s *Sequencer) DoAll(ctx context.Context, acts ...Act) ([]journal.Result, error) {
-	if err := s.Ready(); err != nil {
+	if err := s.writable(); err != nil {
 		return nil, err
 	}
 	if len(acts) == 0 {
@@ -77,9 +77,13 @@ func (s *Sequencer) DoAll(ctx context.Context, acts ...Act) ([]journal.Result, e
 	return results, nil
 }
 
-// write is the writer: it takes all that wait as one group, again and again.
+// write is the writer: it takes all that wait as one group, again and again. After a
+// write that failed it heals first.
 func (s *Sequencer) write(ctx context.Context) {
 	for {
+		if s.mustHeal() && !s.heal(ctx) {
+			return
+		}
 		if len(s.rest) == 0 {
 			select {
 			case s.rest = <-s.queue:
@@ -94,6 +98,7 @@ func (s *Sequencer) write(ctx context.Context) {
 // commit orders all that wait, makes the group durable and answers.
 func (s *Sequencer) commit(ctx context.Context) {
 	start := time.Now()
+	s.look()
 	d := s.newDraft()
 	var acts []*waiting
 	var results []journal.Result
@@ -132,25 +137,37 @@ func (s *Sequencer) next(d *groupDraft, acts, size int) *waiting {
 }
 
 // make commits a draft: see the package comment for the order. What fails
-// before JOURNAL has the group changed nothing; what fails after it stops the
-// writer, for the next start finds the group and finishes it.
+// before JOURNAL has the group changed nothing; what fails after it halts the writer
+// until it has healed, or stops it: as a start would, heal finds the group and finishes it.
 func (s *Sequencer) make(ctx context.Context, d *groupDraft) error {
-	if err := s.Ready(); err != nil {
+	if err := s.writable(); err != nil {
 		d.quota.GiveBack()
 		return err
 	}
 	if d.empty() {
 		return nil
 	}
+	return s.put(ctx, d)
+}
+
+// put is make for a writer that may be healing.
+func (s *Sequencer) put(ctx context.Context, d *groupDraft) error {
 	d.group.After = sizesOf(d.audit, d.register)
 	data := d.group.Encode(s.cfg.MAC)
 	if err := s.journal(ctx, d.group.Number, data); err != nil {
-		if problem.CodeOf(err) == problem.StoreFull { // else it may have been written
+		switch {
+		case s.mustHeal():
+			s.doubted = d
+		case problem.CodeOf(err) == problem.StoreFull: // else it may have been written
 			d.quota.GiveBack()
 		}
 		return err
 	}
-	if err := s.cfg.Archive.Append(d.group.Number, d.group.Payload(s.cfg.MAC)); err != nil {
+	switch err := s.cfg.Archive.Append(d.group.Number, d.group.Payload(s.cfg.MAC)); {
+	case err != nil && s.lacksRoom(err):
+		s.doubted = d
+		return s.halt(HaltRecords, err)
+	case err != nil:
 		return s.stop(&Stop{stopArchive, err.Error()})
 	}
 	if err := s.grow(d); err != nil {
@@ -159,22 +176,27 @@ func (s *Sequencer) make(ctx context.Context, d *groupDraft) error {
 	s.over.add(d.group.Number, d.changed)
 	s.cache.put(&d.group, len(data))
 	s.used.Add(int64(len(data)))
-	s.behind <- trailing{&d.group, d.changed, d.woken}
+	s.behind <- trailing{group: &d.group, changed: d.changed, woken: d.woken}
 	return nil
 }
 
+// unclearAnswers is how many there may be of one group before JOURNAL is opened anew: each
+// may have taken ten seconds.
+const unclearAnswers = 3
+
 // journal writes a group behind the last one. When JOURNAL gives no clear
 // answer, what lies there decides: our own bytes are a commit, nothing is
-// another try, and anything else is another writer, before whom we stop.
+// another try, and anything else is another writer, before whom we stop. Where the disk
+// takes no writes, or another try helps no more, JOURNAL must be opened anew.
 func (s *Sequencer) journal(ctx context.Context, number uint64, data []byte) error {
-	for pause := 50 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {
+	for unclear, pause := 1, 50*time.Millisecond; ; unclear, pause = unclear+1, min(2*pause, 2*time.Second) {
 		_, err := s.cfg.Journal.Append(context.WithoutCancel(ctx), data, number-1)
 		switch {
 		case err == nil:
 			return nil
 		case errors.Is(err, journal.ErrFull):
 			s.full.Store(true)
-			return problem.New(problem.StoreFull, "the broker's store is full")
+			return s.Room()
 		}
 		s.cfg.Log.Warn("JOURNAL gave no clear answer", "group", number, "error", err)
 		there, readErr := s.cfg.Journal.Read(context.WithoutCancel(ctx), number)
@@ -183,6 +205,8 @@ func (s *Sequencer) journal(ctx context.Context, number uint64, data []byte) err
 			return nil
 		case readErr == nil, errors.Is(err, journal.ErrFenced) && errors.Is(readErr, journal.ErrGone):
 			return s.stop(&Stop{stopFenced, "another writer wrote to JOURNAL"})
+		case unclear == unclearAnswers || s.lacksRoom(err):
+			return s.halt(HaltJournal, err)
 		}
 		select {
 		case <-time.After(pause):

@@ -120,6 +120,13 @@ func (o *overlay) reaches(number uint64) bool {
 	return o.dropped <= number
 }
 
+// restart says that the index has all up to a group, and nothing is here.
+func (o *overlay) restart(number uint64) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.added, o.dropped = number, number
+}
+
 // drop lets go of what group number changed last, once it is in the index.
 func (o *overlay) drop(number uint64, d delta) {
 	o.mu.Lock()

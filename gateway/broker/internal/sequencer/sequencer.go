@@ -48,13 +48,14 @@ import (
 
 // A Journal is the commit point: numbered groups, written fenced. Any error of
 // Append but [journal.ErrFenced] and [journal.ErrFull] leaves in doubt whether it was
-// written.
+// written. After a write that failed Reopen may be what the next one needs.
 type Journal interface {
 	Append(ctx context.Context, data []byte, expectLast uint64) (uint64, error)
 	Read(ctx context.Context, number uint64) ([]byte, error)
 	Last(ctx context.Context) (uint64, error)
 	Delete(ctx context.Context, number uint64) error
 	Usage(ctx context.Context) (used, limit int64, err error)
+	Reopen(ctx context.Context) error
 }
 
 // A Clock tells the time; the difference of two readings of Wall that is not
@@ -77,6 +78,8 @@ type Config struct {
 	RegisterDir string
 	ShownDir    string // folder of the checkpoints of ours that proved a loss
 	Index       *index.Index
+	Disks       []string // a folder on each file system that any of these lies on
+	Reserve     int64    // bytes of each of them that only ends may use; see room.go
 	Clock       Clock
 	Quota       *quota.Room
 	Log         *slog.Logger
@@ -108,6 +111,9 @@ type Sequencer struct {
 	used, limit atomic.Int64
 	full        atomic.Bool // JOURNAL refused a group
 
+	space atomic.Pointer[shortage] // of the disks, at the last look; nil: there is room
+	halts [haltKinds]atomic.Pointer[halt]
+
 	tiles atomic.Pointer[error] // of the last flush
 	grew  atomic.Int64          // when the audit log last grew, as Clock.Elapsed tells it
 
@@ -115,7 +121,8 @@ type Sequencer struct {
 	number   uint64 // of the last group
 	audit    *auditlog.Range
 	register *auditlog.Range
-	rest     []*waiting // taken from the queue, and not ordered yet
+	doubted  *groupDraft // its write failed: whether it stands shows when the writer has healed
+	rest     []*waiting  // taken from the queue, and not ordered yet
 
 	mu          sync.RWMutex
 	checkpoints Checkpoints // newest of both logs
@@ -141,7 +148,7 @@ type stopKind string
 
 const (
 	stopFenced      stopKind = "fenced-out"      // another writer wrote to JOURNAL
-	stopArchive     stopKind = "archive-failed"  // records can't be written; start again
+	stopArchive     stopKind = "archive-failed"  // records can't be written, and not for want of room
 	stopHole        stopKind = "journal-hole"    // groups are gone that records don't have
 	stopBent        stopKind = "group-bent"      // a group is not what we wrote
 	stopRecordsLost stopKind = "records-lost"    // tiles know leaves that records don't
@@ -183,27 +190,13 @@ func (s *Sequencer) Records() error {
 	if r := s.Stopped(); r != nil && (r.kind == stopArchive || r.kind == stopBent || r.kind == stopRecordsLost) {
 		return r
 	}
-	return nil
+	return s.Halted(HaltRecords)
 }
 
 // Tiles returns why the last flush of tiles went wrong; nil when it went well.
 func (s *Sequencer) Tiles() error {
 	if err := s.tiles.Load(); err != nil {
 		return *err
-	}
-	return nil
-}
-
-// Full reports whether JOURNAL is so full that only ends are taken: they free
-// what it keeps, so there must always be room for them.
-func (s *Sequencer) Full() bool {
-	return s.full.Load() || s.used.Load() > s.limit.Load()/5*4
-}
-
-// Room refuses with STORE_FULL while only ends are taken.
-func (s *Sequencer) Room() error {
-	if s.Full() {
-		return problem.New(problem.StoreFull, "the broker's store is near its limit")
 	}
 	return nil
 }

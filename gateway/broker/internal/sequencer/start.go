@@ -30,6 +30,7 @@ const (
 // say the same.
 type opening struct {
 	s     *Sequencer
+	runs  bool // the writer runs, and heals: see heal.go
 	found []Finding
 
 	journal   uint64         // last group of JOURNAL
@@ -114,7 +115,11 @@ func (o *opening) open(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := s.opened(ctx); err != nil {
+	if s.look(); s.endsWait() {
+		s.halt(HaltJournal, s.Space()) // nothing is in doubt; heal begins as this start would
+		return nil
+	}
+	if err := s.opened(ctx); err != nil && !s.mustHeal() {
 		return err
 	}
 	s.measure(ctx)
@@ -181,7 +186,7 @@ func (o *opening) settle(ctx context.Context) error {
 			}
 			s.cfg.Metrics.alarm(alarmJournalLost)
 			o.report(foundJournalLost)
-			o.indexFits = false // it believes that the envelopes are there
+			o.indexFits = o.runs // it believes that the envelopes are there; see writeBack
 
 		case !same:
 			// Both end with the same number and not with the same group: one of
@@ -252,12 +257,21 @@ func (o *opening) report(f Finding) {
 	o.s.cfg.Log.Info("start settled a difference", "found", f)
 }
 
-// follow reads one more group of the records: it must continue those before.
-func (o *opening) follow(g *journal.Group) error {
+// follows checks that a group continues those before.
+func (o *opening) follows(g *journal.Group) error {
 	s := o.s
 	if g.Number != s.number+1 || g.Before != s.sizes() {
 		return &Stop{stopBent, fmt.Sprintf("group %d doesn't follow group %d", g.Number, s.number)}
 	}
+	return nil
+}
+
+// follow takes in one more group of the records.
+func (o *opening) follow(g *journal.Group) error {
+	if err := o.follows(g); err != nil {
+		return err
+	}
+	s := o.s
 	for i := range g.Entries {
 		e := &g.Entries[i]
 		if err := o.enter(e); err != nil {
@@ -314,10 +328,13 @@ func (o *opening) completeRecords(ctx context.Context) error {
 		if err != nil {
 			return &Stop{stopBent, err.Error()}
 		}
-		if err := o.follow(g); err != nil {
+		if err := o.follows(g); err != nil {
 			return err
 		}
 		if err := s.cfg.Archive.Append(n, g.Payload(s.cfg.MAC)); err != nil {
+			return err
+		}
+		if err := o.follow(g); err != nil {
 			return err
 		}
 	}
@@ -333,6 +350,9 @@ func (o *opening) writeBack(ctx context.Context) error {
 			return err
 		}
 		o.journal = number
+		if o.runs { // the index is in use, and can't be made anew
+			return s.cfg.Index.Lost(number)
+		}
 		return nil
 	})
 }
@@ -450,10 +470,11 @@ func (o *opening) catchUpIndex(ctx context.Context) error {
 }
 
 func (s *Sequencer) index(groups []*journal.Group) error {
-	if err := s.cfg.Index.Apply(groups); err != nil {
+	err := s.cfg.Index.Apply(groups)
+	if err != nil && !s.lacksRoom(err) {
 		return &Stop{stopIndex, err.Error()}
 	}
-	return nil
+	return err
 }
 
 // whole reads a group from JOURNAL; one that is gone or bent there is what the
@@ -487,7 +508,7 @@ func (s *Sequencer) opened(ctx context.Context) error {
 	if s.register.Size() == 0 {
 		d.add(auditlog.Record{Kind: auditlog.Entered, Entry: s.cfg.Register.Entries(0)[0]})
 	}
-	return s.make(ctx, d)
+	return s.put(ctx, d)
 }
 
 // open reads a log's tiles; damaged ones are rebuilt.

@@ -55,6 +55,9 @@ func (a Submission) accept(d *groupDraft, text signed.Hash) (journal.Done, error
 	if err := d.view.Decide(&e.Header, d.now); err != nil {
 		return journal.Done{}, err
 	}
+	if err := d.s.Room(); err != nil { // it may have gone while the act waited
+		return journal.Done{}, err
+	}
 	if err := d.quota.Accept(e.From, e.To, len(a.Raw)); err != nil {
 		return journal.Done{}, err
 	}
@@ -80,6 +83,9 @@ func (a Submission) repeat(d *groupDraft, m *journal.Message, text signed.Hash) 
 	case m.Text != text:
 		return journal.Done{Message: m}, problem.New(problem.IDReused, "the id stands for another text")
 	case m.LacksBytes():
+		if err := d.s.Room(); err != nil {
+			return journal.Done{Message: m}, err
+		}
 		accepted := *m.Accepted
 		accepted.Blob = d.blob(text, a.Raw)
 		restored := *m

@@ -32,7 +32,7 @@ func BenchmarkPlainPublish(b *testing.B) {
 				all.Go(func() {
 					for i := next.Add(1) - 1; i < int64(b.N); i = next.Add(1) - 1 {
 						began := time.Now()
-						if _, err := s.js.Publish(b.Context(), subject, data); err != nil {
+						if _, err := s.open.Load().js.Publish(b.Context(), subject, data); err != nil {
 							b.Error(err)
 							return
 						}

@@ -37,13 +37,13 @@ const (
 // disk. Errors: [journal.ErrFenced], [journal.ErrFull], [errTooLarge], else [errUnsure].
 //
 // A write that the disk refuses is never answered, and after the first of them no
-// write and no delete succeeds until the store is opened again: on a full disk
-// Append ends by its context, with errUnsure, or after ten seconds.
+// write and no delete succeeds until [Store.Reopen]: on a full disk Append ends by its
+// context, with errUnsure, or after ten seconds.
 func (s *Store) Append(ctx context.Context, data []byte, expectLast uint64) (uint64, error) {
 	if len(data) > maxGroup {
 		return 0, fmt.Errorf("append %d bytes: %w", len(data), errTooLarge)
 	}
-	ack, err := s.js.Publish(ctx, subject, data,
+	ack, err := s.open.Load().js.Publish(ctx, subject, data,
 		jetstream.WithExpectStream(streamName),
 		jetstream.WithExpectLastSequence(expectLast))
 	if err != nil {
@@ -70,7 +70,7 @@ func refusal(err error) error {
 
 // Read returns group seq, or [journal.ErrGone].
 func (s *Store) Read(ctx context.Context, seq uint64) ([]byte, error) {
-	msg, err := s.stream.GetMsg(ctx, seq)
+	msg, err := s.open.Load().stream.GetMsg(ctx, seq)
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
 		return nil, fmt.Errorf("read group %d: %w", seq, journal.ErrGone)
 	}

@@ -107,7 +107,7 @@ func TestNoAnswerIsDoubt(t *testing.T) {
 		t.Errorf("append by a caller who left: %v", err)
 	}
 	// JetStream can stop by itself, when a write is not permitted for instance.
-	if err := s.server.ShutdownJetStream(); err != nil {
+	if err := s.open.Load().server.ShutdownJetStream(); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)

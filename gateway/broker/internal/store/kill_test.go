@@ -34,8 +34,8 @@ func TestKilledWriterLosesNothingAcknowledged(t *testing.T) {
 	s.Close()
 	var acked uint64
 	for round, kills := range []int{1, 40, 7, 150, 3} {
-		acked = killAfter(t, s.dir, kills)
-		s = open(t, Config{Dir: s.dir})
+		acked = killAfter(t, s.cfg.Dir, kills)
+		s = open(t, Config{Dir: s.cfg.Dir})
 		got := numbers(t, s, 1)
 		if uint64(len(got)) < acked {
 			t.Fatalf("round %d: %d groups acknowledged, %d there", round, acked, len(got))

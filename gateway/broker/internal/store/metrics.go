@@ -11,8 +11,6 @@ import (
 const scrapeTimeout = time.Second
 
 var (
-	freeBytes = prometheus.NewDesc("samband_storage_free_bytes",
-		"Bytes left on the disk of the JOURNAL.", nil, nil)
 	journalBytes = prometheus.NewDesc("samband_journal_bytes",
 		"Bytes of the groups in the JOURNAL.", nil, nil)
 	journalLimit = prometheus.NewDesc("samband_journal_limit_bytes",
@@ -25,15 +23,11 @@ var _ prometheus.Collector = (*Store)(nil)
 
 // Describe and Collect are for the registry.
 func (s *Store) Describe(ch chan<- *prometheus.Desc) {
-	ch <- freeBytes
 	ch <- journalBytes
 	ch <- journalLimit
 }
 
 func (s *Store) Collect(ch chan<- prometheus.Metric) {
-	if d, err := diskOf(s.dir); err == nil {
-		ch <- gauge(freeBytes, d.free)
-	}
 	ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
 	defer cancel()
 	if used, limit, err := s.Usage(ctx); err == nil {

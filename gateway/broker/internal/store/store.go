@@ -32,6 +32,8 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -39,6 +41,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"samband/gateway/durable"
+	"samband/gateway/signed"
 )
 
 // answerTimeout bounds one question to JetStream when the caller sets no bound.
@@ -70,57 +73,100 @@ type Config struct {
 // A Store is an open JOURNAL. Its methods may be called from many goroutines;
 // only the fence of [Store.Append] orders writers.
 type Store struct {
-	dir    string
-	lock   *os.File
+	cfg  Config
+	lock *os.File
+	open atomic.Pointer[opened]
+
+	mu    sync.Mutex
+	heard []*hearing // who listens for wake-ups, over each opening
+}
+
+// opened is the server as it was started once.
+type opened struct {
 	server *server.Server
 	conn   *nats.Conn
 	stream jetstream.Stream
 	js     jetstream.JetStream
 }
 
+// A hearing is told of each desk that is woken.
+type hearing struct {
+	do  func(desk signed.Address)
+	sub *nats.Subscription
+}
+
 // Open takes the folder for this process, starts the embedded server and checks
 // that the JOURNAL is there and is kept as durably as it must be. Errors:
 // [durable.ErrLocked], [errNoJournal], [errForeign], and those of disk and server.
-func Open(ctx context.Context, cfg Config) (*Store, error) {
+func Open(ctx context.Context, cfg Config) (s *Store, err error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Store{dir: cfg.Dir}
-	if err := s.open(ctx, cfg); err != nil {
+	s = &Store{cfg: cfg}
+	if s.lock, err = durable.LockDir(cfg.Dir); err == nil {
+		err = s.start(ctx)
+	}
+	s.cfg.Create = false
+	if err != nil {
 		s.Close()
 		return nil, fmt.Errorf("open store %q: %w", cfg.Dir, err)
 	}
 	return s, nil
 }
 
-// open builds the store from the disk upwards; Close takes down as much of it as
-// stands.
-func (s *Store) open(ctx context.Context, cfg Config) (err error) {
-	if s.lock, err = durable.LockDir(cfg.Dir); err != nil {
+// start builds the store from the disk upwards.
+func (s *Store) start(ctx context.Context) (err error) {
+	o := &opened{}
+	if o.server, err = startServer(s.cfg.Dir, s.cfg.Log); err == nil {
+		if o.conn, err = connect(o.server); err == nil {
+			if o.js, err = jetstream.New(o.conn, jetstream.WithDefaultTimeout(answerTimeout)); err == nil {
+				o.stream, err = openJournal(ctx, o.js, s.cfg)
+			}
+		}
+	}
+	if err != nil {
+		o.close()
 		return err
 	}
-	if s.server, err = startServer(cfg.Dir, cfg.Log); err != nil {
-		return err
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.open.Store(o)
+	for _, h := range s.heard {
+		if err := h.listen(o); err != nil {
+			return err
+		}
 	}
-	if s.conn, err = connect(s.server); err != nil {
-		return err
+	return nil
+}
+
+// Reopen starts the server anew from what lies on the disk: after a write that failed it
+// takes no other. The folder stays this process's.
+func (s *Store) Reopen(ctx context.Context) error {
+	if o := s.open.Load(); o != nil {
+		o.close()
 	}
-	if s.js, err = jetstream.New(s.conn, jetstream.WithDefaultTimeout(answerTimeout)); err != nil {
-		return err
+	if err := s.start(ctx); err != nil {
+		return fmt.Errorf("open store %q anew: %w", s.cfg.Dir, err)
 	}
-	s.stream, err = openJournal(ctx, s.js, cfg)
-	return err
+	return nil
+}
+
+// close takes down as much as stands.
+func (o *opened) close() {
+	if o.conn != nil {
+		o.conn.Close()
+	}
+	if o.server != nil {
+		o.server.Shutdown()
+		o.server.WaitForShutdown()
+	}
 }
 
 // Close stops the embedded server and gives the folder free. A process that is
 // killed instead loses nothing that Append had returned.
 func (s *Store) Close() {
-	if s.conn != nil {
-		s.conn.Close()
-	}
-	if s.server != nil {
-		s.server.Shutdown()
-		s.server.WaitForShutdown()
+	if o := s.open.Load(); o != nil {
+		o.close()
 	}
 	if s.lock != nil {
 		s.lock.Close()

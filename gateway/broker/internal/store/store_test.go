@@ -85,7 +85,7 @@ func numbers(t *testing.T, s *Store, from uint64) (seqs []uint64) {
 
 func ends(t *testing.T, s *Store) string {
 	t.Helper()
-	info, err := s.stream.Info(t.Context())
+	info, err := s.open.Load().stream.Info(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,7 +113,7 @@ func TestRestartKeepsGroupsAndNumbers(t *testing.T) {
 		}
 	}
 	s.Close()
-	s = open(t, Config{Dir: s.dir})
+	s = open(t, Config{Dir: s.cfg.Dir})
 	wantEnds(t, s, "2-5")
 	if got := fmt.Sprint(numbers(t, s, 0), numbers(t, s, 3)); got != "[2 4] [4]" {
 		t.Errorf("groups left: %s", got)
@@ -137,10 +137,10 @@ func TestAnEmptiedJournalGoesOnCounting(t *testing.T) {
 	}
 	s.Close()
 	// What a killed server leaves: no summary, only the blocks.
-	if err := os.Remove(msgs(s.dir, "index.db")); err != nil {
+	if err := os.Remove(msgs(s.cfg.Dir, "index.db")); err != nil {
 		t.Fatal(err)
 	}
-	s = open(t, Config{Dir: s.dir})
+	s = open(t, Config{Dir: s.cfg.Dir})
 	wantEnds(t, s, "4-3")
 	fill(t, s, 4)
 	wantEnds(t, s, "4-4")
@@ -148,7 +148,7 @@ func TestAnEmptiedJournalGoesOnCounting(t *testing.T) {
 
 func TestOneFolderOneProcess(t *testing.T) {
 	s := create(t)
-	if _, err := Open(t.Context(), Config{Dir: s.dir}); !errors.Is(err, durable.ErrLocked) {
+	if _, err := Open(t.Context(), Config{Dir: s.cfg.Dir}); !errors.Is(err, durable.ErrLocked) {
 		t.Fatalf("second holder of the folder: %v", err)
 	}
 	fill(t, s, 1)
@@ -158,11 +158,11 @@ func TestMissingJournalIsNeverCreated(t *testing.T) {
 	s := create(t)
 	fill(t, s, 2)
 	s.Close()
-	if err := os.RemoveAll(filepath.Join(s.dir, "jetstream")); err != nil {
+	if err := os.RemoveAll(filepath.Join(s.cfg.Dir, "jetstream")); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {
-		if _, err := Open(t.Context(), Config{Dir: s.dir}); !errors.Is(err, errNoJournal) {
+		if _, err := Open(t.Context(), Config{Dir: s.cfg.Dir}); !errors.Is(err, errNoJournal) {
 			t.Fatalf("open without a JOURNAL: %v", err)
 		}
 	}
@@ -226,7 +226,7 @@ func TestLimitIsTheOperators(t *testing.T) {
 	s.Close()
 	limits := []struct{ ask, want int64 }{{0, testLimit}, {1 << 20, 1 << 20}, {2000, 2000}, {0, 2000}}
 	for _, l := range limits {
-		s := open(t, Config{Dir: s.dir, MaxBytes: l.ask})
+		s := open(t, Config{Dir: s.cfg.Dir, MaxBytes: l.ask})
 		if _, limit, err := s.Usage(t.Context()); err != nil || limit != l.want {
 			t.Errorf("limit %d, want %d (%v)", limit, l.want, err)
 		}
@@ -238,13 +238,13 @@ func TestLimitIsTheOperators(t *testing.T) {
 
 func TestDefaultLimitIsAShareOfTheDisk(t *testing.T) {
 	s := open(t, Config{Dir: t.TempDir(), Create: true})
-	d, err := diskOf(s.dir)
+	d, err := durable.DiskOf(s.cfg.Dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, limit, err := s.Usage(t.Context())
-	if err != nil || limit < d.total/100*39 || limit > d.total/100*41 {
-		t.Errorf("limit %d of a disk of %d: %v", limit, d.total, err)
+	if err != nil || limit < d.Total/100*39 || limit > d.Total/100*41 {
+		t.Errorf("limit %d of a disk of %d: %v", limit, d.Total, err)
 	}
 }
 
@@ -268,13 +268,13 @@ func TestBentGroupIsGoneWithoutAWord(t *testing.T) {
 			s := create(t)
 			fill(t, s, 6)
 			s.Close()
-			flip(t, msgs(s.dir, "1.blk"), group(4, 1000))
+			flip(t, msgs(s.cfg.Dir, "1.blk"), group(4, 1000))
 			if !c.summary {
-				if err := os.Remove(msgs(s.dir, "index.db")); err != nil {
+				if err := os.Remove(msgs(s.cfg.Dir, "index.db")); err != nil {
 					t.Fatal(err)
 				}
 			}
-			s = open(t, Config{Dir: s.dir})
+			s = open(t, Config{Dir: s.cfg.Dir})
 			if got := fmt.Sprint(numbers(t, s, 1), " ", ends(t, s)); got != c.want {
 				t.Errorf("left: %s, want %s", got, c.want)
 			}
@@ -303,7 +303,7 @@ func flip(t *testing.T, path string, around []byte) {
 
 func TestServerListensOnNothing(t *testing.T) {
 	s := create(t)
-	if addr := s.server.Addr(); addr != nil {
+	if addr := s.open.Load().server.Addr(); addr != nil {
 		t.Errorf("embedded server listens on %v", addr)
 	}
 }

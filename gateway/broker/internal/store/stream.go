@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"samband/gateway/durable"
 )
 
 const (
@@ -16,8 +18,7 @@ const (
 	subject    = "journal"
 	// diskShare of the disk is the JOURNAL's where no limit is set. NATS counts
 	// what is there and not the holes that deletes leave until a block is
-	// rewritten, so the folder can be about twice as large; and a disk that is
-	// full stops all streams until a restart.
+	// rewritten, so the folder can be about twice as large.
 	diskShare = 0.4
 )
 
@@ -80,11 +81,11 @@ func openJournal(ctx context.Context, js jetstream.JetStream, cfg Config) (jetst
 func createJournal(ctx context.Context, js jetstream.JetStream, cfg Config) (jetstream.Stream, error) {
 	limit := cfg.MaxBytes
 	if limit == 0 {
-		disk, err := diskOf(cfg.Dir)
+		disk, err := durable.DiskOf(cfg.Dir)
 		if err != nil {
 			return nil, err
 		}
-		limit = int64(float64(disk.total) * diskShare)
+		limit = int64(float64(disk.Total) * diskShare)
 	}
 	stream, err := js.CreateStream(ctx, journalConfig(limit))
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 // Last returns the number of the last group ever written, deleted or not; 0 in a
 // new JOURNAL.
 func (s *Store) Last(ctx context.Context) (uint64, error) {
-	info, err := s.stream.Info(ctx)
+	info, err := s.open.Load().stream.Info(ctx)
 	if err != nil {
 		return 0, fmt.Errorf("ask for state of JOURNAL: %w", err)
 	}
@@ -21,7 +21,7 @@ func (s *Store) Last(ctx context.Context) (uint64, error) {
 // Usage returns the bytes of the groups that are there and the most that they may
 // be, both as NATS counts them.
 func (s *Store) Usage(ctx context.Context) (used, limit int64, err error) {
-	info, err := s.stream.Info(ctx)
+	info, err := s.open.Load().stream.Info(ctx)
 	if err != nil {
 		return 0, 0, fmt.Errorf("ask for usage of JOURNAL: %w", err)
 	}
@@ -32,7 +32,7 @@ func (s *Store) Usage(ctx context.Context) (used, limit int64, err error) {
 // leave the disk when NATS rewrites their block, not at once, and after a power
 // cut a deleted group can be back: whoever starts again deletes again.
 func (s *Store) Delete(ctx context.Context, seq uint64) error {
-	err := s.stream.DeleteMsg(ctx, seq)
+	err := s.open.Load().stream.DeleteMsg(ctx, seq)
 	if err == nil {
 		return nil
 	}

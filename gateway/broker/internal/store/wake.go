@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/nats-io/nats.go"
@@ -15,20 +16,36 @@ func (s *Store) Wake(desk signed.Address) error {
 	if _, err := signed.ParseAddress(string(desk)); err != nil { // it could be a wildcard, or more than one token
 		return fmt.Errorf("wake %q: %w", desk, err)
 	}
-	return s.conn.Publish(wakeSubject(desk), nil)
+	return s.open.Load().conn.Publish(wakeSubject(desk), nil)
 }
 
 // Woken calls do for each desk that is woken from now on, one at a time, until
 // cancel is called; do must not block for long.
 func (s *Store) Woken(do func(desk signed.Address)) (cancel func(), err error) {
-	sub, err := s.conn.Subscribe("wake.*", func(m *nats.Msg) { do(wokenDesk(m.Subject)) })
+	h := &hearing{do: do}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := h.listen(s.open.Load()); err != nil {
+		return nil, err
+	}
+	s.heard = append(s.heard, h)
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.heard = slices.DeleteFunc(s.heard, func(o *hearing) bool { return o == h })
+		_ = h.sub.Unsubscribe()
+	}, nil
+}
+
+func (h *hearing) listen(o *opened) (err error) {
+	h.sub, err = o.conn.Subscribe("wake.*", func(m *nats.Msg) { h.do(wokenDesk(m.Subject)) })
+	if err == nil {
+		err = o.conn.Flush()
+	}
 	if err != nil {
-		return nil, fmt.Errorf("listen for wake-ups: %w", err)
+		return fmt.Errorf("listen for wake-ups: %w", err)
 	}
-	if err := s.conn.Flush(); err != nil {
-		return nil, fmt.Errorf("listen for wake-ups: %w", err)
-	}
-	return func() { _ = sub.Unsubscribe() }, nil
+	return nil
 }
 
 // An address has dots and a subject has dots; an underscore, which no address

@@ -25,7 +25,7 @@ func TestWake(t *testing.T) {
 	if err := s.Wake("se.spoc"); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.conn.Flush(); err != nil {
+	if err := s.open.Load().conn.Flush(); err != nil {
 		t.Fatal(err)
 	}
 	if len(heard) != 0 {

@@ -1,0 +1,5 @@
+//go:build linux && !soak
+
+package smalldisk
+
+const mustMount = false
