@@ -21,6 +21,7 @@ type shown struct {
 	Metrics      string   `json:"metrics"`
 	MetricsHosts []string `json:"metrics-hosts"`
 	JournalBytes int64    `json:"journal-bytes"`
+	ReserveBytes int64    `json:"reserve-bytes"`
 
 	Quotas broker.Quotas `json:"quotas"` // the defaults too
 }
@@ -45,6 +46,10 @@ func showSettings(w io.Writer, s shown) {
 	if s.JournalBytes != 0 {
 		journal = fmt.Sprintf("%d bytes", s.JournalBytes)
 	}
+	reserve := "a sixteenth of it, from 32 MiB to 1 GiB,"
+	if s.ReserveBytes != 0 {
+		reserve = fmt.Sprintf("%d bytes", s.ReserveBytes)
+	}
 	fmt.Fprintln(w, "The settings are in order.")
 	for _, line := range [][2]string{
 		{"keys", "keys and federation file lie in " + s.Keys},
@@ -54,6 +59,7 @@ func showSettings(w io.Writer, s shown) {
 		{"metrics", "metrics and health are at " + cmp.Or(s.Metrics, "no address: nobody can watch this broker")},
 		{"metrics-hosts", "they are asked by IP address, or as " + strings.Join(append([]string{"localhost"}, s.MetricsHosts...), ", ")},
 		{"journal-bytes", "JOURNAL holds at most " + journal + "; at four fifths nothing new is accepted"},
+		{"reserve-bytes", "of each disk with data, " + reserve + " only ends may use"},
 		{"quotas", fmt.Sprintf("a desk sends at most %d messages of %d bytes in one go, and %d of %d bytes each second; a party %d times as much",
 			s.Quotas.Messages, s.Quotas.Bytes, s.Quotas.MessagesASecond, s.Quotas.BytesASecond, s.Quotas.Party)},
 	} {

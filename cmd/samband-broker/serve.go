@@ -1,16 +1,19 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"samband/cmd/internal/cli"
 	"samband/gateway/broker"
+	"samband/gateway/durable"
 	"samband/gateway/monitor"
 )
 
@@ -26,7 +29,7 @@ it starts, accepts nothing, and says why, here and at /readyz.`,
 		RunE: func(c *cobra.Command, _ []string) (err error) {
 			ctx, stop := cli.UntilInterrupted(c.Context())
 			defer stop()
-			b, err := broker.New(broker.Config{Dir: p.Dir, Log: monitor.Logger(os.Stderr)})
+			b, err := startIn(ctx, broker.Config{Dir: p.Dir, Log: monitor.Logger(os.Stderr)})
 			if err != nil {
 				return p.lockedBy(err)
 			}
@@ -35,6 +38,23 @@ it starts, accepts nothing, and says why, here and at /readyz.`,
 			showStart(c.ErrOrStderr(), p.Dir, &st)
 			return b.Run(ctx)
 		},
+	}
+}
+
+// startIn starts the broker. Where a disk takes no writes it waits until it does: to end would
+// need a person, once systemd has started it in vain some times.
+func startIn(ctx context.Context, c broker.Config) (*broker.Broker, error) {
+	for {
+		b, err := broker.New(c)
+		if !durable.NoRoom(err) {
+			return b, err
+		}
+		c.Log.Error("the broker waits until its disk takes writes", "error", err)
+		select {
+		case <-time.After(10 * time.Second):
+		case <-ctx.Done():
+			return nil, err
+		}
 	}
 }
 

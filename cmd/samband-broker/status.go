@@ -58,8 +58,8 @@ func showStatus(w io.Writer, st *broker.Status) {
 	case st.Stopped != "":
 		fmt.Fprintf(w, "ACCEPTS NOTHING: %s\n", st.Stopped)
 		fmt.Fprintf(w, "Next:     copy the whole data folder; it has deleted nothing. Then: %s.\n", nextOf(st.Stopped))
-	case !st.Accepting:
-		fmt.Fprintln(w, "Accepts ends alone: its store is near the limit")
+	case st.Waits != "":
+		fmt.Fprintf(w, "Accepts no messages for now: %s\n", st.Waits)
 	default:
 		fmt.Fprintln(w, "Accepts messages")
 	}

@@ -55,6 +55,12 @@ func (p *program) showStatus(w io.Writer, st *client.Status) {
 		fmt.Fprintf(w, "Old key:  %s goes at %s%s\n", cli.Clean(k.ID), p.timeText(k.Until),
 			say(k.Needed == 0, ", or once this desk is unlocked then", fmt.Sprintf("; %d messages still need it", k.Needed)))
 	}
+	if st.Disk.Full {
+		fmt.Fprintf(w, "DISK FULL: %d bytes free, %d needed: it takes in and sends nothing; mail waits at the broker. Make room, or erase messages\n", st.Disk.Free, st.Disk.Needed)
+	}
+	if !st.Disk.Reserve {
+		fmt.Fprintln(w, "Disk:     its reserve is used up; it is made again once there is room")
+	}
 	fmt.Fprintf(w, "Evidence: %s\n", say(st.Evidence == 0, "none against the broker", fmt.Sprintf("%d breaches; run samband-desk verify", st.Evidence)))
 	if st.LostWords > 0 {
 		fmt.Fprintf(w, "Restored: a lost copy of this desk said %d words; run samband-desk log\n", st.LostWords)

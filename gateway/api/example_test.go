@@ -25,5 +25,5 @@ func Example() {
 	fmt.Print(answer.Body)
 	// Output:
 	// 503 again after 30
-	// {"type":"urn:samband:problem:STORE_FULL","title":"the broker accepts while its store has room; ends still pass","status":503,"detail":"four fifths are full","code":"STORE_FULL","class":"retry"}
+	// {"type":"urn:samband:problem:STORE_FULL","title":"the broker accepts while its store has room; ends pass until its reserve is used up","status":503,"detail":"four fifths are full","code":"STORE_FULL","class":"retry"}
 }

@@ -91,7 +91,8 @@ type Broker struct {
 
 // New opens a broker's folder, settles what a crash or a loss left, and listens.
 // If records or log can't be repaired, the broker starts nevertheless, accepts
-// nothing, and says why: see Started and /readyz.
+// nothing, and says why: see Started and /readyz. Where a disk takes no writes its error is
+// [durable.ErrNoRoom], unless it can start nevertheless: then try again later.
 func New(cfg Config) (*Broker, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
@@ -102,9 +103,25 @@ func New(cfg Config) (*Broker, error) {
 	}
 	b := &Broker{cfg: cfg, metrics: prometheus.NewRegistry()}
 	if err := b.open(context.Background()); err != nil {
+		if full := b.fullDisk(); full != "" {
+			err = fmt.Errorf("%w of %s: %w", durable.ErrNoRoom, full, err)
+		}
 		return nil, fmt.Errorf("open broker %q: %w", cfg.Dir, errors.Join(err, b.Close()))
 	}
 	return b, nil
+}
+
+// fullDisk is a folder with data whose disk takes no writes; "" where there is none.
+func (b *Broker) fullDisk() string {
+	if b.keys == nil {
+		return "" // it did not come to the data
+	}
+	for _, dir := range b.settings.disks() {
+		if durable.NoRoom(durable.TryWrite(dir, 1<<16)) {
+			return dir
+		}
+	}
+	return ""
 }
 
 // open builds the broker from the keys upward.

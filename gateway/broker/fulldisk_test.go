@@ -343,3 +343,25 @@ func TestWriteThatFailsForWantOfRoom(t *testing.T) {
 		})
 	}
 }
+
+// On a disk that is mounted read-only a broker does not start, says why, and starts once it
+// may write.
+func TestStartOnAReadOnlyDisk(t *testing.T) {
+	if !smalldisk.Within(t) {
+		return
+	}
+	w, data := onSmallDisk(t, "size=140m")
+	b := w.start()
+	se := w.desks["se.spoc"]
+	e := se.envelope("fi.spoc")
+	se.accepted(e)
+	b.stop()
+	check(t, syscall.Mount("", data, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, ""))
+	_, err := broker.New(broker.Config{Dir: w.dir})
+	if !durable.NoRoom(err) || !strings.Contains(err.Error(), data) {
+		t.Errorf("on a read-only disk: %v", err)
+	}
+	check(t, syscall.Mount("", data, "", syscall.MS_REMOUNT, ""))
+	w.start()
+	se.accepted(e)
+}

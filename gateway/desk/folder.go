@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"cmp"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 
 	"samband/certs"
 	"samband/gateway/config"
+	"samband/gateway/desk/internal/store"
 	"samband/gateway/durable"
 	"samband/gateway/hit"
 	"samband/gateway/monitor"
@@ -34,7 +36,7 @@ func (f folder) hits() string        { return f.path("hits.db") }
 
 // private sets the modes of the folder and of what is the desk's in it.
 func (f folder) private() error {
-	for _, path := range []string{string(f), f.settings(), f.federation(), f.certificate(), f.card(), f.path("lock"), f.path("keys.lock")} {
+	for _, path := range []string{string(f), f.settings(), f.federation(), f.certificate(), f.card(), f.path("lock"), f.path("keys.lock"), f.path("reserve")} {
 		if err := durable.Private(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
@@ -129,6 +131,8 @@ type Settings struct {
 
 	MetricsHosts []string `yaml:"metrics-hosts"` // names by which it may be asked, beside its IP address and localhost
 
+	Reserve int64 `yaml:"reserve"` // bytes that are kept on the disk for what must work when it is full
+
 	Hits   hit.Limit `yaml:"hits"`    // how many queries each asking desk may make
 	WarnAt []float64 `yaml:"warn_at"` // fractions of a legal term: at each that passes, the desk warns
 }
@@ -137,7 +141,7 @@ type Settings struct {
 var defaultWarnAt = []float64{0.5, 0.8}
 
 func readSettings(f folder) (s Settings, err error) {
-	s.Hits = hit.DefaultLimit
+	s.Hits, s.Reserve = hit.DefaultLimit, store.DefaultReserve
 	if err := config.Load(f.settings(), &s); err != nil {
 		return s, err
 	}
@@ -149,6 +153,9 @@ func readSettings(f folder) (s Settings, err error) {
 	}
 	if err := s.Hits.Check(); err != nil {
 		return s, fmt.Errorf("settings %s: hits: %w", f.settings(), err)
+	}
+	if s.Reserve < store.MinReserve {
+		return s, fmt.Errorf("settings %s: reserve: with less than %d bytes no message can be erased on a full disk", f.settings(), store.MinReserve)
 	}
 	if err := monitor.CheckHosts(s.MetricsHosts); err != nil {
 		return s, fmt.Errorf("settings %s: %w", f.settings(), err)
@@ -196,6 +203,10 @@ metrics: %q
 # The names of hosts by which it may be asked, beside its IP address and localhost.
 metrics-hosts: [%s]
 
+# The bytes of the file reserve: it is given free when the disk is full, so that reading,
+# erasing, locking and unlocking work, and is made again once there is room.
+reserve: %d
+
 # How many queries each other desk may make, which this one answers by machine: so many a
 # minute, and so many at once after a pause. It is enough for officers who check what they
 # meet, and too little for whoever tries numbers one after the other.
@@ -205,6 +216,6 @@ hits:
 
 # Of a legal term that runs, the fractions at which the desk warns.
 warn_at: [%s]
-`, s.Address, s.Broker, s.Zone, s.Metrics, strings.Join(s.MetricsHosts, ", "), s.Hits.QueriesPerMinute, s.Hits.Burst,
+`, s.Address, s.Broker, s.Zone, s.Metrics, strings.Join(s.MetricsHosts, ", "), cmp.Or(s.Reserve, store.DefaultReserve), s.Hits.QueriesPerMinute, s.Hits.Burst,
 		strings.Trim(strings.Join(strings.Fields(fmt.Sprint(s.WarnAt)), ", "), "[]"))
 }

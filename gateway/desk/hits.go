@@ -279,6 +279,8 @@ func (h *hits) attempt(ctx context.Context, source hit.Source, q *query) {
 		h.putBack(q, none, "", 0)
 	case problem.CodeOf(err) == problem.DeskLocked, problem.CodeOf(err) == problem.ErasuresUnread:
 		h.putBack(q, locked, "", 0)
+	case problem.CodeOf(err) == problem.DiskFull:
+		h.putBack(q, none, "", h.desk.room.Retry)
 	case errors.As(err, &hindered):
 		h.putBack(q, hindered.why, hindered.detail, h.desk.room.Retry)
 	default:

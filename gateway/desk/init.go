@@ -8,6 +8,7 @@ import (
 
 	"samband/certs"
 	"samband/gateway/desk/internal/keys"
+	"samband/gateway/desk/internal/store"
 	"samband/gateway/durable"
 	"samband/gateway/hit"
 	"samband/gateway/internal/work"
@@ -48,7 +49,10 @@ func Init(dir string, s Setup) (card []byte, err error) {
 	if err := durable.Replace(f.federation(), s.Federation, 0o600); err != nil {
 		return nil, err
 	}
-	s.Hits = cmp.Or(s.Hits, hit.DefaultLimit)
+	s.Hits, s.Reserve = cmp.Or(s.Hits, hit.DefaultLimit), cmp.Or(s.Reserve, store.DefaultReserve)
+	if err := store.MakeReserve(dir, s.Reserve); err != nil {
+		return nil, err
+	}
 	if err := durable.Replace(f.settings(), []byte(s.Settings.text()), 0o600); err != nil {
 		return nil, err
 	}

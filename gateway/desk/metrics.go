@@ -82,13 +82,21 @@ var (
 		"Lists of this desk's own erasures in the log that it can't read: what they name is not hidden.", nil, nil)
 	oldestStatement = prometheus.NewDesc("samband_statement_waiting_seconds",
 		"How long the oldest statement of this desk has waited for the log to prove it; 0 when none waits.", nil, nil)
+	diskFree = prometheus.NewDesc("samband_desk_disk_free_bytes",
+		"Bytes that this desk's disk has free, beside the desk's reserve.", nil, nil)
+	diskNeeded = prometheus.NewDesc("samband_desk_disk_needed_bytes",
+		"Bytes that must be free for messages to be taken in and sent.", nil, nil)
+	takingIn = prometheus.NewDesc("samband_desk_taking_in",
+		"1 while messages are taken in and sent; 0 while the disk is full.", nil, nil)
+	diskReserve = prometheus.NewDesc("samband_desk_disk_reserve",
+		"1 while the reserve is there by which reading, erasing, locking and unlocking work on a full disk.", nil, nil)
 	certificateExpiry = prometheus.NewDesc("samband_certificate_expiry_timestamp_seconds",
 		"When a certificate of this desk expires.", []string{"use"}, nil)
 )
 
 // Describe is of prometheus.Collector.
 func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{outboxMessages, inboxMessages, requestsOverdue, requestsWarned, answersTotal, evidenceTotal, wordsElsewhere, keyMissing, unreadableMessages, bundlesLacking, hiddenTexts, erasuresUnread, oldestStatement, certificateExpiry} {
+	for _, d := range []*prometheus.Desc{outboxMessages, inboxMessages, requestsOverdue, requestsWarned, answersTotal, evidenceTotal, wordsElsewhere, keyMissing, unreadableMessages, bundlesLacking, hiddenTexts, erasuresUnread, oldestStatement, diskFree, diskNeeded, takingIn, diskReserve, certificateExpiry} {
 		ch <- d
 	}
 }
@@ -97,6 +105,10 @@ func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
 func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	gauge := func(d *prometheus.Desc, v int, labels ...string) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, float64(v), labels...)
+	}
+	room := m.desk.room.Store.Room()
+	for d, v := range map[*prometheus.Desc]float64{diskFree: float64(room.Free), diskNeeded: float64(room.Needed), takingIn: number(!room.Full), diskReserve: number(room.Reserve)} {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v)
 	}
 	c, err := m.count()
 	if err != nil {
@@ -255,6 +267,7 @@ func (d *Desk) duties(tx *store.Tx, by map[string]*duty) error {
 func (d *Desk) checks() []monitor.Check {
 	return []monitor.Check{
 		{Name: "database", Run: func(context.Context) error { return d.room.Store.Check() }},
+		{Name: "disk", Run: func(context.Context) error { return d.room.Store.MayTakeIn() }},
 		{Name: "broker", Run: func(context.Context) error {
 			if !d.room.Reachable() {
 				return errors.New("does not answer; the outbox waits")

@@ -12,6 +12,7 @@ import (
 	"samband/gateway/desk/internal/keys"
 	"samband/gateway/desk/internal/mail"
 	"samband/gateway/desk/internal/store"
+	"samband/gateway/durable"
 	"samband/gateway/problem"
 	"samband/gateway/seal"
 )
@@ -95,10 +96,12 @@ func (d *Desk) unlockWith(ring *keys.Locked, locks int) error {
 	if d.locks != locks || d.ended.Err() != nil {
 		return problem.New(problem.DeskLocked, "%s is being locked", d.Address())
 	}
-	if err := d.note("unlocked", "ring"); err != nil {
+	if err := d.noteOrOwe("unlocked"); err != nil {
 		return err
 	}
-	if err := d.dir.unmark(); err != nil {
+	if err := d.dir.unmark(); durable.NoRoom(err) {
+		d.log.Warn("this desk is unlocked, and stays locked at its next start", "problem", err.Error())
+	} else if err != nil {
 		return err
 	}
 	d.ring.Set(ring)
@@ -113,11 +116,14 @@ func (d *Desk) Lock(context.Context) error {
 	defer d.locking.Unlock()
 	d.locks++
 	err := d.dir.mark()
+	if durable.NoRoom(err) && d.room.Store.GiveReserve() {
+		err = d.dir.mark()
+	}
 	d.ring.Set(nil)
 	d.subjects.end()
 	d.log.Info("locked")
 	d.room.Touch()
-	err = errors.Join(err, d.note("locked", "ring"))
+	err = errors.Join(err, d.noteOrOwe("locked"))
 	if d.lockEnds {
 		d.end(ErrLocked)
 	}
@@ -152,7 +158,19 @@ func (s *socket) Close() error {
 	return err
 }
 
-// note writes a line in the desk's own log.
+// note writes a line in the desk's own log, on a full disk too.
 func (d *Desk) note(event, subject string) error {
-	return d.room.Store.Update(func(tx *store.Tx) error { return tx.Log(d.room.Entry(event, subject, nil)) })
+	return d.room.Store.UpdateVital(func(tx *store.Tx) error { return tx.Log(d.room.Entry(event, subject, nil)) })
+}
+
+// noteOrOwe is note for what a person does with the ring: where no line finds room, not even
+// in the reserve, it is written later, if this process lives until then.
+func (d *Desk) noteOrOwe(event string) error {
+	err := d.note(event, "ring")
+	if durable.NoRoom(err) {
+		d.log.Warn("the desk's own log has no room; the line is written later", "event", event)
+		d.room.Owe(d.room.Entry(event, "ring", nil))
+		return nil
+	}
+	return err
 }

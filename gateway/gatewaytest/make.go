@@ -211,7 +211,7 @@ func (x *Exchange) desk(a *PartyAndCA, d Desk) error {
 		return err
 	}
 	request, err := desk.Init(x.DeskDir(d.Address), desk.Setup{
-		Settings:   desk.Settings{Address: d.Address, Broker: x.URL(), Zone: cmp.Or(d.Zone, utc)},
+		Settings:   desk.Settings{Address: d.Address, Broker: x.URL(), Zone: cmp.Or(d.Zone, utc), Reserve: 4 << 20},
 		Federation: x.federation,
 		Passphrase: []byte(Passphrase),
 		Work:       work.Light,

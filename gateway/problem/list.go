@@ -54,6 +54,7 @@ const (
 	BodyInvalid        Code = "BODY_INVALID"
 	DeskLocked         Code = "DESK_LOCKED"
 	ErasuresUnread     Code = "ERASURES_UNREAD"
+	DiskFull           Code = "DISK_FULL"
 
 	// Breaches of a broker, of which a desk or an auditor keeps the evidence.
 	ProofMissing    Code = "PROOF_MISSING"
@@ -130,6 +131,7 @@ var list = []Entry{
 	{BodyInvalid, Final, 422, 0, Item, "a body follows the schema of its type", "mend the field that is named, then send"},
 	{DeskLocked, Retry, 503, 30 * time.Second, Call, "sending, opening and answering need the unlocked ring", "unlock the desk, then repeat the command"},
 	{ErasuresUnread, Retry, 503, 5 * time.Second, Call, "a desk shows no content before it has read in the log what it erased", "wait until the broker answers; where somebody must read before that, run samband-desk erased --show-anyway with the reason"},
+	{DiskFull, Retry, 503, 30 * time.Second, Call, "a desk takes in and sends while its disk has room; reading, erasing, locking and unlocking work without", "nothing was stored: make room on the desk's disk, or erase messages, then repeat the command"},
 
 	{ProofMissing, Retry, 502, 0, BrokerBreach, "no message is consigned without the proof of its acceptance", "call the broker's operator; nothing was taken in"},
 	{ProofInvalid, Retry, 502, 0, BrokerBreach, "a proof belongs to this very text and to the exchange's log", "keep the desk's files and call the operator and the auditors"},
@@ -149,7 +151,7 @@ var list = []Entry{
 	{BudgetExhausted, Retry, 429, time.Minute, Call, "a desk stays within its budget of refused submissions", "wait a minute; find out why the desk is refused so often"},
 	{QuotaExhausted, Retry, 429, time.Minute, Call, "a desk, and its party with all its desks, stay within their quotas of what becomes durable", "nothing, if much was to be sent: the rest goes as room comes back; else find out what sends so much"},
 	{RecipientBehind, Retry, 429, time.Minute, Call, "of one sender so many messages and bytes wait at one recipient, unconsigned", "nothing: it goes once the recipient has taken earlier ones; call it if that lasts"},
-	{StoreFull, Retry, 503, 30 * time.Second, Broker, "the broker accepts while its store has room; ends still pass", "nothing: the desk tries again; the operator is alarmed"},
+	{StoreFull, Retry, 503, 30 * time.Second, Broker, "the broker accepts while its store has room; ends pass until its reserve is used up", "nothing: the desk tries again; the operator is alarmed"},
 	{BrokerStopped, Retry, 503, time.Minute, Broker, "the broker accepts only while its log is complete", "nothing: the desk tries again; the operator must act"},
 	{BrokerBusy, Retry, 503, time.Second, Call, "the broker takes on no more than it can answer in time", "nothing: the desk tries again"},
 	{PollYielded, Retry, 409, 2 * time.Second, Call, "of a desk's polls at one feed the newest waits", "nothing, if it came once: the desk asks again; if it comes again and again, another program uses this desk's online ring: see its status"},

@@ -27,7 +27,16 @@ type Status struct {
 	Duties     []Duty         `json:"duties,omitempty"`
 	Lacks      []Lack         `json:"lacks,omitempty"`
 	Erasures   Erasures       `json:"erasures"`
+	Disk       Disk           `json:"disk"`
 	Keys       []OpeningKey   `json:"keys,omitempty"` // the ring's opening keys as it was last unlocked, the newest last
+}
+
+// A Disk is how much room a desk's disk has for it.
+type Disk struct {
+	Free    int64 `json:"free"`    // bytes, beside the reserve
+	Needed  int64 `json:"needed"`  // with fewer nothing is taken in or sent
+	Full    bool  `json:"full"`    // so it is: mail waits at the broker
+	Reserve bool  `json:"reserve"` // it is there: by it reading, erasing, locking and unlocking work on a full disk
 }
 
 // An OpeningKey is one of a desk's. One that the register has replaced is destroyed after

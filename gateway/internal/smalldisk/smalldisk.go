@@ -118,16 +118,30 @@ func mayMount(attr *syscall.SysProcAttr) error {
 // Mount mounts a tmpfs with these options until the test ends.
 func Mount(t testing.TB, options string) (dir string) {
 	t.Helper()
-	// The namespace's mounts are its own: none of ours comes up in another.
-	if err := syscall.Mount("", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, ""); err != nil {
-		t.Fatal(err)
-	}
 	dir = t.TempDir()
-	if err := syscall.Mount("none", dir, "tmpfs", 0, options); err != nil {
+	MountOn(t, dir, options)
+	return dir
+}
+
+// MountOn is Mount on a folder that is there; what lies in it lies in the tmpfs then.
+func MountOn(t testing.TB, dir, options string) {
+	t.Helper()
+	before := t.TempDir()
+	// The namespace's mounts are its own: none of ours comes up in another.
+	err := syscall.Mount("", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, "")
+	if err == nil {
+		err = os.CopyFS(before, os.DirFS(dir))
+	}
+	if err == nil {
+		err = syscall.Mount("none", dir, "tmpfs", 0, options)
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = syscall.Unmount(dir, syscall.MNT_DETACH) })
-	return dir
+	if err := os.CopyFS(dir, os.DirFS(before)); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // Fill takes all of a folder's disk but so many bytes, as another program would, and

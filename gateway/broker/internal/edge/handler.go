@@ -14,6 +14,7 @@ import (
 
 	"samband/gateway/api"
 	"samband/gateway/broker/internal/quota"
+	"samband/gateway/durable"
 	"samband/gateway/problem"
 	"samband/gateway/signed"
 )
@@ -250,6 +251,9 @@ func writeRefusal(w http.ResponseWriter, refusal *api.Refusal) int {
 func (e *Edge) refusal(route *api.Route, caller signed.Address, err error) *api.Refusal {
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		err = problem.New(problem.BrokerBusy, "the call was not answered in time")
+	}
+	if durable.NoRoom(err) {
+		err = problem.New(problem.StoreFull, "the broker's disk takes no writes")
 	}
 	refusal := api.RefusalOf(err)
 	code := refusal.Problem.Code

@@ -9,6 +9,7 @@ import (
 	"samband/gateway/broker/internal/index"
 	"samband/gateway/broker/internal/journal"
 	"samband/gateway/broker/internal/prover"
+	"samband/gateway/durable"
 	"samband/gateway/envelope"
 	"samband/gateway/signed"
 )
@@ -81,7 +82,8 @@ func (r *Reader) inbox(ctx context.Context, caller signed.Address, heads api.Hea
 		r.lasts.set(caller, turn.Party)
 	}
 	if len(in.wanted) > 0 {
-		if err := r.index.HandedOut(in.wanted); err != nil {
+		// Where the disk is full the bytes go out without being counted: once more does no harm.
+		if err := r.index.HandedOut(in.wanted); err != nil && !durable.NoRoom(err) {
 			return nil, err
 		}
 	}

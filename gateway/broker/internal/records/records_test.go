@@ -227,6 +227,53 @@ func TestFailedWritePoisons(t *testing.T) {
 	want(t, a, 1, 1, 2)
 }
 
+// Opened anew, an archive takes the group whose write failed: what was not synced is gone,
+// and readers had all else meanwhile.
+func TestReopen(t *testing.T) {
+	dir := archive(t, segmentBytes, 1, 2)
+	a := open(t, dir)
+	a.file.Close()
+	if a.Append(3, payload(3)) == nil {
+		t.Fatal("a write to a closed file succeeded")
+	}
+	// A whole frame that was never synced: memory has it, the disk may not.
+	path := filepath.Join(dir, segment{first: 1}.name())
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
+	if err == nil {
+		_, err = f.Write(appendFrame(nil, 3, payload(4)))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Close()
+	for range 2 {
+		if err := a.Reopen(); err != nil {
+			t.Fatal(err)
+		}
+		want(t, a, 1, 1, 2)
+	}
+	fill(t, a, 3, 4)
+	want(t, a, 1, 1, 2, 3, 4)
+	if err := os.Rename(path, path+".away"); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Reopen(); err == nil {
+		t.Error("opened anew without its segment")
+	}
+	if err := os.Rename(path+".away", path); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Reopen(); err != nil {
+		t.Fatal(err)
+	}
+	fill(t, a, 5)
+	want(t, a, 1, 1, 2, 3, 4, 5)
+	a.Close()
+	if err := a.Reopen(); err == nil {
+		t.Error("opened anew after it was closed")
+	}
+}
+
 func TestFailedRollPoisonsAndHeals(t *testing.T) {
 	dir := archive(t, segmentBytes, 1, 2)
 	a := open(t, dir)

@@ -37,7 +37,7 @@ const Hidden = "hidden: this desk erased it and was put back from a backup since
 func (m *Room) Erase(received bool, from signed.Address, id signed.ID) error {
 	m.scrubbing.Store(true)
 	defer wake(m.workers.erasures)
-	return m.write(synced, nil, func(c *change) error {
+	return m.write(vital, nil, func(c *change) error {
 		found, err := c.rowsOf(received, from, id)
 		if err != nil {
 			return err
@@ -105,7 +105,7 @@ func (c *change) eraseTexts(seq int64) (some bool, err error) {
 // that is not hidden.
 func (m *Room) Keep(received bool, from signed.Address, id signed.ID, reason string) error {
 	return m.withRing(func(ring *keys.Locked) error {
-		return m.write(synced, nil, func(c *change) error {
+		return m.write(vital, nil, func(c *change) error {
 			found, err := c.rowsOf(received, from, id)
 			if err != nil {
 				return err
@@ -174,7 +174,7 @@ func (m *Room) ShowAnyway(reason string) error {
 	}
 	e := m.Entry("shown before the log was read", "erasures", nil)
 	e.Detail = reason
-	if err := m.write(synced, nil, func(c *change) error { return c.Log(e) }); err != nil {
+	if err := m.write(vital, nil, func(c *change) error { return c.Log(e) }); err != nil {
 		return err
 	}
 	m.shows.Store(true)

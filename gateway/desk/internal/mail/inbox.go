@@ -54,6 +54,9 @@ func (m *Room) newInbox() *inbox {
 }
 
 func (i *inbox) do(ctx context.Context) error {
+	if i.diskHasRoom(ctx); ctx.Err() != nil {
+		return nil
+	}
 	if i.opener.hasRoom(ctx); ctx.Err() != nil {
 		return nil
 	}

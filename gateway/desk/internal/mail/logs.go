@@ -27,7 +27,7 @@ func (m *Room) load() error {
 	var entries [][]byte
 	var audit store.Head
 	var seen []verify.Sighting
-	err := m.Store.Update(func(tx *store.Tx) (err error) {
+	err := m.Store.UpdateVital(func(tx *store.Tx) (err error) {
 		if entries, err = tx.Entries(); err != nil {
 			return err
 		}
@@ -61,6 +61,15 @@ func (m *Room) load() error {
 	}
 	m.logs.Store(verify.New(r, head, audit.Checkpoint, seen))
 	return nil
+}
+
+// learning is how this desk writes what it learns of the logs. Until it knows what it erased
+// it shows nothing, so till then that must work on a full disk too.
+func (m *Room) learning() func(func(*store.Tx) error) error {
+	if m.shows.Load() {
+		return m.Store.Update
+	}
+	return m.Store.UpdateVital
 }
 
 // heads are the sizes that a call names.
@@ -163,7 +172,7 @@ func (m *Room) replace(now, joined *verify.Logs, next *verify.Answer) (bool, err
 	if m.logs.Load() != now {
 		return false, nil
 	}
-	err := m.Store.Update(func(tx *store.Tx) error {
+	err := m.learning()(func(tx *store.Tx) error {
 		for i, e := range joined.Register().Entries(from) {
 			if err := tx.AddEntry(from+int64(i), e); err != nil {
 				return err

@@ -162,7 +162,11 @@ func (p *progress) takeIn(next *verify.Answer, answer *api.ProgressAnswer) (beli
 			return c.PutCursor(progressFeed, answer.Next.String())
 		})
 	}
-	doubted, err := p.writeWith(unsynced, next, nil, steps)
+	wait := unsynced
+	if !p.shows.Load() {
+		wait = vital // see learning
+	}
+	doubted, err := p.writeWith(wait, next, nil, steps)
 	if err == nil {
 		p.wait = p.readErasures(answer)
 	}

@@ -22,6 +22,7 @@
 //	erasures.go    states what was erased, and hides what the log says that it was
 //	openings.go    destroys opening keys that nothing needs any more
 //	ring.go        shows the locked ring to the broker; sees who else uses the online one
+//	disk.go        watches the disk, and keeps room on it for what must work
 //	bundles.go     fetches the catalogues that the register names, and reads by them
 //
 // Workers share no lock: each has its own state, the two logs are a value that is
@@ -69,6 +70,7 @@ var _ Broker = (*api.Client)(nil)
 type Config struct {
 	Desk       signed.Address
 	Database   string // its path
+	Reserve    int64  // bytes of the reserve beside it
 	Bundles    string // the folder of catalogue bundles
 	Keys       string // the folder of the rings
 	Federation []byte // the exchange's federation file
@@ -106,6 +108,7 @@ type Room struct {
 
 	changes changes
 	ends    ends
+	owed    owed
 }
 
 // Open opens the database, and makes it when it is absent.
@@ -114,7 +117,7 @@ func Open(c Config) (*Room, error) {
 	m.changes.n = time.Now().UnixMicro() // more than any process of this desk counted before
 	m.workers = newWorkers()
 	m.opener = newOpener(m)
-	s, err := store.Open(c.Database, m.ends.moved)
+	s, err := store.Open(c.Database, c.Reserve, m.ends.moved)
 	if err != nil {
 		return nil, err
 	}

@@ -12,12 +12,14 @@ import (
 	"samband/gateway/verify"
 )
 
-// durability says whether a write waits for the disk.
-type durability bool
+// durability says whether a write waits for the disk, and whether it must work on a full
+// one.
+type durability int
 
 const (
-	synced   durability = true
-	unsynced durability = false
+	unsynced durability = iota
+	synced
+	vital // synced, and in the reserve where there is no other room
 )
 
 // A step is a part of a write.
@@ -47,8 +49,11 @@ func (m *Room) write(wait durability, under *verify.Answer, steps ...step) error
 func (m *Room) writeWith(wait durability, under *verify.Answer, says map[signed.Hash]store.Facts, steps []step) (doubted int, err error) {
 	c := &change{room: m, under: under, says: says}
 	update := m.Store.UpdateUnsynced
-	if wait == synced {
+	switch wait {
+	case synced:
 		update = m.Store.Update
+	case vital:
+		update = m.Store.UpdateVital
 	}
 	err = update(func(tx *store.Tx) error {
 		c.Tx = tx

@@ -67,6 +67,9 @@ type Sending struct {
 // Queue makes a sending durable, all of it or nothing. From then on it is sent,
 // whatever happens to this process.
 func (m *Room) Queue(sending *Sending) error {
+	if err := m.Store.MayTakeIn(); err != nil {
+		return err
+	}
 	err := m.Store.Update(func(tx *store.Tx) error {
 		if sending.Also != nil {
 			if err := sending.Also(tx); err != nil {

@@ -65,7 +65,9 @@ func (w *statements) submit(ctx context.Context, group []outgoing) error {
 			steps = append(steps, step)
 		}
 		consigned = consigned || s.Unproven.Event == envelope.Consigned
-		wait = wait || durability(s.Unproven.Event != envelope.Consigned || answer.Items[n].Problem != nil)
+		if s.Unproven.Event != envelope.Consigned || answer.Items[n].Problem != nil {
+			wait = synced
+		}
 	}
 	_, err = w.writeWith(wait, answer.under, w.says(group), steps)
 	if consigned && !w.Ring.Locked() {

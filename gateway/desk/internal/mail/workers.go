@@ -65,6 +65,7 @@ func (m *Room) jobs() []job {
 		{"opening keys", m.workers.keys, (&oldKeys{Room: m}).do, false},
 		{"catalogue", m.workers.bundles, m.fetchBundles, false},
 		{"ring", m.workers.ring, m.showRing, false},
+		{"disk", nil, (&disk{Room: m}).do, false},
 		{"inbox", nil, m.newInbox().do, false},
 		{"progress", nil, m.newProgress().do, false},
 	}

@@ -1,7 +1,7 @@
 // Package store is a desk's database: one SQLite file that survives power loss
 // and tells a thief little.
 //
-//	s, err := store.Open(path, moved)
+//	s, err := store.Open(path, store.DefaultReserve, moved)
 //	err = s.Update(func(tx *store.Tx) error {
 //		if err := tx.AddText(hash, note, sealed); err != nil {
 //			return err
@@ -27,6 +27,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 
@@ -38,6 +39,7 @@ import (
 // A Store is an open database. One process opens it.
 type Store struct {
 	path  string
+	space space
 	moved func(signed.ID, client.State)
 	read  atomic.Int64
 	open  atomic.Pointer[handle]
@@ -58,19 +60,32 @@ const connections = 8
 var ErrNotFound = errors.New("not found")
 
 // Open opens the database at path, and makes it when it is absent; one of another
-// form it refuses. moved hears of each sent message whose row was written, once
+// form it refuses. reserve is the size of the file that keeps room for what must work on a
+// full disk: see room.go. moved hears of each sent message whose row was written, once
 // that is committed; it must not wait.
-func Open(path string, moved func(signed.ID, client.State)) (*Store, error) {
-	s := &Store{path: path, moved: moved}
+func Open(path string, reserve int64, moved func(signed.ID, client.State)) (*Store, error) {
+	s := &Store{path: path, space: space{filepath.Dir(path), reserve}, moved: moved}
 	return s, s.Reopen()
 }
 
 // Reopen opens the database anew, after a commit failed: what was written and not
-// synced may be gone, and what a caller was refused may be there.
+// synced may be gone, and what a caller was refused may be there. Where it finds no room it
+// takes the reserve away.
 func (s *Store) Reopen() error {
 	if err := s.Close(); err != nil {
 		return err
 	}
+	if s.space.tight() {
+		s.space.give()
+	}
+	err := s.reopen()
+	if err != nil && s.space.give() {
+		err = s.reopen()
+	}
+	return s.noRoom(err)
+}
+
+func (s *Store) reopen() error {
 	q := url.Values{"_pragma": {
 		"journal_mode(WAL)", "synchronous(FULL)", "secure_delete(ON)",
 		"foreign_keys(ON)", "busy_timeout(10000)", "temp_store(MEMORY)", // savepoints keep their pages there
@@ -141,16 +156,26 @@ func (s *Store) Check() error {
 // Update runs f as one write: all of it is durable when Update returns nil, none
 // of it is written when it returns an error. f must not write by another way, nor
 // take a lock that somebody has who writes.
-func (s *Store) Update(f func(*Tx) error) error { return s.enqueue(&write{do: f, synced: true}) }
+func (s *Store) Update(f func(*Tx) error) error {
+	return s.withRoom(&write{do: f, synced: true})
+}
 
 // UpdateUnsynced is Update without the wait for the disk. After a power cut the
 // write may be missing, and so is each later one that was not synced; a synced
 // one makes all before it durable.
-func (s *Store) UpdateUnsynced(f func(*Tx) error) error { return s.enqueue(&write{do: f}) }
+func (s *Store) UpdateUnsynced(f func(*Tx) error) error { return s.withRoom(&write{do: f}) }
+
+// withRoom writes what may wait for room: DISK_FULL while there is too little.
+func (s *Store) withRoom(x *write) error {
+	if r := s.space.look(); !r.words {
+		return full(r, nil)
+	}
+	return s.enqueue(x)
+}
 
 // Scrub moves the write-ahead log into the database and empties it, so that
 // nothing deleted before stays in it.
-func (s *Store) Scrub() error { return s.enqueue(&write{scrub: true}) }
+func (s *Store) Scrub() error { return s.vital(func() *write { return &write{scrub: true} }) }
 
 func (s *Store) enqueue(x *write) error {
 	h, err := s.handle()

@@ -20,7 +20,7 @@ import (
 
 func open(t *testing.T, path string) *Store {
 	t.Helper()
-	s, err := Open(path, nil)
+	s, err := Open(path, MinReserve, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +58,7 @@ func queue(s *Store, n int64) error {
 
 // writeForever says each number once it is durable.
 func writeForever(path string) error {
-	s, err := Open(path, nil)
+	s, err := Open(path, MinReserve, nil)
 	if err != nil {
 		return err
 	}
@@ -313,7 +313,7 @@ func TestForms(t *testing.T) {
 		if _, err := db.Exec(fmt.Sprintf("PRAGMA user_version = %d", other)); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := Open(path, nil); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := Open(path, MinReserve, nil); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("form %d: %v", other, err)
 		}
 	}

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -155,10 +156,9 @@ func (w *writer) write(group []*write) bool {
 		group = group[:len(group)-1]
 	}
 	certain, err := w.commit(group)
+	err = w.store.noRoom(err)
 	for _, x := range group {
-		if err != nil {
-			x.err = err
-		}
+		x.err = cmp.Or(err, w.store.noRoom(x.err))
 		for _, m := range x.moved {
 			if x.err == nil && w.store.moved != nil {
 				w.store.moved(m.id, m.state)
@@ -177,7 +177,7 @@ func (w *writer) write(group []*write) bool {
 		return false
 	}
 	if last.scrub {
-		last.done <- w.emptyLog()
+		last.done <- w.store.noRoom(w.emptyLog())
 	}
 	return true
 }

@@ -223,7 +223,7 @@ func read(t *testing.T, path string) []byte {
 // write came to nothing.
 func TestMovesAreHeardOf(t *testing.T) {
 	var heard []client.State
-	s, err := Open(filepath.Join(t.TempDir(), "desk.db"), func(_ signed.ID, state client.State) { heard = append(heard, state) })
+	s, err := Open(filepath.Join(t.TempDir(), "desk.db"), MinReserve, func(_ signed.ID, state client.State) { heard = append(heard, state) })
 	if err != nil {
 		t.Fatal(err)
 	}

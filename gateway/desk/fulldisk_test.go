@@ -1,0 +1,154 @@
+//go:build linux
+
+package desk_test
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"samband/gateway/desk"
+	"samband/gateway/desk/client"
+	"samband/gateway/internal/smalldisk"
+	"samband/gateway/problem"
+	"samband/gateway/signed"
+)
+
+// large is a message of almost 1 MB.
+func large(t *testing.T) client.Draft {
+	d := request(t)
+	var body map[string]json.RawMessage
+	must(0, json.Unmarshal(d.Body, &body))
+	delete(body, "attachments") // the desk lists them
+	d.Body = must(json.Marshal(body))
+	d.Attachments[0].Data = make([]byte, 700<<10)
+	rand.Read(d.Attachments[0].Data)
+	return d
+}
+
+func toSweden(t *testing.T) client.Draft {
+	d := request(t)
+	d.To = []signed.Address{"se.spoc"}
+	return d
+}
+
+// erases erases so many of the newest messages that a desk has.
+func (s *stage) erases(d *desk.Desk, n int) {
+	s.t.Helper()
+	for _, i := range must(d.Inbox(ctx, client.Query{Limit: n})) {
+		if i.State == "handed-over" {
+			must(0, d.Erase(ctx, client.Ref{ID: i.ID}))
+		}
+	}
+}
+
+// full waits until a desk says that its disk is full, or is not.
+func full(t *testing.T, d *desk.Desk, want bool) {
+	t.Helper()
+	await(t, d, "as full as it is", func() bool { return must(d.Status(ctx)).Disk.Full == want })
+}
+
+// persons does what must work on a full disk: by a person, at a desk that is locked.
+func persons(t *testing.T, s *stage, d *desk.Desk, read, erase signed.ID, leftNothing bool) {
+	t.Helper()
+	s.unlock(d)
+	s.shows(d)
+	if _, err := d.Read(ctx, client.Ref{ID: read}); err != nil {
+		t.Errorf("reading: %v", err)
+	}
+	if err := d.Erase(ctx, client.Ref{ID: erase}); err != nil {
+		t.Errorf("erasing: %v", err)
+	}
+	if err := reads(d, erase); problem.CodeOf(err) != problem.UnknownMessage {
+		t.Errorf("erased, it reads: %v", err)
+	}
+	if err := d.Lock(ctx); err != nil {
+		t.Errorf("locking: %v", err)
+	}
+	s.unlock(d)
+	if !leftNothing {
+		must(0, d.Lock(ctx))
+		return
+	}
+	if _, err := d.Send(ctx, toSweden(t)); problem.CodeOf(err) != problem.DiskFull || !strings.Contains(err.Error(), "nothing was stored") {
+		t.Errorf("sending: %v", err)
+	}
+	if items := must(d.Outbox(ctx, client.Query{})); len(items) != 0 {
+		t.Errorf("it stored %d messages to send", len(items))
+	}
+	if err := d.Lock(ctx); err != nil {
+		t.Errorf("locking: %v", err)
+	}
+}
+
+// One desk sends another as much as it can while that is locked and must keep all. It stops
+// taking in before its reserve is touched; a person there reads, erases, locks and unlocks,
+// also when another program takes what is left, and after a kill and a start on the full
+// disk. With room again what waited at the broker comes by itself.
+func TestFullDisk(t *testing.T) {
+	if !smalldisk.Within(t) {
+		return
+	}
+	s := newStage(t)
+	smalldisk.MountOn(t, s.desk("fi.spoc"), "size=60m")
+	dir := s.desk("fi.spoc")
+	reserve := filepath.Join(dir, "reserve")
+	se := s.unlocked("se.spoc")
+	s.ready(se)
+	fi, stop := s.start("fi.spoc")
+	s.unlock(fi)
+	s.ready(fi)
+	var ids []signed.ID
+	for range 5 {
+		id := send(t, se, request(t))
+		awaitIn(t, fi, id, "handed-over")
+		ids = append(ids, id)
+	}
+	must(0, fi.Lock(ctx))
+	var last signed.ID
+	for range 45 {
+		last = send(t, se, large(t))
+	}
+	full(t, fi, true)
+	st := must(fi.Status(ctx))
+	if !st.Disk.Reserve || st.Disk.Free < 8<<20 || st.Disk.Free >= st.Disk.Needed {
+		t.Errorf("flooded, its disk is %+v", st.Disk)
+	}
+	if err := testutil.GatherAndCompare(fi.Metrics(), strings.NewReader(
+		"# HELP samband_desk_taking_in 1 while messages are taken in and sent; 0 while the disk is full.\n"+
+			"# TYPE samband_desk_taking_in gauge\nsamband_desk_taking_in 0\n"), "samband_desk_taking_in"); err != nil {
+		t.Error(err)
+	}
+	persons(t, s, fi, ids[0], ids[1], false)
+	if _, err := os.Stat(reserve); err != nil {
+		t.Errorf("a flood took the reserve: %v", err)
+	}
+
+	free := smalldisk.Fill(t, dir, 0)
+	persons(t, s, fi, ids[0], ids[2], true)
+	if _, err := os.Stat(reserve); err == nil {
+		t.Error("with nothing left the reserve was not given free")
+	}
+	stop()
+	fi, stop = s.start("fi.spoc")
+	persons(t, s, fi, ids[0], ids[3], true)
+	if _, err := os.Stat(filepath.Join(dir, "stays-locked")); err != nil {
+		t.Errorf("locked, it has no mark: %v", err)
+	}
+
+	free()
+	s.unlock(fi)
+	s.shows(fi)
+	s.erases(fi, 25)
+	awaitIn(t, fi, last, "handed-over") // in the room of what was erased
+	s.erases(fi, 35)
+	full(t, fi, false)
+	awaitOut(t, fi, send(t, fi, toSweden(t)), "handed-over")
+	await(t, fi, "with a reserve", func() bool { return must(fi.Status(ctx)).Disk.Reserve })
+	stop()
+}
