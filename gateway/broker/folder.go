@@ -40,11 +40,11 @@ type Settings struct {
 	MetricsHosts []string `yaml:"metrics-hosts"`
 	// JournalBytes is the most that JOURNAL may have; 0 is 40 % of the disk.
 	JournalBytes int64 `yaml:"journal-bytes"`
-	// Quotas are what one desk, and one party, may have the broker do.
-	Quotas Quotas `yaml:"quotas"`
 	// ReserveBytes of each disk with data are for ends alone; 0 is a sixteenth of the
 	// smallest, from 32 MiB to 1 GiB.
 	ReserveBytes int64 `yaml:"reserve-bytes"`
+	// Quotas are what one desk, and one party, may have the broker do.
+	Quotas Quotas `yaml:"quotas"`
 }
 
 // Quotas are limits of desks and parties; a zero takes the default.

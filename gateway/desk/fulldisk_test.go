@@ -53,6 +53,15 @@ func full(t *testing.T, d *desk.Desk, want bool) {
 	await(t, d, "as full as it is", func() bool { return must(d.Status(ctx)).Disk.Full == want })
 }
 
+// onSmallDisk moves a desk's folder to a disk of its own.
+func (s *stage) onSmallDisk(addr signed.Address, options string) {
+	s.t.Helper()
+	dir, moved := s.desk(addr), filepath.Join(s.t.TempDir(), "moved")
+	must(0, os.CopyFS(moved, os.DirFS(dir)))
+	smalldisk.MountOn(s.t, dir, options)
+	must(0, os.CopyFS(dir, os.DirFS(moved)))
+}
+
 // persons does what must work on a full disk: by a person, at a desk that is locked.
 func persons(t *testing.T, s *stage, d *desk.Desk, read, erase signed.ID, leftNothing bool) {
 	t.Helper()
@@ -95,7 +104,7 @@ func TestFullDisk(t *testing.T) {
 		return
 	}
 	s := newStage(t)
-	smalldisk.MountOn(t, s.desk("fi.spoc"), "size=60m")
+	s.onSmallDisk("fi.spoc", "size=60m")
 	dir := s.desk("fi.spoc")
 	reserve := filepath.Join(dir, "reserve")
 	se := s.unlocked("se.spoc")
