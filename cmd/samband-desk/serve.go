@@ -6,11 +6,13 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"samband/cmd/internal/cli"
 	"samband/gateway/desk"
+	"samband/gateway/durable"
 	"samband/gateway/monitor"
 )
 
@@ -50,7 +52,7 @@ When it is locked it executes itself anew, so that its memory has no key.`,
 		if c.Flags().Changed(keptLock) {
 			conf.Kept = keptFile(uintptr(kept))
 		}
-		d, err := desk.New(conf)
+		d, err := startIn(ctx, conf)
 		if err != nil {
 			return cli.LockedBy(filepath.Join(dir, "lock"), err)
 		}
@@ -73,6 +75,23 @@ When it is locked it executes itself anew, so that its memory has no key.`,
 		return serveAnew(dir, lock)
 	}
 	return c
+}
+
+// startIn starts the desk. Where its disk takes no writes it waits until it does: to end would
+// need a person, once systemd has started it in vain some times.
+func startIn(ctx context.Context, c desk.Config) (*desk.Desk, error) {
+	for {
+		d, err := desk.New(c)
+		if !durable.NoRoom(err) {
+			return d, err
+		}
+		c.Log.Error("the desk waits until its disk takes writes", "error", err)
+		select {
+		case <-time.After(10 * time.Second):
+		case <-ctx.Done():
+			return nil, err
+		}
+	}
 }
 
 // unlockAtStart unlocks the desk. By a file it does not if the desk was locked before.

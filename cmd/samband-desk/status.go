@@ -56,7 +56,7 @@ func (p *program) showStatus(w io.Writer, st *client.Status) {
 			say(k.Needed == 0, ", or once this desk is unlocked then", fmt.Sprintf("; %d messages still need it", k.Needed)))
 	}
 	if st.Disk.Full {
-		fmt.Fprintf(w, "DISK FULL: %d bytes free, %d needed: it takes in and sends nothing; mail waits at the broker. Make room, or erase messages\n", st.Disk.Free, st.Disk.Needed)
+		fmt.Fprintf(w, "DISK FULL: %s; it takes in and sends nothing. Make room, or erase messages\n", cli.Clean(st.Disk.Why))
 	}
 	if !st.Disk.Reserve {
 		fmt.Fprintln(w, "Disk:     its reserve is used up; it is made again once there is room")

@@ -36,7 +36,7 @@ func (f folder) hits() string        { return f.path("hits.db") }
 
 // private sets the modes of the folder and of what is the desk's in it.
 func (f folder) private() error {
-	for _, path := range []string{string(f), f.settings(), f.federation(), f.certificate(), f.card(), f.path("lock"), f.path("keys.lock"), f.path("reserve")} {
+	for _, path := range []string{string(f), f.settings(), f.federation(), f.certificate(), f.card(), f.path("lock"), f.path("keys.lock")} {
 		if err := durable.Private(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
@@ -203,8 +203,8 @@ metrics: %q
 # The names of hosts by which it may be asked, beside its IP address and localhost.
 metrics-hosts: [%s]
 
-# The bytes of the file reserve: it is given free when the disk is full, so that reading,
-# erasing, locking and unlocking work, and is made again once there is room.
+# The bytes of the files reserve-0 to -7: they are given free when the disk is full, so that
+# reading, erasing, locking and unlocking work, and are made again once there is room.
 reserve: %d
 
 # How many queries each other desk may make, which this one answers by machine: so many a

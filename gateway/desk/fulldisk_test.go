@@ -5,15 +5,21 @@ package desk_test
 import (
 	"crypto/rand"
 	"encoding/json"
+	"math"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"samband/gateway/desk"
 	"samband/gateway/desk/client"
+	"samband/gateway/durable"
 	"samband/gateway/internal/smalldisk"
 	"samband/gateway/problem"
 	"samband/gateway/signed"
@@ -106,7 +112,7 @@ func TestFullDisk(t *testing.T) {
 	s := newStage(t)
 	s.onSmallDisk("fi.spoc", "size=60m")
 	dir := s.desk("fi.spoc")
-	reserve := filepath.Join(dir, "reserve")
+	reserve := filepath.Join(dir, "reserve-0")
 	se := s.unlocked("se.spoc")
 	s.ready(se)
 	fi, stop := s.start("fi.spoc")
@@ -119,6 +125,7 @@ func TestFullDisk(t *testing.T) {
 		ids = append(ids, id)
 	}
 	must(0, fi.Lock(ctx))
+	must(0, os.Remove(filepath.Join(dir, "stays-locked"))) // so that the next lock needs its room again
 	var last signed.ID
 	for range 45 {
 		last = send(t, se, large(t))
@@ -146,6 +153,15 @@ func TestFullDisk(t *testing.T) {
 	stop()
 	fi, stop = s.start("fi.spoc")
 	persons(t, s, fi, ids[0], ids[3], true)
+	stop()
+	s.erasesAndIsKilled("fi.spoc", ids[4])
+	fi, stop = s.start("fi.spoc")
+	s.unlock(fi)
+	s.shows(fi)
+	if err := reads(fi, ids[4]); problem.CodeOf(err) != problem.UnknownMessage {
+		t.Errorf("erased before a kill, it reads: %v", err)
+	}
+	must(0, fi.Lock(ctx))
 	if _, err := os.Stat(filepath.Join(dir, "stays-locked")); err != nil {
 		t.Errorf("locked, it has no mark: %v", err)
 	}
@@ -160,4 +176,119 @@ func TestFullDisk(t *testing.T) {
 	awaitOut(t, fi, send(t, fi, toSweden(t)), "handed-over")
 	await(t, fi, "with a reserve", func() bool { return must(fi.Status(ctx)).Disk.Reserve })
 	stop()
+}
+
+// erasesAndIsKilled starts a desk in a process of its own, erases a message by its socket, and
+// kills it.
+func (s *stage) erasesAndIsKilled(addr signed.Address, id signed.ID) {
+	s.t.Helper()
+	child := exec.Command(os.Args[0])
+	child.Env = append(os.Environ(), childOf+"="+s.desk(addr), childAt+"="+morning.Format(time.RFC3339))
+	child.Stderr = os.Stderr
+	must(0, child.Start())
+	c := client.New(s.desk(addr))
+	late := time.Now().Add(patience)
+	for st, err := c.Status(ctx); err != nil || st.Locked; st, err = c.Status(ctx) {
+		if time.Now().After(late) {
+			s.t.Fatal("the child never served")
+		}
+	}
+	err := c.Erase(ctx, client.Ref{ID: id})
+	must(0, child.Process.Kill())
+	child.Wait()
+	must(0, err)
+}
+
+// A disk that has no more files, by another program: what a person does works, and so does a
+// start.
+func TestDiskWithoutFiles(t *testing.T) {
+	if !smalldisk.Within(t) {
+		return
+	}
+	s := newStage(t)
+	s.onSmallDisk("fi.spoc", "size=200m,nr_inodes=200")
+	dir := s.desk("fi.spoc")
+	se := s.unlocked("se.spoc")
+	s.ready(se)
+	fi, stop := s.start("fi.spoc")
+	s.unlock(fi)
+	s.ready(fi)
+	var ids []signed.ID
+	for range 3 {
+		ids = append(ids, send(t, se, request(t)))
+		awaitIn(t, fi, ids[len(ids)-1], "handed-over")
+	}
+	must(0, fi.Lock(ctx))
+	others := must(os.MkdirTemp(dir, "of-another-"))
+	for n := range 1000 {
+		if os.WriteFile(filepath.Join(others, strconv.Itoa(n)), nil, 0o600) != nil {
+			break
+		}
+	}
+	full(t, fi, true)
+	persons(t, s, fi, ids[0], ids[1], true)
+	waits := send(t, se, request(t))
+	awaitOut(t, se, waits, "accepted")
+	stop()
+	fi, _ = s.start("fi.spoc")
+	persons(t, s, fi, ids[0], ids[2], true)
+	must(0, os.RemoveAll(others))
+	s.unlock(fi)
+	awaitIn(t, fi, waits, "handed-over")
+	await(t, fi, "with a reserve", func() bool { return must(fi.Status(ctx)).Disk.Reserve })
+}
+
+// On a disk that is mounted read-only a desk does not start, says why, and starts once it
+// may write.
+func TestStartOnAReadOnlyDisk(t *testing.T) {
+	if !smalldisk.Within(t) {
+		return
+	}
+	s := newStage(t)
+	s.onSmallDisk("fi.spoc", "size=60m")
+	fi, stop := s.start("fi.spoc")
+	s.ready(fi)
+	stop()
+	dir := s.desk("fi.spoc")
+	must(0, syscall.Mount("", dir, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, ""))
+	if _, err := desk.New(desk.Config{Dir: dir}); !durable.NoRoom(err) {
+		t.Errorf("on a read-only disk: %v", err)
+	}
+	must(0, syscall.Mount("", dir, "", syscall.MS_REMOUNT, ""))
+	fi, _ = s.start("fi.spoc")
+	s.ready(fi)
+}
+
+// Where nothing can be written at all, not even in the reserve, unlock works still. Its line
+// is written once there is room, and broker and desks go on by themselves.
+func TestUnlockWhereNothingIsWritten(t *testing.T) {
+	if !smalldisk.Alone(t) {
+		return
+	}
+	s := newStage(t)
+	se := s.unlocked("se.spoc")
+	s.ready(se)
+	fi := s.unlocked("fi.spoc")
+	s.ready(fi)
+	awaitIn(t, fi, send(t, se, request(t)), "handed-over")
+	must(0, fi.Lock(ctx))
+	unlocked := func() (n int) {
+		for _, line := range must(fi.Log(ctx, client.Query{})) {
+			if line.Event == "unlocked" {
+				n++
+			}
+		}
+		return n
+	}
+	before := unlocked()
+	smalldisk.Bound(t, 0)
+	if err := fi.Unlock(ctx, passphrase); err != nil || fi.Locked() {
+		t.Errorf("unlocking: %v", err)
+	}
+	if _, err := fi.Send(ctx, toSweden(t)); problem.CodeOf(err) != problem.DiskFull {
+		t.Errorf("sending: %v", err)
+	}
+	smalldisk.Bound(t, math.MaxUint64)
+	awaitIn(t, fi, s.sends(se, "after"), "handed-over")
+	await(t, fi, "with the line", func() bool { return unlocked() == before+1 })
 }

@@ -40,13 +40,16 @@ func (d *Desk) Status(context.Context) (*client.Status, error) {
 	if err != nil {
 		return nil, err
 	}
-	room := d.room.Store.Room()
+	room, why := d.room.Store.Room(), ""
+	if room.Full {
+		why = room.Why()
+	}
 	s := &client.Status{
 		Desk: d.Address(), Exchange: l.Register().Federation().Name, Hash: l.Register().Exchange(),
 		Broker: d.settings.Broker, Locked: d.Locked(), Reachable: d.room.Reachable(),
 		Registered: d.registered() == nil, Register: l.Register().Size(), Audit: l.Audit().Size,
 		Duties: duties, LostWords: lost, Erasures: *erasures, Keys: openings,
-		Disk: client.Disk{Free: room.Free, Needed: room.Needed, Full: room.Full, Reserve: room.Reserve},
+		Disk: client.Disk{Free: room.Free, Needed: room.Needed, Full: room.Full, Why: why, Reserve: room.Reserve},
 	}
 	if alarm := d.room.Shared(); alarm != nil {
 		s.Shared = alarm.Error()

@@ -53,7 +53,7 @@ func TryWrite(dir string, size int) (err error) {
 }
 
 // Reserve makes a file of so many bytes that has its place on the disk already: who
-// removes it has that much room. One of that size that is there stays.
+// removes it has that much room. One of that size that is there stays, another gives way.
 func Reserve(path string, size int64) error {
 	if info, err := os.Lstat(path); err == nil && info.Mode().IsRegular() && info.Size() == size {
 		return nil

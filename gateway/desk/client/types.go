@@ -33,10 +33,11 @@ type Status struct {
 
 // A Disk is how much room a desk's disk has for it.
 type Disk struct {
-	Free    int64 `json:"free"`    // bytes, beside the reserve
-	Needed  int64 `json:"needed"`  // with fewer nothing is taken in or sent
-	Full    bool  `json:"full"`    // so it is: mail waits at the broker
-	Reserve bool  `json:"reserve"` // it is there: by it reading, erasing, locking and unlocking work on a full disk
+	Free    int64  `json:"free"`          // bytes, beside the reserve
+	Needed  int64  `json:"needed"`        // with fewer nothing is taken in or sent
+	Full    bool   `json:"full"`          // so it is, or it has no more files, or takes no writes: mail waits at the broker
+	Why     string `json:"why,omitempty"` // it is full
+	Reserve bool   `json:"reserve"`       // it is there: by it reading, erasing, locking and unlocking work on a full disk
 }
 
 // An OpeningKey is one of a desk's. One that the register has replaced is destroyed after

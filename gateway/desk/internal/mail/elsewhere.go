@@ -142,7 +142,7 @@ func (m *Room) began(first *verify.Answer) error {
 		return nil
 	}
 	if until := first.Audit().Size; until > m.absence.since {
-		err := m.Store.UpdateUnsynced(func(tx *store.Tx) error { return tx.AddAbsence(m.absence.since, until) })
+		err := m.Store.UpdateVital(func(tx *store.Tx) error { return tx.AddAbsence(m.absence.since, until) })
 		if err != nil {
 			return err
 		}

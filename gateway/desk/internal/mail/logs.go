@@ -9,6 +9,7 @@ import (
 	"samband/gateway/api"
 	"samband/gateway/auditlog"
 	"samband/gateway/desk/internal/store"
+	"samband/gateway/durable"
 	"samband/gateway/problem"
 	"samband/gateway/register"
 	"samband/gateway/signed"
@@ -88,6 +89,9 @@ func (m *Room) extend(ctx context.Context, base *verify.Logs, c *api.Catchup) (*
 	}
 	if err == nil {
 		next, err = m.adopt(ctx, base, next)
+	}
+	if durable.NoRoom(err) {
+		return nil, err // the answer is as good as it is
 	}
 	if err != nil {
 		m.accuse(err)

@@ -2,9 +2,10 @@ package store
 
 import (
 	"errors"
-	"io/fs"
+	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -14,8 +15,8 @@ import (
 )
 
 // On a full disk a person still erases, locks, unlocks and reads: beside the database lies a
-// reserve, a file that has its place already. Such a write takes it away if it finds no room,
-// and it is made again once there is. What other desks send never comes near it:
+// reserve, files that have their place already. Such a write takes them away if it finds no
+// room, and they are made again once there is. What other desks send never comes near them:
 //
 //	free beside the reserve
 //	24 MiB and more  everything
@@ -36,19 +37,22 @@ const (
 	takeInBytes = 24 << 20
 	wordBytes   = 8 << 20
 	spareFiles  = 16 // of a file system that counts its files
-)
 
-// Reserve is the name of the file, beside the database.
-const reserveFile = "reserve"
+	// reserveFiles is into how many files the reserve is parted: a disk may have no more
+	// files, and a start needs some.
+	reserveFiles = 8
+)
 
 // A Room is how much the disk of a database has for it.
 type Room struct {
 	Free    int64 // bytes, beside the reserve
+	Files   int64 // how many more files it takes; -1: it counts none
 	Needed  int64 // to take in and to send
 	Reserve bool  // it is there
 	Full    bool  // nothing is taken in or sent
 
-	words bool // there is room for words and proofs
+	words    bool // there is room for words and proofs
+	readOnly bool
 }
 
 // space is the disk of a database.
@@ -57,29 +61,45 @@ type space struct {
 	size int64 // of the reserve
 }
 
-func (p *space) reserve() string { return filepath.Join(p.dir, reserveFile) }
+func (p *space) file(n int) string { return filepath.Join(p.dir, fmt.Sprintf("reserve-%d", n)) }
+
+func (p *space) part() int64 { return p.size / reserveFiles }
+
+// there is how many files of the reserve are there.
+func (p *space) there() (n int) {
+	for i := range reserveFiles {
+		if info, err := os.Lstat(p.file(i)); err == nil && info.Size() == p.part() {
+			n++
+		}
+	}
+	return n
+}
 
 // look measures the disk. One that can't be measured has no room.
 func (p *space) look() Room {
 	r := Room{Needed: takeInBytes}
-	info, err := os.Lstat(p.reserve())
-	r.Reserve = err == nil && info.Size() == p.size
+	there := p.there()
+	r.Reserve = there == reserveFiles
 	d, err := durable.DiskOf(p.dir)
 	if err != nil || d.ReadOnly {
-		r.Full = true
+		r.Full, r.Files, r.readOnly = true, -1, d.ReadOnly
 		return r
 	}
-	if r.Free = d.Free; !r.Reserve {
-		r.Free = max(r.Free-p.size, 0)
-	}
+	r.Free = max(d.Free-int64(reserveFiles-there)*p.part(), 0)
+	r.Files = d.Files
 	files := d.Files < 0 || d.Files >= spareFiles
 	r.words = files && r.Free >= wordBytes
 	r.Full = !files || r.Free < takeInBytes
 	return r
 }
 
-// give takes the reserve away, if it is there.
-func (p *space) give() bool { return os.Remove(p.reserve()) == nil }
+// give takes the reserve away; false when there is none.
+func (p *space) give() (given bool) {
+	for i := range reserveFiles {
+		given = os.Remove(p.file(i)) == nil || given
+	}
+	return given
+}
 
 // tight reports whether what a vital write needs may be missing.
 func (p *space) tight() bool {
@@ -89,7 +109,17 @@ func (p *space) tight() bool {
 
 // MakeReserve makes the reserve of a folder where a database will lie.
 func MakeReserve(dir string, size int64) error {
-	return durable.Reserve(filepath.Join(dir, reserveFile), size)
+	return (&space{dir, size}).make()
+}
+
+// make makes what is missing of the reserve.
+func (p *space) make() error {
+	for i := range reserveFiles {
+		if err := durable.Reserve(p.file(i), p.part()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Room measures the disk. What erased messages left in the database counts as free.
@@ -111,8 +141,22 @@ func (s *Store) MayTakeIn() error {
 }
 
 func full(r Room, err error) error {
-	p := problem.New(problem.DiskFull, "the desk's disk has %d bytes free, and %d are needed: nothing was stored; mail waits at the broker, and all goes on by itself once there is room", r.Free, r.Needed)
+	p := problem.New(problem.DiskFull, "%s: nothing was stored; mail waits at the broker, and all goes on by itself once there is room", r.Why())
 	return errors.Join(p, durable.ErrNoRoom, err)
+}
+
+// Why says what a full disk lacks.
+func (r Room) Why() string {
+	what := fmt.Sprintf("has %d bytes free, and %d are needed", r.Free, r.Needed)
+	switch {
+	case r.readOnly:
+		what = "is mounted read-only"
+	case r.Files >= 0 && r.Files < spareFiles:
+		what = fmt.Sprintf("takes %d more files, and %d are needed", r.Files, spareFiles)
+	case r.Free >= r.Needed:
+		what = "takes no writes, though it has room: a quota, or a fault"
+	}
+	return "the desk's disk " + what
 }
 
 // erasedBytes are those of the database's pages that nothing is in.
@@ -128,6 +172,13 @@ func (s *Store) erasedBytes() int64 {
 	return pages * size
 }
 
+// reopenTries and reopenPause are how long a vital write waits for a database that is opened
+// anew.
+const (
+	reopenTries = 20
+	reopenPause = 100 * time.Millisecond
+)
+
 // UpdateVital is Update for what must work on a full disk: where it finds no room it takes
 // the reserve away and tries again.
 func (s *Store) UpdateVital(f func(*Tx) error) error {
@@ -139,8 +190,15 @@ func (s *Store) vital(make func() *write) error {
 		s.space.give()
 	}
 	err := s.enqueue(make())
-	if durable.NoRoom(err) && s.space.give() {
-		err = s.enqueue(make())
+	if !durable.NoRoom(err) || !s.space.give() {
+		return err
+	}
+	// A commit that failed closed the database: it is opened anew meanwhile.
+	for range reopenTries {
+		if err = s.enqueue(make()); !durable.NoRoom(err) {
+			return err
+		}
+		time.Sleep(reopenPause)
 	}
 	return err
 }
@@ -155,10 +213,7 @@ func (s *Store) Replenish() error {
 	if r.Reserve || r.Full {
 		return nil
 	}
-	if err := os.Remove(s.space.reserve()); err != nil && !errors.Is(err, fs.ErrNotExist) { // of another size
-		return err
-	}
-	return MakeReserve(s.space.dir, s.space.size)
+	return s.space.make()
 }
 
 // noRoom adds to the error of a write that its disk takes none now, if that is why: then

@@ -43,6 +43,7 @@ type Store struct {
 	moved func(signed.ID, client.State)
 	read  atomic.Int64
 	open  atomic.Pointer[handle]
+	why   atomic.Pointer[error] // why it is not open, if that failed
 }
 
 // A handle is the database as it was opened once.
@@ -72,6 +73,11 @@ func Open(path string, reserve int64, moved func(signed.ID, client.State)) (*Sto
 // synced may be gone, and what a caller was refused may be there. Where it finds no room it
 // takes the reserve away.
 func (s *Store) Reopen() error {
+	if h := s.open.Load(); h != nil {
+		if err := h.failure(); err != nil {
+			s.why.Store(&err)
+		}
+	}
 	if err := s.Close(); err != nil {
 		return err
 	}
@@ -82,7 +88,11 @@ func (s *Store) Reopen() error {
 	if err != nil && s.space.give() {
 		err = s.reopen()
 	}
-	return s.noRoom(err)
+	if err != nil {
+		err = s.noRoom(err)
+		s.why.Store(&err)
+	}
+	return err
 }
 
 func (s *Store) reopen() error {
@@ -115,6 +125,9 @@ var errClosed = errors.New("the database is closed")
 func (s *Store) handle() (*handle, error) {
 	if h := s.open.Load(); h != nil {
 		return h, nil
+	}
+	if why := s.why.Load(); why != nil {
+		return nil, errors.Join(errClosed, *why)
 	}
 	return nil, errClosed
 }
