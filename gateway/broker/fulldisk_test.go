@@ -165,6 +165,56 @@ func TestFullDisk(t *testing.T) {
 	w.checkLogs()
 }
 
+// The same by settings alone, which no mount needs: a reserve that the disk does not have.
+func TestReserve(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	b := w.start()
+	se, fi := w.desks["se.spoc"], w.desks["fi.spoc"]
+	one, other := se.envelope("fi.spoc"), se.envelope("fi.spoc")
+	se.accepted(one)
+	se.accepted(other)
+	b.stop()
+	s, err := broker.ReadSettings(w.dir)
+	check(t, err)
+	usual := s.ReserveBytes
+	set := func(bytes int64) *running {
+		s.ReserveBytes = bytes
+		check(t, broker.WriteSettings(w.dir, s))
+		return w.start()
+	}
+	free := freeOf(t, w.dir)
+
+	b = set(2 * free)
+	_, err = se.submit(se.envelope("fi.spoc"))
+	if r := wants(t, err, problem.StoreFull); !strings.Contains(r.Problem.Detail, "disk") {
+		t.Errorf("refused with %q", r.Problem.Detail)
+	}
+	_, err = se.state(se.statement(envelope.Withdrawn, se.envelope("fi.spoc"))) // of what never was
+	wants(t, err, problem.StoreFull)
+	fi.stated(fi.consignment(one.TextHash()))
+	if _, metrics := b.get(t, "/metrics"); !strings.Contains(metrics, "samband_accepting 0") {
+		t.Error("the metrics say that the broker accepts")
+	}
+	b.stop()
+
+	b = set(8 * free)
+	_, err = fi.state(fi.consignment(other.TextHash()))
+	wants(t, err, problem.StoreFull)
+	if s := b.Started(); s.Stopped != "" || !strings.Contains(s.Waits, "even ends wait") {
+		t.Errorf("it says that it stopped for %q, and waits for %q", s.Stopped, s.Waits)
+	}
+	if a := se.progress(0, 0); len(a.Items) == 0 {
+		t.Error("nobody can read meanwhile")
+	}
+	b.stop()
+
+	b = set(usual)
+	fi.stated(fi.consignment(other.TextHash()))
+	b.stop()
+	w.checkLogs()
+}
+
 // A disk that has no more files is as full.
 func TestDiskWithoutFiles(t *testing.T) {
 	if !smalldisk.Within(t) {

@@ -178,6 +178,38 @@ func TestFullDisk(t *testing.T) {
 	stop()
 }
 
+// The same by settings alone, which no mount needs: a reserve that the disk does not have.
+func TestReserve(t *testing.T) {
+	s := newStage(t)
+	se := s.unlocked("se.spoc")
+	s.ready(se)
+	fi, stop := s.start("fi.spoc")
+	s.unlock(fi)
+	s.ready(fi)
+	var ids []signed.ID
+	for range 2 {
+		ids = append(ids, send(t, se, request(t)))
+		awaitIn(t, fi, ids[len(ids)-1], "handed-over")
+	}
+	stop()
+	settings := filepath.Join(s.desk("fi.spoc"), "desk.yaml")
+	usual := must(os.ReadFile(settings))
+	huge := strings.Replace(string(usual), "reserve: 4194304", "reserve: 1125899906842624", 1)
+	must(0, os.WriteFile(settings, []byte(huge), 0o600))
+	fi, stop = s.start("fi.spoc")
+	persons(t, s, fi, ids[0], ids[1], true)
+	waits := send(t, se, request(t))
+	awaitOut(t, se, waits, "accepted")
+	if st := must(fi.Status(ctx)); !st.Disk.Full || !strings.Contains(st.Disk.Why, "bytes free") {
+		t.Errorf("its status says %+v", st.Disk)
+	}
+	stop()
+	must(0, os.WriteFile(settings, usual, 0o600))
+	fi = s.unlocked("fi.spoc")
+	awaitIn(t, fi, waits, "handed-over")
+	await(t, fi, "with a reserve", func() bool { return must(fi.Status(ctx)).Disk.Reserve })
+}
+
 // erasesAndIsKilled starts a desk in a process of its own, erases a message by its socket, and
 // kills it.
 func (s *stage) erasesAndIsKilled(addr signed.Address, id signed.ID) {

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 )
 
 // A Disk is what a file system has, and what of it is left to us.
@@ -57,6 +58,9 @@ func TryWrite(dir string, size int) (err error) {
 func Reserve(path string, size int64) error {
 	if info, err := os.Lstat(path); err == nil && info.Mode().IsRegular() && info.Size() == size {
 		return nil
+	}
+	if d, err := DiskOf(filepath.Dir(path)); err == nil && d.Free < size {
+		return fmt.Errorf("reserve %d bytes of %d: %w", size, d.Free, ErrNoRoom)
 	}
 	unfinished := path + ".new" // of a process that was killed: nobody else has this name
 	if err := os.Remove(unfinished); err != nil && !errors.Is(err, fs.ErrNotExist) {
