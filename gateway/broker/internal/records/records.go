@@ -60,6 +60,7 @@ type Archive struct {
 	file     *os.File // the last segment, nil before the first Append
 	last     uint64
 	poison   error
+	closed   bool
 	frame    []byte // reused by Append
 }
 
@@ -107,8 +108,8 @@ func (a *Archive) load() (err error) {
 func (a *Archive) Reopen() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if errors.Is(a.poison, os.ErrClosed) {
-		return fmt.Errorf("open archive %q anew: %w", a.dir, a.poison)
+	if a.closed {
+		return fmt.Errorf("open archive %q anew: %w", a.dir, os.ErrClosed)
 	}
 	if err := a.reload(); err != nil {
 		return fmt.Errorf("open archive %q anew: %w", a.dir, err)
@@ -219,7 +220,7 @@ func (a *Archive) snapshot() []segment {
 func (a *Archive) Close() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.poison = os.ErrClosed
+	a.poison, a.closed = os.ErrClosed, true
 	var err error
 	if a.file != nil {
 		err = a.file.Close()

@@ -133,10 +133,16 @@ func (s *Sequencer) Accepting() error {
 // Room refuses with STORE_FULL while only ends are taken: they free what JOURNAL keeps,
 // so there must always be room for them.
 func (s *Sequencer) Room() error {
-	switch {
-	case s.full.Load() || s.used.Load() > s.limit.Load()/5*4:
+	if s.full.Load() || s.used.Load() > s.limit.Load()/5*4 {
 		return problem.New(problem.StoreFull, "JOURNAL is above four fifths of its limit; ends still pass")
-	case s.space.Load() != nil:
+	}
+	return s.diskRoom()
+}
+
+// diskRoom is Room of the disks alone: the writer asks it once more, for it may have gone
+// while an act waited. JOURNAL refuses by itself.
+func (s *Sequencer) diskRoom() error {
+	if s.space.Load() != nil {
 		return problem.New(problem.StoreFull, "the broker's disk is near its end; what is left is for ends")
 	}
 	return nil

@@ -55,7 +55,7 @@ func (a Submission) accept(d *groupDraft, text signed.Hash) (journal.Done, error
 	if err := d.view.Decide(&e.Header, d.now); err != nil {
 		return journal.Done{}, err
 	}
-	if err := d.s.Room(); err != nil { // it may have gone while the act waited
+	if err := d.s.diskRoom(); err != nil {
 		return journal.Done{}, err
 	}
 	if err := d.quota.Accept(e.From, e.To, len(a.Raw)); err != nil {
@@ -83,7 +83,7 @@ func (a Submission) repeat(d *groupDraft, m *journal.Message, text signed.Hash) 
 	case m.Text != text:
 		return journal.Done{Message: m}, problem.New(problem.IDReused, "the id stands for another text")
 	case m.LacksBytes():
-		if err := d.s.Room(); err != nil {
+		if err := d.s.diskRoom(); err != nil {
 			return journal.Done{Message: m}, err
 		}
 		accepted := *m.Accepted
