@@ -63,6 +63,14 @@ type space struct {
 
 func (p *space) file(n int) string { return filepath.Join(p.dir, fmt.Sprintf("reserve-%d", n)) }
 
+// ReserveFiles are those of the reserve of a folder where a database lies.
+func ReserveFiles(dir string) (paths []string) {
+	for n := range reserveFiles {
+		paths = append(paths, (&space{dir: dir}).file(n))
+	}
+	return paths
+}
+
 func (p *space) part() int64 { return p.size / reserveFiles }
 
 // there is how many files of the reserve are there.
