@@ -34,7 +34,7 @@ var elsewhere = map[problem.Code]string{
 	// A desk's own state, and what it has against a broker that lies.
 	problem.DeskLocked:      "desk/life_test.go: TestLocked",
 	problem.ErasuresUnread:  "desk/erasures_test.go: TestRestoredWithoutBroker",
-	problem.DiskFull:        "desk/fulldisk_test.go: TestFullDisk",
+	problem.DiskFull:        "desk/fulldisk_test.go: TestReserve",
 	problem.ProofMissing:    "desk/attack_test.go: TestAcceptance",
 	problem.ProofInvalid:    "desk/attack_test.go: TestAcceptance",
 	problem.RegisterTooOld:  "desk/attack_test.go: TestOldRegister",
