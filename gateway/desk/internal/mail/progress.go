@@ -18,6 +18,10 @@ const (
 	progressFeed = "progress"
 	maxNotHeld   = 1000 // lines of the desk's log about messages that it does not have
 	maxWants     = 100  // messages that are asked for at once
+
+	// wantAfter is after how long this desk asks again for what it wants and did not get:
+	// a thief of its online ring may have taken it from the inbox.
+	wantAfter = time.Minute
 )
 
 // A progress reads what became of this desk's messages, and accounts for what was said in
@@ -235,7 +239,7 @@ func (p *progress) subjects(items []api.ProgressItem) ([]subject, error) {
 // in this desk's name it hands to others.
 func (p *progress) verifyItem(next *verify.Answer, item *api.ProgressItem, of *subject, others *elsewhere) (step, error) {
 	if item.Event == envelope.Erased {
-		return p.ownErasures(next, item)
+		return p.ownErasures(next, item, of.said)
 	}
 	if of.own(item, p.Desk) {
 		if err := others.account(next, item, of); err != nil {
@@ -288,7 +292,7 @@ func (p *progress) want(ctx context.Context) error {
 		return err
 	}
 	for _, textHash := range wanted {
-		if at, ok := p.asked[textHash]; ok && p.Now().Sub(at) <= sweepAfter {
+		if at, ok := p.asked[textHash]; ok && p.Now().Sub(at) <= wantAfter {
 			continue
 		}
 		err := p.Broker.Want(ctx, heads(p.logs.Load()), api.Want{Message: textHash})
