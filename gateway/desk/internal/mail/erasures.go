@@ -216,14 +216,14 @@ func (p *progress) ownErasures(next *verify.Answer, item *api.ProgressItem, said
 		m.accuse(err)
 		return nil, err
 	}
-	list, event := proven.Record.Statement, "put back from a backup"
+	list, event, why := proven.Record.Statement, "put back from a backup", "this desk was put back from a backup"
 	if !said && state == store.ListUnopened {
 		elsewhere, err := p.listedElsewhere(proven)
 		if err != nil {
 			return nil, err
 		}
 		if elsewhere {
-			event = "listed elsewhere"
+			event, why = "listed elsewhere", "the locked ring of this desk is used elsewhere"
 			m.accuse(breach("list of erasures "+list.String(), exhibitsOf(next, item), problem.RingElsewhere,
 				"leaf %d has a list of erasures by the locked ring of this desk, which did not make it", proven.Record.Index))
 		}
@@ -239,7 +239,7 @@ func (p *progress) ownErasures(next *verify.Answer, item *api.ProgressItem, said
 			return nil
 		}
 		c.logged = append(c.logged, func() {
-			m.Log.Warn("erasures unknown: "+event, "list", list, "state", state)
+			m.Log.Warn("erasures unknown: "+why, "list", list, "state", state)
 			wake(m.workers.erasures)
 		})
 		if err := c.AddErasures(store.Erasures{List: list, Note: item.Note, State: state, Since: signed.At(m.Now())}); err != nil {
