@@ -227,6 +227,19 @@ func TestNoAnswerIsUnreachable(t *testing.T) {
 	ln.Close()
 	cut := func(w http.ResponseWriter, _ *http.Request) { panic(http.ErrAbortHandler) }
 	hang := func(w http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
+	drip := func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", JSONType)
+		for r.Context().Err() == nil {
+			w.Write([]byte(" "))
+			w.(http.Flusher).Flush()
+			select {
+			case <-time.After(time.Millisecond):
+			case <-r.Context().Done():
+			}
+		}
+	}
+	slow := serve(t, drip)
+	slow.timeout = 100 * time.Millisecond
 	late, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
 	defer cancel()
 	other := serve(t, answerWith(200, JSONType, "{}"))
@@ -242,6 +255,7 @@ func TestNoAnswerIsUnreachable(t *testing.T) {
 		"nobody listens":     {nobody, context.Background()},
 		"cut off":            {serve(t, cut), context.Background()},
 		"too late":           {serve(t, hang), late},
+		"byte by byte":       {slow, context.Background()},
 		"another's identity": {other, context.Background()},
 	} {
 		t.Run(name, func(t *testing.T) {

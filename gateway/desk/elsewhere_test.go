@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"samband/gateway/api"
+	"samband/gateway/auditlog"
 	"samband/gateway/desk"
 	"samband/gateway/desk/client"
 	"samband/gateway/envelope"
@@ -232,29 +233,41 @@ func TestShownThoughHeld(t *testing.T) {
 	}
 }
 
-// A broker puts a word in a desk's own name whose signature is another's: that is the
-// broker's forgery, not a thief's.
+// A broker puts a word in a desk's own name whose signature is another's, into the log or
+// beside it: that is the broker's forgery, not a thief's.
 func TestOwnWordForged(t *testing.T) {
-	s := newLie(t)
-	se := s.unlocked("se.spoc")
-	s.ready(se)
-	fi, _ := s.start("fi.spoc")
-	id := send(t, se, request(t))
-	awaitIn(t, fi, id, "consigned")
-	s.edge.set(func() {
-		s.edge.lie = func(caller signed.Address, answer any) {
-			a, ok := answer.(*api.ProgressAnswer)
-			for i := 0; ok && caller == "fi.spoc" && i < len(a.Items); i++ {
-				note := slices.Clone(a.Items[i].Note)
-				note[len(note)-10] ^= 1 // within the signature
-				a.Items[i].Note = note
+	for name, c := range map[string]struct {
+		logged bool
+		code   string
+	}{"logged": {true, "STATEMENT_FORGED"}, "beside the log": {false, "PROOF_INVALID"}} {
+		t.Run(name, func(t *testing.T) {
+			s := newLie(t)
+			se := s.unlocked("se.spoc")
+			s.ready(se)
+			fi, _ := s.start("fi.spoc")
+			awaitIn(t, fi, send(t, se, request(t)), "consigned")
+			keys := must(signed.GenerateKeys("fi.spoc", signed.UseConsignment))
+			s.edge.set(func() {
+				m := s.edge.messages[0]
+				note := must(signed.Sign(must(signed.ParseNote(m.consigned.note)).Text, keys...)).Bytes()
+				entry := m.consigned.entry
+				if c.logged {
+					entry = s.edge.record(auditlog.Record{Kind: envelope.Consigned, Message: m.TextHash(), By: "fi.spoc",
+						Statement: signed.HashOf(note)}, s.register.Size())
+				}
+				s.edge.lie = func(caller signed.Address, answer any) {
+					if a, ok := answer.(*api.ProgressAnswer); ok && caller == "fi.spoc" {
+						at := api.Past(entry.Record.Index)
+						a.Items = append(a.Items, api.ProgressItem{Cursor: at, ID: m.ID, Sender: m.From, Message: m.TextHash(),
+							LoggedEvent: api.LoggedEvent{Event: envelope.Consigned, Note: note, Proof: s.edge.prove(entry)}})
+						a.Next = max(a.Next, at)
+					}
+				}
+			})
+			awaitEvidence(t, fi, c.code)
+			if n := evidenceOf(t, fi, "RING_ELSEWHERE"); n != 0 {
+				t.Errorf("it says %d times that its ring is used elsewhere", n)
 			}
-		}
-	})
-	second := send(t, se, request(t))
-	awaitIn(t, fi, second, "consigned")
-	await(t, fi, "convinced", func() bool { return len(must(fi.Verify(ctx, client.Ref{})).Evidence) > 0 })
-	if n := evidenceOf(t, fi, "RING_ELSEWHERE"); n != 0 {
-		t.Errorf("it says %d times that its ring is used elsewhere", n)
+		})
 	}
 }

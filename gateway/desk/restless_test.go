@@ -9,6 +9,7 @@ import (
 	"samband/gateway/api"
 	"samband/gateway/auditlog"
 	"samband/gateway/desk"
+	"samband/gateway/desk/client"
 	"samband/gateway/signed"
 )
 
@@ -82,6 +83,62 @@ func TestPollsThatBringNothing(t *testing.T) {
 			cancel()
 			must(0, <-done)
 			must(0, fi.Close())
+		})
+	}
+}
+
+// So it is with progress: a cursor that climbs, bytes that nobody lost, and what the desk
+// has heard long since, at places that no proof bears out.
+func TestProgressThatBringsNothing(t *testing.T) {
+	again := func(e *edge, v *event, of *message) api.ProgressItem {
+		return api.ProgressItem{Cursor: api.Cursor(e.audit.Head().Size), ID: of.ID, Sender: of.From, Message: of.TextHash(), LoggedEvent: *e.fact(v)}
+	}
+	for name, lie := range map[string]func(*edge, *api.ProgressAnswer){
+		"a cursor that climbs": func(e *edge, a *api.ProgressAnswer) { a.Next = api.Cursor(e.audit.Head().Size) },
+		"bytes that are lost": func(_ *edge, a *api.ProgressAnswer) {
+			a.Again = []api.Again{{ID: signed.ID{1}, Message: signed.HashOf("lost")}}
+		},
+		"what it said": func(e *edge, a *api.ProgressAnswer) {
+			a.Items, a.Next = []api.ProgressItem{again(e, e.messages[0].end, e.messages[0])}, api.Cursor(e.audit.Head().Size)
+		},
+		"what became of its message": func(e *edge, a *api.ProgressAnswer) {
+			a.Items, a.Next = []api.ProgressItem{again(e, e.messages[1].end, e.messages[1])}, api.Cursor(e.audit.Head().Size)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newLie(t)
+			se, fi := s.unlocked("se.spoc"), must(s.OpenDesk("fi.spoc", s.conf(s.edge.as("fi.spoc"))))
+			s.RunDesk(fi)
+			s.unlock(fi)
+			s.ready(se)
+			s.ready(fi)
+			draft := request(t)
+			draft.To = []signed.Address{"se.spoc"}
+			awaitOut(t, se, send(t, se, request(t)), "handed-over")
+			awaitOut(t, fi, send(t, fi, draft), "handed-over")
+			must(0, s.StopDesk(fi))
+
+			s.edge.set(func() {
+				s.edge.lie = func(caller signed.Address, answer any) {
+					if a, ok := answer.(*api.ProgressAnswer); ok && caller == "fi.spoc" {
+						lie(s.edge, a)
+					}
+				}
+			})
+			b := restless{line: line{s.edge, "fi.spoc"}, inbox: &atomic.Int64{}, progress: &atomic.Int64{}, grows: true}
+			conf := s.conf(b)
+			conf.Retry = time.Hour
+			fi = must(s.StartDesk("fi.spoc", conf))
+			s.unlock(fi)
+			for range 10 {
+				awaitOut(t, fi, send(t, fi, draft), "accepted")
+			}
+			if n := b.progress.Load(); n > 4 {
+				t.Errorf("%d pages of progress", n)
+			}
+			if v := must(fi.Verify(ctx, client.Ref{})); len(v.Evidence) != 0 {
+				t.Errorf("it accuses of %+v", v.Evidence)
+			}
 		})
 	}
 }

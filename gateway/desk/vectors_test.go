@@ -81,6 +81,8 @@ var withoutNote = map[string]bool{
 	"handed-over-by-a-desk-that-is-not-the-recipient": true,
 	"withdrawn-before-it-came":                        true,
 	"withdrawn-is-another-id":                         true,
+	"withdrawn-31-days-before-it-expires":             true,
+	"withdrawn-and-forgotten-before-it-expires":       true,
 }
 
 // A desk that has the bytes of a vector among its own, and proves again what it

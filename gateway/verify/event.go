@@ -330,9 +330,6 @@ func SaysOfMessage(r *auditlog.Record, e *envelope.Envelope) error {
 		return problem.New(problem.ProofInvalid, "the record is not about this message, whose text has the hash %s", text)
 	case r.Kind == envelope.Rejected:
 		return saysOfRefusal(r, e)
-	case r.Kind == envelope.Withdrawn && r.Message.IsZero() && r.Time.Add(envelope.WithdrawnFor).Before(e.Expires):
-		// Else a sender could use the id anew, and show its old withdrawal to others.
-		return problem.New(problem.ProofInvalid, "the withdrawal of its id at %s is of before this message, and forgotten before that expires", r.Time)
 	case r.Kind != envelope.Accepted:
 		return saysOfEvent(r, &e.Header, text)
 	}
@@ -366,6 +363,10 @@ func saysOfEvent(r *auditlog.Record, h *envelope.Header, text signed.Hash) error
 	case envelope.Consigned, envelope.HandedOver, envelope.Refused:
 		same = r.Message == text && r.By == h.To
 	case envelope.Withdrawn:
+		if r.Message.IsZero() && r.Time.Add(envelope.WithdrawnFor).Before(h.Expires) {
+			// Else a sender could use the id anew, and show its old withdrawal to others.
+			return problem.New(problem.ProofInvalid, "the withdrawal of its id at %s is of before this message, and forgotten before that expires", r.Time)
+		}
 		same = r.From == h.From && r.ID == h.ID && (r.Message.IsZero() || r.Message == text)
 	}
 	if !same {

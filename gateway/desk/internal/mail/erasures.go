@@ -198,8 +198,10 @@ func (p *progress) readErasures(page *api.ProgressAnswer) time.Duration {
 	return p.wait
 }
 
-// ownErasures takes in a list of this desk's own that the log has.
-func (p *progress) ownErasures(next *verify.Answer, item *api.ProgressItem) (step, error) {
+// ownErasures takes in a list of this desk's own that the log has. One that this desk did
+// not make, while it ran, was made by somebody who has its locked ring: it hides what it
+// names all the same, and destroys nothing.
+func (p *progress) ownErasures(next *verify.Answer, item *api.ProgressItem, said bool) (step, error) {
 	m := p.Room
 	proven, err := next.Erasure(m.Desk, item.Note, []byte(item.Proof))
 	state := store.ListUnopened
@@ -214,7 +216,18 @@ func (p *progress) ownErasures(next *verify.Answer, item *api.ProgressItem) (ste
 		m.accuse(err)
 		return nil, err
 	}
-	list := proven.Record.Statement
+	list, event, why := proven.Record.Statement, "put back from a backup", "this desk was put back from a backup"
+	if !said && state == store.ListUnopened {
+		elsewhere, err := p.listedElsewhere(proven)
+		if err != nil {
+			return nil, err
+		}
+		if elsewhere {
+			event, why = "listed elsewhere", "the locked ring of this desk is used elsewhere"
+			m.accuse(breach("list of erasures "+list.String(), exhibitsOf(next, item), problem.RingElsewhere,
+				"leaf %d has a list of erasures by the locked ring of this desk, which did not make it", proven.Record.Index))
+		}
+	}
 	return func(c *change) error {
 		known, err := c.ErasuresState(list)
 		switch {
@@ -226,14 +239,29 @@ func (p *progress) ownErasures(next *verify.Answer, item *api.ProgressItem) (ste
 			return nil
 		}
 		c.logged = append(c.logged, func() {
-			m.Log.Warn("erasures unknown: this desk was put back from a backup", "list", list, "state", state)
+			m.Log.Warn("erasures unknown: "+why, "list", list, "state", state)
 			wake(m.workers.erasures)
 		})
 		if err := c.AddErasures(store.Erasures{List: list, Note: item.Note, State: state, Since: signed.At(m.Now())}); err != nil {
 			return err
 		}
-		return c.Log(m.Entry("put back from a backup", "list of erasures "+list.String(), nil))
+		return c.Log(m.Entry(event, "list of erasures "+list.String(), nil))
 	}, nil
+}
+
+// listedElsewhere reports whether a list that this desk did not sign was logged while it
+// ran, and it does not know it. What was logged before, a lost copy of it may have made.
+func (m *Room) listedElsewhere(list *verify.ProvenEvent) (elsewhere bool, err error) {
+	err = m.Store.View(func(tx *store.Tx) error {
+		known, err := tx.ErasuresState(list.Record.Statement)
+		if err != nil || known != "" {
+			return err
+		}
+		absent, err := tx.Absent(list.Record.Index)
+		elsewhere = !absent
+		return err
+	})
+	return elsewhere, err
 }
 
 func (c *change) proveErasures(list signed.Hash) error {
@@ -371,6 +399,9 @@ func (w *erasures) makeLists(ring *keys.Locked) error {
 				}
 			}
 			c.logged = append(c.logged, func() { w.Log.Info("erasures listed", "list", list) })
+			if err := c.Say(list); err != nil {
+				return err
+			}
 			return c.AddErasures(store.Erasures{List: list, Note: made.Note, State: store.ListMade, Since: made.Since})
 		})
 		if err != nil {
@@ -464,7 +495,11 @@ func (w *erasures) anew(l *store.Erasures, old *envelope.Statement) (step, error
 	if err != nil {
 		return nil, err
 	}
+	list := signed.HashOf(made.Note)
 	return func(c *change) error {
-		return c.RenewErasures(l.List, store.Erasures{List: signed.HashOf(made.Note), Note: made.Note})
+		if err := c.Say(list); err != nil {
+			return err
+		}
+		return c.RenewErasures(l.List, store.Erasures{List: list, Note: made.Note})
 	}, nil
 }

@@ -21,8 +21,7 @@ import (
 const (
 	feedWait = 50 * time.Second
 
-	// sweepAfter is after how long this desk asks again for what it could not believe,
-	// and for what it wants and did not get.
+	// sweepAfter is after how long this desk asks again for what it could not believe.
 	sweepAfter = 10 * time.Minute
 
 	// hasty is how soon a poll ends that was not waited for.

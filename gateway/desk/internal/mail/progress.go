@@ -18,6 +18,10 @@ const (
 	progressFeed = "progress"
 	maxNotHeld   = 1000 // lines of the desk's log about messages that it does not have
 	maxWants     = 100  // messages that are asked for at once
+
+	// wantAfter is after how long this desk asks again for what it wants and did not get:
+	// a thief of its online ring may have taken it from the inbox.
+	wantAfter = time.Minute
 )
 
 // A progress reads what became of this desk's messages, and accounts for what was said in
@@ -30,7 +34,7 @@ type progress struct {
 	after   api.Cursor
 	wait    time.Duration
 	doubted time.Time                 // when something was first not believed, since the feed's beginning
-	past    int64                     // behind the last entry that was told of, since the feed's beginning
+	past    int64                     // behind the last proven entry that was told of, since the feed's beginning
 	asked   map[signed.Hash]time.Time // wants of this run
 }
 
@@ -87,7 +91,7 @@ func (p *progress) read(ctx context.Context) (items int, err error) {
 	if believed == 0 && len(answer.Items) > 0 { // an error, so that a pause follows: a broker must not keep this desk busy
 		return 0, fmt.Errorf("of a page of %d items none could be believed", len(answer.Items))
 	}
-	if early && p.past == told && next.Register().Size() == base.Register().Size() {
+	if (early || len(answer.Items) > 0) && p.past == told && next.Register().Size() == base.Register().Size() {
 		return 0, errIdle
 	}
 	return len(answer.Items), nil
@@ -140,7 +144,9 @@ func (p *progress) takeIn(next *verify.Answer, answer *api.ProgressAnswer) (beli
 		case err == nil:
 			steps = append(steps, s)
 			believed++
-			p.past = max(p.past, min(item.Cursor.Leaf(), next.Audit().Size))
+			if r, err := next.Proven([]byte(item.Proof), item.Event); err == nil { // the cursor is the broker's word alone
+				p.past = max(p.past, r.Index+1)
+			}
 		case refused, errors.Is(err, errEarly), errors.Is(err, verify.ErrNoNote):
 			p.Log.Warn("an event is not believed", "id", item.ID, "event", item.Event, "problem", err.Error())
 			if errors.Is(err, verify.ErrNoNote) { // it never comes again, and is in nobody's way
@@ -239,7 +245,7 @@ func (p *progress) subjects(items []api.ProgressItem) ([]subject, error) {
 // in this desk's name it hands to others.
 func (p *progress) verifyItem(next *verify.Answer, item *api.ProgressItem, of *subject, others *elsewhere) (step, error) {
 	if item.Event == envelope.Erased {
-		return p.ownErasures(next, item)
+		return p.ownErasures(next, item, of.said)
 	}
 	if of.own(item, p.Desk) {
 		if err := others.account(next, item, of); err != nil {
@@ -292,7 +298,7 @@ func (p *progress) want(ctx context.Context) error {
 		return err
 	}
 	for _, textHash := range wanted {
-		if at, ok := p.asked[textHash]; ok && p.Now().Sub(at) <= sweepAfter {
+		if at, ok := p.asked[textHash]; ok && p.Now().Sub(at) <= wantAfter {
 			continue
 		}
 		err := p.Broker.Want(ctx, heads(p.logs.Load()), api.Want{Message: textHash})

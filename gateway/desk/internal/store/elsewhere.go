@@ -6,8 +6,12 @@ import "samband/gateway/signed"
 // ever that this desk signed that. Put the row in the same Update, or Add it.
 func (t *Tx) State(r *Row, s Statement) error {
 	r.Unproven = s
-	hash := signed.HashOf(s.Note)
-	return t.put("keep what was said", `INSERT INTO said (note) VALUES (?) ON CONFLICT DO NOTHING`, hash[:])
+	return t.Say(signed.HashOf(s.Note))
+}
+
+// Say keeps for ever that this desk signed a note, by the note's hash.
+func (t *Tx) Say(note signed.Hash) error {
+	return t.put("keep what was said", `INSERT INTO said (note) VALUES (?) ON CONFLICT DO NOTHING`, note[:])
 }
 
 // Said reports whether this desk signed a note, by the note's hash.
