@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"samband/cmd/internal/cli"
 	"samband/gateway/broker"
 )
 
@@ -49,6 +50,14 @@ func showStatus(w io.Writer, st *broker.Status) {
 	}
 	for _, f := range st.Found {
 		fmt.Fprintf(w, "Start:    %s\n", findingText[f])
+	}
+	for _, a := range st.Alarms {
+		who := ""
+		if a.Desk != "" {
+			who = " by " + string(a.Desk)
+		}
+		fmt.Fprintf(w, "ALARM:    %s%s since %s: %s\n", a.Kind, who, a.Since, cli.Clean(a.Detail))
+		fmt.Fprintf(w, "Next:     see the runbook under Alarm. Once it is settled: samband-broker settle %s %s\n", a.Kind, a.Desk)
 	}
 	for _, hash := range st.Lacks {
 		fmt.Fprintf(w, "LACKS the catalogue bundle %s: desks can't fetch it\n", hash)

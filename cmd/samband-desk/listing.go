@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -14,6 +15,7 @@ import (
 	"samband/gateway/desk/client"
 	"samband/gateway/problem"
 	"samband/gateway/signed"
+	"samband/schema"
 )
 
 // errNotYet says that what was waited for did not happen in time.
@@ -102,8 +104,24 @@ func (p *program) waitText(i client.Item) string {
 
 // showWaits says more of a message that waits for something, or was refused.
 func (p *program) showWaits(w io.Writer, i client.Item, direction string, other signed.Address) {
-	if i.Problem != nil || p.waitText(i) != "" {
-		fmt.Fprintf(w, "\n%s %s %s is %s %s\n", i.ID, direction, other, i.State, p.waitText(i))
-		cli.ShowProblem(w, "  ", i.Problem)
+	if i.Problem == nil && i.Owed == nil && p.waitText(i) == "" {
+		return
 	}
+	fmt.Fprintf(w, "\n%s %s %s is %s %s\n", i.ID, direction, other, i.State, p.waitText(i))
+	if i.Owed != nil {
+		fmt.Fprintf(w, "  %s: %s\n", strings.ToUpper(p.say("owed")), cli.Clean(p.owedText(i.Owed)))
+	}
+	cli.ShowProblem(w, "  ", i.Problem)
+}
+
+// owedText says who has owed what for too long, since when, and what to do about it.
+func (p *program) owedText(o *client.Owed) string {
+	since := p.timeText(o.Since)
+	switch {
+	case o.Hindered != "":
+		return fmt.Sprintf(p.say("owed."+string(o.Hindered)), since)
+	case o.By != "":
+		return fmt.Sprintf(p.say("owed."+string(o.Step)), schema.LeftToRight(string(o.By), string(*p.lang)), since)
+	}
+	return fmt.Sprintf(p.say("owed."+string(o.Step)), since)
 }

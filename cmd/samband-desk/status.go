@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -36,6 +37,9 @@ func (p *program) showStatus(w io.Writer, st *client.Status) {
 	fmt.Fprintf(w, "Broker:   %s at %s\n", say(st.Reachable, "answers", "DOES NOT ANSWER"), cli.Clean(st.Broker))
 	fmt.Fprintf(w, "Register: %d entries, %s\n", st.Register, say(st.Registered, "this desk among them", "this desk NOT among them with these keys"))
 	fmt.Fprintf(w, "Log:      verified to %d entries\n", st.Audit)
+	if st.Silent > 0 {
+		fmt.Fprintf(w, "ALARM:    the broker answers, and its log has not grown for %s: call its operator\n", p.span(time.Duration(st.Silent)))
+	}
 	if st.Shared != "" {
 		fmt.Fprintf(w, "ALARM:    %s\n", cli.Clean(st.Shared))
 	}
@@ -61,8 +65,24 @@ func (p *program) showStatus(w io.Writer, st *client.Status) {
 	if !st.Disk.Reserve {
 		fmt.Fprintln(w, "Disk:     its reserve is used up; it is made again once there is room")
 	}
+	for _, o := range st.Overdue {
+		fmt.Fprintf(w, "OVERDUE:  %s of %d messages%s, the oldest since %s; run samband-desk outbox\n",
+			cli.Clean(string(o.Step)), o.Messages, say(!o.Urgent, "", ", urgent"), p.timeText(o.Since))
+	}
 	fmt.Fprintf(w, "Evidence: %s\n", say(st.Evidence == 0, "none against the broker", fmt.Sprintf("%d breaches; run samband-desk verify", st.Evidence)))
+	p.showBreaches(w, st.Breaches)
 	if st.LostWords > 0 {
 		fmt.Fprintf(w, "Restored: a lost copy of this desk said %d words; run samband-desk log\n", st.LostWords)
+	}
+}
+
+// showBreaches says how often each rule was broken, about what, and how much of that is kept.
+func (p *program) showBreaches(w io.Writer, all []client.Breaches) {
+	for _, b := range all {
+		fmt.Fprintf(w, "  %s: %d since %s, the newest %s about %s", b.Problem.Code, b.Pieces, p.timeText(b.Since), p.timeText(b.Newest), cli.Clean(b.Subject))
+		if b.Lost+b.Bytes > 0 {
+			fmt.Fprintf(w, "; %d are not kept, and %d without their bytes", b.Lost, b.Bytes)
+		}
+		fmt.Fprintln(w)
 	}
 }

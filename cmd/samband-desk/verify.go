@@ -31,7 +31,7 @@ func newVerify(p *program) *cobra.Command {
 					return err
 				}
 			}
-			if err := p.Print(c, v, func(w io.Writer) { showVerification(w, v) }); err != nil {
+			if err := p.Print(c, v, func(w io.Writer) { p.showVerification(w, v) }); err != nil {
 				return err
 			}
 			return verdict(v)
@@ -53,7 +53,7 @@ func verdict(v *client.Verification) error {
 	return nil
 }
 
-func showVerification(w io.Writer, v *client.Verification) {
+func (p *program) showVerification(w io.Writer, v *client.Verification) {
 	fmt.Fprintf(w, "Exchange %s, fingerprint %s\n", v.Exchange, v.Hash)
 	fmt.Fprintf(w, "Register: %d entries replayed, each signed by who may; root %s\n", v.Entries, v.Register.Root)
 	fmt.Fprintf(w, "Audit log: %d entries, under the log's own checkpoint; root %s\n", v.Audit.Size, v.Audit.Root)
@@ -68,6 +68,10 @@ func showVerification(w io.Writer, v *client.Verification) {
 	for _, e := range v.Evidence {
 		fmt.Fprintf(w, "\nEvidence against the broker, seen %s: %s\n", e.Seen, cli.Clean(e.Subject))
 		cli.ShowProblem(w, "  ", &e.Problem)
+	}
+	if len(v.Breaches) > 0 {
+		fmt.Fprintln(w, "\nAll that was seen, kept or not:")
+		p.showBreaches(w, v.Breaches)
 	}
 }
 

@@ -61,6 +61,9 @@ func (p *program) pageOf(m *client.Message, t *schema.Type, saved []string) *pag
 	above("accepted", p.timeText(m.Accepted))
 	above("consigned", p.timeText(m.Consigned))
 	above("deadline", p.deadlineText(m.Deadline))
+	if m.Owed != nil {
+		above("owed", p.owedText(m.Owed))
+	}
 	above("agreement", m.Agreement.String())
 	above("conversation", m.Conversation.String())
 	if len(m.Replies) > 0 {

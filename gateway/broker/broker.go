@@ -196,6 +196,7 @@ func (b *Broker) openWriter(ctx context.Context) (err error) {
 		AuditDir:    b.settings.auditLog(),
 		RegisterDir: b.settings.registerLog(),
 		ShownDir:    b.settings.shown(),
+		Alarms:      b.settings.alarms(),
 		Index:       b.index,
 		Disks:       b.settings.disks(),
 		Reserve:     b.settings.ReserveBytes,

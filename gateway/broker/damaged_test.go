@@ -63,7 +63,7 @@ func TestGroupDamaged(t *testing.T) {
 		if again := se.progress(0, 0).Again; len(again) != 1 || again[0].Message != e.TextHash() {
 			t.Errorf("asked to send again: %+v", again)
 		}
-		if _, metrics := b.get(t, "/metrics"); strings.Contains(metrics, `samband_alarm{kind="journal-bent"} 0`) {
+		if _, metrics := b.get(t, "/metrics"); strings.Contains(metrics, `samband_alarm{desk="",kind="journal-bent"} 0`) {
 			t.Error("no alarm")
 		}
 		w.untilGone(b, damaged) // it keeps no room

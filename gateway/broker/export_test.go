@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"path/filepath"
 	"runtime"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -58,7 +59,7 @@ func (b *Broker) RivalWith(room *quota.Room, change func(sequencer.Journal) sequ
 		Journal: change(b.store), Archive: b.archive, Index: b.index,
 		AuditDir: b.settings.auditLog(), RegisterDir: b.settings.registerLog(),
 		Clock: b.cfg.Clock, Quota: room, Log: b.cfg.Log, Metrics: sequencer.NewMetrics(prometheus.NewRegistry()),
-		ShownDir: b.settings.shown(), Wake: func([]signed.Address) {}, TimedOut: func(*journal.Message) {},
+		ShownDir: b.settings.shown(), Alarms: filepath.Join(b.settings.Data, "other.alarms"), Wake: func([]signed.Address) {}, TimedOut: func(*journal.Message) {},
 		Disks: b.settings.disks(), Reserve: b.settings.ReserveBytes,
 	})
 	if reason := s.Stopped(); reason != nil {

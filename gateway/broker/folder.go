@@ -160,6 +160,7 @@ func (s Settings) index() string       { return filepath.Join(s.Data, "index.db"
 func (s Settings) socket() string      { return filepath.Join(s.Data, "socket") }
 func (s Settings) catalogue() string   { return filepath.Join(s.Data, "catalogue") }
 func (s Settings) shown() string       { return filepath.Join(s.Data, "shown") }
+func (s Settings) alarms() string      { return filepath.Join(s.Data, "alarms.json") }
 
 // disks are the folders that may each lie on a file system of its own.
 func (s Settings) disks() []string {

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"samband/gateway/api"
+	"samband/gateway/broker"
 	"samband/gateway/envelope"
 	"samband/gateway/gatewaytest"
 	"samband/gateway/problem"
@@ -19,11 +20,15 @@ func TestHeadAlarm(t *testing.T) {
 	b := w.start()
 	se, fi := w.desks["se.spoc"], w.desks["fi.spoc"]
 	se.accepted(se.envelope("fi.spoc"))
+	kinds := []string{"head-ahead", "head-contradicts"}
 	alarms := func(n string) {
 		t.Helper()
 		_, metrics := b.get(t, "/metrics")
-		for _, kind := range []string{"head-ahead", "head-contradicts"} {
-			if !strings.Contains(metrics, `samband_alarm{kind="`+kind+`"} `+n+"\n") {
+		for _, kind := range kinds {
+			if named := strings.Contains(metrics, `samband_alarm{desk="se.spoc",kind="`+kind+`"}`); named != (n != "0") {
+				t.Errorf("se.spoc is named as who caused %s: %t", kind, named)
+			}
+			if n != "0" && !strings.Contains(metrics, `samband_alarm{desk="se.spoc",kind="`+kind+`"} `+n+"\n") || !strings.Contains(metrics, `samband_alarm{desk="",kind="`+kind+`"} 0`) {
 				t.Errorf("not %s alarms of %s", n, kind)
 			}
 		}
@@ -45,4 +50,44 @@ func TestHeadAlarm(t *testing.T) {
 		}
 	}
 	alarms("2")
+	// A restart ends none of them, and the status says who caused it and since when.
+	since := b.Started().Alarms[0].Since
+	b.stop()
+	b = w.start()
+	alarms("1")
+	standing := b.Started().Alarms
+	for n, kind := range kinds {
+		if len(standing) != 2 || standing[n].Kind != kind || standing[n].Desk != "se.spoc" || standing[n].Since != since || standing[n].Detail == "" {
+			t.Fatalf("the alarms are %+v", standing)
+		}
+	}
+	operator, err := broker.NewClient(w.dir)
+	check(t, err)
+	// An operator's word ends one; that it stands is what a word needs.
+	if err := operator.Settle(t.Context(), "head-contradicts", "fi.spoc"); problem.CodeOf(err) != problem.NotFound {
+		t.Errorf("an alarm that does not stand is settled: %v", err)
+	}
+	if err := operator.Settle(t.Context(), "head-contradicts", "se.spoc"); err != nil {
+		t.Fatal(err)
+	}
+	if err := operator.Settle(t.Context(), "head-contradicts", "se.spoc"); problem.CodeOf(err) != problem.NotFound {
+		t.Errorf("an alarm that does not stand is settled: %v", err)
+	}
+	// The desk itself ends the other, once it signs a head of ours that is as long; a shorter
+	// one, and another desk's, end nothing.
+	se.accepted(se.envelope("fi.spoc"))
+	if n := len(b.Started().Alarms); n != 1 {
+		t.Fatalf("%d alarms stand", n)
+	}
+	fi.audit = b.Started().Audit
+	fi.accepted(fi.envelope("se.spoc"))
+	if n := len(b.Started().Alarms); n != 1 {
+		t.Fatalf("%d alarms stand", n)
+	}
+	se.audit = b.Started().Audit
+	se.accepted(se.envelope("fi.spoc"))
+	if standing := b.Started().Alarms; len(standing) != 0 {
+		t.Errorf("the alarms are %+v", standing)
+	}
+	alarms("0")
 }

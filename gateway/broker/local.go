@@ -27,8 +27,17 @@ type Status struct {
 	Audit     signed.Head `json:"audit"`
 	Register  signed.Head `json:"register"`
 	Accepting bool        `json:"accepting"`
+	Alarms    []Alarm     `json:"alarms,omitempty"` // that stand; why it stopped is no alarm of these
 
 	Lacks []schema.BundleHash `json:"lacks,omitempty"` // catalogue bundles that the register names
+}
+
+// An Alarm stands until what raised it is settled, or an operator says that it is.
+type Alarm struct {
+	Kind   string         `json:"kind"`
+	Desk   signed.Address `json:"desk,omitempty"` // who caused it
+	Since  signed.Time    `json:"since"`
+	Detail string         `json:"detail"`
 }
 
 // An Entered is what became of a register entry.
@@ -43,6 +52,9 @@ func (b *Broker) Started() Status {
 		Exchange: b.keys.register.Exchange(), Name: b.keys.register.Federation().Name,
 		Desks: b.Address(), Metrics: b.MetricsAddress(), Found: []string{},
 		Accepting: b.accepting(context.Background()) == nil, Lacks: b.lacks(),
+	}
+	for _, a := range b.seq.Alarms() {
+		s.Alarms = append(s.Alarms, Alarm{string(a.Kind), a.Desk, a.Since, a.Detail})
 	}
 	for _, f := range b.found {
 		s.Found = append(s.Found, string(f))
@@ -81,12 +93,21 @@ type enterCall struct {
 	Note []byte `json:"note"`
 }
 
+// A settleCall names an alarm.
+type settleCall struct {
+	Kind string         `json:"kind"`
+	Desk signed.Address `json:"desk,omitempty"`
+}
+
 // serveLocal answers the machine's own operator: whoever may write to the socket's
-// file may enter what a party has signed, and no more.
+// file may enter what a party has signed, and settle alarms, and no more.
 func (b *Broker) serveLocal(ctx context.Context) error {
 	return local.Serve(ctx, b.local, local.Calls{
 		"status": local.Answer(func(context.Context, struct{}) (Status, error) { return b.Started(), nil }),
 		"enter":  local.Answer(func(ctx context.Context, c enterCall) (*Entered, error) { return b.Enter(ctx, c.Note) }),
+		"settle": local.Answer(func(_ context.Context, c settleCall) (struct{}, error) {
+			return struct{}{}, b.seq.Settle(c.Kind, c.Desk)
+		}),
 	})
 }
 
@@ -110,4 +131,10 @@ func (c *Client) Enter(ctx context.Context, note []byte) (*Entered, error) {
 // Status asks how the broker stands.
 func (c *Client) Status(ctx context.Context) (*Status, error) {
 	return local.Ask[*Status](ctx, c.local, "status", struct{}{})
+}
+
+// Settle ends an alarm by the operator's word; desk is who caused it, "" for nobody.
+func (c *Client) Settle(ctx context.Context, kind string, desk signed.Address) error {
+	_, err := local.Ask[struct{}](ctx, c.local, "settle", settleCall{kind, desk})
+	return err
 }

@@ -148,7 +148,9 @@ func TestAcceptance(t *testing.T) {
 			})
 			fi := s.unlocked("fi.spoc")
 			awaitIn(t, fi, s.edge.messages[0].ID, "handed-over")
-			awaitEvidence(t, fi, test.code)
+			if e := awaitEvidence(t, fi, test.code); e.Signed != (name == "of another kind") { // that is in the log, and names the message
+				t.Errorf("it counts as signed: %t", e.Signed)
+			}
 			if items, _ := fi.Inbox(ctx, client.Query{}); len(items) != 1 {
 				t.Errorf("the inbox has %d messages", len(items))
 			}
@@ -175,7 +177,9 @@ func TestOldRegister(t *testing.T) {
 	}
 	// Under the register as it is, the law itself says no.
 	s.edge.set(func() { must(s.edge.accept(s.stolen(old), s.edge.register.Size())) })
-	awaitEvidence(t, fi, "KEY_REVOKED")
+	if e := awaitEvidence(t, fi, "KEY_REVOKED"); !e.Signed {
+		t.Error("what the log accepted against the law does not count as signed")
+	}
 }
 
 // stolen makes another message with the keys of Sweden's desk, as of a register.
@@ -203,6 +207,9 @@ func TestSecondText(t *testing.T) {
 	second := must(envelope.Sign(h, first.Sealed, locked.Message))
 	s.edge.set(func() { must(s.edge.accept(second.Bytes(), s.edge.register.Size())) })
 	e := awaitEvidence(t, fi, "SECOND_TEXT")
+	if !e.Signed {
+		t.Error("two texts that the log accepted do not count as signed")
+	}
 	if string(e.Exhibits["envelope"]) != string(second.Bytes()) {
 		t.Error("the second text is not among the exhibits")
 	}
@@ -678,7 +685,9 @@ func TestTwoHistories(t *testing.T) {
 		s.edge.audit = fork.audit
 	})
 	second := send(t, se, request(t))
-	awaitEvidence(t, se, "LOG_CONTRADICTS")
+	if e := awaitEvidence(t, se, "LOG_CONTRADICTS"); !e.Signed {
+		t.Error("two checkpoints do not count as signed")
+	}
 	if o := outState(t, se, id); o.State != "consigned" {
 		t.Errorf("the message is %s", o.State)
 	}

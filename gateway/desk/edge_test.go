@@ -40,6 +40,8 @@ type edge struct {
 	changed  chan struct{}
 	lie      func(caller signed.Address, answer any)
 	down     bool
+	answers  int            // it grows when each poll is to be answered once with what there is
+	answered map[string]int // how far each feed of each desk is with that
 }
 
 // A message as the edge knows it.
@@ -69,7 +71,7 @@ func (s *stage) newEdge() *edge {
 	s.t.Helper()
 	audit, entry, err := s.LogKeys()
 	must(0, err)
-	e := &edge{t: s.t, auditKey: audit, entryKey: entry, clock: s.clock, changed: make(chan struct{}), rejected: map[signed.Hash]*event{}}
+	e := &edge{t: s.t, auditKey: audit, entryKey: entry, clock: s.clock, changed: make(chan struct{}), rejected: map[signed.Hash]*event{}, answered: map[string]int{}}
 	e.audit = must(tree.Open(s.t.TempDir(), audit.Public))
 	e.register = must(register.New(s.Federation()))
 	e.force(s.Federation())
@@ -314,7 +316,7 @@ func (e *edge) stands(code problem.Code, v *event) error {
 
 // Inbox is of api.Service.
 func (e *edge) Inbox(ctx context.Context, caller signed.Address, h api.Heads, ask api.Ask) (*api.InboxAnswer, error) {
-	return poll(ctx, e, h, ask.Wait, func() (*api.InboxAnswer, bool) {
+	return poll(ctx, e, "inbox of "+string(caller), h, ask.Wait, func() (*api.InboxAnswer, bool) {
 		a := &api.InboxAnswer{Catchup: e.catchup(h)}
 		for _, m := range e.messages {
 			if m.To != caller || m.end != nil || slices.Contains(ask.Held, m.TextHash()) || m.consigned != nil && !m.wanted {
@@ -334,7 +336,7 @@ func (e *edge) item(m *message) api.InboxItem {
 
 // Progress is of api.Service.
 func (e *edge) Progress(ctx context.Context, caller signed.Address, h api.Heads, p api.Page) (*api.ProgressAnswer, error) {
-	return poll(ctx, e, h, p.Wait, func() (*api.ProgressAnswer, bool) {
+	return poll(ctx, e, "progress of "+string(caller), h, p.Wait, func() (*api.ProgressAnswer, bool) {
 		a := &api.ProgressAnswer{Next: p.After, Catchup: e.catchup(h)}
 		for _, m := range e.messages {
 			for _, v := range []*event{m.consigned, m.end} {
@@ -359,14 +361,16 @@ func (e *edge) Progress(ctx context.Context, caller signed.Address, h api.Heads,
 	})
 }
 
-func poll[A any](ctx context.Context, e *edge, h api.Heads, wait time.Duration, look func() (A, bool)) (A, error) {
+func poll[A any](ctx context.Context, e *edge, feed string, h api.Heads, wait time.Duration, look func() (A, bool)) (A, error) {
 	late := time.After(wait)
 	for {
 		e.mu.Lock()
 		answer, some := look()
 		changed, news := e.changed, int64(len(e.entries)) > h.Register
+		told := e.answers > e.answered[feed]
+		e.answered[feed] = e.answers
 		e.mu.Unlock()
-		if some || news || wait == 0 {
+		if some || news || told || wait == 0 {
 			return answer, nil
 		}
 		select {

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 	"time"
 
@@ -15,6 +13,7 @@ import (
 	"samband/gateway/desk/client"
 	"samband/gateway/desk/internal/mail"
 	"samband/gateway/desk/internal/store"
+	"samband/gateway/envelope"
 	"samband/gateway/monitor"
 	"samband/gateway/problem"
 )
@@ -41,10 +40,20 @@ func newMetrics(d *Desk) *metrics {
 			Name: "samband_broker_reachable", Help: "1 while the broker answers this desk.",
 		}, func() float64 { return number(d.room.Reachable()) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "samband_audit_silent_seconds", Help: "For how long the audit log had not grown when this desk last verified an answer of the broker.",
+		}, func() float64 { return d.room.Silent().Seconds() }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "samband_online_ring_shared", Help: "1 while the alarm stands that another program uses this desk's online ring.",
 		}, func() float64 { return number(d.room.Shared() != nil) }),
 	)
 	return m
+}
+
+func urgencyLabel(urgent bool) string {
+	if urgent {
+		return envelope.Urgent
+	}
+	return envelope.NonUrgent
 }
 
 func number(b bool) float64 {
@@ -66,8 +75,12 @@ var (
 		"Received requests of whose legal term a fraction has passed at which the desk warns, not overdue and not answered.", []string{"deadline_class"}, nil)
 	answersTotal = prometheus.NewDesc("samband_answers_total",
 		"Received requests that were answered, within their legal deadline or late.", []string{"deadline_class", "on_time"}, nil)
+	outboxOverdue = prometheus.NewDesc("samband_outbox_overdue_messages",
+		"Messages that this desk sent and of which another has owed the next step for too long.", []string{"step", "urgency"}, nil)
 	evidenceTotal = prometheus.NewDesc("samband_evidence_total",
 		"Breaches by the broker of which this desk keeps evidence, and uses of its ring elsewhere.", []string{"code"}, nil)
+	evidenceLost = prometheus.NewDesc("samband_evidence_lost_total",
+		"Pieces of evidence that this desk saw and does not keep, or keeps without their bytes, since there were too many of one kind.", []string{"code"}, nil)
 	wordsElsewhere = prometheus.NewDesc("samband_words_elsewhere",
 		"Words in this desk's name that it did not say: by a lost copy of it, or by somebody who uses its ring.", []string{"by"}, nil)
 	keyMissing = prometheus.NewDesc("samband_opening_key_missing_messages",
@@ -96,7 +109,7 @@ var (
 
 // Describe is of prometheus.Collector.
 func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{outboxMessages, inboxMessages, requestsOverdue, requestsWarned, answersTotal, evidenceTotal, wordsElsewhere, keyMissing, unreadableMessages, bundlesLacking, hiddenTexts, erasuresUnread, oldestStatement, diskFree, diskNeeded, takingIn, diskReserve, certificateExpiry} {
+	for _, d := range []*prometheus.Desc{outboxMessages, inboxMessages, requestsOverdue, requestsWarned, answersTotal, outboxOverdue, evidenceTotal, evidenceLost, wordsElsewhere, keyMissing, unreadableMessages, bundlesLacking, hiddenTexts, erasuresUnread, oldestStatement, diskFree, diskNeeded, takingIn, diskReserve, certificateExpiry} {
 		ch <- d
 	}
 }
@@ -128,8 +141,12 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 			ch <- prometheus.MustNewConstMetric(answersTotal, prometheus.CounterValue, float64(v), class, label)
 		}
 	}
-	for code, n := range c.evidence {
-		ch <- prometheus.MustNewConstMetric(evidenceTotal, prometheus.CounterValue, float64(n), string(code))
+	for _, o := range c.overdue {
+		gauge(outboxOverdue, o.Messages, string(o.Step), urgencyLabel(o.Urgent))
+	}
+	for code, b := range c.evidence {
+		ch <- prometheus.MustNewConstMetric(evidenceTotal, prometheus.CounterValue, float64(b.Seen), string(code))
+		ch <- prometheus.MustNewConstMetric(evidenceLost, prometheus.CounterValue, float64(b.Lost+b.Bytes), string(code))
 	}
 	gauge(wordsElsewhere, c.lost, "lost-copy")
 	gauge(wordsElsewhere, c.others, "ring")
@@ -147,7 +164,8 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 // counts are what one look into the database gives.
 type counts struct {
 	outbox, inbox map[client.State]int
-	evidence      map[problem.Code]int
+	overdue       []client.Overdue
+	evidence      map[problem.Code]store.Breaches
 	duties        map[string]*duty
 	lost, others  int // words
 	keyMissing    int
@@ -170,10 +188,10 @@ func (n *duty) add(at *client.Deadline) {
 }
 
 func (m *metrics) count() (*counts, error) {
-	c := &counts{evidence: map[problem.Code]int{}, duties: map[string]*duty{}}
+	c := &counts{evidence: map[problem.Code]store.Breaches{}, duties: map[string]*duty{}}
 	for _, e := range problem.List() {
 		if e.Subject == problem.BrokerBreach {
-			c.evidence[e.Code] = 0 // shown from the beginning
+			c.evidence[e.Code] = store.Breaches{} // shown from the beginning
 		}
 	}
 	for _, t := range m.desk.room.Types() {
@@ -190,11 +208,16 @@ func (m *metrics) count() (*counts, error) {
 		if c.outbox, c.inbox, err = tx.Counts(); err != nil {
 			return err
 		}
-		evidence, err := tx.CountEvidence()
+		seen, err := tx.Breaches()
 		if err != nil {
 			return err
 		}
-		maps.Copy(c.evidence, evidence)
+		for _, b := range seen {
+			c.evidence[b.Code] = b
+		}
+		if c.overdue, err = m.desk.room.Overdue(tx); err != nil {
+			return err
+		}
 		if c.lost, c.others, err = tx.CountElsewhere(); err != nil {
 			return err
 		}
@@ -274,6 +297,7 @@ func (d *Desk) checks() []monitor.Check {
 			}
 			return nil
 		}},
+		{Name: "log", Run: func(context.Context) error { return d.grows() }},
 		{Name: "register", Run: func(context.Context) error { return d.registered() }},
 		{Name: "ring", Run: func(context.Context) error {
 			if d.Locked() {
@@ -299,19 +323,31 @@ func (d *Desk) registered() error {
 	return nil
 }
 
+// grows checks that the audit log has grown lately.
+func (d *Desk) grows() error {
+	silent := d.room.Silent()
+	if silent <= mail.SilentFor {
+		return nil
+	}
+	return fmt.Errorf("the broker answers, and its log has not grown for %s: it shows this desk an old log, or has stopped; call its operator", silent.Truncate(time.Second))
+}
+
+// unaccused says which rules were broken, about what, and since when.
 func (d *Desk) unaccused() error {
-	var codes []string
-	err := d.room.Store.View(func(tx *store.Tx) error {
-		counts, err := tx.CountEvidence()
-		for _, code := range slices.Sorted(maps.Keys(counts)) {
-			codes = append(codes, string(code))
-		}
+	var seen []store.Breaches
+	err := d.room.Store.View(func(tx *store.Tx) (err error) {
+		seen, err = tx.Breaches()
 		return err
 	})
-	if err == nil && slices.Contains(codes, string(problem.RingElsewhere)) {
-		err = fmt.Errorf("this desk's ring is used elsewhere: have the party's authority revoke it (%s); run samband-desk verify", strings.Join(codes, ", "))
-	} else if err == nil && len(codes) > 0 {
-		err = fmt.Errorf("the broker broke rules (%s); run samband-desk verify", strings.Join(codes, ", "))
+	if err != nil || len(seen) == 0 {
+		return err
 	}
-	return err
+	who, words := "the broker broke rules", []string(nil)
+	for _, b := range seen {
+		if b.Code == problem.RingElsewhere {
+			who = "this desk's ring is used elsewhere: have the party's authority revoke it"
+		}
+		words = append(words, fmt.Sprintf("%s %d times since %s, last about %s", b.Code, b.Seen, b.Since, b.Subject))
+	}
+	return fmt.Errorf("%s (%s); run samband-desk verify", who, strings.Join(words, "; "))
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"time"
 
 	"samband/gateway/desk/client"
 	"samband/gateway/desk/internal/mail"
@@ -16,16 +17,20 @@ import (
 // Status tells how the desk stands.
 func (d *Desk) Status(context.Context) (*client.Status, error) {
 	l := d.room.Logs()
-	var evidence map[problem.Code]int
+	var seen []client.Breaches
+	var overdue []client.Overdue
 	var duties []client.Duty
 	var erasures *client.Erasures
 	var openings []client.OpeningKey
 	var lost int
 	err := d.room.Store.View(func(tx *store.Tx) (err error) {
-		if evidence, err = tx.CountEvidence(); err != nil {
+		if seen, err = breaches(tx); err != nil {
 			return err
 		}
 		if lost, _, err = tx.CountElsewhere(); err != nil {
+			return err
+		}
+		if overdue, err = d.room.Overdue(tx); err != nil {
 			return err
 		}
 		if erasures, err = d.erasures(tx); err != nil {
@@ -48,7 +53,7 @@ func (d *Desk) Status(context.Context) (*client.Status, error) {
 		Desk: d.Address(), Exchange: l.Register().Federation().Name, Hash: l.Register().Exchange(),
 		Broker: d.settings.Broker, Locked: d.Locked(), Reachable: d.room.Reachable(),
 		Registered: d.registered() == nil, Register: l.Register().Size(), Audit: l.Audit().Size,
-		Duties: duties, LostWords: lost, Erasures: *erasures, Keys: openings,
+		Duties: duties, LostWords: lost, Erasures: *erasures, Keys: openings, Breaches: seen,
 		Disk: client.Disk{Free: room.Free, Needed: room.Needed, Full: room.Full, Why: why, Reserve: room.Reserve},
 	}
 	if alarm := d.room.Shared(); alarm != nil {
@@ -57,8 +62,16 @@ func (d *Desk) Status(context.Context) (*client.Status, error) {
 	for _, lack := range d.room.Lacks() {
 		s.Lacks = append(s.Lacks, client.Lack{Bundle: lack.Bundle, Problem: problemIn(lack.Why)})
 	}
-	for _, count := range evidence {
-		s.Evidence += count
+	for _, b := range s.Breaches {
+		s.Evidence += b.Pieces
+	}
+	for _, o := range overdue {
+		if o.Messages > 0 {
+			s.Overdue = append(s.Overdue, o)
+		}
+	}
+	if silent := d.room.Silent(); silent > mail.SilentFor {
+		s.Silent = client.Duration(silent.Truncate(time.Second))
 	}
 	return s, nil
 }

@@ -174,12 +174,24 @@ func (d *Desk) exhibit(v *client.Verification) error {
 			return err
 		}
 		for _, e := range all {
-			x := client.Evidence{Seen: e.Seen, Subject: e.Subject, Problem: problem.DetailsOf(e.Code, e.Detail)}
+			x := client.Evidence{Seen: e.Seen, Signed: e.Signed, Subject: e.Subject, Problem: problem.DetailsOf(e.Code, e.Detail)}
 			if err := json.Unmarshal(e.Bytes, &x.Exhibits); err != nil {
 				return fmt.Errorf("read evidence about %s: %w", e.Subject, err)
 			}
 			v.Evidence = append(v.Evidence, x)
 		}
-		return nil
+		v.Breaches, err = breaches(tx)
+		return err
 	})
+}
+
+// breaches are what this desk has seen of each code.
+func breaches(tx *store.Tx) (all []client.Breaches, err error) {
+	seen, err := tx.Breaches()
+	for _, b := range seen {
+		all = append(all, client.Breaches{
+			Problem: problem.DetailsOf(b.Code, ""), Pieces: b.Seen, Lost: b.Lost, Bytes: b.Bytes, Since: b.Since, Newest: b.New, Subject: b.Subject,
+		})
+	}
+	return all, err
 }

@@ -149,7 +149,7 @@ func (d *Desk) item(tx *store.Tx, r *store.Row) (client.Item, error) {
 	if i.Hidden {
 		i.Waits = mail.Hidden
 	}
-	i.Open = r.Open()
+	i.Open, i.Owed = r.Open(), d.room.Owed(r, h)
 	if i.Waits == "" && r.Received && r.State == client.HandedOver && r.Open() {
 		i.Waits = d.hits.waits(r.TextHash)
 	}

@@ -86,6 +86,8 @@ func TestDocumentHasTheWords(t *testing.T) {
 	d := readDocument(t)
 	d.CheckProblems(t, "Refusal")
 	openapitest.CheckEnum(t, d, "State", SentStates)
+	openapitest.CheckEnum(t, d, "Step", []Step{Acceptance, Consignment, Handover, End})
+	openapitest.CheckEnum(t, d, "Hindrance", []Hindrance{Unreachable, Locked, Damaged, DiskFull})
 	openapitest.CheckEnum(t, d, "Access", []schema.Access{schema.Direct, schema.Indirect})
 }
 

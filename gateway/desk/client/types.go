@@ -21,7 +21,10 @@ type Status struct {
 	Registered bool           `json:"registered"`           // the register knows this desk by the keys it has
 	Register   int64          `json:"register"`             // entries known
 	Audit      int64          `json:"audit"`                // entries of the audit log known
+	Silent     Duration       `json:"silent,omitempty"`     // for how long the audit log has not grown, once that is too long
 	Evidence   int            `json:"evidence"`             // breaches by the broker, or by whoever uses this desk's ring
+	Breaches   []Breaches     `json:"breaches,omitempty"`   // the same by code
+	Overdue    []Overdue      `json:"overdue,omitempty"`    // of what this desk sent
 	LostWords  int            `json:"lost_words,omitempty"` // in this desk's name, said by a lost copy of it
 	Shared     string         `json:"shared,omitempty"`     // since when another program uses the online ring, and what to do
 	Duties     []Duty         `json:"duties,omitempty"`
@@ -38,6 +41,17 @@ type Disk struct {
 	Full    bool   `json:"full"`          // so it is, or it has no more files, or takes no writes: mail waits at the broker
 	Why     string `json:"why,omitempty"` // it is full
 	Reserve bool   `json:"reserve"`       // it is there: by it reading, erasing, locking and unlocking work on a full disk
+}
+
+// Breaches are what a desk has seen of one code.
+type Breaches struct {
+	Problem Problem     `json:"problem"`         // its rule, and what to do
+	Pieces  int         `json:"pieces"`          // that were seen
+	Lost    int         `json:"lost,omitempty"`  // of these, pieces that are not kept
+	Bytes   int         `json:"bytes,omitempty"` // and pieces whose bytes are not kept
+	Since   signed.Time `json:"since"`
+	Newest  signed.Time `json:"newest"`
+	Subject string      `json:"subject"` // of the newest
 }
 
 // An OpeningKey is one of a desk's. One that the register has replaced is destroyed after
@@ -219,7 +233,44 @@ type Item struct {
 	Hidden       bool        `json:"hidden,omitempty"` // this desk erased it before it was put back from a backup: a person decides
 	Says         State       `json:"says,omitempty"`   // what this desk signed of it and the log has not proven yet
 	Since        signed.Time `json:"since,omitzero"`   // when it signed that, by its own clock
+	Owed         *Owed       `json:"owed,omitempty"`   // of a sent one: what another has owed for too long
 	Summary      *Summary    `json:"summary,omitempty"`
+}
+
+// A Step is what is owed next of a message that a desk sent.
+type Step string
+
+const (
+	Acceptance  Step = "acceptance"  // of a queued one, by the broker
+	Consignment Step = "consignment" // of an accepted one, by its recipient; or the broker keeps it back
+	Handover    Step = "handover"    // of a consigned one, by its recipient: that it is handed over, or refused
+	End         Step = "end"         // of one that is long past its expiry, or its lapse, by the broker
+)
+
+// A Hindrance is why a desk itself does not get a message accepted.
+type Hindrance string
+
+const (
+	Unreachable Hindrance = "unreachable" // the broker does not answer, as far as the desk can verify
+	Locked      Hindrance = "locked"      // it is to be sealed anew, and the ring is locked
+	Damaged     Hindrance = "damaged"     // the desk can't read what it has of it
+	DiskFull    Hindrance = "disk-full"   // the desk sends nothing before it has room
+)
+
+// An Owed is the next step of a message that has not come in time.
+type Owed struct {
+	Step     Step           `json:"step"`
+	By       signed.Address `json:"by,omitempty"`       // the recipient; "" the broker
+	Since    signed.Time    `json:"since"`              // since when it is owed
+	Hindered Hindrance      `json:"hindered,omitempty"` // then it is not owed: this desk itself has the reason
+}
+
+// An Overdue is how many messages wait for the same step for too long.
+type Overdue struct {
+	Step     Step        `json:"step"`
+	Urgent   bool        `json:"urgent,omitempty"`
+	Messages int         `json:"messages"`
+	Since    signed.Time `json:"since,omitzero"` // since when the oldest stands where it stands
 }
 
 // An OutboxItem is a message that this desk sends.
@@ -395,6 +446,7 @@ type Verification struct {
 	Proven   int         `json:"proven"`             // facts whose proofs and signatures are valid
 	Faults   []Fault     `json:"faults,omitempty"`
 	Evidence []Evidence  `json:"evidence,omitempty"`
+	Breaches []Breaches  `json:"breaches,omitempty"` // how much of each code was seen, and how much of it is kept
 }
 
 // A Head of a log, with when this desk verified it.
@@ -425,6 +477,7 @@ type Fault struct {
 // Evidence is what this desk has against the broker.
 type Evidence struct {
 	Seen     signed.Time       `json:"seen"`
+	Signed   bool              `json:"signed,omitempty"` // the log's own signature binds together what it shows
 	Subject  string            `json:"subject"`
 	Problem  Problem           `json:"problem"`
 	Exhibits map[string][]byte `json:"exhibits"`

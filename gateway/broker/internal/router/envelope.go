@@ -95,19 +95,19 @@ func (r *Router) within(_ context.Context, e *submission) error {
 }
 
 func (r *Router) heads(ctx context.Context, e *submission) error {
-	return r.reach(e.Exchange, e.AsOfAudit, e.AsOfRegister, func() error { return r.signatures(ctx, e) })
+	return r.reach(e.From, e.Exchange, e.AsOfAudit, e.AsOfRegister, func() error { return r.signatures(ctx, e) })
 }
 
 // reach refuses heads that the logs don't have, with an alarm where the text that
 // names them is signed. A text of another exchange says nothing of our logs, also where
 // that exchange and its logs have the same names.
-func (r *Router) reach(exchange signed.Hash, audit, register signed.Head, verify func() error) error {
+func (r *Router) reach(by signed.Address, exchange signed.Hash, audit, register signed.Head, verify func() error) error {
 	if exchange != r.seq.Register().Exchange() {
 		return problem.New(problem.WrongExchange, "the text is of another exchange")
 	}
 	err := r.seq.CheckHeads(audit, register)
 	if err != nil && verify() == nil {
-		r.seq.Disputed(err)
+		r.seq.Disputed(by, audit, register, err)
 	}
 	return err
 }
@@ -118,6 +118,12 @@ func (r *Router) signatures(_ context.Context, e *submission) error {
 		return err
 	}
 	e.ring = r.signedBy(e.Created)
+	return nil
+}
+
+// agreed tells the writer of heads that are its own, in a text whose signatures verify.
+func (r *Router) agreed(_ context.Context, e *submission) error {
+	r.seq.Agreed(e.From, e.AsOfAudit, e.AsOfRegister)
 	return nil
 }
 

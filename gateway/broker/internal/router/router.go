@@ -113,6 +113,7 @@ var envelopeStages = []stage[*submission]{
 	(*Router).within,
 	(*Router).heads,
 	(*Router).signatures,
+	(*Router).agreed,
 	(*Router).law,
 	(*Router).chain,
 }
@@ -123,6 +124,7 @@ var statementStages = []stage[*statement]{
 	(*Router).knownStatement,
 	(*Router).headsOfStatement,
 	(*Router).signatureOfStatement,
+	(*Router).agreedInStatement,
 }
 
 // Submit takes in envelopes.

@@ -58,7 +58,7 @@ func (r *Router) knownStatement(_ context.Context, s *statement) (err error) {
 }
 
 func (r *Router) headsOfStatement(ctx context.Context, s *statement) error {
-	return r.reach(s.Exchange, s.AsOfAudit, s.AsOfRegister, func() error { return r.signatureOfStatement(ctx, s) })
+	return r.reach(s.Signer, s.Exchange, s.AsOfAudit, s.AsOfRegister, func() error { return r.signatureOfStatement(ctx, s) })
 }
 
 func (r *Router) signatureOfStatement(_ context.Context, s *statement) error {
@@ -69,6 +69,11 @@ func (r *Router) signatureOfStatement(_ context.Context, s *statement) error {
 	if s.Event != envelope.Consigned { // that is the online ring's word
 		s.ring = r.signedBy(s.Time)
 	}
+	return nil
+}
+
+func (r *Router) agreedInStatement(_ context.Context, s *statement) error {
+	r.seq.Agreed(s.Signer, s.AsOfAudit, s.AsOfRegister)
 	return nil
 }
 

@@ -175,12 +175,13 @@ func (s *Sequencer) flush(must bool) (upTo uint64) {
 		s.tiles.Store(&err)
 		if err != nil {
 			if !s.lacksRoom(err) {
-				s.cfg.Metrics.alarm(alarmTiles)
+				s.alarms.raise(Alarm{Kind: alarmTiles, Detail: err.Error()})
 			}
 			s.cfg.Log.Error("tiles can't be written; the log goes on without them", "error", err)
 			return 0
 		}
 	}
+	s.alarms.settle("tiles that were written", func(x *Alarm) bool { return x.Kind == alarmTiles })
 	return c.number
 }
 

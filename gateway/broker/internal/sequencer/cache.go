@@ -94,7 +94,7 @@ func (s *Sequencer) group(ctx context.Context, number uint64) (*journal.Group, e
 // bent says that JOURNAL has what we did not write. Its envelopes are as good
 // as gone, so their senders are asked again; all else is in the archive.
 func (s *Sequencer) bent(err error) {
-	s.cfg.Metrics.alarm(alarmJournalBent)
+	s.alarms.raise(Alarm{Kind: alarmJournalBent, Detail: err.Error()})
 	s.cfg.Log.Error("JOURNAL has a group that we did not write; its records are read from the archive", "error", err)
 }
 

@@ -58,18 +58,6 @@ func (s *Sequencer) Reached(audit, register int64) error {
 	return nil
 }
 
-// Disputed takes what CheckHeads refused in a text that its desk signed. It
-// raises an alarm, and stops nothing: only a checkpoint with our signature does,
-// see Show.
-func (s *Sequencer) Disputed(refusal error) {
-	switch problem.CodeOf(refusal) {
-	case problem.HeadAhead:
-		s.cfg.Metrics.alarm(alarmHeadAhead)
-	case problem.HeadContradicts:
-		s.cfg.Metrics.alarm(alarmHeadContradicts)
-	}
-}
-
 func (s *Sequencer) checkAudit(h signed.Head) error {
 	ours := s.Checkpoints().AuditHead
 	if h.Origin != ours.Origin {

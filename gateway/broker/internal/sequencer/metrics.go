@@ -6,6 +6,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"samband/gateway/monitor"
+	"samband/gateway/signed"
 )
 
 // An alarmKind is one of the closed list below, or a stopKind: an operator must look.
@@ -35,13 +36,13 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		size: monitor.Histogram(r, "samband_commit_group_size", "Acts that were committed as one group.",
 			prometheus.ExponentialBuckets(1, 2, 13)).WithLabelValues(),
 		alarms: monitor.Gauge(r, "samband_alarm",
-			"How often something happened since the start that an operator must look at.", "kind"),
+			"How often something was seen, since the start, of which an alarm stands that an operator must look at; 0 once it is settled. desk caused it.", "desk", "kind"),
 	}
 	for _, a := range []alarmKind{alarmHeadAhead, alarmHeadContradicts, alarmJournalLost, alarmJournalBent, alarmTiles} {
-		m.alarms.WithLabelValues(string(a))
+		m.alarms.WithLabelValues("", string(a))
 	}
 	for _, k := range stopKinds {
-		m.alarms.WithLabelValues(string(k))
+		m.alarms.WithLabelValues("", string(k))
 	}
 	return m
 }
@@ -51,4 +52,15 @@ func (m *Metrics) committed(d time.Duration, acts int) {
 	m.size.Observe(float64(acts))
 }
 
-func (m *Metrics) alarm(kind alarmKind) { m.alarms.WithLabelValues(string(kind)).Inc() }
+func (m *Metrics) alarm(kind alarmKind, desk signed.Address) {
+	m.alarms.WithLabelValues(string(desk), string(kind)).Inc()
+}
+
+// settled takes the series of a desk away: the counters of refusals by desk stay.
+func (m *Metrics) settled(kind alarmKind, desk signed.Address) {
+	if desk == "" {
+		m.alarms.WithLabelValues("", string(kind)).Set(0)
+		return
+	}
+	m.alarms.DeleteLabelValues(string(desk), string(kind))
+}

@@ -77,6 +77,7 @@ type Config struct {
 	AuditDir    string // folders of the two logs' tiles
 	RegisterDir string
 	ShownDir    string // folder of the checkpoints of ours that proved a loss
+	Alarms      string // file of the alarms that stand
 	Index       *index.Index
 	Disks       []string // a folder on each file system that any of these lies on
 	Reserve     int64    // bytes of each of them that only ends may use; see room.go
@@ -101,6 +102,7 @@ type Sequencer struct {
 	stopped  atomic.Pointer[Stop]
 	clock    logClock
 	over     *overlay
+	alarms   alarms
 	cache    *cache
 	behind   chan trailing // from the writer to the applier; full, it makes the writer wait
 
@@ -167,7 +169,7 @@ func (s *Stop) Error() string { return string(s.kind) + ": " + s.detail }
 // stop ends accepting for as long as the process lives; the first reason stands.
 func (s *Sequencer) stop(reason *Stop) error {
 	if s.stopped.CompareAndSwap(nil, reason) {
-		s.cfg.Metrics.alarm(alarmKind(reason.kind))
+		s.cfg.Metrics.alarm(alarmKind(reason.kind), "")
 		s.cfg.Log.Error("the writer has stopped and accepts nothing", "kind", reason.kind, "why", reason.detail)
 	}
 	return s.Ready()

@@ -72,6 +72,8 @@ func Open(ctx context.Context, cfg Config) (*Sequencer, []Finding, error) {
 		audit:    &auditlog.Range{},
 		register: &auditlog.Range{},
 	}
+	s.alarms.cfg = &s.cfg
+	s.alarms.read()
 	o := &opening{
 		s:        s,
 		audit:    &logState{dir: cfg.AuditDir, key: cfg.AuditKey.Public, kind: auditlog.Audit, side: s.audit},
@@ -184,7 +186,7 @@ func (o *opening) settle(ctx context.Context) error {
 			if err := o.writeBack(ctx); err != nil {
 				return err
 			}
-			s.cfg.Metrics.alarm(alarmJournalLost)
+			s.alarms.raise(Alarm{Kind: alarmJournalLost, Detail: "NATS had lost groups that it had acknowledged"})
 			o.report(foundJournalLost)
 			o.indexFits = o.runs // it believes that the envelopes are there; see writeBack
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"samband/gateway/api"
+	"samband/gateway/auditlog"
 	"samband/gateway/desk/internal/store"
 	"samband/gateway/envelope"
 	"samband/gateway/problem"
@@ -73,12 +74,16 @@ func (o *elsewhere) account(next *verify.Answer, item *api.ProgressItem, of *sub
 // sent accounts for a message that was sent in this desk's name and that it does not have.
 // The broker alone says whose it is: what it can't show signed raises no alarm.
 func (o *elsewhere) sent(next *verify.Answer, item *api.ProgressItem) (err error) {
+	var r *auditlog.Record
 	if item.Event.ByTheClock() {
-		_, err = next.Proven([]byte(item.Proof), item.Event)
+		r, err = next.Proven([]byte(item.Proof), item.Event)
 	} else {
-		_, err = next.Statement(item.Note, []byte(item.Proof))
+		var p *verify.ProvenEvent
+		if p, err = next.Statement(item.Note, []byte(item.Proof)); err == nil {
+			r = p.Record
+		}
 	}
-	if err != nil {
+	if err != nil || r.Message != item.Message {
 		return nil
 	}
 	w := word{store.Elsewhere{Note: item.Message, Text: item.Message}, envelope.Accepted, item.ID, max(0, item.Accepted.Leaf()-1)}
@@ -126,7 +131,7 @@ func (o *elsewhere) steps() []step {
 		first, last := lost[0], lost[len(lost)-1]
 		e := c.room.Entry("said by a lost copy of this desk", fmt.Sprintf("%d words, leaves %d to %d", len(lost), first.at, last.at), nil)
 		e.Detail = fmt.Sprintf("the first is %s of message %s, the last %s of message %s", first.event, first.id, last.event, last.id)
-		return c.Log(e)
+		return c.LogBounded(e)
 	}}
 }
 

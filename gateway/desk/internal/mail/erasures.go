@@ -245,7 +245,7 @@ func (p *progress) ownErasures(next *verify.Answer, item *api.ProgressItem, said
 		if err := c.AddErasures(store.Erasures{List: list, Note: item.Note, State: state, Since: signed.At(m.Now())}); err != nil {
 			return err
 		}
-		return c.Log(m.Entry(event, "list of erasures "+list.String(), nil))
+		return c.LogBounded(m.Entry(event, "list of erasures "+list.String(), nil))
 	}, nil
 }
 
@@ -481,7 +481,7 @@ func (w *erasures) takeIn(l *store.Erasures, item *api.StateItem, under *verify.
 	w.refused = w.logs.Load().Register().Size()
 	w.Log.Warn("a list of erasures is refused", "list", l.List, "problem", p.Error())
 	return func(c *change) error {
-		return c.Log(w.Entry("refused: erased", "list of erasures "+l.List.String(), p))
+		return c.LogBounded(w.Entry("refused: erased", "list of erasures "+l.List.String(), p))
 	}, nil
 }
 

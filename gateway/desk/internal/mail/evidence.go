@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
+	"strings"
 
 	"samband/gateway/api"
+	"samband/gateway/auditlog"
 	"samband/gateway/desk/client"
 	"samband/gateway/desk/internal/store"
 	"samband/gateway/envelope"
@@ -18,14 +21,20 @@ import (
 // maxExhibit bounds one exhibit: the largest envelope is kept whole.
 const maxExhibit = envelope.MaxEnvelope
 
-// accuse keeps evidence that the broker broke a rule, once for each rule and
-// subject, and raises the alarm. What is no Breach is no evidence.
+// Bounds of what stands beside the exhibits. A broker has a part in the words.
+const (
+	maxSubject = 200
+	maxDetail  = 1000
+)
+
+// accuse keeps evidence that the broker broke a rule, within the bounds of the database,
+// and raises the alarm. What is no Breach is no evidence.
 func (m *Room) accuse(err error) {
 	var b *verify.Breach
 	if !errors.As(err, &b) {
 		return
 	}
-	p, subject, shown := b.Problem, b.Subject, maps.Clone(b.Exhibits)
+	p, subject, shown := b.Problem, clip(b.Subject, maxSubject), maps.Clone(b.Exhibits)
 	if b.Log == RegisterLog && shown["known"] == nil {
 		shown["known"] = m.checkpoint(RegisterLog)
 	}
@@ -36,16 +45,18 @@ func (m *Room) accuse(err error) {
 		}
 	}
 	encoded, _ := json.Marshal(shown) // a map of bytes always encodes
+	e := store.Evidence{
+		Seen: signed.At(m.Now()), Code: p.Code, Signed: convicts(m.logs.Load(), b), Subject: subject, Same: identity(b), Detail: clip(p.Detail, maxDetail), Bytes: encoded,
+	}
 	var fresh bool
-	err = m.Store.Update(func(tx *store.Tx) (err error) {
-		fresh, err = tx.AddEvidence(store.Evidence{
-			Seen: signed.At(m.Now()), Code: p.Code, Subject: subject, Detail: p.Detail, Bytes: encoded,
-		})
-		if err != nil || !fresh {
-			return err
-		}
-		return tx.Log(m.Entry("evidence", subject, p))
+	err = m.Store.UpdateUnsynced(func(tx *store.Tx) (err error) {
+		fresh, err = tx.AddEvidence(e)
+		return err
 	})
+	if err == nil && fresh { // durable with its line; what repeats it need not be
+		line := client.LogEntry{Time: e.Seen, Event: "evidence", Subject: subject, Code: p.Code, Detail: e.Detail}
+		err = m.Store.Update(func(tx *store.Tx) error { return tx.LogBounded(line) })
+	}
 	if err != nil {
 		m.Log.Error("can't keep evidence", "subject", subject, "problem", err.Error())
 	}
@@ -57,6 +68,82 @@ func (m *Room) accuse(err error) {
 	if fresh {
 		m.Touch()
 	}
+}
+
+func clip(s string, most int) string {
+	if len(s) > most {
+		s = strings.ToValidUTF8(s[:most], "") + " …"
+	}
+	return s
+}
+
+// convicts reports whether what a breach shows is bound together by the log's own
+// signature: two checkpoints, or a proof whose record names what is shown beside it.
+// Anything else anybody could have put together, so it goes before that.
+func convicts(l *verify.Logs, b *verify.Breach) bool {
+	if b.Log != "" {
+		return true
+	}
+	for _, name := range []string{"acceptance", "proof", "refusal"} {
+		if r := recordIn(l, b.Exhibits[name]); r != nil && names(r, b.Exhibits) {
+			return true
+		}
+	}
+	return false
+}
+
+// identity is what two breaches have in common that show the same thing, be it under
+// another checkpoint: what this desk asks for again and again.
+func identity(b *verify.Breach) signed.Hash {
+	var all []byte
+	for _, name := range slices.Sorted(maps.Keys(b.Exhibits)) {
+		shown := b.Exhibits[name]
+		switch name {
+		case "checkpoint":
+			continue
+		case "consistency":
+			if b.Log == "" {
+				continue
+			}
+		case "acceptance", "proof", "refusal":
+			if p, err := auditlog.ParseProof(shown); err == nil {
+				shown = p.Entry.Bytes()
+			}
+		}
+		hash := signed.HashOf(shown)
+		all = append(append(all, name...), hash[:]...)
+	}
+	return signed.HashOf(all)
+}
+
+// recordIn is the record that a proof proves; nil if it proves none.
+func recordIn(l *verify.Logs, proof []byte) *auditlog.Record {
+	under, err := l.Under(proof)
+	if err != nil {
+		return nil
+	}
+	p, err := auditlog.ParseProof(proof)
+	if err != nil {
+		return nil
+	}
+	r, err := p.VerifyUnder(under.Audit())
+	if err != nil {
+		return nil
+	}
+	return r
+}
+
+// names reports whether a record names the note or the envelope that is shown with it, if
+// there is one.
+func names(r *auditlog.Record, shown map[string][]byte) bool {
+	if note := shown["note"]; len(note) > 0 {
+		return r.Statement == signed.HashOf(note)
+	}
+	if b := shown["envelope"]; len(b) > 0 {
+		e, err := envelope.Parse(b)
+		return err == nil && (r.Message == e.TextHash() || r.TextHash == e.TextHash())
+	}
+	return true
 }
 
 // breach is a rule that the broker broke, as this desk alone can tell from what it

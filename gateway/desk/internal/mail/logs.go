@@ -59,6 +59,7 @@ func (m *Room) load() error {
 	if audit.Size > 0 {
 		head.Size, head.Root = audit.Size, audit.Root
 		m.Metrics.verified.Set(float64(audit.Verified.Unix()))
+		m.hearing.resume(&audit)
 	}
 	m.logs.Store(verify.New(r, head, audit.Checkpoint, seen))
 	return nil
@@ -98,7 +99,9 @@ func (m *Room) extend(ctx context.Context, base *verify.Logs, c *api.Catchup) (*
 		m.Metrics.failures.Inc()
 		return nil, fmt.Errorf("the broker's catchup: %w", err)
 	}
-	m.Metrics.verified.Set(float64(m.Now().Unix()))
+	now := m.Now()
+	m.Metrics.verified.Set(float64(now.Unix()))
+	m.hearing.heard(next.Audit().Size, now)
 	return next, nil
 }
 
@@ -182,7 +185,7 @@ func (m *Room) replace(now, joined *verify.Logs, next *verify.Answer) (bool, err
 				return err
 			}
 		}
-		return saveHeads(tx, next, signed.At(m.Now()))
+		return m.saveHeads(tx, next)
 	})
 	if err != nil {
 		return false, err
@@ -200,8 +203,9 @@ func (m *Room) replace(now, joined *verify.Logs, next *verify.Answer) (bool, err
 
 // saveHeads keeps the heads under which an answer was believed, and when the
 // register was seen at its size.
-func saveHeads(tx *store.Tx, a *verify.Answer, now signed.Time) error {
-	if err := tx.PutHead(AuditLog, store.Head{Head: a.Audit(), Checkpoint: a.AuditCheckpoint(), Verified: now}); err != nil {
+func (m *Room) saveHeads(tx *store.Tx, a *verify.Answer) error {
+	now := signed.At(m.Now())
+	if err := tx.PutHead(AuditLog, store.Head{Head: a.Audit(), Checkpoint: a.AuditCheckpoint(), Verified: now, Silent: m.Silent()}); err != nil {
 		return err
 	}
 	head := a.Register().Head()

@@ -16,8 +16,7 @@ import (
 
 const (
 	progressFeed = "progress"
-	maxNotHeld   = 1000 // lines of the desk's log about messages that it does not have
-	maxWants     = 100  // messages that are asked for at once
+	maxWants     = 100 // messages that are asked for at once
 
 	// wantAfter is after how long this desk asks again for what it wants and did not get:
 	// a thief of its online ring may have taken it from the inbox.
@@ -280,7 +279,7 @@ func (p *progress) notHeld(next *verify.Answer, item *api.ProgressItem, others *
 	unknown := problem.New(problem.UnknownMessage,
 		"the broker has %s of a message that this desk does not have: it was put back from a backup, another has its ring, or the broker invents it", item.Event)
 	return func(c *change) error {
-		return c.LogOnce(p.Entry("not held here", "message "+item.ID.String(), unknown), maxNotHeld)
+		return c.LogBounded(p.Entry("not held here", "message "+item.ID.String(), unknown))
 	}, nil
 }
 

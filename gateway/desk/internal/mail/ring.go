@@ -82,12 +82,30 @@ func (m *Room) polled(told bool, err error) {
 	m.Log.Error("alarm: " + errShared.Error())
 	m.Touch()
 	p := problem.New(problem.PollYielded, "%v", errShared)
-	if err := m.Store.Update(func(tx *store.Tx) error { return tx.Log(m.Entry("alarm", "online ring", p)) }); err != nil {
+	if err := m.Store.Update(func(tx *store.Tx) error { return tx.Log(m.Entry(alarmEvent, onlineRing, p)) }); err != nil {
 		m.Log.Error("the alarm is not in this desk's log", "problem", err.Error())
 	}
 }
 
 var errShared = errors.New("another program uses this desk's online ring: if it is no copy of this desk that your people run, have the party's authority revoke the online ring, and call the broker's operator")
+
+// How the alarm stands in the desk's log: one line, when it is raised. It stands for an hour
+// at least, so there are no more than one an hour.
+const (
+	alarmEvent = "alarm"
+	onlineRing = "online ring"
+)
+
+// resumeAlarm has an alarm stand on that an earlier run of this desk raised.
+func (m *Room) resumeAlarm() error {
+	return m.Store.View(func(tx *store.Tx) error {
+		at, err := tx.LastLog(alarmEvent, onlineRing)
+		if err == nil && !at.IsZero() {
+			m.sharing.since, m.sharing.last = at.AsTime(), at.AsTime()
+		}
+		return err
+	})
+}
 
 // Shared is the alarm that another program uses this desk's online ring, and since when;
 // nil when there is none.

@@ -21,6 +21,7 @@
 //	               the desk's name (elsewhere.go)
 //	erasures.go    states what was erased, and hides what the log says that it was
 //	openings.go    destroys opening keys that nothing needs any more
+//	owed.go        watches what others owe of what was sent
 //	ring.go        shows the locked ring to the broker; sees who else uses the online one
 //	disk.go        watches the disk, and keeps room on it for what must work
 //	bundles.go     fetches the catalogues that the register names, and reads by them
@@ -97,6 +98,7 @@ type Room struct {
 		noted atomic.Bool // how long it was in its first answer
 	}
 
+	hearing   hearing
 	reachable atomic.Bool
 	scrubbing atomic.Bool // something was erased that may still lie in the write-ahead log
 	shows     atomic.Bool // all erasures that the log has were read, or a person decided: see erasures.go
@@ -124,7 +126,7 @@ func Open(c Config) (*Room, error) {
 	m.Store = s
 	if err = m.load(); err == nil {
 		m.absence.since = m.logs.Load().Audit().Size
-		err = m.openBundles()
+		err = errors.Join(m.openBundles(), m.resumeAlarm())
 	}
 	if err != nil {
 		return nil, errors.Join(err, s.Close())

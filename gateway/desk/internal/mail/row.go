@@ -58,7 +58,7 @@ func (m *Room) writeWith(wait durability, under *verify.Answer, says map[signed.
 	err = update(func(tx *store.Tx) error {
 		c.Tx = tx
 		if under != nil {
-			if err := saveHeads(tx, under, signed.At(m.Now())); err != nil {
+			if err := m.saveHeads(tx, under); err != nil {
 				return err
 			}
 		}
@@ -123,6 +123,7 @@ func (c *change) advance(seq int64, f store.ProvenEvent) error {
 	moved := store.Follows(reached, r.State)
 	if moved {
 		r.State, r.Code = reached, f.Code
+		r.Stands = earlier(f.Time, signed.At(c.room.Now()))
 		if !r.Received || reached == client.HandedOver {
 			r.Detail = ""
 		}
@@ -198,7 +199,7 @@ func (c *change) lapsedUnconsigned(r *store.Row, f store.ProvenEvent) (bool, err
 		return false, nil
 	}
 	p := problem.New(problem.ProofInvalid, "%s: this desk was put back from a backup, its online ring is used elsewhere, or the broker invents it", says)
-	return true, c.LogOnce(c.room.Entry("lapsed without a consignment", subject, p), maxNotHeld)
+	return true, c.LogBounded(c.room.Entry("lapsed without a consignment", subject, p))
 }
 
 func contrary(one, other envelope.Event) bool {

@@ -113,6 +113,7 @@ func (m *Room) keepAll(tx *store.Tx, name string, sending *Sending, isCopy bool)
 			From: m.Desk, ID: s.ID, To: s.To, TextHash: s.TextHash, Send: name, Type: s.Type.Name, Urgent: isUrgent(&s.Header),
 			Conversation: s.Conversation, ReplyTo: s.InReplyTo,
 			Asks: sending.Type.Asks(), Closes: sending.Type.Closes(), Facts: sending.Says, State: client.Queued,
+			Stands: signed.At(m.Now()), Expires: s.Expires,
 		}
 		if err := tx.Add(&row); err != nil {
 			return err

@@ -196,7 +196,7 @@ func (w *statements) refusedForGood(s *outgoing, p *problem.Problem) step {
 	w.refused[s.key()] = w.logs.Load().Register().Size()
 	w.Log.Warn("a statement is refused", "message", s.TextHash, "event", s.Unproven.Event, "problem", p.Error())
 	return func(c *change) error {
-		if err := c.Log(c.room.Entry("refused: "+string(s.Unproven.Event), "message "+s.TextHash.String(), p)); err != nil {
+		if err := c.LogBounded(c.room.Entry("refused: "+string(s.Unproven.Event), "message "+s.TextHash.String(), p)); err != nil {
 			return err
 		}
 		r, err := c.Row(s.Seq)

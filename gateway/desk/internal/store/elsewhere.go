@@ -36,9 +36,14 @@ type Elsewhere struct {
 	Lost bool // by a lost copy of this desk
 }
 
+// maxSentElsewhere bounds the messages that were sent elsewhere: a broker can invent them.
+const maxSentElsewhere = 10_000
+
 // AddElsewhere keeps it, and reports whether it is new.
 func (t *Tx) AddElsewhere(e Elsewhere) (bool, error) {
-	n, err := t.run(`INSERT INTO elsewhere (note, text, lost, wanted) VALUES (?,?,?,0) ON CONFLICT DO NOTHING`, e.Note[:], e.Text[:], e.Lost)
+	n, err := t.run(`INSERT INTO elsewhere (note, text, lost, wanted) SELECT ?1,?2,?3,0
+		WHERE ?1 != ?2 OR (SELECT count(*) FROM elsewhere WHERE note = text) < ?4 ON CONFLICT DO NOTHING`,
+		e.Note[:], e.Text[:], e.Lost, maxSentElsewhere)
 	return n > 0, err
 }
 

@@ -1,81 +1,187 @@
 package store
 
 import (
-	"errors"
+	"fmt"
 
 	"samband/gateway/desk/client"
 	"samband/gateway/problem"
 	"samband/gateway/signed"
 )
 
-// Evidence is bytes that convict a broker.
+// Evidence is bytes that convict a broker, or whoever uses this desk's ring.
 type Evidence struct {
 	Seen    signed.Time
 	Code    problem.Code
-	Subject string // what it is about: a message, an entry, a log
+	Signed  bool        // what it shows bears signatures: else anybody could have made it up
+	Subject string      // what it is about: a message, an entry, a log
+	Same    signed.Hash // what shows the same thing again has the same
 	Detail  string
-	Bytes   []byte
+	Bytes   []byte // Stripped: they are not kept
 }
 
-// Bounds of the evidence.
+// Stripped stands in the place of bytes that are not kept.
+const Stripped = "{}"
+
+// Bounds of the evidence. What is signed and what is not have each their own, so that
+// rubbish, which costs nobody anything, takes no room from what convicts.
 const (
-	MaxEvidence      = 64       // of one code
-	MaxEvidenceBytes = 32 << 20 // in all; what is past it is kept without its bytes
+	MaxEvidence      = 32       // pieces of one code, signed or not
+	MaxEvidenceBytes = 24 << 20 // of all that is signed, and of all that is not: one answer of the desk has both
 )
 
-// AddEvidence keeps evidence and reports whether it is new. Of one code about
-// one subject the first stands, and of one code no more than MaxEvidence: a
-// broker can name as many subjects as it likes, and must not fill the disk. Nor
-// must it hide a breach behind others: past MaxEvidenceBytes what it did is still
-// written down.
-func (t *Tx) AddEvidence(e Evidence) (bool, error) {
-	err := t.exec("keep evidence", `INSERT INTO evidence (code, subject, seen, detail, bytes)
-		SELECT ?,?,?,?, CASE WHEN (SELECT coalesce(sum(length(bytes)), 0) FROM evidence) < ? THEN ? ELSE ? END
-		WHERE (SELECT count(*) FROM evidence WHERE code = ?1) < ? ON CONFLICT DO NOTHING`,
-		string(e.Code), e.Subject, e.Seen.Unix(), e.Detail, MaxEvidenceBytes, e.Bytes, []byte("{}"), MaxEvidence)
-	if errors.Is(err, ErrNotFound) {
-		return false, nil
+// AddEvidence keeps evidence and reports whether it is the first of its code about its
+// subject. A broker can name as many subjects as it likes and repeat itself, and must
+// neither fill the disk nor hide a breach behind others. So of each code, and of each
+// subject, what came first stays and the newest takes the place of what came between: two
+// pieces of a subject, MaxEvidence of a code. Where the bytes of all are too many, those of
+// a code's first and newest piece go last. What is not kept is counted.
+func (t *Tx) AddEvidence(e Evidence) (fresh bool, err error) {
+	var again bool
+	var ofCode, ofSubject int
+	err = t.row("look for evidence", []any{&ofCode, &ofSubject, &again}, `SELECT count(*), count(*) FILTER (WHERE subject = ?3),
+		coalesce(max(subject = ?3 AND same = ?4), 0) FROM evidence WHERE code = ?1 AND signed = ?2`,
+		string(e.Code), e.Signed, e.Subject, e.Same[:])
+	if err != nil || again {
+		return false, err
 	}
-	return err == nil, err
+	switch {
+	case ofSubject > 1:
+		err = t.dropEvidence(e.Code, `SELECT max(seq) FROM evidence WHERE code = ? AND signed = ? AND subject = ?`, string(e.Code), e.Signed, e.Subject)
+	case ofCode >= MaxEvidence:
+		err = t.dropEvidence(e.Code, `SELECT seq FROM evidence WHERE code = ? AND signed = ? ORDER BY seq LIMIT 1 OFFSET ?`, string(e.Code), e.Signed, MaxEvidence/2)
+	}
+	if err != nil {
+		return false, err
+	}
+	var seq int64
+	err = t.row("keep evidence", []any{&seq}, `INSERT INTO evidence (code, signed, subject, same, seen, detail, size, bytes)
+		VALUES (?,?,?,?,?,?,?,?) RETURNING seq`,
+		string(e.Code), e.Signed, e.Subject, e.Same[:], e.Seen.Unix(), e.Detail, len(e.Bytes), e.Bytes)
+	if err == nil {
+		err = t.stripEvidence(e.Signed, seq)
+	}
+	return ofSubject == 0, err
 }
 
-// Evidence returns all evidence, oldest first.
+func (t *Tx) dropEvidence(code problem.Code, which string, args ...any) error {
+	if err := t.exec("drop evidence", `DELETE FROM evidence WHERE seq = (`+which+`)`, args...); err != nil {
+		return err
+	}
+	return t.loseEvidence(code, 1, 0)
+}
+
+// stripEvidence takes bytes away until they are few enough: of pieces that are neither the
+// first nor the newest of their code, of the code with the most; then of the newest; and
+// of the one that was just added, if nothing else is left.
+func (t *Tx) stripEvidence(signed bool, added int64) error {
+	for {
+		var size int64
+		err := t.row("weigh evidence", []any{&size}, `SELECT coalesce(sum(size), 0) FROM evidence WHERE signed = ?`, signed)
+		if err != nil || size <= MaxEvidenceBytes {
+			return err
+		}
+		var seq int64
+		var code problem.Code
+		err = t.row("choose evidence", []any{&seq, &code}, `SELECT seq, code FROM (SELECT seq, code, size,
+			seq = min(seq) OVER (PARTITION BY code) AS first, seq = max(seq) OVER (PARTITION BY code) AS newest,
+			sum(size) OVER (PARTITION BY code) AS heavy FROM evidence WHERE signed = ?1)
+			WHERE size > ?2 AND (NOT first OR seq = ?3) ORDER BY seq = ?3, newest, heavy DESC, seq LIMIT 1`, signed, len(Stripped), added)
+		if err != nil {
+			return err
+		}
+		if err := t.exec("strip evidence", `UPDATE evidence SET bytes = ?, size = ? WHERE seq = ?`, []byte(Stripped), len(Stripped), seq); err != nil {
+			return err
+		}
+		if err := t.loseEvidence(code, 0, 1); err != nil {
+			return err
+		}
+	}
+}
+
+func (t *Tx) loseEvidence(code problem.Code, pieces, bytes int) error {
+	return t.put("count lost evidence", `INSERT INTO evidence_lost (code, pieces, bytes) VALUES (?1,?2,?3)
+		ON CONFLICT (code) DO UPDATE SET pieces = pieces + ?2, bytes = bytes + ?3`, string(code), pieces, bytes)
+}
+
+// Evidence returns what is kept, oldest first.
 func (t *Tx) Evidence() ([]Evidence, error) {
 	return rows(t, "read evidence", func(scan func(...any) error) (e Evidence, err error) {
-		err = scan(unix{&e.Seen}, &e.Code, &e.Subject, &e.Detail, &e.Bytes)
+		err = scan(unix{&e.Seen}, &e.Code, &e.Signed, &e.Subject, &e.Detail, &e.Bytes)
 		return e, err
-	}, `SELECT seen, code, subject, detail, bytes FROM evidence ORDER BY seen, rowid`)
+	}, `SELECT seen, code, signed, subject, detail, bytes FROM evidence ORDER BY seq`)
 }
 
-// CountEvidence says how many pieces of evidence each code has.
-func (t *Tx) CountEvidence() (map[problem.Code]int, error) {
-	type count struct {
-		code problem.Code
-		n    int
-	}
-	all, err := rows(t, "count evidence", func(scan func(...any) error) (c count, err error) {
-		return c, scan(&c.code, &c.n)
-	}, `SELECT code, count(*) FROM evidence GROUP BY code`)
-	m := map[problem.Code]int{}
-	for _, c := range all {
-		m[c.code] = c.n
-	}
-	return m, err
+// Breaches are what this desk has seen of one code.
+type Breaches struct {
+	Code       problem.Code
+	Seen       int // pieces, kept or not
+	Lost       int // of these, pieces that are not kept
+	Bytes      int // and pieces whose bytes are not kept
+	Since, New signed.Time
+	Subject    string // of the newest
+}
+
+// Breaches returns what was seen of each code, by code.
+func (t *Tx) Breaches() ([]Breaches, error) {
+	return rows(t, "count evidence", func(scan func(...any) error) (b Breaches, err error) {
+		return b, scan(&b.Code, &b.Seen, &b.Lost, &b.Bytes, unix{&b.Since}, unix{&b.New}, &b.Subject)
+	}, `SELECT e.code, count(*) + coalesce(l.pieces, 0), coalesce(l.pieces, 0), coalesce(l.bytes, 0), min(e.seen), max(e.seen),
+		(SELECT subject FROM evidence n WHERE n.code = e.code ORDER BY n.seq DESC LIMIT 1)
+		FROM evidence e LEFT JOIN evidence_lost l ON l.code = e.code GROUP BY e.code ORDER BY e.code`)
 }
 
 // Log adds a line to the desk's own log.
-func (t *Tx) Log(e client.LogEntry) error {
-	return t.put("write the desk's log", `INSERT INTO log (time, event, subject, code, detail) VALUES (?,?,?,?,?)`,
-		e.Time.Unix(), e.Event, e.Subject, string(e.Code), e.Detail)
+func (t *Tx) Log(e client.LogEntry) error { return t.log(e, 0) }
+
+func (t *Tx) log(e client.LogEntry, bounded int) error {
+	return t.put("write the desk's log", `INSERT INTO log (time, event, subject, code, detail, bounded) VALUES (?,?,?,?,?,?)`,
+		e.Time.Unix(), e.Event, e.Subject, string(e.Code), e.Detail, bounded)
 }
 
-// LogOnce adds a line unless one of that event and subject is there, or so many of
-// that event: what others can cause at will must not fill the log.
-func (t *Tx) LogOnce(e client.LogEntry, most int) error {
-	return t.put("write the desk's log", `INSERT INTO log (time, event, subject, code, detail)
-		SELECT ?1,?2,?3,?4,?5 WHERE (SELECT count(*) FROM log WHERE event = ?2) < ?6
-		AND NOT EXISTS (SELECT 1 FROM log WHERE event = ?2 AND subject = ?3)`,
-		e.Time.Unix(), e.Event, e.Subject, string(e.Code), e.Detail, most)
+// MaxLines is how many lines of one event and code LogBounded keeps, besides the one that
+// counts the rest.
+const MaxLines = 1000
+
+const (
+	boundedLine = 1
+	countLine   = 2
+)
+
+// LogBounded adds a line that others can cause as often as they like. It must neither fill
+// the log nor hide behind its like: of an event and code, one line of a subject is kept, the
+// first MaxLines/2 subjects stay, and the newest takes the place of those between. One line
+// more, the newest, counts what is not kept.
+func (t *Tx) LogBounded(e client.LogEntry) error {
+	var n, there int
+	err := t.row("look into the desk's log", []any{&n, &there}, `SELECT count(*), count(*) FILTER (WHERE subject = ?4)
+		FROM log INDEXED BY log_bounded WHERE bounded > 0 AND bounded = ?1 AND event = ?2 AND code = ?3`, boundedLine, e.Event, string(e.Code), e.Subject)
+	if err != nil || there > 0 {
+		return err
+	}
+	if err := t.log(e, boundedLine); err != nil || n < MaxLines {
+		return err
+	}
+	err = t.exec("drop a line of the desk's log", `DELETE FROM log WHERE seq = (SELECT seq FROM log INDEXED BY log_bounded
+		WHERE bounded > 0 AND bounded = ? AND event = ? AND code = ? ORDER BY seq LIMIT 1 OFFSET ?)`, boundedLine, e.Event, string(e.Code), MaxLines/2)
+	if err != nil {
+		return err
+	}
+	var lost int
+	err = t.row("count lines", []any{&lost}, `SELECT coalesce(max(CAST(subject AS INTEGER)), 0) FROM log INDEXED BY log_bounded
+		WHERE bounded > 0 AND bounded = ? AND event = ? AND code = ?`, countLine, e.Event, string(e.Code))
+	if err == nil {
+		err = t.put("count lines", `DELETE FROM log WHERE bounded > 0 AND bounded = ? AND event = ? AND code = ?`, countLine, e.Event, string(e.Code))
+	}
+	if err != nil {
+		return err
+	}
+	e.Subject, e.Detail = fmt.Sprintf("%d lines between the oldest and the newest are not kept", lost+1), ""
+	return t.log(e, countLine)
+}
+
+// LastLog is when the newest line of an event and subject was written; zero: there is none.
+func (t *Tx) LastLog(event, subject string) (signed.Time, error) {
+	return first(rows(t, "read the desk's log", scanTime, `SELECT coalesce(max(time), 0) FROM log WHERE event = ? AND subject = ?`, event, subject))
 }
 
 // LogEntries returns the newest lines of the desk's log, the newest first.

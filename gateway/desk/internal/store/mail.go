@@ -23,6 +23,8 @@ type Row struct {
 	ReplyTo      signed.Hash // zero: none
 	Facts                    // what it says; of a received one once it is handed over, but for what its type says
 	State        client.State
+	Stands       signed.Time // of a sent one: since when it stands so; see Tx.CountOwed
+	Expires      signed.Time
 	Accepted     bool // its acceptance is proven
 	Unproven     Statement
 	Unapplied    bool        // its outcome waits for the ring to be unlocked
@@ -75,10 +77,10 @@ func (r *Row) Other() signed.Address {
 func (t *Tx) Add(r *Row) error {
 	err := t.row("keep message", []any{&r.Seq}, `INSERT INTO mail
 		(received, sender, id, recipient, text, send, type, urgent, conversation, reply_to, asks, closes,
-		outcome, clock_from, clock_until, access, state, accepted, unproven, note, since)
-		VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) RETURNING seq`,
+		outcome, clock_from, clock_until, access, state, stands, expires, accepted, unproven, note, since)
+		VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) RETURNING seq`,
 		r.Received, string(r.From), r.ID[:], string(r.To), r.TextHash[:], r.Send, r.Type, r.Urgent, r.Conversation[:], r.ReplyTo[:], r.Asks, r.Closes,
-		r.Outcome, r.ClockFrom.Unix(), r.ClockUntil.Unix(), r.Access, string(r.State), r.Accepted, string(r.Unproven.Event), bytesOf(r.Unproven.Note), r.Unproven.Since.Unix())
+		r.Outcome, r.ClockFrom.Unix(), r.ClockUntil.Unix(), r.Access, string(r.State), r.Stands.Unix(), r.Expires.Unix(), r.Accepted, string(r.Unproven.Event), bytesOf(r.Unproven.Note), r.Unproven.Since.Unix())
 	if err != nil {
 		return err
 	}
@@ -101,9 +103,9 @@ func (t *Tx) Put(r *Row) error {
 	if !r.Received {
 		t.moved = append(t.moved, move{r.ID, r.State})
 	}
-	return t.exec("move message", `UPDATE mail SET text = ?, outcome = ?, clock_from = ?, clock_until = ?, access = ?, state = ?, accepted = ?, unproven = ?, note = ?, since = ?,
+	return t.exec("move message", `UPDATE mail SET text = ?, outcome = ?, clock_from = ?, clock_until = ?, access = ?, state = ?, stands = ?, accepted = ?, unproven = ?, note = ?, since = ?,
 		unapplied = ?, effective = ?, answered = ?, answer = ?, dropped = ?, declared = ?, code = ?, detail = ? WHERE seq = ?`,
-		r.TextHash[:], r.Outcome, r.ClockFrom.Unix(), r.ClockUntil.Unix(), r.Access, string(r.State), r.Accepted, string(r.Unproven.Event), bytesOf(r.Unproven.Note), r.Unproven.Since.Unix(),
+		r.TextHash[:], r.Outcome, r.ClockFrom.Unix(), r.ClockUntil.Unix(), r.Access, string(r.State), r.Stands.Unix(), r.Accepted, string(r.Unproven.Event), bytesOf(r.Unproven.Note), r.Unproven.Since.Unix(),
 		r.Unapplied, r.Effective, r.Answered.Unix(), r.Answer[:], r.Dropped.Unix(), r.Declared, string(r.Code), r.Detail, r.Seq)
 }
 
@@ -115,14 +117,14 @@ func bytesOf(b []byte) []byte {
 }
 
 const mailColumnsOf = `SELECT m.seq, m.received, m.sender, m.id, m.recipient, m.text, m.send, m.type, m.urgent, m.conversation,
-	m.reply_to, m.asks, m.closes, m.outcome, m.clock_from, m.clock_until, m.access, m.state, m.accepted, m.unproven, m.note, m.since,
+	m.reply_to, m.asks, m.closes, m.outcome, m.clock_from, m.clock_until, m.access, m.state, m.stands, m.expires, m.accepted, m.unproven, m.note, m.since,
 	m.unapplied, m.effective, m.answered, m.answer, m.dropped, m.declared, m.code, m.detail`
 
 const mailColumns = mailColumnsOf + ` FROM mail m `
 
 func scanRow(scan func(...any) error) (r Row, err error) {
 	err = scan(&r.Seq, &r.Received, &r.From, fixed(r.ID[:]), &r.To, fixed(r.TextHash[:]), &r.Send, &r.Type, &r.Urgent, fixed(r.Conversation[:]),
-		fixed(r.ReplyTo[:]), &r.Asks, &r.Closes, &r.Outcome, unix{&r.ClockFrom}, unix{&r.ClockUntil}, &r.Access, &r.State, &r.Accepted,
+		fixed(r.ReplyTo[:]), &r.Asks, &r.Closes, &r.Outcome, unix{&r.ClockFrom}, unix{&r.ClockUntil}, &r.Access, &r.State, unix{&r.Stands}, unix{&r.Expires}, &r.Accepted,
 		&r.Unproven.Event, &r.Unproven.Note, unix{&r.Unproven.Since}, &r.Unapplied, &r.Effective,
 		unix{&r.Answered}, fixed(r.Answer[:]), unix{&r.Dropped}, &r.Declared, &r.Code, &r.Detail)
 	return r, err

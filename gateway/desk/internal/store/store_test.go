@@ -12,7 +12,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"samband/gateway/desk/client"
 	"samband/gateway/signed"
@@ -169,81 +168,6 @@ func TestStates(t *testing.T) {
 					t.Errorf("from %s to %s", from, to)
 				}
 			}
-		}
-	}
-}
-
-// A broker that names one subject after another doesn't fill the disk.
-func TestEvidenceIsBounded(t *testing.T) {
-	s := open(t, filepath.Join(t.TempDir(), "desk.db"))
-	for n := range MaxEvidence + 3 {
-		err := s.Update(func(tx *Tx) error {
-			fresh, err := tx.AddEvidence(Evidence{Seen: signed.At(time.Now()), Code: "TEXT_MALFORMED", Subject: fmt.Sprint(n), Bytes: []byte("x")})
-			if fresh != (n < MaxEvidence) {
-				t.Errorf("evidence %d is new: %t", n, fresh)
-			}
-			return err
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	err := s.Update(func(tx *Tx) error {
-		fresh, err := tx.AddEvidence(Evidence{Seen: signed.At(time.Now()), Code: "SECOND_TEXT", Subject: "m", Bytes: []byte("x")})
-		if !fresh {
-			t.Error("evidence of another code is lost")
-		}
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-// Past its bound in bytes, evidence is still written down and counted.
-func TestEvidenceIsBoundedInBytes(t *testing.T) {
-	s := open(t, filepath.Join(t.TempDir(), "desk.db"))
-	for _, e := range []Evidence{
-		{Code: "TEXT_MALFORMED", Subject: "junk", Bytes: make([]byte, MaxEvidenceBytes)},
-		{Code: "SECOND_TEXT", Subject: "m", Bytes: []byte(`{"envelope":"AA=="}`)},
-	} {
-		err := s.Update(func(tx *Tx) error { _, err := tx.AddEvidence(e); return err })
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	err := s.View(func(tx *Tx) error {
-		counts, err := tx.CountEvidence()
-		if err != nil {
-			return err
-		}
-		if len(counts) != 2 || counts["SECOND_TEXT"] != 1 {
-			t.Errorf("counted as %v", counts)
-		}
-		all, err := tx.Evidence()
-		if len(all) != 2 || string(all[1].Bytes) != "{}" {
-			t.Errorf("the last of %d pieces has %d bytes", len(all), len(all[len(all)-1].Bytes))
-		}
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-// Evidence is kept once for a code and subject.
-func TestEvidenceOnce(t *testing.T) {
-	s := open(t, filepath.Join(t.TempDir(), "desk.db"))
-	for n, want := range []bool{true, false} {
-		err := s.Update(func(tx *Tx) error {
-			fresh, err := tx.AddEvidence(Evidence{Seen: signed.At(time.Now()), Code: "PROOF_MISSING", Subject: "m", Bytes: []byte{byte(n)}})
-			if fresh != want {
-				t.Errorf("%d: fresh is %t", n, fresh)
-			}
-			return err
-		})
-		if err != nil {
-			t.Fatal(err)
 		}
 	}
 }

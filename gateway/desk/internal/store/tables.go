@@ -6,7 +6,7 @@ import (
 )
 
 // form is the number of the tables below, and of no other tables ever.
-const form = 8
+const form = 9
 
 const tables = `
 -- The register as replayed, and the heads of both logs as verified.
@@ -19,7 +19,8 @@ CREATE TABLE heads (
 	size       INTEGER NOT NULL,
 	root       BLOB NOT NULL,
 	checkpoint BLOB NOT NULL,
-	verified   INTEGER NOT NULL
+	verified   INTEGER NOT NULL,
+	silent     INTEGER NOT NULL DEFAULT 0 -- for how many seconds it had not grown then
 ) STRICT;
 -- How long the audit log was when the register was first seen at a size.
 CREATE TABLE sightings (
@@ -43,6 +44,7 @@ CREATE TABLE elsewhere (
 	lost   INTEGER NOT NULL,        -- 1: by a lost copy of this desk; 0: by somebody who has its ring
 	wanted INTEGER NOT NULL         -- 1: this desk lacks the message and is to ask for it
 ) WITHOUT ROWID, STRICT;
+CREATE INDEX elsewhere_sent   ON elsewhere (note) WHERE note = text;
 CREATE INDEX elsewhere_lost   ON elsewhere (lost);
 CREATE INDEX elsewhere_wanted ON elsewhere (text) WHERE wanted = 1;
 -- From how many leaves of the audit log to how many this desk did not run, as far as it
@@ -92,6 +94,8 @@ CREATE TABLE mail (
 	reply_to     BLOB NOT NULL,
 	outcome      TEXT NOT NULL DEFAULT '', -- what it says; of a received one once it is handed over
 	state        TEXT NOT NULL, -- what the log proves
+	stands       INTEGER NOT NULL DEFAULT 0, -- since when, of a sent one
+	expires      INTEGER NOT NULL DEFAULT 0,
 	accepted     INTEGER NOT NULL DEFAULT 0, -- its acceptance is proven
 	unproven     TEXT NOT NULL DEFAULT '', -- the event that this desk signed and has no proof of
 	note         BLOB NOT NULL DEFAULT x'', -- the whole statement
@@ -122,6 +126,9 @@ CREATE INDEX mail_unsent ON mail (urgent, seq)
 CREATE INDEX mail_unopened ON mail (seq)
 	WHERE received = 1 AND unproven = '' AND state IN ('accepted', 'consigned');
 CREATE INDEX mail_unproven ON mail (urgent, seq) WHERE unproven != '';
+-- What another owes the next step of.
+CREATE INDEX mail_owed ON mail (state, urgent, stands, expires)
+	WHERE received = 0 AND unproven = '' AND state IN ('queued', 'accepted', 'consigned');
 CREATE INDEX mail_held ON mail (text) WHERE received = 1 AND state = 'accepted';
 CREATE INDEX mail_unapplied ON mail (unapplied, seq) WHERE unapplied = 1;
 CREATE INDEX mail_open ON mail (received, seq)
@@ -217,23 +224,38 @@ CREATE TABLE answers (
 	PRIMARY KEY (class, on_time)
 ) STRICT;
 
--- Bytes that convict a broker, and the desk's own log.
+-- Bytes that convict a broker.
 CREATE TABLE evidence (
+	seq     INTEGER PRIMARY KEY AUTOINCREMENT,
 	code    TEXT NOT NULL,
+	signed  INTEGER NOT NULL, -- 1: what it shows bears signatures; 0: anybody could have made it up
 	subject TEXT NOT NULL,
+	same    BLOB NOT NULL, -- what shows the same thing again has the same
 	seen    INTEGER NOT NULL,
 	detail  TEXT NOT NULL,
-	bytes   BLOB NOT NULL,
-	PRIMARY KEY (code, subject)
+	size    INTEGER NOT NULL, -- of bytes, as they are here
+	bytes   BLOB NOT NULL, -- {}: they are not kept
+	UNIQUE (code, signed, subject, same)
 ) STRICT;
+CREATE INDEX evidence_code ON evidence (code, signed, seq);
+CREATE INDEX evidence_size ON evidence (signed, code, seq, size);
+-- Of which code how much is not kept. It has a row for each code, and so always fits.
+CREATE TABLE evidence_lost (
+	code   TEXT PRIMARY KEY,
+	pieces INTEGER NOT NULL, -- that are not there at all
+	bytes  INTEGER NOT NULL  -- pieces that are there without their bytes
+) WITHOUT ROWID, STRICT;
+-- The desk's own log.
 CREATE TABLE log (
 	seq     INTEGER PRIMARY KEY AUTOINCREMENT,
 	time    INTEGER NOT NULL,
 	event   TEXT NOT NULL,
 	subject TEXT NOT NULL,
 	code    TEXT NOT NULL,
-	detail  TEXT NOT NULL
+	detail  TEXT NOT NULL,
+	bounded INTEGER NOT NULL DEFAULT 0 -- 1: others can cause such lines at will; 2: it counts those that are not kept
 ) STRICT;
+CREATE INDEX log_bounded ON log (bounded, event, code, seq) WHERE bounded > 0;
 `
 
 // makeTables makes the tables of a new file, in one transaction together with the

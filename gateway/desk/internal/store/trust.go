@@ -25,23 +25,26 @@ func (t *Tx) Entries() ([][]byte, error) {
 type Head struct {
 	signed.Head
 	Checkpoint []byte
-	Verified   signed.Time // by this desk's clock
+	Verified   signed.Time   // by this desk's clock
+	Silent     time.Duration // for how long it had not grown then, while the broker answered
 }
 
 // PutHead keeps a head of a log, "audit" or "register", unless a longer one is
 // there: of two answers that came at once the shorter may be written last.
 func (t *Tx) PutHead(log string, h Head) error {
-	return t.put("keep head", `INSERT INTO heads (log, size, root, checkpoint, verified) VALUES (?,?,?,?,?)
+	return t.put("keep head", `INSERT INTO heads (log, size, root, checkpoint, verified, silent) VALUES (?,?,?,?,?,?)
 		ON CONFLICT (log) DO UPDATE SET size = excluded.size, root = excluded.root,
-		checkpoint = excluded.checkpoint, verified = excluded.verified
+		checkpoint = excluded.checkpoint, verified = excluded.verified, silent = excluded.silent
 		WHERE excluded.size >= heads.size`,
-		log, h.Size, h.Root[:], h.Checkpoint, h.Verified.Unix())
+		log, h.Size, h.Root[:], h.Checkpoint, h.Verified.Unix(), int64(h.Silent/time.Second))
 }
 
 // Head returns the newest verified head of a log; ErrNotFound before the first.
 func (t *Tx) Head(log string) (h Head, err error) {
-	err = t.row("read head", []any{&h.Size, fixed(h.Root[:]), &h.Checkpoint, unix{&h.Verified}},
-		`SELECT size, root, checkpoint, verified FROM heads WHERE log = ?`, log)
+	var silent int64
+	err = t.row("read head", []any{&h.Size, fixed(h.Root[:]), &h.Checkpoint, unix{&h.Verified}, &silent},
+		`SELECT size, root, checkpoint, verified, silent FROM heads WHERE log = ?`, log)
+	h.Silent = time.Duration(silent) * time.Second
 	return h, err
 }
 
