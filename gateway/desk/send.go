@@ -79,7 +79,7 @@ func (d *Desk) send(draft client.Draft, to reply) (*client.Sending, error) {
 	if err == nil && !before {
 		err = d.sendOnce(draft, to, digest)
 	}
-	if p, ok := problem.Of(err); ok && p.Code != problem.DeskLocked && p.Code != problem.DiskFull {
+	if p, ok := problem.Of(err); ok && p.Code.Row().Subject != problem.Call {
 		// What the desk's own check stops stands in the desk's own log.
 		logged := d.room.Store.Update(func(tx *store.Tx) error { return tx.Log(d.room.Entry("not sent", draft.Type, p)) })
 		return nil, errors.Join(err, logged)
