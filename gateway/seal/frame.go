@@ -76,7 +76,7 @@ func (c *Content) frame(bound signed.Hash) ([]byte, error) {
 	}
 	size := paddedSize(len(b))
 	if size > maxFrame {
-		return nil, problem.New(problem.Oversize, "body and attachments pass what one envelope holds")
+		return nil, problem.New(problem.Oversize, "body and attachments take %d bytes with their padding, and a message takes %d", size, maxFrame)
 	}
 	return append(b, make([]byte, size-len(b))...), nil
 }
@@ -148,7 +148,7 @@ func (r *frameReader) bytes() []byte {
 
 func checkAttachments(as []Attachment) error {
 	if len(as) > maxAttachments {
-		return problem.New(problem.Oversize, "more than %d attachments", maxAttachments)
+		return problem.New(problem.Oversize, "%d attachments, and a message takes %d", len(as), maxAttachments)
 	}
 	for i, a := range as {
 		if !plainName(a.Name) || !plainName(a.MediaType) {
