@@ -14,10 +14,13 @@ import (
 
 // Bounds of a frame (SPEC §6.2). The largest padded frame leaves 16 KiB of an
 // envelope to header, signatures and age, which suffices for any header.
+// MaxContent is how many bytes body, attachments and padding of a message may have.
+const MaxContent = 1<<20 - 16<<10
+
 const (
 	maxAttachments = 32
 	maxName        = 255
-	maxFrame       = 1<<20 - 16<<10
+	maxFrame       = MaxContent
 )
 
 const frameMagic = "samband/frame/v1\n"
