@@ -18,6 +18,7 @@ type Status struct {
 	Broker     string         `json:"broker"`
 	Locked     bool           `json:"locked"`
 	Reachable  bool           `json:"broker_reachable"`
+	Trouble    string         `json:"trouble,omitempty"`    // what is amiss between this desk and the broker, and what to do
 	Registered bool           `json:"registered"`           // the register knows this desk by the keys it has
 	Register   int64          `json:"register"`             // entries known
 	Audit      int64          `json:"audit"`                // entries of the audit log known
