@@ -72,11 +72,8 @@ func (d *Desk) send(draft client.Draft, to reply) (*client.Sending, error) {
 	digest, err := d.digest(draft, to)
 	before := false
 	if draft.Name == "" {
-		if err == nil && draft.Fresh {
-			err = d.repeats(digest)
-		}
 		draft.Name = signed.NewID().String()
-	} else if err == nil {
+	} else if draft.Fresh = false; err == nil {
 		before, err = d.sentBefore(draft.Name, digest)
 	}
 	if err == nil && !before {
@@ -202,6 +199,9 @@ func (d *Desk) sendOnce(draft client.Draft, to reply, digest []byte) error {
 		})
 		return s, err
 	})
+	if err == nil && draft.Fresh {
+		err = d.repeats(digest)
+	}
 	if err != nil {
 		return err
 	}
