@@ -112,11 +112,11 @@ func New(c Config) (*Desk, error) {
 }
 
 func (d *Desk) open(kept *os.File, source hit.Source, retry time.Duration) (err error) {
-	if err := durable.CheckOwner(string(d.dir)); err != nil {
-		return err // SQLite and the socket would make files that the owner can't use
-	}
 	if d.settings, err = readSettings(d.dir); err != nil {
 		return err
+	}
+	if err := durable.CheckOwner(string(d.dir)); err != nil {
+		return err // SQLite and the socket would make files that the owner can't use
 	}
 	if d.lock, err = d.dir.lock(kept); err != nil {
 		return err

@@ -82,7 +82,7 @@ func (p *Program) exitCode(err error) int {
 		return exitSchema
 	case row.Subject == problem.BrokerBreach:
 		return exitNotProved
-	case row.Code == problem.Internal:
+	case row.Code == problem.Internal, row.Code == problem.LocalFault:
 		return exitFailed
 	case row.Class == problem.Final:
 		return exitRefused
