@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"database/sql"
 	"encoding/json"
@@ -80,6 +81,7 @@ func TestLocalWords(t *testing.T) {
 	t.Run("others", func(t *testing.T) { otherWords(t, base) })
 	t.Run("owners", func(t *testing.T) { ownersStay(t, o, u, base) })
 	t.Run("locked database", func(t *testing.T) { lockedDatabase(t, o, u, base) })
+	t.Run("interrupted", func(t *testing.T) { interrupted(t, u, base) })
 }
 
 func deskWords(t *testing.T, u *unit, base, body string) {
@@ -234,22 +236,7 @@ func lockedDatabase(t *testing.T, _ *office, u *unit, base string) {
 	if _, err := conn.ExecContext(t.Context(), "BEGIN IMMEDIATE"); err != nil {
 		t.Fatal(err)
 	}
-	sample := filepath.Join(base, "spontaneous.json")
-	text, err := os.ReadFile(filepath.FromSlash("../../schema/testdata/case/07-spontaneous.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var members map[string]json.RawMessage
-	if err := json.Unmarshal(text, &members); err != nil {
-		t.Fatal(err)
-	}
-	delete(members, "recipients") // the desk adds them
-	if text, err = json.Marshal(members); err != nil {
-		t.Fatal(err)
-	}
-	if err := errors.Join(os.WriteFile(sample, text, 0o644), os.Chmod(sample, 0o644)); err != nil {
-		t.Fatal(err)
-	}
+	sample := sampleBody(t, base)
 	commands := [][]string{
 		{"send", "--to", "fi.spoc", "--type", "SPONTANEOUS", "--body", sample, "--wait", "0"},
 		{"unlock", "--passphrase-file", "-"},
@@ -278,5 +265,66 @@ func lockedDatabase(t *testing.T, _ *office, u *unit, base string) {
 	s.wants(t, "the same again", 4, "REPEATED", "--again")
 	if s := as(t, nobody, "", u.program, append(commands[0], "--again", "--dir", u.dir)...); s.code != 0 {
 		t.Errorf("--again: %s", s.errs)
+	}
+}
+
+// sampleBody writes the body of a message that any account may read.
+func sampleBody(t *testing.T, base string) string {
+	t.Helper()
+	sample := filepath.Join(base, "spontaneous.json")
+	text, err := os.ReadFile(filepath.FromSlash("../../schema/testdata/case/07-spontaneous.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(text, &members); err != nil {
+		t.Fatal(err)
+	}
+	delete(members, "recipients") // the desk adds them
+	if text, err = json.Marshal(members); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(os.WriteFile(sample, text, 0o644), os.Chmod(sample, 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	return sample
+}
+
+// The broker is away, and somebody interrupts the wait of a send: what is queued was told
+// before, and the same command again asks, so that nothing goes twice.
+func interrupted(t *testing.T, u *unit, base string) {
+	u.start()
+	defer u.kill()
+	u.await("registered", func() bool {
+		st, err := u.desk.Status(t.Context())
+		return err == nil && st.Registered && !st.Locked
+	})
+	if err := u.exchange.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"send", "--to", "fi.spoc", "--type", "SPONTANEOUS", "--body", sampleBody(t, base), "--expires", "24h", "--dir", u.dir}
+	cmd := exec.Command(u.program, append(args, "--wait", "10m")...)
+	said, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	line, err := bufio.NewReader(said).ReadString('\n')
+	if err != nil || !strings.HasPrefix(line, "Queued: ") || !strings.Contains(line, "to fi.spoc. It is durable here") {
+		t.Errorf("before the wait it says %q, %v", line, err)
+	}
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait() // it was interrupted
+	as(t, nobody, "", u.program, args...).wants(t, "the same again", 4, "REPEATED: this desk has sent the same", "--again")
+	if s := as(t, nobody, "", u.program, "outbox", "--dir", u.dir); s.code != 0 || !strings.Contains(s.errs, "Trouble: the broker at") {
+		t.Errorf("outbox doesn't say why its message waits:\n%s", s.errs)
+	}
+	st := as(t, nobody, "", u.program, "status", "--dir", u.dir)
+	if !strings.Contains(st.out, "TROUBLE:") || !strings.Contains(st.out, "is not reached") {
+		t.Errorf("status doesn't say why the broker doesn't answer:\n%s", st.out)
 	}
 }
