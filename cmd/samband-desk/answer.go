@@ -32,7 +32,7 @@ answer. samband-desk new TYPE --reply-to ID writes a draft to fill in.` + copyHe
 			if draft.To, err = addresses(to); err != nil {
 				return err
 			}
-			sending, err := d.Answer(c.Context(), from.of(id), draft)
+			sending, err := unlessRepeated(c, &draft, func() (*client.Sending, error) { return d.Answer(c.Context(), from.of(id), draft) })
 			if err != nil {
 				return p.inWordsOfReply(c, d, err, &f, draft, from.of(id))
 			}

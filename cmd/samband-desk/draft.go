@@ -14,6 +14,7 @@ import (
 	"samband/gateway/desk/client"
 	"samband/gateway/envelope"
 	"samband/gateway/problem"
+	"samband/gateway/seal"
 	"samband/gateway/signed"
 	"samband/schema"
 )
@@ -23,7 +24,7 @@ type draftFlags struct {
 	name, typ, body, agreement, classification string
 	written                                    *schema.Type // what the body is
 	attach                                     []string
-	urgent                                     bool
+	urgent, again                              bool
 	expires, wait                              time.Duration
 	copies                                     copyFlags
 }
@@ -37,13 +38,17 @@ func (f *draftFlags) add(c *cobra.Command) {
 	c.Flags().BoolVar(&f.urgent, "urgent", false, "the message is urgent; its body says why")
 	c.Flags().DurationVar(&f.expires, "expires", 7*24*time.Hour, "how long it may wait to be taken in")
 	c.Flags().StringVar(&f.name, "name", "", "name of this sending: the same command again sends nothing twice")
+	c.Flags().BoolVar(&f.again, "again", false, "send it although this desk has just sent the same")
 	f.copies.add(c)
 	c.Flags().DurationVar(&f.wait, "wait", 5*time.Second, "how long to wait for the broker's acceptance; 0 to leave at once")
 }
 
 // draft reads the files that the flags name.
 func (f *draftFlags) draft(p *program, c *cobra.Command) (d client.Draft, err error) {
-	d = client.Draft{Name: f.name, Urgent: f.urgent, Lifetime: client.Duration(f.expires)}
+	if f.expires <= 0 {
+		return d, cli.Usagef("--expires: %s is no time to wait: give more than nothing, and at most %s", f.expires, envelope.MaxLifetime)
+	}
+	d = client.Draft{Name: f.name, Urgent: f.urgent, Lifetime: client.Duration(f.expires), Fresh: !f.again}
 	if d.Classification, err = envelope.ParseClassification(f.classification); err != nil {
 		return d, cli.Usagef("--classification: %w", err)
 	}
@@ -68,6 +73,7 @@ func (f *draftFlags) draft(p *program, c *cobra.Command) (d client.Draft, err er
 	default:
 		return d, err
 	}
+	size := len(d.Body)
 	for _, path := range f.attach {
 		if name := filepath.Base(path); !utf8.ValidString(name) {
 			return d, &advice{problem.New(problem.BodyInvalid, "the name of the file %q is not UTF-8, and nobody could spell it", name), "rename the file, then repeat the command"}
@@ -75,6 +81,9 @@ func (f *draftFlags) draft(p *program, c *cobra.Command) (d client.Draft, err er
 		data, err := cli.ReadInput(c, path, maxFile)
 		if err != nil {
 			return d, fmt.Errorf("read attachment: %w", err)
+		}
+		if size += len(data); size > seal.MaxContent {
+			return d, problem.New(problem.Oversize, "body and attachments as far as %s have %d bytes, and a message takes %d", path, size, seal.MaxContent)
 		}
 		d.Attachments = append(d.Attachments, client.Attachment{Name: filepath.Base(path), MediaType: mediaType(path, data), Data: data})
 	}
@@ -85,6 +94,9 @@ func (f *draftFlags) draft(p *program, c *cobra.Command) (d client.Draft, err er
 // does, or the flag that doesn't fit it; another error stays as it is.
 func (f *draftFlags) inWords(p *program, err error, d client.Draft, fill schema.Filling) error {
 	code := problem.CodeOf(err)
+	if code == problem.DatesInvalid && f.expires > envelope.MaxLifetime {
+		return &advice{err, fmt.Sprintf("give --expires at most %s; nothing was sent", envelope.MaxLifetime)}
+	}
 	if f.written == nil || code != problem.BodyInvalid && code != problem.BodyMalformed {
 		return err
 	}

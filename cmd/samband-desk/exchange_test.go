@@ -256,8 +256,8 @@ func TestTypesOffline(t *testing.T) {
 	o.wants("types", errs, "Next: see samband-desk types.")
 	out, _ = o.at("se.spoc", 0, "new", "REMINDER")
 	o.wants("new", out, "// type: REMINDER 1.0\n")
-	_, errs = o.at("se.spoc", 5, "new", "CLARIFY", "--reply-to", "AAAAAAAAAAAAAAAAAAAAAA==")
-	o.wants("new", errs, "no process serves this desk")
+	_, errs = o.at("se.spoc", 1, "new", "CLARIFY", "--reply-to", "AAAAAAAAAAAAAAAAAAAAAA==")
+	o.wants("new", errs, "there is no folder", "Next: name the desk's folder with --dir.")
 }
 
 // A file that doesn't say its type, or says another, is named.

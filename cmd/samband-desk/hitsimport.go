@@ -39,6 +39,9 @@ row is faulty, nothing is imported, and each fault is named by its line.`,
 			if _, err := os.Stat(p.settingsFile()); err != nil {
 				return fmt.Errorf("find the desk's settings: %w", err)
 			}
+			if err := durable.CheckWriter(p.Dir); err != nil {
+				return err
+			}
 			file := c.InOrStdin()
 			if args[0] != "-" {
 				f, err := durable.Open(args[0])

@@ -26,6 +26,7 @@ somebody unlocks it.`,
 			if err := d.Lock(c.Context()); err != nil {
 				return err
 			}
+			tell(c, lockPatience, "Locked: the desk has forgotten its keys. It begins anew")
 			if err := answersLocked(c.Context(), d); err != nil {
 				return err
 			}

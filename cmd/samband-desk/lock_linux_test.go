@@ -42,6 +42,8 @@ type unit struct {
 	pass    string // the file with the passphrase
 	desk    *client.Client
 
+	exchange *gatewaytest.Running
+
 	log string // the file that the program writes its log to
 	cmd *exec.Cmd
 }
@@ -67,7 +69,7 @@ func newUnits(t *testing.T) (*office, *unit) {
 	if err := running.StopDesk(running.Desks["se.spoc"]); err != nil {
 		t.Fatal(err)
 	}
-	u := &unit{t: t, program: filepath.Join(dir, "samband-desk"), dir: x.DeskDir("se.spoc"), pass: filepath.Join(dir, "passphrase"), log: filepath.Join(dir, "log")}
+	u := &unit{t: t, exchange: running, program: filepath.Join(dir, "samband-desk"), dir: x.DeskDir("se.spoc"), pass: filepath.Join(dir, "passphrase"), log: filepath.Join(dir, "log")}
 	u.desk = client.New(u.dir)
 	if out, err := exec.Command("go", "build", "-o", u.program, "samband/cmd/samband-desk").CombinedOutput(); err != nil {
 		t.Fatalf("build the program: %v\n%s", err, out)

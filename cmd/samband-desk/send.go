@@ -45,7 +45,7 @@ what blocks it.` + copyHelp,
 			if explain {
 				return f.inWords(p, p.explain(c, d, draft), draft, schema.Filling{})
 			}
-			sending, err := d.Send(c.Context(), draft)
+			sending, err := unlessRepeated(c, &draft, func() (*client.Sending, error) { return d.Send(c.Context(), draft) })
 			if err != nil {
 				return f.inWords(p, err, draft, schema.Filling{})
 			}
@@ -57,6 +57,26 @@ what blocks it.` + copyHelp,
 	c.Flags().BoolVar(&confidential, "confidential", false, "of several recipients, tell none of another")
 	c.Flags().BoolVar(&explain, "explain", false, "say who would receive this and what blocks it, and send nothing")
 	return cli.Require(c, "to", "body")
+}
+
+// unlessRepeated sends a draft. If this desk has just sent the same, a person at a terminal
+// is asked.
+func unlessRepeated(c *cobra.Command, draft *client.Draft, send func() (*client.Sending, error)) (*client.Sending, error) {
+	sending, err := send()
+	if p, ok := problem.Of(err); ok && p.Code == problem.Repeated {
+		if yes, known := cli.Agrees(c, cli.Clean(p.Detail)+".\nSend it once more?"); known && yes {
+			draft.Fresh = false
+			return send()
+		}
+	}
+	return sending, err
+}
+
+// tell says what is done before the command waits, so that whoever interrupts it knows.
+func tell(c *cobra.Command, wait time.Duration, format string, args ...any) {
+	if wait > 0 {
+		fmt.Fprintf(c.ErrOrStderr(), format+"\n", args...)
+	}
 }
 
 // addresses reads those of recipients.
@@ -75,6 +95,11 @@ func addresses(words []string) (to []signed.Address, err error) {
 // The others are sent even if a recipient is blocked or the broker refuses a message;
 // that is then the command's error.
 func (p *program) reportSending(c *cobra.Command, d *client.Client, sending *client.Sending, wait time.Duration) error {
+	for _, m := range slices.Concat(sending.Messages, sending.Copies) {
+		if m.State == client.Queued {
+			tell(c, wait, "Queued: %s to %s. It is durable here and will be sent by itself", m.ID, m.To)
+		}
+	}
 	ctx, cancel := context.WithTimeout(c.Context(), wait)
 	defer cancel()
 	for _, list := range [][]client.OutboxItem{sending.Messages, sending.Copies} {
@@ -158,6 +183,9 @@ func showExplanation(w io.Writer, x *client.Explanation) {
 		showVerdict(w, &r)
 	}
 	showCopies(w, x.Copies)
+	if x.Locked {
+		fmt.Fprintln(w, "This desk is locked: unlock it first")
+	}
 }
 
 // showVerdict says what carries a message to a recipient, or blocks it.

@@ -35,6 +35,9 @@ func (p *program) showStatus(w io.Writer, st *client.Status) {
 	fmt.Fprintf(w, "Desk:     %s in %s (%s)\n", st.Desk, st.Exchange, st.Hash)
 	fmt.Fprintf(w, "Ring:     %s\n", say(!st.Locked, "unlocked", "LOCKED: it stores and consigns; run samband-desk unlock"))
 	fmt.Fprintf(w, "Broker:   %s at %s\n", say(st.Reachable, "answers", "DOES NOT ANSWER"), cli.Clean(st.Broker))
+	if st.Trouble != "" {
+		fmt.Fprintf(w, "TROUBLE:  %s\n", cli.Clean(st.Trouble))
+	}
 	fmt.Fprintf(w, "Register: %d entries, %s\n", st.Register, say(st.Registered, "this desk among them", "this desk NOT among them with these keys"))
 	fmt.Fprintf(w, "Log:      verified to %d entries\n", st.Audit)
 	if st.Silent > 0 {

@@ -25,6 +25,7 @@ the message, sent because an agreement asks for it, is not withdrawn with it.`,
 			if _, err := d.Withdraw(c.Context(), id); err != nil {
 				return err
 			}
+			tell(c, wait, "Withdrawing: %s. That is durable here; the log decides", id)
 			ctx, cancel := context.WithTimeout(c.Context(), wait)
 			defer cancel()
 			m, err := sentUntil(c, d, id, ctx, func(m *client.OutboxItem) bool { return m.Says == "" })

@@ -9,6 +9,7 @@ import (
 
 	"samband/cmd/internal/cli"
 	"samband/gateway/authority"
+	"samband/gateway/durable"
 )
 
 func newInit(p *program) *cobra.Command {
@@ -24,6 +25,9 @@ Keys that are there already are kept, so a second attempt does no harm.`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			passphrase, err := p.passphrase(c)
 			if err != nil {
+				return err
+			}
+			if err := durable.CheckWriter(p.Dir); err != nil {
 				return err
 			}
 			var notes []string

@@ -27,6 +27,7 @@ import (
 
 	"samband/cmd/internal/cli"
 	"samband/gateway/authority"
+	"samband/gateway/durable"
 	"samband/gateway/seal"
 	"samband/gateway/signed"
 )
@@ -76,6 +77,9 @@ func by[T any](p *program, open func(dir string, passphrase []byte) (T, error), 
 	return func(c *cobra.Command, args []string) error {
 		passphrase, err := p.passphrase(c)
 		if err != nil {
+			return err
+		}
+		if err := durable.CheckWriter(p.Dir); err != nil {
 			return err
 		}
 		opened, err := open(p.Dir, passphrase)

@@ -129,6 +129,9 @@ func (b *Broker) open(ctx context.Context) (err error) {
 	if b.settings, err = ReadSettings(b.cfg.Dir); err != nil {
 		return err
 	}
+	if err := durable.CheckOwner(b.cfg.Dir); err != nil {
+		return err // the libraries would make files that the owner can't read
+	}
 	if err := b.settings.present(); err != nil {
 		return err
 	}

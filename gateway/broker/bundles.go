@@ -6,6 +6,7 @@ import (
 	"samband/gateway/api"
 	"samband/gateway/broker/internal/bundles"
 	"samband/gateway/broker/internal/quota"
+	"samband/gateway/durable"
 	"samband/gateway/signed"
 	"samband/schema"
 )
@@ -32,6 +33,9 @@ func (s shelf) Catalogue(ctx context.Context, caller signed.Address, hash schema
 // before the entry that names it; and one that no entry names does no harm, as desks
 // ask for those alone that one does.
 func AddBundle(dir string, b *schema.Bundle) error {
+	if err := durable.CheckWriter(dir); err != nil {
+		return err
+	}
 	s, err := ReadSettings(dir)
 	if err != nil {
 		return err

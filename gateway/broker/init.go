@@ -34,6 +34,9 @@ func Init(dir string, setup Setup) (card []byte, err error) {
 	if err := setup.check(); err != nil {
 		return nil, err
 	}
+	if err := durable.CheckWriter(dir); err != nil {
+		return nil, err
+	}
 	s := setup.in(dir)
 	for _, d := range []string{dir, s.Keys} {
 		if err := durable.MkdirAll(d); err != nil {
@@ -113,6 +116,9 @@ func makeCA(s Settings, name string) (*x509.Certificate, error) {
 // folder, once: the mark beside the keys comes last, and if it is there, Install
 // refuses and nothing is ever made again. Killed before it, it is repeated.
 func Install(dir string, federation []byte) error {
+	if err := durable.CheckWriter(dir); err != nil {
+		return err
+	}
 	s, err := ReadSettings(dir)
 	if err != nil {
 		return err

@@ -120,7 +120,7 @@ func NewClient(dir string) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Client{local.NewClient("broker", s.socket())}, nil
+	return &Client{local.NewClient("broker", dir, s.socket())}, nil
 }
 
 // Enter brings a signed entry into the register. A refusal is a problem.

@@ -160,7 +160,7 @@ func withheldOf(n *client.NoCopy) schema.Withheld {
 }
 
 // sealCopies seals copies of messages that are sealed and not queued yet.
-func (d *Desk) sealCopies(l *verify.Logs, p *plan, copies []copyPlan, of []*mail.Sealed) (sealed []mail.Sending, err error) {
+func (d *Desk) sealCopies(l *verify.Logs, p *plan, copies []copyPlan, of []*mail.Sealed, seal sealer) (sealed []mail.Sending, err error) {
 	var messages []string
 	for _, s := range of {
 		messages = append(messages, s.TextHash.String())
@@ -170,7 +170,7 @@ func (d *Desk) sealCopies(l *verify.Logs, p *plan, copies []copyPlan, of []*mail
 		if err != nil {
 			return nil, c.due.problem(err)
 		}
-		envelopes, err := d.sealAll(l, made, []envelope.Header{c.header})
+		envelopes, err := sealAll(made, []envelope.Header{c.header}, seal)
 		if err != nil {
 			return nil, c.due.problem(err)
 		}

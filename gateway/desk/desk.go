@@ -44,6 +44,7 @@ import (
 	"samband/gateway/desk/client"
 	"samband/gateway/desk/internal/keys"
 	"samband/gateway/desk/internal/mail"
+	"samband/gateway/durable"
 	"samband/gateway/hit"
 	"samband/gateway/local"
 	"samband/gateway/monitor"
@@ -113,6 +114,9 @@ func New(c Config) (*Desk, error) {
 func (d *Desk) open(kept *os.File, source hit.Source, retry time.Duration) (err error) {
 	if d.settings, err = readSettings(d.dir); err != nil {
 		return err
+	}
+	if err := durable.CheckOwner(string(d.dir)); err != nil {
+		return err // SQLite and the socket would make files that the owner can't use
 	}
 	if d.lock, err = d.dir.lock(kept); err != nil {
 		return err

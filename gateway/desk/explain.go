@@ -2,8 +2,10 @@ package desk
 
 import (
 	"context"
+	"slices"
 
 	"samband/gateway/desk/client"
+	"samband/gateway/desk/internal/mail"
 	"samband/gateway/envelope"
 	"samband/gateway/problem"
 	"samband/gateway/register"
@@ -12,11 +14,11 @@ import (
 	"samband/gateway/verify"
 )
 
-// Explain asks the very rules by which Send and the broker decide. It needs no
-// unlocked ring.
+// Explain is Send without its last steps: it signs and stores nothing. So it needs no
+// unlocked ring, but for a Fresh draft's sake.
 func (d *Desk) Explain(_ context.Context, draft client.Draft) (*client.Explanation, error) {
 	l := d.room.Logs()
-	x := &client.Explanation{Type: draft.Type, Recipients: []client.Recipient{}}
+	x := &client.Explanation{Type: draft.Type, Recipients: []client.Recipient{}, Locked: d.Locked()}
 	q := register.Question{From: d.Address(), Type: draft.Type, Classification: classificationOf(draft)}
 	p, err := d.plan(l, draft, reply{})
 	if err == nil {
@@ -24,10 +26,20 @@ func (d *Desk) Explain(_ context.Context, draft client.Draft) (*client.Explanati
 	} else if x.Problem = problemIn(err); x.Problem == nil {
 		return nil, err
 	}
+	var sending mail.Sending
+	sent := d.prepare(l, draft, reply{}, &sending, func(h envelope.Header, c *seal.Content) (*mail.Sealed, error) { return d.room.Fit(l, h, c) })
+	if problemIn(sent) == nil && sent != nil {
+		return nil, sent
+	}
 	var pass []envelope.Header
 	for _, to := range draft.To {
 		q.To = to
 		r := d.recipient(l, q, draft.Agreement)
+		for _, b := range sending.Blocked {
+			if b.To == to && r.Problem == nil {
+				r.Problem = problemIn(problem.New(b.Code, "%s", b.Detail))
+			}
+		}
 		x.Recipients = append(x.Recipients, r)
 		if r.Problem == nil {
 			h := envelope.Header{To: to}
@@ -38,7 +50,24 @@ func (d *Desk) Explain(_ context.Context, draft client.Draft) (*client.Explanati
 	if x.Problem == nil && len(pass) > 0 {
 		d.explainCopies(l, p, pass, x)
 	}
+	if sent == nil && !x.Locked && draft.Fresh && draft.Name == "" {
+		digest, err := d.digest(draft, reply{})
+		if err == nil {
+			err = d.repeats(digest)
+		}
+		sent = err
+	}
+	if sent != nil && !saysBlocked(x) {
+		x.Problem = problemIn(sent)
+	}
 	return x, nil
+}
+
+// saysBlocked reports whether an explanation says why something is not sent.
+func saysBlocked(x *client.Explanation) bool {
+	return x.Problem != nil ||
+		slices.ContainsFunc(x.Recipients, func(r client.Recipient) bool { return r.Problem != nil }) ||
+		slices.ContainsFunc(x.Copies, func(c client.Copy) bool { return c.Problem != nil })
 }
 
 func (d *Desk) recipient(l *verify.Logs, q register.Question, named signed.Hash) client.Recipient {

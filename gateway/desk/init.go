@@ -36,6 +36,9 @@ func Init(dir string, s Setup) (card []byte, err error) {
 	if _, err := register.ParseZone(string(s.Zone)); err != nil {
 		return nil, err
 	}
+	if err := durable.CheckWriter(dir); err != nil {
+		return nil, err
+	}
 	if err := durable.MkdirAll(f.keys()); err != nil {
 		return nil, fmt.Errorf("make folder: %w", err)
 	}
@@ -66,6 +69,9 @@ func Init(dir string, s Setup) (card []byte, err error) {
 // write over the key whose card the earlier gave out.
 func Rotate(dir string, passphrase []byte) (card []byte, err error) {
 	f := folder(dir)
+	if err := durable.CheckWriter(dir); err != nil {
+		return nil, err
+	}
 	s, err := readSettings(f)
 	if err != nil {
 		return nil, err
@@ -121,6 +127,9 @@ func writeCard(f folder, exchange signed.Hash, s Settings, online *keys.Online, 
 // Install puts the certificate in place that the party issued for the card.
 func Install(dir string, certificate []byte) error {
 	f := folder(dir)
+	if err := durable.CheckWriter(dir); err != nil {
+		return err
+	}
 	s, err := readSettings(f)
 	if err != nil {
 		return err

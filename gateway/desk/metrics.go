@@ -293,11 +293,12 @@ func (d *Desk) checks() []monitor.Check {
 		{Name: "disk", Run: func(context.Context) error { return d.room.Store.MayTakeIn() }},
 		{Name: "broker", Run: func(context.Context) error {
 			if !d.room.Reachable() {
-				return errors.New("does not answer; the outbox waits")
+				return errors.New("does not answer; the outbox waits; see trouble")
 			}
 			return nil
 		}},
 		{Name: "log", Run: func(context.Context) error { return d.grows() }},
+		{Name: "trouble", Run: func(context.Context) error { return d.trouble() }},
 		{Name: "register", Run: func(context.Context) error { return d.registered() }},
 		{Name: "ring", Run: func(context.Context) error {
 			if d.Locked() {

@@ -73,13 +73,13 @@ func (d *Desk) send(draft client.Draft, to reply) (*client.Sending, error) {
 	before := false
 	if draft.Name == "" {
 		draft.Name = signed.NewID().String()
-	} else if err == nil {
+	} else if draft.Fresh = false; err == nil {
 		before, err = d.sentBefore(draft.Name, digest)
 	}
 	if err == nil && !before {
 		err = d.sendOnce(draft, to, digest)
 	}
-	if p, ok := problem.Of(err); ok && p.Code != problem.DeskLocked && p.Code != problem.DiskFull {
+	if p, ok := problem.Of(err); ok && p.Code.Row().Subject != problem.Call {
 		// What the desk's own check stops stands in the desk's own log.
 		logged := d.room.Store.Update(func(tx *store.Tx) error { return tx.Log(d.room.Entry("not sent", draft.Type, p)) })
 		return nil, errors.Join(err, logged)
@@ -93,7 +93,7 @@ func (d *Desk) send(draft client.Draft, to reply) (*client.Sending, error) {
 // digest tells one draft from another without keeping what it says in the open.
 // DESK_LOCKED while locked.
 func (d *Desk) digest(draft client.Draft, to reply) (digest []byte, err error) {
-	draft.Name, draft.To = "", slices.Sorted(slices.Values(draft.To))
+	draft.Name, draft.Fresh, draft.To = "", false, slices.Sorted(slices.Values(draft.To))
 	b, err := json.Marshal(struct {
 		client.Draft
 		Body    []byte      `json:"body"` // as bytes: it may be no JSON
@@ -125,6 +125,38 @@ func (d *Desk) sentBefore(name string, digest []byte) (bool, error) {
 		err = problem.New(problem.IDReused, "the name %q stands for another message", name)
 	}
 	return err == nil, err
+}
+
+// repeatable is how long a draft counts as one that was just sent.
+const repeatable = 10 * time.Minute
+
+// repeats refuses with REPEATED a draft that is word for word one that this desk has just
+// queued or sent, unless that came to nothing.
+func (d *Desk) repeats(digest []byte) error {
+	return d.room.Store.View(func(tx *store.Tx) error {
+		rows, err := tx.Recent(digest)
+		if err != nil {
+			return err
+		}
+		for _, r := range rows {
+			text, err := tx.Header(r.TextHash)
+			if err != nil {
+				return err
+			}
+			h, err := envelope.ParseHeader(text)
+			if err != nil {
+				return err
+			}
+			age := d.now().Sub(h.Created.AsTime())
+			switch r.State {
+			case client.Queued, client.Accepted, client.Consigned, client.HandedOver:
+				if age < repeatable {
+					return problem.New(problem.Repeated, "this desk has sent the same to the same %s ago, as message %s, which is %s", max(age, 0).Round(time.Second), r.ID, r.State)
+				}
+			}
+		}
+		return nil
+	})
 }
 
 // sending is what became of a draft.
@@ -160,6 +192,28 @@ func (d *Desk) sending(name string) (*client.Sending, error) {
 func (d *Desk) sendOnce(draft client.Draft, to reply, digest []byte) error {
 	l := d.room.Logs()
 	sending := &mail.Sending{Name: draft.Name, Digest: digest}
+	err := d.prepare(l, draft, to, sending, func(h envelope.Header, c *seal.Content) (s *mail.Sealed, err error) {
+		err = d.withRing(func(ring *keys.Locked) error {
+			s, err = d.room.Seal(ring, l, h, c)
+			return err
+		})
+		return s, err
+	})
+	if err == nil && draft.Fresh {
+		err = d.repeats(digest)
+	}
+	if err != nil {
+		return err
+	}
+	return d.room.Queue(sending)
+}
+
+// A sealer makes an envelope: Send's is the room's Seal, Explain's is its Fit.
+type sealer func(envelope.Header, *seal.Content) (*mail.Sealed, error)
+
+// prepare does all of a sending but its commit. With an error it says in the sending whom
+// the law stopped, as far as it came.
+func (d *Desk) prepare(l *verify.Logs, draft client.Draft, to reply, sending *mail.Sending, seal sealer) error {
 	for {
 		p, err := d.plan(l, draft, to)
 		if err != nil {
@@ -180,14 +234,14 @@ func (d *Desk) sendOnce(draft client.Draft, to reply, digest []byte) error {
 				return err
 			}
 			sending.Says, sending.Type = mail.FactsOf(p.body), p.typ
-			if sending.Envelopes, err = d.sealAll(l, p, headers); err != nil {
+			if sending.Envelopes, err = sealAll(p, headers, seal); err != nil {
 				return err
 			}
-			if sending.Copies, err = d.sealCopies(l, p, copies, sending.Envelopes); err != nil {
+			if sending.Copies, err = d.sealCopies(l, p, copies, sending.Envelopes, seal); err != nil {
 				return err
 			}
 			sending.Also = func(tx *store.Tx) error { return d.alsoWritten(tx, p, sending.Envelopes) }
-			return d.room.Queue(sending)
+			return nil
 		}
 		draft.To = nil // once more, for the roster
 		for _, h := range headers {
@@ -280,18 +334,15 @@ func (d *Desk) address(l *verify.Logs, p *plan, h envelope.Header) (envelope.Hea
 }
 
 // sealAll seals and signs an envelope for each header, once each.
-func (d *Desk) sealAll(l *verify.Logs, p *plan, headers []envelope.Header) (sealed []*mail.Sealed, err error) {
-	err = d.withRing(func(ring *keys.Locked) error {
-		for _, h := range headers {
-			s, err := d.room.Seal(ring, l, h, p.content)
-			if err != nil {
-				return err
-			}
-			sealed = append(sealed, s)
+func sealAll(p *plan, headers []envelope.Header, seal sealer) (sealed []*mail.Sealed, err error) {
+	for _, h := range headers {
+		s, err := seal(h, p.content)
+		if err != nil {
+			return nil, err
 		}
-		return nil
-	})
-	return sealed, err
+		sealed = append(sealed, s)
+	}
+	return sealed, nil
 }
 
 // A plan is a draft that passed everything but the law between two parties.

@@ -56,6 +56,9 @@ func (d *Desk) Status(context.Context) (*client.Status, error) {
 		Duties: duties, LostWords: lost, Erasures: *erasures, Keys: openings, Breaches: seen,
 		Disk: client.Disk{Free: room.Free, Needed: room.Needed, Full: room.Full, Why: why, Reserve: room.Reserve},
 	}
+	if trouble := d.trouble(); trouble != nil {
+		s.Trouble = trouble.Error()
+	}
 	if alarm := d.room.Shared(); alarm != nil {
 		s.Shared = alarm.Error()
 	}

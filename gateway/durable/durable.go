@@ -9,6 +9,9 @@
 // stands for half a file, and what was written when a function returned nil is
 // there after a power cut.
 //
+// What root writes belongs to the owner of the folder that it lies in: a service can read
+// what stands in its folder, whoever ran a command there ([CheckWriter]).
+//
 // No link at the end of a path is followed: for Create the name is taken, and
 // Replace puts the file in the link's place. Links among the folders above it are
 // followed, as everywhere else.
@@ -62,7 +65,10 @@ func write(tmp, path string, content []byte, mode fs.FileMode, name func(from, t
 		return fmt.Errorf("write %q: %w", path, err)
 	}
 	defer os.Remove(f.Name())
-	if err = f.Chmod(mode); err == nil {
+	if err = inherit(filepath.Dir(path), f.Chown); err == nil {
+		err = f.Chmod(mode)
+	}
+	if err == nil {
 		_, err = f.Write(content)
 	}
 	if err == nil {
@@ -90,6 +96,9 @@ func MkdirAll(dir string) error {
 		}
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil || !missing {
+		return err
+	}
+	if err := inherit(above, func(uid, gid int) error { return os.Lchown(dir, uid, gid) }); err != nil {
 		return err
 	}
 	return SyncDir(above)

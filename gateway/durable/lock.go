@@ -22,7 +22,7 @@ func LockDir(dir string) (*os.File, error) {
 
 // LockFile is like LockDir, but locks a file, which it makes if it is missing.
 func LockFile(path string) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	f, err := openOrMake(path)
 	return lock(f, err)
 }
 

@@ -78,7 +78,7 @@ func chmod(set func(string, fs.FileMode) error, path string, info fs.FileInfo) e
 // NewDatabase makes the file of a database if there is none, for its owner alone, and sets
 // the modes of what is there: SQLite gives its other files that of the first.
 func NewDatabase(path string) error {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, privateFile)
+	f, err := openOrMake(path)
 	if err != nil {
 		return err
 	}

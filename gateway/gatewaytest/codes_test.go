@@ -33,6 +33,10 @@ var elsewhere = map[problem.Code]string{
 
 	// A desk's own state, and what it has against a broker that lies.
 	problem.DeskLocked:      "desk/life_test.go: TestLocked",
+	problem.NotStored:       "desk/notstored_test.go: TestLockedDatabaseIsWaitedOut",
+	problem.StoredUnknown:   "desk/notstored_test.go: TestFailedCommitIsTold",
+	problem.LocalFault:      "local/local_test.go: TestCalls",
+	problem.Repeated:        "desk/repeated_test.go: TestRepeated",
 	problem.ErasuresUnread:  "desk/erasures_test.go: TestRestoredWithoutBroker",
 	problem.DiskFull:        "desk/fulldisk_test.go: TestReserve",
 	problem.ProofMissing:    "desk/attack_test.go: TestAcceptance",

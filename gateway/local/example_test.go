@@ -37,7 +37,7 @@ func Example() {
 	defer stop()
 	go local.Serve(ctx, ln, calls)
 
-	c := local.NewClient("desk", path)
+	c := local.NewClient("desk", filepath.Dir(path), path)
 	a, err := local.Ask[answer](ctx, c, "hours", question{"fi.spoc"})
 	fmt.Println(a.Hours, err)
 	_, err = local.Ask[answer](ctx, c, "hours", question{"xx.spoc"})

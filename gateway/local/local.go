@@ -4,7 +4,7 @@
 //	ln, err := local.Listen(path)
 //	err = local.Serve(ctx, ln, local.Calls{"status": local.Answer(status)})
 //
-//	c := local.NewClient("desk", path)
+//	c := local.NewClient("desk", dir, path)
 //	answer, err := local.Ask[map[string]any](ctx, c, "status", struct{}{})
 //
 // Every call is a POST with JSON in and JSON out; a refusal is an RFC 9457 document. A
@@ -26,6 +26,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -50,35 +51,55 @@ const (
 // maxGrace is how long calls that run have to end when serving ends.
 const maxGrace = 2 * time.Second
 
-// maxPath is how long a socket's path may be: the kernel keeps it, with a zero
-// behind it, in a field of this size.
-const maxPath = len(syscall.RawSockaddrUnix{}.Path) - 1
-
-// ErrNotServed says that no process serves the folder.
-var ErrNotServed = errors.New("no process serves this")
+// Bounds of a connection: a caller that says nothing, or takes nothing, keeps no place for
+// ever, and when all places are taken the newest caller gets the least used one.
+const (
+	maxIdle    = 2 * time.Minute
+	idleHere   = 30 * time.Second // after which a Client closes its own, before the server does
+	maxReading = 30 * time.Second // of one call
+	maxWriting = time.Minute      // of one answer
+	maxCallers = 128
+)
 
 // Listen opens the socket. What a process that ended left there is removed; what
 // somebody serves is not. The socket has its mode before it has its name, so there
 // is no moment at which another user could connect.
 func Listen(path string) (net.Listener, error) {
-	if err := removeStale(path); err != nil {
+	at, err := reach(path)
+	if err != nil {
+		return nil, fmt.Errorf("open the local socket: %w", err)
+	}
+	if err := removeStale(path, at.path); err != nil {
+		at.Close()
 		return nil, fmt.Errorf("open the local socket: %w", err)
 	}
 	conf := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) error {
 		var err error
 		return errors.Join(raw.Control(func(fd uintptr) { err = ownersOnly(fd) }), err)
 	}}
-	ln, err := conf.Listen(context.Background(), "unix", path)
+	ln, err := conf.Listen(context.Background(), "unix", at.path)
 	if err != nil {
+		at.Close()
 		return nil, fmt.Errorf("open the local socket: %w", err)
 	}
-	return ln, nil
+	return &listener{Listener: ln, at: at}, nil
 }
 
-func removeStale(path string) error {
-	if err := checkPath(path); err != nil {
-		return err
-	}
+// A listener removes its socket by the path that it has it by.
+type listener struct {
+	net.Listener
+	once sync.Once
+	at   *place
+}
+
+func (l *listener) Close() error {
+	err := l.Listener.Close()
+	l.once.Do(l.at.Close)
+	return err
+}
+
+// removeStale removes what is left at a path; at is the path by which to reach it.
+func removeStale(path, at string) error {
 	info, err := os.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -89,7 +110,7 @@ func removeStale(path string) error {
 	if info.Mode().Type() != fs.ModeSocket {
 		return fmt.Errorf("%s is a file of another kind: move it away", path)
 	}
-	conn, err := net.Dial("unix", path)
+	conn, err := net.Dial("unix", at)
 	if err == nil {
 		conn.Close()
 		return fmt.Errorf("another process serves %s", path)
@@ -100,18 +121,12 @@ func removeStale(path string) error {
 	return os.Remove(path)
 }
 
-func checkPath(path string) error {
-	if len(path) > maxPath {
-		return fmt.Errorf("the socket's path %s has %d bytes and may have %d: choose a folder with a shorter path", path, len(path), maxPath)
-	}
-	return nil
-}
-
 // Serve answers on the socket until ctx ends. Calls that run then see it end too, and may
 // still answer for a moment: the socket takes no further call before they do.
 func Serve(ctx context.Context, ln net.Listener, h http.Handler) error {
 	server := &http.Server{
-		Handler: h, ReadHeaderTimeout: 5 * time.Second, DisableGeneralOptionsHandler: true,
+		Handler: h, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: maxIdle, DisableGeneralOptionsHandler: true,
+		ConnState:   newPlaces(maxCallers).changed,
 		BaseContext: func(net.Listener) context.Context { return ctx },
 	}
 	ended := make(chan struct{})
@@ -152,7 +167,9 @@ func (c Calls) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func Answer[In, Out any](call func(context.Context, In) (Out, error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var in In
+		taken := reading(w)
 		err := read(http.MaxBytesReader(w, r.Body, MaxCall), &in)
+		taken()
 		if err != nil {
 			answer(w, nil, err)
 			return
@@ -168,7 +185,9 @@ func AnswerPassphrase(call func(context.Context, []byte) error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		buffer := make([]byte, MaxPassphrase+1)
 		defer clear(buffer)
+		taken := reading(w)
 		passphrase, err := readPassphrase(r, buffer)
+		taken()
 		if err == nil {
 			err = call(r.Context(), passphrase)
 		}
@@ -201,6 +220,7 @@ func answer(w http.ResponseWriter, out any, err error) {
 	if err == nil && len(b) > MaxAnswer {
 		err = problem.New(problem.Oversize, "the answer passes the bound of %d bytes: ask for less", MaxAnswer)
 	}
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(maxWriting)) // a test's writer has none
 	w.Header().Set("Content-Type", api.JSONType)
 	if err != nil {
 		doc := refusal(err).Document()
@@ -239,11 +259,32 @@ func encode(v any) ([]byte, error) {
 	return b.Bytes(), err
 }
 
-// refusal is the problem in err's chain, or INTERNAL with the text of the fault.
+// reading bounds how long a call may take to arrive, until it is told that it has.
+func reading(w http.ResponseWriter) (taken func()) {
+	c := http.NewResponseController(w)
+	_ = c.SetReadDeadline(time.Now().Add(maxReading)) // a test's writer has none
+	return func() { _ = c.SetReadDeadline(time.Time{}) }
+}
+
+// A Fault is an error that is told as a refusal to whoever asked by the socket, and is none
+// inside of the program.
+type Fault interface {
+	error
+	Refusal() *problem.Problem
+}
+
+// refusal is the problem in err's chain, or that of a [Fault], or LOCAL_FAULT with the text of the fault. What
+// only the wire may say, that it is tried again, is not said of a command.
 func refusal(err error) *api.Refusal {
 	p, refused := problem.Of(err)
-	if !refused {
-		p = problem.New(problem.Internal, "%v", err)
+	fault, ok := errors.AsType[Fault](err)
+	switch {
+	case !refused && ok:
+		p = fault.Refusal()
+	case !refused:
+		p = problem.New(problem.LocalFault, "%v%s", err, whose(err))
+	case p.Code == problem.Internal:
+		p = problem.New(problem.LocalFault, "%s", p.Detail)
 	}
 	return &api.Refusal{Problem: p}
 }
@@ -254,21 +295,23 @@ type Client struct {
 	http *http.Client
 }
 
-// NewClient makes a Client of what is served at a socket.
-func NewClient(what, path string) *Client {
+// NewClient makes a Client of what is served at a socket, which lies in the folder dir or
+// was named by the settings there, what.yaml.
+func NewClient(what, dir, path string) *Client {
 	return &Client{what, &http.Client{Transport: &http.Transport{
+		IdleConnTimeout: idleHere,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			if err := checkPath(path); err != nil {
-				return nil, err
-			}
-			conn, err := (&net.Dialer{}).DialContext(ctx, "unix", path)
+			conn, err := dial(ctx, path)
 			if err != nil {
-				return nil, fmt.Errorf("%w %s: %w", ErrNotServed, what, err)
+				return nil, unreachable(what, dir, err)
 			}
 			return conn, nil
 		},
 	}}}
 }
+
+// Close closes the connections that no call uses. The Client may be used again.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
 
 // Ask makes one call. A refusal is a problem, ErrNotServed says that nobody answers.
 func Ask[Out any](ctx context.Context, c *Client, call string, in any) (out Out, err error) {
@@ -299,6 +342,9 @@ func (c *Client) post(ctx context.Context, call, mediaType string, body []byte) 
 	}
 	req.Header.Set("Content-Type", mediaType)
 	resp, err := c.http.Do(req)
+	if u, ok := errors.AsType[*Unreachable](err); ok {
+		return nil, u
+	}
 	if err != nil {
 		return nil, fmt.Errorf("ask the %s: %w", c.what, err)
 	}

@@ -55,6 +55,10 @@ const (
 	DeskLocked         Code = "DESK_LOCKED"
 	ErasuresUnread     Code = "ERASURES_UNREAD"
 	DiskFull           Code = "DISK_FULL"
+	NotStored          Code = "NOT_STORED"
+	StoredUnknown      Code = "STORED_UNKNOWN"
+	Repeated           Code = "REPEATED"
+	LocalFault         Code = "LOCAL_FAULT"
 
 	// Breaches of a broker, of which a desk or an auditor keeps the evidence.
 	ProofMissing    Code = "PROOF_MISSING"
@@ -132,6 +136,10 @@ var list = []Entry{
 	{DeskLocked, Retry, 503, 30 * time.Second, Call, "sending, opening and answering need the unlocked ring", "unlock the desk, then repeat the command"},
 	{ErasuresUnread, Retry, 503, 5 * time.Second, Call, "a desk shows no content before it has read in the log what it erased", "wait until the broker answers; where somebody must read before that, run samband-desk erased --show-anyway with the reason"},
 	{DiskFull, Retry, 503, 30 * time.Second, Call, "a desk takes in and sends while its disk has room; reading, erasing, locking and unlocking work without", "nothing was stored: make room on the desk's disk, or erase messages, then repeat the command"},
+	{NotStored, Retry, 503, 30 * time.Second, Call, "what a command writes is stored whole or not at all", "nothing was stored, and nothing is tried again by itself: mend what is named, then repeat the command"},
+	{StoredUnknown, Retry, 503, 30 * time.Second, Call, "after a write that the disk did not confirm nobody knows what was stored", "look whether it is there, as with samband-desk outbox; repeat the command only if it is not"},
+	{Repeated, Final, 409, 0, Item, "what this desk has just sent is sent once more only on purpose", "see samband-desk outbox; to send it once more, repeat the command with --again"},
+	{LocalFault, Retry, 500, 0, Call, "the program that serves the folder has no fault", "nothing is tried again by itself: mend what is named, then repeat the command; the program's log has the fault too"},
 
 	{ProofMissing, Retry, 502, 0, BrokerBreach, "no message is consigned without the proof of its acceptance", "call the broker's operator; nothing was taken in"},
 	{ProofInvalid, Retry, 502, 0, BrokerBreach, "a proof belongs to this very text and to the exchange's log", "keep the desk's files and call the operator and the auditors"},

@@ -113,9 +113,9 @@ func dates(h *envelope.Header, now signed.Time) error {
 	case now.Add(maxSkew).Before(h.Created):
 		return problem.New(problem.DatesInvalid, "created %s is in the future at %s", h.Created, now)
 	case life <= 0:
-		return problem.New(problem.DatesInvalid, "expires is not after created")
+		return problem.New(problem.DatesInvalid, "expires %s is not after created %s", h.Expires, h.Created)
 	case life > envelope.MaxLifetime:
-		return problem.New(problem.DatesInvalid, "expires is more than %d days after created", int(envelope.MaxLifetime.Hours()/24))
+		return problem.New(problem.DatesInvalid, "expires %s is more than %d days after created %s", h.Expires, int(envelope.MaxLifetime.Hours()/24), h.Created)
 	case !now.Before(h.Expires):
 		return problem.New(problem.Expired, "the message expired at %s", h.Expires)
 	}

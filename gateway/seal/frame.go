@@ -14,10 +14,13 @@ import (
 
 // Bounds of a frame (SPEC §6.2). The largest padded frame leaves 16 KiB of an
 // envelope to header, signatures and age, which suffices for any header.
+// MaxContent is how many bytes body, attachments and padding of a message may have.
+const MaxContent = 1<<20 - 16<<10
+
 const (
 	maxAttachments = 32
 	maxName        = 255
-	maxFrame       = 1<<20 - 16<<10
+	maxFrame       = MaxContent
 )
 
 const frameMagic = "samband/frame/v1\n"
@@ -76,7 +79,7 @@ func (c *Content) frame(bound signed.Hash) ([]byte, error) {
 	}
 	size := paddedSize(len(b))
 	if size > maxFrame {
-		return nil, problem.New(problem.Oversize, "body and attachments pass what one envelope holds")
+		return nil, problem.New(problem.Oversize, "body and attachments take %d bytes with their padding, and a message takes %d", size, maxFrame)
 	}
 	return append(b, make([]byte, size-len(b))...), nil
 }
@@ -148,7 +151,7 @@ func (r *frameReader) bytes() []byte {
 
 func checkAttachments(as []Attachment) error {
 	if len(as) > maxAttachments {
-		return problem.New(problem.Oversize, "more than %d attachments", maxAttachments)
+		return problem.New(problem.Oversize, "%d attachments, and a message takes %d", len(as), maxAttachments)
 	}
 	for i, a := range as {
 		if !plainName(a.Name) || !plainName(a.MediaType) {

@@ -97,6 +97,9 @@ func (p *Program) Run(root *cobra.Command, args []string, stdin io.Reader, stdou
 		if inner := c.RunE; inner != nil {
 			c.RunE = func(c *cobra.Command, args []string) error {
 				started = true
+				if err := readsOnce(c, args); err != nil {
+					return err
+				}
 				return inner(c, args)
 			}
 		}

@@ -59,12 +59,18 @@ func (e *lockedError) Unwrap() error { return e.error }
 func (p *Program) exitCode(err error) int {
 	var usage *usageError
 	var unproved *NotProved
+	var lasts interface {
+		error
+		Lasts() bool // the same command never succeeds
+	}
 	refusal, refused := problem.Of(err)
 	switch {
 	case errors.As(err, &usage):
 		return exitUsage
 	case errors.As(err, &unproved):
 		return exitNotProved
+	case errors.As(err, &lasts) && lasts.Lasts():
+		return exitFailed
 	case slices.ContainsFunc(append(p.Again, p.NotServed), func(again error) bool { return again != nil && errors.Is(err, again) }):
 		return exitAgain
 	case !refused:
@@ -76,7 +82,7 @@ func (p *Program) exitCode(err error) int {
 		return exitSchema
 	case row.Subject == problem.BrokerBreach:
 		return exitNotProved
-	case row.Code == problem.Internal:
+	case row.Code == problem.Internal, row.Code == problem.LocalFault:
 		return exitFailed
 	case row.Class == problem.Final:
 		return exitRefused
@@ -115,6 +121,16 @@ func (p *Program) explain(w io.Writer, err error) {
 	}
 }
 
+// notAllowed is the advice about a file that this account may not read or write.
+func notAllowed(path string) string {
+	if owner := durable.OthersOwner(path); owner != "" && owner != "root" {
+		return durable.AsOwner(owner)
+	} else if owner == "root" {
+		return fmt.Sprintf("%s belongs to root: give it to the account that is to use it", path)
+	}
+	return fmt.Sprintf("give this account the right to %s", path)
+}
+
 // next is the advice about an error if it depends on the program, else "". It is
 // written for an operator on call.
 func (p *Program) next(err error) string {
@@ -124,7 +140,13 @@ func (p *Program) next(err error) string {
 	var address *net.OpError
 	var unproved *NotProved
 	var taken *takenError
+	var says interface {
+		error
+		Next() string
+	}
 	switch {
+	case errors.As(err, &says) && says.Next() != "":
+		return says.Next()
 	case errors.As(err, &taken):
 		return "name another, or move it away: nothing is written over, and no link is followed"
 	case errors.Is(err, durable.ErrNotRegular):
@@ -139,6 +161,8 @@ func (p *Program) next(err error) string {
 		return fmt.Sprintf("process %d uses the folder: stop it first", locked.pid)
 	case p.Settings != "" && errors.As(err, &address) && errors.Is(err, syscall.EADDRINUSE):
 		return fmt.Sprintf("stop the program that listens there, or change %q in %s", p.Setting(address.Addr), filepath.Join(p.Dir, p.Settings))
+	case errors.As(err, &missing) && errors.Is(err, fs.ErrPermission):
+		return notAllowed(missing.Path)
 	case errors.As(err, &unproved):
 		return "keep these files as they are: they may be evidence"
 	case p.Next != nil:

@@ -23,8 +23,13 @@ import (
 	"samband/gateway/local"
 )
 
-// ErrNotServed says that no process serves the desk: start samband-desk serve.
-var ErrNotServed = local.ErrNotServed
+// Why a call reaches nobody: no process serves the desk (start samband-desk serve), the
+// folder is no desk's, which is a kind of the first, or it is another account's.
+var (
+	ErrNotServed = local.ErrNotServed
+	ErrNoFolder  = local.ErrNoFolder
+	ErrNoRight   = local.ErrNoRight
+)
 
 // Socket is the name of the socket in a desk's folder.
 const Socket = "socket"
@@ -36,5 +41,9 @@ var _ Service = (*Client)(nil)
 
 // New makes a Client of a desk's folder. It connects at the first call.
 func New(dir string) *Client {
-	return &Client{local.NewClient("desk", filepath.Join(dir, Socket))}
+	return &Client{local.NewClient("desk", dir, filepath.Join(dir, Socket))}
 }
+
+// Close closes the connections that no call uses. A program that makes a Client now and
+// then closes it, since the desk has few places.
+func (c *Client) Close() { c.local.Close() }

@@ -18,6 +18,7 @@ type Status struct {
 	Broker     string         `json:"broker"`
 	Locked     bool           `json:"locked"`
 	Reachable  bool           `json:"broker_reachable"`
+	Trouble    string         `json:"trouble,omitempty"`    // what is amiss between this desk and the broker, and what to do
 	Registered bool           `json:"registered"`           // the register knows this desk by the keys it has
 	Register   int64          `json:"register"`             // entries known
 	Audit      int64          `json:"audit"`                // entries of the audit log known
@@ -111,6 +112,7 @@ type Draft struct {
 	Copy           json.RawMessage         `json:"copy,omitempty"`           // what only its writer can say in a copy that an agreement asks for: members of its body
 	CopyAgreement  signed.Hash             `json:"copy_agreement,omitzero"`  // that the copy goes under; zero: the one that fits
 	NoCopy         *NoCopy                 `json:"no_copy,omitempty"`        // why no copy goes, where the body does not say it
+	Fresh          bool                    `json:"fresh,omitempty"`          // without a name: refuse with REPEATED what this desk has just sent
 }
 
 // NoCopy says in a draft why nobody is copied, where an agreement asks for a copy.
@@ -158,6 +160,7 @@ type Explanation struct {
 	Problem    *Problem    `json:"problem,omitempty"` // of the draft itself
 	Recipients []Recipient `json:"recipients"`
 	Copies     []Copy      `json:"copies,omitempty"` // that would go too, or are withheld
+	Locked     bool        `json:"locked,omitempty"` // the desk must be unlocked first
 }
 
 // A Copy of an explanation is one that the agreements of the draft's messages ask for.

@@ -100,8 +100,9 @@ type Room struct {
 
 	hearing   hearing
 	reachable atomic.Bool
-	scrubbing atomic.Bool // something was erased that may still lie in the write-ahead log
-	shows     atomic.Bool // all erasures that the log has were read, or a person decided: see erasures.go
+	unheard   atomic.Value // a lastError: of the last call
+	scrubbing atomic.Bool  // something was erased that may still lie in the write-ahead log
+	shows     atomic.Bool  // all erasures that the log has were read, or a person decided: see erasures.go
 	workers   workers
 	again     wanted
 	sharing   sharing
@@ -142,6 +143,16 @@ func (m *Room) Logs() *verify.Logs { return m.logs.Load() }
 
 // Reachable reports whether the broker answered the last call.
 func (m *Room) Reachable() bool { return m.reachable.Load() }
+
+// Unheard is why the broker did not answer the last call, or refused this desk's
+// connection; nil if it did answer.
+func (m *Room) Unheard() error {
+	last, _ := m.unheard.Load().(lastError)
+	return last.err
+}
+
+// A lastError is an error, or nil, as an atomic.Value takes it.
+type lastError struct{ err error }
 
 // Unlocked tells the room that the ring was unlocked: what waited for it goes on.
 func (m *Room) Unlocked() {

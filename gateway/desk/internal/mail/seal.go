@@ -20,15 +20,31 @@ type Sealed struct {
 	wrapped      []byte // its file key
 }
 
+// fit seals content for the header's recipient, and completes the header with what that
+// says of it.
+func fit(l *verify.Logs, h *envelope.Header, content *seal.Content) (sealed []byte, key seal.FileKey, err error) {
+	to, ok := l.View().Desk(h.To)
+	if !ok {
+		return nil, key, problem.New(problem.UnknownDesk, "%s is no desk in the register", h.To)
+	}
+	fresh := *content
+	return seal.Seal(h, &fresh, to.Opening)
+}
+
+// Fit is Seal without the ring: all that Seal refuses, it refuses too, and what it returns
+// nobody signed.
+func (m *Room) Fit(l *verify.Logs, h envelope.Header, content *seal.Content) (*Sealed, error) {
+	sealed, _, err := fit(l, &h, content)
+	if err != nil {
+		return nil, err
+	}
+	return &Sealed{Header: h, TextHash: signed.HashOf(h.Text()), sealed: sealed}, nil
+}
+
 // Seal seals content for the header's recipient and signs it. Its caller has asked
 // the law.
 func (m *Room) Seal(ring *keys.Locked, l *verify.Logs, h envelope.Header, content *seal.Content) (*Sealed, error) {
-	to, ok := l.View().Desk(h.To)
-	if !ok {
-		return nil, problem.New(problem.UnknownDesk, "%s is no desk in the register", h.To)
-	}
-	fresh := *content
-	sealed, key, err := seal.Seal(&h, &fresh, to.Opening)
+	sealed, key, err := fit(l, &h, content)
 	if err != nil {
 		return nil, err
 	}
@@ -39,7 +55,7 @@ func (m *Room) Seal(ring *keys.Locked, l *verify.Logs, h envelope.Header, conten
 	}
 	note := e.Note.Bytes()
 	if len(note)+len(sealed) > envelope.MaxEnvelope {
-		return nil, problem.New(problem.Oversize, "body and attachments pass the bound of one envelope")
+		return nil, problem.New(problem.Oversize, "body and attachments make an envelope of %d bytes, and it may have %d", len(note)+len(sealed), envelope.MaxEnvelope)
 	}
 	return &Sealed{e.Header, e.TextHash(), note, sealed, ring.Wrap(key, "", e.TextHash())}, nil
 }

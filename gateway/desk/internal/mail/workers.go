@@ -188,6 +188,11 @@ func (m *Room) heard(err error) {
 	if errors.Is(err, context.Canceled) {
 		return // this desk ends
 	}
+	var unheard error
+	if p, refused := problem.Of(err); errors.Is(err, api.ErrUnreachable) || refused && p.Code.Row().Subject == problem.Connection {
+		unheard = err
+	}
+	m.unheard.Store(lastError{unheard})
 	reached := err == nil || !errors.Is(err, api.ErrUnreachable)
 	if m.reachable.Swap(reached) != reached {
 		if reached {

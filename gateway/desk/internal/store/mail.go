@@ -192,6 +192,14 @@ func (t *Tx) Sending(name string) ([]Row, error) {
 	return t.mail(`WHERE m.received = 0 AND m.send = ? AND m.seq NOT IN (SELECT seq FROM copies) ORDER BY m.recipient`, name)
 }
 
+// recent is how many messages back a draft is looked for that repeats another.
+const recent = 1000
+
+// Recent returns the messages of the newest sendings of a draft, the newest first.
+func (t *Tx) Recent(digest []byte) ([]Row, error) {
+	return t.mail(`JOIN sendings s ON s.send = m.send WHERE m.seq > (SELECT max(seq) FROM mail) - ? AND m.received = 0 AND s.digest = ? ORDER BY m.seq DESC`, recent, digest)
+}
+
 // AddCopy notes of a message that it is a copy of the others of its sending.
 func (t *Tx) AddCopy(seq int64) error {
 	return t.put("keep copy", `INSERT INTO copies (seq) VALUES (?)`, seq)

@@ -30,6 +30,7 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"samband/gateway/desk/client"
 	"samband/gateway/durable"
@@ -56,6 +57,10 @@ type handle struct {
 
 // connections is how many stay open for readers: the workers and whoever asks.
 const connections = 8
+
+// patience is how long a write waits for another program that has the database locked, such
+// as one that makes a backup.
+const patience = 10 * time.Second
 
 // ErrNotFound says that no row has that key.
 var ErrNotFound = errors.New("not found")
@@ -98,7 +103,7 @@ func (s *Store) Reopen() error {
 func (s *Store) reopen() error {
 	q := url.Values{"_pragma": {
 		"journal_mode(WAL)", "synchronous(FULL)", "secure_delete(ON)",
-		"foreign_keys(ON)", "busy_timeout(10000)", "temp_store(MEMORY)", // savepoints keep their pages there
+		"foreign_keys(ON)", fmt.Sprintf("busy_timeout(%d)", patience.Milliseconds()), "temp_store(MEMORY)", // savepoints keep their pages there
 	}}
 	if err := durable.NewDatabase(s.path); err != nil {
 		return fmt.Errorf("open database %q: %w", s.path, err)
@@ -193,7 +198,7 @@ func (s *Store) Scrub() error { return s.vital(func() *write { return &write{scr
 func (s *Store) enqueue(x *write) error {
 	h, err := s.handle()
 	if err != nil {
-		return err
+		return notStored("write", err)
 	}
 	return h.enqueue(x)
 }

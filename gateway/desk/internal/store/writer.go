@@ -13,6 +13,7 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"samband/gateway/desk/client"
+	"samband/gateway/problem"
 	"samband/gateway/signed"
 )
 
@@ -87,7 +88,7 @@ func (w *writer) emptyLog() error {
 		return fmt.Errorf("empty the write-ahead log: %w", err)
 	}
 	if busy != 0 {
-		return errors.New("empty the write-ahead log: a reader is in the way")
+		return errors.New("empty the write-ahead log: another program reads the desk's database")
 	}
 	return nil
 }
@@ -104,9 +105,9 @@ func (w *writer) enqueue(x *write) error {
 	select {
 	case w.queue <- x:
 	case <-w.failed:
-		return w.failure()
+		return notStored("an earlier write", w.failure())
 	case <-w.quit:
-		return errClosed
+		return notStored("write", errClosed)
 	}
 	select {
 	case err := <-x.done:
@@ -118,7 +119,7 @@ func (w *writer) enqueue(x *write) error {
 		return err
 	default:
 	}
-	return errors.Join(w.failure(), errClosed)
+	return notStored("write", errors.Join(w.failure(), errClosed))
 }
 
 func (w *writer) run() {
@@ -195,17 +196,20 @@ func (w *writer) commit(group []*write) (certain bool, err error) {
 		synced = synced || x.synced
 	}
 	if err := w.begin(synced); err != nil {
-		return true, fmt.Errorf("begin transaction: %w", err)
+		return true, notStored("begin transaction", err)
 	}
 	for _, x := range group {
 		if err := w.one(x); err != nil {
 			w.exec("ROLLBACK") // SQLite may have done that itself
-			return true, fmt.Errorf("write: %w", errors.Join(x.err, err))
+			return true, notStored("write", errors.Join(x.err, err))
 		}
 	}
 	if err := w.exec("COMMIT"); err != nil {
 		w.exec("ROLLBACK")
-		return isFull(err), fmt.Errorf("commit: %w", err)
+		if !isFull(err) && !isBusy(err) {
+			return false, &failure{problem.StoredUnknown, fmt.Errorf("commit: %w", err)}
+		}
+		return true, notStored("commit", err)
 	}
 	return true, nil
 }
@@ -225,11 +229,42 @@ func (w *writer) begin(synced bool) error {
 	return w.exec("BEGIN IMMEDIATE")
 }
 
+// A failure is a write that the database did not take. It is no problem, since nothing that
+// another desk sent is refused for it; whoever asked by the socket is told Refusal.
+type failure struct {
+	code problem.Code
+	err  error
+}
+
+func (f *failure) Error() string { return f.err.Error() }
+func (f *failure) Unwrap() error { return f.err }
+
+// Refusal is NOT_STORED, or STORED_UNKNOWN after a commit that failed.
+func (f *failure) Refusal() *problem.Problem {
+	if isBusy(f.err) {
+		return problem.New(f.code, "another program has locked the desk's database for more than %d seconds: end it, or wait until it has ended (%v)", int(patience.Seconds()), f.err)
+	}
+	return problem.New(f.code, "%v", f.err)
+}
+
+// notStored is the failure of a write that SQLite has undone.
+func notStored(at string, err error) error {
+	return &failure{problem.NotStored, fmt.Errorf("%s: %w", at, err)}
+}
+
 // isFull reports whether a write found no room: SQLite has undone it then, and
 // takes writes again once there is room.
-func isFull(err error) bool {
+func isFull(err error) bool { return isCode(err, sqlite3.SQLITE_FULL) }
+
+// isBusy reports whether another program had the database locked, longer than a write
+// waits for it.
+func isBusy(err error) bool {
+	return isCode(err, sqlite3.SQLITE_BUSY) || isCode(err, sqlite3.SQLITE_LOCKED)
+}
+
+func isCode(err error, code int) bool {
 	var e *sqlite.Error
-	return errors.As(err, &e) && e.Code()&0xff == sqlite3.SQLITE_FULL
+	return errors.As(err, &e) && e.Code()&0xff == code
 }
 
 // one does one write behind a savepoint.
