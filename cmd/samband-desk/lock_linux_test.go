@@ -346,7 +346,7 @@ func lockClearsMemory(t *testing.T, o *office, u *unit) {
 		t.Fatal(err)
 	}
 	send := func() {
-		o.at("fi.spoc", 0, "send", "--to", "se.spoc", "--type", "SPONTANEOUS", "--body", o.file("body"))
+		o.at("fi.spoc", 0, "send", "--again", "--to", "se.spoc", "--type", "SPONTANEOUS", "--body", o.file("body"))
 	}
 	send()
 	id := o.received("se.spoc", "SPONTANEOUS")

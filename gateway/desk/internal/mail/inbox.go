@@ -39,8 +39,8 @@ var errIdle = errors.New("the poll ended early and brought nothing")
 // An inbox reads what arrives. It asks by what this desk has in hand (what it took in and
 // has said no proven word of), which is in the database, so a start finds what an earlier
 // run left undone, and a broker that forgets what it was asked loses nothing.
-// The first page, and the one after a call that got no answer, is not waited for: so it
-// shows at once that the broker answers.
+// The first page, and the one after a call that failed, is not waited for: so it shows at
+// once that the broker answers, and a poll of another in this desk's name takes nothing from it.
 type inbox struct {
 	*Room
 	wait    time.Duration
@@ -68,10 +68,8 @@ func (i *inbox) do(ctx context.Context) error {
 	answer, err := i.Broker.Inbox(ctx, heads(base), ask)
 	i.heard(err)
 	i.polled(err == nil && answer.Shared, err)
-	if i.wait = feedWait; errors.Is(err, api.ErrUnreachable) {
+	if i.wait = feedWait; err != nil {
 		i.wait = 0
-	}
-	if err != nil {
 		return err
 	}
 	next, err := i.extend(ctx, base, &answer.Catchup)

@@ -25,7 +25,8 @@ const (
 
 // A progress reads what became of this desk's messages, and accounts for what was said in
 // its name (elsewhere.go). The first page of a run is not waited for: it brings both logs
-// up to date. After a page with something that was not believed, the cursor that outlives
+// up to date. Nor is the one after a call that failed: another who polls in this desk's name
+// would else keep its words from it. After a page with something that was not believed, the cursor that outlives
 // the process stays before it, and the feed is read from its beginning again.
 type progress struct {
 	*Room
@@ -67,6 +68,7 @@ func (p *progress) read(ctx context.Context) (items int, err error) {
 	p.heard(err)
 	p.polled(err == nil && answer.Shared, err)
 	if err != nil {
+		p.wait = 0
 		return 0, err
 	}
 	next, err := p.extend(ctx, base, &answer.Catchup)
