@@ -110,8 +110,10 @@ func TestFullDisk(t *testing.T) {
 		return
 	}
 	s := newStage(t)
-	s.onSmallDisk("fi.spoc", "size=60m")
+	s.onSmallDisk("fi.spoc", "size=76m")
 	dir := s.desk("fi.spoc")
+	others := filepath.Join(dir, "others")
+	must(0, os.WriteFile(others, make([]byte, 16<<20), 0o600))
 	reserve := filepath.Join(dir, "reserve-0")
 	se := s.unlocked("se.spoc")
 	s.ready(se)
@@ -174,6 +176,7 @@ func TestFullDisk(t *testing.T) {
 	s.erases(fi, 35)
 	full(t, fi, false)
 	awaitOut(t, fi, send(t, fi, toSweden(t)), "handed-over")
+	must(0, os.Remove(others)) // a person makes room
 	await(t, fi, "with a reserve", func() bool { return must(fi.Status(ctx)).Disk.Reserve })
 	stop()
 }

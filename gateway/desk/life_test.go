@@ -555,6 +555,10 @@ func (silence) Submit(ctx context.Context, _ api.Heads, _ [][]byte) (*api.Submit
 	<-ctx.Done()
 	return nil, api.ErrUnreachable
 }
+func (silence) State(ctx context.Context, _ api.Heads, _ [][]byte) (*api.StateAnswer, error) {
+	<-ctx.Done()
+	return nil, api.ErrUnreachable
+}
 func (silence) Inbox(ctx context.Context, _ api.Heads, _ api.Ask) (*api.InboxAnswer, error) {
 	<-ctx.Done()
 	return nil, api.ErrUnreachable
