@@ -27,8 +27,9 @@ const (
 	roleVariable = "SAMBAND_TEST_ROLE"
 	dirVariable  = "SAMBAND_TEST_DIR"
 
-	roleBroker = "broker"
-	roleDesk   = "desk"
+	roleBroker        = "broker"
+	roleClockedBroker = "clocked-broker" // by a clock that the test moves, see [process.move]
+	roleDesk          = "desk"
 )
 
 func TestMain(m *testing.M) {
@@ -45,16 +46,29 @@ func TestMain(m *testing.M) {
 // play is a process of an exchange. It says on standard output that it stands,
 // ends well at SIGTERM, and at once when the test that started it is gone.
 func play(role, dir string) error {
+	clock := NewClock(time.Now())
 	go func() {
-		io.Copy(io.Discard, os.Stdin)
+		for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
+			by, err := time.ParseDuration(lines.Text())
+			if err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				break
+			}
+			clock.Move(by)
+			fmt.Println("moved")
+		}
 		os.Exit(1)
 	}()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
 	log := slog.New(slog.NewJSONHandler(os.Stderr, nil))
 	switch role {
-	case roleBroker:
-		b, err := broker.New(broker.Config{Dir: dir, Log: log})
+	case roleBroker, roleClockedBroker:
+		conf := broker.Config{Dir: dir, Log: log}
+		if role == roleClockedBroker {
+			conf.Clock = clock
+		}
+		b, err := broker.New(conf)
 		if err != nil {
 			return err
 		}
@@ -74,7 +88,7 @@ func play(role, dir string) error {
 type process struct {
 	role  string
 	cmd   *exec.Cmd
-	stdin io.Closer // its end ends the process
+	stdin io.WriteCloser // its end ends the process
 	out   *bufio.Reader
 	said  string // file of what it wrote to standard error
 }
@@ -115,6 +129,16 @@ func (p *process) stands() ([]byte, error) {
 	words, err := os.ReadFile(p.said)
 	lines := bytes.Split(bytes.TrimSpace(words), []byte("\n"))
 	return nil, errors.Join(fmt.Errorf("the %s ended at its start: %s", p.role, lines[len(lines)-1]), err)
+}
+
+// move lets time pass for a process that goes by a clock of the test's, and waits until
+// it has.
+func (p *process) move(by time.Duration) error {
+	if _, err := fmt.Fprintln(p.stdin, by); err != nil {
+		return err
+	}
+	_, err := p.out.ReadString('\n')
+	return err
 }
 
 // kill ends the process as kill -9 does. An error says that it had ended before.

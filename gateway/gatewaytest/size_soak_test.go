@@ -11,3 +11,13 @@ const (
 	soakTwoDesks    = false
 	soakPatience    = 25 * time.Minute
 )
+
+const (
+	worstHonest   = 20
+	worstSteps    = 12
+	worstStep     = 5 * time.Minute
+	worstQuiet    = 4
+	worstGoes     = 4
+	worstMost     = 8
+	worstMessages = 300 // of the hostile desk in one go: the other quotas go by it
+)
