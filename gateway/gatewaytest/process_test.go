@@ -131,16 +131,6 @@ func (p *process) stands() ([]byte, error) {
 	return nil, errors.Join(fmt.Errorf("the %s ended at its start: %s", p.role, lines[len(lines)-1]), err)
 }
 
-// move lets time pass for a process that goes by a clock of the test's, and waits until
-// it has.
-func (p *process) move(by time.Duration) error {
-	if _, err := fmt.Fprintln(p.stdin, by); err != nil {
-		return err
-	}
-	_, err := p.out.ReadString('\n')
-	return err
-}
-
 // kill ends the process as kill -9 does. An error says that it had ended before.
 func (p *process) kill() error {
 	_ = p.cmd.Process.Kill()

@@ -12,6 +12,9 @@ const (
 	soakPatience    = 25 * time.Minute
 )
 
+// Sizes of the test of one desk at its worst: an hour for each way, beside honest desks:
+//
+//	go test -tags soak -timeout 60m -run TestWorstDesk -v ./gateway/gatewaytest
 const (
 	worstHonest   = 20
 	worstSteps    = 12

@@ -1,3 +1,5 @@
+//go:build soak
+
 package gatewaytest
 
 import (
@@ -482,4 +484,14 @@ func (w *worst) newHostile() *hostile {
 	h.changed = sync.NewCond(&h.mu)
 	h.sent = map[string][]*envelope.Envelope{}
 	return h
+}
+
+// move lets time pass for a process that goes by a clock of the test's, and waits until
+// it has.
+func (p *process) move(by time.Duration) error {
+	if _, err := fmt.Fprintln(p.stdin, by); err != nil {
+		return err
+	}
+	_, err := p.out.ReadString('\n')
+	return err
 }
