@@ -45,11 +45,11 @@ func TestWhatRootWritesIsTheFolderOwners(t *testing.T) {
 	defer lock.Close()
 	err = errors.Join(
 		Create(in("request"), []byte("card"), 0o600), Replace(in("locked.age"), []byte("ring"), 0o600),
-		MkdirAll(in("keys/old")), NewDatabase(in("desk.db")))
+		MkdirAll(in("keys/old")), NewDatabase(in("desk.db")), Reserve(in("reserve"), 4096))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"keys.lock", "request", "locked.age", "keys", "keys/old", "desk.db"} {
+	for _, name := range []string{"keys.lock", "request", "locked.age", "keys", "keys/old", "desk.db", "reserve"} {
 		if got := owner(t, in(name)); got != service {
 			t.Errorf("%s belongs to %d, not to the folder's owner", name, got)
 		}
