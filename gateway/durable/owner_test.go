@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
+
+	"samband/gateway/gatewaytest/needs"
 )
 
 // The account of a service in these tests: any but root.
@@ -16,9 +18,7 @@ const service = 4711
 // servicesFolder is a folder that belongs to a service, while root runs the test.
 func servicesFolder(t *testing.T) string {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("only root can give files to another account")
-	}
+	needs.Root(t, "give files to another account")
 	dir := filepath.Join(t.TempDir(), "se.spoc")
 	if err := errors.Join(os.Mkdir(dir, 0o700), os.Chown(dir, service, service)); err != nil {
 		t.Fatal(err)
