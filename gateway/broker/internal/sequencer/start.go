@@ -74,6 +74,7 @@ func Open(ctx context.Context, cfg Config) (*Sequencer, []Finding, error) {
 	}
 	s.alarms.cfg = &s.cfg
 	s.alarms.read()
+	s.clock.begin(signed.Time{}) // a writer that stops at its start has a clock all the same
 	o := &opening{
 		s:        s,
 		audit:    &logState{dir: cfg.AuditDir, key: cfg.AuditKey.Public, kind: auditlog.Audit, side: s.audit},
