@@ -59,11 +59,7 @@ func wrongFor(t *testing.T, by time.Duration, start, ordered bool) {
 		}
 	}
 	if up && ordered {
-		note := must(s.party("fi").Agreement(register.Agreement{
-			Title: "Tillfälligt", Parties: []string{"fi", "se"}, Types: []string{"INFO_REQUEST"}, Purposes: []string{"INVESTIGATE_CRIME"},
-			Ceiling: "unclassified", From: signed.At(morning), Until: signed.At(morning.AddDate(1, 0, 0)),
-		})).Note
-		_, err := must(broker.NewClient(s.BrokerDir())).Enter(ctx, note)
+		_, err := must(broker.NewClient(s.BrokerDir())).Enter(ctx, s.anEntry())
 		if far := start && by > 24*time.Hour; far != (problem.CodeOf(err) == problem.BrokerBusy) || !far && err != nil {
 			t.Fatalf("an entry meanwhile: %v", err)
 		}
@@ -86,6 +82,14 @@ func wrongFor(t *testing.T, by time.Duration, start, ordered bool) {
 	await(t, se, "accepted", func() bool { return outState(t, se, id).State != client.Queued })
 	t.Logf("| %s | %t | %t | %s |", by, start, ordered, time.Since(began).Round(10*time.Millisecond))
 	awaitOut(t, se, id, "handed-over")
+}
+
+// anEntry is one that changes little.
+func (s *stage) anEntry() []byte {
+	return must(s.party("fi").Agreement(register.Agreement{
+		Title: "Tillfälligt", Parties: []string{"fi", "se"}, Types: []string{"INFO_REQUEST"}, Purposes: []string{"INVESTIGATE_CRIME"},
+		Ceiling: "unclassified", From: signed.At(morning), Until: signed.At(morning.AddDate(1, 0, 0)),
+	})).Note
 }
 
 // wasOff is a stage whose broker was off for some time. Certificates go by the machine's
@@ -185,5 +189,77 @@ func TestDesksClockIsSlow(t *testing.T) {
 	awaitOut(t, se, send(t, se, request(t)), "accepted")
 	if st := must(se.Status(ctx)); !strings.Contains(st.Clock, "3 minutes slow against the log") {
 		t.Errorf("status says %q", st.Clock)
+	}
+}
+
+// An exchange whose operator believed a wrong clock has records of ten years ahead, and
+// accepts nothing. The founders' entry brings it back, and no restart undoes that.
+func TestFoundersBringBackTheTime(t *testing.T) {
+	s := still(t)
+	clock := gatewaytest.NewClock(morning)
+	must(0, s.StartBroker(broker.Config{Clock: clock}))
+	must(0, s.EnterAll(ctx))
+	operator := must(broker.NewClient(s.BrokerDir()))
+	agreement := s.anEntry()
+	entries := append(append([][]byte{s.Federation()}, s.Entries...), agreement)
+	enter := func(size int64, at time.Time) error {
+		text := must(s.Founders[0].DraftClock(size, signed.At(at)))
+		note := must(s.Founders[0].Sign(text)).Note
+		_, err := operator.Enter(ctx, note)
+		if err == nil {
+			entries = append(entries, note)
+		}
+		must(0, s.Founders[0].Follow(must(register.Replay(entries)))) // its next draft follows what was taken
+		return err
+	}
+	clock.Jump(10 * year)
+	if v := must(operator.Clock(ctx, signed.At(clock.Wall()))); !v.Sure() {
+		t.Fatalf("the operator's word: %+v", v)
+	}
+	must(operator.Enter(ctx, agreement)) // a record of then
+	clock.Jump(-10 * year)
+	restart := func() {
+		must(0, s.StopBroker())
+		must(0, s.StartBroker(broker.Config{Clock: clock}))
+	}
+	restart()
+	se, fi := s.unlocked("se.spoc"), s.unlocked("fi.spoc")
+	s.ready(se)
+	s.ready(fi)
+	id := send(t, se, request(t))
+	await(t, se, "told to wait", func() bool {
+		p := outState(t, se, id).Problem
+		return p != nil && p.Code == problem.BrokerBusy
+	})
+	size := s.Broker.Started().Audit.Size
+	for _, c := range []struct {
+		name string
+		size int64
+		at   time.Time
+		want problem.Code
+	}{
+		{"of a longer log", size + 1, morning, problem.EntryInvalid},
+		{"of a later time", size, morning.Add(11 * year), problem.EntryInvalid},
+		{"of a time to come", size, morning.Add(time.Hour), problem.NotYet},
+	} {
+		if err := enter(c.size, c.at); problem.CodeOf(err) != c.want {
+			t.Errorf("an entry %s: %v", c.name, err)
+		}
+	}
+	must(0, enter(size, morning))
+	awaitOut(t, se, id, "handed-over")
+	for range 2 {
+		restart()
+		id = send(t, se, request(t))
+		awaitOut(t, se, id, "handed-over")
+		if at := outState(t, se, id).Accepted; at.Sub(signed.At(morning)).Abs() > time.Minute {
+			t.Errorf("accepted at %s", at)
+		}
+	}
+	if v := must(se.Verify(ctx, client.Ref{})); len(v.Evidence)+len(v.Faults) != 0 {
+		t.Errorf("the desk finds %+v %+v", v.Evidence, v.Faults)
+	}
+	if err := enter(0, morning); problem.CodeOf(err) != problem.EntryInvalid {
+		t.Errorf("once more: %v", err)
 	}
 }

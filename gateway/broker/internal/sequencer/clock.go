@@ -21,7 +21,8 @@ const (
 	maxPause = 24 * time.Hour
 )
 
-// A logClock gives logged time: whole seconds that never decrease.
+// A logClock gives logged time: whole seconds that never decrease, but where the founders
+// let them go on from an earlier moment.
 //
 // A wall clock that was set forward would let messages expire that had days to live,
 // and what is logged once can't be earlier again. So logged time goes by the wall only
@@ -146,6 +147,16 @@ func (c *logClock) vouch(t signed.Time) bool {
 	return c.near(t)
 }
 
+// restart lets logged time go on from an earlier moment, as the founders said.
+func (c *logClock) restart(at signed.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.look()
+	c.last, c.far = at, false
+	c.doubt()
+	c.look()
+}
+
 // A ClockState is how the broker's clock stands.
 type ClockState struct {
 	Wall    signed.Time `json:"wall"`            // what the machine says
@@ -189,6 +200,19 @@ func (s *Sequencer) InDoubt() bool { return !s.Clock().Sure() }
 func (s *Sequencer) Timed() error {
 	if c := s.Clock(); c.Waits {
 		return problem.New(problem.BrokerBusy, "the broker's clock says %s, more than a day after the last record, and waits for its operator's word", c.Wall)
+	}
+	return nil
+}
+
+// restarts checks an entry by which logged time goes on from an earlier moment.
+func (d *groupDraft) restarts(e *register.Clock) error {
+	switch c := d.s.Clock(); {
+	case e.Audit > d.audit.Size():
+		return problem.New(problem.EntryInvalid, "the audit log has %d entries, and the entry names %d", d.audit.Size(), e.Audit)
+	case !e.Time.Before(d.now):
+		return problem.New(problem.EntryInvalid, "logged time is %s: it goes back to %s by no entry", d.now, e.Time)
+	case c.Wall.Add(maxJump).Before(e.Time):
+		return problem.New(problem.NotYet, "this machine's clock says %s, and logged time is to go on from %s: put the clock right", c.Wall, e.Time)
 	}
 	return nil
 }

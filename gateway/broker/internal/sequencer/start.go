@@ -280,9 +280,7 @@ func (o *opening) follow(g *journal.Group) error {
 		if err := o.enter(e); err != nil {
 			return err
 		}
-		if o.time.Before(e.Record.Time) {
-			o.time = e.Record.Time
-		}
+		o.time = e.Record.Time // the newest: by an entry of the founders it may be earlier than one before
 		if e.Record.Tree() == auditlog.Audit || o.grew.IsZero() {
 			o.grew = e.Record.Time
 		}
