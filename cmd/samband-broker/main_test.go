@@ -3,8 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"fmt"
-	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
@@ -17,6 +15,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"samband/cmd/internal/scripts"
 	"samband/gateway/broker"
 	"samband/gateway/register"
 	"samband/gateway/signed"
@@ -36,38 +35,10 @@ func TestScripts(t *testing.T) {
 			"served":  served,
 			"listens": listens,
 			"bundle":  bundle,
-			"private": private,
-			"open":    open,
+			"private": scripts.Private,
+			"open":    scripts.Open,
 		},
 	})
-}
-
-// private FOLDER... checks that all in folders is for its owner alone, but for links.
-func private(ts *testscript.TestScript, neg bool, args []string) {
-	for _, dir := range args {
-		ts.Check(filepath.WalkDir(ts.MkAbs(dir), func(path string, e fs.DirEntry, err error) error {
-			if err != nil || e.Type() == fs.ModeSymlink {
-				return err
-			}
-			info, err := e.Info()
-			if want := map[bool]fs.FileMode{true: 0o700, false: 0o600}[e.IsDir()]; err == nil && info.Mode().Perm() != want {
-				err = fmt.Errorf("%s is %v", path, info.Mode())
-			}
-			return err
-		}))
-	}
-}
-
-// open FOLDER... lets everybody read and write folders and all in them.
-func open(ts *testscript.TestScript, neg bool, args []string) {
-	for _, dir := range args {
-		ts.Check(filepath.WalkDir(ts.MkAbs(dir), func(path string, e fs.DirEntry, err error) error {
-			if err != nil {
-				return err
-			}
-			return os.Chmod(path, map[bool]fs.FileMode{true: 0o777, false: 0o666}[e.IsDir()])
-		}))
-	}
 }
 
 // foundExchange is the command found: it makes an exchange of the card in a folder: the file federation, and the

@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"samband/gateway/gatewaytest"
+	"samband/gateway/gatewaytest/needs"
 )
 
 // stranger is an account that owns nothing of the tests'.
@@ -56,9 +57,7 @@ func (s said) wants(t *testing.T, what string, code int, cause, next string) {
 
 // Each local command against each cause for which it reaches nobody, or may write nothing.
 func TestLocalWords(t *testing.T) {
-	if os.Getuid() != 0 {
-		t.Skip("only root can run programs as several accounts")
-	}
+	needs.Root(t, "run programs as several accounts")
 	o, u := newUnits(t)
 	base := filepath.Dir(u.program)
 	for _, program := range []string{"samband-party", "samband-broker"} {

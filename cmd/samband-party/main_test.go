@@ -3,7 +3,6 @@ package main
 import (
 	"crypto/x509"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,6 +13,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"samband/certs"
+	"samband/cmd/internal/scripts"
 	"samband/gateway/auditlog"
 	"samband/gateway/auditlog/tree"
 	"samband/gateway/register"
@@ -35,38 +35,10 @@ func TestStories(t *testing.T) {
 			"broker-card":  brokerCard,
 			"desk-request": deskRequest,
 			"replay":       replay,
-			"private":      private,
-			"open":         open,
+			"private":      scripts.Private,
+			"open":         scripts.Open,
 		},
 	})
-}
-
-// private FOLDER... checks that all in folders is for its owner alone, but for links.
-func private(ts *testscript.TestScript, neg bool, args []string) {
-	for _, dir := range args {
-		ts.Check(filepath.WalkDir(ts.MkAbs(dir), func(path string, e fs.DirEntry, err error) error {
-			if err != nil || e.Type() == fs.ModeSymlink {
-				return err
-			}
-			info, err := e.Info()
-			if want := map[bool]fs.FileMode{true: 0o700, false: 0o600}[e.IsDir()]; err == nil && info.Mode().Perm() != want {
-				err = fmt.Errorf("%s is %v", path, info.Mode())
-			}
-			return err
-		}))
-	}
-}
-
-// open FOLDER... lets everybody read and write folders and all in them.
-func open(ts *testscript.TestScript, neg bool, args []string) {
-	for _, dir := range args {
-		ts.Check(filepath.WalkDir(ts.MkAbs(dir), func(path string, e fs.DirEntry, err error) error {
-			if err != nil {
-				return err
-			}
-			return os.Chmod(path, map[bool]fs.FileMode{true: 0o777, false: 0o666}[e.IsDir()])
-		}))
-	}
 }
 
 // broker-card NAME FILE writes the card of a new broker, and its log key beside.

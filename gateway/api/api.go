@@ -1,10 +1,10 @@
-// Package api is the contract between a desk and the broker: ten calls over
+// Package api is the contract between a desk and the broker: the calls of [Routes] over
 // HTTP/2 and mutual TLS 1.3.
 //
 // A desk submits envelopes and statements, and follows two feeds: its inbox
 // (what was sent to it and waits for its word) and its progress (what became of what
-// it sent, and what was said in its name). [Client] makes the calls, and a broker serves the same ones as a
-// [Service]:
+// it sent, and what was said in its name). [Client] makes the calls, and a broker serves
+// the same ones as a [Service]:
 //
 //	broker, err := api.New(api.Config{URL: "https://broker.nordic.example", TLS: conf})
 //	answer, err := broker.Submit(ctx, api.Heads{Audit: 4711, Register: 123}, [][]byte{first, second})

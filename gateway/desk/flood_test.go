@@ -34,6 +34,7 @@ func TestUrgentBehindAFlood(t *testing.T) {
 		Purposes: []string{"INVESTIGATE_CRIME"}, Ceiling: envelope.Unclassified, Lasts: 366 * 24 * time.Hour,
 	}}
 	s := stillOf(t, must(gatewaytest.Make(filepath.Join(t.TempDir(), "exchange"), plan)))
+	s.clock = gatewaytest.NewClock(time.Now().UTC()) // the exchange is younger than the other tests' morning
 	must(0, s.StartBroker(broker.Config{Clock: s.clock}))
 	must(0, s.EnterAll(ctx))
 	fi, stop := s.start("fi.spoc")

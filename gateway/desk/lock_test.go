@@ -59,7 +59,8 @@ func TestLockEndsRun(t *testing.T) {
 	must(0, d.Close())
 }
 
-// A lock counts for each unlock that was asked before it, however the two run together.
+// However a lock and an unlock run together, the desk ends as its own log says last. An
+// unlock that the lock overtook is refused; one that was done before it is not.
 func TestLockDuringUnlock(t *testing.T) {
 	s := newStage(t)
 	d := must(desk.New(desk.Config{Dir: s.desk("se.spoc"), Broker: silence{}}))
@@ -68,7 +69,12 @@ func TestLockDuringUnlock(t *testing.T) {
 		unlocked := make(chan error)
 		go func() { unlocked <- d.Unlock(context.Background(), passphrase) }()
 		must(0, d.Lock(t.Context()))
-		if err := <-unlocked; err == nil != !d.Locked() {
+		switch err := <-unlocked; {
+		case err == nil:
+			if last := must(d.Log(t.Context(), client.Query{Limit: 1}))[0]; last.Event == "locked" != d.Locked() {
+				t.Fatalf("the log says last %q, and the desk is locked: %t", last.Event, d.Locked())
+			}
+		case problem.CodeOf(err) != problem.DeskLocked || !d.Locked():
 			t.Fatalf("unlock returns %v, and the desk is locked: %t", err, d.Locked())
 		}
 		if must(d.StaysLocked()) != d.Locked() {

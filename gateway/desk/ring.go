@@ -83,13 +83,11 @@ func (d *Desk) Unlock(_ context.Context, passphrase []byte) error {
 		ring.Forget()
 		return err
 	}
-	d.subjects.begin()
-	d.log.Info("unlocked")
 	d.room.Unlocked()
 	return nil
 }
 
-// unlockWith puts in the ring, unless the desk was locked since it was opened.
+// unlockWith puts in the ring, unless the desk was locked since Unlock was called.
 func (d *Desk) unlockWith(ring *keys.Locked, locks int) error {
 	d.locking.Lock()
 	defer d.locking.Unlock()
@@ -105,6 +103,8 @@ func (d *Desk) unlockWith(ring *keys.Locked, locks int) error {
 		return err
 	}
 	d.ring.Set(ring)
+	d.subjects.begin()
+	d.log.Info("unlocked")
 	return nil
 }
 

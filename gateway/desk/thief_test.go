@@ -103,6 +103,17 @@ func (x *theft) polls(consigns bool) {
 			c.Close()
 		}
 	})
+	all.Go(func() {
+		for page := (api.Page{Wait: api.MaxWait, Limit: api.MaxLimit}); ctx.Err() == nil; {
+			c := must(desk.Dial(x.desk("fi.spoc")))
+			for range 2 {
+				if a, err := c.Progress(ctx, heads, page); err == nil {
+					page.After = a.Next
+				}
+			}
+			c.Close()
+		}
+	})
 	x.t.Cleanup(func() { cancel(); all.Wait() })
 }
 
@@ -379,4 +390,34 @@ func (x *theft) withdraws(which func() signed.ID) (*desk.Desk, string) {
 		awaitEvidence(x.t, x.se, "RING_ELSEWHERE")
 	})
 	return x.se, id.String()
+}
+
+// A thief shows the locked ring and takes the places of a locked desk, which has nothing to
+// show. The desk asks without waiting, and goes on.
+func TestRingShownByAThief(t *testing.T) {
+	x := stolen(t)
+	must(0, x.h.client.Ring(ctx, func(exporter signed.Hash) ([]byte, error) {
+		shown := api.Shown{Exchange: x.register.Exchange(), Signer: "fi.spoc", Exporter: exporter}
+		n, err := signed.Sign(shown.Text(), x.h.Message[:1]...)
+		return n.Bytes(), err
+	}))
+	ctx, cancel := context.WithCancel(ctx)
+	var all sync.WaitGroup
+	defer func() { cancel(); all.Wait() }()
+	heads := api.Heads{Register: x.register.Size()}
+	all.Go(func() {
+		for ctx.Err() == nil {
+			x.h.client.Progress(ctx, heads, api.Page{Wait: api.MaxWait, Limit: api.MaxLimit})
+		}
+	})
+	all.Go(func() {
+		for ctx.Err() == nil {
+			x.h.client.Inbox(ctx, heads, api.Ask{Wait: api.MaxWait, Limit: api.MaxLimit})
+		}
+	})
+	for range 3 {
+		id := x.sends()
+		awaitIn(t, x.fi, id, "consigned")
+		awaitOut(t, x.se, id, "consigned")
+	}
 }

@@ -140,7 +140,7 @@ func TestDiskFull(t *testing.T) {
 		t.Fatal(err)
 	}
 	small := unlimited
-	small.Cur = 1000
+	small.Cur = 1 << 20 // more than the test's own log, which is written meanwhile
 	tmp := t.TempDir()
 	for name, write := range writers(tmp) {
 		path := filepath.Join(t.TempDir(), "f")
@@ -154,7 +154,7 @@ func TestDiskFull(t *testing.T) {
 		if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &small); err != nil {
 			t.Fatal(err)
 		}
-		err := write(path, bytes.Repeat([]byte("new"), 1000), 0o600)
+		err := write(path, bytes.Repeat([]byte("new"), 1<<20), 0o600)
 		if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &unlimited); err != nil {
 			t.Fatal(err)
 		}

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
+
+	"samband/gateway/gatewaytest/needs"
 )
 
 // The account of a service in these tests: any but root.
@@ -16,9 +18,7 @@ const service = 4711
 // servicesFolder is a folder that belongs to a service, while root runs the test.
 func servicesFolder(t *testing.T) string {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("only root can give files to another account")
-	}
+	needs.Root(t, "give files to another account")
 	dir := filepath.Join(t.TempDir(), "se.spoc")
 	if err := errors.Join(os.Mkdir(dir, 0o700), os.Chown(dir, service, service)); err != nil {
 		t.Fatal(err)
@@ -45,11 +45,11 @@ func TestWhatRootWritesIsTheFolderOwners(t *testing.T) {
 	defer lock.Close()
 	err = errors.Join(
 		Create(in("request"), []byte("card"), 0o600), Replace(in("locked.age"), []byte("ring"), 0o600),
-		MkdirAll(in("keys/old")), NewDatabase(in("desk.db")))
+		MkdirAll(in("keys/old")), NewDatabase(in("desk.db")), Reserve(in("reserve"), 4096))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"keys.lock", "request", "locked.age", "keys", "keys/old", "desk.db"} {
+	for _, name := range []string{"keys.lock", "request", "locked.age", "keys", "keys/old", "desk.db", "reserve"} {
 		if got := owner(t, in(name)); got != service {
 			t.Errorf("%s belongs to %d, not to the folder's owner", name, got)
 		}

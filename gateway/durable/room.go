@@ -71,7 +71,10 @@ func Reserve(path string, size int64) error {
 		return fmt.Errorf("reserve room: %w", err)
 	}
 	defer os.Remove(f.Name())
-	if err = allocate(f, size); err == nil {
+	if err = inherit(filepath.Dir(path), f.Chown); err == nil {
+		err = allocate(f, size)
+	}
+	if err == nil {
 		err = f.Sync()
 	}
 	if err = errors.Join(err, f.Close()); err == nil {

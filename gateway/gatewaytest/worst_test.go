@@ -24,6 +24,7 @@ import (
 	"time"
 
 	"samband/certs"
+	"samband/gateway/api"
 	"samband/gateway/auditlog"
 	"samband/gateway/broker"
 	"samband/gateway/desk"
@@ -36,6 +37,10 @@ import (
 // hostileDesk is the one that does its worst. It has all that a desk has: both rings, a
 // certificate, and its party's authority.
 const hostileDesk signed.Address = "xx.spoc"
+
+// newcomerDesk connects anew in each step, from the hostile desk's own address in the
+// network, and asks its inbox.
+const newcomerDesk signed.Address = "yy.spoc"
 
 // What an honest message may take beside the worst that one desk can do, all parties on
 // one machine, and what the broker's heap may grow by.
@@ -64,7 +69,7 @@ const worstEntries = 3*worstMessages + 2*60 + 1 + 10 + worstHonest
 func TestWorstDesk(t *testing.T) {
 	w := newWorst(t)
 	w.round(0) // connections, caches
-	w.perMessage()
+	w.alone()
 	for _, way := range ways {
 		if only := os.Getenv("SAMBAND_WAY"); only == "" || strings.Contains(way.name, only) {
 			w.try(way)
@@ -77,11 +82,12 @@ func TestWorstDesk(t *testing.T) {
 type worst struct {
 	*testing.T
 	*Running
-	process *process
-	clock   *Clock
-	said    lines // of the honest desks
-	honest  []signed.Address
-	hostile *hostile
+	process  *process
+	clock    *Clock
+	said     lines // of the honest desks
+	honest   []signed.Address
+	hostile  *hostile
+	newcomer *hostile
 
 	entries float64 // of the audit log, for each honest message
 	bytes   float64 // of the broker's disk, likewise
@@ -95,6 +101,7 @@ func newWorst(t *testing.T) *worst {
 	plan := inPairs(worstHonest / 2)
 	plan.Parties = append(plan.Parties, Party{"xx", "Party xx", []Desk{{Address: hostileDesk, Directory: anywhere, Keyed: true}}})
 	plan.Agreements[0].Parties = append(plan.Agreements[0].Parties, "xx")
+	plan.Parties = append(plan.Parties, Party{"yy", "Party yy", []Desk{{Address: newcomerDesk, Directory: anywhere, Keyed: true}}})
 	x := got(Make(t.TempDir(), plan))(t)
 	w := &worst{T: t, Running: x.Still(t.Context()), clock: NewClock(time.Now())}
 	for was, is := range map[string]string{"quotas: {}": "quotas:" + worstQuotas, "journal-bytes: 0": "journal-bytes: 268435456", "reserve-bytes: 0": "reserve-bytes: 33554432"} {
@@ -116,12 +123,12 @@ func newWorst(t *testing.T) *worst {
 	})
 	log := slog.New(slog.NewJSONHandler(&w.said, nil))
 	for _, p := range plan.Parties {
-		if a := p.Desks[0].Address; a != hostileDesk {
+		if a := p.Desks[0].Address; !p.Desks[0].Keyed {
 			w.must(w.startUnlocked(a, desk.Config{Now: w.clock.Wall, Log: log}, nil))
 			w.honest = append(w.honest, a)
 		}
 	}
-	w.hostile = w.newHostile()
+	w.hostile, w.newcomer = w.newHostile(hostileDesk), w.newHostile(newcomerDesk)
 	return w
 }
 
@@ -171,6 +178,22 @@ func (w *worst) round(n int) *measure {
 	return m
 }
 
+// arrives has the newcomer connect and ask, and returns after how many tries that went.
+// A desk tries for ever; one whose tries all fail is kept out.
+func (w *worst) arrives() (tries int) {
+	w.Helper()
+	for tries = 1; tries <= 20; tries++ {
+		c := got(w.newcomer.Client(w.URL(), w.newcomer.ca))(w)
+		_, err := c.Inbox(w.Context(), api.Heads{Register: w.hostile.register.Size()}, api.Ask{Limit: 1})
+		c.Close()
+		if err == nil {
+			return tries
+		}
+	}
+	w.Errorf("a desk that connects anew is kept out")
+	return tries
+}
+
 // quiet measures honest desks that nobody hinders.
 func (w *worst) quiet() *measure {
 	all := begin()
@@ -181,13 +204,20 @@ func (w *worst) quiet() *measure {
 	return all
 }
 
-// perMessage measures what an honest message leaves in the log and on the disk.
-func (w *worst) perMessage() {
-	before := w.look()
-	n := float64(len(w.quiet().times))
+// alone measures honest desks by themselves as long as beside each way: what one of their
+// messages leaves in the log and on the disk.
+func (w *worst) alone() {
+	before, m := w.look(), begin()
+	for step := range worstSteps {
+		w.move(worstStep)
+		m.times = append(m.times, w.round(step).times...)
+	}
 	after := w.look()
+	n := float64(len(m.times))
 	w.entries, w.bytes = (after.log()-before.log())/n, float64(after.disk-before.disk)/n
-	w.Logf("an honest message leaves %.1f entries and %.0f bytes on the broker's disk", w.entries, w.bytes)
+	w.Logf("%-48s honest %.0f of %d | p50 %.0f ms, p99 %.0f ms | log %+.0f | disk %+d KiB (JOURNAL %+d) | desks' disks %+d KiB | heap %.0f → %.0f MiB",
+		"honest desks alone", n, worstHonest*worstSteps, m.ms(50), m.ms(99), after.log()-before.log(), (after.disk-before.disk)/1024,
+		(after.journal-before.journal)/1024, (after.desks-before.desks)/1024, before.heap()/(1<<20), after.heap()/(1<<20))
 }
 
 // A way of doing one's worst.
@@ -214,7 +244,7 @@ func (w *worst) try(way way) {
 	h.begin()
 	before, seen := w.look(), w.look()
 	said := w.lines()
-	during := begin()
+	during, tries := begin(), 0
 	for step := range worstSteps {
 		w.move(worstStep)
 		ctx, cancel := context.WithCancel(w.Context())
@@ -225,6 +255,7 @@ func (w *worst) try(way way) {
 		}
 		h.until(ctx, way.workers, 1)
 		seen.most(w.look())
+		tries = max(tries, w.arrives())
 		during.times = append(during.times, w.round(step).times...)
 		h.until(ctx, way.workers, worstGoes*way.workers)
 		seen.most(w.look())
@@ -241,8 +272,8 @@ func (w *worst) try(way way) {
 	honest := float64(len(during.times))
 	entries := after.log() - before.log() - honest*w.entries
 	bytes := float64(after.disk-before.disk) - honest*w.bytes
-	w.Logf("%-44s %6d goes | %s | honest %d of %d | p50 %.0f → %.0f ms, p99 %.0f → %.0f ms | log %+.0f | disk %+.0f KiB (JOURNAL %+d) | desks' disks %+d KiB | heap %.0f → %.0f MiB | named: %s",
-		way.name, h.goes, h.tally(), len(during.times), len(w.honest)*worstSteps, quiet.ms(50), during.ms(50), quiet.ms(99), during.ms(99),
+	w.Logf("%-48s %5d goes | %s | honest %d of %d, connected anew at try %d | p50 %.0f → %.0f ms, p99 %.0f → %.0f ms | log %+.0f | disk %+.0f KiB (JOURNAL %+d) | desks' disks %+d KiB | heap %.0f → %.0f MiB | named: %s",
+		way.name, h.goes, h.tally(), len(during.times), len(w.honest)*worstSteps, tries, quiet.ms(50), during.ms(50), quiet.ms(99), during.ms(99),
 		entries, bytes/1024, (after.journal-before.journal)/1024, (after.desks-before.desks)/1024,
 		before.heap()/(1<<20), max(seen.heap(), after.heap())/(1<<20), strings.Join(named, ", "))
 	if len(during.times) != len(w.honest)*worstSteps {
@@ -332,10 +363,11 @@ func (w *worst) look() *look {
 	return &look{metrics: w.metrics(), disk: used(data) - nats, journal: nats, desks: used(filepath.Join(w.Dir, "desks"))}
 }
 
-// used is what a folder takes on its disk. What is gone while it looks takes nothing.
+// used is what a folder takes on its disk for good: not what SQLite writes ahead, which
+// it uses again. What is gone while it looks takes nothing.
 func used(dir string) (bytes int64) {
 	_ = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
+		if err != nil || strings.HasSuffix(path, "-wal") {
 			return nil
 		}
 		if info, err := d.Info(); err == nil && info.Mode().IsRegular() {
@@ -472,10 +504,10 @@ func (w *worst) end() {
 	w.Logf("%d honest messages in all, each handed over", w.handed)
 }
 
-// newHostile connects the hostile desk.
-func (w *worst) newHostile() *hostile {
+// newHostile connects a desk that is driven by hand.
+func (w *worst) newHostile(address signed.Address) *hostile {
 	w.Helper()
-	h := &hostile{worst: w, KeyedDesk: w.KeyedDesks[hostileDesk]}
+	h := &hostile{worst: w, KeyedDesk: w.KeyedDesks[address]}
 	h.register = got(register.Replay(append([][]byte{w.Federation()}, w.Entries...)))(w)
 	f := h.register.Federation()
 	h.ca = got(certs.ParseCA(f.BrokerCA))(w)

@@ -46,7 +46,7 @@ type hostile struct {
 	goes     int // in all of a way
 	answers  map[string]int
 	sent     map[string][]*envelope.Envelope // by a way, to be used again
-	entry    []byte                          // that was told to wait
+	entry    []byte                          // that is not entered yet
 	made     int                             // names of desks
 }
 

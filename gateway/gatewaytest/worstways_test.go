@@ -17,7 +17,6 @@ import (
 	"samband/gateway/api"
 	"samband/gateway/broker"
 	"samband/gateway/envelope"
-	"samband/gateway/problem"
 	"samband/gateway/signed"
 	"samband/schema"
 )
@@ -143,7 +142,10 @@ var ways = []way{
 	}},
 	{name: "one statement, repeated", workers: 4, why: harmless, act: func(h *hostile, ctx context.Context) {
 		e := h.kept("repeated statement", func() []*envelope.Envelope { return h.own(ctx, 1, 200) })[0]
-		note := h.says(envelope.Statement{Event: envelope.HandedOver, Message: e.TextHash()})
+		note, err := h.State(envelope.Statement{Event: envelope.HandedOver, Message: e.TextHash()}, h.audit, e.AsOfRegister, time.Unix(e.Created.Unix(), 0))
+		if err != nil {
+			panic(err)
+		}
 		h.state(ctx, several(128, func() []byte { return note })...)
 	}},
 	{name: "lists of erasures", workers: 2, names: nearQuota, act: func(h *hostile, ctx context.Context) {
@@ -440,9 +442,7 @@ func (h *hostile) enters(ctx context.Context) {
 			if _, err := h.register.Append(h.entry); err != nil {
 				panic(err)
 			}
-		}
-		if problem.CodeOf(err) != problem.QuotaExhausted {
-			h.entry = nil
+			h.entry = nil // else the same goes again: it has its place in the party's chain
 		}
 		_, err = local.Enter(ctx, noise(1000))
 		h.count(err)

@@ -12,15 +12,15 @@ import (
 	"samband/gateway/signed"
 )
 
-// Bounds of a frame (SPEC §6.2). The largest padded frame leaves 16 KiB of an
-// envelope to header, signatures and age, which suffices for any header.
-// MaxContent is how many bytes body, attachments and padding of a message may have.
+// MaxContent is how many bytes a frame may have: body, attachments and padding of a
+// message (SPEC §6.2). It leaves 16 KiB of an envelope to header, signatures and age, which
+// suffices for any header.
 const MaxContent = 1<<20 - 16<<10
 
+// Bounds of a frame's attachments (SPEC §6.2).
 const (
 	maxAttachments = 32
 	maxName        = 255
-	maxFrame       = MaxContent
 )
 
 const frameMagic = "samband/frame/v1\n"
@@ -78,8 +78,8 @@ func (c *Content) frame(bound signed.Hash) ([]byte, error) {
 		b = appendBytes(b, a.Data)
 	}
 	size := paddedSize(len(b))
-	if size > maxFrame {
-		return nil, problem.New(problem.Oversize, "body and attachments take %d bytes with their padding, and a message takes %d", size, maxFrame)
+	if size > MaxContent {
+		return nil, problem.New(problem.Oversize, "body and attachments take %d bytes with their padding, and a message takes %d", size, MaxContent)
 	}
 	return append(b, make([]byte, size-len(b))...), nil
 }
@@ -91,7 +91,7 @@ func appendBytes(b, v []byte) []byte {
 // parseFrame reads a frame that must be bound to the given header hash.
 func parseFrame(b []byte, bound signed.Hash) (*Content, error) {
 	r := &frameReader{rest: b}
-	if len(b) > maxFrame || string(r.fixed(len(frameMagic))) != frameMagic {
+	if len(b) > MaxContent || string(r.fixed(len(frameMagic))) != frameMagic {
 		return nil, problem.New(problem.FrameInvalid, "the frame does not begin as its version does")
 	}
 	got := signed.Hash(r.fixed(32))

@@ -50,8 +50,8 @@ func TestPaddedSize(t *testing.T) {
 // The largest frame fits an envelope with the longest header, and not a byte more
 // is sealed, so a message never fails after it was sealed.
 func TestLargestFrameFitsAnEnvelope(t *testing.T) {
-	if paddedSize(maxFrame) != maxFrame {
-		t.Fatalf("the bound %d is no padded size", maxFrame)
+	if paddedSize(MaxContent) != MaxContent {
+		t.Fatalf("the bound %d is no padded size", MaxContent)
 	}
 	identity, recipient := openingKey(t, "fi.spoc")
 	name := strings.Repeat("n", 32)
@@ -62,7 +62,7 @@ func TestLargestFrameFitsAnEnvelope(t *testing.T) {
 	h.AsOfAudit.Origin, h.AsOfRegister.Origin = strings.Repeat("o", 128), strings.Repeat("o", 128)
 	h.Parts = &envelope.PartsRef{Count: 1<<53 - 1, Bytes: 1<<53 - 1}
 
-	c := &Content{Body: make([]byte, maxFrame-frameOverhead)}
+	c := &Content{Body: make([]byte, MaxContent-frameOverhead)}
 	sealed, _, err := Seal(&h, c, recipient)
 	if err != nil {
 		t.Fatal(err)

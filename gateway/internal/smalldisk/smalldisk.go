@@ -4,8 +4,8 @@
 //
 // [Within] runs the test once more in a process of its own, in a mount namespace of its own,
 // so that what [Mount] mounts is gone with it: with a user namespace where the system lets
-// anyone make one, else as root. Where neither is possible the test is skipped, and says so;
-// with -tags soak it fails. [Alone] needs neither: there [Bound] makes each write fail.
+// anyone make one, else as root. Where neither is possible the test is skipped, or fails, as
+// package needs says. [Alone] needs neither: there [Bound] makes each write fail.
 package smalldisk
 
 import (
@@ -18,6 +18,7 @@ import (
 	"testing"
 
 	"samband/gateway/durable"
+	"samband/gateway/gatewaytest/needs"
 )
 
 // inside says to a test that its process may mount.
@@ -45,10 +46,7 @@ func Within(t *testing.T) bool {
 		again(t, attr)
 		return false
 	}
-	if mustMount {
-		t.Fatalf("nothing can be mounted here: %s", strings.Join(words, "; "))
-	}
-	t.Skipf("nothing can be mounted here, so this runs with -tags soak elsewhere: %s", strings.Join(words, "; "))
+	needs.Missing(t, "nothing can be mounted here: %s", strings.Join(words, "; "))
 	return false
 }
 

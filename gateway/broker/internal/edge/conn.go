@@ -54,9 +54,12 @@ var (
 	errNotHTTP2 = errors.New("the peer does not speak HTTP/2")
 )
 
-// Read bounds what is read before the handshake is over.
+// Read bounds what is read before the handshake is over, and paces what comes then.
 func (c *conn) Read(b []byte) (int, error) {
-	if c.named {
+	switch {
+	case c.named && c.refusal == nil:
+		return c.paced(b)
+	case c.named:
 		return c.Conn.Read(b)
 	}
 	if c.left == 0 {

@@ -21,6 +21,7 @@ type desks struct {
 type desk struct {
 	conns  []*conn // oldest first, until they are closed
 	slots  [kinds]slots
+	paces  [2]pace              // as of connections: of those that have not shown the locked ring, and of those that have
 	polls  map[string]*underway // those that wait, by operation
 	yields api.Yields
 }

@@ -12,7 +12,7 @@
 // the edge makes the handshake itself, bounded in time and bytes. Those whose handshake
 // is not over have few slots of their own, so strangers take none from a desk that is
 // named. Then Identify turns the chain into a desk's address, and the connection gets a
-// place (places.go). One that Identify refuses, or whose desk is barred, gets one
+// place (places.go). What comes over it and no call reads is paced (pace.go). One that Identify refuses, or whose desk is barred, gets one
 // answer from a handler of its own (door.go), and ends.
 //
 // Each request then passes, in this order:

@@ -68,11 +68,7 @@ func (e *Edge) enter(from *conn, route *api.Route) (*underway, error) {
 	if err := e.admit(from); err != nil {
 		return nil, err
 	}
-	underway, err := e.desks.enter(from, route)
-	if err != nil {
-		return nil, err
-	}
-	return underway, nil
+	return e.desks.enter(from, route)
 }
 
 // pass lets a request that has its slot through the edge's other checks, in the

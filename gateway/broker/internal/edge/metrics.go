@@ -34,7 +34,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		tlsFailures: monitor.Counter(r, "samband_edge_tls_failures_total",
 			"Connections that did not become one: no finished handshake of TLS 1.3, or turned away after it.").WithLabelValues(),
 		faults: monitor.Counter(r, "samband_edge_faults_total",
-			"What the HTTP server reported of a desk's connections, such as a breach of HTTP/2; of no connection where the desk is empty.", "desk"),
+			"What the HTTP server reported of a desk's connections, such as a breach of HTTP/2, and pauses of a desk that sends more than its calls read; of no connection where the desk is empty.", "desk"),
 		connected: monitor.Gauge(r, "samband_desk_connected", "Open connections of a desk.", "desk"),
 		lastSeen:  monitor.Gauge(r, "samband_desk_last_seen_timestamp_seconds", "When a desk last called, in Unix time.", "desk"),
 		yields: monitor.Counter(r, "samband_desk_poll_yields_total",

@@ -88,6 +88,7 @@ func (u *underway) Read(b []byte) (int, error) {
 	n, err := u.body.Read(b)
 	u.desks.mu.Lock()
 	defer u.desks.mu.Unlock()
+	u.desks.of(u.conn.caller).pace(u.conn).read(n)
 	s := u.slots()
 	if n > 0 && s.bytes+n > maxUnderway {
 		u.desks.crowded(u.desks.of(u.conn.caller), u.conn)

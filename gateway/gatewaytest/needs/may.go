@@ -1,0 +1,5 @@
+//go:build !soak
+
+package needs
+
+const fails = false

@@ -1,5 +1,0 @@
-//go:build linux && !soak
-
-package smalldisk
-
-const mustMount = false
