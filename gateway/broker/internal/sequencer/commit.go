@@ -176,7 +176,15 @@ func (s *Sequencer) put(ctx context.Context, d *groupDraft) error {
 	s.over.add(d.group.Number, d.changed)
 	s.cache.put(&d.group, len(data))
 	s.used.Add(int64(len(data)))
-	s.behind <- trailing{group: &d.group, changed: d.changed, woken: d.woken}
+	return s.trail(trailing{group: &d.group, bytes: min(int64(len(data)), maxBehindBytes), changed: d.changed, woken: d.woken})
+}
+
+// trail hands a committed group to the applier, and waits while too much trails.
+func (s *Sequencer) trail(t trailing) error {
+	if err := s.behindRoom.Acquire(context.Background(), t.bytes); err != nil {
+		return err
+	}
+	s.behind <- t
 	return nil
 }
 

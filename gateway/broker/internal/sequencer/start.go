@@ -8,6 +8,8 @@ import (
 	"slices"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"samband/gateway/auditlog"
 	"samband/gateway/auditlog/tree"
 	"samband/gateway/broker/internal/journal"
@@ -68,7 +70,7 @@ func Open(ctx context.Context, cfg Config) (*Sequencer, []Finding, error) {
 		clock:    logClock{clock: cfg.Clock},
 		over:     newOverlay(),
 		cache:    newCache(),
-		behind:   make(chan trailing, maxBehind),
+		behind:   make(chan trailing, maxBehind), behindRoom: semaphore.NewWeighted(maxBehindBytes),
 		audit:    &auditlog.Range{},
 		register: &auditlog.Range{},
 	}
