@@ -114,18 +114,31 @@ func Open(ctx context.Context, cfg Config) (s *Store, err error) {
 	return s, nil
 }
 
-// start builds the store from the disk upwards.
+// start builds the store from the disk upwards. Where that fails, the files are what they
+// were: see keep.
 func (s *Store) start(ctx context.Context) (err error) {
-	o := &opened{}
-	if o.server, err = startServer(s.cfg.Dir, s.cfg.Log); err == nil {
-		if o.conn, err = connect(o.server); err == nil {
-			if o.js, err = jetstream.New(o.conn, jetstream.WithDefaultTimeout(answerTimeout)); err == nil {
-				o.stream, err = openJournal(ctx, o.js, s.cfg)
-			}
-		}
+	if err := keep(s.cfg.Dir); err != nil {
+		return fmt.Errorf("look through the files of JOURNAL before the start: %w", err)
 	}
-	if err != nil {
-		o.close()
+	var o *opened
+	defer func() {
+		if err == nil {
+			return
+		}
+		if o != nil {
+			o.close()
+		}
+		if _, back := putBack(s.cfg.Dir); back != nil {
+			err = errors.Join(err, fmt.Errorf("the next start does this again: %w", back))
+		}
+	}()
+	if err := rewriteLast(s.cfg.Dir); err != nil {
+		return err
+	}
+	if o, err = s.takeUp(ctx); err != nil {
+		return err
+	}
+	if err := forget(s.cfg.Dir); err != nil {
 		return err
 	}
 	s.mu.Lock()

@@ -23,6 +23,9 @@ func TestMain(m *testing.M) {
 	if dir := os.Getenv("SAMBAND_TEST_APPEND_TO"); dir != "" {
 		appendForever(dir)
 	}
+	if dir := os.Getenv("SAMBAND_TEST_OPEN_FEW"); dir != "" {
+		openWithFewFiles(dir)
+	}
 	os.Exit(m.Run())
 }
 
