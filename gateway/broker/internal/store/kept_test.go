@@ -185,3 +185,28 @@ func TestSmallFilesAreMadeAnew(t *testing.T) {
 		}
 	}
 }
+
+// What only the server meets, so that it removes the JOURNAL: the start says that the files
+// are as they were, and once the fault is gone all groups are there.
+func TestAStartThatTheServerFailsLeavesTheJournal(t *testing.T) {
+	s := create(t)
+	fill(t, s, 6)
+	s.Close()
+	consumers := filepath.Join(journalDir(s.cfg.Dir), "obs")
+	must(t, os.Remove(consumers))
+	must(t, os.WriteFile(consumers, nil, 0o600))
+	before := contents(t, journalDir(s.cfg.Dir))
+	for range 2 {
+		if _, err := Open(t.Context(), Config{Dir: s.cfg.Dir}); !errors.Is(err, errNotTaken) {
+			t.Fatalf("open: %v", err)
+		}
+		after := contents(t, journalDir(s.cfg.Dir))
+		for name, content := range before {
+			if !bytes.Equal(after[name], content) {
+				t.Errorf("%s is another", name)
+			}
+		}
+	}
+	must(t, os.Remove(consumers))
+	whole(t, s.cfg.Dir, 6)
+}
