@@ -66,7 +66,7 @@ type Archive struct {
 
 // Open locks the folder: a second process would take a write in progress for a torn
 // end and cut it off. It makes the folder if it is missing, checks the
-// last segment frame by frame and cuts off a torn end. Errors: [durable.ErrLocked], a
+// last segment frame by frame, cuts off a torn end, and writes the last frame anew. Errors: [durable.ErrLocked], a
 // [*damageError], and those of the disk.
 func Open(dir string) (*Archive, error) {
 	lock, err := durable.LockDir(dir)
@@ -98,7 +98,13 @@ func (a *Archive) load() (err error) {
 			return err
 		}
 	}
-	a.file, err = os.OpenFile(filepath.Join(a.dir, a.newest().name()), os.O_WRONLY, 0)
+	path := filepath.Join(a.dir, a.newest().name())
+	// The last frame may be one whose sync failed, and that only memory has: see
+	// durable.Rewrite. Every frame before it was synced, or nothing had been appended to it.
+	if err := durable.Rewrite(path, max(0, a.newest().size-maxFrame)); err != nil {
+		return err
+	}
+	a.file, err = os.OpenFile(path, os.O_WRONLY, 0)
 	return err
 }
 
