@@ -87,6 +87,46 @@ func (x *Index) Reset() error {
 	return x.open()
 }
 
+// Passes reports whether a change, or an opening, failed by what passes: another process that
+// has locked the database, such as a backup, or an error of its disk. The same succeeds once
+// that is over.
+func Passes(err error) bool {
+	e, is := errors.AsType[*sqlite.Error](err)
+	if !is {
+		return durable.NoRoom(err)
+	}
+	switch e.Code() {
+	case sqlite3.SQLITE_READONLY_DBMOVED, sqlite3.SQLITE_IOERR_SHORT_READ, sqlite3.SQLITE_IOERR_CORRUPTFS:
+		return false // the file is another, or another than its pages say
+	}
+	switch e.Code() & 0xff {
+	case sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_NOMEM:
+		return true
+	}
+	return locked(err)
+}
+
+// locked reports whether another process has locked the database for longer than we wait.
+func locked(err error) bool {
+	e, is := errors.AsType[*sqlite.Error](err)
+	if !is {
+		return false
+	}
+	switch e.Code() & 0xff {
+	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL:
+		return true
+	}
+	return false
+}
+
+// unsound is why the index must be rebuilt; but what another process has locked is not damaged.
+func unsound(doing string, err error) error {
+	if locked(err) {
+		return fmt.Errorf("%s: %w", doing, err)
+	}
+	return fmt.Errorf("%w: %s: %v", ErrUnsound, doing, err)
+}
+
 func remove(path string) error {
 	// The database goes first: SQLite drops a log that has no database, while a
 	// database without its log may be torn.
@@ -135,15 +175,18 @@ func dsn(path string, pragmas ...string) string {
 func (x *Index) check() error {
 	var version int
 	if err := x.write.QueryRow("PRAGMA user_version").Scan(&version); err != nil {
-		return fmt.Errorf("%w: %v", ErrUnsound, err)
+		return unsound("read version", err)
 	}
 	switch version {
 	case 0:
 		return x.create()
 	case schemaVersion:
 		var result string
-		if err := x.write.QueryRow("PRAGMA quick_check(1)").Scan(&result); err != nil || result != "ok" {
-			return fmt.Errorf("%w: quick check says %q, %v", ErrUnsound, result, err)
+		if err := x.write.QueryRow("PRAGMA quick_check(1)").Scan(&result); err != nil {
+			return unsound("quick check", err)
+		}
+		if result != "ok" {
+			return fmt.Errorf("%w: quick check says %q", ErrUnsound, result)
 		}
 		return nil
 	default:

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"samband/gateway/auditlog/tree"
+	"samband/gateway/broker/internal/index"
 	"samband/gateway/broker/internal/journal"
 	"samband/gateway/signed"
 )
@@ -110,22 +111,27 @@ func (s *Sequencer) pass(behind []trailing) {
 	}
 }
 
-// applied brings groups into the index. Where its disk takes no writes it waits until it
-// does; false when it never will, or the broker ends, whose next start brings them in.
+// applied brings groups into the index. What passes is waited out, and nothing is accepted
+// meanwhile: a disk that takes no writes or fails, or another process that has locked the index
+// for longer than each try waits. It is false when the index never takes them, or the broker
+// ends, whose next start brings them in.
 func (s *Sequencer) applied(groups []*journal.Group) bool {
-	for again := false; len(groups) > 0; again = true {
+	again := false
+	for pause := healPause; len(groups) > 0; pause = min(2*pause, longestPause) {
 		err := s.cfg.Index.Apply(groups)
 		if err == nil {
 			s.healed(HaltIndex)
 			break
 		}
-		if !s.lacksRoom(err) && again {
+		if again && !s.lacksRoom(err) && !index.Passes(err) {
 			s.stop(&Stop{stopIndex, err.Error()})
+			s.halts[HaltIndex].Store(nil)
 			return false
 		}
+		again = true
 		s.halt(HaltIndex, err)
 		select {
-		case <-time.After(healPause):
+		case <-time.After(pause):
 		case <-s.quit:
 			return false
 		}

@@ -154,6 +154,8 @@ func (s *Sequencer) make(ctx context.Context, d *groupDraft) error {
 func (s *Sequencer) put(ctx context.Context, d *groupDraft) error {
 	d.group.After = sizesOf(d.audit, d.register)
 	data := d.group.Encode(s.cfg.MAC)
+	defer s.writing.Store(nil)
+	s.writing.Store(&writing{HaltJournal, time.Now()})
 	if err := s.journal(ctx, d.group.Number, data); err != nil {
 		switch {
 		case s.mustHeal():
@@ -163,8 +165,9 @@ func (s *Sequencer) put(ctx context.Context, d *groupDraft) error {
 		}
 		return err
 	}
+	s.writing.Store(&writing{HaltRecords, time.Now()})
 	switch err := s.cfg.Archive.Append(d.group.Number, d.group.Payload(s.cfg.MAC)); {
-	case err != nil && s.lacksRoom(err):
+	case err != nil && (ofTheSystem(err) || s.lacksRoom(err)):
 		s.doubted = d
 		return s.halt(HaltRecords, err)
 	case err != nil:
@@ -176,6 +179,7 @@ func (s *Sequencer) put(ctx context.Context, d *groupDraft) error {
 	s.over.add(d.group.Number, d.changed)
 	s.cache.put(&d.group, len(data))
 	s.used.Add(int64(len(data)))
+	s.writing.Store(&writing{HaltIndex, time.Now()})
 	return s.trail(trailing{group: &d.group, bytes: min(int64(len(data)), maxBehindBytes), changed: d.changed, woken: d.woken})
 }
 

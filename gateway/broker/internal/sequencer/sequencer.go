@@ -120,6 +120,8 @@ type Sequencer struct {
 	space atomic.Pointer[shortage] // of the disks, at the last look; nil: there is room
 	halts [haltKinds]atomic.Pointer[halt]
 
+	writing atomic.Pointer[writing] // nil while the writer waits for acts
+
 	tiles atomic.Pointer[error] // of the last flush
 	grew  atomic.Int64          // when the audit log last grew, as Clock.Elapsed tells it
 
@@ -154,7 +156,7 @@ type stopKind string
 
 const (
 	stopFenced      stopKind = "fenced-out"      // another writer wrote to JOURNAL
-	stopArchive     stopKind = "archive-failed"  // records can't be written, and not for want of room
+	stopArchive     stopKind = "archive-failed"  // records take no group, and not by an error of their disk
 	stopHole        stopKind = "journal-hole"    // groups are gone that records don't have
 	stopBent        stopKind = "group-bent"      // a group is not what we wrote
 	stopRecordsLost stopKind = "records-lost"    // tiles know leaves that records don't
@@ -197,6 +199,14 @@ func (s *Sequencer) Records() error {
 		return r
 	}
 	return s.Halted(HaltRecords)
+}
+
+// Indexed returns why the index does not take what is committed; nil while it does.
+func (s *Sequencer) Indexed() error {
+	if r := s.Stopped(); r != nil && r.kind == stopIndex {
+		return r
+	}
+	return s.Halted(HaltIndex)
 }
 
 // Tiles returns why the last flush of tiles went wrong; nil when it went well.

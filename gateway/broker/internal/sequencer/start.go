@@ -12,6 +12,7 @@ import (
 
 	"samband/gateway/auditlog"
 	"samband/gateway/auditlog/tree"
+	"samband/gateway/broker/internal/index"
 	"samband/gateway/broker/internal/journal"
 	"samband/gateway/signed"
 )
@@ -153,7 +154,7 @@ func (o *opening) look(ctx context.Context) (err error) {
 		}
 		return o.follow(g)
 	})
-	if _, stops := errors.AsType[*Stop](err); err != nil && !stops {
+	if _, stops := errors.AsType[*Stop](err); err != nil && !stops && !ofTheSystem(err) {
 		err = &Stop{stopBent, err.Error()}
 	}
 	if err != nil {
@@ -474,7 +475,7 @@ func (o *opening) catchUpIndex(ctx context.Context) error {
 
 func (s *Sequencer) index(groups []*journal.Group) error {
 	err := s.cfg.Index.Apply(groups)
-	if err != nil && !s.lacksRoom(err) {
+	if err != nil && !s.lacksRoom(err) && !index.Passes(err) {
 		return &Stop{stopIndex, err.Error()}
 	}
 	return err

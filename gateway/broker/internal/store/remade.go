@@ -84,14 +84,14 @@ func (s *Store) takeUp(ctx context.Context) (*opened, error) {
 	}
 	for _, name := range have { // what it failed to take up, it has removed
 		if !slices.Contains(left, filepath.Join("msgs", name)) {
-			return nil, errNotTaken
+			return nil, ErrNotTaken
 		}
 	}
 	if err := s.remake(ctx); err != nil {
 		return nil, fmt.Errorf("make its small files anew: %w", err)
 	}
 	if o, err = serve(ctx, s.cfg); errors.Is(err, errNoJournal) {
-		err = errNotTaken
+		err = ErrNotTaken
 	}
 	return o, err
 }

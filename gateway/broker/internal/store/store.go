@@ -97,7 +97,7 @@ type hearing struct {
 
 // Open takes the folder for this process, starts the embedded server and checks
 // that the JOURNAL is there and is kept as durably as it must be. Errors:
-// [durable.ErrLocked], [errNoJournal], [errForeign], and those of disk and server.
+// [durable.ErrLocked], [errNoJournal], [ErrNotTaken], [errForeign], and those of disk and server.
 func Open(ctx context.Context, cfg Config) (s *Store, err error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
