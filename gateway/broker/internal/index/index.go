@@ -49,6 +49,10 @@ var ErrUnsound = errors.New("index must be rebuilt")
 // the writer's own wait.
 const checkpoints = "wal_autocheckpoint(8000)"
 
+// wait is how long one try waits for another process that has locked the database. Whoever
+// must get through tries again (see Passes), and can say meanwhile what it waits for.
+const wait = "busy_timeout(2000)"
+
 // An Index is an open database: one writer at a time, any number of readers.
 type Index struct {
 	path        string
@@ -166,7 +170,7 @@ func (x *Index) open() (err error) {
 }
 
 func dsn(path string, pragmas ...string) string {
-	q := url.Values{"_txlock": {"immediate"}, "_pragma": append([]string{"busy_timeout(10000)"}, pragmas...)}
+	q := url.Values{"_txlock": {"immediate"}, "_pragma": append([]string{wait}, pragmas...)}
 	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + q.Encode()
 }
 

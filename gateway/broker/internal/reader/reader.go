@@ -60,6 +60,9 @@ func (r *Reader) Want(_ context.Context, caller signed.Address, heads api.Heads,
 	if open && err == nil {
 		m, err = r.index.Message(caller, want.Message)
 	}
+	if index.Passes(err) {
+		return problem.New(problem.BrokerBusy, "the broker can't write its index for now; it goes on by itself")
+	}
 	if err != nil {
 		return err
 	}

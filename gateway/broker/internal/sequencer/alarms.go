@@ -38,9 +38,13 @@ type alarms struct {
 // maxAlarms bounds the file: two for each desk of the largest exchange, and more.
 const maxAlarms = 4 << 20
 
-// read takes up what an earlier run left. What can't be read is said, and hinders nothing.
-func (a *alarms) read() {
+// read takes up what an earlier run left. What is no list of alarms is said, and hinders
+// nothing. An error of the disk is returned: the next write would end alarms that stand.
+func (a *alarms) read() error {
 	b, err := durable.ReadFile(a.cfg.Alarms, maxAlarms)
+	if ofTheSystem(err) && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
 	if err == nil {
 		d := json.NewDecoder(bytes.NewReader(b))
 		d.DisallowUnknownFields()
@@ -54,6 +58,7 @@ func (a *alarms) read() {
 		a.cfg.Log.Warn("an alarm stands", "kind", a.all[i].Kind, "desk", a.all[i].Desk, "since", a.all[i].Since)
 		a.cfg.Metrics.alarm(a.all[i].Kind, a.all[i].Desk)
 	}
+	return nil
 }
 
 // write replaces the file. The caller has locked a.mu.

@@ -76,7 +76,9 @@ func Open(ctx context.Context, cfg Config) (*Sequencer, []Finding, error) {
 		register: &auditlog.Range{},
 	}
 	s.alarms.cfg = &s.cfg
-	s.alarms.read()
+	if err := s.alarms.read(); err != nil {
+		return nil, nil, err
+	}
 	s.clock.begin(signed.Time{}) // a writer that stops at its start has a clock all the same
 	o := &opening{
 		s:        s,

@@ -16,6 +16,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // openWithFewFiles is the child of the test below: it opens a store with so few files that a
@@ -209,4 +210,17 @@ func TestAStartThatTheServerFailsLeavesTheJournal(t *testing.T) {
 	}
 	must(t, os.Remove(consumers))
 	whole(t, s.cfg.Dir, 6)
+}
+
+// A start writes the newest block anew, before anything is appended to it.
+func TestAStartWritesTheNewestBlockAnew(t *testing.T) {
+	s := create(t)
+	fill(t, s, 6)
+	s.Close()
+	path, long := msgs(s.cfg.Dir, "1.blk"), time.Now().Add(-time.Hour)
+	must(t, os.Chtimes(path, long, long))
+	whole(t, s.cfg.Dir, 6)
+	if info, err := os.Stat(path); err != nil || !info.ModTime().After(long.Add(time.Minute)) {
+		t.Errorf("it was not written: %v", err)
+	}
 }
