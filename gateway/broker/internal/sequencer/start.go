@@ -77,7 +77,7 @@ func Open(ctx context.Context, cfg Config) (*Sequencer, []Finding, error) {
 	}
 	s.alarms.cfg = &s.cfg
 	if err := s.alarms.read(); err != nil {
-		return nil, nil, err
+		return s, nil, err
 	}
 	s.clock.begin(signed.Time{}) // a writer that stops at its start has a clock all the same
 	o := &opening{
