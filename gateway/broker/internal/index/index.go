@@ -62,6 +62,7 @@ type Index struct {
 	// mu is locked by whoever writes, and guards what follows.
 	mu       sync.Mutex
 	position journal.Position
+	doubted  bool // the disk failed a write: see settle
 }
 
 // Open opens the index at path, or makes an empty one where there is none. A
@@ -158,6 +159,9 @@ func (x *Index) open() (err error) {
 	if err := x.check(); err != nil {
 		return err
 	}
+	if err := x.settle(); err != nil {
+		return err
+	}
 	if x.read, err = sql.Open("sqlite", dsn(x.path, "query_only(1)")); err != nil {
 		return err
 	}
@@ -217,15 +221,32 @@ func (x *Index) Close() error {
 	return errors.Join(errs...)
 }
 
+// settle brings all of the write-ahead log into the database and empties the log. After a
+// sync that failed, in this process or one before it, the log may be whole in memory alone; a
+// power cut would then show an old part of it over newer pages. While others read it stays
+// as it is, to be settled later.
+func (x *Index) settle() error {
+	var busy, frames, done int
+	if err := x.write.QueryRow("PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &frames, &done); err != nil {
+		return fmt.Errorf("settle the write-ahead log: %w", err)
+	}
+	x.doubted = busy != 0
+	return nil
+}
+
 // change runs f in one transaction. Its error is [durable.ErrNoRoom] where the disk takes
 // no writes now: then the same succeeds later.
 func (x *Index) change(f func(*sql.Tx) error) error {
 	err := x.try(f)
+	if err == nil && x.doubted {
+		_ = x.settle() // the change stands; the next one settles again
+	}
 	if e, is := errors.AsType[*sqlite.Error](err); is {
 		switch e.Code() & 0xff {
 		case sqlite3.SQLITE_FULL:
 			return errors.Join(err, durable.ErrNoRoom)
 		case sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN:
+			x.doubted = true
 			return errors.Join(err, durable.TryWrite(filepath.Dir(x.path), 1<<16)) // it says which
 		}
 	}
