@@ -32,7 +32,7 @@ const (
 )
 
 // ErrNotTaken: the files of the JOURNAL are there, and the server does not open it.
-var ErrNotTaken = errors.New("the embedded server could not take up JOURNAL, whose files are as they were before; the log says which file failed: mend that and start again")
+var ErrNotTaken = errors.New("the embedded server could not take up JOURNAL, whose files are as they were before: mend what it names and start again")
 
 // journalDir is where the server has the JOURNAL.
 func journalDir(dir string) string {

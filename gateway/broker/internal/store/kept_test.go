@@ -198,7 +198,7 @@ func TestAStartThatTheServerFailsLeavesTheJournal(t *testing.T) {
 	must(t, os.WriteFile(consumers, nil, 0o600))
 	before := contents(t, journalDir(s.cfg.Dir))
 	for range 2 {
-		if _, err := Open(t.Context(), Config{Dir: s.cfg.Dir}); !errors.Is(err, ErrNotTaken) {
+		if _, err := Open(t.Context(), Config{Dir: s.cfg.Dir}); !errors.Is(err, ErrNotTaken) || !strings.Contains(err.Error(), "obs") {
 			t.Fatalf("open: %v", err)
 		}
 		after := contents(t, journalDir(s.cfg.Dir))

@@ -48,7 +48,7 @@ func (s *Store) remake(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
-	o, err := serve(ctx, Config{Dir: scratch, Log: s.cfg.Log, MaxBytes: s.cfg.MaxBytes, Create: true})
+	o, _, err := serve(ctx, Config{Dir: scratch, Log: s.cfg.Log, MaxBytes: s.cfg.MaxBytes, Create: true})
 	if err != nil {
 		return err
 	}
@@ -74,7 +74,7 @@ func (s *Store) takeUp(ctx context.Context) (*opened, error) {
 	if err != nil {
 		return nil, err
 	}
-	o, err := serve(ctx, s.cfg)
+	o, said, err := serve(ctx, s.cfg)
 	if !errors.Is(err, errNoJournal) || len(have) == 0 {
 		return o, err
 	}
@@ -84,22 +84,24 @@ func (s *Store) takeUp(ctx context.Context) (*opened, error) {
 	}
 	for _, name := range have { // what it failed to take up, it has removed
 		if !slices.Contains(left, filepath.Join("msgs", name)) {
-			return nil, ErrNotTaken
+			return nil, fmt.Errorf("%w; it said: %s", ErrNotTaken, said)
 		}
 	}
 	if err := s.remake(ctx); err != nil {
 		return nil, fmt.Errorf("make its small files anew: %w", err)
 	}
-	if o, err = serve(ctx, s.cfg); errors.Is(err, errNoJournal) {
-		err = ErrNotTaken
+	if o, said, err = serve(ctx, s.cfg); errors.Is(err, errNoJournal) {
+		err = fmt.Errorf("%w; it said: %s", ErrNotTaken, said)
 	}
 	return o, err
 }
 
-// serve runs the server in a folder and opens its JOURNAL.
-func serve(ctx context.Context, cfg Config) (o *opened, err error) {
-	o = &opened{}
-	if o.server, err = startServer(cfg.Dir, cfg.Log); err == nil {
+// serve runs the server in a folder and opens its JOURNAL. Where it fails, said is what the
+// server warned of last.
+func serve(ctx context.Context, cfg Config) (o *opened, said string, err error) {
+	o = &opened{log: &serverLog{Logger: cfg.Log}}
+	o.takes, o.log.refuses = context.WithCancel(context.Background())
+	if o.server, err = startServer(cfg.Dir, o.log); err == nil {
 		if o.conn, err = connect(o.server); err == nil {
 			if o.js, err = jetstream.New(o.conn, jetstream.WithDefaultTimeout(answerTimeout)); err == nil {
 				o.stream, err = openJournal(ctx, o.js, cfg)
@@ -108,7 +110,10 @@ func serve(ctx context.Context, cfg Config) (o *opened, err error) {
 	}
 	if err != nil {
 		o.close()
-		return nil, err
+		if last := o.log.warned.Load(); last != nil {
+			said = *last
+		}
+		return nil, said, err
 	}
-	return o, nil
+	return o, "", nil
 }

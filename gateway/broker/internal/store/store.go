@@ -87,6 +87,8 @@ type opened struct {
 	conn   *nats.Conn
 	stream jetstream.Stream
 	js     jetstream.JetStream
+	log    *serverLog
+	takes  context.Context // until the disk refuses a write: then it takes no other
 }
 
 // A hearing is told of each desk that is woken.
@@ -166,6 +168,7 @@ func (s *Store) Reopen(ctx context.Context) error {
 
 // close takes down as much as stands.
 func (o *opened) close() {
+	o.log.refuses()
 	if o.conn != nil {
 		o.conn.Close()
 	}

@@ -201,7 +201,7 @@ func TestForeignJournalIsRefused(t *testing.T) {
 
 func createBent(t *testing.T, dir string, bend func(*jetstream.StreamConfig)) {
 	t.Helper()
-	srv, err := startServer(dir, slog.New(slog.DiscardHandler))
+	srv, err := startServer(dir, &serverLog{Logger: slog.New(slog.DiscardHandler), refuses: func() {}})
 	if err != nil {
 		t.Fatal(err)
 	}
