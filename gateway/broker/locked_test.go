@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -146,6 +147,60 @@ func TestSlowWriteIsSaid(t *testing.T) {
 	cancel()
 	running.Wait()
 	b.stop()
+}
+
+// A journal from which nothing can be removed until it is opened anew, as one whose disk failed
+// a delete.
+type stuck struct {
+	sequencer.Journal
+	reopened atomic.Int32
+	stays    bool // it doesn't help
+}
+
+func (s *stuck) Delete(ctx context.Context, number uint64) error {
+	if s.reopened.Load() == 0 || s.stays {
+		return errors.New("it stays")
+	}
+	return s.Journal.Delete(ctx, number)
+}
+
+func (s *stuck) Reopen(ctx context.Context) error {
+	s.reopened.Add(1)
+	return s.Journal.Reopen(ctx)
+}
+
+// A delete that fails has JOURNAL opened anew before a group meets that it takes no writes; once,
+// if that does not help.
+func TestDeleteThatFails(t *testing.T) {
+	t.Parallel()
+	for _, stays := range []bool{false, true} {
+		w := newWorld(t)
+		b := w.start()
+		s := &stuck{stays: stays}
+		rival, err := b.Rival(func(j sequencer.Journal) sequencer.Journal { s.Journal = j; return s })
+		check(t, err)
+		ctx, cancel := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		running.Go(func() { rival.Run(ctx) })
+		last := b.LastGroup()
+		deadline := time.Now().Add(20 * time.Second)
+		for s.reopened.Load() == 0 || !stays && b.HasGroup(last) {
+			if time.Now().After(deadline) {
+				t.Fatalf("it was opened anew %d times, and has group %d: %t", s.reopened.Load(), last, b.HasGroup(last))
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		for rival.Accepting() != nil {
+			time.Sleep(10 * time.Millisecond)
+		}
+		order(t, rival, w.desks["se.spoc"].envelope("fi.spoc"))
+		cancel()
+		running.Wait()
+		if n := s.reopened.Load(); n != 1 {
+			t.Errorf("it was opened anew %d times", n)
+		}
+		b.stop()
+	}
 }
 
 func order(t *testing.T, s *sequencer.Sequencer, e *envelope.Envelope) {

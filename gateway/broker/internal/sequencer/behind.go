@@ -206,6 +206,8 @@ func (s *Sequencer) clean(ctx context.Context, tiled uint64) {
 	s.measure(ctx)
 }
 
+// remove removes groups. Where one stays JOURNAL may take no writes any more, which the next
+// group would be the first to meet: it is opened anew, once, until all go again.
 func (s *Sequencer) remove(ctx context.Context, tiled uint64) error {
 	groups, err := s.cfg.Index.Removable(atOnce)
 	if err != nil {
@@ -217,6 +219,7 @@ func (s *Sequencer) remove(ctx context.Context, tiled uint64) error {
 	}
 	var errs []error
 	var gone []uint64
+	defer func() { s.undeleted = len(gone) < len(groups) }()
 	for _, n := range groups {
 		if err := s.cfg.Journal.Delete(ctx, n); err != nil {
 			errs = append(errs, err) // it keeps up no other
@@ -224,6 +227,13 @@ func (s *Sequencer) remove(ctx context.Context, tiled uint64) error {
 		}
 		s.cache.drop(n)
 		gone = append(gone, n)
+	}
+	if len(errs) > 0 && !s.undeleted && ctx.Err() == nil {
+		s.halt(HaltJournal, errors.Join(errs...))
+		select {
+		case s.unwell <- struct{}{}:
+		default:
+		}
 	}
 	return errors.Join(append(errs, s.cfg.Index.Gone(gone...))...)
 }

@@ -121,6 +121,9 @@ type Sequencer struct {
 	halts [haltKinds]atomic.Pointer[halt]
 
 	writing atomic.Pointer[writing] // nil while the writer waits for acts
+	unwell  chan struct{}           // wakes the writer to heal
+
+	undeleted bool // the keeper's own: the last groups that were to go did not
 
 	tiles atomic.Pointer[error] // of the last flush
 	grew  atomic.Int64          // when the audit log last grew, as Clock.Elapsed tells it

@@ -68,6 +68,7 @@ func Open(ctx context.Context, cfg Config) (*Sequencer, []Finding, error) {
 		exchange: cfg.Register.Exchange(),
 		queue:    make(chan []*waiting, maxActs),
 		quit:     make(chan struct{}),
+		unwell:   make(chan struct{}, 1),
 		clock:    logClock{clock: cfg.Clock},
 		over:     newOverlay(),
 		cache:    newCache(),

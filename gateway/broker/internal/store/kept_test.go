@@ -1,5 +1,3 @@
-//go:build unix
-
 package store
 
 import (
@@ -12,24 +10,13 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 )
 
-// openWithFewFiles is the child of the test below: it opens a store with so few files that a
-// process may have open at once.
-func openWithFewFiles(dir string) {
-	few, err := strconv.ParseUint(os.Getenv("SAMBAND_TEST_FEW"), 10, 64)
-	if err == nil {
-		err = syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: few, Max: few})
-	}
-	if err != nil {
-		fmt.Println(err)
-		os.Exit(2)
-	}
+// openOnce is the child of the test below.
+func openOnce(dir string) {
 	s, err := Open(context.Background(), Config{Dir: dir})
 	if err != nil {
 		fmt.Println(err)
@@ -46,10 +33,10 @@ func TestAStartWithTooFewFilesLeavesTheJournal(t *testing.T) {
 	fill(t, s, 6)
 	s.Close()
 	failed := 0
-	for few := 3; ; few++ {
+	for few := 5; ; few++ {
 		before := contents(t, journalDir(s.cfg.Dir))
-		cmd := exec.CommandContext(t.Context(), os.Args[0])
-		cmd.Env = append(os.Environ(), "SAMBAND_TEST_OPEN_FEW="+s.cfg.Dir, fmt.Sprintf("SAMBAND_TEST_FEW=%d", few))
+		cmd := exec.CommandContext(t.Context(), "sh", "-c", fmt.Sprintf(`ulimit -n %d && exec "$0"`, few), os.Args[0])
+		cmd.Env = append(os.Environ(), "SAMBAND_TEST_OPEN="+s.cfg.Dir)
 		said, err := cmd.CombinedOutput()
 		if err == nil {
 			break
@@ -66,6 +53,39 @@ func TestAStartWithTooFewFilesLeavesTheJournal(t *testing.T) {
 		t.Errorf("only %d starts failed", failed)
 	}
 	t.Logf("%d starts failed", failed)
+}
+
+// openAndClose is the child of the test below: it starts and ends until it is killed.
+func openAndClose(dir string) {
+	for {
+		s, err := Open(context.Background(), Config{Dir: dir})
+		if err != nil {
+			fmt.Println(err)
+			os.Exit(1)
+		}
+		s.Close()
+	}
+}
+
+// Starts are killed at any moment; each next one finds all groups.
+func TestStartsAreKilled(t *testing.T) {
+	s := create(t)
+	fill(t, s, 6)
+	s.Close()
+	for round := range 15 {
+		cmd := exec.CommandContext(t.Context(), os.Args[0])
+		cmd.Env = append(os.Environ(), "SAMBAND_TEST_OPEN_AND_CLOSE="+s.cfg.Dir)
+		var said bytes.Buffer
+		cmd.Stdout = &said
+		must(t, cmd.Start())
+		<-time.After(30*time.Millisecond + time.Duration(round)*9*time.Millisecond)
+		must(t, cmd.Process.Kill())
+		_ = cmd.Wait()
+		if said.Len() > 0 {
+			t.Errorf("a start after a kill: %s", &said)
+		}
+		whole(t, s.cfg.Dir, 6)
+	}
 }
 
 // contents are the files under a folder.

@@ -23,8 +23,11 @@ func TestMain(m *testing.M) {
 	if dir := os.Getenv("SAMBAND_TEST_APPEND_TO"); dir != "" {
 		appendForever(dir)
 	}
-	if dir := os.Getenv("SAMBAND_TEST_OPEN_FEW"); dir != "" {
-		openWithFewFiles(dir)
+	if dir := os.Getenv("SAMBAND_TEST_OPEN"); dir != "" {
+		openOnce(dir)
+	}
+	if dir := os.Getenv("SAMBAND_TEST_OPEN_AND_CLOSE"); dir != "" {
+		openAndClose(dir)
 	}
 	os.Exit(m.Run())
 }
