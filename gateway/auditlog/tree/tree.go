@@ -39,7 +39,12 @@ type Tree struct {
 	key    *signed.PublicKey
 	cache  cache
 
-	flushing sync.Mutex // locked through a flush; guards tiled, flushed and folder's writes
+	mend     *Mend      // nil: what is damaged stays so
+	mending  sync.Mutex // locked while a whole tile is made anew; the one that flushes may lock it
+	scrubbed id         // what Scrub looks at next
+
+	flushing   sync.Mutex // locked through a flush; guards tiled, flushed and checkpoint
+	checkpoint []byte     // on disk, as it was flushed
 
 	mu      sync.RWMutex // guards all below
 	size    int64
