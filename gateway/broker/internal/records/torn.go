@@ -14,10 +14,10 @@ import (
 // cutTornEnd shortens the newest segment to its last whole frame, if a crash can
 // have left what follows, and removes it if no frame is left; else it hands back
 // the damage. Interrupted, it is done again by the next Open.
-func (a *Archive) cutTornEnd(damage *damageError) error {
+func (a *Archive) cutTornEnd(damage *Damage) error {
 	s := a.newest()
 	path := filepath.Join(a.dir, s.name())
-	rest, err := readEnd(path, damage.offset, s.size)
+	rest, err := readEnd(path, damage.Offset, s.size)
 	if err != nil {
 		return err
 	}
@@ -25,7 +25,7 @@ func (a *Archive) cutTornEnd(damage *damageError) error {
 		return damage
 	}
 	a.cut = int64(len(rest))
-	s.size = damage.offset
+	s.size = damage.Offset
 	if s.size > 0 {
 		return truncate(path, s.size)
 	}
