@@ -28,7 +28,8 @@ type Mending struct {
 	dir, kept string
 	lock      *os.File
 	files     []string
-	groups    []found         // by number, from 1
+	groups    []found // by number, from 1
+	bits      int
 	firsts    map[uint64]bool // of all segments that were seen: where a new segment begins
 }
 
@@ -91,13 +92,26 @@ func (m *Mending) addFile(path string, ours func(uint64, []byte) error) (added i
 	}
 	m.files = append(m.files, path)
 	mark := binary.BigEndian.AppendUint32(nil, magic)
-	for at := 0; ; {
+	for at, behind := 0, true; at < len(b); {
 		next := bytes.Index(b[at:], mark)
 		if next < 0 {
-			return added, nil
+			next = len(b) - at
+		}
+		if next > 0 && behind { // a frame ended here, and the next has no true beginning
+			n, err := m.addRight(b[at:], ours)
+			if err != nil {
+				return added, err
+			}
+			added += n
 		}
 		at += next
+		behind = false
 		if !isWhole(b[at:]) {
+			n, err := m.addRight(b[at:], ours)
+			if err != nil {
+				return added, err
+			}
+			added += n
 			at++
 			continue
 		}
@@ -115,8 +129,33 @@ func (m *Mending) addFile(path string, ours func(uint64, []byte) error) (added i
 			added++
 		}
 		at += headerSize + int(h.length)
+		behind = true
 	}
+	return added, nil
 }
+
+// addRight adds a frame with one wrong bit, put right. Where another folder has it whole it is
+// the same.
+func (m *Mending) addRight(b []byte, ours func(uint64, []byte) error) (added int, err error) {
+	frame := putRight(b[:min(len(b), maxFrame)])
+	if frame == nil {
+		return 0, nil
+	}
+	h, _ := parseHeader(frame)
+	payload := frame[headerSize:]
+	if h.group == 0 || ours(h.group, payload) != nil {
+		return 0, nil
+	}
+	fresh, err := m.put(h.group, payload, found{there: true, file: -1, length: h.length, bytes: payload})
+	if fresh {
+		m.bits++
+		added = 1
+	}
+	return added, err
+}
+
+// Bits is how many groups had one wrong bit, which was put right.
+func (m *Mending) Bits() int { return m.bits }
 
 // Put adds a group that was found elsewhere; ours it is by the caller's word.
 func (m *Mending) Put(group uint64, payload []byte) error {
@@ -180,9 +219,12 @@ func (m *Mending) Missing() (gaps []Gap) {
 	return gaps
 }
 
-// Each calls do for every group in order.
+// Each calls do for every group that was found, in order.
 func (m *Mending) Each(do func(group uint64, payload []byte) error) error {
 	for i := range m.groups {
+		if !m.groups[i].there {
+			continue
+		}
 		payload, err := m.payload(&m.groups[i])
 		if err == nil {
 			err = do(uint64(i)+1, payload)

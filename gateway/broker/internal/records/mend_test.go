@@ -117,6 +117,7 @@ func TestMendNamesWhatIsWholeNowhere(t *testing.T) {
 	backup := archive(t, 700, upTo(20)...)
 	sorted := slices.Sorted(maps.Keys(segments(t, whole)))
 	flipAt(t, whole, sorted[len(sorted)-2], 40)
+	flipAt(t, whole, sorted[len(sorted)-2], 50)
 	before := segments(t, whole)
 	gaps := mend(t, whole, backup)
 	if first := groupOf(sorted[len(sorted)-2]); len(gaps) != 1 || gaps[0] != (Gap{first, first}) {

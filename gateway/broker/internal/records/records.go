@@ -46,9 +46,10 @@ var (
 
 // An Archive is an open folder of segments: one writer, any number of readers.
 type Archive struct {
-	dir  string
-	lock *os.File
-	cut  int64
+	dir   string
+	lock  *os.File
+	cut   int64
+	right bool
 
 	// roll is segmentBytes, or less in tests.
 	roll int64
@@ -165,6 +166,9 @@ func (a *Archive) newest() *segment { return &a.segments[len(a.segments)-1] }
 
 // Cut returns how many bytes of a torn frame Open cut off.
 func (a *Archive) Cut() int64 { return a.cut }
+
+// PutRight reports whether Open put right one wrong bit of the last frame.
+func (a *Archive) PutRight() bool { return a.right }
 
 // Append writes one group and returns when it is on the disk. Groups come in
 // rising order, not necessarily without gaps; a payload has at most [maxPayload]
