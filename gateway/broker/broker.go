@@ -173,6 +173,12 @@ func (b *Broker) openStore(ctx context.Context) (err error) {
 		return err
 	}
 	b.later(b.archive.Close)
+	if damage := b.archive.Damaged(); damage != nil {
+		b.cfg.Log.Error("the records are damaged", "error", damage)
+	}
+	if b.archive.PutRight() {
+		b.cfg.Log.Error("one bit of the last record was wrong, and is put right: test the disk")
+	}
 	if cut := b.archive.Cut(); cut > 0 {
 		b.cfg.Log.Info("a torn end of the records was cut off", "bytes", cut)
 	}

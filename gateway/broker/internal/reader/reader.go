@@ -36,6 +36,8 @@ type Reader struct {
 	quota *quota.Room
 	polls polls
 	lasts lasts
+
+	unproven unproven
 }
 
 // New makes a Reader.

@@ -25,6 +25,8 @@ type Alarm struct {
 	// What the desk named as verified, of a head that is not ours.
 	Audit    int64 `json:"audit,omitempty"`
 	Register int64 `json:"register,omitempty"`
+
+	Leaf int64 `json:"leaf,omitempty"` // the first that could not be shown to the desk
 }
 
 // alarms are those that stand, and the file that keeps them. There is one of a kind and
@@ -83,6 +85,7 @@ func (a *alarms) raise(x Alarm) {
 	a.cfg.Metrics.alarm(x.Kind, x.Desk)
 	if at := a.find(x.Kind, x.Desk); at >= 0 {
 		a.all[at].Audit, a.all[at].Register = max(a.all[at].Audit, x.Audit), max(a.all[at].Register, x.Register)
+		a.all[at].Leaf = min(a.all[at].Leaf, x.Leaf)
 		return
 	}
 	x.Since = signed.At(a.cfg.Clock.Wall())

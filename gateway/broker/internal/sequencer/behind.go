@@ -161,6 +161,8 @@ func (s *Sequencer) keep(ctx context.Context) {
 			s.clean(ctx, s.flush(false))
 		case <-look.C:
 			s.look()
+			s.tree.Scrub()
+			s.registerTree.Scrub()
 			s.expire(ctx)
 			s.hum(ctx)
 		}

@@ -162,6 +162,7 @@ const (
 	stopArchive     stopKind = "archive-failed"  // records take no group, and not by an error of their disk
 	stopHole        stopKind = "journal-hole"    // groups are gone that records don't have
 	stopBent        stopKind = "group-bent"      // a group is not what we wrote
+	stopDamaged     stopKind = "records-damaged" // the records have bytes that are no frame
 	stopRecordsLost stopKind = "records-lost"    // tiles know leaves that records don't
 	stopContradicts stopKind = "log-contradicts" // records and tiles tell two histories
 	stopCheckpoint  stopKind = "checkpoint-bent" // a log's checkpoint on disk is not what we signed
@@ -171,7 +172,7 @@ const (
 )
 
 // stopKinds is the closed list, for metrics.
-var stopKinds = []stopKind{stopFenced, stopArchive, stopHole, stopBent, stopRecordsLost, stopContradicts, stopCheckpoint, stopTailLost, stopIndex, stopFault}
+var stopKinds = []stopKind{stopFenced, stopArchive, stopHole, stopBent, stopDamaged, stopRecordsLost, stopContradicts, stopCheckpoint, stopTailLost, stopIndex, stopFault}
 
 func (s *Stop) Error() string { return string(s.kind) + ": " + s.detail }
 
@@ -198,7 +199,7 @@ func (s *Sequencer) Ready() error {
 // Records returns why the archive of records is not what it should be; nil while
 // it is.
 func (s *Sequencer) Records() error {
-	if r := s.Stopped(); r != nil && (r.kind == stopArchive || r.kind == stopBent || r.kind == stopRecordsLost) {
+	if r := s.Stopped(); r != nil && (r.kind == stopArchive || r.kind == stopBent || r.kind == stopDamaged || r.kind == stopRecordsLost) {
 		return r
 	}
 	return s.Halted(HaltRecords)
@@ -242,7 +243,7 @@ func (s *Sequencer) Prove(e auditlog.Entry, c Checkpoints) ([]byte, error) {
 	}
 	hashes, err := log.Prove(e.Record.Index, size)
 	if err != nil {
-		return nil, err
+		return nil, damaged(err)
 	}
 	return auditlog.MakeProof(e, hashes, checkpoint), nil
 }

@@ -14,6 +14,7 @@ import (
 	"samband/gateway/auditlog/tree"
 	"samband/gateway/broker/internal/index"
 	"samband/gateway/broker/internal/journal"
+	"samband/gateway/broker/internal/records"
 	"samband/gateway/signed"
 )
 
@@ -56,6 +57,8 @@ type logState struct {
 	tiles *tree.Tree      // nil while they must be rebuilt
 	ahead [][]byte        // leaves that the tiles lack
 	other bool            // the tiles' head is none that the records had
+
+	damage *auditlog.Damage // of the tiles, as they were found
 }
 
 // Open settles what a crash or a loss left, proves by a fenced write that it is
@@ -113,6 +116,7 @@ func (o *opening) open(ctx context.Context) error {
 	s.clock.begin(o.time)
 	s.grew.Store(int64(s.cfg.Clock.Elapsed() - stillFor(o.grew, s.cfg.Clock.Wall())))
 	s.tree, s.registerTree = o.audit.tiles, o.register.tiles
+	s.mendTiles()
 	if err := s.sign(); err != nil {
 		return err
 	}
@@ -157,6 +161,9 @@ func (o *opening) look(ctx context.Context) (err error) {
 		}
 		return o.follow(g)
 	})
+	if damage, is := errors.AsType[*records.Damage](err); is {
+		return &Stop{stopDamaged, damage.Error()}
+	}
 	if _, stops := errors.AsType[*Stop](err); err != nil && !stops && !ofTheSystem(err) {
 		err = &Stop{stopBent, err.Error()}
 	}
@@ -409,6 +416,9 @@ func (o *opening) rebuildTiles() error {
 			return err
 		}
 		l.tiles = t
+		if l.damage != nil {
+			o.s.tileDamaged(l.key.Name, l.damage, nil)
+		}
 	}
 	return nil
 }
@@ -520,8 +530,7 @@ func (s *Sequencer) opened(ctx context.Context) error {
 
 // open reads a log's tiles; damaged ones are rebuilt.
 func (l *logState) open() (err error) {
-	var damage *auditlog.Damage
-	if l.tiles, err = tree.Open(l.dir, l.key); errors.As(err, &damage) {
+	if l.tiles, err = tree.Open(l.dir, l.key); errors.As(err, &l.damage) {
 		l.tiles, err = nil, nil
 	}
 	return err

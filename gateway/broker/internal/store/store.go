@@ -68,6 +68,9 @@ type Config struct {
 	// Create makes the JOURNAL if it is missing. Only initialisation sets it:
 	// afterwards a missing JOURNAL is a loss, never an empty start.
 	Create bool
+	// First is the number of the first group of a JOURNAL that is made: 0 is 1. One that is
+	// made anew begins behind the last group of the records.
+	First uint64
 }
 
 // A Store is an open JOURNAL. Its methods may be called from many goroutines;
