@@ -323,9 +323,11 @@ func TestMend(t *testing.T) {
 func TestMendJournal(t *testing.T) {
 	t.Parallel()
 	for kind, damage := range map[string]func(w *world){
-		"deleted":       func(w *world) { check(w, os.RemoveAll(w.path("nats"))) },
-		"a bit in meta": func(w *world) { w.bendMeta("meta.inf") },
-		"its sum":       func(w *world) { w.bendMeta("meta.sum") },
+		"deleted":            func(w *world) { check(w, os.RemoveAll(w.path("nats"))) },
+		"its groups deleted": func(w *world) { check(w, os.RemoveAll(w.path("nats", "jetstream"))) },
+		"a block can't be read": func(w *world) {
+			check(w, os.Mkdir(w.path("nats", "jetstream", "$G", "streams", "JOURNAL", "msgs", "99.blk"), 0o700))
+		},
 	} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
@@ -370,12 +372,4 @@ func TestMendJournal(t *testing.T) {
 			w.checkLogs()
 		})
 	}
-}
-
-func (w *world) bendMeta(name string) {
-	path := w.path("nats", "jetstream", "$G", "streams", "JOURNAL", name)
-	b, err := os.ReadFile(path)
-	check(w, err)
-	b[len(b)/2] ^= 1
-	check(w, errors.Join(os.WriteFile(path, b, 0o600)))
 }

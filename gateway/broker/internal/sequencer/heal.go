@@ -9,6 +9,7 @@ import (
 
 	"samband/gateway/auditlog"
 	"samband/gateway/broker/internal/journal"
+	"samband/gateway/broker/internal/records"
 	"samband/gateway/durable"
 	"samband/gateway/problem"
 	"samband/gateway/signed"
@@ -187,6 +188,9 @@ func (o *opening) anew(ctx context.Context) error {
 		return err
 	}
 	if err := s.cfg.Archive.Reopen(); err != nil {
+		if damage, is := errors.AsType[*records.Damage](err); is { // another try finds it again
+			return &Stop{stopDamaged, damage.Error()}
+		}
 		return err
 	}
 	if err := o.lookAgain(ctx); err != nil {
