@@ -22,6 +22,16 @@ func Rewrite(path string, from int64) error {
 	return nil
 }
 
+// TryOpen opens a file for reading and writing and closes it: whether a library will be able to
+// can so be asked before it does what it does where it is not.
+func TryOpen(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
 func rewrite(f *os.File, from int64) error {
 	buf := make([]byte, 1<<20)
 	for {

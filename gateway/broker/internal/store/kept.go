@@ -74,11 +74,10 @@ func keep(dir string) error {
 	folders := map[string]bool{unfinished: true}
 	for _, name := range names {
 		path, second := filepath.Join(journalDir(dir), name), filepath.Join(unfinished, name)
-		f, err := os.OpenFile(path, os.O_RDWR, 0)
-		if err != nil {
+		if err := durable.TryOpen(path); err != nil {
 			return err
 		}
-		if err := errors.Join(f.Close(), durable.MkdirAll(filepath.Dir(second)), os.Link(path, second)); err != nil {
+		if err := errors.Join(durable.MkdirAll(filepath.Dir(second)), os.Link(path, second)); err != nil {
 			return err
 		}
 		folders[filepath.Dir(second)] = true
