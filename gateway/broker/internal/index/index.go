@@ -58,6 +58,7 @@ type Index struct {
 	path        string
 	write, read *sql.DB
 	statements  *statements
+	opened      bool // whole; Close leaves its hash
 
 	// mu is locked by whoever writes, and guards what follows.
 	mu       sync.Mutex
@@ -135,7 +136,7 @@ func unsound(doing string, err error) error {
 func remove(path string) error {
 	// The database goes first: SQLite drops a log that has no database, while a
 	// database without its log may be torn.
-	for _, suffix := range []string{"", "-wal", "-shm"} {
+	for _, suffix := range []string{"", "-wal", "-shm", "-sum"} {
 		if err := os.Remove(path + suffix); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return fmt.Errorf("remove index: %w", err)
 		}
@@ -149,6 +150,10 @@ func (x *Index) open() (err error) {
 			err = fmt.Errorf("open index %q: %w", x.path, err)
 		}
 	}()
+	x.opened = false
+	if err := compareSum(x.path); err != nil {
+		return err
+	}
 	if err := durable.NewDatabase(x.path); err != nil {
 		return err
 	}
@@ -170,6 +175,7 @@ func (x *Index) open() (err error) {
 		return err
 	}
 	x.position, err = loadPosition(x.write)
+	x.opened = err == nil
 	return err
 }
 
@@ -218,7 +224,14 @@ func (x *Index) Close() error {
 			errs = append(errs, db.Close())
 		}
 	}
-	return errors.Join(errs...)
+	if err := errors.Join(errs...); err != nil || !x.opened {
+		return err
+	}
+	x.opened = false
+	if err := leaveSum(x.path); err != nil && !durable.NoRoom(err) {
+		return err // without it the next Open sees what SQLite sees
+	}
+	return nil
 }
 
 // settle brings all of the write-ahead log into the database and empties the log. After a
