@@ -97,12 +97,12 @@ func TestStartBesideALockedIndex(t *testing.T) {
 }
 
 // A journal that does not answer.
-type silent struct {
+type silentJournal struct {
 	sequencer.Journal
 	asked, answer chan struct{}
 }
 
-func (s *silent) Append(ctx context.Context, data []byte, last uint64) (uint64, error) {
+func (s *silentJournal) Append(ctx context.Context, data []byte, last uint64) (uint64, error) {
 	if s.asked != nil {
 		close(s.asked)
 		s.asked = nil
@@ -118,7 +118,7 @@ func TestSlowWriteIsSaid(t *testing.T) {
 	w := newWorld(t)
 	b := w.start()
 	w.untilRemoved(b)
-	s := &silent{answer: make(chan struct{})}
+	s := &silentJournal{answer: make(chan struct{})}
 	rival, err := b.Rival(func(j sequencer.Journal) sequencer.Journal { s.Journal = j; return s })
 	check(t, err)
 	s.asked = make(chan struct{})
