@@ -75,6 +75,9 @@ func (s *Store) takeUp(ctx context.Context) (*opened, error) {
 		return nil, err
 	}
 	o, said, err := serve(ctx, s.cfg)
+	if err != nil && !errors.Is(err, errNoJournal) && said != "" {
+		err = fmt.Errorf("%w; the server said: %s", err, said)
+	}
 	if !errors.Is(err, errNoJournal) || len(have) == 0 {
 		return o, err
 	}
