@@ -130,7 +130,7 @@ func unsound(doing string, err error) error {
 	if locked(err) {
 		return fmt.Errorf("%s: %w", doing, err)
 	}
-	return fmt.Errorf("%w: %s: %v", ErrUnsound, doing, err)
+	return fmt.Errorf("%w: %s: %w", ErrUnsound, doing, err)
 }
 
 func remove(path string) error {
@@ -165,7 +165,7 @@ func (x *Index) open() (err error) {
 		return err
 	}
 	if err := x.settle(); err != nil {
-		return err
+		return unsound("settle the write-ahead log", err)
 	}
 	if x.read, err = sql.Open("sqlite", dsn(x.path, "query_only(1)")); err != nil {
 		return err
@@ -241,7 +241,7 @@ func (x *Index) Close() error {
 func (x *Index) settle() error {
 	var busy, frames, done int
 	if err := x.write.QueryRow("PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &frames, &done); err != nil {
-		return fmt.Errorf("settle the write-ahead log: %w", err)
+		return err
 	}
 	x.doubted = busy != 0
 	return nil
