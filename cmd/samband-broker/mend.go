@@ -52,8 +52,8 @@ func (p *program) mendRecords(c *cobra.Command, from string) error {
 		return p.lockedBy(err)
 	}
 	return p.Print(c, m, func(w io.Writer) {
-		fmt.Fprintf(w, "The records are whole: groups 1 to %d, entries 0 to %d of %s.\n", m.Groups, m.Audit.Size-1, m.Audit.Origin)
-		fmt.Fprintf(w, "From the backup came %d groups, from JOURNAL %d; of %d one wrong bit was put right.\n", m.Backup, m.Journal, m.Bits)
+		fmt.Fprintf(w, "The records are whole: groups 1 to %d, with %d entries of audit and %d of register.\n", m.Groups, m.Audit.Size, m.Register.Size)
+		fmt.Fprintf(w, "Groups that the backup alone had: %d; JOURNAL alone: %d; with one wrong bit, put right: %d.\n", m.Backup, m.Journal, m.Bits)
 		for _, log := range m.Unheld {
 			fmt.Fprintf(w, "The checkpoint of %s says nothing: only the records vouch for each other.\n", log)
 		}

@@ -44,9 +44,11 @@ func showStatus(w io.Writer, st *broker.Status) {
 	if st.Metrics != "" {
 		fmt.Fprintf(w, "Metrics:  http://%s/metrics, also /healthz and /readyz\n", st.Metrics)
 	}
-	fmt.Fprintf(w, "Logs:     %d entries of audit, %d of register\n", st.Audit.Size, st.Register.Size)
+	if st.Audit.Origin != "" { // a start that stopped has read no log
+		fmt.Fprintf(w, "Logs:     %d entries of audit, %d of register\n", st.Audit.Size, st.Register.Size)
+	}
 	showClock(w, st.Clock)
-	if len(st.Found) == 0 {
+	if len(st.Found) == 0 && st.Stopped == "" {
 		fmt.Fprintln(w, "Start:    records, JOURNAL, tiles and index end together")
 	}
 	for _, f := range st.Found {

@@ -250,7 +250,7 @@ func (m *Mending) Write() (changed []string, err error) {
 			return changed, err
 		}
 		path := filepath.Join(m.dir, s.name())
-		if b, err := os.ReadFile(path); err == nil && bytes.Equal(b, content) {
+		if b, err := durable.ReadFile(path, len(content)); err == nil && bytes.Equal(b, content) {
 			continue
 		}
 		if err := m.keep(s.name()); err != nil {

@@ -156,6 +156,9 @@ func (o *opening) look(ctx context.Context) (err error) {
 	o.indexFits = o.index.Group == 0
 	err = o.s.cfg.Archive.Each(1, func(number uint64, payload []byte) error {
 		g, err := o.s.decode(number, payload)
+		if err != nil && o.s.number == 0 {
+			err = fmt.Errorf("%w; if the records are whole, keys/mac.key is not what it was", err)
+		}
 		if err != nil {
 			return &Stop{stopBent, err.Error()}
 		}
