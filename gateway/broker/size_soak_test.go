@@ -6,5 +6,5 @@ const (
 	soakKills       = 60
 	soakSubmissions = 3000
 
-	restDamages, restRounds, restColumns = 700, 6, 1000
+	restDamages, restRounds, restColumns = 450, 6, 1000
 )
