@@ -13,7 +13,6 @@ import (
 
 	"samband/cmd/internal/cli"
 	"samband/gateway/broker"
-	"samband/gateway/durable"
 	"samband/gateway/monitor"
 )
 
@@ -41,15 +40,15 @@ it starts, accepts nothing, and says why, here and at /readyz.`,
 	}
 }
 
-// startIn starts the broker. Where a disk takes no writes it waits until it does: to end would
-// need a person, once systemd has started it in vain some times.
+// startIn starts the broker. What may pass it waits out: to end would need a person, once
+// systemd has started it in vain some times.
 func startIn(ctx context.Context, c broker.Config) (*broker.Broker, error) {
 	for {
 		b, err := broker.New(c)
-		if !durable.NoRoom(err) {
+		if !broker.MayPass(err) {
 			return b, err
 		}
-		c.Log.Error("the broker waits until its disk takes writes", "error", err)
+		c.Log.Error("the broker can't start yet, and tries again", "error", err)
 		select {
 		case <-time.After(10 * time.Second):
 		case <-ctx.Done():

@@ -44,9 +44,11 @@ func showStatus(w io.Writer, st *broker.Status) {
 	if st.Metrics != "" {
 		fmt.Fprintf(w, "Metrics:  http://%s/metrics, also /healthz and /readyz\n", st.Metrics)
 	}
-	fmt.Fprintf(w, "Logs:     %d entries of audit, %d of register\n", st.Audit.Size, st.Register.Size)
+	if st.Audit.Origin != "" { // a start that stopped has read no log
+		fmt.Fprintf(w, "Logs:     %d entries of audit, %d of register\n", st.Audit.Size, st.Register.Size)
+	}
 	showClock(w, st.Clock)
-	if len(st.Found) == 0 {
+	if len(st.Found) == 0 && st.Stopped == "" {
 		fmt.Fprintln(w, "Start:    records, JOURNAL, tiles and index end together")
 	}
 	for _, f := range st.Found {
@@ -76,7 +78,10 @@ func showStatus(w io.Writer, st *broker.Status) {
 }
 
 // putBack says how to restore records that the disk lost.
-const putBack = "stop; put back the missing files of data/records/ from the newest backup, and only files that are missing or shorter; start. If that doesn't do: it stays stopped"
+const putBack = "stop; samband-broker mend --from BACKUP, which joins what is whole of the records, of the newest backup and of the journal; start. If it says that groups are whole nowhere, take a newer backup. There is none: it stays stopped"
+
+// mendIt says what to do about records that the disk damaged.
+const mendIt = "a disk fault, or a hand in the folder: test the disk; stop; samband-broker mend --from BACKUP; start"
 
 // afterStop says what to do about each reason for which the writer stops. The
 // runbook has the same words, with what is so, under "When it runs and accepts
@@ -87,7 +92,8 @@ var afterStop = map[string]string{
 	"index-failed":    "look at the disk; delete index.db with its -wal and -shm; restart. If it stops again with the same words, the records are wrong, by a fault of the program: send the log lines to the makers",
 	"records-lost":    putBack,
 	"journal-hole":    putBack,
-	"group-bent":      "a disk fault, or a hand in the folder: test the disk; stop; put the damaged file back from the newest backup; start",
+	"group-bent":      mendIt,
+	"records-damaged": mendIt,
 	"log-contradicts": "wrong folders put together? If not, treat it as an attack: call the auditors",
 	"checkpoint-bent": "test the disk; ask who was in the folder. If the rest of data/ is sound, delete this one file, in the folder that the log line names, and restart: it is made anew from the records. If they lack the newest entries, the first desk that calls shows it, as tail-lost",
 	"tail-lost":       "an old data/ was put back, or acknowledged entries were lost. Put the newest data/ back if there is a newer one. If there is none, this exchange can't go on here: call the root's parties. Do not make a new log in its place",

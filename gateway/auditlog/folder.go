@@ -30,7 +30,10 @@ type Damage struct {
 	File  string // in the log's folder
 	Entry int64  // the first entry concerned; -1 if that can't be said
 	What  string
+	Err   error // of the read, where it is the system's
 }
+
+func (d *Damage) Unwrap() error { return d.Err }
 
 func (d *Damage) Error() string {
 	if d.Entry < 0 {
@@ -48,7 +51,7 @@ func ReadCheckpoint(folder fs.FS, key *signed.PublicKey) (signed.Head, error) {
 	}
 	h, err := VerifyCheckpoint(b, key)
 	if err != nil {
-		return signed.Head{}, &Damage{CheckpointFile, -1, err.Error()}
+		return signed.Head{}, &Damage{File: CheckpointFile, Entry: -1, What: err.Error()}
 	}
 	return h, nil
 }
@@ -60,11 +63,11 @@ func ReadTile(folder fs.FS, level int, n int64, width int) ([]signed.Hash, error
 	first := n << ((level + 1) * torchwood.TileHeight)
 	b, path, err := readPart(folder, t, TileWidth*tlog.HashSize)
 	if err != nil {
-		return nil, &Damage{path, first, err.Error()}
+		return nil, &Damage{path, first, err.Error(), err}
 	}
 	whole := torchwood.TilePath(widest(t)) == path
 	if len(b) != width*tlog.HashSize && !(whole && len(b) == TileWidth*tlog.HashSize) {
-		return nil, &Damage{path, first, fmt.Sprintf("a tile of %d bytes where %d hashes belong", len(b), width)}
+		return nil, &Damage{path, first, fmt.Sprintf("a tile of %d bytes where %d hashes belong", len(b), width), nil}
 	}
 	hashes := make([]signed.Hash, width)
 	for i := range hashes {
@@ -79,16 +82,16 @@ func ReadBundle(folder fs.FS, n int64, width int) ([][]byte, error) {
 	first := n * TileWidth
 	rest, path, err := readPart(folder, t, TileWidth*(2+MaxEntry))
 	if err != nil {
-		return nil, &Damage{path, first, err.Error()}
+		return nil, &Damage{path, first, err.Error(), err}
 	}
 	entries := make([][]byte, width)
 	for i := range entries {
 		if entries[i], rest, err = torchwood.ReadTileEntry(rest); err != nil {
-			return nil, &Damage{path, first + int64(i), "the bundle ends within it or before it"}
+			return nil, &Damage{path, first + int64(i), "the bundle ends within it or before it", nil}
 		}
 	}
 	if len(rest) > 0 && torchwood.TilePath(t) == path {
-		return nil, &Damage{path, first + int64(width) - 1, "bytes follow the last entry"}
+		return nil, &Damage{path, first + int64(width) - 1, "bytes follow the last entry", nil}
 	}
 	return entries, nil
 }

@@ -20,7 +20,7 @@ import (
 func VerifyFolder(folder fs.FS, key *signed.PublicKey) (signed.Head, error) {
 	head, err := ReadCheckpoint(folder, key)
 	if errors.Is(err, fs.ErrNotExist) {
-		return signed.Head{}, &Damage{CheckpointFile, -1, "the file is missing"}
+		return signed.Head{}, &Damage{CheckpointFile, -1, "the file is missing", nil}
 	}
 	if err != nil {
 		return signed.Head{}, err
@@ -118,16 +118,16 @@ func (c *checker) verdict(rootIsRight bool) error {
 	case d == nil && rootIsRight:
 		return nil
 	case d == nil:
-		return &Damage{CheckpointFile, -1, "entries and tiles agree with each other and not with its root: it is the checkpoint of another history"}
+		return &Damage{CheckpointFile, -1, "entries and tiles agree with each other and not with its root: it is the checkpoint of another history", nil}
 	case rootIsRight:
-		return &Damage{c.path(d.level, d.index), d.index << (d.level * torchwood.TileHeight), "the tile's hash is not that of what lies beneath it"}
+		return &Damage{c.path(d.level, d.index), d.index << (d.level * torchwood.TileHeight), "the tile's hash is not that of what lies beneath it", nil}
 	case d.level == 0:
-		return &Damage{c.path(entriesLevel, d.index), d.index, "it is not the entry that was logged"}
+		return &Damage{c.path(entriesLevel, d.index), d.index, "it is not the entry that was logged", nil}
 	default:
 		first := d.index << (d.level * torchwood.TileHeight)
 		what := fmt.Sprintf("this tile and those beneath it are not what was logged from here to entry %d",
 			first+1<<(d.level*torchwood.TileHeight)-1)
-		return &Damage{c.path(d.level-1, d.index*TileWidth), first, what}
+		return &Damage{c.path(d.level-1, d.index*TileWidth), first, what, nil}
 	}
 }
 

@@ -92,8 +92,8 @@ type Broker struct {
 
 // New opens a broker's folder, settles what a crash or a loss left, and listens.
 // If records or log can't be repaired, the broker starts nevertheless, accepts
-// nothing, and says why: see Started and /readyz. Where a disk takes no writes its error is
-// [durable.ErrNoRoom], unless it can start nevertheless: then try again later.
+// nothing, and says why: see Started and /readyz. A start that fails leaves all files as they
+// were; where [MayPass] says so, try again later.
 func New(cfg Config) (*Broker, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
@@ -110,6 +110,12 @@ func New(cfg Config) (*Broker, error) {
 		return nil, fmt.Errorf("open broker %q: %w", cfg.Dir, errors.Join(err, b.Close()))
 	}
 	return b, nil
+}
+
+// MayPass reports whether New failed by what may be over later: a disk that takes no writes or
+// fails, another process that has locked the index, or too many open files.
+func MayPass(err error) bool {
+	return durable.MayPass(err) || index.Passes(err) || errors.Is(err, store.ErrNotTaken)
 }
 
 // fullDisk is a folder with data whose disk takes no writes; "" where there is none.
@@ -167,6 +173,12 @@ func (b *Broker) openStore(ctx context.Context) (err error) {
 		return err
 	}
 	b.later(b.archive.Close)
+	if damage := b.archive.Damaged(); damage != nil {
+		b.cfg.Log.Error("the records are damaged", "error", damage)
+	}
+	if b.archive.PutRight() {
+		b.cfg.Log.Error("one bit of the last record was wrong, and is put right: test the disk")
+	}
 	if cut := b.archive.Cut(); cut > 0 {
 		b.cfg.Log.Info("a torn end of the records was cut off", "bytes", cut)
 	}

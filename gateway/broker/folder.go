@@ -190,7 +190,7 @@ func (s Settings) present() error {
 	}
 	for _, dir := range []string{s.nats(), s.records()} {
 		if _, err := os.Stat(dir); err != nil {
-			return fmt.Errorf("the keys say that data was made, and %s is missing: restore the data folder from its backup; the broker never starts empty twice", dir)
+			return fmt.Errorf("the keys say that data was made, and %s is missing: restore it from the newest backup, or, where data/nats alone is lost, make it anew with samband-broker mend --journal; the broker never starts empty twice", dir)
 		}
 	}
 	return nil

@@ -69,9 +69,10 @@ func loadKeys(s Settings, federation []byte) (_ *keyring, err error) {
 func (k *keyring) belong() error {
 	f := k.register.Federation()
 	for what, same := range map[string]bool{
-		"audit key":    f.Audit.VerifierKey() == k.auditKey.Public.VerifierKey(),
-		"register key": f.Register.VerifierKey() == k.registerKey.Public.VerifierKey(),
-		"broker's CA":  string(f.BrokerCA) == string(k.ca.Raw),
+		"audit key":              f.Audit.VerifierKey() == k.auditKey.Public.VerifierKey(),
+		"register key":           f.Register.VerifierKey() == k.registerKey.Public.VerifierKey(),
+		"broker's CA":            string(f.BrokerCA) == string(k.ca.Raw),
+		"key of the broker's CA": k.caKey.PublicKey.Equal(k.ca.PublicKey),
 	} {
 		if !same {
 			return fmt.Errorf("the federation file names another %s than the one in the keys folder", what)
@@ -106,7 +107,10 @@ func readCA(s Settings) (*x509.Certificate, *ecdsa.PrivateKey, error) {
 		return nil, nil, fmt.Errorf("read key of broker's CA: %w", err)
 	}
 	key, err := certs.DecodeKey(pem)
-	return ca, key, err
+	if err != nil {
+		return nil, nil, fmt.Errorf("key file %s: %w", s.key(caKeyFile), err)
+	}
+	return ca, key, nil
 }
 
 // An identity is the broker's server certificate. It issues itself a new one,

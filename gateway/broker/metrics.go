@@ -130,7 +130,7 @@ func (b *Broker) checks() []monitor.Check {
 		{Name: "archive", Run: func(context.Context) error { return b.seq.Records() }},
 		{Name: "tiles", Run: func(context.Context) error { return b.seq.Tiles() }},
 		{Name: "index", Run: func(context.Context) error {
-			if err := b.seq.Halted(sequencer.HaltIndex); err != nil {
+			if err := b.seq.Indexed(); err != nil {
 				return err
 			}
 			_, err := b.index.Queues()

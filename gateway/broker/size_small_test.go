@@ -7,4 +7,6 @@ package broker_test
 const (
 	soakKills       = 4
 	soakSubmissions = 200
+
+	restDamages, restRounds, restColumns = 45, 1, 5
 )

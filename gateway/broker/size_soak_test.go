@@ -5,4 +5,6 @@ package broker_test
 const (
 	soakKills       = 60
 	soakSubmissions = 3000
+
+	restDamages, restRounds, restColumns = 450, 6, 1000
 )

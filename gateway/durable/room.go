@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"syscall"
 )
 
 // A Disk is what a file system has, and what of it is left to us.
@@ -33,6 +34,17 @@ func NoRoom(err error) bool {
 		}
 	}
 	return false
+}
+
+// MayPass reports whether something failed by an error that may be over later without anything
+// being put back or changed: no room, an error of the disk, or too many open files.
+func MayPass(err error) bool {
+	for _, passing := range []syscall.Errno{syscall.EIO, syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM} {
+		if errors.Is(err, passing) {
+			return true
+		}
+	}
+	return NoRoom(err)
 }
 
 // TryWrite writes a file of so many bytes into a folder, syncs it and removes it: it tells

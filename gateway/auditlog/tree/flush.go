@@ -1,6 +1,7 @@
 package tree
 
 import (
+	"bytes"
 	"fmt"
 
 	"filippo.io/torchwood"
@@ -37,6 +38,7 @@ func (t *Tree) Flush(checkpoint []byte) error {
 	t.mu.Lock()
 	t.flushed, t.disk = head.Size, head
 	t.mu.Unlock()
+	t.checkpoint = bytes.Clone(checkpoint)
 	// Killed here: partial tiles of whole ones lie about, as they may.
 	return t.settle(head.Size)
 }
@@ -82,29 +84,36 @@ func (t *Tree) writeTiles(size int64, partial bool) error {
 }
 
 func (t *Tree) writeTile(at id, width int) error {
+	content, bundle, err := t.contents(at, width)
+	if err == nil {
+		err = t.folder.write(at.path(width), content)
+	}
+	if err != nil || at.level > 0 {
+		return err
+	}
+	return t.folder.write(id{entriesLevel, at.n}.path(width), bundle)
+}
+
+// contents are those of a tile's file and, at level 0, of its bundle's, from memory.
+func (t *Tree) contents(at id, width int) (content, bundle []byte, err error) {
 	t.mu.RLock()
 	v := t.full[at]
 	if v == nil {
 		v = t.edge[at.level]
 	}
-	content := v.content(width)
+	content = v.content(width)
 	entries, base := t.entries, t.base
 	t.mu.RUnlock()
-	if err := t.folder.write(at.path(width), content); err != nil {
-		return err
-	}
 	if at.level > 0 {
-		return nil
+		return content, nil, nil
 	}
-	var bundle []byte
 	from := at.n*auditlog.TileWidth - base
 	for _, e := range entries[from : from+int64(width)] {
-		var err error
 		if bundle, err = torchwood.AppendTileEntry(bundle, e); err != nil {
-			return err
+			return nil, nil, err
 		}
 	}
-	return t.folder.write(id{entriesLevel, at.n}.path(width), bundle)
+	return content, bundle, nil
 }
 
 // settle drops what whole tiles in files now have, in memory and on disk.

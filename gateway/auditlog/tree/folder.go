@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"samband/gateway/auditlog"
 	"samband/gateway/durable"
@@ -19,20 +20,23 @@ const temporary = ".tmp"
 
 // A folder writes a log's files so that each is whole or not there.
 type folder struct {
-	dir   string
+	dir  string
+	vkey []byte
+
+	mu    sync.Mutex      // through each method below; guards these
 	known map[string]bool // folders whose own names the last or next sync makes durable
 	dirty map[string]bool // folders that got a name since the last sync
 }
 
 func openFolder(dir string, key *signed.PublicKey) (*folder, error) {
-	f := &folder{dir, map[string]bool{}, map[string]bool{}}
+	vkey := []byte(key.VerifierKey() + "\n")
+	f := &folder{dir: dir, vkey: vkey, known: map[string]bool{}, dirty: map[string]bool{}}
 	if err := os.RemoveAll(f.path(temporary)); err != nil {
 		return nil, err
 	}
 	if err := os.MkdirAll(f.path(temporary), 0o700); err != nil {
 		return nil, err
 	}
-	vkey := []byte(key.VerifierKey() + "\n")
 	switch there, err := durable.ReadFile(f.path(auditlog.KeyFile), durable.MaxSmall); {
 	case errors.Is(err, fs.ErrNotExist):
 		if err := f.write(auditlog.KeyFile, vkey); err != nil {
@@ -42,6 +46,9 @@ func openFolder(dir string, key *signed.PublicKey) (*folder, error) {
 	case err != nil:
 		return nil, err
 	case !bytes.Equal(there, vkey):
+		if _, err := auditlog.ReadCheckpoint(f.files(), key); err == nil { // it is our log: the file is damaged
+			return f, errors.Join(f.write(auditlog.KeyFile, vkey), f.sync())
+		}
 		return nil, fmt.Errorf("%s names another key than %s: it is another log's folder", auditlog.KeyFile, key.Name)
 	}
 	return f, nil
@@ -53,15 +60,28 @@ func (f *folder) files() fs.FS { return durable.DirFS(f.dir) }
 
 // write makes a file, or puts another in its place; sync makes its name durable.
 func (f *folder) write(name string, content []byte) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	path := f.path(name)
+	err := f.replace(path, content)
+	if errors.Is(err, fs.ErrNotExist) { // somebody removed a folder that we knew
+		clear(f.known)
+		clear(f.dirty)
+		if err = os.MkdirAll(f.path(temporary), 0o700); err == nil {
+			err = f.replace(path, content)
+		}
+	}
+	if err == nil {
+		f.dirty[filepath.Dir(path)] = true
+	}
+	return err
+}
+
+func (f *folder) replace(path string, content []byte) error {
 	if err := f.makeDir(filepath.Dir(path)); err != nil {
 		return err
 	}
-	if err := durable.ReplaceVia(f.path(temporary), path, content, 0o600); err != nil {
-		return err
-	}
-	f.dirty[filepath.Dir(path)] = true
-	return nil
+	return durable.ReplaceVia(f.path(temporary), path, content, 0o600)
 }
 
 // makeDir makes a folder and those above it, and sees to it once that each
@@ -85,6 +105,8 @@ func (f *folder) makeDir(dir string) error {
 
 // sync makes all names given since the last sync durable.
 func (f *folder) sync() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	for dir := range f.dirty {
 		if err := durable.SyncDir(dir); err != nil {
 			return err
@@ -96,6 +118,8 @@ func (f *folder) sync() error {
 
 // dropPartial removes the partial tiles of whole ones.
 func (f *folder) dropPartial(whole []id) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	for _, at := range whole {
 		drop := []string{at.path(1)}
 		if at.level == 0 {

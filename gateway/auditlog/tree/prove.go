@@ -1,6 +1,7 @@
 package tree
 
 import (
+	"errors"
 	"fmt"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -125,23 +126,38 @@ func (t *Tree) hash(treeHeight int, n int64) (tlog.Hash, error) {
 }
 
 // read loads a whole tile and checks it against the level above, so that no
-// proof is ever made of a damaged file.
+// proof is ever made of a damaged file. A damaged one is made anew.
 func (t *Tree) read(at id) (*tile, error) {
-	hashes, err := auditlog.ReadTile(t.folder.files(), at.level, at.n, auditlog.TileWidth)
-	if err != nil {
-		return nil, err
-	}
-	v := &tile{}
-	var root tlog.Hash
-	for _, h := range hashes {
-		root, _ = v.add(tlog.Hash(h))
-	}
 	want, err := t.hash((at.level+1)*height, at.n)
 	if err != nil {
 		return nil, err
 	}
-	if root != want {
-		return nil, &auditlog.Damage{File: at.path(auditlog.TileWidth), Entry: at.n << ((at.level + 1) * height), What: "the tile does not give its hash in the level above"}
+	v, err := t.checked(at, want)
+	if damage, is := errors.AsType[*auditlog.Damage](err); is {
+		return t.anew(at, want, damage)
 	}
-	return v, nil
+	return v, err
+}
+
+// checked loads a whole tile that gives its hash in the level above; else the error is a
+// *auditlog.Damage.
+func (t *Tree) checked(at id, want tlog.Hash) (*tile, error) {
+	v, root, err := t.whole(at)
+	if err == nil && root != want {
+		err = &auditlog.Damage{File: at.path(auditlog.TileWidth), Entry: at.n << ((at.level + 1) * height), What: "the tile does not give its hash in the level above"}
+	}
+	return v, err
+}
+
+// whole loads a whole tile from its file, unchecked, with the hash that it gives.
+func (t *Tree) whole(at id) (v *tile, root tlog.Hash, err error) {
+	hashes, err := auditlog.ReadTile(t.folder.files(), at.level, at.n, auditlog.TileWidth)
+	if err != nil {
+		return nil, root, err
+	}
+	v = &tile{}
+	for _, h := range hashes {
+		root, _ = v.add(tlog.Hash(h))
+	}
+	return v, root, nil
 }

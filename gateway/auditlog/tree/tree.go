@@ -29,6 +29,7 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"samband/gateway/auditlog"
+	"samband/gateway/durable"
 	"samband/gateway/signed"
 )
 
@@ -39,7 +40,12 @@ type Tree struct {
 	key    *signed.PublicKey
 	cache  cache
 
-	flushing sync.Mutex // locked through a flush; guards tiled, flushed and folder's writes
+	mend     *Mend      // nil: what is damaged stays so
+	mending  sync.Mutex // locked while a whole tile is made anew; the one that flushes may lock it
+	scrubbed id         // what Scrub looks at next
+
+	flushing   sync.Mutex // locked through a flush; guards tiled, flushed and checkpoint
+	checkpoint []byte     // on disk; nil for none
 
 	mu      sync.RWMutex // guards all below
 	size    int64
@@ -85,7 +91,13 @@ func empty(dir string, key *signed.PublicKey) (*Tree, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the log %q: %w", dir, err)
 	}
-	return &Tree{folder: f, key: key, full: map[id]*tile{}, disk: disk}, nil
+	t := &Tree{folder: f, key: key, full: map[id]*tile{}, disk: disk}
+	if disk.Size > 0 {
+		if t.checkpoint, err = durable.ReadFile(f.path(auditlog.CheckpointFile), durable.MaxSmall); err != nil {
+			return nil, fmt.Errorf("open the log %q: %w", dir, err)
+		}
+	}
+	return t, nil
 }
 
 // load takes up the log at a size from its files: the tiles being filled, and

@@ -107,7 +107,7 @@ CREATE TABLE groups (grp INTEGER PRIMARY KEY);
 func (x *Index) create() error {
 	return x.change(func(tx *sql.Tx) error {
 		if _, err := tx.Exec(schema + fmt.Sprintf("PRAGMA user_version = %d;", schemaVersion)); err != nil {
-			return fmt.Errorf("%w: create tables: %v", ErrUnsound, err)
+			return unsound("create tables", err)
 		}
 		return savePosition(tx, journal.Position{})
 	})
@@ -127,7 +127,7 @@ func loadPosition(db *sql.DB) (p journal.Position, err error) {
 	row := db.QueryRow("SELECT grp, audit_size, audit_root, register_size, register_root FROM position")
 	err = row.Scan(&group, &p.Audit.Entries, fixed(p.Audit.Root[:]), &p.Register.Entries, fixed(p.Register.Root[:]))
 	if err != nil {
-		return p, fmt.Errorf("%w: read position: %v", ErrUnsound, err)
+		return p, unsound("read position", err)
 	}
 	p.Group = uint64(group)
 	return p, nil

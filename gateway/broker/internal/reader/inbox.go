@@ -9,6 +9,7 @@ import (
 	"samband/gateway/broker/internal/index"
 	"samband/gateway/broker/internal/journal"
 	"samband/gateway/broker/internal/prover"
+	"samband/gateway/broker/internal/sequencer"
 	"samband/gateway/durable"
 	"samband/gateway/envelope"
 	"samband/gateway/signed"
@@ -61,6 +62,9 @@ func (r *Reader) inbox(ctx context.Context, caller signed.Address, heads api.Hea
 		if turn == nil {
 			break
 		}
+		if r.unproven.rest(turn.Message.Text) {
+			continue
+		}
 		m, err := r.seq.Message(caller, turn.Message.Text)
 		if err != nil {
 			return nil, err
@@ -73,6 +77,11 @@ func (r *Reader) inbox(ctx context.Context, caller signed.Address, heads api.Hea
 	in := &inbox{Reader: r, prover: prover.New(r.seq, heads), answer: &api.InboxAnswer{}}
 	for _, turn := range page {
 		full, err := in.add(ctx, turn.Message)
+		if errors.Is(err, sequencer.ErrDamaged) { // the others must not wait for it
+			r.unproven.put(turn.Message.Text)
+			r.seq.Unproven(caller, turn.Message.Accepted.Leaf, err)
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}

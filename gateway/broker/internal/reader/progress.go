@@ -2,11 +2,13 @@ package reader
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"samband/gateway/api"
 	"samband/gateway/broker/internal/index"
 	"samband/gateway/broker/internal/prover"
+	"samband/gateway/broker/internal/sequencer"
 	"samband/gateway/signed"
 )
 
@@ -22,7 +24,7 @@ func (r *Reader) Progress(ctx context.Context, caller signed.Address, heads api.
 // own name are no news to an honest caller: unless all is asked for, they wait for others,
 // or for a page of them.
 func (r *Reader) progress(ctx context.Context, caller signed.Address, heads api.Heads, page api.Page, all bool) (*api.ProgressAnswer, bool, error) {
-	events, err := r.index.Progress(caller, page.After.Leaf(), page.Limit)
+	events, err := r.events(caller, page)
 	if err != nil {
 		return nil, false, err
 	}
@@ -33,12 +35,16 @@ func (r *Reader) progress(ctx context.Context, caller signed.Address, heads api.
 	p := prover.New(r.seq, heads)
 	answer := &api.ProgressAnswer{Next: page.After}
 	for _, e := range events {
+		answer.Next = max(answer.Next, api.Past(e.Leaf))
 		logged, err := p.Event(ctx, &e.Event)
+		if errors.Is(err, sequencer.ErrDamaged) { // what comes behind it must not wait
+			r.seq.Unproven(caller, e.Leaf, err)
+			continue
+		}
 		if err != nil {
 			return nil, false, err
 		}
-		answer.Next = api.Past(e.Leaf)
-		item := api.ProgressItem{Cursor: answer.Next, ID: e.ID, Sender: e.Sender, Message: e.Message, LoggedEvent: *logged}
+		item := api.ProgressItem{Cursor: api.Past(e.Leaf), ID: e.ID, Sender: e.Sender, Message: e.Message, LoggedEvent: *logged}
 		if e.Accepted != nil {
 			item.Accepted = api.Past(*e.Accepted)
 		}

@@ -36,6 +36,8 @@ type Reader struct {
 	quota *quota.Room
 	polls polls
 	lasts lasts
+
+	unproven unproven
 }
 
 // New makes a Reader.
@@ -59,6 +61,9 @@ func (r *Reader) Want(_ context.Context, caller signed.Address, heads api.Heads,
 	var m *journal.Message
 	if open && err == nil {
 		m, err = r.index.Message(caller, want.Message)
+	}
+	if index.Passes(err) {
+		return problem.New(problem.BrokerBusy, "the broker can't write its index for now; it goes on by itself")
 	}
 	if err != nil {
 		return err

@@ -82,12 +82,11 @@ func TestDamageIsNamedAndNotCut(t *testing.T) {
 			bent := append([]byte{}, data...)
 			bent[at] ^= 1 << bit
 			rewrite(t, path, bent)
-			_, err := Open(dir)
 			begin := 0
 			if at >= frameSize(1) {
 				begin = frameSize(1)
 			}
-			wantDamage(t, err, path, begin)
+			opensDamaged(t, dir, path, begin)
 			if _, left := contents(t, dir); len(left) != len(data) {
 				t.Fatalf("bit %d of byte %d flipped: file cut to %d", bit, at, len(left))
 			}
@@ -95,13 +94,27 @@ func TestDamageIsNamedAndNotCut(t *testing.T) {
 	}
 }
 
+// opensDamaged opens an archive that is damaged in its last segment: it names the place, and
+// takes nothing behind it.
+func opensDamaged(t *testing.T, dir, path string, offset int) {
+	t.Helper()
+	a, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	wantDamage(t, a.Damaged(), path, offset)
+	wantDamage(t, a.Append(99, payload(99)), path, offset)
+	wantDamage(t, a.Each(1, func(uint64, []byte) error { return nil }), path, offset)
+}
+
 func wantDamage(t *testing.T, err error, path string, offset int) {
 	t.Helper()
-	var damage *damageError
+	var damage *Damage
 	if !errors.As(err, &damage) {
 		t.Fatalf("no damage named, but %v", err)
 	}
-	if damage.segment != filepath.Base(path) || damage.offset != int64(offset) {
+	if damage.Segment != filepath.Base(path) || damage.Offset != int64(offset) {
 		t.Errorf("named: %v; it is at %d of %s", damage, offset, path)
 	}
 }
@@ -163,8 +176,7 @@ func TestMoreThanAFrameIsNeverCut(t *testing.T) {
 	dir := archive(t, segmentBytes, 1)
 	path, data := contents(t, dir)
 	rewrite(t, path, append(data, make([]byte, maxFrame+1)...))
-	_, err := Open(dir)
-	wantDamage(t, err, path, len(data))
+	opensDamaged(t, dir, path, len(data))
 	rewrite(t, path, append(data, make([]byte, maxFrame)...))
 	if a := open(t, dir); a.Cut() != maxFrame {
 		t.Errorf("%d bytes cut", a.Cut())

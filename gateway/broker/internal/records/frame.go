@@ -20,15 +20,15 @@ const (
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// A damageError says where the archive has something else than was written.
-type damageError struct {
-	segment string // name of the file
-	offset  int64  // of the first frame that doesn't fit, in bytes
-	reason  string
+// A Damage says where the archive has something else than was written.
+type Damage struct {
+	Segment string // name of the file
+	Offset  int64  // of the first frame that doesn't fit, in bytes
+	Reason  string
 }
 
-func (e *damageError) Error() string {
-	return fmt.Sprintf("segment %s is damaged at byte %d: %s", e.segment, e.offset, e.reason)
+func (e *Damage) Error() string {
+	return fmt.Sprintf("segment %s is damaged at byte %d: %s", e.Segment, e.Offset, e.Reason)
 }
 
 type header struct {
@@ -126,5 +126,5 @@ func (c *cursor) pass(h header) {
 }
 
 func (c *cursor) damage(reason string) error {
-	return &damageError{segment: c.segment.name(), offset: c.off, reason: reason}
+	return &Damage{c.segment.name(), c.off, reason}
 }

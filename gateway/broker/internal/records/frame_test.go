@@ -35,8 +35,8 @@ func FuzzFrames(f *testing.F) {
 			}
 			return
 		}
-		var damage *damageError
-		if !errors.As(err, &damage) || damage.offset != c.off {
+		var damage *Damage
+		if !errors.As(err, &damage) || damage.Offset != c.off {
 			t.Fatalf("stopped at %d by %v", c.off, err)
 		}
 		isTorn(data[c.off:])

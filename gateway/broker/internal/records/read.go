@@ -11,7 +11,7 @@ import (
 
 // Each calls do for every group from number from on, in order, until do returns an
 // error, which is handed back. The payload is good until do returns. Groups that
-// are appended meanwhile may be left out. Damage is a [*damageError].
+// are appended meanwhile may be left out. Damage is a [*Damage].
 func (a *Archive) Each(from uint64, do func(group uint64, payload []byte) error) error {
 	segments := a.snapshot()
 	for _, s := range segments[segmentOf(segments, from):] {
@@ -28,7 +28,7 @@ func (a *Archive) Each(from uint64, do func(group uint64, payload []byte) error)
 	return nil
 }
 
-// ReadGroup returns the payload of one group, [errNoGroup], or a [*damageError] if
+// ReadGroup returns the payload of one group, [errNoGroup], or a [*Damage] if
 // its frame or a header before it in its segment doesn't fit.
 func (a *Archive) ReadGroup(group uint64) ([]byte, error) {
 	segments := a.snapshot()

@@ -19,7 +19,7 @@
 //
 // A crash can tear only the last frame of the last segment, for every frame before
 // it was synced; so that one is cut off when it doesn't fit. Whatever else doesn't
-// fit is damage: a [damageError] names the place, and nothing is cut.
+// fit is damage: a [Damage] names the place, and nothing is cut.
 package records
 
 import (
@@ -46,9 +46,10 @@ var (
 
 // An Archive is an open folder of segments: one writer, any number of readers.
 type Archive struct {
-	dir  string
-	lock *os.File
-	cut  int64
+	dir   string
+	lock  *os.File
+	cut   int64
+	right bool
 
 	// roll is segmentBytes, or less in tests.
 	roll int64
@@ -66,19 +67,44 @@ type Archive struct {
 
 // Open locks the folder: a second process would take a write in progress for a torn
 // end and cut it off. It makes the folder if it is missing, checks the
-// last segment frame by frame and cuts off a torn end. Errors: [durable.ErrLocked], a
-// [*damageError], and those of the disk.
+// last segment frame by frame, cuts off a torn end, and writes the last frame anew. An
+// archive that is damaged there opens too, to be read: see Damaged. Errors:
+// [durable.ErrLocked] and those of the disk.
 func Open(dir string) (*Archive, error) {
 	lock, err := durable.LockDir(dir)
 	if err != nil {
 		return nil, fmt.Errorf("open archive %q: %w", dir, err)
 	}
 	a := &Archive{dir: dir, lock: lock, roll: segmentBytes}
-	if err := a.load(); err != nil {
+	err = a.load()
+	if _, damaged := errors.AsType[*Damage](err); damaged {
+		a.poison = err
+		return a, nil
+	}
+	if err != nil {
 		a.Close()
 		return nil, fmt.Errorf("open archive %q: %w", dir, err)
 	}
 	return a, nil
+}
+
+// Damaged is the [*Damage] that Open met in the last segment; nil for none. Nothing is appended
+// behind it; [Mend] joins what is whole.
+func (a *Archive) Damaged() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if damage, is := errors.AsType[*Damage](a.poison); is {
+		return damage
+	}
+	return nil
+}
+
+// Starts are the first groups of all segments, in order: where reading may begin.
+func (a *Archive) Starts() (firsts []uint64) {
+	for _, s := range a.snapshot() {
+		firsts = append(firsts, s.first)
+	}
+	return firsts
 }
 
 // load finds the segments and the end of the last.
@@ -87,7 +113,7 @@ func (a *Archive) load() (err error) {
 		return err
 	}
 	a.last, err = a.newest().lastGroup(a.dir)
-	if damage, is := errors.AsType[*damageError](err); is {
+	if damage, is := errors.AsType[*Damage](err); is {
 		err = a.cutTornEnd(damage)
 	}
 	if err != nil || len(a.segments) == 0 {
@@ -98,7 +124,13 @@ func (a *Archive) load() (err error) {
 			return err
 		}
 	}
-	a.file, err = os.OpenFile(filepath.Join(a.dir, a.newest().name()), os.O_WRONLY, 0)
+	path := filepath.Join(a.dir, a.newest().name())
+	// The last frame may be one whose sync failed, and that only memory has: see
+	// durable.Rewrite. Every frame before it was synced, or nothing had been appended to it.
+	if err := durable.Rewrite(path, max(0, a.newest().size-maxFrame)); err != nil {
+		return err
+	}
+	a.file, err = os.OpenFile(path, os.O_WRONLY, 0)
 	return err
 }
 
@@ -141,6 +173,9 @@ func (a *Archive) newest() *segment { return &a.segments[len(a.segments)-1] }
 
 // Cut returns how many bytes of a torn frame Open cut off.
 func (a *Archive) Cut() int64 { return a.cut }
+
+// PutRight reports whether Open put right one wrong bit of the last frame.
+func (a *Archive) PutRight() bool { return a.right }
 
 // Append writes one group and returns when it is on the disk. Groups come in
 // rising order, not necessarily without gaps; a payload has at most [maxPayload]

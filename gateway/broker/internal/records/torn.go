@@ -14,18 +14,26 @@ import (
 // cutTornEnd shortens the newest segment to its last whole frame, if a crash can
 // have left what follows, and removes it if no frame is left; else it hands back
 // the damage. Interrupted, it is done again by the next Open.
-func (a *Archive) cutTornEnd(damage *damageError) error {
+func (a *Archive) cutTornEnd(damage *Damage) error {
 	s := a.newest()
 	path := filepath.Join(a.dir, s.name())
-	rest, err := readEnd(path, damage.offset, s.size)
+	rest, err := readEnd(path, damage.Offset, s.size)
 	if err != nil {
 		return err
 	}
 	if len(rest) > maxFrame || !isTorn(rest) {
 		return damage
 	}
+	if frame := putRight(rest); frame != nil && len(frame) == len(rest) && len(rest) <= mostRight {
+		a.right = true
+		if err := overwrite(path, frame, damage.Offset); err != nil {
+			return err
+		}
+		a.last, err = s.lastGroup(a.dir)
+		return err
+	}
 	a.cut = int64(len(rest))
-	s.size = damage.offset
+	s.size = damage.Offset
 	if s.size > 0 {
 		return truncate(path, s.size)
 	}
@@ -79,6 +87,20 @@ func isWhole(b []byte) bool {
 	end := headerSize + int(h.length)
 	return fault == "" && end <= len(b) && crc32.Checksum(b[headerSize:end], castagnoli) == h.sum
 }
+
+// overwrite puts a frame in the place of one.
+func overwrite(path string, frame []byte, at int64) error {
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteAt(frame, at)
+	return errors.Join(err, f.Sync(), f.Close())
+}
+
+// mostRight bounds a frame that is put right without its authentication: in a longer one a torn
+// end could too easily look like one wrong bit.
+const mostRight = 64 << 10
 
 func truncate(path string, size int64) error {
 	f, err := os.OpenFile(path, os.O_WRONLY, 0)

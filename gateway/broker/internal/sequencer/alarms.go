@@ -25,6 +25,8 @@ type Alarm struct {
 	// What the desk named as verified, of a head that is not ours.
 	Audit    int64 `json:"audit,omitempty"`
 	Register int64 `json:"register,omitempty"`
+
+	Leaf int64 `json:"leaf,omitempty"` // the first that could not be shown to the desk
 }
 
 // alarms are those that stand, and the file that keeps them. There is one of a kind and
@@ -38,9 +40,13 @@ type alarms struct {
 // maxAlarms bounds the file: two for each desk of the largest exchange, and more.
 const maxAlarms = 4 << 20
 
-// read takes up what an earlier run left. What can't be read is said, and hinders nothing.
-func (a *alarms) read() {
+// read takes up what an earlier run left. What is no list of alarms is said, and hinders
+// nothing. An error of the disk is returned: the next write would end alarms that stand.
+func (a *alarms) read() error {
 	b, err := durable.ReadFile(a.cfg.Alarms, maxAlarms)
+	if ofTheSystem(err) && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
 	if err == nil {
 		d := json.NewDecoder(bytes.NewReader(b))
 		d.DisallowUnknownFields()
@@ -54,6 +60,7 @@ func (a *alarms) read() {
 		a.cfg.Log.Warn("an alarm stands", "kind", a.all[i].Kind, "desk", a.all[i].Desk, "since", a.all[i].Since)
 		a.cfg.Metrics.alarm(a.all[i].Kind, a.all[i].Desk)
 	}
+	return nil
 }
 
 // write replaces the file. The caller has locked a.mu.
@@ -78,6 +85,7 @@ func (a *alarms) raise(x Alarm) {
 	a.cfg.Metrics.alarm(x.Kind, x.Desk)
 	if at := a.find(x.Kind, x.Desk); at >= 0 {
 		a.all[at].Audit, a.all[at].Register = max(a.all[at].Audit, x.Audit), max(a.all[at].Register, x.Register)
+		a.all[at].Leaf = min(a.all[at].Leaf, x.Leaf)
 		return
 	}
 	x.Since = signed.At(a.cfg.Clock.Wall())

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"samband/gateway/auditlog/tree"
+	"samband/gateway/broker/internal/index"
 	"samband/gateway/broker/internal/journal"
 	"samband/gateway/signed"
 )
@@ -110,22 +111,27 @@ func (s *Sequencer) pass(behind []trailing) {
 	}
 }
 
-// applied brings groups into the index. Where its disk takes no writes it waits until it
-// does; false when it never will, or the broker ends, whose next start brings them in.
+// applied brings groups into the index. What passes is waited out, and nothing is accepted
+// meanwhile: a disk that takes no writes or fails, or another process that has locked the index
+// for longer than each try waits. It is false when the index never takes them, or the broker
+// ends, whose next start brings them in.
 func (s *Sequencer) applied(groups []*journal.Group) bool {
-	for again := false; len(groups) > 0; again = true {
+	again := false
+	for pause := healPause; len(groups) > 0; pause = min(2*pause, longestPause) {
 		err := s.cfg.Index.Apply(groups)
 		if err == nil {
 			s.healed(HaltIndex)
 			break
 		}
-		if !s.lacksRoom(err) && again {
+		if again && !s.lacksRoom(err) && !index.Passes(err) {
 			s.stop(&Stop{stopIndex, err.Error()})
+			s.halts[HaltIndex].Store(nil)
 			return false
 		}
+		again = true
 		s.halt(HaltIndex, err)
 		select {
-		case <-time.After(healPause):
+		case <-time.After(pause):
 		case <-s.quit:
 			return false
 		}
@@ -155,6 +161,8 @@ func (s *Sequencer) keep(ctx context.Context) {
 			s.clean(ctx, s.flush(false))
 		case <-look.C:
 			s.look()
+			s.tree.Scrub()
+			s.registerTree.Scrub()
 			s.expire(ctx)
 			s.hum(ctx)
 		}
@@ -200,6 +208,8 @@ func (s *Sequencer) clean(ctx context.Context, tiled uint64) {
 	s.measure(ctx)
 }
 
+// remove removes groups. Where one stays JOURNAL may take no writes any more, which the next
+// group would be the first to meet: it is opened anew, once, until all go again.
 func (s *Sequencer) remove(ctx context.Context, tiled uint64) error {
 	groups, err := s.cfg.Index.Removable(atOnce)
 	if err != nil {
@@ -211,6 +221,7 @@ func (s *Sequencer) remove(ctx context.Context, tiled uint64) error {
 	}
 	var errs []error
 	var gone []uint64
+	defer func() { s.undeleted = len(gone) < len(groups) }()
 	for _, n := range groups {
 		if err := s.cfg.Journal.Delete(ctx, n); err != nil {
 			errs = append(errs, err) // it keeps up no other
@@ -218,6 +229,13 @@ func (s *Sequencer) remove(ctx context.Context, tiled uint64) error {
 		}
 		s.cache.drop(n)
 		gone = append(gone, n)
+	}
+	if len(errs) > 0 && !s.undeleted && ctx.Err() == nil {
+		s.halt(HaltJournal, errors.Join(errs...))
+		select {
+		case s.unwell <- struct{}{}:
+		default:
+		}
 	}
 	return errors.Join(append(errs, s.cfg.Index.Gone(gone...))...)
 }

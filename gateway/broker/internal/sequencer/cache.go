@@ -102,11 +102,11 @@ func (s *Sequencer) bent(err error) {
 func (s *Sequencer) bare(number uint64) (*journal.Group, error) {
 	data, err := s.cfg.Archive.ReadGroup(number)
 	if err != nil {
-		return nil, fmt.Errorf("find group %d: %w", number, err)
+		return nil, fmt.Errorf("find group %d: %w", number, damaged(err))
 	}
 	g, err := s.decode(number, data)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
 	g.Bare = true
 	s.cache.put(g, len(data))

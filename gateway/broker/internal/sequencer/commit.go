@@ -87,6 +87,8 @@ func (s *Sequencer) write(ctx context.Context) {
 		if len(s.rest) == 0 {
 			select {
 			case s.rest = <-s.queue:
+			case <-s.unwell:
+				continue
 			case <-ctx.Done():
 				return
 			}
@@ -154,6 +156,8 @@ func (s *Sequencer) make(ctx context.Context, d *groupDraft) error {
 func (s *Sequencer) put(ctx context.Context, d *groupDraft) error {
 	d.group.After = sizesOf(d.audit, d.register)
 	data := d.group.Encode(s.cfg.MAC)
+	defer s.writing.Store(nil)
+	s.writing.Store(&writing{HaltJournal, time.Now()})
 	if err := s.journal(ctx, d.group.Number, data); err != nil {
 		switch {
 		case s.mustHeal():
@@ -163,8 +167,9 @@ func (s *Sequencer) put(ctx context.Context, d *groupDraft) error {
 		}
 		return err
 	}
+	s.writing.Store(&writing{HaltRecords, time.Now()})
 	switch err := s.cfg.Archive.Append(d.group.Number, d.group.Payload(s.cfg.MAC)); {
-	case err != nil && s.lacksRoom(err):
+	case err != nil && (ofTheSystem(err) || s.lacksRoom(err)):
 		s.doubted = d
 		return s.halt(HaltRecords, err)
 	case err != nil:
@@ -176,6 +181,7 @@ func (s *Sequencer) put(ctx context.Context, d *groupDraft) error {
 	s.over.add(d.group.Number, d.changed)
 	s.cache.put(&d.group, len(data))
 	s.used.Add(int64(len(data)))
+	s.writing.Store(&writing{HaltIndex, time.Now()})
 	return s.trail(trailing{group: &d.group, bytes: min(int64(len(data)), maxBehindBytes), changed: d.changed, woken: d.woken})
 }
 
@@ -188,8 +194,8 @@ func (s *Sequencer) trail(t trailing) error {
 	return nil
 }
 
-// unclearAnswers is how many there may be of one group before JOURNAL is opened anew: each
-// may have taken ten seconds.
+// unclearAnswers is how many there may be of one group before JOURNAL is opened anew. One for
+// which we waited long is enough: the next would take as long.
 const unclearAnswers = 3
 
 // journal writes a group behind the last one. When JOURNAL gives no clear
@@ -198,6 +204,7 @@ const unclearAnswers = 3
 // takes no writes, or another try helps no more, JOURNAL must be opened anew.
 func (s *Sequencer) journal(ctx context.Context, number uint64, data []byte) error {
 	for unclear, pause := 1, 50*time.Millisecond; ; unclear, pause = unclear+1, min(2*pause, 2*time.Second) {
+		asked := time.Now()
 		_, err := s.cfg.Journal.Append(context.WithoutCancel(ctx), data, number-1)
 		switch {
 		case err == nil:
@@ -206,6 +213,7 @@ func (s *Sequencer) journal(ctx context.Context, number uint64, data []byte) err
 			s.full.Store(true)
 			return s.Room()
 		}
+		silent := time.Since(asked) > slowAfter
 		s.cfg.Log.Warn("JOURNAL gave no clear answer", "group", number, "error", err)
 		there, readErr := s.cfg.Journal.Read(context.WithoutCancel(ctx), number)
 		switch {
@@ -213,7 +221,7 @@ func (s *Sequencer) journal(ctx context.Context, number uint64, data []byte) err
 			return nil
 		case readErr == nil, errors.Is(err, journal.ErrFenced) && errors.Is(readErr, journal.ErrGone):
 			return s.stop(&Stop{stopFenced, "another writer wrote to JOURNAL"})
-		case unclear == unclearAnswers || s.lacksRoom(err):
+		case silent || unclear == unclearAnswers || s.lacksRoom(err):
 			return s.halt(HaltJournal, err)
 		}
 		select {

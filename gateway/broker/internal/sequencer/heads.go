@@ -135,7 +135,8 @@ func (s *Sequencer) Consistency(from int64, c Checkpoints) ([]signed.Hash, error
 	if from == 0 {
 		return nil, nil
 	}
-	return s.tree.ProveConsistency(from, c.AuditHead.Size)
+	hashes, err := s.tree.ProveConsistency(from, c.AuditHead.Size)
+	return hashes, damaged(err)
 }
 
 // Extends proves that the audit log of one size extends that of another, which its

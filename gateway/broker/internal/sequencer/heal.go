@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"syscall"
 	"time"
 
 	"samband/gateway/auditlog"
 	"samband/gateway/broker/internal/journal"
+	"samband/gateway/broker/internal/records"
 	"samband/gateway/durable"
 	"samband/gateway/problem"
 	"samband/gateway/signed"
@@ -33,6 +35,8 @@ var haltNames = [haltKinds]string{"JOURNAL", "the records", "the index"}
 const (
 	healPause    = 250 * time.Millisecond
 	longestPause = 10 * time.Second
+	// slowAfter is how long one write may take before it is said.
+	slowAfter = 5 * time.Second
 	// tryBytes must find room where a heal begins.
 	tryBytes = 64 << 10
 )
@@ -45,7 +49,7 @@ type halt struct {
 }
 
 func (h *halt) Error() string {
-	return fmt.Sprintf("%s can't be written; the broker goes on by itself once the disk takes it: %v", haltNames[h.kind], h.err)
+	return fmt.Sprintf("%s can't be written; the broker goes on by itself once that succeeds: %v", haltNames[h.kind], h.err)
 }
 
 // refusal is what desks hear.
@@ -53,7 +57,7 @@ func (h *halt) refusal() error {
 	if h.room {
 		return problem.New(problem.StoreFull, "the broker's disk takes no writes, and even ends wait; the broker goes on by itself once it does")
 	}
-	return problem.New(problem.BrokerBusy, "the broker opens %s anew after a write that failed", haltNames[h.kind])
+	return problem.New(problem.BrokerBusy, "the broker can't write %s for now; it goes on by itself", haltNames[h.kind])
 }
 
 // halt says that something can't be written now, and returns what its callers hear.
@@ -71,12 +75,31 @@ func (s *Sequencer) healed(kind HaltKind) {
 	}
 }
 
-// Halted says, for the operator, why something can't be written now; nil while it can.
+// Halted says, for the operator, why something can't be written now; nil while it can. What
+// is being written for long is not known to be: its callers wait.
 func (s *Sequencer) Halted(kind HaltKind) error {
 	if h := s.halts[kind].Load(); h != nil {
 		return h
 	}
+	if w := s.writing.Load(); w != nil && w.kind == kind {
+		if since := time.Since(w.since); since > slowAfter {
+			return fmt.Errorf("%s took no write for %s, and all that was sent since waits: its disk is slow, or does not answer", haltNames[kind], since.Round(time.Second))
+		}
+	}
 	return nil
+}
+
+// A writing is what the writer does since when: a disk that fails need not say so.
+type writing struct {
+	kind  HaltKind
+	since time.Time
+}
+
+// ofTheSystem tells an error of the disk from one of the program, and from bytes that are not
+// what was written.
+func ofTheSystem(err error) bool {
+	_, is := errors.AsType[syscall.Errno](err)
+	return is
 }
 
 // lacksRoom tells a disk that takes no writes now from one that failed: by the error, by
@@ -97,7 +120,7 @@ func (s *Sequencer) takesWrites() error {
 
 // mustHeal reports whether JOURNAL and records must be opened anew.
 func (s *Sequencer) mustHeal() bool {
-	return s.Halted(HaltJournal) != nil || s.Halted(HaltRecords) != nil
+	return s.halts[HaltJournal].Load() != nil || s.halts[HaltRecords].Load() != nil
 }
 
 // heal tries until JOURNAL and records are opened anew, and refuses meanwhile what comes;
@@ -123,7 +146,12 @@ func (s *Sequencer) heal(ctx context.Context) bool {
 		if reason, stops := errors.AsType[*Stop](err); stops {
 			err = s.stop(reason)
 		}
-		if err == nil || s.Stopped() != nil { // then make refuses all
+		if s.Stopped() != nil { // make refuses all
+			s.halts[HaltJournal].Store(nil)
+			s.halts[HaltRecords].Store(nil)
+			return true
+		}
+		if err == nil {
 			s.healed(HaltJournal)
 			s.healed(HaltRecords)
 			return true
@@ -160,6 +188,9 @@ func (o *opening) anew(ctx context.Context) error {
 		return err
 	}
 	if err := s.cfg.Archive.Reopen(); err != nil {
+		if damage, is := errors.AsType[*records.Damage](err); is { // another try finds it again
+			return &Stop{stopDamaged, damage.Error()}
+		}
 		return err
 	}
 	if err := o.lookAgain(ctx); err != nil {
@@ -190,12 +221,17 @@ func (o *opening) anew(ctx context.Context) error {
 func (o *opening) lookAgain(ctx context.Context) (err error) {
 	s := o.s
 	o.index = s.cfg.Index.Position()
-	data, err := s.cfg.Archive.ReadGroup(s.number)
-	if err == nil {
-		o.last, err = s.decode(s.number, data)
-	}
-	if err != nil {
-		return &Stop{stopBent, err.Error()}
+	if s.number > 0 { // else the first group of all is in doubt
+		data, err := s.cfg.Archive.ReadGroup(s.number)
+		if err == nil {
+			o.last, err = s.decode(s.number, data)
+		}
+		if ofTheSystem(err) {
+			return err
+		}
+		if err != nil {
+			return &Stop{stopBent, err.Error()}
+		}
 	}
 	o.journal, err = s.cfg.Journal.Last(ctx)
 	return err

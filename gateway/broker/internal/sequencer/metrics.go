@@ -18,6 +18,8 @@ const (
 	alarmJournalLost     alarmKind = "journal-lost"     // NATS lost acknowledged groups
 	alarmJournalBent     alarmKind = "journal-bent"     // JOURNAL has a group that we did not write
 	alarmTiles           alarmKind = "tiles-failed"     // tiles can't be written
+	alarmTileDamaged     alarmKind = "tile-damaged"     // a file of a log was damaged
+	alarmUnproven        alarmKind = "unproven"         // something can't be shown to a desk
 )
 
 // Metrics are what the writer counts.
@@ -38,7 +40,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		alarms: monitor.Gauge(r, "samband_alarm",
 			"How often something was seen, since the start, of which an alarm stands that an operator must look at; 0 once it is settled. desk caused it.", "desk", "kind"),
 	}
-	for _, a := range []alarmKind{alarmHeadAhead, alarmHeadContradicts, alarmJournalLost, alarmJournalBent, alarmTiles} {
+	for _, a := range []alarmKind{alarmHeadAhead, alarmHeadContradicts, alarmJournalLost, alarmJournalBent, alarmTiles, alarmTileDamaged, alarmUnproven} {
 		m.alarms.WithLabelValues("", string(a))
 	}
 	for _, k := range stopKinds {

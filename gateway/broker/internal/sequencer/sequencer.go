@@ -120,6 +120,11 @@ type Sequencer struct {
 	space atomic.Pointer[shortage] // of the disks, at the last look; nil: there is room
 	halts [haltKinds]atomic.Pointer[halt]
 
+	writing atomic.Pointer[writing] // nil while the writer waits for acts
+	unwell  chan struct{}           // wakes the writer to heal
+
+	undeleted bool // the keeper's own: the last groups that were to go did not
+
 	tiles atomic.Pointer[error] // of the last flush
 	grew  atomic.Int64          // when the audit log last grew, as Clock.Elapsed tells it
 
@@ -154,9 +159,10 @@ type stopKind string
 
 const (
 	stopFenced      stopKind = "fenced-out"      // another writer wrote to JOURNAL
-	stopArchive     stopKind = "archive-failed"  // records can't be written, and not for want of room
+	stopArchive     stopKind = "archive-failed"  // records take no group, and not by an error of their disk
 	stopHole        stopKind = "journal-hole"    // groups are gone that records don't have
 	stopBent        stopKind = "group-bent"      // a group is not what we wrote
+	stopDamaged     stopKind = "records-damaged" // the records have bytes that are no frame
 	stopRecordsLost stopKind = "records-lost"    // tiles know leaves that records don't
 	stopContradicts stopKind = "log-contradicts" // records and tiles tell two histories
 	stopCheckpoint  stopKind = "checkpoint-bent" // a log's checkpoint on disk is not what we signed
@@ -166,7 +172,7 @@ const (
 )
 
 // stopKinds is the closed list, for metrics.
-var stopKinds = []stopKind{stopFenced, stopArchive, stopHole, stopBent, stopRecordsLost, stopContradicts, stopCheckpoint, stopTailLost, stopIndex, stopFault}
+var stopKinds = []stopKind{stopFenced, stopArchive, stopHole, stopBent, stopDamaged, stopRecordsLost, stopContradicts, stopCheckpoint, stopTailLost, stopIndex, stopFault}
 
 func (s *Stop) Error() string { return string(s.kind) + ": " + s.detail }
 
@@ -193,10 +199,18 @@ func (s *Sequencer) Ready() error {
 // Records returns why the archive of records is not what it should be; nil while
 // it is.
 func (s *Sequencer) Records() error {
-	if r := s.Stopped(); r != nil && (r.kind == stopArchive || r.kind == stopBent || r.kind == stopRecordsLost) {
+	if r := s.Stopped(); r != nil && (r.kind == stopArchive || r.kind == stopBent || r.kind == stopDamaged || r.kind == stopRecordsLost) {
 		return r
 	}
 	return s.Halted(HaltRecords)
+}
+
+// Indexed returns why the index does not take what is committed; nil while it does.
+func (s *Sequencer) Indexed() error {
+	if r := s.Stopped(); r != nil && r.kind == stopIndex {
+		return r
+	}
+	return s.Halted(HaltIndex)
 }
 
 // Tiles returns why the last flush of tiles went wrong; nil when it went well.
@@ -229,7 +243,7 @@ func (s *Sequencer) Prove(e auditlog.Entry, c Checkpoints) ([]byte, error) {
 	}
 	hashes, err := log.Prove(e.Record.Index, size)
 	if err != nil {
-		return nil, err
+		return nil, damaged(err)
 	}
 	return auditlog.MakeProof(e, hashes, checkpoint), nil
 }

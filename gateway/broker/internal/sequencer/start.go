@@ -12,7 +12,9 @@ import (
 
 	"samband/gateway/auditlog"
 	"samband/gateway/auditlog/tree"
+	"samband/gateway/broker/internal/index"
 	"samband/gateway/broker/internal/journal"
+	"samband/gateway/broker/internal/records"
 	"samband/gateway/signed"
 )
 
@@ -55,6 +57,8 @@ type logState struct {
 	tiles *tree.Tree      // nil while they must be rebuilt
 	ahead [][]byte        // leaves that the tiles lack
 	other bool            // the tiles' head is none that the records had
+
+	damage *auditlog.Damage // of the tiles, as they were found
 }
 
 // Open settles what a crash or a loss left, proves by a fenced write that it is
@@ -67,6 +71,7 @@ func Open(ctx context.Context, cfg Config) (*Sequencer, []Finding, error) {
 		exchange: cfg.Register.Exchange(),
 		queue:    make(chan []*waiting, maxActs),
 		quit:     make(chan struct{}),
+		unwell:   make(chan struct{}, 1),
 		clock:    logClock{clock: cfg.Clock},
 		over:     newOverlay(),
 		cache:    newCache(),
@@ -75,7 +80,9 @@ func Open(ctx context.Context, cfg Config) (*Sequencer, []Finding, error) {
 		register: &auditlog.Range{},
 	}
 	s.alarms.cfg = &s.cfg
-	s.alarms.read()
+	if err := s.alarms.read(); err != nil {
+		return s, nil, err
+	}
 	s.clock.begin(signed.Time{}) // a writer that stops at its start has a clock all the same
 	o := &opening{
 		s:        s,
@@ -109,6 +116,7 @@ func (o *opening) open(ctx context.Context) error {
 	s.clock.begin(o.time)
 	s.grew.Store(int64(s.cfg.Clock.Elapsed() - stillFor(o.grew, s.cfg.Clock.Wall())))
 	s.tree, s.registerTree = o.audit.tiles, o.register.tiles
+	s.mendTiles()
 	if err := s.sign(); err != nil {
 		return err
 	}
@@ -148,12 +156,18 @@ func (o *opening) look(ctx context.Context) (err error) {
 	o.indexFits = o.index.Group == 0
 	err = o.s.cfg.Archive.Each(1, func(number uint64, payload []byte) error {
 		g, err := o.s.decode(number, payload)
+		if err != nil && o.s.number == 0 {
+			err = fmt.Errorf("%w; if the records are whole, keys/mac.key is not what it was", err)
+		}
 		if err != nil {
 			return &Stop{stopBent, err.Error()}
 		}
 		return o.follow(g)
 	})
-	if _, stops := errors.AsType[*Stop](err); err != nil && !stops {
+	if damage, is := errors.AsType[*records.Damage](err); is {
+		return &Stop{stopDamaged, damage.Error()}
+	}
+	if _, stops := errors.AsType[*Stop](err); err != nil && !stops && !ofTheSystem(err) {
 		err = &Stop{stopBent, err.Error()}
 	}
 	if err != nil {
@@ -405,6 +419,9 @@ func (o *opening) rebuildTiles() error {
 			return err
 		}
 		l.tiles = t
+		if l.damage != nil {
+			o.s.tileDamaged(l.key.Name, l.damage, nil)
+		}
 	}
 	return nil
 }
@@ -474,7 +491,7 @@ func (o *opening) catchUpIndex(ctx context.Context) error {
 
 func (s *Sequencer) index(groups []*journal.Group) error {
 	err := s.cfg.Index.Apply(groups)
-	if err != nil && !s.lacksRoom(err) {
+	if err != nil && !s.lacksRoom(err) && !index.Passes(err) {
 		return &Stop{stopIndex, err.Error()}
 	}
 	return err
@@ -516,8 +533,7 @@ func (s *Sequencer) opened(ctx context.Context) error {
 
 // open reads a log's tiles; damaged ones are rebuilt.
 func (l *logState) open() (err error) {
-	var damage *auditlog.Damage
-	if l.tiles, err = tree.Open(l.dir, l.key); errors.As(err, &damage) {
+	if l.tiles, err = tree.Open(l.dir, l.key); errors.As(err, &l.damage) {
 		l.tiles, err = nil, nil
 	}
 	return err

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"testing"
-	"time"
 
 	"samband/gateway/broker/internal/journal"
 	"samband/gateway/internal/smalldisk"
@@ -30,9 +29,12 @@ func TestReopenAfterAFullDisk(t *testing.T) {
 	free := smalldisk.Fill(t, s.cfg.Dir, 3<<20)
 	last := uint64(5)
 	for err == nil {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), answerTimeout)
 		if _, err = s.Append(ctx, group(last+1, 1<<20), last); err == nil {
 			last++
+		}
+		if ctx.Err() != nil {
+			t.Error("a write that the disk refused is waited for")
 		}
 		cancel()
 	}

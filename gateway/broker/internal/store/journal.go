@@ -37,13 +37,17 @@ const (
 // disk. Errors: [journal.ErrFenced], [journal.ErrFull], [errTooLarge], else [errUnsure].
 //
 // A write that the disk refuses is never answered, and after the first of them no
-// write and no delete succeeds until [Store.Reopen]: on a full disk Append ends by its
-// context, with errUnsure, or after ten seconds.
+// write and no delete succeeds until [Store.Reopen]: Append ends with errUnsure once the
+// server has said so in its log, or by its context, or after ten seconds.
 func (s *Store) Append(ctx context.Context, data []byte, expectLast uint64) (uint64, error) {
 	if len(data) > maxGroup {
 		return 0, fmt.Errorf("append %d bytes: %w", len(data), errTooLarge)
 	}
-	ack, err := s.open.Load().js.Publish(ctx, subject, data,
+	o := s.open.Load()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(o.takes, cancel)()
+	ack, err := o.js.Publish(ctx, subject, data,
 		jetstream.WithExpectStream(streamName),
 		jetstream.WithExpectLastSequence(expectLast))
 	if err != nil {

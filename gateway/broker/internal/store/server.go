@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -22,7 +24,7 @@ const (
 
 // startServer runs nats-server inside this process: no listener, no signals, and
 // every write on the disk before it is answered.
-func startServer(dir string, log *slog.Logger) (*server.Server, error) {
+func startServer(dir string, log *serverLog) (*server.Server, error) {
 	srv, err := server.NewServer(&server.Options{
 		ServerName:             "samband-broker",
 		DontListen:             true,
@@ -37,7 +39,7 @@ func startServer(dir string, log *slog.Logger) (*server.Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("configure embedded server: %w", err)
 	}
-	srv.SetLoggerV2(serverLog{log}, false, false, false)
+	srv.SetLoggerV2(log, false, false, false)
 	// Without a listener Start returns when all streams are recovered.
 	srv.Start()
 	if err := checkServer(srv); err != nil {
@@ -80,15 +82,32 @@ func connect(srv *server.Server) (*nats.Conn, error) {
 // serverLog passes the embedded server's words on to the broker's log. What it
 // notes in passing is debug to us. It is never asked to trace, so no bytes of a
 // message reach a line.
-type serverLog struct{ log *slog.Logger }
-
-func (l serverLog) say(level slog.Level, format string, v []any) {
-	l.log.Log(context.Background(), level, "nats: "+fmt.Sprintf(format, v...))
+type serverLog struct {
+	*slog.Logger
+	warned  atomic.Pointer[string] // of what, last
+	refuses context.CancelFunc     // called where the disk refused a write
 }
 
-func (l serverLog) Noticef(format string, v ...any) { l.say(slog.LevelDebug, format, v) }
-func (l serverLog) Warnf(format string, v ...any)   { l.say(slog.LevelWarn, format, v) }
-func (l serverLog) Fatalf(format string, v ...any)  { l.say(slog.LevelError, format, v) }
-func (l serverLog) Errorf(format string, v ...any)  { l.say(slog.LevelError, format, v) }
-func (l serverLog) Debugf(format string, v ...any)  { l.say(slog.LevelDebug, format, v) }
-func (l serverLog) Tracef(format string, v ...any)  { l.say(slog.LevelDebug, format, v) }
+// writeFailed begins what the server says where the disk refused a write, which it does not
+// answer: in its stream.go, processJetStreamMsg.
+var writeFailed = []string{"JetStream failed to store a msg", "Filesystem permission denied while writing msg"}
+
+func (l *serverLog) say(level slog.Level, format string, v []any) {
+	text := strings.TrimSpace(fmt.Sprintf(format, v...))
+	if level >= slog.LevelWarn {
+		l.warned.Store(&text)
+	}
+	for _, begin := range writeFailed {
+		if level >= slog.LevelWarn && strings.HasPrefix(text, begin) {
+			l.refuses()
+		}
+	}
+	l.Log(context.Background(), level, "nats: "+text)
+}
+
+func (l *serverLog) Noticef(format string, v ...any) { l.say(slog.LevelDebug, format, v) }
+func (l *serverLog) Warnf(format string, v ...any)   { l.say(slog.LevelWarn, format, v) }
+func (l *serverLog) Fatalf(format string, v ...any)  { l.say(slog.LevelError, format, v) }
+func (l *serverLog) Errorf(format string, v ...any)  { l.say(slog.LevelError, format, v) }
+func (l *serverLog) Debugf(format string, v ...any)  { l.say(slog.LevelDebug, format, v) }
+func (l *serverLog) Tracef(format string, v ...any)  { l.say(slog.LevelDebug, format, v) }

@@ -68,6 +68,9 @@ type Config struct {
 	// Create makes the JOURNAL if it is missing. Only initialisation sets it:
 	// afterwards a missing JOURNAL is a loss, never an empty start.
 	Create bool
+	// First is the number of the first group of a JOURNAL that is made: 0 is 1. One that is
+	// made anew begins behind the last group of the records.
+	First uint64
 }
 
 // A Store is an open JOURNAL. Its methods may be called from many goroutines;
@@ -87,6 +90,8 @@ type opened struct {
 	conn   *nats.Conn
 	stream jetstream.Stream
 	js     jetstream.JetStream
+	log    *serverLog
+	takes  context.Context // until the disk refuses a write: then it takes no other
 }
 
 // A hearing is told of each desk that is woken.
@@ -97,7 +102,7 @@ type hearing struct {
 
 // Open takes the folder for this process, starts the embedded server and checks
 // that the JOURNAL is there and is kept as durably as it must be. Errors:
-// [durable.ErrLocked], [errNoJournal], [errForeign], and those of disk and server.
+// [durable.ErrLocked], [errNoJournal], [ErrNotTaken], [errForeign], and those of disk and server.
 func Open(ctx context.Context, cfg Config) (s *Store, err error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
@@ -114,18 +119,31 @@ func Open(ctx context.Context, cfg Config) (s *Store, err error) {
 	return s, nil
 }
 
-// start builds the store from the disk upwards.
+// start builds the store from the disk upwards. Where that fails, the files are what they
+// were: see keep.
 func (s *Store) start(ctx context.Context) (err error) {
-	o := &opened{}
-	if o.server, err = startServer(s.cfg.Dir, s.cfg.Log); err == nil {
-		if o.conn, err = connect(o.server); err == nil {
-			if o.js, err = jetstream.New(o.conn, jetstream.WithDefaultTimeout(answerTimeout)); err == nil {
-				o.stream, err = openJournal(ctx, o.js, s.cfg)
-			}
-		}
+	if err := keep(s.cfg.Dir); err != nil {
+		return fmt.Errorf("look through the files of JOURNAL before the start: %w", err)
 	}
-	if err != nil {
-		o.close()
+	var o *opened
+	defer func() {
+		if err == nil {
+			return
+		}
+		if o != nil {
+			o.close()
+		}
+		if _, back := putBack(s.cfg.Dir); back != nil {
+			err = errors.Join(err, fmt.Errorf("the next start does this again: %w", back))
+		}
+	}()
+	if err := rewriteLast(s.cfg.Dir); err != nil {
+		return err
+	}
+	if o, err = s.takeUp(ctx); err != nil {
+		return err
+	}
+	if err := forget(s.cfg.Dir); err != nil {
 		return err
 	}
 	s.mu.Lock()
@@ -153,6 +171,7 @@ func (s *Store) Reopen(ctx context.Context) error {
 
 // close takes down as much as stands.
 func (o *opened) close() {
+	o.log.refuses()
 	if o.conn != nil {
 		o.conn.Close()
 	}

@@ -23,6 +23,12 @@ func TestMain(m *testing.M) {
 	if dir := os.Getenv("SAMBAND_TEST_APPEND_TO"); dir != "" {
 		appendForever(dir)
 	}
+	if dir := os.Getenv("SAMBAND_TEST_OPEN"); dir != "" {
+		openOnce(dir)
+	}
+	if dir := os.Getenv("SAMBAND_TEST_OPEN_AND_CLOSE"); dir != "" {
+		openAndClose(dir)
+	}
 	os.Exit(m.Run())
 }
 
@@ -198,7 +204,7 @@ func TestForeignJournalIsRefused(t *testing.T) {
 
 func createBent(t *testing.T, dir string, bend func(*jetstream.StreamConfig)) {
 	t.Helper()
-	srv, err := startServer(dir, slog.New(slog.DiscardHandler))
+	srv, err := startServer(dir, &serverLog{Logger: slog.New(slog.DiscardHandler), refuses: func() {}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -72,7 +72,9 @@ func openJournal(ctx context.Context, js jetstream.JetStream, cfg Config) (jetst
 	}
 	// Lowering the limit below what is there drops nothing, since it is the new
 	// that is discarded.
-	if stream, err = js.UpdateStream(ctx, journalConfig(cfg.MaxBytes)); err != nil {
+	config := journalConfig(cfg.MaxBytes)
+	config.FirstSeq = have.FirstSeq
+	if stream, err = js.UpdateStream(ctx, config); err != nil {
 		return nil, fmt.Errorf("set limit of JOURNAL to %d bytes: %w", cfg.MaxBytes, err)
 	}
 	return stream, nil
@@ -87,18 +89,21 @@ func createJournal(ctx context.Context, js jetstream.JetStream, cfg Config) (jet
 		}
 		limit = int64(float64(disk.Total) * diskShare)
 	}
-	stream, err := js.CreateStream(ctx, journalConfig(limit))
+	config := journalConfig(limit)
+	config.FirstSeq = cfg.First
+	stream, err := js.CreateStream(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("create it with at most %d bytes: %w", limit, err)
 	}
 	return stream, nil
 }
 
-// checkJournal compares all but the limit, which an operator may set, and the
-// metadata, in which the server notes its own version.
+// checkJournal compares all but the limit, which an operator may set, where it began, and
+// the metadata, in which the server notes its own version.
 func checkJournal(have jetstream.StreamConfig) error {
 	have.Metadata = nil
 	want := journalConfig(have.MaxBytes)
+	want.FirstSeq = have.FirstSeq
 	if have.MaxBytes <= 0 {
 		return fmt.Errorf("%w: no limit of bytes", errForeign)
 	}
