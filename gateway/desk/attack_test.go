@@ -304,12 +304,12 @@ func TestEndlessRegister(t *testing.T) {
 // endless shows the register entry by entry, and then its last for ever.
 type endless struct{ line }
 
-func (b endless) Register(ctx context.Context, h api.Heads, from int64, _ int) (*api.RegisterAnswer, error) {
+func (b endless) Register(ctx context.Context, h api.Heads, from int64, _, _ int) (*api.RegisterAnswer, error) {
 	last := int64(len(b.e.entries)) - 1
 	if from > last+1 {
 		b.e.t.Errorf("the desk asks for entry %d, after one that was to be refused", from)
 	}
-	return b.line.Register(ctx, h, min(from, last), 1)
+	return b.line.Register(ctx, h, min(from, last), 1, 0)
 }
 
 // A crook is an edge whose submissions the test answers.

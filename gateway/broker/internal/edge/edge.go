@@ -75,14 +75,11 @@ const (
 	maxHandshakeBytes = 32 << 10 // that a caller sends: a chain of some certificates
 
 	handshakeTimeout = 3 * time.Second
-	refusalTime      = 5 * time.Second // from a finished handshake to the end of who is turned away
-	leavingTime      = time.Second     // for the last answers of a connection whose place is another's
-	bodyTimeout      = 3 * time.Minute // 4 MiB over a satellite link
-	answerTimeout    = 3 * time.Minute
+	refusalTime      = 5 * time.Second  // from a finished handshake to the end of who is turned away
+	leavingTime      = time.Second      // for the last answers of a connection whose place is another's
+	movingTime       = 30 * time.Second // for a body, and for an answer; and more with each byte, by api.LeastRate
 	serviceTimeout   = 30 * time.Second // beyond a long poll's wait
 	idleTimeout      = 2 * time.Minute
-	pingAfter        = 10 * time.Second // of silence on a connection
-	pingTimeout      = 10 * time.Second
 )
 
 // Config wires an Edge. All fields are needed.
@@ -144,16 +141,14 @@ func New(cfg Config) *Edge {
 		DisableGeneralOptionsHandler: true, // "OPTIONS *" is no call of the contract
 		Protocols:                    protocols,
 		ReadHeaderTimeout:            handshakeTimeout, // over HTTP/2 it bounds nothing else
-		ReadTimeout:                  bodyTimeout,
-		WriteTimeout:                 answerTimeout,
 		IdleTimeout:                  idleTimeout,
 		MaxHeaderBytes:               maxHeaders,
 		ConnContext:                  withCaller,
 		ErrorLog:                     e.serverLog(),
 		HTTP2: &http.HTTP2Config{
 			MaxConcurrentStreams: maxRequests,
-			SendPingTimeout:      pingAfter,
-			PingTimeout:          pingTimeout,
+			SendPingTimeout:      api.PingAfter,
+			PingTimeout:          api.PingTimeout,
 		},
 	}
 	e.refusing = e.refusingServer(protocols)

@@ -279,10 +279,23 @@ func encode(answer any) ([]byte, error) {
 	return body, nil
 }
 
-// write sends a whole answer; a caller that left gets none, and asks again.
+// part is how many bytes of an answer are written at once.
+const part = 32 << 10
+
+// write sends a whole answer; a caller that left gets none, and asks again. So does one
+// that reads too slowly: the answer lies in memory until then.
 func write(w http.ResponseWriter, status int, mediaType string, body []byte) int {
 	w.Header().Set("Content-Type", mediaType)
 	w.WriteHeader(status)
-	w.Write(body)
+	spell := api.NewSpell(movingTime, func() { http.NewResponseController(w).SetWriteDeadline(time.Now()) })
+	defer spell.Stop()
+	for len(body) > 0 {
+		n, err := w.Write(body[:min(part, len(body))])
+		if err != nil {
+			break
+		}
+		spell.Moved(n)
+		body = body[n:]
+	}
 	return status
 }

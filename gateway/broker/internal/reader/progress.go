@@ -31,11 +31,14 @@ func (r *Reader) progress(ctx context.Context, caller signed.Address, heads api.
 		return nil, false, nil
 	}
 	p := prover.New(r.seq, heads)
-	answer := &api.ProgressAnswer{Next: page.After}
+	answer, room := &api.ProgressAnswer{Next: page.After}, page.Bytes
 	for _, e := range events {
 		logged, err := p.Event(ctx, &e.Event)
 		if err != nil {
 			return nil, false, err
+		}
+		if room -= len(logged.Note) + len(logged.Proof); room < 0 && len(answer.Items) > 0 {
+			break
 		}
 		answer.Next = api.Past(e.Leaf)
 		item := api.ProgressItem{Cursor: answer.Next, ID: e.ID, Sender: e.Sender, Message: e.Message, LoggedEvent: *logged}
@@ -51,6 +54,6 @@ func (r *Reader) progress(ctx context.Context, caller signed.Address, heads api.
 	for _, m := range lacking {
 		answer.Again = append(answer.Again, api.Again{ID: m.ID, Message: m.Text})
 	}
-	answer.Catchup, err = p.Catchup(api.MaxPage)
+	answer.Catchup, err = p.Catchup(page.Bytes)
 	return answer, len(answer.Items)+len(answer.Again) > 0, err
 }

@@ -118,7 +118,7 @@ func (m *Room) extended(ctx context.Context, base *verify.Logs, c *api.Catchup) 
 		if !errors.As(err, &missing) {
 			return answer, err
 		}
-		page, err := m.Broker.Register(ctx, heads(base), missing.From, api.MaxEntries)
+		page, err := m.Broker.Register(ctx, heads(base), missing.From, api.MaxEntries, 0)
 		if err != nil {
 			return nil, err
 		}
