@@ -108,7 +108,7 @@ func newLane(conf *tls.Config) lane {
 }
 
 // dialTimeout is for a connection, and then for its handshake.
-const dialTimeout = 10 * time.Second
+const dialTimeout = 15 * time.Second
 
 // Close lets go of idle connections.
 func (c *Client) Close() {

@@ -74,7 +74,7 @@ const (
 
 	maxHandshakeBytes = 32 << 10 // that a caller sends: a chain of some certificates
 
-	handshakeTimeout = 3 * time.Second
+	handshakeTimeout = 10 * time.Second // where a line is slow and taken
 	refusalTime      = 5 * time.Second  // from a finished handshake to the end of who is turned away
 	leavingTime      = time.Second      // for the last answers of a connection whose place is another's
 	movingTime       = 30 * time.Second // for a body, and for an answer; and more with each byte, by api.LeastRate

@@ -81,7 +81,7 @@ func readBody(w http.ResponseWriter, r *http.Request, route *api.Route, underway
 	if r.ContentLength > route.MaxBody {
 		return nil, oversize(route)
 	}
-	spell := api.NewSpell(movingTime, func() { http.NewResponseController(w).SetReadDeadline(time.Now()) })
+	spell := api.NewSpell(underway.desks.moving, func() { http.NewResponseController(w).SetReadDeadline(time.Now()) })
 	defer spell.Stop()
 	underway.body, underway.spell = http.MaxBytesReader(w, r.Body, route.MaxBody), spell
 	b, err := io.ReadAll(underway)

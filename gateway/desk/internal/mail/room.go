@@ -92,6 +92,7 @@ type Room struct {
 
 	logs    atomic.Pointer[verify.Logs]
 	growing sync.Mutex // over writing register entries and going by them
+	catchup catchup
 	absence struct {
 		sync.Mutex
 		since int64       // how long the audit log was when this process began
@@ -119,6 +120,7 @@ func Open(c Config) (*Room, error) {
 	m := &Room{Config: c, Metrics: NewMetrics(), bundles: newBundles(c.Bundles)}
 	m.changes.n = time.Now().UnixMicro() // more than any process of this desk counted before
 	m.workers = newWorkers()
+	m.catchup.load = firstLoad
 	m.opener = newOpener(m)
 	s, err := store.Open(c.Database, c.Reserve, m.ends.moved)
 	if err != nil {
