@@ -72,7 +72,7 @@ const (
 	MaxCheckpoint = 16 << 10             // bytes of a checkpoint that is shown
 	MaxAnswer     = 32 << 20             // bytes of any answer
 	MaxPage       = 8 << 20              // bytes of envelopes, events or entries in an answer, beyond the first
-	MaxSmall      = 32 << 10             // bytes of an envelope that counts as small, and of a call that goes beside the polls
+	MaxSmall      = 32 << 10             // bytes of an envelope that counts as small
 	MaxCatchup    = 64 << 10             // bytes of register entries beside an answer that is no page, beyond the first
 	MaxLimit      = 100                  // items of a feed's answer
 	DefaultLimit  = 20                   // items for a caller that names no limit

@@ -41,7 +41,7 @@ type Config struct {
 // without the caller, which the certificate names. Their errors are a *Refusal
 // or wrap ErrUnreachable.
 //
-// What is large has a connection of its own: a body of more than [MaxSmall] bytes, the
+// What is large has a connection of its own: envelopes of more than [MaxSmall] bytes, the
 // large part of the inbox, the register and bundles. So no short message stands behind
 // it in the buffers of one connection; where the line is slow, the two share it.
 type Client struct {
@@ -128,7 +128,7 @@ type request struct {
 	heads Heads
 	body  []byte
 	wait  time.Duration
-	large bool // it goes by the connection for what is large, as a large body does
+	large bool // it goes by the connection for what is large
 }
 
 // call makes one call and reads its answer into an A.
@@ -146,7 +146,7 @@ func (c *Client) send(ctx context.Context, r request) (int, http.Header, []byte,
 	if len(r.query) > 0 {
 		path += "?" + r.query.Encode()
 	}
-	lane := c.lane(r.large || len(r.body) > MaxSmall)
+	lane := c.lane(r.large)
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(info httptrace.GotConnInfo) {
 		if fresh := c.fresh.Load(); !lane.connections.used(info.Conn) && fresh != nil {
 			(*fresh)()

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -24,13 +25,18 @@ type Spell struct {
 	began time.Time
 	first time.Duration
 	moved atomic.Int64
-	timer *time.Timer
 	ends  func()
+
+	mu    sync.Mutex // guards what follows, and is locked while ends runs
+	timer *time.Timer
+	over  bool
 }
 
 // NewSpell begins a spell.
 func NewSpell(first time.Duration, ends func()) *Spell {
 	s := &Spell{began: time.Now(), first: first, ends: ends}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.timer = time.AfterFunc(first, s.look)
 	return s
 }
@@ -38,15 +44,26 @@ func NewSpell(first time.Duration, ends func()) *Spell {
 // Moved says that so many bytes were moved.
 func (s *Spell) Moved(n int) { s.moved.Add(int64(n)) }
 
-// Stop ends the spell without a call of the function.
-func (s *Spell) Stop() { s.timer.Stop() }
+// Stop ends the spell: the function was called before it returns, or never is.
+func (s *Spell) Stop() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.over = true
+	s.timer.Stop()
+}
 
 func (s *Spell) look() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.over {
+		return
+	}
 	left := s.first + time.Duration(s.moved.Load())*time.Second/LeastRate - time.Since(s.began)
 	if left > 0 {
 		s.timer.Reset(left)
 		return
 	}
+	s.over = true
 	s.ends()
 }
 

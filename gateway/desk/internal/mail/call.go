@@ -24,12 +24,12 @@ type queue struct {
 type load int
 
 const (
-	firstLoad load = 256 << 10
+	firstLoad load = 64 << 10
 	leastLoad load = 8 << 10
 
 	// longCall is how long a call may take without the next one being shorter. A call of
 	// less than a quarter of it may be longer next time.
-	longCall = 10 * time.Second
+	longCall = 5 * time.Second
 )
 
 // failed says that a call failed.
@@ -79,7 +79,9 @@ func call[Item any](ctx context.Context, q *queue, items [][]byte,
 	}
 	var err error
 	a.ItemsAnswer, err = ask(ctx, heads(a.base), items)
-	q.heard(err)
+	if !errors.Is(err, api.ErrBroken) { // the polls tell whether the broker answers
+		q.heard(err)
+	}
 	if err == nil {
 		a.under, err = q.extend(ctx, a.base, &a.Catchup)
 	}

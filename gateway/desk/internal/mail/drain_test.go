@@ -83,9 +83,9 @@ func TestALoadGoesByWhatTheLineTakes(t *testing.T) {
 		{func() { l.carried(int(l), api.MaxPage, longCall+1) }, firstLoad / 4},
 		{func() { l.carried(int(l), api.MaxPage, longCall/2) }, firstLoad / 4},
 		{func() { l.carried(100, api.MaxPage, 0) }, firstLoad / 4},
-		{func() { l.carried(int(l), api.MaxPage, time.Second) }, firstLoad / 2},
+		{func() { l.carried(int(l), api.MaxPage, longCall/5) }, firstLoad / 2},
 		{func() { l.page(100, time.Hour) }, firstLoad / 2}, // it waited
-		{func() { l.page(int(l), time.Second) }, firstLoad},
+		{func() { l.page(int(l), longCall/5) }, firstLoad},
 		{func() {
 			for range 20 {
 				l.failed()

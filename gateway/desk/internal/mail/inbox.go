@@ -110,7 +110,9 @@ func (i *inbox) page(ctx context.Context) (*api.InboxAnswer, error) {
 	base, began, waits, called := i.logs.Load(), i.Now(), i.wait > 0, time.Now()
 	ask := api.Ask{Held: held, Wait: i.wait, Limit: min(api.MaxLimit, api.MaxHeld-len(held)), Bytes: int(i.load), Part: i.part}
 	answer, err := i.Broker.Inbox(ctx, heads(base), ask)
-	i.heard(err)
+	if i.part == api.Small || !errors.Is(err, api.ErrBroken) {
+		i.heard(err)
+	}
 	i.polled(err == nil && answer.Shared, err)
 	if i.part == api.Small {
 		i.wait = feedWait
