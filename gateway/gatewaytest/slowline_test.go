@@ -131,6 +131,13 @@ func (w *way) pass(n int) time.Duration {
 	return w.free.Sub(now)
 }
 
+// carried is how many bytes were moved.
+func (w *way) carried() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.moved
+}
+
 // after calls a function when so many more bytes were moved.
 func (w *way) after(n int, f func()) {
 	w.mu.Lock()
@@ -203,7 +210,7 @@ func (c slowCase) send(t *testing.T, from *desk.Desk, to signed.Address, line *s
 	if c.cut {
 		way.after(c.bytes/2, func() { line.Cut(); line.Mend() })
 	}
-	began := time.Now()
+	began, before := time.Now(), way.carried()
 	var files []signed.ID
 	for range c.files {
 		files = append(files, got(from.Send(ctx, file(to, c.bytes)))(t).Messages[0].ID)
@@ -220,7 +227,10 @@ func (c slowCase) send(t *testing.T, from *desk.Desk, to signed.Address, line *s
 		t.Errorf("the short message: %v", err)
 		return
 	}
-	took := time.Since(asked)
+	took, moved := time.Since(asked), way.carried()-before
+	if moved > c.bytes {
+		t.Errorf("the short message was handed over behind %d kB", moved/1000)
+	}
 	left := 0
 	now, stop := context.WithCancel(ctx)
 	stop()
@@ -238,7 +248,6 @@ func (c slowCase) send(t *testing.T, from *desk.Desk, to signed.Address, line *s
 			return
 		}
 	}
-	way.mu.Lock()
-	defer way.mu.Unlock()
-	t.Logf("to %s: short and urgent %s, beside it %d files, all in %s", to, took.Round(100*time.Millisecond), left, time.Since(began).Round(100*time.Millisecond))
+	t.Logf("to %s: short and urgent in %s, when %d kB had moved; %d files beside it, all in %s",
+		to, took.Round(10*time.Millisecond), moved/1000, left, time.Since(began).Round(100*time.Millisecond))
 }
