@@ -23,11 +23,11 @@ import (
 // connection for a while, longer each time. While it is cut nobody connects.
 type slowLine struct {
 	*Cable
-	up, down *way
+	up, down *direction
 }
 
-// A way is one direction of a slow line.
-type way struct {
+// A direction is one of the two of a slow line.
+type direction struct {
 	rate float64 // bytes a second
 	loss float64 // of 1
 
@@ -45,7 +45,7 @@ func slowly(t *testing.T, x *Exchange, address signed.Address, rate, loss float6
 	listener := got(net.Listen("tcp", "127.0.0.1:0"))(t)
 	l := &slowLine{
 		Cable: &Cable{listener: listener, to: x.Listen, conns: map[net.Conn]bool{}},
-		up:    &way{rate: rate, loss: loss, at: map[int]func(){}}, down: &way{rate: rate, loss: loss, at: map[int]func(){}},
+		up:    &direction{rate: rate, loss: loss, at: map[int]func(){}}, down: &direction{rate: rate, loss: loss, at: map[int]func(){}},
 	}
 	l.carrying.Go(func() {
 		for {
@@ -78,7 +78,7 @@ func (l *slowLine) carry(near net.Conn) {
 		c.(*net.TCPConn).SetWriteBuffer(64 << 10)
 	}
 	var ways sync.WaitGroup
-	carry := func(w *way, to, from net.Conn) {
+	carry := func(w *direction, to, from net.Conn) {
 		ways.Go(func() {
 			w.copy(to, from)
 			near.Close()
@@ -91,7 +91,7 @@ func (l *slowLine) carry(near net.Conn) {
 }
 
 // copy carries packets until either side ends.
-func (w *way) copy(to io.Writer, from io.Reader) {
+func (w *direction) copy(to io.Writer, from io.Reader) {
 	b := make([]byte, packet)
 	for lost := time.Duration(0); ; {
 		n, err := from.Read(b)
@@ -113,7 +113,7 @@ func (w *way) copy(to io.Writer, from io.Reader) {
 }
 
 // pass gives a packet its turn, and says how long it takes until it is over.
-func (w *way) pass(n int) time.Duration {
+func (w *direction) pass(n int) time.Duration {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	now := time.Now()
@@ -132,14 +132,14 @@ func (w *way) pass(n int) time.Duration {
 }
 
 // carried is how many bytes were moved.
-func (w *way) carried() int {
+func (w *direction) carried() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.moved
 }
 
 // after calls a function when so many more bytes were moved.
-func (w *way) after(n int, f func()) {
+func (w *direction) after(n int, f func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.at[w.moved+n] = f
@@ -201,7 +201,7 @@ func TestSlowLines(t *testing.T) {
 }
 
 // send sends the files, and the short message when the first of them moves.
-func (c slowCase) send(t *testing.T, from *desk.Desk, to signed.Address, line *slowLine, way *way) {
+func (c slowCase) send(t *testing.T, from *desk.Desk, to signed.Address, line *slowLine, way *direction) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), slowPatience)
 	defer cancel()
