@@ -89,7 +89,10 @@ const (
 var errQuiet = errors.New("nothing moved on the connection for 20 seconds")
 
 // NewLine makes a Line of a connection. Nobody else sets its deadline for reading.
-func NewLine(c net.Conn) *Line { return &Line{Conn: c} }
+func NewLine(c net.Conn) *Line {
+	keepShort(c)
+	return &Line{Conn: c}
+}
 
 // Read reads, for as long as something moves.
 func (l *Line) Read(b []byte) (int, error) {

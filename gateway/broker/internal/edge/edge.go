@@ -71,6 +71,7 @@ const (
 	maxPages       = 8        // of these, feeds and register: their answers are large
 	maxUnderway    = 16 << 20 // bytes of the bodies of these: four of the longest
 	maxHeaders     = 16 << 10 // bytes of a request's header lines
+	maxFrame       = 16 << 10 // bytes of a frame: what moves of a body is seen when a frame is whole
 
 	maxHandshakeBytes = 32 << 10 // that a caller sends: a chain of some certificates
 
@@ -147,6 +148,7 @@ func New(cfg Config) *Edge {
 		ErrorLog:                     e.serverLog(),
 		HTTP2: &http.HTTP2Config{
 			MaxConcurrentStreams: maxRequests,
+			MaxReadFrameSize:     maxFrame,
 			SendPingTimeout:      api.PingAfter,
 			PingTimeout:          api.PingTimeout,
 		},
