@@ -49,7 +49,8 @@ type Client struct {
 	small, large lane
 	timeout      time.Duration
 
-	fresh atomic.Pointer[func()] // called for each connection that is not shown
+	fresh  atomic.Pointer[func()] // called for each connection that is not shown
+	clocks atomic.Pointer[clocks]
 }
 
 // A lane is a connection at a time, over which calls go.
@@ -77,7 +78,9 @@ func New(c Config) (*Client, error) {
 	if c.Timeout == 0 {
 		c.Timeout = 30 * time.Second
 	}
-	return &Client{base: "https://" + u.Host, timeout: c.Timeout, small: newLane(c.TLS), large: newLane(c.TLS)}, nil
+	client := &Client{base: "https://" + u.Host, timeout: c.Timeout, small: newLane(c.TLS), large: newLane(c.TLS)}
+	client.Clocks(time.Now, func(signed.Time) {})
+	return client, nil
 }
 
 func newLane(conf *tls.Config) lane {
@@ -105,6 +108,19 @@ func newLane(conf *tls.Config) lane {
 	return lane{http: &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error {
 		return http.ErrUseLastResponse
 	}}}
+}
+
+// clocks are the caller's clock, and who compares the log's with it.
+type clocks struct {
+	now   func() time.Time
+	heard func(at signed.Time)
+}
+
+// Clocks sets the clock by which the caller tells the time in each call, and what is
+// called, in the course of other calls, with the log's time in each answer. Before it
+// the clock is the machine's, and nobody hears of the log's.
+func (c *Client) Clocks(now func() time.Time, heard func(at signed.Time)) {
+	c.clocks.Store(&clocks{now, heard})
 }
 
 // dialTimeout is for a connection, and then for its handshake.
@@ -186,10 +202,15 @@ func (c *Client) do(lane *lane, req *http.Request, wait time.Duration) (int, htt
 			return moving{again, spell}, err
 		}
 	}
+	clocks := c.clocks.Load()
+	req.Header.Set(ClockHeader, signed.At(clocks.now()).String())
 	resp, err := lane.http.Do(req)
 	var b []byte
 	if err == nil {
 		defer resp.Body.Close()
+		if at, err := signed.ParseTime(resp.Header.Get(ClockHeader)); err == nil {
+			clocks.heard(at)
+		}
 		b, err = io.ReadAll(io.LimitReader(moving{resp.Body, spell}, MaxAnswer+1))
 	}
 	if err != nil {

@@ -231,6 +231,10 @@ func (s *Sequencer) grow(d *groupDraft) error {
 			return err
 		}
 	}
+	if !d.restart.IsZero() {
+		s.cfg.Log.Warn("the founders let logged time go on from an earlier moment", "was", s.clock.now(), "from", d.restart)
+		s.clock.restart(d.restart)
+	}
 	s.number, s.audit, s.register = d.group.Number, d.audit, d.register
 	if len(d.leaves[auditlog.Audit]) > 0 {
 		s.grew.Store(int64(s.cfg.Clock.Elapsed()))

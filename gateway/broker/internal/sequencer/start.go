@@ -76,6 +76,7 @@ func Open(ctx context.Context, cfg Config) (*Sequencer, []Finding, error) {
 	}
 	s.alarms.cfg = &s.cfg
 	s.alarms.read()
+	s.clock.begin(signed.Time{}) // a writer that stops at its start has a clock all the same
 	o := &opening{
 		s:        s,
 		audit:    &logState{dir: cfg.AuditDir, key: cfg.AuditKey.Public, kind: auditlog.Audit, side: s.audit},
@@ -281,9 +282,7 @@ func (o *opening) follow(g *journal.Group) error {
 		if err := o.enter(e); err != nil {
 			return err
 		}
-		if o.time.Before(e.Record.Time) {
-			o.time = e.Record.Time
-		}
+		o.time = e.Record.Time // the newest: by an entry of the founders it may be earlier than one before
 		if e.Record.Tree() == auditlog.Audit || o.grew.IsZero() {
 			o.grew = e.Record.Time
 		}
