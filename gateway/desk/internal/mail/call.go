@@ -24,7 +24,8 @@ type queue struct {
 type load int
 
 const (
-	firstLoad load = 64 << 10
+	firstCall load = 256 << 10 // an urgent one beside it shares its line
+	firstPage load = 64 << 10  // an urgent message that comes waits for it
 	leastLoad load = 8 << 10
 
 	// longCall is how long a call may take without the next one being shorter. A call of

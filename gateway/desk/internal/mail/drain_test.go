@@ -74,18 +74,18 @@ func TestOneFailedCallEndsNoQueue(t *testing.T) {
 // A load is halved after a failure and after what took long, and grows by what was quick
 // and full, within its bounds.
 func TestALoadGoesByWhatTheLineTakes(t *testing.T) {
-	l := firstLoad
+	l := firstPage
 	for n, c := range []struct {
 		do   func()
 		want load
 	}{
-		{l.failed, firstLoad / 2},
-		{func() { l.carried(int(l), api.MaxPage, longCall+1) }, firstLoad / 4},
-		{func() { l.carried(int(l), api.MaxPage, longCall/2) }, firstLoad / 4},
-		{func() { l.carried(100, api.MaxPage, 0) }, firstLoad / 4},
-		{func() { l.carried(int(l), api.MaxPage, longCall/5) }, firstLoad / 2},
-		{func() { l.page(100, time.Hour) }, firstLoad / 2}, // it waited
-		{func() { l.page(int(l), longCall/5) }, firstLoad},
+		{l.failed, firstPage / 2},
+		{func() { l.carried(int(l), api.MaxPage, longCall+1) }, firstPage / 4},
+		{func() { l.carried(int(l), api.MaxPage, longCall/2) }, firstPage / 4},
+		{func() { l.carried(100, api.MaxPage, 0) }, firstPage / 4},
+		{func() { l.carried(int(l), api.MaxPage, longCall/5) }, firstPage / 2},
+		{func() { l.page(100, time.Hour) }, firstPage / 2}, // it waited
+		{func() { l.page(int(l), longCall/5) }, firstPage},
 		{func() {
 			for range 20 {
 				l.failed()

@@ -66,7 +66,7 @@ type inHand struct {
 
 func (m *Room) newInboxes() (small, large *inbox) {
 	hand := &inHand{back: map[signed.Hash]bool{}, doubted: map[signed.Hash]time.Time{}, told: map[signed.Hash]time.Time{}}
-	return &inbox{Room: m, inHand: hand, part: api.Small, load: firstLoad}, &inbox{Room: m, inHand: hand, part: api.Large, load: firstLoad}
+	return &inbox{Room: m, inHand: hand, part: api.Small, load: firstPage}, &inbox{Room: m, inHand: hand, part: api.Large, load: firstPage}
 }
 
 func (i *inbox) do(ctx context.Context) error {

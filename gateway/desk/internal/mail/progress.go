@@ -40,7 +40,7 @@ type progress struct {
 }
 
 func (m *Room) newProgress() *progress {
-	return &progress{Room: m, load: firstLoad, asked: map[signed.Hash]time.Time{}}
+	return &progress{Room: m, load: firstPage, asked: map[signed.Hash]time.Time{}}
 }
 
 func (p *progress) do(ctx context.Context) error {

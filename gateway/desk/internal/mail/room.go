@@ -125,7 +125,7 @@ func Open(c Config) (*Room, error) {
 	m := &Room{Config: c, Metrics: NewMetrics(), bundles: newBundles(c.Bundles)}
 	m.changes.n = time.Now().UnixMicro() // more than any process of this desk counted before
 	m.workers = newWorkers()
-	m.catchup.load = firstLoad
+	m.catchup.load = firstPage
 	m.opener = newOpener(m)
 	s, err := store.Open(c.Database, c.Reserve, m.ends.moved)
 	if err != nil {

@@ -81,7 +81,7 @@ func (m *Room) jobs() []job {
 	}
 }
 
-func (m *Room) queue(urgent bool) queue { return queue{m, urgent, api.MaxItems, firstLoad} }
+func (m *Room) queue(urgent bool) queue { return queue{m, urgent, api.MaxItems, firstCall} }
 
 // Run works until ctx ends. After a commit that failed nobody knows what the disk
 // has: all workers end, the database is opened anew, and they begin from what it
