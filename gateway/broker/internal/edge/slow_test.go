@@ -71,7 +71,7 @@ func TestAnAnswerGoesByWhatMoves(t *testing.T) {
 	b := newBench(t)
 	b.edge.desks.moving = 50 * time.Millisecond
 	b.service.mu.Lock()
-	b.service.deliver("se.spoc", make([]byte, 6<<20))
+	b.service.deliver("se.spoc", make([]byte, 1<<20))
 	b.service.mu.Unlock()
 	conf := b.tls(b.parties["se"], "se.spoc")
 	conf.NextProtos = []string{"h2"}
@@ -83,8 +83,9 @@ func TestAnAnswerGoesByWhatMoves(t *testing.T) {
 		r := must(slow.Post(b.url+"/v1/inbox", api.JSONType, strings.NewReader("{}")))(t)
 		defer r.Body.Close()
 	}
+	other := b.client("se.spoc")
 	until(t, "a page has a slot again", func() bool {
-		_, err := b.client("se.spoc").Progress(context.Background(), api.Heads{}, api.Page{})
+		_, err := other.Progress(context.Background(), api.Heads{}, api.Page{})
 		return err == nil
 	})
 }
