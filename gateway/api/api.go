@@ -73,7 +73,8 @@ const (
 	maxRing       = 1 << 10              // bytes of a ring that is shown
 	MaxCheckpoint = 16 << 10             // bytes of a checkpoint that is shown
 	MaxAnswer     = 32 << 20             // bytes of any answer
-	MaxPage       = 8 << 20              // bytes of envelopes or entries in an answer, beyond the first
+	MaxPage       = 8 << 20              // bytes of envelopes, events or entries in an answer, beyond the first
+	MaxSmall      = 32 << 10             // bytes of an envelope that counts as small
 	MaxCatchup    = 64 << 10             // bytes of register entries beside an answer that is no page, beyond the first
 	MaxLimit      = 100                  // items of a feed's answer
 	DefaultLimit  = 20                   // items for a caller that names no limit
@@ -142,8 +143,9 @@ type Service interface {
 	// of this exporter (SPEC §11.6). It is asked again when the register has grown.
 	Ring(ctx context.Context, caller signed.Address, exporter signed.Hash, note []byte) error
 
-	// Register lists at most limit entries of the register from an index on.
-	Register(ctx context.Context, caller signed.Address, heads Heads, from int64, limit int) (*RegisterAnswer, error)
+	// Register lists at most limit entries of the register, of at most so many bytes or
+	// one, from an index on.
+	Register(ctx context.Context, caller signed.Address, heads Heads, from int64, limit, bytes int) (*RegisterAnswer, error)
 
 	// Consistency proves that the audit log of size to extends that of size from,
 	// which is not larger.

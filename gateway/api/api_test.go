@@ -233,7 +233,7 @@ func TestNoAnswerIsUnreachable(t *testing.T) {
 			w.Write([]byte(" "))
 			w.(http.Flusher).Flush()
 			select {
-			case <-time.After(time.Millisecond):
+			case <-time.After(10 * time.Millisecond):
 			case <-r.Context().Done():
 			}
 		}
@@ -243,7 +243,7 @@ func TestNoAnswerIsUnreachable(t *testing.T) {
 	late, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
 	defer cancel()
 	other := serve(t, answerWith(200, JSONType, "{}"))
-	other.http.Transport.(*http.Transport).TLSClientConfig.RootCAs = x509.NewCertPool()
+	other.large.http.Transport.(*http.Transport).TLSClientConfig.RootCAs = x509.NewCertPool()
 	nobody, err := New(Config{URL: closed, TLS: &tls.Config{MinVersion: tls.VersionTLS13}})
 	if err != nil {
 		t.Fatal(err)
@@ -259,7 +259,7 @@ func TestNoAnswerIsUnreachable(t *testing.T) {
 		"another's identity": {other, context.Background()},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := c.client.Register(c.ctx, Heads{}, 987654321, 1)
+			_, err := c.client.Register(c.ctx, Heads{}, 987654321, 1, 1)
 			if !errors.Is(err, ErrUnreachable) {
 				t.Errorf("error %v", err)
 			}

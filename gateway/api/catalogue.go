@@ -30,7 +30,7 @@ var catalogue = Route{
 // BUNDLE_INVALID, as if the broker had refused.
 func (c *Client) Catalogue(ctx context.Context, hash schema.BundleHash) (*schema.Bundle, error) {
 	path := strings.Replace(catalogue.Path, hashInPath, hash.Hex(), 1)
-	status, header, body, err := c.send(ctx, &catalogue, path, Heads{}, nil, 0)
+	status, header, body, err := c.send(ctx, request{route: &catalogue, path: path, large: true})
 	switch {
 	case err != nil:
 		return nil, err

@@ -18,6 +18,7 @@ type Page struct {
 	After Cursor        // zero for the beginning
 	Wait  time.Duration // how long to wait when there is nothing: whole seconds, at most MaxWait
 	Limit int           // items wanted: 1 to MaxLimit
+	Bytes int           // of them, and apart from these of the register's entries beside them; one of each comes at least; zero is MaxPage
 }
 
 // An Ask is what the caller asks its inbox for.
@@ -25,12 +26,28 @@ type Ask struct {
 	Held  Held          // what it has taken in and has said no proven word of: not shown again
 	Wait  time.Duration // as of a Page
 	Limit int           // as of a Page
+	Bytes int           // as of a Page, of the envelopes
+	Part  Part
 }
+
+// A Part of an inbox is listed alone, so that no short message waits behind a large one:
+// the large part goes by a connection of its own. "" is the whole.
+type Part string
+
+// The parts of an inbox.
+const (
+	Small Part = "small" // envelopes of at most MaxSmall bytes; of the others the hashes come
+	Large Part = "large" // the others
+)
+
+// Has reports whether an envelope of a size is in the part.
+func (p Part) Has(size int64) bool { return p == "" || (p == Large) == (size > MaxSmall) }
 
 // InboxAnswer answers Inbox. The next page is asked for by what the caller has taken in:
 // there is no cursor.
 type InboxAnswer struct {
 	Items   []InboxItem `json:"items,omitempty"`
+	Large   Held        `json:"large,omitempty"`  // of the small part: what waits in the large one, at most as many as Limit says
 	Shared  bool        `json:"shared,omitempty"` // two programs use the caller's online ring (SPEC §11.6)
 	Catchup Catchup     `json:"catchup"`
 }
@@ -86,7 +103,11 @@ func (c *Client) Inbox(ctx context.Context, heads Heads, ask Ask) (*InboxAnswer,
 	if err != nil {
 		return nil, err
 	}
-	return call[InboxAnswer](ctx, c, &inbox, heads, pace(url.Values{}, ask.Wait, ask.Limit), body, ask.Wait)
+	query := pace(url.Values{}, ask.Wait, ask.Limit, ask.Bytes)
+	if ask.Part != "" {
+		query.Set("part", string(ask.Part))
+	}
+	return call[InboxAnswer](ctx, c, request{route: &inbox, heads: heads, query: query, body: body, wait: ask.Wait, large: ask.Part == Large})
 }
 
 // An inboxBody is the body of an inbox call.
@@ -97,8 +118,12 @@ type inboxBody struct {
 // parseAsk reads an inbox call. Its body is one JSON object with at most one member, in
 // its one spelling.
 func parseAsk(query url.Values, body []byte) (a Ask, err error) {
-	if a.Wait, a.Limit, err = parsePace(query); err != nil {
+	if a.Wait, a.Limit, a.Bytes, err = parsePace(query); err != nil {
 		return Ask{}, err
+	}
+	a.Part = Part(query.Get("part"))
+	if query.Has("part") && a.Part != Small && a.Part != Large {
+		return Ask{}, malformed("part is neither %s nor %s", Small, Large)
 	}
 	var b struct {
 		Held string `json:"held"`
@@ -126,44 +151,52 @@ var progress = Route{
 
 // Progress follows the feed of what became of what the desk sent.
 func (c *Client) Progress(ctx context.Context, heads Heads, page Page) (*ProgressAnswer, error) {
-	return call[ProgressAnswer](ctx, c, &progress, heads, page.query(), nil, page.Wait)
+	return call[ProgressAnswer](ctx, c, request{route: &progress, heads: heads, query: page.query(), wait: page.Wait})
 }
 
 var (
-	askQuery  = []string{"wait", "limit"}
-	pageQuery = []string{"after", "wait", "limit"}
+	askQuery  = []string{"wait", "limit", "bytes", "part"}
+	pageQuery = []string{"after", "wait", "limit", "bytes"}
 )
 
 func (p Page) query() url.Values {
-	return pace(url.Values{"after": {p.After.String()}}, p.Wait, p.Limit)
+	return pace(url.Values{"after": {p.After.String()}}, p.Wait, p.Limit, p.Bytes)
 }
 
 func parsePage(query url.Values) (p Page, err error) {
 	if p.After, err = ParseCursor(query.Get("after")); err != nil {
 		return Page{}, malformed("after: %v", err)
 	}
-	p.Wait, p.Limit, err = parsePace(query)
+	p.Wait, p.Limit, p.Bytes, err = parsePace(query)
 	return p, err
 }
 
-// pace adds to a query how long to wait, and for how many items.
-func pace(q url.Values, wait time.Duration, limit int) url.Values {
-	if wait > 0 {
-		q.Set("wait", strconv.Itoa(int(wait/time.Second)))
-	}
-	if limit > 0 {
-		q.Set("limit", strconv.Itoa(limit))
+// pace adds to a query how long to wait, for how many items, and how many bytes.
+func pace(q url.Values, wait time.Duration, limit, bytes int) url.Values {
+	for name, n := range map[string]int{"wait": int(wait / time.Second), "limit": limit, "bytes": bytes} {
+		if n > 0 {
+			q.Set(name, strconv.Itoa(n))
+		}
 	}
 	return q
 }
 
-func parsePace(query url.Values) (time.Duration, int, error) {
-	wait, err := number(query, "wait", 0, int64(MaxWait/time.Second), 0)
+func parsePace(query url.Values) (wait time.Duration, limit, bytes int, err error) {
+	seconds, err := number(query, "wait", 0, int64(MaxWait/time.Second), 0)
 	if err != nil {
-		return 0, 0, err
+		return 0, 0, 0, err
 	}
-	limit, err := number(query, "limit", 1, MaxLimit, DefaultLimit)
-	return time.Duration(wait) * time.Second, int(limit), err
+	items, err := number(query, "limit", 1, MaxLimit, DefaultLimit)
+	if err != nil {
+		return 0, 0, 0, err
+	}
+	bytes, err = parseBytes(query)
+	return time.Duration(seconds) * time.Second, int(items), bytes, err
+}
+
+func parseBytes(query url.Values) (int, error) {
+	n, err := number(query, "bytes", 1, MaxPage, MaxPage)
+	return int(n), err
 }
 
 // A Want is the body of a want.
@@ -183,7 +216,7 @@ var want = Route{
 func (c *Client) Want(ctx context.Context, heads Heads, w Want) error {
 	body, err := json.Marshal(w)
 	if err == nil {
-		_, err = call[struct{}](ctx, c, &want, heads, nil, body, 0)
+		_, err = call[struct{}](ctx, c, request{route: &want, heads: heads, body: body})
 	}
 	return err
 }

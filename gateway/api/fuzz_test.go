@@ -27,7 +27,7 @@ func FuzzAnswer(f *testing.F) {
 		SubmitAnswer{[]SubmitItem{{hash, "proof", event, event, nil}, {Hash: hash, Problem: refused}}, catchup},
 		StateAnswer{[]StateItem{{hash, "proof", nil}, {Hash: hash, Problem: refused}}, catchup},
 		ConsistencyAnswer{Hashes{hash, hash}},
-		InboxAnswer{[]InboxItem{{[]byte("envelope"), "proof", event, Hashes{hash}}}, true, catchup},
+		InboxAnswer{[]InboxItem{{[]byte("envelope"), "proof", event, Hashes{hash}}}, Held{hash}, true, catchup},
 		ProgressAnswer{[]ProgressItem{{9, signed.ID{1}, "se.spoc", hash, 8, *event}}, 10, []Again{{signed.ID{1}, hash}}, true, catchup},
 		RegisterAnswer{"checkpoint", [][]byte{[]byte("entry")}},
 	} {

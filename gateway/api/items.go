@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"slices"
 
 	"samband/gateway/signed"
 )
@@ -79,7 +80,10 @@ func (c *Client) State(ctx context.Context, heads Heads, notes [][]byte) (*State
 // callItems refuses an answer whose items differ from those sent, in number or hash.
 // Nobody knows of such an answer what it is about: the same bytes go again.
 func callItems[I any](ctx context.Context, c *Client, route *Route, heads Heads, sent [][]byte, hashOf func(*I) signed.Hash) (*ItemsAnswer[I], error) {
-	answer, err := call[ItemsAnswer[I]](ctx, c, route, heads, nil, sequence(sent), 0)
+	answer, err := call[ItemsAnswer[I]](ctx, c, request{
+		route: route, heads: heads, body: sequence(sent),
+		large: slices.ContainsFunc(sent, func(item []byte) bool { return len(item) > MaxSmall }),
+	})
 	if err != nil {
 		return nil, err
 	}

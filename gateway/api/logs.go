@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"net/url"
-	"strconv"
 
 	"samband/gateway/signed"
 )
@@ -18,7 +17,7 @@ var show = Route{
 
 // Show shows the broker a checkpoint that its logs should reach.
 func (c *Client) Show(ctx context.Context, checkpoint []byte) error {
-	_, err := call[struct{}](ctx, c, &show, Heads{}, nil, checkpoint, 0)
+	_, err := call[struct{}](ctx, c, request{route: &show, body: checkpoint})
 	return err
 }
 
@@ -30,23 +29,28 @@ type RegisterAnswer struct {
 
 var registerPage = Route{
 	Operation: "register", Method: http.MethodGet, Path: "/v1/register",
-	Query: []string{"from", "limit"}, Paged: true, Answer: RegisterAnswer{},
+	Query: []string{"from", "limit", "bytes"}, Paged: true, Answer: RegisterAnswer{},
 	Read: func(c *Call) (Action, error) {
 		from, err := number(c.Query, "from", 0, maxSize, 0)
 		if err != nil {
 			return nil, err
 		}
 		limit, err := number(c.Query, "limit", 1, MaxEntries, MaxEntries)
+		if err != nil {
+			return nil, err
+		}
+		bytes, err := parseBytes(c.Query)
 		return func(ctx context.Context, s Service) (any, error) {
-			return s.Register(ctx, c.Caller, c.Heads, from, int(limit))
+			return s.Register(ctx, c.Caller, c.Heads, from, int(limit), bytes)
 		}, err
 	},
 }
 
-// Register lists at most limit entries of the register from an index on.
-func (c *Client) Register(ctx context.Context, heads Heads, from int64, limit int) (*RegisterAnswer, error) {
-	query := url.Values{"from": {signed.FormatInt(from)}, "limit": {strconv.Itoa(limit)}}
-	return call[RegisterAnswer](ctx, c, &registerPage, heads, query, nil, 0)
+// Register lists at most limit entries of the register, of at most so many bytes or one,
+// from an index on.
+func (c *Client) Register(ctx context.Context, heads Heads, from int64, limit, bytes int) (*RegisterAnswer, error) {
+	query := pace(url.Values{"from": {signed.FormatInt(from)}}, 0, limit, bytes)
+	return call[RegisterAnswer](ctx, c, request{route: &registerPage, heads: heads, query: query, large: true})
 }
 
 // ConsistencyAnswer answers Consistency.
@@ -71,5 +75,5 @@ var consistency = Route{
 // another.
 func (c *Client) Consistency(ctx context.Context, from, to int64) (*ConsistencyAnswer, error) {
 	query := url.Values{"from": {signed.FormatInt(from)}, "to": {signed.FormatInt(to)}}
-	return call[ConsistencyAnswer](ctx, c, &consistency, Heads{}, query, nil, 0)
+	return call[ConsistencyAnswer](ctx, c, request{route: &consistency, query: query})
 }

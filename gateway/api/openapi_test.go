@@ -123,6 +123,7 @@ func TestDocumentHasTheBounds(t *testing.T) {
 		"wait":    {0, int64(MaxWait / time.Second), 0},
 		"limit":   {1, MaxLimit, DefaultLimit},
 		"entries": {1, MaxEntries, MaxEntries},
+		"bytes":   {1, MaxPage, MaxPage},
 	} {
 		s := p[name].Schema
 		if got := [3]int64{*s.Minimum, *s.Maximum, *s.Default}; got != want {

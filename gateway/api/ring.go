@@ -64,11 +64,11 @@ var ring = Route{
 	},
 }
 
-// connections are those that the client's calls went by.
+// connections are those that a lane's calls went by.
 type connections struct {
 	mu    sync.Mutex
-	shown [2]net.Conn // whose ring the broker has judged, the newest first: a client has one, and two for a moment
-	fresh func()      // called for each other one
+	last  net.Conn
+	shown [2]net.Conn // whose ring the broker has judged, the newest first: a lane has one, and two for a moment
 }
 
 func (c *connections) add(conn net.Conn) {
@@ -77,44 +77,50 @@ func (c *connections) add(conn net.Conn) {
 	c.shown[0], c.shown[1] = conn, c.shown[0]
 }
 
-// used notes that a call goes by a connection.
-func (c *connections) used(conn net.Conn) {
+// used notes that a call goes by a connection, and tells whether it is shown.
+func (c *connections) used(conn net.Conn) bool {
 	c.mu.Lock()
-	fresh := c.fresh
-	known := conn == c.shown[0] || conn == c.shown[1]
-	c.mu.Unlock()
-	if !known && fresh != nil {
-		fresh()
-	}
+	defer c.mu.Unlock()
+	c.last = conn
+	return conn == c.shown[0] || conn == c.shown[1]
+}
+
+// any reports whether a call went by any connection.
+func (c *connections) any() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.last != nil
 }
 
 // Connected sets what is called, in the course of other calls, when one goes by a
 // connection for which Ring had no answer yet.
-func (c *Client) Connected(f func()) {
-	c.connections.mu.Lock()
-	defer c.connections.mu.Unlock()
-	c.connections.fresh = f
+func (c *Client) Connected(f func()) { c.fresh.Store(&f) }
+
+// Ring shows the desk's locked ring on each connection that calls go by: sign makes
+// the note for the exporter of one.
+func (c *Client) Ring(ctx context.Context, sign func(exporter signed.Hash) ([]byte, error)) error {
+	err := c.show(ctx, &c.small, sign)
+	if c.large.connections.any() {
+		err = errors.Join(err, c.show(ctx, &c.large, sign))
+	}
+	return err
 }
 
-// Ring shows the desk's locked ring on the connection that the call goes by: sign makes
-// the note for the exporter of that connection.
-func (c *Client) Ring(ctx context.Context, sign func(exporter signed.Hash) ([]byte, error)) error {
+func (c *Client) show(ctx context.Context, lane *lane, sign func(exporter signed.Hash) ([]byte, error)) error {
 	body := &lateNote{sign: sign}
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(info httptrace.GotConnInfo) { body.conn = info.Conn }})
-	ctx, cancel := context.WithTimeout(ctx, c.timeout)
-	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, ring.Method, c.base+ring.Path, body)
 	if err != nil {
 		return fmt.Errorf("make request %s: %w", ring.Operation, err)
 	}
 	req.Header.Set("Content-Type", ring.Request)
-	status, header, answer, err := c.do(req)
+	status, header, answer, err := c.do(lane, req, 0)
 	if err != nil {
 		return fmt.Errorf("%s: %w", ring.Operation, err)
 	}
 	_, err = read[struct{}](status, header, answer)
 	if p, refused := problem.Of(err); err == nil || refused && p.Class() == problem.Final {
-		c.connections.add(body.conn) // what was refused for good is not asked again
+		lane.connections.add(body.conn) // what was refused for good is not asked again
 	}
 	return err
 }

@@ -23,7 +23,7 @@ func TestCertificateForAnotherKey(t *testing.T) {
 	check(t, err)
 	h.Certificate = issued.Certificate
 	h.connect(r.Address())
-	_, err = h.client.Register(t.Context(), h.heads(), 0, 1)
+	_, err = h.client.Register(t.Context(), h.heads(), 0, 1, 0)
 	if problem.CodeOf(err) != problem.CertificateRefused {
 		t.Fatalf("got %v, want %s", err, problem.CertificateRefused)
 	}

@@ -2,6 +2,7 @@ package desk_test
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"strings"
 	"sync/atomic"
@@ -304,12 +305,12 @@ func TestEndlessRegister(t *testing.T) {
 // endless shows the register entry by entry, and then its last for ever.
 type endless struct{ line }
 
-func (b endless) Register(ctx context.Context, h api.Heads, from int64, _ int) (*api.RegisterAnswer, error) {
+func (b endless) Register(ctx context.Context, h api.Heads, from int64, _, _ int) (*api.RegisterAnswer, error) {
 	last := int64(len(b.e.entries)) - 1
 	if from > last+1 {
 		b.e.t.Errorf("the desk asks for entry %d, after one that was to be refused", from)
 	}
-	return b.line.Register(ctx, h, min(from, last), 1)
+	return b.line.Register(ctx, h, min(from, last), 1, 0)
 }
 
 // A crook is an edge whose submissions the test answers.
@@ -756,4 +757,54 @@ func TestRefusalWithoutProof(t *testing.T) {
 	}
 	s.edge.set(func() { hide = false })
 	awaitOut(t, se, id, "rejected")
+}
+
+// luring is an edge whose inbox names large messages that are nowhere.
+type luring struct {
+	line
+	large *atomic.Int64 // calls for them
+	held  *atomic.Int64 // the most that the desk named
+}
+
+func (b luring) Inbox(ctx context.Context, h api.Heads, ask api.Ask) (*api.InboxAnswer, error) {
+	b.held.Store(max(b.held.Load(), int64(len(ask.Held))))
+	if ask.Part == api.Large {
+		b.large.Add(1)
+		return b.line.Inbox(ctx, h, ask)
+	}
+	a, err := b.line.Inbox(ctx, h, api.Ask{Held: ask.Held})
+	if err == nil {
+		for range api.MaxLimit {
+			var text signed.Hash
+			rand.Read(text[:])
+			a.Large = append(a.Large, text)
+		}
+	}
+	return a, err
+}
+
+// Large messages that a broker names and does not have are asked for once in a while, are
+// held in mind in a bounded number, and keep up no other work.
+func TestLargeMessagesThatAreNowhere(t *testing.T) {
+	s := newLie(t)
+	b := luring{line{s.edge, "fi.spoc"}, &atomic.Int64{}, &atomic.Int64{}}
+	fi := must(desk.New(desk.Config{Dir: s.desk("fi.spoc"), Broker: b, Now: s.clock.Wall, Retry: time.Millisecond}))
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan error, 1)
+	go func() { done <- fi.Run(ctx) }()
+	s.unlock(fi)
+	se := s.unlocked("se.spoc")
+	s.ready(se)
+	for range 3 {
+		awaitIn(t, fi, send(t, se, request(t)), "handed-over")
+	}
+	if n := b.large.Load(); n > 5 {
+		t.Errorf("%d calls for large messages", n)
+	}
+	if n := b.held.Load(); n > 300 {
+		t.Errorf("%d messages are named as held", n)
+	}
+	cancel()
+	must(0, <-done)
+	must(0, fi.Close())
 }

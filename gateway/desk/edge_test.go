@@ -400,7 +400,7 @@ func (e *edge) Want(_ context.Context, caller signed.Address, _ api.Heads, w api
 func (e *edge) Show(context.Context, signed.Address, []byte) error { return nil }
 
 // Register is of api.Service.
-func (e *edge) Register(_ context.Context, _ signed.Address, h api.Heads, from int64, limit int) (*api.RegisterAnswer, error) {
+func (e *edge) Register(_ context.Context, _ signed.Address, h api.Heads, from int64, limit, bytes int) (*api.RegisterAnswer, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	c := e.catchup(h)
@@ -580,6 +580,6 @@ func (line) Catalogue(context.Context, schema.BundleHash) (*schema.Bundle, error
 	return schema.EmbeddedBundle(), nil
 }
 
-func (l line) Register(ctx context.Context, h api.Heads, from int64, limit int) (*api.RegisterAnswer, error) {
-	return l.e.Register(ctx, l.caller, h, from, limit)
+func (l line) Register(ctx context.Context, h api.Heads, from int64, limit, bytes int) (*api.RegisterAnswer, error) {
+	return l.e.Register(ctx, l.caller, h, from, limit, bytes)
 }

@@ -96,11 +96,11 @@ func (b *slowLine) Submit(ctx context.Context, h api.Heads, envelopes [][]byte) 
 	return b.line.Submit(ctx, h, envelopes)
 }
 
-func (b *slowLine) Register(ctx context.Context, h api.Heads, from int64, limit int) (*api.RegisterAnswer, error) {
+func (b *slowLine) Register(ctx context.Context, h api.Heads, from int64, limit, bytes int) (*api.RegisterAnswer, error) {
 	b.mu.Lock()
 	b.fetched++
 	b.mu.Unlock()
-	return b.line.Register(ctx, h, from, limit)
+	return b.line.Register(ctx, h, from, limit, bytes)
 }
 
 func (b *slowLine) Consistency(_ context.Context, from, to int64) (*api.ConsistencyAnswer, error) {

@@ -16,3 +16,10 @@ const (
 	soakTwoDesks    = true // the third stands still: each one costs seconds of scrypt
 	soakPatience    = 8 * time.Minute
 )
+
+// Lines of the test of slow ones, in CI as fast as seconds need:
+//
+//	go test -tags soak -timeout 60m -run TestSlowLines -v ./gateway/gatewaytest
+var slowCases = []slowCase{{rate: 240e3, loss: 0.005, files: 1, bytes: 400e3, cut: true}}
+
+const slowPatience = time.Minute

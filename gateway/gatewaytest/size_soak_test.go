@@ -24,3 +24,12 @@ const (
 	worstMost     = 8
 	worstMessages = 300 // of the hostile desk in one go: the other quotas go by it
 )
+
+// Lines of the test of slow ones: as a satellite gives, or a radio network.
+var slowCases = []slowCase{
+	{rate: 12e3, loss: 0.01, files: 1, bytes: 600e3},
+	{rate: 30e3, loss: 0.01, files: 1, bytes: 950e3, cut: true},
+	{rate: 60e3, loss: 0.01, files: 6, bytes: 700e3},
+}
+
+const slowPatience = 15 * time.Minute

@@ -329,7 +329,7 @@ var ways = []way{
 		}
 	}},
 	{name: "all of the register, of proofs and of progress", workers: 8, why: harmless, act: func(h *hostile, ctx context.Context) {
-		_, errs := h.client.Register(ctx, api.Heads{}, 0, api.MaxEntries)
+		_, errs := h.client.Register(ctx, api.Heads{}, 0, api.MaxEntries, 0)
 		h.count(errs)
 		_, err := h.client.Consistency(ctx, 1, 1+int64(noise(1)[0]))
 		h.count(err)

@@ -27,6 +27,7 @@ type conn struct {
 
 	// Known when the handshake is over, before any request, and not changed then.
 	named    bool
+	line     *api.Line      // the bytes beneath, which end when nothing moves
 	caller   signed.Address // "" where the certificate names no desk
 	chain    []*x509.Certificate
 	exporter signed.Hash // names this very connection (SPEC §11.6)
@@ -60,7 +61,7 @@ func (c *conn) Read(b []byte) (int, error) {
 	case c.named && c.refusal == nil:
 		return c.paced(b)
 	case c.named:
-		return c.Conn.Read(b)
+		return c.line.Read(b)
 	}
 	if c.left == 0 {
 		return 0, errTooLong
@@ -70,8 +71,16 @@ func (c *conn) Read(b []byte) (int, error) {
 	return n, err
 }
 
+func (c *conn) Write(b []byte) (int, error) {
+	if c.named {
+		return c.line.Write(b)
+	}
+	return c.Conn.Write(b)
+}
+
 // handshake makes the TLS connection, and names it by what the peer has proven: with
-// this over, it has signed with the key of its certificate.
+// this over, it has signed with the key of its certificate. From then on the connection
+// ends when nothing moves on it.
 func (c *conn) handshake(t *tls.Conn) error {
 	c.SetDeadline(time.Now().Add(handshakeTimeout))
 	if err := t.Handshake(); err != nil {
@@ -86,6 +95,7 @@ func (c *conn) handshake(t *tls.Conn) error {
 		return errNotHTTP2
 	}
 	c.SetDeadline(time.Time{})
+	c.line = api.NewLine(c.Conn)
 	c.named, c.chain, c.exporter, c.began = true, state.PeerCertificates, signed.Hash(exporter), time.Now()
 	return nil
 }

@@ -2,6 +2,7 @@ package edge
 
 import (
 	"sync"
+	"time"
 
 	"samband/gateway/api"
 	"samband/gateway/signed"
@@ -12,6 +13,7 @@ import (
 // whose key a finished handshake proved, get this far, so it stays small.
 type desks struct {
 	metrics *metrics
+	moving  time.Duration // as movingTime
 
 	mu    sync.Mutex
 	known map[signed.Address]*desk
@@ -40,7 +42,9 @@ const (
 // slots are how much of what a desk may have at once is taken.
 type slots struct{ requests, pages, bytes int }
 
-func newDesks(m *metrics) *desks { return &desks{metrics: m, known: map[signed.Address]*desk{}} }
+func newDesks(m *metrics) *desks {
+	return &desks{metrics: m, moving: movingTime, known: map[signed.Address]*desk{}}
+}
 
 // of is called with mu locked.
 func (d *desks) of(address signed.Address) *desk {

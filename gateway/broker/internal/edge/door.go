@@ -118,7 +118,7 @@ func (e *Edge) refusingServer(protocols *http.Protocols) *http.Server {
 			if from.caller != "" { // its key is proven
 				refusal = e.refusal(&api.Route{}, from.caller, e.counted(from.caller, from.refusal))
 			}
-			writeRefusal(w, refusal)
+			e.writeRefusal(w, refusal)
 		}),
 		DisableGeneralOptionsHandler: true,
 

@@ -71,18 +71,16 @@ const (
 	maxPages       = 8        // of these, feeds and register: their answers are large
 	maxUnderway    = 16 << 20 // bytes of the bodies of these: four of the longest
 	maxHeaders     = 16 << 10 // bytes of a request's header lines
+	maxFrame       = 16 << 10 // bytes of a frame: what moves of a body is seen when a frame is whole
 
 	maxHandshakeBytes = 32 << 10 // that a caller sends: a chain of some certificates
 
-	handshakeTimeout = 3 * time.Second
-	refusalTime      = 5 * time.Second // from a finished handshake to the end of who is turned away
-	leavingTime      = time.Second     // for the last answers of a connection whose place is another's
-	bodyTimeout      = 3 * time.Minute // 4 MiB over a satellite link
-	answerTimeout    = 3 * time.Minute
+	handshakeTimeout = 10 * time.Second // where a line is slow and taken
+	refusalTime      = 5 * time.Second  // from a finished handshake to the end of who is turned away
+	leavingTime      = time.Second      // for the last answers of a connection whose place is another's
+	movingTime       = 30 * time.Second // for a body, and for an answer; and more with each byte, by api.LeastRate
 	serviceTimeout   = 30 * time.Second // beyond a long poll's wait
 	idleTimeout      = 2 * time.Minute
-	pingAfter        = 10 * time.Second // of silence on a connection
-	pingTimeout      = 10 * time.Second
 )
 
 // Config wires an Edge. All fields are needed.
@@ -148,16 +146,15 @@ func New(cfg Config) *Edge {
 		DisableGeneralOptionsHandler: true, // "OPTIONS *" is no call of the contract
 		Protocols:                    protocols,
 		ReadHeaderTimeout:            handshakeTimeout, // over HTTP/2 it bounds nothing else
-		ReadTimeout:                  bodyTimeout,
-		WriteTimeout:                 answerTimeout,
 		IdleTimeout:                  idleTimeout,
 		MaxHeaderBytes:               maxHeaders,
 		ConnContext:                  withCaller,
 		ErrorLog:                     e.serverLog(),
 		HTTP2: &http.HTTP2Config{
 			MaxConcurrentStreams: maxRequests,
-			SendPingTimeout:      pingAfter,
-			PingTimeout:          pingTimeout,
+			MaxReadFrameSize:     maxFrame,
+			SendPingTimeout:      api.PingAfter,
+			PingTimeout:          api.PingTimeout,
 		},
 	}
 	e.refusing = e.refusingServer(protocols)

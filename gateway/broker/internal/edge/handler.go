@@ -219,20 +219,20 @@ func (e *Edge) answer(w http.ResponseWriter, route *api.Route, caller signed.Add
 		return http.StatusNoContent
 	}
 	if bundle, ok := answer.(api.Bundle); ok && err == nil {
-		return write(w, http.StatusOK, route.AnswerType, bundle)
+		return e.write(w, http.StatusOK, route.AnswerType, bundle)
 	}
 	var body []byte
 	if err == nil {
 		body, err = encode(answer)
 	}
 	if err == nil {
-		return write(w, http.StatusOK, api.JSONType, body)
+		return e.write(w, http.StatusOK, api.JSONType, body)
 	}
-	return writeRefusal(w, e.refusal(route, caller, err))
+	return e.writeRefusal(w, e.refusal(route, caller, err))
 }
 
 // writeRefusal writes a problem, and returns the status.
-func writeRefusal(w http.ResponseWriter, refusal *api.Refusal) int {
+func (e *Edge) writeRefusal(w http.ResponseWriter, refusal *api.Refusal) int {
 	row := refusal.Problem.Code.Row()
 	body, err := encode(refusal.Document())
 	if err != nil {
@@ -244,7 +244,7 @@ func writeRefusal(w http.ResponseWriter, refusal *api.Refusal) int {
 	if pause := cmp.Or(refusal.RetryAfter, row.Pause); pause > 0 {
 		w.Header().Set("Retry-After", api.FormatRetryAfter(pause))
 	}
-	return write(w, row.Status, api.ProblemType, body)
+	return e.write(w, row.Status, api.ProblemType, body)
 }
 
 // refusal makes the refusal of an error, and counts it.
@@ -283,10 +283,23 @@ func encode(answer any) ([]byte, error) {
 	return body, nil
 }
 
-// write sends a whole answer; a caller that left gets none, and asks again.
-func write(w http.ResponseWriter, status int, mediaType string, body []byte) int {
+// part is how many bytes of an answer are written at once.
+const part = 32 << 10
+
+// write sends a whole answer; a caller that left gets none, and asks again. So does one
+// that reads too slowly: the answer lies in memory until then.
+func (e *Edge) write(w http.ResponseWriter, status int, mediaType string, body []byte) int {
 	w.Header().Set("Content-Type", mediaType)
 	w.WriteHeader(status)
-	w.Write(body)
+	spell := api.NewSpell(e.desks.moving, func() { http.NewResponseController(w).SetWriteDeadline(time.Now()) })
+	defer spell.Stop()
+	for len(body) > 0 {
+		n, err := w.Write(body[:min(part, len(body))])
+		if err != nil {
+			break
+		}
+		spell.Moved(n)
+		body = body[n:]
+	}
 	return status
 }

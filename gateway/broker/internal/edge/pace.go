@@ -46,7 +46,7 @@ func (k *desk) pace(c *conn) *pace { return &k.paces[rank(c.shown)] }
 
 // paced reads from a connection that is named, not faster than its desk may send.
 func (c *conn) paced(b []byte) (int, error) {
-	n, err := c.Conn.Read(b)
+	n, err := c.line.Read(b)
 	pause := c.edge.desks.comes(c, n)
 	if pause == 0 {
 		return n, err

@@ -20,6 +20,7 @@ type underway struct {
 	page  bool
 	bytes int
 	body  io.Reader
+	spell *api.Spell // of the body
 
 	operation string
 	yield     context.CancelCauseFunc // of a poll that waits
@@ -86,6 +87,7 @@ func (u *underway) slots() *slots { return &u.desks.of(u.conn.caller).slots[u.ki
 // Read reads of the body, until the desk may have no more.
 func (u *underway) Read(b []byte) (int, error) {
 	n, err := u.body.Read(b)
+	u.spell.Moved(n)
 	u.desks.mu.Lock()
 	defer u.desks.mu.Unlock()
 	u.desks.of(u.conn.caller).pace(u.conn).read(n)

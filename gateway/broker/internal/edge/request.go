@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"time"
 
 	"samband/gateway/api"
 	"samband/gateway/problem"
@@ -99,7 +100,9 @@ func readBody(w http.ResponseWriter, r *http.Request, route *api.Route, underway
 	if r.ContentLength > route.MaxBody {
 		return nil, oversize(route)
 	}
-	underway.body = http.MaxBytesReader(w, r.Body, route.MaxBody)
+	spell := api.NewSpell(underway.desks.moving, func() { http.NewResponseController(w).SetReadDeadline(time.Now()) })
+	defer spell.Stop()
+	underway.body, underway.spell = http.MaxBytesReader(w, r.Body, route.MaxBody), spell
 	b, err := io.ReadAll(underway)
 	var tooLong *http.MaxBytesError
 	_, refused := problem.Of(err)

@@ -12,7 +12,7 @@
 //	}
 //	err = x.Apply(groups)         // all after x.Position().Group
 //	m, err := x.Known("se.spoc", id)
-//	turns, err := x.Inbox("fi.spoc", held, "")
+//	turns, err := x.Inbox("fi.spoc", held, api.Small, "")
 //	next, err := turns.Next()
 //
 // Each Apply is one transaction that also stores the position it leads to, so a

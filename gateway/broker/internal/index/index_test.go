@@ -78,7 +78,7 @@ func ask(t fataler, x *Index, h *history) answers {
 		for _, from := range []int64{0, h.size / 2} {
 			a.Progress = append(a.Progress, must(x.Progress(d, from, 1000))(t))
 		}
-		a.Inbox = append(a.Inbox, page(t, must(x.Inbox(d, nil, ""))(t), 1000))
+		a.Inbox = append(a.Inbox, page(t, must(x.Inbox(d, nil, "", ""))(t), 1000))
 		a.Lacking = append(a.Lacking, must(x.LackingFrom(d, 1000))(t))
 		for _, text := range h.texts {
 			if e, err := x.Rejected(d, text, h.now); err != nil {

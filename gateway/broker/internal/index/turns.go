@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"slices"
 
+	"samband/gateway/api"
 	"samband/gateway/broker/internal/journal"
 	"samband/gateway/envelope"
 	"samband/gateway/signed"
@@ -15,9 +16,10 @@ import (
 // them. Parties come in turn, and the senders of one party in turn among themselves; each
 // one's urgent messages come first, then the others, in the order of acceptance. What the
 // desk wanted again has a turn of its own, as a party has. The turns begin behind the
-// party that the desk's last page ended with.
-func (x *Index) Inbox(desk signed.Address, held []signed.Hash, last string) (*Turns, error) {
-	t := &Turns{index: x, held: make(map[signed.Hash]bool, len(held)), last: last}
+// party that the desk's last page ended with. Only what is in the part has a turn; of the
+// rest Other has the first.
+func (x *Index) Inbox(desk signed.Address, held []signed.Hash, part api.Part, last string) (*Turns, error) {
+	t := &Turns{index: x, held: make(map[signed.Hash]bool, len(held)), part: part, last: last}
 	for _, h := range held {
 		t.held[h] = true
 	}
@@ -46,9 +48,15 @@ func (x *Index) Inbox(desk signed.Address, held []signed.Hash, last string) (*Tu
 type Turns struct {
 	index   *Index
 	held    map[signed.Hash]bool
+	part    api.Part
 	last    string
 	parties []*party
+	other   []*journal.Message
 }
+
+// Other are messages that are not held and in another part, as far as they were met so
+// far; not all of very many.
+func (t *Turns) Other() []*journal.Message { return t.other }
 
 // A Turn is a message, and the party whose turn it was; none for what was wanted again.
 type Turn struct {
@@ -102,8 +110,12 @@ func (t *Turns) fill(l *line) error {
 		}
 		for _, m := range part {
 			l.rank, l.leaf = rank(m.Urgency), m.Accepted.Leaf
-			if !t.held[m.Text] {
+			switch {
+			case t.held[m.Text]:
+			case t.part.Has(m.Size):
 				l.part = append(l.part, m)
+			case len(t.other) < api.MaxLimit:
+				t.other = append(t.other, m)
 			}
 		}
 		l.end = len(part) < l.most

@@ -85,7 +85,7 @@ func TestPageOrder(t *testing.T) {
 		})
 		last := rapid.SampledFrom([]string{"", "dk", "no", "se"}).Draw(t, "last")
 		waiting := len(left)
-		got := page(t, must(x.Inbox("fi.spoc", held, last))(t), rapid.IntRange(1, 60).Draw(t, "limit"))
+		got := page(t, must(x.Inbox("fi.spoc", held, "", last))(t), rapid.IntRange(1, 60).Draw(t, "limit"))
 		parties, took := map[string]int{}, map[signed.Address]int{}
 		for n, turn := range got {
 			next := slices.MinFunc(left, func(a, b letter) int {
@@ -148,7 +148,7 @@ func TestAFloodLeavesOthersTheirTurn(t *testing.T) {
 		}
 		x, all := letters(t, filepath.Join(t.TempDir(), "index.db"), append(flood, letter{from: "no.spoc", urgent: !urgent}))
 		other := all[len(flood)].text
-		turns := page(t, must(x.Inbox("fi.spoc", nil, ""))(t), 100)
+		turns := page(t, must(x.Inbox("fi.spoc", nil, "", ""))(t), 100)
 		if at := slices.IndexFunc(turns, func(turn *Turn) bool { return turn.Message.Text == other }); at < 0 || at > 1 || !urgent && at != 0 {
 			t.Errorf("behind a flood of urgent=%t the other message has place %d of %d", urgent, at, len(turns))
 		}
@@ -160,7 +160,7 @@ func TestAFloodLeavesOthersTheirTurn(t *testing.T) {
 	defer x.Close()
 	last, seen := "", ""
 	for range 2 {
-		turn := page(t, must(x.Inbox("fi.spoc", nil, last))(t), 1)[0]
+		turn := page(t, must(x.Inbox("fi.spoc", nil, "", last))(t), 1)[0]
 		last, seen = turn.Party, seen+turn.Party
 	}
 	if seen != "nose" {
@@ -174,17 +174,17 @@ func TestWantedIsShownUntilItIsHeld(t *testing.T) {
 	x := rebuild(t, filepath.Join(t.TempDir(), "index.db"), h)
 	defer x.Close()
 	m := h.sent[0]
-	if got := page(t, must(x.Inbox(m.to, nil, ""))(t), 10); len(got) != 0 {
+	if got := page(t, must(x.Inbox(m.to, nil, "", ""))(t), 10); len(got) != 0 {
 		t.Fatalf("what is consigned is shown: %+v", got)
 	}
 	if !must(x.Want(m.to, m.hash, start))(t) {
 		t.Fatal("it can't be wanted")
 	}
-	got := page(t, must(x.Inbox(m.to, nil, ""))(t), 10)
+	got := page(t, must(x.Inbox(m.to, nil, "", ""))(t), 10)
 	if len(got) != 1 || got[0].Message.Text != m.hash || got[0].Message.Consigned == nil || got[0].Party != "" {
 		t.Fatalf("what is wanted is not shown: %+v", got)
 	}
-	if got := page(t, must(x.Inbox(m.to, []signed.Hash{m.hash}, ""))(t), 10); len(got) != 0 {
+	if got := page(t, must(x.Inbox(m.to, []signed.Hash{m.hash}, "", ""))(t), 10); len(got) != 0 {
 		t.Errorf("what is held is shown: %+v", got)
 	}
 }
@@ -205,7 +205,7 @@ func BenchmarkPage(b *testing.B) {
 			}
 			b.Run(fmt.Sprintf("waiting=%d/held=%d", n, held), func(b *testing.B) {
 				for b.Loop() {
-					if got := page(b, must(x.Inbox("fi.spoc", names, ""))(b), 100); len(got) != 100 {
+					if got := page(b, must(x.Inbox("fi.spoc", names, "", ""))(b), 100); len(got) != 100 {
 						b.Fatalf("%d messages", len(got))
 					}
 				}

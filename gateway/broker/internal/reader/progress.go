@@ -33,17 +33,21 @@ func (r *Reader) progress(ctx context.Context, caller signed.Address, heads api.
 		return nil, false, nil
 	}
 	p := prover.New(r.seq, heads)
-	answer := &api.ProgressAnswer{Next: page.After}
+	answer, room := &api.ProgressAnswer{Next: page.After}, page.Bytes
 	for _, e := range events {
-		answer.Next = max(answer.Next, api.Past(e.Leaf))
 		logged, err := p.Event(ctx, &e.Event)
 		if errors.Is(err, sequencer.ErrDamaged) { // what comes behind it must not wait
 			r.seq.Unproven(caller, e.Leaf, err)
+			answer.Next = max(answer.Next, api.Past(e.Leaf))
 			continue
 		}
 		if err != nil {
 			return nil, false, err
 		}
+		if room -= len(logged.Note) + len(logged.Proof); room < 0 && len(answer.Items) > 0 {
+			break
+		}
+		answer.Next = max(answer.Next, api.Past(e.Leaf))
 		item := api.ProgressItem{Cursor: api.Past(e.Leaf), ID: e.ID, Sender: e.Sender, Message: e.Message, LoggedEvent: *logged}
 		if e.Accepted != nil {
 			item.Accepted = api.Past(*e.Accepted)
@@ -57,6 +61,6 @@ func (r *Reader) progress(ctx context.Context, caller signed.Address, heads api.
 	for _, m := range lacking {
 		answer.Again = append(answer.Again, api.Again{ID: m.ID, Message: m.Text})
 	}
-	answer.Catchup, err = p.Catchup(api.MaxPage)
+	answer.Catchup, err = p.Catchup(page.Bytes)
 	return answer, len(answer.Items)+len(answer.Again) > 0, err
 }

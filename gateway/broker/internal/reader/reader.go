@@ -79,13 +79,13 @@ func (r *Reader) Want(_ context.Context, caller signed.Address, heads api.Heads,
 }
 
 // Register lists entries of the register.
-func (r *Reader) Register(ctx context.Context, caller signed.Address, heads api.Heads, from int64, limit int) (answer *api.RegisterAnswer, err error) {
+func (r *Reader) Register(ctx context.Context, caller signed.Address, heads api.Heads, from int64, limit, bytes int) (answer *api.RegisterAnswer, err error) {
 	if err := r.seq.Ready(); err != nil {
 		return nil, err
 	}
 	err = r.quota.Read(ctx, caller, func() error {
 		p := prover.New(r.seq, heads)
-		entries, err := p.Entries(from, limit, api.MaxPage)
+		entries, err := p.Entries(from, limit, bytes)
 		answer = &api.RegisterAnswer{Checkpoint: p.RegisterCheckpoint(), Entries: entries}
 		return err
 	})

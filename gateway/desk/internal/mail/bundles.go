@@ -302,7 +302,6 @@ func (m *Room) take(b *schema.Bundle) error {
 	m.bundles.loads.Add(1)
 	m.Log.Info("catalogue bundle loaded", "bundle", b.Hash)
 	m.opener.lookAgain()
-	wake(m.workers.urgent)
-	wake(m.workers.outbox)
+	m.wakeOutboxes()
 	return nil
 }

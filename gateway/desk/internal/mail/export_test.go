@@ -22,7 +22,7 @@ func (m *Room) OpenBy(limit time.Duration, open func(e *envelope.Envelope, own f
 // SaysAnew is what the room says next of messages whose words were refused for good, now
 // that the register has grown.
 func (m *Room) SaysAnew(seq int64, event envelope.Event) (notes [][]byte, err error) {
-	w := &statements{m.queue(false), map[statementKey]int64{{seq, event}: 0}}
+	w := &statements{queue: m.queue(false), refused: map[statementKey]int64{{seq, event}: 0}}
 	group, _, err := w.next(0)
 	for _, s := range group {
 		notes = append(notes, s.Unproven.Note)

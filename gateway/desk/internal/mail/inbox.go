@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"samband/gateway/api"
@@ -30,6 +31,9 @@ const (
 	// maxDoubted bounds the messages that are not asked for meanwhile: a broker can show
 	// as many as it likes.
 	maxDoubted = 256
+
+	// maxTold bounds the large messages that wait to be fetched, likewise.
+	maxTold = 256
 )
 
 // errIdle says that a poll ended at once and brought nothing, or nothing but what this
@@ -41,15 +45,28 @@ var errIdle = errors.New("the poll ended early and brought nothing")
 // run left undone, and a broker that forgets what it was asked loses nothing.
 // The first page, and the one after a call that failed, is not waited for: so it shows at
 // once that the broker answers, and a poll of another in this desk's name takes nothing from it.
+//
+// There are two. One polls for small messages, and is told the hashes of large ones, which
+// the other then fetches over a connection of its own: nothing short waits behind them.
 type inbox struct {
 	*Room
-	wait    time.Duration
-	again   map[signed.Hash]bool      // consigned, came again since this desk wanted it, and is here
-	doubted map[signed.Hash]time.Time // not believed, and since when
+	*inHand
+	part api.Part
+	wait time.Duration
+	load load
 }
 
-func (m *Room) newInbox() *inbox {
-	return &inbox{Room: m, again: map[signed.Hash]bool{}, doubted: map[signed.Hash]time.Time{}}
+// inHand is what the two inboxes know of messages beside the database.
+type inHand struct {
+	mu      sync.Mutex
+	back    map[signed.Hash]bool      // consigned, came again since this desk wanted it, and is here
+	doubted map[signed.Hash]time.Time // not believed, and since when
+	told    map[signed.Hash]time.Time // large ones that are to be fetched; with a time: since when they are not there
+}
+
+func (m *Room) newInboxes() (small, large *inbox) {
+	hand := &inHand{back: map[signed.Hash]bool{}, doubted: map[signed.Hash]time.Time{}, told: map[signed.Hash]time.Time{}}
+	return &inbox{Room: m, inHand: hand, part: api.Small, load: firstPage}, &inbox{Room: m, inHand: hand, part: api.Large, load: firstPage}
 }
 
 func (i *inbox) do(ctx context.Context) error {
@@ -59,61 +76,149 @@ func (i *inbox) do(ctx context.Context) error {
 	if i.opener.hasRoom(ctx); ctx.Err() != nil {
 		return nil
 	}
+	if i.part == api.Large {
+		return i.fetch(ctx)
+	}
+	_, err := i.page(ctx)
+	return err
+}
+
+// fetch takes in the large messages that this desk was told of. What the broker does not
+// have for it then, it is asked for again a while later.
+func (i *inbox) fetch(ctx context.Context) error {
+	for {
+		texts := i.toFetch()
+		if len(texts) == 0 {
+			return nil
+		}
+		answer, err := i.page(ctx)
+		if err != nil {
+			return err
+		}
+		if len(answer.Items) == 0 {
+			i.notThere(texts)
+		}
+	}
+}
+
+// page asks for a page and takes it in.
+func (i *inbox) page(ctx context.Context) (*api.InboxAnswer, error) {
 	held, err := i.held(ctx)
-	if err != nil || ctx.Err() != nil {
-		return err
+	if err != nil {
+		return nil, err
 	}
-	base, began, waits := i.logs.Load(), i.Now(), i.wait > 0
-	ask := api.Ask{Held: held, Wait: i.wait, Limit: min(api.MaxLimit, api.MaxHeld-len(held))}
+	base, began, waits, called := i.logs.Load(), i.Now(), i.wait > 0, time.Now()
+	ask := api.Ask{Held: held, Wait: i.wait, Limit: min(api.MaxLimit, api.MaxHeld-len(held)), Bytes: int(i.load), Part: i.part}
 	answer, err := i.Broker.Inbox(ctx, heads(base), ask)
-	i.heard(err)
-	i.polled(err == nil && answer.Shared, err)
-	if i.wait = feedWait; err != nil {
-		i.wait = 0
-		return err
+	if i.part == api.Small || !errors.Is(err, api.ErrBroken) {
+		i.heard(err)
 	}
+	i.polled(err == nil && answer.Shared, err)
+	if i.part == api.Small {
+		i.wait = feedWait
+	}
+	if err != nil {
+		i.wait = 0
+		i.load.failed()
+		return nil, err
+	}
+	size := catchupSize(&answer.Catchup)
+	for n := range answer.Items {
+		size += len(answer.Items[n].Envelope)
+	}
+	i.load.page(size, time.Since(called))
 	next, err := i.extend(ctx, base, &answer.Catchup)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if len(answer.Items) > ask.Limit {
-		err := fmt.Errorf("a page of %d items, where %d were asked for", len(answer.Items), ask.Limit)
-		return errors.Join(err, i.write(unsynced, next))
+	if len(answer.Items) > ask.Limit || len(answer.Large) > ask.Limit {
+		err := fmt.Errorf("a page of %d items, and %d that are large, where %d of each were asked for", len(answer.Items), len(answer.Large), ask.Limit)
+		return nil, errors.Join(err, i.write(unsynced, next))
 	}
 	early := waits && i.Now().Sub(began) < hasty
 	news, err := i.takeIn(next, answer)
+	if i.tell(answer.Large) {
+		news++
+		wake(i.workers.inbox)
+	}
 	switch {
 	case err != nil || news > 0:
-		return err
+		return answer, err
 	case len(answer.Items) > 0: // an error, so that a pause follows: a broker must not keep this desk busy
-		return fmt.Errorf("a page of %d items brought nothing that could be believed and was not here", len(answer.Items))
-	case early && next.Register().Size() == base.Register().Size():
-		return errIdle
+		return nil, fmt.Errorf("a page of %d items brought nothing that could be believed and was not here", len(answer.Items))
+	case (early || len(answer.Large) > 0) && next.Register().Size() == base.Register().Size():
+		return nil, errIdle
 	}
-	return nil
+	return answer, nil
+}
+
+// tell takes the hashes of large messages, and reports whether any is to be fetched that
+// was not before.
+func (h *inHand) tell(large api.Held) (news bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, text := range large {
+		if _, known := h.told[text]; !known && len(h.told) < maxTold {
+			h.told[text] = time.Time{}
+			news = true
+		}
+	}
+	return news
+}
+
+// toFetch are the large messages that are to be fetched.
+func (h *inHand) toFetch() (texts []signed.Hash) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for text, since := range h.told {
+		if since.IsZero() {
+			texts = append(texts, text)
+		}
+	}
+	return texts
+}
+
+// notThere says that the broker has none of these that it told of.
+func (i *inbox) notThere(texts []signed.Hash) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	for _, text := range texts {
+		if _, told := i.told[text]; told {
+			i.told[text] = i.Now()
+		}
+	}
 }
 
 // held is what the broker is not to show again. With as much in hand as may be named,
 // this desk asks for nothing until it has said something of it.
 func (i *inbox) held(ctx context.Context) (held []signed.Hash, err error) {
+	i.mu.Lock()
 	for text, since := range i.doubted {
 		if i.Now().Sub(since) > sweepAfter {
 			delete(i.doubted, text)
 		}
 	}
+	for text, since := range i.told {
+		if !since.IsZero() && i.Now().Sub(since) > wantAfter {
+			delete(i.told, text)
+		}
+	}
+	i.mu.Unlock()
 	for {
 		_, changed := i.Changed()
 		err := i.Store.View(func(tx *store.Tx) (err error) {
 			if held, err = tx.Held(api.MaxHeld); err != nil {
 				return err
 			}
-			for text := range i.again {
+			i.mu.Lock()
+			defer i.mu.Unlock()
+			for text := range i.back {
 				r, err := tx.OfText(true, text)
 				if err != nil {
 					return err
 				}
 				if r.State.Ended() {
-					delete(i.again, text)
+					delete(i.back, text)
 				}
 			}
 			return nil
@@ -121,7 +226,12 @@ func (i *inbox) held(ctx context.Context) (held []signed.Hash, err error) {
 		if err != nil {
 			return nil, err
 		}
-		held = slices.AppendSeq(slices.AppendSeq(held, maps.Keys(i.again)), maps.Keys(i.doubted))
+		i.mu.Lock()
+		held = slices.AppendSeq(slices.AppendSeq(held, maps.Keys(i.back)), maps.Keys(i.doubted))
+		if i.part == api.Small {
+			held = slices.AppendSeq(held, maps.Keys(i.told))
+		}
+		i.mu.Unlock()
 		slices.SortFunc(held, func(a, b signed.Hash) int { return bytes.Compare(a[:], b[:]) })
 		if held = slices.Compact(held); len(held) < api.MaxHeld {
 			return held, nil
@@ -129,7 +239,7 @@ func (i *inbox) held(ctx context.Context) (held []signed.Hash, err error) {
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return nil, nil
+			return nil, ctx.Err()
 		}
 	}
 }
@@ -170,12 +280,12 @@ func (i *inbox) takeIn(next *verify.Answer, page *api.InboxAnswer) (news int, er
 			if _, refused := problem.Of(err); !refused && !errors.Is(err, verify.ErrNoNote) {
 				return 0, err
 			}
-			if parsed[n] != nil && len(i.doubted) < maxDoubted {
-				i.doubted[parsed[n].TextHash()] = i.Now()
+			if parsed[n] != nil {
+				i.doubt(parsed[n].TextHash())
 			}
 			continue
 		}
-		if a.twice || a.known != 0 && (a.consigned == nil || i.again[a.TextHash()]) {
+		if a.twice || a.known != 0 && (a.consigned == nil || i.here(a.TextHash())) {
 			continue // its statement is on its way, or it came again before
 		}
 		news++
@@ -193,9 +303,7 @@ func (i *inbox) takeIn(next *verify.Answer, page *api.InboxAnswer) (news int, er
 		return 0, err
 	}
 	for _, a := range arrived {
-		if a.consigned != nil {
-			i.again[a.TextHash()] = true
-		}
+		i.came(a.TextHash(), a.consigned != nil)
 		if a.written && !locked {
 			i.opener.begin(a.known, a.Envelope, a.accepted)
 		}
@@ -207,6 +315,32 @@ func (i *inbox) takeIn(next *verify.Answer, page *api.InboxAnswer) (news int, er
 		i.wakeStatements()
 	}
 	return news - doubted, nil
+}
+
+// doubt notes a message that was not believed.
+func (i *inbox) doubt(text signed.Hash) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if len(i.doubted) < maxDoubted {
+		i.doubted[text] = i.Now()
+	}
+}
+
+// here reports whether a message that was wanted came again before.
+func (h *inHand) here(text signed.Hash) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.back[text]
+}
+
+// came notes a message that is here now, and whether it was wanted again.
+func (h *inHand) came(text signed.Hash, again bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.told, text)
+	if again {
+		h.back[text] = true
+	}
 }
 
 // sender and id name a message before its text is known.

@@ -106,23 +106,28 @@ func (m *Room) extend(ctx context.Context, base *verify.Logs, c *api.Catchup) (*
 }
 
 // extended verifies a catchup. It fetches page by page the register entries that
-// the answer did not bring.
+// the answer did not bring (catchup.go).
 func (m *Room) extended(ctx context.Context, base *verify.Logs, c *api.Catchup) (*verify.Answer, error) {
 	plain := &verify.Catchup{
 		Audit: []byte(c.Audit.Checkpoint), Consistency: c.Audit.Consistency,
 		Register: []byte(c.Register.Checkpoint), Entries: c.Register.Entries,
 	}
-	for {
+	for size := base.Register().Size(); ; {
 		answer, err := base.Extend(plain)
 		var missing *verify.Missing
 		if !errors.As(err, &missing) {
+			if err != nil {
+				m.catchup.forget()
+			}
 			return answer, err
 		}
-		page, err := m.Broker.Register(ctx, heads(base), missing.From, api.MaxEntries)
+		m.catchup.add(size, c.Register.Entries)
+		plain.Entries, err = m.entries(ctx, heads(base), missing.From)
 		if err != nil {
 			return nil, err
 		}
-		if plain.Entries = page.Entries; len(page.Entries) == 0 {
+		if len(plain.Entries) == 0 {
+			m.catchup.forget()
 			return nil, problem.New(problem.ProofInvalid, "the register's checkpoint names entries that the broker does not show")
 		}
 	}
@@ -193,6 +198,7 @@ func (m *Room) replace(now, joined *verify.Logs, next *verify.Answer) (bool, err
 	if !m.logs.CompareAndSwap(now, joined) {
 		return false, nil // another answer was quicker, with longer heads and no entries
 	}
+	m.catchup.forget()
 	m.wakeStatements() // one that was refused may be taken now
 	wake(m.workers.erasures)
 	wake(m.workers.keys)

@@ -17,8 +17,17 @@ import (
 // An outbox submits what has no proof of acceptance yet, oldest first, as many
 // messages a call as there are. What is refused, or lies here damaged, doesn't
 // keep up the others; a broker that takes nothing now does: the rest would fare no
-// better.
-type outbox struct{ queue }
+// better. There are three: of the urgent and of the other small messages, and of the large
+// ones, the urgent first. These go by a connection of their own, so that nothing short
+// waits for them.
+type outbox struct {
+	queue
+	part api.Part
+	from place
+}
+
+// A place is behind the last message that was looked at of each kind.
+type place struct{ urgent, other int64 }
 
 // A submission is a message on its way out: the same bytes each time.
 type submission struct {
@@ -28,7 +37,7 @@ type submission struct {
 }
 
 func (o *outbox) do(ctx context.Context) error {
-	for !o.urgent && o.again.any() {
+	for o.part == api.Large && o.again.any() {
 		group, err := o.wantedAgain()
 		if err == nil && len(group) > 0 {
 			err = o.submit(ctx, group)
@@ -37,16 +46,30 @@ func (o *outbox) do(ctx context.Context) error {
 			return err
 		}
 	}
-	return drain(ctx, o.next, o.submit, sendsNothing)
+	return drain(ctx, &o.from, o.next, o.submit, sendsNothing)
 }
 
 // next is the next group behind a place, and where it ends.
-func (o *outbox) next(after int64) (group []submission, last int64, err error) {
+func (o *outbox) next(after place) (group []submission, last place, err error) {
+	last = after
+	if o.urgent || o.part == api.Large {
+		if group, last.urgent, err = o.behind(true, after.urgent); err != nil || last != after {
+			return group, last, err
+		}
+	}
+	if !o.urgent {
+		group, last.other, err = o.behind(false, after.other)
+	}
+	return group, last, err
+}
+
+// behind is the next group of one kind.
+func (o *outbox) behind(urgent bool, after int64) (group []submission, last int64, err error) {
 	last = after
 	var rows []store.Row
 	var texts [][]byte
 	err = o.Store.View(func(tx *store.Tx) (err error) {
-		if rows, err = tx.Unsent(o.urgent, after, o.most); err != nil {
+		if rows, err = tx.Unsent(urgent, o.part == api.Large, after, o.most); err != nil {
 			return err
 		}
 		for size, n := 0, 0; n < len(rows); n++ {
@@ -54,7 +77,7 @@ func (o *outbox) next(after int64) (group []submission, last int64, err error) {
 			if err != nil && !errors.Is(err, store.ErrNotFound) {
 				return err
 			}
-			if size += 4 + len(b); size > api.MaxSequence {
+			if size += 4 + len(b); size > api.MaxSequence || n > 0 && size > int(o.load) {
 				rows = rows[:n]
 				break
 			}
@@ -94,7 +117,7 @@ func (o *outbox) next(after int64) (group []submission, last int64, err error) {
 // takesNothing reports whether a submission failed as every other would now.
 func takesNothing(err error) bool {
 	p, ok := problem.Of(err)
-	return errors.Is(err, api.ErrUnreachable) || ok && (p.Code.Row().Subject == problem.Broker || p.Code.Row().Subject == problem.Connection)
+	return unreachable(err) || ok && (p.Code.Row().Subject == problem.Broker || p.Code.Row().Subject == problem.Connection)
 }
 
 // sendsNothing reports whether a submission failed as every other of this desk would
@@ -247,7 +270,10 @@ func (a *accepting) earlierAttempt(s *submission, r *api.Refusal) (own bool, err
 }
 
 func (o *outbox) worker() chan struct{} {
-	if o.urgent {
+	switch {
+	case o.part == api.Large:
+		return o.workers.large
+	case o.urgent:
 		return o.workers.urgent
 	}
 	return o.workers.outbox

@@ -33,13 +33,14 @@ type progress struct {
 	known   bool // after is that of the database, or later
 	after   api.Cursor
 	wait    time.Duration
+	load    load
 	doubted time.Time                 // when something was first not believed, since the feed's beginning
 	past    int64                     // behind the last proven entry that was told of, since the feed's beginning
 	asked   map[signed.Hash]time.Time // wants of this run
 }
 
 func (m *Room) newProgress() *progress {
-	return &progress{Room: m, asked: map[signed.Hash]time.Time{}}
+	return &progress{Room: m, load: firstPage, asked: map[signed.Hash]time.Time{}}
 }
 
 func (p *progress) do(ctx context.Context) error {
@@ -64,13 +65,20 @@ func (p *progress) do(ctx context.Context) error {
 // read takes in one page, and returns how many items it had.
 func (p *progress) read(ctx context.Context) (items int, err error) {
 	base, began, waits := p.logs.Load(), p.Now(), p.wait > 0
-	answer, err := p.Broker.Progress(ctx, heads(base), api.Page{After: p.after, Wait: p.wait, Limit: api.MaxLimit})
+	called := time.Now()
+	answer, err := p.Broker.Progress(ctx, heads(base), api.Page{After: p.after, Wait: p.wait, Limit: api.MaxLimit, Bytes: int(p.load)})
 	p.heard(err)
 	p.polled(err == nil && answer.Shared, err)
 	if err != nil {
 		p.wait = 0
+		p.load.failed()
 		return 0, err
 	}
+	size := catchupSize(&answer.Catchup)
+	for n := range answer.Items {
+		size += len(answer.Items[n].Note) + len(answer.Items[n].Proof)
+	}
+	p.load.page(size, time.Since(called))
 	next, err := p.extend(ctx, base, &answer.Catchup)
 	if err != nil {
 		return 0, err
@@ -179,7 +187,7 @@ func (p *progress) takeIn(next *verify.Answer, answer *api.ProgressAnswer) (beli
 	}
 	if err == nil && len(answer.Again) > 0 {
 		p.again.add(answer.Again)
-		wake(p.workers.outbox)
+		wake(p.workers.large)
 	}
 	return believed - doubted, err
 }

@@ -13,8 +13,8 @@
 // or cut off goes on by itself.
 //
 //	outbox.go      sends what is queued, the same bytes until they are answered;
-//	               urgent messages have a worker of their own
-//	inbox.go       takes in what arrives, sealed
+//	               urgent messages have a worker of their own, and large ones
+//	inbox.go       takes in what arrives, sealed; large messages have a worker of their own
 //	open.go        opens it, when the ring is unlocked, and states what it is
 //	statements.go  sends what was signed about messages, until it is proven
 //	progress.go    learns what became of what was sent, and accounts for what was said in
@@ -55,7 +55,7 @@ type Broker interface {
 	Progress(ctx context.Context, heads api.Heads, page api.Page) (*api.ProgressAnswer, error)
 	Want(ctx context.Context, heads api.Heads, want api.Want) error
 	Show(ctx context.Context, checkpoint []byte) error
-	Register(ctx context.Context, heads api.Heads, from int64, limit int) (*api.RegisterAnswer, error)
+	Register(ctx context.Context, heads api.Heads, from int64, limit, bytes int) (*api.RegisterAnswer, error)
 	Consistency(ctx context.Context, from, to int64) (*api.ConsistencyAnswer, error)
 	Catalogue(ctx context.Context, hash schema.BundleHash) (*schema.Bundle, error)
 
@@ -96,6 +96,7 @@ type Room struct {
 
 	logs    atomic.Pointer[verify.Logs]
 	growing sync.Mutex // over writing register entries and going by them
+	catchup catchup
 	absence struct {
 		sync.Mutex
 		since int64       // how long the audit log was when this process began
@@ -124,6 +125,7 @@ func Open(c Config) (*Room, error) {
 	m := &Room{Config: c, Metrics: NewMetrics(), bundles: newBundles(c.Bundles)}
 	m.changes.n = time.Now().UnixMicro() // more than any process of this desk counted before
 	m.workers = newWorkers()
+	m.catchup.load = firstPage
 	m.opener = newOpener(m)
 	s, err := store.Open(c.Database, c.Reserve, m.ends.moved)
 	if err != nil {
@@ -162,7 +164,8 @@ type lastError struct{ err error }
 // Unlocked tells the room that the ring was unlocked: what waited for it goes on.
 func (m *Room) Unlocked() {
 	m.opener.lookAgain()
-	for _, w := range []chan struct{}{m.workers.outbox, m.workers.urgent, m.workers.urgentStatements, m.workers.statements, m.workers.open, m.workers.erasures, m.workers.keys, m.workers.ring} {
+	m.wakeOutboxes()
+	for _, w := range []chan struct{}{m.workers.urgentStatements, m.workers.statements, m.workers.open, m.workers.erasures, m.workers.keys, m.workers.ring} {
 		wake(w)
 	}
 	m.Touch()

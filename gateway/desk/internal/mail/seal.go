@@ -1,6 +1,9 @@
 package mail
 
 import (
+	"slices"
+
+	"samband/gateway/api"
 	"samband/gateway/desk/client"
 	"samband/gateway/desk/internal/keys"
 	"samband/gateway/desk/internal/store"
@@ -115,8 +118,17 @@ func (m *Room) Queue(sending *Sending) error {
 	}
 	wake(m.workers.urgent)
 	wake(m.workers.outbox)
+	if sending.anyLarge() {
+		wake(m.workers.large)
+	}
 	m.Touch()
 	return nil
+}
+
+// anyLarge reports whether an envelope of a sending is large.
+func (s *Sending) anyLarge() bool {
+	return slices.ContainsFunc(s.Envelopes, func(e *Sealed) bool { return api.Large.Has(int64(len(e.note) + len(e.sealed))) }) ||
+		slices.ContainsFunc(s.Copies, func(c Sending) bool { return c.anyLarge() })
 }
 
 // keepAll keeps the envelopes of a sending, or of a copy of it.

@@ -19,6 +19,7 @@ import (
 type statements struct {
 	queue
 	refused map[statementKey]int64 // the register's size then
+	from    int64
 }
 
 // A statementKey names a statement of this desk. One that the broker refused for good
@@ -29,7 +30,7 @@ type statementKey struct {
 }
 
 func (w *statements) do(ctx context.Context) error {
-	return errors.Join(w.finishErasing(), drain(ctx, w.next, w.submit, func(err error) bool { return errors.Is(err, api.ErrUnreachable) }))
+	return errors.Join(w.finishErasing(), drain(ctx, &w.from, w.next, w.submit, unreachable))
 }
 
 // An outgoing is a statement on its way.

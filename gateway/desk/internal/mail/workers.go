@@ -22,12 +22,12 @@ const (
 // workers are woken when there may be something for them; a wake-up while they
 // work is not lost.
 type workers struct {
-	urgent, outbox, urgentStatements, statements, open, bundles, erasures, keys, ring chan struct{}
+	urgent, outbox, large, urgentStatements, statements, inbox, open, bundles, erasures, keys, ring chan struct{}
 }
 
 func newWorkers() workers {
 	one := func() chan struct{} { return make(chan struct{}, 1) }
-	return workers{one(), one(), one(), one(), one(), one(), one(), one(), one()}
+	return workers{one(), one(), one(), one(), one(), one(), one(), one(), one(), one(), one()}
 }
 
 func wake(worker chan struct{}) {
@@ -35,6 +35,13 @@ func wake(worker chan struct{}) {
 	case worker <- struct{}{}:
 	default:
 	}
+}
+
+// wakeOutboxes wakes those who submit messages.
+func (m *Room) wakeOutboxes() {
+	wake(m.workers.urgent)
+	wake(m.workers.outbox)
+	wake(m.workers.large)
 }
 
 // wakeStatements wakes those who submit statements.
@@ -55,23 +62,26 @@ type job struct {
 
 // jobs are made anew for each run, with no memory of the one before.
 func (m *Room) jobs() []job {
+	small, large := m.newInboxes()
 	return []job{
-		{"urgent", m.workers.urgent, (&outbox{m.queue(true)}).do, true},
-		{"outbox", m.workers.outbox, (&outbox{m.queue(false)}).do, true},
-		{"urgent statements", m.workers.urgentStatements, (&statements{m.queue(true), map[statementKey]int64{}}).do, false},
-		{"statements", m.workers.statements, (&statements{m.queue(false), map[statementKey]int64{}}).do, false},
+		{"urgent", m.workers.urgent, (&outbox{queue: m.queue(true), part: api.Small}).do, true},
+		{"outbox", m.workers.outbox, (&outbox{queue: m.queue(false), part: api.Small}).do, true},
+		{"large", m.workers.large, (&outbox{queue: m.queue(false), part: api.Large}).do, true},
+		{"urgent statements", m.workers.urgentStatements, (&statements{queue: m.queue(true), refused: map[statementKey]int64{}}).do, false},
+		{"statements", m.workers.statements, (&statements{queue: m.queue(false), refused: map[statementKey]int64{}}).do, false},
 		{"open", m.workers.open, m.opener.do, false},
 		{"erasures", m.workers.erasures, (&erasures{queue: m.queue(false)}).do, false},
 		{"opening keys", m.workers.keys, (&oldKeys{Room: m}).do, false},
 		{"catalogue", m.workers.bundles, m.fetchBundles, false},
 		{"ring", m.workers.ring, m.showRing, false},
 		{"disk", nil, (&disk{Room: m}).do, false},
-		{"inbox", nil, m.newInbox().do, false},
+		{"inbox", nil, small.do, false},
+		{"large inbox", m.workers.inbox, large.do, false},
 		{"progress", nil, m.newProgress().do, false},
 	}
 }
 
-func (m *Room) queue(urgent bool) queue { return queue{m, urgent, api.MaxItems} }
+func (m *Room) queue(urgent bool) queue { return queue{m, urgent, api.MaxItems, firstCall} }
 
 // Run works until ctx ends. After a commit that failed nobody knows what the disk
 // has: all workers end, the database is opened anew, and they begin from what it
@@ -198,8 +208,8 @@ func (m *Room) heard(err error) {
 	if m.reachable.Swap(reached) != reached {
 		if reached {
 			m.Log.Info("the broker answers")
-			wake(m.workers.urgent)
-			wake(m.workers.outbox)
+			m.wakeOutboxes()
+			wake(m.workers.inbox)
 			wake(m.workers.bundles)
 			wake(m.workers.erasures)
 			m.wakeStatements()

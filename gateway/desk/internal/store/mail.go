@@ -1,6 +1,7 @@
 package store
 
 import (
+	"samband/gateway/api"
 	"samband/gateway/desk/client"
 	"samband/gateway/envelope"
 	"samband/gateway/problem"
@@ -211,13 +212,15 @@ func (t *Tx) Copies(name string) ([]Row, error) {
 }
 
 // Unsent returns messages behind a place that have no proof of acceptance and are
-// not being withdrawn, oldest first.
-func (t *Tx) Unsent(urgent bool, after int64, limit int) ([]Row, error) {
-	return t.mail(unsent, urgent, after, limit)
+// not being withdrawn, oldest first: the large ones, or the others. The length of a text is
+// known without the text being read.
+func (t *Tx) Unsent(urgent, large bool, after int64, limit int) ([]Row, error) {
+	return t.mail(unsent, urgent, after, api.MaxSmall, large, limit)
 }
 
-const unsent = `INDEXED BY mail_unsent WHERE m.received = 0 AND NOT m.accepted AND m.unproven = '' AND m.state NOT IN ('withdrawn', 'rejected')
-	AND m.urgent = ? AND m.seq > ? ORDER BY m.seq LIMIT ?`
+const unsent = `INDEXED BY mail_unsent JOIN texts t ON t.text = m.text
+	WHERE m.received = 0 AND NOT m.accepted AND m.unproven = '' AND m.state NOT IN ('withdrawn', 'rejected')
+	AND m.urgent = ? AND m.seq > ? AND (length(t.note) + length(t.sealed) > ?) = ? ORDER BY m.seq LIMIT ?`
 
 // Unopened returns received messages behind a place that this desk has not opened,
 // oldest first; or those alone that it has not consigned.
