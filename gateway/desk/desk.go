@@ -141,7 +141,7 @@ func (d *Desk) open(kept *os.File, source hit.Source, retry time.Duration) (err 
 		Online: d.online, Ring: &d.ring, Log: d.log, Now: d.now, Retry: retry, WarnAt: d.settings.WarnAt,
 	})
 	if err != nil {
-		return err
+		return wayOut(err)
 	}
 	d.hits = newHits(d, source)
 	d.metrics = newMetrics(d)

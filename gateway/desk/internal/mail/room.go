@@ -119,13 +119,13 @@ type Room struct {
 	owed    owed
 }
 
-// Open opens the database, and makes it when it is absent.
+// Open opens the database; store.ErrNone when there is none.
 func Open(c Config) (*Room, error) {
 	m := &Room{Config: c, Metrics: NewMetrics(), bundles: newBundles(c.Bundles)}
 	m.changes.n = time.Now().UnixMicro() // more than any process of this desk counted before
 	m.workers = newWorkers()
 	m.opener = newOpener(m)
-	s, err := store.Open(c.Database, c.Reserve, m.ends.moved)
+	s, err := store.Open(c.Database, c.Desk, c.Reserve, m.ends.moved)
 	if err != nil {
 		return nil, err
 	}

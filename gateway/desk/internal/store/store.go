@@ -1,7 +1,8 @@
 // Package store is a desk's database: one SQLite file that survives power loss
 // and tells a thief little.
 //
-//	s, err := store.Open(path, store.DefaultReserve, moved)
+//	err := store.Make(path, "se.spoc") // once
+//	s, err := store.Open(path, "se.spoc", store.DefaultReserve, moved)
 //	err = s.Update(func(tx *store.Tx) error {
 //		if err := tx.AddText(hash, note, sealed); err != nil {
 //			return err
@@ -26,7 +27,9 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
+	"os"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -40,6 +43,7 @@ import (
 // A Store is an open database. One process opens it.
 type Store struct {
 	path  string
+	desk  signed.Address
 	space space
 	moved func(signed.ID, client.State)
 	read  atomic.Int64
@@ -65,12 +69,15 @@ const patience = 10 * time.Second
 // ErrNotFound says that no row has that key.
 var ErrNotFound = errors.New("not found")
 
-// Open opens the database at path, and makes it when it is absent; one of another
-// form it refuses. reserve is the size of the file that keeps room for what must work on a
-// full disk: see room.go. moved hears of each sent message whose row was written, once
-// that is committed; it must not wait.
-func Open(path string, reserve int64, moved func(signed.ID, client.State)) (*Store, error) {
-	s := &Store{path: path, space: space{filepath.Dir(path), reserve}, moved: moved}
+// ErrNone says that there is no database.
+var ErrNone = errors.New("there is no database")
+
+// Open opens the database of a desk, as Make made it; one that is missing, of another form
+// or of another desk it refuses. reserve is the size of the file that keeps room for what
+// must work on a full disk: see room.go. moved hears of each sent message whose row was
+// written, once that is committed; it must not wait.
+func Open(path string, desk signed.Address, reserve int64, moved func(signed.ID, client.State)) (*Store, error) {
+	s := &Store{path: path, desk: desk, space: space{filepath.Dir(path), reserve}, moved: moved}
 	return s, s.Reopen()
 }
 
@@ -101,27 +108,51 @@ func (s *Store) Reopen() error {
 }
 
 func (s *Store) reopen() error {
+	h, err := s.openFile()
+	if err == nil {
+		if err = errors.Join(h.checkForm(), h.checkDesk()); err != nil {
+			err = errors.Join(err, h.close())
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("open database %q: %w", s.path, err)
+	}
+	s.open.Store(h)
+	return nil
+}
+
+// openFile opens the file, which is there.
+func (s *Store) openFile() (*handle, error) {
+	info, err := os.Lstat(s.path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, ErrNone
+	case err != nil:
+		return nil, err
+	case info.Mode().IsRegular() && info.Size() == 0:
+		return nil, fmt.Errorf("the file is empty: %w", ErrNone)
+	}
+	if err := durable.PrivateDatabase(s.path); err != nil {
+		return nil, err
+	}
+	return s.openSQLite()
+}
+
+func (s *Store) openSQLite() (*handle, error) {
 	q := url.Values{"_pragma": {
 		"journal_mode(WAL)", "synchronous(FULL)", "secure_delete(ON)",
 		"foreign_keys(ON)", fmt.Sprintf("busy_timeout(%d)", patience.Milliseconds()), "temp_store(MEMORY)", // savepoints keep their pages there
 	}}
-	if err := durable.NewDatabase(s.path); err != nil {
-		return fmt.Errorf("open database %q: %w", s.path, err)
-	}
 	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: s.path}).EscapedPath()+"?"+q.Encode())
 	if err != nil {
-		return fmt.Errorf("open database %q: %w", s.path, err)
+		return nil, err
 	}
 	db.SetMaxIdleConns(connections)
 	h := &handle{store: s, db: db}
-	if h.writer, err = newWriter(h); err == nil {
-		err = h.makeTables()
+	if h.writer, err = newWriter(h); err != nil {
+		return nil, errors.Join(err, h.close())
 	}
-	if err != nil {
-		return fmt.Errorf("open database %q: %w", s.path, errors.Join(err, h.close()))
-	}
-	s.open.Store(h)
-	return nil
+	return h, nil
 }
 
 // errClosed says that the database is not open.

@@ -2,13 +2,24 @@ package store
 
 import (
 	"context"
+	"crypto/rand"
+	"errors"
 	"fmt"
+
+	"samband/gateway/signed"
 )
 
 // form is the number of the tables below, and of no other tables ever.
-const form = 9
+const form = 10
 
 const tables = `
+-- One row: whose database this is, which one, and how many commits it has that waited for
+-- the disk. The high-water file beside it has the last two as well.
+CREATE TABLE mark (
+	desk    TEXT NOT NULL,
+	id      BLOB NOT NULL,
+	commits INTEGER NOT NULL
+) STRICT;
 -- The register as replayed, and the heads of both logs as verified.
 CREATE TABLE register (
 	idx  INTEGER PRIMARY KEY,
@@ -259,8 +270,29 @@ CREATE INDEX log_bounded ON log (bounded, event, code, seq) WHERE bounded > 0;
 `
 
 // makeTables makes the tables of a new file, in one transaction together with the
-// number that says so, and refuses a file of another form.
-func (h *handle) makeTables() error {
+// number that says so, and the row that says whose it is.
+func (h *handle) makeTables(desk signed.Address) error {
+	id := make([]byte, idSize)
+	rand.Read(id)
+	return h.enqueue(&write{synced: true, do: func(tx *Tx) error {
+		if _, err := h.conn.ExecContext(context.Background(), fmt.Sprintf("%sPRAGMA user_version = %d", tables, form)); err != nil {
+			return err
+		}
+		return tx.put("mark the database", `INSERT INTO mark (desk, id, commits) VALUES (?,?,0)`, string(desk), id)
+	}})
+}
+
+// ErrForm says that a database is of another form than this program's, and sound as far as
+// this program can tell.
+var ErrForm = errors.New("the database is of another form")
+
+type otherForm string
+
+func (o otherForm) Error() string        { return string(o) }
+func (o otherForm) Is(target error) bool { return target == ErrForm }
+
+// checkForm refuses a file of another form.
+func (h *handle) checkForm() error {
 	var have int
 	if err := h.db.QueryRow("PRAGMA user_version").Scan(&have); err != nil {
 		return err
@@ -269,12 +301,9 @@ func (h *handle) makeTables() error {
 	case have == form:
 		return nil
 	case have > form:
-		return fmt.Errorf("its form %d is of a later version than this program's %d", have, form)
+		return otherForm(fmt.Sprintf("its form %d is of a later version than this program's %d", have, form))
 	case have > 0:
-		return fmt.Errorf("its form %d is of an earlier version, which this program doesn't read: go on with the program that wrote it, or make the desk anew", have)
+		return otherForm(fmt.Sprintf("its form %d is of an earlier version, which this program doesn't read: go on with the program that wrote it, or make the desk anew", have))
 	}
-	return h.enqueue(&write{synced: true, do: func(*Tx) error {
-		_, err := h.conn.ExecContext(context.Background(), fmt.Sprintf("%sPRAGMA user_version = %d", tables, form))
-		return err
-	}})
+	return ErrNone
 }

@@ -206,7 +206,7 @@ func (w *writer) commit(group []*write) (certain bool, err error) {
 	}
 	if err := w.exec("COMMIT"); err != nil {
 		w.exec("ROLLBACK")
-		if !isFull(err) && !isBusy(err) {
+		if !isFull(err) && !IsBusy(err) {
 			return false, &failure{problem.StoredUnknown, fmt.Errorf("commit: %w", err)}
 		}
 		return true, notStored("commit", err)
@@ -241,7 +241,7 @@ func (f *failure) Unwrap() error { return f.err }
 
 // Refusal is NOT_STORED, or STORED_UNKNOWN after a commit that failed.
 func (f *failure) Refusal() *problem.Problem {
-	if isBusy(f.err) {
+	if IsBusy(f.err) {
 		return problem.New(f.code, "another program has locked the desk's database for more than %d seconds: end it, or wait until it has ended (%v)", int(patience.Seconds()), f.err)
 	}
 	return problem.New(f.code, "%v", f.err)
@@ -256,9 +256,9 @@ func notStored(at string, err error) error {
 // takes writes again once there is room.
 func isFull(err error) bool { return isCode(err, sqlite3.SQLITE_FULL) }
 
-// isBusy reports whether another program had the database locked, longer than a write
+// IsBusy reports whether another program had the database locked, longer than a write
 // waits for it.
-func isBusy(err error) bool {
+func IsBusy(err error) bool {
 	return isCode(err, sqlite3.SQLITE_BUSY) || isCode(err, sqlite3.SQLITE_LOCKED)
 }
 
