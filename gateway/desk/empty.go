@@ -13,6 +13,10 @@ import (
 
 // wayOut adds to why a database does not open what a person can do.
 func wayOut(err error) error {
+	if errors.Is(err, store.ErrDamaged) {
+		return fmt.Errorf("%w: copy the folder first, then put desk.db back from the newest backup; "+
+			"if there is none, samband-desk begin-empty --help says what is lost then", err)
+	}
 	if errors.Is(err, store.ErrNone) {
 		return fmt.Errorf("%w: a desk never starts empty where it had data: put its folder back from the newest backup; "+
 			"if there is none, samband-desk begin-empty --help says what is lost then", err)
@@ -63,7 +67,8 @@ func BeginEmpty(dir, reason string, now time.Time) (aside string, err error) {
 		return aside, err
 	}
 	err = db.UpdateVital(func(tx *store.Tx) error {
-		return tx.Log(client.LogEntry{Time: signed.At(now), Event: "begun empty", Subject: why.Error(), Detail: reason})
+		err := tx.AddLoss(store.Loss{Found: signed.At(now), Kind: store.FoundEmpty, Detail: "a person began with an empty database: " + reason})
+		return errors.Join(err, tx.Log(client.LogEntry{Time: signed.At(now), Event: "begun empty", Subject: why.Error(), Detail: reason}))
 	})
 	return aside, errors.Join(err, db.Close())
 }

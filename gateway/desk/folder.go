@@ -36,7 +36,7 @@ func (f folder) hits() string        { return f.path("hits.db") }
 
 // private sets the modes of the folder and of what is the desk's in it.
 func (f folder) private() error {
-	paths := []string{string(f), f.settings(), f.federation(), f.certificate(), f.card(), f.path("lock"), f.path("keys.lock")}
+	paths := []string{string(f), f.settings(), f.federation(), f.certificate(), f.card(), f.path("lock"), f.path("keys.lock"), f.path(store.HighWaterFile)}
 	for _, path := range append(paths, store.ReserveFiles(string(f))...) {
 		if err := durable.Private(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err

@@ -76,6 +76,16 @@ type Erasures struct {
 	NotShown   string `json:"not_shown,omitempty"`  // why no content is shown now, though the ring be unlocked
 }
 
+// A LostMessage is one that this desk had and lacks since its database lost it, as the log
+// and the broker show it.
+type LostMessage struct {
+	ID       signed.ID      `json:"id"`
+	Received bool           `json:"received"`        // else this desk sent it
+	Other    signed.Address `json:"other,omitempty"` // the desk at the other end; none: nobody said
+	Event    envelope.Event `json:"event"`           // the last that the log says of it
+	Leaf     int64          `json:"leaf"`            // where it says that
+}
+
 // A HiddenMessage is one that this desk erased before it was put back from a backup.
 type HiddenMessage struct {
 	From     signed.Address `json:"from"`

@@ -62,7 +62,7 @@ func (m *Room) load() error {
 		m.hearing.resume(&audit)
 	}
 	m.logs.Store(verify.New(r, head, audit.Checkpoint, seen))
-	return nil
+	return m.sayFound()
 }
 
 // learning is how this desk writes what it learns of the logs. Until it knows what it erased

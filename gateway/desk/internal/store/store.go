@@ -49,6 +49,9 @@ type Store struct {
 	read  atomic.Int64
 	open  atomic.Pointer[handle]
 	why   atomic.Pointer[error] // why it is not open, if that failed
+	mark  *highWaterMark
+	found atomic.Pointer[Found]
+	state health
 }
 
 // A handle is the database as it was opened once.
@@ -77,7 +80,7 @@ var ErrNone = errors.New("there is no database")
 // must work on a full disk: see room.go. moved hears of each sent message whose row was
 // written, once that is committed; it must not wait.
 func Open(path string, desk signed.Address, reserve int64, moved func(signed.ID, client.State)) (*Store, error) {
-	s := &Store{path: path, desk: desk, space: space{filepath.Dir(path), reserve}, moved: moved}
+	s := &Store{path: path, desk: desk, space: space{filepath.Dir(path), reserve}, mark: highWaterOf(path), moved: moved}
 	return s, s.Reopen()
 }
 
@@ -108,17 +111,31 @@ func (s *Store) Reopen() error {
 }
 
 func (s *Store) reopen() error {
-	h, err := s.openFile()
-	if err == nil {
-		if err = errors.Join(h.checkForm(), h.checkDesk()); err != nil {
-			err = errors.Join(err, h.close())
-		}
-	}
+	h, err := s.openWhole()
 	if err != nil {
-		return fmt.Errorf("open database %q: %w", s.path, err)
+		return fmt.Errorf("open database %q: %w", s.path, damaged(err))
 	}
+	s.state.well()
 	s.open.Store(h)
 	return nil
+}
+
+// openWhole opens the database and compares it with what is known of it.
+func (s *Store) openWhole() (*handle, error) {
+	log, kept, err := s.keepDamagedLog()
+	if err != nil {
+		return nil, err
+	}
+	h, err := s.openFile()
+	if err != nil {
+		return nil, err
+	}
+	for _, check := range []func() error{h.checkForm, h.checkDesk, h.check, func() error { return s.whole(h, log, kept) }} {
+		if err := check(); err != nil {
+			return nil, errors.Join(err, h.close(), s.mark.close())
+		}
+	}
+	return h, nil
 }
 
 // openFile opens the file, which is there.
@@ -175,7 +192,7 @@ func (s *Store) RowsRead() int64 { return s.read.Load() }
 // Close closes the database.
 func (s *Store) Close() error {
 	if h := s.open.Swap(nil); h != nil {
-		return h.close()
+		return errors.Join(h.close(), s.mark.close())
 	}
 	return nil
 }
@@ -185,21 +202,6 @@ func (h *handle) close() error {
 		h.writer.close()
 	}
 	return h.db.Close()
-}
-
-// Check reports whether the database answers, and takes writes.
-func (s *Store) Check() error {
-	h, err := s.handle()
-	if err != nil {
-		return err
-	}
-	select {
-	case <-h.failed:
-		return h.failure()
-	default:
-	}
-	var one int
-	return h.db.QueryRow("SELECT 1").Scan(&one)
 }
 
 // Update runs f as one write: all of it is durable when Update returns nil, none
@@ -262,13 +264,13 @@ func (s *Store) View(f func(*Tx) error) error {
 	}
 	tx, err := h.db.Begin()
 	if err != nil {
-		return fmt.Errorf("begin reading: %w", err)
+		return fmt.Errorf("begin reading: %w", s.watched(err))
 	}
 	defer tx.Rollback()
 	return f(&Tx{store: s, stmt: func(query string) (*sql.Stmt, error) {
 		stmt, err := h.prepare(query)
 		if err != nil {
-			return nil, err
+			return nil, s.watched(err)
 		}
 		return tx.Stmt(stmt), nil
 	}})
@@ -318,7 +320,7 @@ func (t *Tx) run(query string, args ...any) (int64, error) {
 	}
 	res, err := stmt.Exec(args...)
 	if err != nil {
-		return 0, err
+		return 0, t.store.watched(err)
 	}
 	return res.RowsAffected()
 }
@@ -328,7 +330,7 @@ func (t *Tx) row(what string, into []any, query string, args ...any) error {
 	stmt, err := t.stmt(query)
 	if err == nil {
 		t.store.read.Add(1)
-		err = stmt.QueryRow(args...).Scan(into...)
+		err = t.store.watched(stmt.QueryRow(args...).Scan(into...))
 	}
 	if errors.Is(err, sql.ErrNoRows) {
 		err = ErrNotFound
@@ -355,7 +357,7 @@ func scanAll[T any](t *Tx, scan func(func(...any) error) (T, error), query strin
 	}
 	rs, err := stmt.Query(args...)
 	if err != nil {
-		return nil, err
+		return nil, t.store.watched(err)
 	}
 	defer rs.Close()
 	var out []T
@@ -367,5 +369,5 @@ func scanAll[T any](t *Tx, scan func(func(...any) error) (T, error), query strin
 		}
 		out = append(out, v)
 	}
-	return out, rs.Err()
+	return out, t.store.watched(rs.Err())
 }

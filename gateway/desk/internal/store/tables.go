@@ -20,6 +20,25 @@ CREATE TABLE mark (
 	id      BLOB NOT NULL,
 	commits INTEGER NOT NULL
 ) STRICT;
+-- What this database was found to have lost, until a person settles it.
+CREATE TABLE losses (
+	seq     INTEGER PRIMARY KEY AUTOINCREMENT,
+	found   INTEGER NOT NULL,
+	kind    TEXT NOT NULL,
+	detail  TEXT NOT NULL,
+	settled INTEGER NOT NULL DEFAULT 0 -- when a person did
+) STRICT;
+-- The messages that a lost copy of this desk had, as the log and the broker show them.
+CREATE TABLE lost (
+	received INTEGER NOT NULL,
+	sender   TEXT NOT NULL,
+	id       BLOB NOT NULL,
+	other    TEXT NOT NULL, -- the desk at the other end; empty: nobody said
+	event    TEXT NOT NULL, -- the last that the log says of it
+	leaf     INTEGER NOT NULL,
+	PRIMARY KEY (received, sender, id)
+) WITHOUT ROWID, STRICT;
+CREATE INDEX lost_leaf ON lost (leaf);
 -- The register as replayed, and the heads of both logs as verified.
 CREATE TABLE register (
 	idx  INTEGER PRIMARY KEY,

@@ -32,9 +32,13 @@ func Make(path string, desk signed.Address) error {
 	if err := removeAll(Files(unfinished)); err != nil {
 		return fmt.Errorf("make database %q: %w", path, err)
 	}
+	var now highWater
 	err := durable.NewDatabase(unfinished)
 	if err == nil {
-		err = makeFile(unfinished, desk)
+		now, err = makeFile(unfinished, desk)
+	}
+	if err == nil {
+		err = durable.Replace(highWaterOf(path).path, now.text(), 0o600)
 	}
 	if err == nil {
 		err = os.Rename(unfinished, path) // closed, it has no other files
@@ -48,13 +52,16 @@ func Make(path string, desk signed.Address) error {
 	return nil
 }
 
-func makeFile(path string, desk signed.Address) error {
-	s := &Store{path: path, desk: desk, space: space{filepath.Dir(path), MinReserve}}
+func makeFile(path string, desk signed.Address) (now highWater, err error) {
+	s := &Store{path: path, desk: desk, space: space{filepath.Dir(path), MinReserve}, mark: highWaterOf(path)}
 	h, err := s.openSQLite()
 	if err != nil {
-		return err
+		return now, err
 	}
-	return errors.Join(s.noRoom(h.makeTables(desk)), h.close())
+	if err = s.noRoom(h.makeTables(desk)); err == nil {
+		now, err = scanCame(h.db.QueryRow(came).Scan)
+	}
+	return now, errors.Join(err, h.close())
 }
 
 func removeAll(paths []string) (err error) {
@@ -69,7 +76,7 @@ func removeAll(paths []string) (err error) {
 // SetAside gives what there is of a database at path other names, which say when, and
 // returns the first. Nothing is removed.
 func SetAside(path string, now time.Time) (aside string, err error) {
-	when := now.UTC().Format("20060102T150405Z")
+	when := now.UTC().Format(whenForm)
 	for _, from := range Files(path) {
 		to := path + ".aside-" + when + from[len(path):]
 		if _, err := os.Lstat(to); !errors.Is(err, fs.ErrNotExist) {

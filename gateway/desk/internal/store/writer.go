@@ -157,7 +157,8 @@ func (w *writer) write(group []*write) bool {
 		group = group[:len(group)-1]
 	}
 	certain, err := w.commit(group)
-	err = w.store.noRoom(err)
+	err = w.store.noRoom(w.store.watched(err))
+	w.store.wrote(len(group), err)
 	for _, x := range group {
 		x.err = cmp.Or(err, w.store.noRoom(x.err))
 		for _, m := range x.moved {
@@ -204,6 +205,11 @@ func (w *writer) commit(group []*write) (certain bool, err error) {
 			return true, notStored("write", errors.Join(x.err, err))
 		}
 	}
+	now, err := w.came(synced)
+	if err != nil {
+		w.exec("ROLLBACK")
+		return true, notStored("count the commit", err)
+	}
 	if err := w.exec("COMMIT"); err != nil {
 		w.exec("ROLLBACK")
 		if !isFull(err) && !IsBusy(err) {
@@ -211,7 +217,27 @@ func (w *writer) commit(group []*write) (certain bool, err error) {
 		}
 		return true, notStored("commit", err)
 	}
+	if synced {
+		w.store.mark.put(now)
+	}
 	return true, nil
+}
+
+// came counts a commit that waits for the disk, and says how far the database comes by it.
+func (w *writer) came(synced bool) (now highWater, err error) {
+	if !synced {
+		return now, nil
+	}
+	if !w.store.mark.isWaiting() { // else the database would seem to have come as far as it stood
+		if err := w.exec("UPDATE mark SET commits = commits + 1"); err != nil {
+			return now, err
+		}
+	}
+	stmt, err := w.prepare(came)
+	if err != nil {
+		return now, err
+	}
+	return scanCame(stmt.QueryRow().Scan)
 }
 
 // begin begins a transaction whose commit waits for the disk, or does not.

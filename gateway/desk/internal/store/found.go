@@ -1,0 +1,203 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"time"
+
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"samband/gateway/durable"
+	"samband/gateway/signed"
+)
+
+// A Found is what a start found of the database that was not as it should be, although it
+// opens.
+type Found struct {
+	Kind   string
+	Lost   bool   // what the database had is missing from it
+	Detail string // what is missing, and where the bytes are
+}
+
+// Kinds of what is found.
+const (
+	FoundBehind   = "behind"      // an older state of the database was put back, or its end was cut
+	FoundLog      = "log-damaged" // desk.db-wal was damaged: what stood in it behind the damage is gone
+	FoundReplaced = "replaced"    // another database of this desk lies there
+	FoundEmpty    = "empty"       // a person began with an empty one
+	FoundNoMark   = "no-mark"     // high-water is missing or damaged: nobody can tell whether the rest is whole
+)
+
+// Found returns what was found when the database was opened; nil: all was well, or it was
+// written down.
+func (s *Store) Found() *Found { return s.found.Load() }
+
+// WriteDown keeps what was found, in one write with f. From then on the database counts as
+// whole.
+func (s *Store) WriteDown(found *Found, now signed.Time, f func(*Tx) error) error {
+	err := s.UpdateVital(func(tx *Tx) error {
+		if found.Lost {
+			if err := tx.AddLoss(Loss{Found: now, Kind: found.Kind, Detail: found.Detail}); err != nil {
+				return err
+			}
+		}
+		if err := tx.put("go past the high water", `UPDATE mark SET commits = max(commits, ?) + 1`, s.mark.stoodAt()); err != nil {
+			return err
+		}
+		return f(tx)
+	})
+	if err == nil {
+		err = s.mark.settle()
+	}
+	if err == nil {
+		s.found.CompareAndSwap(found, nil)
+	}
+	return err
+}
+
+// whole compares a database that was opened with what is known of it, and opens the
+// high-water file.
+func (s *Store) whole(h *handle, log walScan, kept string) error {
+	now, err := scanCame(h.db.QueryRow(came).Scan)
+	if err != nil {
+		return err
+	}
+	mark, stood := s.mark, (*highWater)(nil)
+	switch was, err := mark.read(); {
+	case err == nil:
+		stood = &was
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, errHighWater), errors.Is(err, durable.ErrNotRegular):
+	default:
+		return err
+	}
+	found := compare(stood, now, log, kept)
+	if found == nil && kept != "" { // what a power cut leaves of writes that nobody waited for
+		if err := os.Remove(kept); err != nil {
+			return err
+		}
+	}
+	if err := mark.open(stood, now); err != nil {
+		return err
+	}
+	if found != nil {
+		mark.wait()
+	}
+	s.found.Store(found)
+	return nil
+}
+
+// compare says what is wrong with a database that came so far, when its high-water file
+// says how far it stood, and its write-ahead log was so.
+func compare(stood *highWater, now highWater, log walScan, kept string) *Found {
+	damage := ""
+	if log.commits > 0 {
+		damage = fmt.Sprintf("in desk.db-wal frame %d was damaged, and %d commits stood behind it; the file as it was: %s", log.frames+1, log.commits, kept)
+	}
+	switch {
+	case stood == nil && damage != "":
+		return &Found{FoundLog, true, damage + "; high-water is missing or damaged, so how much that was is not known"}
+	case stood == nil:
+		return &Found{FoundNoMark, false, "high-water is missing or damaged, and was made anew: whether the database was put back or cut meanwhile is not known"}
+	case stood.id != now.id:
+		return &Found{FoundReplaced, true, "another database of this desk lies here than the one that it had"}
+	case stood.commits <= now.commits:
+		return nil
+	}
+	lacks := fmt.Sprintf("it lacks the last %d commits: it has the log as verified to entry %d, message %d and line %d of its own log, and had come to %d, %d and %d",
+		stood.commits-now.commits, now.audit, now.mail, now.log, stood.audit, stood.mail, stood.log)
+	if damage != "" {
+		return &Found{FoundLog, true, lacks + "; " + damage}
+	}
+	return &Found{FoundBehind, true, lacks}
+}
+
+// keepDamagedLog reads the write-ahead log before SQLite does. One with commits behind a
+// damaged frame is copied aside, under a name that says when it was last written.
+func (s *Store) keepDamagedLog() (log walScan, kept string, err error) {
+	f, err := durable.Open(s.path + "-wal")
+	if errors.Is(err, fs.ErrNotExist) {
+		return log, "", nil
+	}
+	if err != nil {
+		return log, "", err
+	}
+	defer f.Close()
+	if log, err = scanWAL(f, s.pageSize()); err != nil || log.commits == 0 {
+		return log, "", err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return log, "", err
+	}
+	kept = s.path + "-wal.damaged-" + info.ModTime().UTC().Format(whenForm)
+	return log, kept, copyFile(kept, f, info.Size())
+}
+
+// whenForm is how the names of files say when.
+const whenForm = "20060102T150405Z"
+
+func copyFile(to string, from io.ReaderAt, size int64) error {
+	f, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(f, io.NewSectionReader(from, 0, size))
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return fmt.Errorf("copy the damaged log aside: %w", err)
+	}
+	return nil
+}
+
+// pageSize is what the database's first bytes say, or SQLite's own if they say nothing.
+func (s *Store) pageSize() int {
+	head := make([]byte, 18)
+	if f, err := durable.Open(s.path); err == nil {
+		defer f.Close()
+		if _, err := f.ReadAt(head, 0); err == nil && bytes.HasPrefix(head, []byte("SQLite format 3\x00")) {
+			if n := int(binary.BigEndian.Uint16(head[16:])); isPageSize(n) {
+				return n
+			}
+		}
+	}
+	return 4096
+}
+
+// checkTime bounds the check of the database at a start.
+const checkTime = 5 * time.Second
+
+// ErrDamaged says that SQLite finds the database damaged.
+var ErrDamaged = errors.New("the database is damaged")
+
+// check has SQLite look through the database, for as long as a start may wait.
+func (h *handle) check() error {
+	ctx, cancel := context.WithTimeout(context.Background(), checkTime)
+	defer cancel()
+	var says string
+	err := h.db.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&says)
+	switch {
+	case ctx.Err() != nil: // a large one: what it did not come to is met when it is read
+		return nil
+	case err != nil:
+		return damaged(err)
+	case says != "ok":
+		return fmt.Errorf("%w: %s", ErrDamaged, says)
+	}
+	return nil
+}
+
+// damaged adds to an error of SQLite that the database is damaged, if it says so.
+func damaged(err error) error {
+	if isCode(err, sqlite3.SQLITE_CORRUPT) || isCode(err, sqlite3.SQLITE_NOTADB) {
+		return errors.Join(ErrDamaged, err)
+	}
+	return err
+}
