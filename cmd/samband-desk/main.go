@@ -60,7 +60,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root.AddCommand(
 		newInit(p), newBeginEmpty(p), newServe(p), newUnlock(p), newLock(p), newStatus(p),
 		newTypes(p), newNew(p), newCheck(p), newSend(p), newOutbox(p), newWithdraw(p),
-		newInbox(p), newConversations(p), newRead(p), newDeclare(p), newAnswer(p), newErase(p), newErased(p), newKeep(p),
+		newInbox(p), newConversations(p), newRead(p), newDeclare(p), newAnswer(p), newErase(p), newErased(p), newKeep(p), newLost(p),
 		newVerify(p), newLog(p), newRotate(p), newCatalogue(p), newHits(p),
 	)
 	return p.Run(root, args, stdin, stdout, stderr)

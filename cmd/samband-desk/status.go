@@ -65,6 +65,7 @@ func (p *program) showStatus(w io.Writer, st *client.Status) {
 		fmt.Fprintf(w, "Old key:  %s goes at %s%s\n", cli.Clean(k.ID), p.timeText(k.Until),
 			say(k.Needed == 0, ", or once this desk is unlocked then", fmt.Sprintf("; %d messages still need it", k.Needed)))
 	}
+	p.showLosses(w, st)
 	if st.Disk.Full {
 		fmt.Fprintf(w, "DISK FULL: %s; it takes in and sends nothing. Make room, or erase messages\n", cli.Clean(st.Disk.Why))
 	}

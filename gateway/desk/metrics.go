@@ -83,6 +83,10 @@ var (
 		"Pieces of evidence that this desk saw and does not keep, or keeps without their bytes, since there were too many of one kind.", []string{"code"}, nil)
 	wordsElsewhere = prometheus.NewDesc("samband_words_elsewhere",
 		"Words in this desk's name that it did not say: by a lost copy of it, or by somebody who uses its ring.", []string{"by"}, nil)
+	databaseLosses = prometheus.NewDesc("samband_desk_database_losses",
+		"What this desk's database was found to have lost and no person has settled.", nil, nil)
+	lostMessages = prometheus.NewDesc("samband_desk_lost_messages",
+		"Messages that this desk had and lacks since its database lost them.", nil, nil)
 	keyMissing = prometheus.NewDesc("samband_opening_key_missing_messages",
 		"Consigned messages sealed to an opening key that the ring lacks.", nil, nil)
 	unreadableMessages = prometheus.NewDesc("samband_unreadable_messages",
@@ -109,7 +113,7 @@ var (
 
 // Describe is of prometheus.Collector.
 func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{outboxMessages, inboxMessages, requestsOverdue, requestsWarned, answersTotal, outboxOverdue, evidenceTotal, evidenceLost, wordsElsewhere, keyMissing, unreadableMessages, bundlesLacking, hiddenTexts, erasuresUnread, oldestStatement, diskFree, diskNeeded, takingIn, diskReserve, certificateExpiry} {
+	for _, d := range []*prometheus.Desc{outboxMessages, inboxMessages, requestsOverdue, requestsWarned, answersTotal, outboxOverdue, evidenceTotal, evidenceLost, wordsElsewhere, databaseLosses, lostMessages, keyMissing, unreadableMessages, bundlesLacking, hiddenTexts, erasuresUnread, oldestStatement, diskFree, diskNeeded, takingIn, diskReserve, certificateExpiry} {
 		ch <- d
 	}
 }
@@ -150,6 +154,8 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	}
 	gauge(wordsElsewhere, c.lost, "lost-copy")
 	gauge(wordsElsewhere, c.others, "ring")
+	gauge(databaseLosses, c.losses)
+	gauge(lostMessages, c.missing)
 	gauge(keyMissing, c.keyMissing)
 	gauge(unreadableMessages, c.unreadable)
 	gauge(hiddenTexts, c.erasures.Hidden)
@@ -168,6 +174,8 @@ type counts struct {
 	evidence      map[problem.Code]store.Breaches
 	duties        map[string]*duty
 	lost, others  int // words
+	losses        int // of the database
+	missing       int // messages, by them
 	keyMissing    int
 	unreadable    int
 	erasures      *client.Erasures
@@ -219,6 +227,12 @@ func (m *metrics) count() (*counts, error) {
 			return err
 		}
 		if c.lost, c.others, err = tx.CountElsewhere(); err != nil {
+			return err
+		}
+		if c.losses, err = tx.CountLosses(); err != nil {
+			return err
+		}
+		if c.missing, err = tx.CountLost(); err != nil {
 			return err
 		}
 		oldest, err := tx.OldestUnproven()
@@ -290,6 +304,7 @@ func (d *Desk) duties(tx *store.Tx, by map[string]*duty) error {
 func (d *Desk) checks() []monitor.Check {
 	return []monitor.Check{
 		{Name: "database", Run: func(context.Context) error { return d.room.Store.Check() }},
+		{Name: "losses", Run: func(context.Context) error { return d.lossless() }, Note: true},
 		{Name: "disk", Run: func(context.Context) error { return d.room.Store.MayTakeIn() }},
 		{Name: "broker", Run: func(context.Context) error {
 			if !d.room.Reachable() {
@@ -310,6 +325,19 @@ func (d *Desk) checks() []monitor.Check {
 		{Name: "online ring", Run: func(context.Context) error { return d.room.Shared() }},
 		{Name: "evidence", Run: func(context.Context) error { return d.unaccused() }},
 	}
+}
+
+// lossless says what the database lost.
+func (d *Desk) lossless() error {
+	var losses []client.Loss
+	err := d.room.Store.View(func(tx *store.Tx) (err error) {
+		losses, err = tx.Losses(1)
+		return err
+	})
+	if err != nil || len(losses) == 0 {
+		return err
+	}
+	return fmt.Errorf("the database lost what it had (%s, found %s): %s; run samband-desk lost", losses[0].Kind, losses[0].Found, losses[0].Detail)
 }
 
 // registered checks that the register knows this desk by the keys it has.

@@ -22,7 +22,8 @@ func (d *Desk) Status(context.Context) (*client.Status, error) {
 	var duties []client.Duty
 	var erasures *client.Erasures
 	var openings []client.OpeningKey
-	var lost int
+	var lost, missing int
+	var losses []client.Loss
 	err := d.room.Store.View(func(tx *store.Tx) (err error) {
 		if seen, err = breaches(tx); err != nil {
 			return err
@@ -39,6 +40,12 @@ func (d *Desk) Status(context.Context) (*client.Status, error) {
 		if openings, err = openingKeys(tx); err != nil {
 			return err
 		}
+		if losses, err = tx.Losses(maxLosses); err != nil {
+			return err
+		}
+		if missing, err = tx.CountLost(); err != nil {
+			return err
+		}
 		duties, err = d.room.Duties(tx, d.now())
 		return err
 	})
@@ -53,6 +60,7 @@ func (d *Desk) Status(context.Context) (*client.Status, error) {
 		Desk: d.Address(), Exchange: l.Register().Federation().Name, Hash: l.Register().Exchange(),
 		Broker: d.settings.Broker, Locked: d.Locked(), Reachable: d.room.Reachable(),
 		Registered: d.registered() == nil, Register: l.Register().Size(), Audit: l.Audit().Size,
+		Losses: losses, Lost: missing,
 		Duties: duties, LostWords: lost, Erasures: *erasures, Keys: openings, Breaches: seen,
 		Disk: client.Disk{Free: room.Free, Needed: room.Needed, Full: room.Full, Why: why, Reserve: room.Reserve},
 	}
@@ -81,6 +89,9 @@ func (d *Desk) Status(context.Context) (*client.Status, error) {
 	}
 	return s, nil
 }
+
+// maxLosses is how many losses a status has.
+const maxLosses = 10
 
 // openingKeys are those of the ring, as it was last unlocked.
 func openingKeys(tx *store.Tx) (out []client.OpeningKey, err error) {

@@ -33,7 +33,9 @@ type Status struct {
 	Lacks      []Lack         `json:"lacks,omitempty"`
 	Erasures   Erasures       `json:"erasures"`
 	Disk       Disk           `json:"disk"`
-	Keys       []OpeningKey   `json:"keys,omitempty"` // the ring's opening keys as it was last unlocked, the newest last
+	Losses     []Loss         `json:"losses,omitempty"` // what was found of the desk's database and nobody has settled, the newest first
+	Lost       int            `json:"lost,omitempty"`   // messages that are lost by it and have not come again
+	Keys       []OpeningKey   `json:"keys,omitempty"`   // the ring's opening keys as it was last unlocked, the newest last
 }
 
 // A Disk is how much room a desk's disk has for it.
@@ -74,6 +76,13 @@ type Erasures struct {
 	Unreadable int    `json:"unreadable,omitempty"` // lists that this ring does not open: they name what nobody can tell
 	Lost       int    `json:"lost,omitempty"`       // lists that the broker has no more
 	NotShown   string `json:"not_shown,omitempty"`  // why no content is shown now, though the ring be unlocked
+}
+
+// A Loss is what a desk's database was found to have lost, or that it was begun empty.
+type Loss struct {
+	Found  signed.Time `json:"found"` // by this desk's clock
+	Kind   string      `json:"kind"`  // behind, log-damaged, replaced, empty
+	Detail string      `json:"detail"`
 }
 
 // A LostMessage is one that this desk had and lacks since its database lost it, as the log

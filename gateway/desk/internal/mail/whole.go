@@ -1,7 +1,6 @@
 package mail
 
 import (
-	"samband/gateway/desk/client"
 	"samband/gateway/desk/internal/store"
 	"samband/gateway/signed"
 )
@@ -25,14 +24,16 @@ func (m *Room) sayFound() error {
 	return m.Store.WriteDown(found, signed.At(m.Now()), func(tx *store.Tx) error { return tx.Log(e) })
 }
 
-// Losses are what this desk's database lost and nobody has settled, the newest first, how
-// many messages are lost, and those of them that the log shows last.
-func Losses(tx *store.Tx, limit int) (losses []store.Loss, n int, lost []client.LostMessage, err error) {
-	if losses, err = tx.Losses(limit); err != nil {
-		return nil, 0, nil, err
-	}
-	if n, err = tx.CountLost(); err == nil {
-		lost, err = tx.LostMessages(limit)
-	}
-	return losses, n, lost, err
+// SettleLosses has what the database lost stand no more, for a reason that the desk's log
+// takes, and says how many losses that were.
+func (m *Room) SettleLosses(reason string) (n int64, err error) {
+	err = m.write(vital, nil, func(c *change) error {
+		if n, err = c.Tx.SettleLosses(signed.At(m.Now())); err != nil || n == 0 {
+			return err
+		}
+		e := m.Entry("losses settled", "desk.db", nil)
+		e.Detail = reason
+		return c.Log(e)
+	})
+	return n, err
 }

@@ -13,6 +13,7 @@ import (
 
 	sqlite3 "modernc.org/sqlite/lib"
 
+	"samband/gateway/desk/client"
 	"samband/gateway/durable"
 	"samband/gateway/signed"
 )
@@ -43,7 +44,7 @@ func (s *Store) Found() *Found { return s.found.Load() }
 func (s *Store) WriteDown(found *Found, now signed.Time, f func(*Tx) error) error {
 	err := s.UpdateVital(func(tx *Tx) error {
 		if found.Lost {
-			if err := tx.AddLoss(Loss{Found: now, Kind: found.Kind, Detail: found.Detail}); err != nil {
+			if err := tx.AddLoss(client.Loss{Found: now, Kind: found.Kind, Detail: found.Detail}); err != nil {
 				return err
 			}
 		}

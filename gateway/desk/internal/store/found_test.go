@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"samband/gateway/desk/client"
 	"samband/gateway/signed"
 )
 
@@ -167,7 +168,7 @@ func TestRolledBackIsFound(t *testing.T) {
 				} else if found != nil {
 					t.Errorf("written down, it is found again: %+v", found)
 				}
-				var losses []Loss
+				var losses []client.Loss
 				err = errors.Join(err, s.View(func(tx *Tx) (err error) {
 					losses, err = tx.Losses(10)
 					return err

@@ -5,22 +5,15 @@ import (
 	"samband/gateway/signed"
 )
 
-// A Loss is what this desk's database was found to have lost, or that it was begun empty. It
-// stands until a person settles it.
-type Loss struct {
-	Found  signed.Time // by this desk's clock
-	Kind   string      // FoundBehind and its like
-	Detail string
-}
-
-// AddLoss keeps a loss.
-func (t *Tx) AddLoss(l Loss) error {
+// AddLoss keeps what this desk's database was found to have lost, or that it was begun
+// empty. It stands until a person settles it.
+func (t *Tx) AddLoss(l client.Loss) error {
 	return t.put("keep loss", `INSERT INTO losses (found, kind, detail) VALUES (?,?,?)`, l.Found.Unix(), l.Kind, l.Detail)
 }
 
 // Losses returns those that nobody has settled, the newest first.
-func (t *Tx) Losses(limit int) ([]Loss, error) {
-	return rows(t, "read losses", func(scan func(...any) error) (l Loss, err error) {
+func (t *Tx) Losses(limit int) ([]client.Loss, error) {
+	return rows(t, "read losses", func(scan func(...any) error) (l client.Loss, err error) {
 		return l, scan(unix{&l.Found}, &l.Kind, &l.Detail)
 	}, `SELECT found, kind, detail FROM losses WHERE settled = 0 ORDER BY seq DESC LIMIT ?`, limit)
 }
