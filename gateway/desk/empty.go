@@ -13,7 +13,7 @@ import (
 
 // wayOut adds to why a database does not open what a person can do.
 func wayOut(err error) error {
-	if errors.Is(err, store.ErrDamaged) {
+	if errors.Is(err, store.ErrMalformed) {
 		return fmt.Errorf("%w: copy the folder first, then put desk.db back from the newest backup; "+
 			"if there is none, samband-desk begin-empty --help says what is lost then", err)
 	}
@@ -23,6 +23,10 @@ func wayOut(err error) error {
 	}
 	return err
 }
+
+// Passes reports whether what keeps a desk from starting passes by itself: its disk takes no
+// writes, or another program has its database locked, such as one that makes a backup.
+func Passes(err error) bool { return durable.NoRoom(err) || store.IsBusy(err) }
 
 // BeginEmpty makes an empty database for a desk that lost its own, because a person says so;
 // the desk's log takes the reason. What there is of a database is set aside under another

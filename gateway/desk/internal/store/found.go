@@ -175,8 +175,8 @@ func (s *Store) pageSize() int {
 // checkTime bounds the check of the database at a start.
 const checkTime = 5 * time.Second
 
-// ErrDamaged says that SQLite finds the database damaged.
-var ErrDamaged = errors.New("the database is damaged")
+// ErrMalformed says that SQLite can't read the database, or a part of it.
+var ErrMalformed = errors.New("the database is malformed")
 
 // check has SQLite look through the database, for as long as a start may wait.
 func (h *handle) check() error {
@@ -188,17 +188,17 @@ func (h *handle) check() error {
 	case ctx.Err() != nil: // a large one: what it did not come to is met when it is read
 		return nil
 	case err != nil:
-		return damaged(err)
+		return malformed(err)
 	case says != "ok":
-		return fmt.Errorf("%w: %s", ErrDamaged, says)
+		return fmt.Errorf("%w: %s", ErrMalformed, says)
 	}
 	return nil
 }
 
-// damaged adds to an error of SQLite that the database is damaged, if it says so.
-func damaged(err error) error {
+// malformed adds to an error of SQLite that the database is malformed, if it says so.
+func malformed(err error) error {
 	if isCode(err, sqlite3.SQLITE_CORRUPT) || isCode(err, sqlite3.SQLITE_NOTADB) {
-		return errors.Join(ErrDamaged, err)
+		return errors.Join(ErrMalformed, err)
 	}
 	return err
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"database/sql"
 	"errors"
 	"io/fs"
 	"math/rand/v2"
@@ -9,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"samband/gateway/desk/client"
 	"samband/gateway/signed"
@@ -229,9 +231,77 @@ func TestDamagedIsRefused(t *testing.T) {
 		if err == nil {
 			s.Close()
 		}
-		if !errors.Is(err, ErrDamaged) {
+		if !errors.Is(err, ErrMalformed) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// A database that is damaged while it is open is not well from the first read that meets the
+// damage on, whatever else can still be read.
+func TestDamagedWhileOpen(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "desk.db")
+	s := open(t, path)
+	for i := range int64(50) {
+		if err := queue(s, i); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(s.Scrub(), s.Check()); err != nil {
+		t.Fatal(err)
+	}
+	whole := momentOf(t, path).db
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := f.WriteAt(make([]byte, len(whole)-4*4096), 4*4096); err != nil {
+		t.Fatal(err)
+	}
+	s.UpdateUnsynced(func(tx *Tx) error { return tx.PutCursor("inbox", "1") }) // connections read anew
+	err = s.View(func(tx *Tx) error {
+		_, err := tx.mail(`ORDER BY m.seq`)
+		return err
+	})
+	if !errors.Is(err, ErrMalformed) || !errors.Is(s.Check(), ErrMalformed) {
+		t.Errorf("a read says %v, and the check %v", err, s.Check())
+	}
+}
+
+// A lock by another program is told as that, at the first write that waits for it, and is
+// no fault of the database once it has gone.
+func TestCheckKnowsTheNextWrite(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "desk.db")
+	s := open(t, path)
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	other, err := db.Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	if _, err := other.ExecContext(t.Context(), "BEGIN IMMEDIATE"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Check(); err != nil {
+		t.Errorf("just opened: %v", err)
+	}
+	s.state.written = s.state.written.Add(-lately - time.Second)
+	if err := s.Check(); err == nil || !strings.Contains(err.Error(), "another program has the desk's database locked") {
+		t.Errorf("locked, with no write of late: %v", err)
+	}
+	if err := s.Check(); err == nil {
+		t.Error("asked again: no word")
+	}
+	if _, err := other.ExecContext(t.Context(), "ROLLBACK"); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(queue(s, 1), s.Check()); err != nil {
+		t.Errorf("after the lock: %v", err)
 	}
 }
 

@@ -22,13 +22,13 @@ func (h *health) well() {
 	h.written, h.failed, h.damage = time.Now(), nil, nil
 }
 
-// watched looks whether an error of SQLite says that the database is damaged: then Check
+// watched looks whether an error of SQLite says that the database is malformed: then Check
 // says so, until it was opened anew.
 func (s *Store) watched(err error) error {
 	if err == nil {
 		return nil
 	}
-	if err = damaged(err); errors.Is(err, ErrDamaged) {
+	if err = malformed(err); errors.Is(err, ErrMalformed) {
 		s.state.mu.Lock()
 		defer s.state.mu.Unlock()
 		if s.state.damage == nil {

@@ -113,7 +113,7 @@ func (s *Store) Reopen() error {
 func (s *Store) reopen() error {
 	h, err := s.openWhole()
 	if err != nil {
-		return fmt.Errorf("open database %q: %w", s.path, damaged(err))
+		return fmt.Errorf("open database %q: %w", s.path, malformed(err))
 	}
 	s.state.well()
 	s.open.Store(h)

@@ -99,7 +99,7 @@ func (h *handle) checkDesk() error {
 	err := h.db.QueryRow("SELECT desk FROM mark").Scan(&desk)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
-		return errors.New("it does not say whose it is: it is damaged")
+		return fmt.Errorf("%w: it does not say whose it is", ErrMalformed)
 	case err != nil:
 		return err
 	case desk != h.store.desk:
