@@ -71,7 +71,7 @@ func BeginEmpty(dir, reason string, now time.Time) (aside string, err error) {
 		return aside, err
 	}
 	err = db.UpdateVital(func(tx *store.Tx) error {
-		err := tx.AddLoss(client.Loss{Found: signed.At(now), Kind: store.FoundEmpty, Detail: "a person began with an empty database: " + reason})
+		err := tx.AddLoss(client.Loss{Found: signed.At(now), Kind: string(store.FoundEmpty), Detail: "a person began with an empty database: " + reason})
 		return errors.Join(err, tx.Log(client.LogEntry{Time: signed.At(now), Event: "begun empty", Subject: why.Error(), Detail: reason}))
 	})
 	return aside, errors.Join(err, db.Close())

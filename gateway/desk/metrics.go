@@ -304,7 +304,7 @@ func (d *Desk) duties(tx *store.Tx, by map[string]*duty) error {
 func (d *Desk) checks() []monitor.Check {
 	return []monitor.Check{
 		{Name: "database", Run: func(context.Context) error { return d.room.Store.Check() }},
-		{Name: "losses", Run: func(context.Context) error { return d.lossless() }, Note: true},
+		{Name: "losses", Note: true, Run: func(context.Context) error { return d.lossless() }},
 		{Name: "disk", Run: func(context.Context) error { return d.room.Store.MayTakeIn() }},
 		{Name: "broker", Run: func(context.Context) error {
 			if !d.room.Reachable() {

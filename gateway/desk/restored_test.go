@@ -76,7 +76,7 @@ func TestRestoredSender(t *testing.T) {
 	must(0, se.SettleLosses(ctx, "asked fi.spoc, who has it"))
 	stop()
 	se, _ = s.start("se.spoc")
-	if st := must(se.Status(ctx)); len(st.Losses) != 0 || st.Lost != 1 {
+	if st := must(se.Status(ctx)); len(st.Losses) != 0 || st.Lost != 0 || len(must(se.Lost(ctx, client.Query{}))) != 1 {
 		t.Errorf("settled, its status has %+v and %d lost", st.Losses, st.Lost)
 	}
 

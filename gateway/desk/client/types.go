@@ -34,7 +34,7 @@ type Status struct {
 	Erasures   Erasures       `json:"erasures"`
 	Disk       Disk           `json:"disk"`
 	Losses     []Loss         `json:"losses,omitempty"` // what was found of the desk's database and nobody has settled, the newest first
-	Lost       int            `json:"lost,omitempty"`   // messages that are lost by it and have not come again
+	Lost       int            `json:"lost,omitempty"`   // messages that are lost by it, have not come again, and nobody has settled
 	Keys       []OpeningKey   `json:"keys,omitempty"`   // the ring's opening keys as it was last unlocked, the newest last
 }
 

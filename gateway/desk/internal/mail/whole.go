@@ -14,7 +14,7 @@ func (m *Room) sayFound() error {
 	if found == nil {
 		return nil
 	}
-	e := m.Entry("database found "+found.Kind, "desk.db", nil)
+	e := m.Entry("database found "+string(found.Kind), "desk.db", nil)
 	e.Detail = found.Detail
 	if found.Lost {
 		m.Log.Error("the database is not what this desk had", "found", found.Kind, "detail", found.Detail)
@@ -25,7 +25,7 @@ func (m *Room) sayFound() error {
 }
 
 // SettleLosses has what the database lost stand no more, for a reason that the desk's log
-// takes, and says how many losses that were.
+// takes, and says how many losses and messages that were.
 func (m *Room) SettleLosses(reason string) (n int64, err error) {
 	err = m.write(vital, nil, func(c *change) error {
 		if n, err = c.Tx.SettleLosses(signed.At(m.Now())); err != nil || n == 0 {

@@ -21,18 +21,20 @@ import (
 // A Found is what a start found of the database that was not as it should be, although it
 // opens.
 type Found struct {
-	Kind   string
+	Kind   FoundKind
 	Lost   bool   // what the database had is missing from it
 	Detail string // what is missing, and where the bytes are
 }
 
-// Kinds of what is found.
+// A FoundKind is what was found, in the words of the runbook.
+type FoundKind string
+
 const (
-	FoundBehind   = "behind"      // an older state of the database was put back, or its end was cut
-	FoundLog      = "log-damaged" // desk.db-wal was damaged: what stood in it behind the damage is gone
-	FoundReplaced = "replaced"    // another database of this desk lies there
-	FoundEmpty    = "empty"       // a person began with an empty one
-	FoundNoMark   = "no-mark"     // high-water is missing or damaged: nobody can tell whether the rest is whole
+	FoundBehind   FoundKind = "behind"      // an older state of the database was put back, or its end was cut
+	FoundLog      FoundKind = "log-damaged" // desk.db-wal was damaged: what stood in it behind the damage is gone
+	FoundReplaced FoundKind = "replaced"    // another database of this desk lies there
+	FoundEmpty    FoundKind = "empty"       // a person began with an empty one
+	FoundNoMark   FoundKind = "no-mark"     // high-water is missing or damaged: nobody can tell whether the rest is whole
 )
 
 // Found returns what was found when the database was opened; nil: all was well, or it was
@@ -44,7 +46,7 @@ func (s *Store) Found() *Found { return s.found.Load() }
 func (s *Store) WriteDown(found *Found, now signed.Time, f func(*Tx) error) error {
 	err := s.UpdateVital(func(tx *Tx) error {
 		if found.Lost {
-			if err := tx.AddLoss(client.Loss{Found: now, Kind: found.Kind, Detail: found.Detail}); err != nil {
+			if err := tx.AddLoss(client.Loss{Found: now, Kind: string(found.Kind), Detail: found.Detail}); err != nil {
 				return err
 			}
 		}

@@ -140,7 +140,7 @@ func TestRolledBackIsFound(t *testing.T) {
 	last := all[5]
 	for name, test := range map[string]struct {
 		is   moment
-		kind string
+		kind FoundKind
 	}{
 		"an older database":         {moment{all[2].db, all[2].log, last.mark}, FoundBehind},
 		"no log":                    {moment{last.db, nil, last.mark}, FoundBehind},

@@ -24,9 +24,17 @@ func (t *Tx) CountLosses() (n int, err error) {
 	return n, err
 }
 
-// SettleLosses has all losses stand no more, and says how many that were.
-func (t *Tx) SettleLosses(now signed.Time) (int64, error) {
-	return t.run(`UPDATE losses SET settled = ? WHERE settled = 0`, now.Unix())
+// SettleLosses has all losses, and the messages lost by them, stand no more, and says how
+// many that were.
+func (t *Tx) SettleLosses(now signed.Time) (n int64, err error) {
+	for _, table := range []string{"losses", "lost"} {
+		settled, err := t.run(`UPDATE `+table+` SET settled = ? WHERE settled = 0`, now.Unix())
+		if err != nil {
+			return n, err
+		}
+		n += settled
+	}
+	return n, nil
 }
 
 // maxLost bounds the messages that are listed as lost: a broker can invent them.
@@ -55,9 +63,9 @@ func (t *Tx) LostMessages(limit int) ([]client.LostMessage, error) {
 	}, `SELECT received, id, other, event, leaf FROM lost `+lacked+` ORDER BY leaf DESC, id LIMIT ?`, limit)
 }
 
-// CountLost says how many messages are lost and have not come again.
+// CountLost says how many messages are lost, have not come again, and nobody has settled.
 func (t *Tx) CountLost() (n int, err error) {
-	err = t.row("count what is lost", []any{&n}, `SELECT count(*) FROM lost `+lacked)
+	err = t.row("count what is lost", []any{&n}, `SELECT count(*) FROM lost `+lacked+` AND settled = 0`)
 	return n, err
 }
 

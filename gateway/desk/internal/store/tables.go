@@ -36,6 +36,7 @@ CREATE TABLE lost (
 	other    TEXT NOT NULL, -- the desk at the other end; empty: nobody said
 	event    TEXT NOT NULL, -- the last that the log says of it
 	leaf     INTEGER NOT NULL,
+	settled  INTEGER NOT NULL DEFAULT 0, -- when a person saw to it
 	PRIMARY KEY (received, sender, id)
 ) WITHOUT ROWID, STRICT;
 CREATE INDEX lost_leaf ON lost (leaf);
