@@ -143,6 +143,9 @@ func (d *Desk) open(kept *os.File, source hit.Source, retry time.Duration) (err 
 	if err != nil {
 		return wayOut(err)
 	}
+	if err := d.noteFiles(); err != nil {
+		return err
+	}
 	d.hits = newHits(d, source)
 	d.metrics = newMetrics(d)
 	return nil

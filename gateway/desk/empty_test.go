@@ -78,7 +78,7 @@ func TestDatabaseOfAnotherDesk(t *testing.T) {
 		d.Close()
 		t.Fatal("it starts")
 	}
-	if !strings.Contains(err.Error(), "it is the database of fi.spoc, and this is the folder of se.spoc") {
+	if !strings.Contains(err.Error(), "it is the database of fi.spoc, and by desk.yaml this is the folder of se.spoc") {
 		t.Errorf("it says %v", err)
 	}
 }

@@ -161,6 +161,7 @@ type lastError struct{ err error }
 
 // Unlocked tells the room that the ring was unlocked: what waited for it goes on.
 func (m *Room) Unlocked() {
+	m.sayMissingKeys()
 	m.opener.lookAgain()
 	for _, w := range []chan struct{}{m.workers.outbox, m.workers.urgent, m.workers.urgentStatements, m.workers.statements, m.workers.open, m.workers.erasures, m.workers.keys, m.workers.ring} {
 		wake(w)

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 
 	"samband/gateway/desk/client"
@@ -182,6 +183,15 @@ func (t *Tx) LogBounded(e client.LogEntry) error {
 // LastLog is when the newest line of an event and subject was written; zero: there is none.
 func (t *Tx) LastLog(event, subject string) (signed.Time, error) {
 	return first(rows(t, "read the desk's log", scanTime, `SELECT coalesce(max(time), 0) FROM log WHERE event = ? AND subject = ?`, event, subject))
+}
+
+// LastEvent is the event of the newest line about a subject; "" if there is none.
+func (t *Tx) LastEvent(subject string) (event string, err error) {
+	err = t.row("read the desk's log", []any{&event}, `SELECT event FROM log WHERE subject = ? ORDER BY seq DESC LIMIT 1`, subject)
+	if errors.Is(err, ErrNotFound) {
+		return "", nil
+	}
+	return event, err
 }
 
 // LogEntries returns the newest lines of the desk's log, the newest first.

@@ -20,6 +20,11 @@ CREATE TABLE mark (
 	id      BLOB NOT NULL,
 	commits INTEGER NOT NULL
 ) STRICT;
+-- The hashes of files of the folder, as the last start read them.
+CREATE TABLE noted (
+	file TEXT PRIMARY KEY,
+	hash BLOB NOT NULL
+) WITHOUT ROWID, STRICT;
 -- What this database was found to have lost, until a person settles it.
 CREATE TABLE losses (
 	seq     INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -103,7 +103,18 @@ func (h *handle) checkDesk() error {
 	case err != nil:
 		return err
 	case desk != h.store.desk:
-		return fmt.Errorf("it is the database of %s, and this is the folder of %s", desk, h.store.desk)
+		return fmt.Errorf("it is the database of %s, and by desk.yaml this is the folder of %s", desk, h.store.desk)
 	}
 	return nil
+}
+
+// NotedFile is the hash of a file of the folder as the last start read it; ErrNotFound: none did.
+func (t *Tx) NotedFile(file string) (h signed.Hash, err error) {
+	err = t.row("read a file's hash", []any{fixed(h[:])}, `SELECT hash FROM noted WHERE file = ?`, file)
+	return h, err
+}
+
+// NoteFile keeps it.
+func (t *Tx) NoteFile(file string, h signed.Hash) error {
+	return t.put("keep a file's hash", `INSERT INTO noted (file, hash) VALUES (?,?) ON CONFLICT (file) DO UPDATE SET hash = excluded.hash`, file, h[:])
 }
