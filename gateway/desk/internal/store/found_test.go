@@ -91,9 +91,6 @@ func moments(t testing.TB, n int) (all []moment) {
 	return all
 }
 
-// tries is about how many places of the log TestBentLogIsFound bends.
-const tries = 60
-
 // Whatever one bit is bent in the write-ahead log that a kill left: it is found, the file is
 // kept, and what is missing is said.
 func TestBentLogIsFound(t *testing.T) {
@@ -113,7 +110,7 @@ func TestBentLogIsFound(t *testing.T) {
 		}
 	}
 	for _, place := range places {
-		if rand.IntN(len(places)) >= tries {
+		if rand.IntN(len(places)) >= bends {
 			continue
 		}
 		bent := whole

@@ -78,7 +78,7 @@ func writeForever(path string) error {
 }
 
 // Killed at any moment, the database has all that was acknowledged, and of the
-// rest each transaction completely or not at all.
+// rest each transaction completely or not at all. No kill is taken for a loss.
 func TestKilled(t *testing.T) {
 	for round := range 5 {
 		path := filepath.Join(t.TempDir(), "desk.db")
@@ -100,6 +100,9 @@ func TestKilled(t *testing.T) {
 		child.Process.Kill()
 		child.Wait()
 		s := open(t, path)
+		if found := s.Found(); found != nil {
+			t.Errorf("a kill is taken for a loss: %+v", found)
+		}
 		err = s.View(func(tx *Tx) error {
 			items, err := tx.Newest(false, 1<<20)
 			if err != nil {
