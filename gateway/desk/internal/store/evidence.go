@@ -106,9 +106,9 @@ func (t *Tx) loseEvidence(code problem.Code, pieces, bytes int) error {
 // Evidence returns what is kept, oldest first.
 func (t *Tx) Evidence() ([]Evidence, error) {
 	return rows(t, "read evidence", func(scan func(...any) error) (e Evidence, err error) {
-		err = scan(unix{&e.Seen}, &e.Code, &e.Signed, &e.Subject, &e.Detail, &e.Bytes)
+		err = scan(sealed("evidence"), unix{&e.Seen}, &e.Code, &e.Signed, &e.Subject, &e.Detail, &e.Bytes)
 		return e, err
-	}, `SELECT seen, code, signed, subject, detail, bytes FROM evidence ORDER BY seq`)
+	}, `SELECT `+wholeOf("evidence", "")+`, seen, code, signed, subject, detail, bytes FROM evidence ORDER BY seq`)
 }
 
 // Breaches are what this desk has seen of one code.
@@ -181,13 +181,13 @@ func (t *Tx) LogBounded(e client.LogEntry) error {
 
 // LastLog is when the newest line of an event and subject was written; zero: there is none.
 func (t *Tx) LastLog(event, subject string) (signed.Time, error) {
-	return first(rows(t, "read the desk's log", scanTime, `SELECT coalesce(max(time), 0) FROM log WHERE event = ? AND subject = ?`, event, subject))
+	return first(rows(t, "read the desk's log", scanAge, `SELECT coalesce(max(time), 0) FROM log WHERE event = ? AND subject = ?`, event, subject))
 }
 
 // LogEntries returns the newest lines of the desk's log, the newest first.
 func (t *Tx) LogEntries(limit int) ([]client.LogEntry, error) {
 	return rows(t, "read the desk's log", func(scan func(...any) error) (e client.LogEntry, err error) {
-		err = scan(unix{&e.Time}, &e.Event, &e.Subject, &e.Code, &e.Detail)
+		err = scan(sealed("log"), unix{&e.Time}, &e.Event, &e.Subject, &e.Code, &e.Detail)
 		return e, err
-	}, `SELECT time, event, subject, code, detail FROM log ORDER BY seq DESC LIMIT ?`, limit)
+	}, `SELECT `+wholeOf("log", "")+`, time, event, subject, code, detail FROM log ORDER BY seq DESC LIMIT ?`, limit)
 }

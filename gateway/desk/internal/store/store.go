@@ -23,6 +23,7 @@
 package store
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -45,6 +46,7 @@ type Store struct {
 	read  atomic.Int64
 	open  atomic.Pointer[handle]
 	why   atomic.Pointer[error] // why it is not open, if that failed
+	mend  atomic.Pointer[func() error]
 }
 
 // A handle is the database as it was opened once.
@@ -175,13 +177,13 @@ func (s *Store) Check() error {
 // of it is written when it returns an error. f must not write by another way, nor
 // take a lock that somebody has who writes.
 func (s *Store) Update(f func(*Tx) error) error {
-	return s.withRoom(&write{do: f, synced: true})
+	return s.mending(s.withRoom(&write{do: f, synced: true}))
 }
 
 // UpdateUnsynced is Update without the wait for the disk. After a power cut the
 // write may be missing, and so is each later one that was not synced; a synced
 // one makes all before it durable.
-func (s *Store) UpdateUnsynced(f func(*Tx) error) error { return s.withRoom(&write{do: f}) }
+func (s *Store) UpdateUnsynced(f func(*Tx) error) error { return s.mending(s.withRoom(&write{do: f})) }
 
 // withRoom writes what may wait for room: DISK_FULL while there is too little.
 func (s *Store) withRoom(x *write) error {
@@ -220,11 +222,14 @@ func (s *Store) Failed() <-chan struct{} {
 type Tx struct {
 	store *Store
 	stmt  func(query string) (*sql.Stmt, error)
+	conn  *sql.Conn // of the writer
 	moved []move
 }
 
 // View runs f on one state of the database.
-func (s *Store) View(f func(*Tx) error) error {
+func (s *Store) View(f func(*Tx) error) error { return s.mending(s.view(f)) }
+
+func (s *Store) view(f func(*Tx) error) error {
 	h, err := s.handle()
 	if err != nil {
 		return err
@@ -277,6 +282,12 @@ func (t *Tx) put(what, query string, args ...any) error {
 		return fmt.Errorf("%s: %w", what, err)
 	}
 	return nil
+}
+
+// script runs statements that no other runs again.
+func (t *Tx) script(statements string) error {
+	_, err := t.conn.ExecContext(context.Background(), statements)
+	return err
 }
 
 // run runs a statement and says how many rows it touched.

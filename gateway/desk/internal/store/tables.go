@@ -6,15 +6,17 @@ import (
 )
 
 // form is the number of the tables below, and of no other tables ever.
-const form = 9
+const form = 10
 
 const tables = `
 -- The register as replayed, and the heads of both logs as verified.
 CREATE TABLE register (
+	seal BLOB NOT NULL DEFAULT x'', -- see seals.go
 	idx  INTEGER PRIMARY KEY,
 	note BLOB NOT NULL
 ) STRICT;
 CREATE TABLE heads (
+	seal BLOB NOT NULL DEFAULT x'',
 	log        TEXT PRIMARY KEY,
 	size       INTEGER NOT NULL,
 	root       BLOB NOT NULL,
@@ -24,10 +26,12 @@ CREATE TABLE heads (
 ) STRICT;
 -- How long the audit log was when the register was first seen at a size.
 CREATE TABLE sightings (
+	seal BLOB NOT NULL DEFAULT x'',
 	register INTEGER PRIMARY KEY,
 	audit    INTEGER NOT NULL
 ) STRICT;
 CREATE TABLE cursors (
+	seal BLOB NOT NULL DEFAULT x'',
 	feed   TEXT PRIMARY KEY,
 	cursor TEXT NOT NULL
 ) STRICT;
@@ -35,10 +39,12 @@ CREATE TABLE cursors (
 -- The hash of each note that this desk signed about a message, from before it was sent:
 -- whatever else is said in its name, another said.
 CREATE TABLE said (
+	seal BLOB NOT NULL DEFAULT x'',
 	note BLOB PRIMARY KEY
 ) WITHOUT ROWID, STRICT;
 -- What was said in this desk's name and not by it, each word once.
 CREATE TABLE elsewhere (
+	seal BLOB NOT NULL DEFAULT x'',
 	note   BLOB PRIMARY KEY,        -- its hash; of a message that was sent elsewhere, the message's
 	text   BLOB NOT NULL,           -- the message
 	lost   INTEGER NOT NULL,        -- 1: by a lost copy of this desk; 0: by somebody who has its ring
@@ -50,12 +56,14 @@ CREATE INDEX elsewhere_wanted ON elsewhere (text) WHERE wanted = 1;
 -- From how many leaves of the audit log to how many this desk did not run, as far as it
 -- has not read yet what was said in its name meanwhile.
 CREATE TABLE absences (
+	seal BLOB NOT NULL DEFAULT x'',
 	since INTEGER PRIMARY KEY,
 	until INTEGER NOT NULL
 ) STRICT;
 
 -- Every text that this desk has, sent or received, as it crossed the wire.
 CREATE TABLE texts (
+	seal BLOB NOT NULL DEFAULT x'',
 	text   BLOB PRIMARY KEY,
 	note   BLOB NOT NULL,
 	sealed BLOB NOT NULL,
@@ -63,11 +71,13 @@ CREATE TABLE texts (
 ) STRICT;
 -- The keys that open them, wrapped. To delete a row is to erase the text.
 CREATE TABLE file_keys (
+	seal BLOB NOT NULL DEFAULT x'',
 	text    BLOB PRIMARY KEY REFERENCES texts,
 	wrapped BLOB NOT NULL
 ) STRICT;
 -- What the audit log proves of a text.
 CREATE TABLE proven (
+	seal BLOB NOT NULL DEFAULT x'',
 	text     BLOB NOT NULL REFERENCES texts,
 	event    TEXT NOT NULL,
 	note     BLOB,
@@ -81,6 +91,7 @@ CREATE TABLE proven (
 
 -- The messages: each once for each direction, whatever its texts.
 CREATE TABLE mail (
+	seal BLOB NOT NULL DEFAULT x'',
 	seq          INTEGER PRIMARY KEY AUTOINCREMENT,
 	received     INTEGER NOT NULL,
 	sender       TEXT NOT NULL,
@@ -137,6 +148,7 @@ CREATE INDEX mail_closing ON mail (conversation, seq) WHERE closes = 1 AND effec
 CREATE INDEX mail_yearly ON mail (type, seq) WHERE received = 0 AND accepted = 1;
 -- What a message means for an earlier one of its chain, by its place in the chain.
 CREATE TABLE links (
+	seal BLOB NOT NULL DEFAULT x'',
 	reply INTEGER NOT NULL REFERENCES mail,
 	asked INTEGER NOT NULL REFERENCES mail,
 	kind  TEXT NOT NULL,
@@ -146,6 +158,7 @@ CREATE TABLE links (
 CREATE INDEX links_asked ON links (asked, kind);
 -- What this desk and another speak of, and its newest message.
 CREATE TABLE conversations (
+	seal BLOB NOT NULL DEFAULT x'',
 	conversation BLOB NOT NULL,
 	other        TEXT NOT NULL,
 	last         INTEGER NOT NULL,
@@ -157,6 +170,7 @@ CREATE INDEX mail_handed_over ON mail (type, seq) WHERE received = 1 AND state =
 CREATE INDEX mail_answering ON mail (reply_to) WHERE received = 0;
 -- Each text that was ever made under an id, or received.
 CREATE TABLE attempts (
+	seal BLOB NOT NULL DEFAULT x'',
 	text BLOB NOT NULL REFERENCES texts,
 	seq  INTEGER NOT NULL REFERENCES mail,
 	PRIMARY KEY (text, seq)
@@ -164,15 +178,18 @@ CREATE TABLE attempts (
 -- Each sending, with a keyed digest of its draft: a repeat of its name must be of
 -- the same draft.
 CREATE TABLE sendings (
+	seal BLOB NOT NULL DEFAULT x'',
 	send   TEXT PRIMARY KEY,
 	digest BLOB NOT NULL
 ) STRICT;
 -- The messages that are copies of the others of their sending.
 CREATE TABLE copies (
+	seal BLOB NOT NULL DEFAULT x'',
 	seq INTEGER PRIMARY KEY REFERENCES mail
 ) STRICT;
 -- To whom a sending did not go, and why: a repeat of its name says so again.
 CREATE TABLE blocked (
+	seal BLOB NOT NULL DEFAULT x'',
 	send      TEXT NOT NULL,
 	recipient TEXT NOT NULL,
 	code      TEXT NOT NULL,
@@ -182,6 +199,7 @@ CREATE TABLE blocked (
 -- What this desk found for a query that it received, sealed under the storage key, by
 -- the reference that its answer gave it. It goes when the query is erased.
 CREATE TABLE matches (
+	seal BLOB NOT NULL DEFAULT x'',
 	reference TEXT PRIMARY KEY,
 	text      BLOB NOT NULL REFERENCES texts,
 	sealed    BLOB NOT NULL
@@ -189,6 +207,7 @@ CREATE TABLE matches (
 CREATE INDEX matches_text ON matches (text);
 -- Messages that this desk erased and that no list of its own in the log names yet.
 CREATE TABLE erasing (
+	seal BLOB NOT NULL DEFAULT x'',
 	seq      INTEGER PRIMARY KEY AUTOINCREMENT,
 	received INTEGER NOT NULL,
 	sender   TEXT NOT NULL,
@@ -200,6 +219,7 @@ CREATE INDEX erasing_list ON erasing (list, seq);
 -- This desk's own lists of erasures, by the hash of the note: those that it made, and
 -- those that the log has and it did not know. Then it was put back from a backup.
 CREATE TABLE erasures (
+	seal BLOB NOT NULL DEFAULT x'',
 	list  BLOB PRIMARY KEY,
 	note  BLOB NOT NULL,
 	state TEXT NOT NULL,
@@ -207,17 +227,25 @@ CREATE TABLE erasures (
 ) STRICT;
 CREATE INDEX erasures_state ON erasures (state, since);
 -- What the lists named that it did not know: such a message may come later.
-CREATE TABLE erased_names (name BLOB PRIMARY KEY) WITHOUT ROWID, STRICT;
+CREATE TABLE erased_names (
+	seal BLOB NOT NULL DEFAULT x'',
+	name BLOB PRIMARY KEY
+) WITHOUT ROWID, STRICT;
 -- Texts of messages that those lists named: hidden until a person decides.
-CREATE TABLE hidden (text BLOB PRIMARY KEY REFERENCES texts) WITHOUT ROWID, STRICT;
+CREATE TABLE hidden (
+	seal BLOB NOT NULL DEFAULT x'',
+	text BLOB PRIMARY KEY REFERENCES texts
+) WITHOUT ROWID, STRICT;
 -- The opening keys of the ring, as it was last unlocked.
 CREATE TABLE opening_keys (
+	seal BLOB NOT NULL DEFAULT x'',
 	key      BLOB PRIMARY KEY,
 	place    INTEGER NOT NULL, -- the newest has the highest
 	replaced INTEGER NOT NULL DEFAULT 0 -- since when the register names a newer one; 0: it names this, or is to
 ) WITHOUT ROWID, STRICT;
 -- Answers that were logged, as the clock stood then.
 CREATE TABLE answers (
+	seal BLOB NOT NULL DEFAULT x'',
 	class   TEXT NOT NULL,
 	on_time INTEGER NOT NULL,
 	n       INTEGER NOT NULL,
@@ -226,6 +254,7 @@ CREATE TABLE answers (
 
 -- Bytes that convict a broker.
 CREATE TABLE evidence (
+	seal BLOB NOT NULL DEFAULT x'',
 	seq     INTEGER PRIMARY KEY AUTOINCREMENT,
 	code    TEXT NOT NULL,
 	signed  INTEGER NOT NULL, -- 1: what it shows bears signatures; 0: anybody could have made it up
@@ -241,12 +270,14 @@ CREATE INDEX evidence_code ON evidence (code, signed, seq);
 CREATE INDEX evidence_size ON evidence (signed, code, seq, size);
 -- Of which code how much is not kept. It has a row for each code, and so always fits.
 CREATE TABLE evidence_lost (
+	seal BLOB NOT NULL DEFAULT x'',
 	code   TEXT PRIMARY KEY,
 	pieces INTEGER NOT NULL, -- that are not there at all
 	bytes  INTEGER NOT NULL  -- pieces that are there without their bytes
 ) WITHOUT ROWID, STRICT;
 -- The desk's own log.
 CREATE TABLE log (
+	seal BLOB NOT NULL DEFAULT x'',
 	seq     INTEGER PRIMARY KEY AUTOINCREMENT,
 	time    INTEGER NOT NULL,
 	event   TEXT NOT NULL,
@@ -256,6 +287,23 @@ CREATE TABLE log (
 	bounded INTEGER NOT NULL DEFAULT 0 -- 1: others can cause such lines at will; 2: it counts those that are not kept
 ) STRICT;
 CREATE INDEX log_bounded ON log (bounded, event, code, seq) WHERE bounded > 0;
+
+-- What this desk found damaged in its own database, and what became of it.
+CREATE TABLE damages (
+	seal BLOB NOT NULL DEFAULT x'',
+	seq     INTEGER PRIMARY KEY AUTOINCREMENT,
+	found   INTEGER NOT NULL,
+	place   TEXT NOT NULL, -- the table
+	subject TEXT NOT NULL, -- the message and its other desk, as far as that is known
+	mended  INTEGER NOT NULL, -- 1: it is again as it was written, or as the log says
+	detail  TEXT NOT NULL,
+	content TEXT NOT NULL -- the row as it was found; '': it is missing
+) STRICT;
+-- How many rows each table has, and what their seals give together.
+CREATE TABLE tallies (
+	place TEXT PRIMARY KEY,
+	tally BLOB NOT NULL
+) WITHOUT ROWID, STRICT;
 `
 
 // makeTables makes the tables of a new file, in one transaction together with the
@@ -267,14 +315,20 @@ func (h *handle) makeTables() error {
 	}
 	switch {
 	case have == form:
-		return nil
+		return h.arm("")
 	case have > form:
 		return fmt.Errorf("its form %d is of a later version than this program's %d", have, form)
 	case have > 0:
 		return fmt.Errorf("its form %d is of an earlier version, which this program doesn't read: go on with the program that wrote it, or make the desk anew", have)
 	}
-	return h.enqueue(&write{synced: true, do: func(*Tx) error {
-		_, err := h.conn.ExecContext(context.Background(), fmt.Sprintf("%sPRAGMA user_version = %d", tables, form))
+	return h.arm(fmt.Sprintf("%s%sPRAGMA user_version = %d;", tables, firstTallies(), form))
+}
+
+// arm has the writer seal each row that it writes, after it has made the tables, if there
+// are none.
+func (h *handle) arm(first string) error {
+	return h.enqueue(&write{synced: first != "", do: func(*Tx) error {
+		_, err := h.conn.ExecContext(context.Background(), first+sealingTriggers())
 		return err
 	}})
 }
