@@ -23,9 +23,10 @@ type Damaged struct {
 
 // A Finding is what is amiss with one table.
 type Finding struct {
-	Table   string
-	Rows    []Damaged // that are not as they were written; at most maxDamaged
-	Missing bool      // rows are missing, or are old ones, or the tally itself is damaged
+	Table      string
+	Rows       []Damaged // that are not as they were written; at most maxDamaged
+	Missing    bool      // rows are missing, or are old ones
+	Miscounted bool      // the tally itself is damaged
 }
 
 // maxDamaged bounds the damaged rows of a table that are read at once.
@@ -39,7 +40,7 @@ func (s *Store) Inspect(names ...string) (all []Finding, err error) {
 		}
 		err := s.view(func(tx *Tx) error {
 			f, err := tx.Inspect(t.name)
-			if err == nil && (len(f.Rows) > 0 || f.Missing) {
+			if err == nil && (len(f.Rows) > 0 || f.Missing || f.Miscounted) {
 				all = append(all, f)
 			}
 			return err
@@ -60,7 +61,8 @@ func (t *Tx) Inspect(name string) (f Finding, err error) {
 	if err == nil {
 		err = t.row("inspect "+name, []any{&is, &bent}, `SELECT all_seals(seal), count(*) FILTER (WHERE `+tab.seal("")+` IS NOT seal) FROM `+name)
 	}
-	f.Table, f.Missing = name, string(has) != string(is)
+	_, _, whole := readTally(has)
+	f.Table, f.Miscounted, f.Missing = name, !whole, whole && string(has) != string(is)
 	if err == nil && bent > 0 {
 		f.Rows, err = t.damaged(tab)
 	}
@@ -85,6 +87,9 @@ func (t *Tx) damaged(tab *table) ([]Damaged, error) {
 		}
 		err := scan(into...)
 		for n, v := range values {
+			if b, ok := v.([]byte); ok && b == nil {
+				v = []byte{} // an empty one, which is not NULL
+			}
 			d.Values[columns[n+2]] = v
 		}
 		return d, err
@@ -236,20 +241,98 @@ func (t *Tx) leaveWhole(tab *table) error {
 
 // Restore writes a damaged row as it is to be.
 func (t *Tx) Restore(d *Damaged, values map[string]driver.Value) error {
+	if d.table.noRowID {
+		return t.insert(d, values)
+	}
 	var args []any
 	for _, c := range d.table.columns {
 		args = append(args, values[c])
-	}
-	seal := rowSeal(d.row(values))
-	if d.table.noRowID {
-		return t.put("restore", `INSERT OR REPLACE INTO `+d.Table+` (`+strings.Join(d.table.columns, ", ")+`)
-			VALUES (?`+strings.Repeat(",?", len(args)-1)+`)`, args...)
 	}
 	err := t.exec("restore", `UPDATE `+d.Table+` SET `+strings.Join(d.table.columns, " = ?, ")+` = ? WHERE rowid = ?`, append(args, d.rowid)...)
 	if err != nil {
 		return err
 	}
-	return t.exec("restore", `UPDATE `+d.Table+` SET seal = ? WHERE rowid = ?`, seal, d.rowid)
+	at := d.rowid
+	if n, ok := values[d.table.rowid].(int64); ok {
+		at = n
+	}
+	return t.exec("restore", `UPDATE `+d.Table+` SET seal = ? WHERE rowid = ?`, rowSeal(d.row(values)), at)
+}
+
+// maxSwapped bounds the damaged rows of a table that are compared with one another.
+const maxSwapped = 16
+
+// Unswap restores rows of which two have a column of each other, and returns the rest.
+func (t *Tx) Unswap(all []Damaged) (rest []Damaged, swapped int, err error) {
+	if len(all) > maxSwapped {
+		return all, 0, nil
+	}
+	done := make([]bool, len(all))
+	for a := range all {
+		for b := a + 1; b < len(all); b++ {
+			if !done[a] && !done[b] && all[a].swap(&all[b]) {
+				done[a], done[b] = true, true
+				if err := t.restoreBoth(&all[a], &all[b]); err != nil {
+					return nil, 0, err
+				}
+				swapped++
+			}
+		}
+	}
+	for n := range all {
+		if !done[n] {
+			rest = append(rest, all[n])
+		}
+	}
+	return rest, swapped, nil
+}
+
+// swap gives two rows a column of each other, if that makes both whole.
+func (d *Damaged) swap(o *Damaged) bool {
+	for _, c := range d.table.columns {
+		d.Values[c], o.Values[c] = o.Values[c], d.Values[c]
+		if d.Fits(d.Values) && o.Fits(o.Values) {
+			return true
+		}
+		d.Values[c], o.Values[c] = o.Values[c], d.Values[c]
+	}
+	return false
+}
+
+// restoreBoth writes two rows that may each have the other's key.
+func (t *Tx) restoreBoth(both ...*Damaged) error {
+	if !both[0].table.noRowID {
+		if err := t.script(`PRAGMA defer_foreign_keys = ON`); err != nil { // they come back at once
+			return err
+		}
+		for _, d := range both {
+			if err := t.Remove(d); err != nil {
+				return err
+			}
+		}
+	}
+	for _, d := range both {
+		if err := t.insert(d, d.Values); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// insert puts a row in its place.
+func (t *Tx) insert(d *Damaged, values map[string]driver.Value) error {
+	columns := slices.Clone(d.table.columns)
+	if c := covered[d.Table]; c != "" {
+		columns = append(columns, c)
+	}
+	var args []any
+	for _, c := range columns {
+		args = append(args, values[c])
+	}
+	if !d.table.noRowID && d.table.rowid == "" {
+		columns, args = append(columns, "rowid"), append(args, d.rowid)
+	}
+	return t.put("restore", `INSERT OR REPLACE INTO `+d.Table+` (`+strings.Join(columns, ", ")+`) VALUES (?`+strings.Repeat(",?", len(args)-1)+`)`, args...)
 }
 
 // Remove removes a damaged row.
@@ -306,11 +389,28 @@ func (t *Tx) CountDamages() (mended, lost int, err error) {
 	return mended, lost, err
 }
 
-// mending runs what reads, and has what it found damaged mended: the next that reads finds
-// it whole, or does not find it.
+// mending returns the error of a write, and has what it found damaged mended: the next that
+// reads finds it whole, or does not find it.
 func (s *Store) mending(err error) error {
-	if mend := s.mend.Load(); mend != nil && errors.Is(err, ErrDamaged) {
-		err = errors.Join(err, (*mend)())
+	if errors.Is(err, ErrDamaged) {
+		err = errors.Join(err, s.mended())
+	}
+	return err
+}
+
+func (s *Store) mended() error {
+	if mend := s.mend.Load(); mend != nil {
+		return (*mend)()
+	}
+	return nil
+}
+
+// Again does once more what met a damaged row, which is mended meanwhile. What it did the
+// first time must count for nothing.
+func Again(do func() error) error {
+	err := do()
+	if errors.Is(err, ErrDamaged) {
+		err = do()
 	}
 	return err
 }

@@ -72,14 +72,14 @@ func (r *Row) Other() signed.Address {
 	return r.To
 }
 
-// Add puts a new message behind the others, and sets its Seq. A second text of the
-// same sender and id is refused by the table itself.
+// Add puts a new message behind the others, and sets its Seq; one that has a Seq takes its
+// place again. A second text of the same sender and id is refused by the table itself.
 func (t *Tx) Add(r *Row) error {
 	err := t.row("keep message", []any{&r.Seq}, `INSERT INTO mail
-		(received, sender, id, recipient, text, send, type, urgent, conversation, reply_to, asks, closes,
+		(seq, received, sender, id, recipient, text, send, type, urgent, conversation, reply_to, asks, closes,
 		outcome, clock_from, clock_until, access, state, stands, expires, accepted, unproven, note, since)
-		VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) RETURNING seq`,
-		r.Received, string(r.From), r.ID[:], string(r.To), r.TextHash[:], r.Send, r.Type, r.Urgent, r.Conversation[:], r.ReplyTo[:], r.Asks, r.Closes,
+		VALUES (nullif(?,0),?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) RETURNING seq`,
+		r.Seq, r.Received, string(r.From), r.ID[:], string(r.To), r.TextHash[:], r.Send, r.Type, r.Urgent, r.Conversation[:], r.ReplyTo[:], r.Asks, r.Closes,
 		r.Outcome, r.ClockFrom.Unix(), r.ClockUntil.Unix(), r.Access, string(r.State), r.Stands.Unix(), r.Expires.Unix(), r.Accepted, string(r.Unproven.Event), bytesOf(r.Unproven.Note), r.Unproven.Since.Unix())
 	if err != nil {
 		return err
@@ -95,7 +95,7 @@ func (t *Tx) Add(r *Row) error {
 // AddAttempt keeps a text of a message beside its earlier ones: of a message that
 // is sealed anew one of them may turn out to be the accepted one.
 func (t *Tx) AddAttempt(r *Row, textHash signed.Hash) error {
-	return t.put("keep attempt", `INSERT INTO attempts (text, seq) VALUES (?,?)`, textHash[:], r.Seq)
+	return t.put("keep attempt", `INSERT INTO attempts (text, seq) VALUES (?,?) ON CONFLICT DO NOTHING`, textHash[:], r.Seq)
 }
 
 // Put writes what may change of a message. Read it in the same Update.

@@ -46,6 +46,7 @@ type table struct {
 	columns []string // that its seal covers: all but the seal, and what another hash covers
 	key     []string
 	noRowID bool
+	rowid   string // the column that is the row's number, if one is
 }
 
 // covered are columns that a hash elsewhere covers: a header names the hash of its sealed
@@ -54,7 +55,7 @@ var covered = map[string]string{"texts": "sealed"}
 
 var (
 	tableText  = regexp.MustCompile(`(?s)CREATE TABLE (\w+) \(\n(.*?)\n\)( WITHOUT ROWID,)? STRICT;`)
-	columnText = regexp.MustCompile(`(?m)^\t(\w+) +(?:TEXT|BLOB|INTEGER)( PRIMARY KEY)?`)
+	columnText = regexp.MustCompile(`(?m)^\t(\w+) +(TEXT|BLOB|INTEGER)( PRIMARY KEY)?`)
 	keyText    = regexp.MustCompile(`(?m)^\tPRIMARY KEY \((.*)\)`)
 )
 
@@ -69,8 +70,11 @@ var sealedTables = func() (all []table) {
 			if c[1] != "seal" && covered[t.name] != c[1] {
 				t.columns = append(t.columns, c[1])
 			}
-			if c[2] != "" {
+			if c[3] != "" {
 				t.key = []string{c[1]}
+			}
+			if c[3] != "" && c[2] == "INTEGER" && !t.noRowID {
+				t.rowid = c[1]
 			}
 		}
 		if k := keyText.FindStringSubmatch(m[2]); k != nil {

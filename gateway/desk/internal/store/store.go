@@ -223,11 +223,22 @@ type Tx struct {
 	store *Store
 	stmt  func(query string) (*sql.Stmt, error)
 	conn  *sql.Conn // of the writer
+	bent  bool      // a row was read that is not as it was written
 	moved []move
 }
 
 // View runs f on one state of the database.
-func (s *Store) View(f func(*Tx) error) error { return s.mending(s.view(f)) }
+func (s *Store) View(f func(*Tx) error) error {
+	bent := false
+	err := s.view(func(tx *Tx) error {
+		defer func() { bent = tx.bent }()
+		return f(tx)
+	})
+	if bent { // f may have gone on without the row
+		err = errors.Join(err, s.mended())
+	}
+	return err
+}
 
 func (s *Store) view(f func(*Tx) error) error {
 	h, err := s.handle()
@@ -314,6 +325,7 @@ func (t *Tx) row(what string, into []any, query string, args ...any) error {
 		err = ErrNotFound
 	}
 	if err != nil {
+		t.bent = t.bent || errors.Is(err, ErrDamaged)
 		return fmt.Errorf("%s: %w", what, err)
 	}
 	return nil
@@ -323,6 +335,7 @@ func (t *Tx) row(what string, into []any, query string, args ...any) error {
 func rows[T any](t *Tx, what string, scan func(func(...any) error) (T, error), query string, args ...any) ([]T, error) {
 	all, err := scanAll(t, scan, query, args...)
 	if err != nil {
+		t.bent = t.bent || errors.Is(err, ErrDamaged)
 		return nil, fmt.Errorf("%s: %w", what, err)
 	}
 	return all, nil

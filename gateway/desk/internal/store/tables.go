@@ -284,7 +284,17 @@ CREATE TABLE log (
 	subject TEXT NOT NULL,
 	code    TEXT NOT NULL,
 	detail  TEXT NOT NULL,
-	bounded INTEGER NOT NULL DEFAULT 0 -- 1: others can cause such lines at will; 2: it counts those that are not kept
+	bounded INTEGER NOT NULL DEFAULT 0, -- 1: others can cause such lines at will; 2: it counts those that are not kept
+	chain   BLOB NOT NULL DEFAULT x'' -- hash of the chain before it and of the line; none of one that others can cause
+) STRICT;
+-- Where the chain of the log ends.
+CREATE TABLE log_head (
+	seal BLOB NOT NULL DEFAULT x'',
+	one   INTEGER PRIMARY KEY,
+	lines INTEGER NOT NULL,
+	chain BLOB NOT NULL,
+	kept  INTEGER NOT NULL, -- how many lines it had when it was last kept
+	mac   BLOB NOT NULL     -- of that chain, under the storage key
 ) STRICT;
 CREATE INDEX log_bounded ON log (bounded, event, code, seq) WHERE bounded > 0;
 
@@ -315,20 +325,23 @@ func (h *handle) makeTables() error {
 	}
 	switch {
 	case have == form:
-		return h.arm("")
+		return h.arm("", "")
 	case have > form:
 		return fmt.Errorf("its form %d is of a later version than this program's %d", have, form)
 	case have > 0:
 		return fmt.Errorf("its form %d is of an earlier version, which this program doesn't read: go on with the program that wrote it, or make the desk anew", have)
 	}
-	return h.arm(fmt.Sprintf("%s%sPRAGMA user_version = %d;", tables, firstTallies(), form))
+	return h.arm(fmt.Sprintf("%s%sPRAGMA user_version = %d;", tables, firstTallies(), form), firstRows)
 }
 
-// arm has the writer seal each row that it writes, after it has made the tables, if there
-// are none.
-func (h *handle) arm(first string) error {
+// firstRows are those that a new database has.
+const firstRows = `INSERT INTO log_head (one, lines, chain, kept, mac) VALUES (1, 0, x'', 0, x'');`
+
+// arm has the writer seal each row that it writes. What is given is done before that, and
+// after.
+func (h *handle) arm(first, then string) error {
 	return h.enqueue(&write{synced: first != "", do: func(*Tx) error {
-		_, err := h.conn.ExecContext(context.Background(), first+sealingTriggers())
+		_, err := h.conn.ExecContext(context.Background(), first+sealingTriggers()+then)
 		return err
 	}})
 }
