@@ -404,3 +404,74 @@ func keyOf(db *sql.DB, table string) (keys []string) {
 	}
 	return keys
 }
+
+// What the broker or the proofs can give again comes again: a desk whose database was
+// damaged goes on, shows in the end what it showed before, and accuses nobody.
+func TestDamageComesAgain(t *testing.T) {
+	s, ids := lived(t)
+	for name, c := range map[string]struct {
+		desk signed.Address
+		do   string
+	}{
+		"the audit log's head":      {"se.spoc", `UPDATE heads SET root = zeroblob(32), size = size - 3 WHERE log = 'audit'`},
+		"its checkpoint":            {"fi.spoc", `UPDATE heads SET checkpoint = zeroblob(length(checkpoint)), size = size + 4096`},
+		"both heads are gone":       {"se.spoc", `DELETE FROM heads`},
+		"a sighting":                {"se.spoc", `UPDATE sightings SET register = register + 4096`},
+		"the sightings are gone":    {"fi.spoc", `DELETE FROM sightings`},
+		"the register's end":        {"fi.spoc", `DELETE FROM register WHERE idx >= (SELECT max(idx) - 1 FROM register)`},
+		"an entry of the register":  {"se.spoc", `UPDATE register SET note = zeroblob(length(note)) WHERE idx = 2`},
+		"the federation's entry":    {"se.spoc", `DELETE FROM register WHERE idx = 0`},
+		"the cursor":                {"se.spoc", `UPDATE cursors SET cursor = 'nowhere'`},
+		"the cursor, far ahead":     {"se.spoc", `UPDATE cursors SET cursor = '9999999999'`},
+		"whose text it is":          {"se.spoc", `DELETE FROM attempts`},
+		"whose text it is, bent":    {"se.spoc", `UPDATE attempts SET text = randomblob(32)`},
+		"all proofs of the sender":  {"se.spoc", `DELETE FROM proven WHERE text IN (SELECT text FROM mail WHERE received = 0)`},
+		"a proof of the sender":     {"se.spoc", `UPDATE proven SET proof = zeroblob(length(proof)) WHERE rowid = 2`},
+		"times beside proofs":       {"fi.spoc", `UPDATE proven SET time = time + 86400, idx = idx + 7, register = 9, code = 'NO'`},
+		"the notes of statements":   {"se.spoc", `UPDATE proven SET note = zeroblob(length(note)) WHERE note IS NOT NULL`},
+		"what this desk said":       {"fi.spoc", `DELETE FROM said`},
+		"a state":                   {"se.spoc", `UPDATE mail SET state = 'withdrawn', stands = 0`},
+		"conversations":             {"fi.spoc", `UPDATE conversations SET last = 99; DELETE FROM links`},
+		"answers":                   {"se.spoc", `UPDATE mail SET answered = 0, answer = x'', effective = 0, recipient = 'no.spoc'`},
+		"the opening keys, as seen": {"fi.spoc", `DELETE FROM opening_keys`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			of := *s
+			s := &of
+			s.t = t
+			dir := filepath.Join(t.TempDir(), "desk")
+			must(0, copyDesk(dir, s.desk(c.desk)))
+			db := must(sql.Open("sqlite", filepath.Join(dir, "desk.db")))
+			must(db.Exec(c.do))
+			must(0, db.Close())
+			s.mend("se.spoc")
+			d := must(desk.New(desk.Config{Dir: dir, Broker: s.broker(c.desk), Now: s.clock.Wall, Retry: time.Millisecond}))
+			ctx, cancel := context.WithCancel(ctx)
+			ended := make(chan error, 1)
+			go func() { ended <- d.Run(ctx) }()
+			defer func() {
+				cancel()
+				must(0, <-ended)
+				must(0, d.Close())
+			}()
+			s.unlock(d)
+			whole := func(n int) bool {
+				v, err := d.Verify(ctx, client.Ref{ID: ids[n]})
+				if err != nil || len(v.Evidence) > 0 {
+					return false
+				}
+				var events []string
+				for _, f := range v.Facts {
+					events = append(events, f.Event)
+				}
+				all := strings.Join(events, " ")
+				again := n == 0 || n == 2 // the others were erased here, or received, and have ended: then it is named
+				return all == "accepted consigned handed-over" || all == "accepted handed-over" || !again && len(v.Faults) > 0
+			}
+			await(t, d, "as it was before", func() bool { return whole(0) && whole(1) && whole(2) && whole(3) })
+			if v := must(d.Verify(ctx, client.Ref{})); len(v.Evidence) > 0 {
+				t.Errorf("somebody is accused: %+v", v.Evidence)
+			}
+		})
+	}
+}

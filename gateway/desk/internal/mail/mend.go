@@ -715,6 +715,10 @@ func (k *mending) lostProofs() error {
 		return err
 	}
 	for _, r := range sent {
+		if _, err := k.Envelope(r.TextHash); errors.Is(err, store.ErrNotFound) { // it can't be sent again
+			k.note("proven", SubjectOf(&r), false, "the proof that it was accepted is gone, and its content was erased", "")
+			continue
+		}
 		r.Accepted = false
 		if err := k.Put(&r); err != nil {
 			return err

@@ -62,7 +62,7 @@ var (
 // sealedTables are those whose rows have seals.
 var sealedTables = func() (all []table) {
 	for _, m := range tableText.FindAllStringSubmatch(tables, -1) {
-		if m[1] == "tallies" {
+		if !strings.Contains(m[2], "\tseal ") {
 			continue
 		}
 		t := table{name: m[1], noRowID: m[3] != ""}
