@@ -172,7 +172,15 @@ func (s *socket) Close() error {
 
 // note writes a line in the desk's own log, on a full disk too.
 func (d *Desk) note(event, subject string) error {
-	return d.room.Store.UpdateVital(func(tx *store.Tx) error { return tx.Log(d.room.Entry(event, subject, nil)) })
+	mac := d.room.LogMAC()
+	return store.Again(func() error {
+		return d.room.Store.UpdateVital(func(tx *store.Tx) error {
+			if err := tx.Log(d.room.Entry(event, subject, nil)); err != nil {
+				return err
+			}
+			return tx.KeepLog(mac)
+		})
+	})
 }
 
 // noteOrOwe is note for what a person does with the ring: where no line finds room, not even

@@ -467,6 +467,7 @@ type Verification struct {
 	Envelope []byte      `json:"envelope,omitempty"` // of the one message that was asked for; none once it was erased
 	Facts    []Fact      `json:"facts,omitempty"`    // of the same
 	Proven   int         `json:"proven"`             // facts whose proofs and signatures are valid
+	Lines    int64       `json:"lines,omitempty"`    // of the desk's own log, each in its chain; 0 for one message
 	Faults   []Fault     `json:"faults,omitempty"`
 	Evidence []Evidence  `json:"evidence,omitempty"`
 	Breaches []Breaches  `json:"breaches,omitempty"` // how much of each code was seen, and how much of it is kept

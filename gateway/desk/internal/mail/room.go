@@ -102,6 +102,15 @@ type Room struct {
 		noted atomic.Bool // how long it was in its first answer
 	}
 
+	mendings sync.Mutex  // over mending the database
+	feedAnew atomic.Bool // the progress feed is to be read from its beginning
+
+	inspected struct {
+		sync.Mutex
+		at    time.Time
+		amiss bool
+	}
+
 	hearing   hearing
 	reachable atomic.Bool
 	unheard   atomic.Value // a lastError: of the last call
@@ -130,13 +139,20 @@ func Open(c Config) (*Room, error) {
 		return nil, err
 	}
 	m.Store = s
-	if err = m.load(); err == nil {
+	if _, err = m.mend(trusted...); err == nil {
+		err = m.load()
+	}
+	if err == nil {
 		m.absence.since = m.logs.Load().Audit().Size
 		err = errors.Join(m.openBundles(), m.resumeAlarm())
 	}
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
+	s.OnDamage(func() error {
+		_, err := m.mend()
+		return err
+	})
 	return m, nil
 }
 

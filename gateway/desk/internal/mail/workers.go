@@ -22,12 +22,12 @@ const (
 // workers are woken when there may be something for them; a wake-up while they
 // work is not lost.
 type workers struct {
-	urgent, outbox, urgentStatements, statements, open, bundles, erasures, keys, ring chan struct{}
+	urgent, outbox, urgentStatements, statements, open, bundles, erasures, keys, ring, inspection chan struct{}
 }
 
 func newWorkers() workers {
 	one := func() chan struct{} { return make(chan struct{}, 1) }
-	return workers{one(), one(), one(), one(), one(), one(), one(), one(), one()}
+	return workers{one(), one(), one(), one(), one(), one(), one(), one(), one(), one()}
 }
 
 func wake(worker chan struct{}) {
@@ -66,6 +66,7 @@ func (m *Room) jobs() []job {
 		{"catalogue", m.workers.bundles, m.fetchBundles, false},
 		{"ring", m.workers.ring, m.showRing, false},
 		{"disk", nil, (&disk{Room: m}).do, false},
+		{"inspection", m.workers.inspection, m.inspect, false},
 		{"inbox", nil, m.newInbox().do, false},
 		{"progress", nil, m.newProgress().do, false},
 	}

@@ -14,8 +14,8 @@ func (t *Tx) AddLoss(l client.Loss) error {
 // Losses returns those that nobody has settled, the newest first.
 func (t *Tx) Losses(limit int) ([]client.Loss, error) {
 	return rows(t, "read losses", func(scan func(...any) error) (l client.Loss, err error) {
-		return l, scan(unix{&l.Found}, &l.Kind, &l.Detail)
-	}, `SELECT found, kind, detail FROM losses WHERE settled = 0 ORDER BY seq DESC LIMIT ?`, limit)
+		return l, scan(sealed("losses"), unix{&l.Found}, &l.Kind, &l.Detail)
+	}, `SELECT `+wholeOf("losses", "")+`, found, kind, detail FROM losses WHERE settled = 0 ORDER BY seq DESC LIMIT ?`, limit)
 }
 
 // CountLosses says how many nobody has settled.
@@ -59,8 +59,8 @@ func (t *Tx) AddLost(l Lost) error {
 // them, the newest first.
 func (t *Tx) LostMessages(limit int) ([]client.LostMessage, error) {
 	return rows(t, "read what is lost", func(scan func(...any) error) (l client.LostMessage, err error) {
-		return l, scan(&l.Received, fixed(l.ID[:]), &l.Other, &l.Event, &l.Leaf)
-	}, `SELECT received, id, other, event, leaf FROM lost `+lacked+` ORDER BY leaf DESC, id LIMIT ?`, limit)
+		return l, scan(sealed("lost"), &l.Received, fixed(l.ID[:]), &l.Other, &l.Event, &l.Leaf)
+	}, `SELECT `+wholeOf("lost", "")+`, received, id, other, event, leaf FROM lost `+lacked+` ORDER BY leaf DESC, id LIMIT ?`, limit)
 }
 
 // CountLost says how many messages are lost, have not come again, and nobody has settled.

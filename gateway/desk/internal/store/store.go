@@ -24,6 +24,7 @@
 package store
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -49,6 +50,7 @@ type Store struct {
 	read  atomic.Int64
 	open  atomic.Pointer[handle]
 	why   atomic.Pointer[error] // why it is not open, if that failed
+	mend  atomic.Pointer[func() error]
 	mark  *highWaterMark
 	found atomic.Pointer[Found]
 	state health
@@ -208,13 +210,13 @@ func (h *handle) close() error {
 // of it is written when it returns an error. f must not write by another way, nor
 // take a lock that somebody has who writes.
 func (s *Store) Update(f func(*Tx) error) error {
-	return s.withRoom(&write{do: f, synced: true})
+	return s.mending(s.withRoom(&write{do: f, synced: true}))
 }
 
 // UpdateUnsynced is Update without the wait for the disk. After a power cut the
 // write may be missing, and so is each later one that was not synced; a synced
 // one makes all before it durable.
-func (s *Store) UpdateUnsynced(f func(*Tx) error) error { return s.withRoom(&write{do: f}) }
+func (s *Store) UpdateUnsynced(f func(*Tx) error) error { return s.mending(s.withRoom(&write{do: f})) }
 
 // withRoom writes what may wait for room: DISK_FULL while there is too little.
 func (s *Store) withRoom(x *write) error {
@@ -253,11 +255,25 @@ func (s *Store) Failed() <-chan struct{} {
 type Tx struct {
 	store *Store
 	stmt  func(query string) (*sql.Stmt, error)
+	conn  *sql.Conn // of the writer
+	bent  bool      // a row was read that is not as it was written
 	moved []move
 }
 
 // View runs f on one state of the database.
 func (s *Store) View(f func(*Tx) error) error {
+	bent := false
+	err := s.view(func(tx *Tx) error {
+		defer func() { bent = tx.bent }()
+		return f(tx)
+	})
+	if bent { // f may have gone on without the row
+		err = errors.Join(err, s.mended())
+	}
+	return err
+}
+
+func (s *Store) view(f func(*Tx) error) error {
 	h, err := s.handle()
 	if err != nil {
 		return err
@@ -312,6 +328,12 @@ func (t *Tx) put(what, query string, args ...any) error {
 	return nil
 }
 
+// script runs statements that no other runs again.
+func (t *Tx) script(statements string) error {
+	_, err := t.conn.ExecContext(context.Background(), statements)
+	return err
+}
+
 // run runs a statement and says how many rows it touched.
 func (t *Tx) run(query string, args ...any) (int64, error) {
 	stmt, err := t.stmt(query)
@@ -336,6 +358,7 @@ func (t *Tx) row(what string, into []any, query string, args ...any) error {
 		err = ErrNotFound
 	}
 	if err != nil {
+		t.bent = t.bent || errors.Is(err, ErrDamaged)
 		return fmt.Errorf("%s: %w", what, err)
 	}
 	return nil
@@ -345,6 +368,7 @@ func (t *Tx) row(what string, into []any, query string, args ...any) error {
 func rows[T any](t *Tx, what string, scan func(func(...any) error) (T, error), query string, args ...any) ([]T, error) {
 	all, err := scanAll(t, scan, query, args...)
 	if err != nil {
+		t.bent = t.bent || errors.Is(err, ErrDamaged)
 		return nil, fmt.Errorf("%s: %w", what, err)
 	}
 	return all, nil

@@ -110,7 +110,7 @@ func (h *handle) checkDesk() error {
 
 // NotedFile is the hash of a file of the folder as the last start read it; ErrNotFound: none did.
 func (t *Tx) NotedFile(file string) (h signed.Hash, err error) {
-	err = t.row("read a file's hash", []any{fixed(h[:])}, `SELECT hash FROM noted WHERE file = ?`, file)
+	err = t.row("read a file's hash", []any{sealed("noted"), fixed(h[:])}, `SELECT `+wholeOf("noted", "")+`, hash FROM noted WHERE file = ?`, file)
 	return h, err
 }
 

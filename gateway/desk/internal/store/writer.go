@@ -57,6 +57,7 @@ type move struct {
 }
 
 func newWriter(h *handle) (*writer, error) {
+	registerFunctions()
 	conn, err := h.db.Conn(context.Background())
 	if err != nil {
 		return nil, err
@@ -298,7 +299,7 @@ func (w *writer) one(x *write) error {
 	if err := w.exec("SAVEPOINT one"); err != nil {
 		return err
 	}
-	tx := &Tx{store: w.store, stmt: w.prepare}
+	tx := &Tx{store: w.store, stmt: w.prepare, conn: w.conn}
 	if x.err = safely(x.do, tx); x.err == nil {
 		x.moved = tx.moved
 		return w.exec("RELEASE one")
