@@ -34,6 +34,7 @@ const (
 	FoundLog      FoundKind = "log-damaged" // desk.db-wal was damaged: what stood in it behind the damage is gone
 	FoundReplaced FoundKind = "replaced"    // another database of this desk lies there
 	FoundEmpty    FoundKind = "empty"       // a person began with an empty one
+	FoundBent     FoundKind = "mark-bent"   // the database's own word of which it is was damaged, and is as high-water says again
 	FoundNoMark   FoundKind = "no-mark"     // high-water is missing or damaged: nobody can tell whether the rest is whole
 )
 
@@ -67,10 +68,6 @@ func (s *Store) WriteDown(found *Found, now signed.Time, f func(*Tx) error) erro
 // whole compares a database that was opened with what is known of it, and opens the
 // high-water file.
 func (s *Store) whole(h *handle, log walScan, kept string) error {
-	now, err := scanCame(h.db.QueryRow(came).Scan)
-	if err != nil {
-		return err
-	}
 	mark, stood := s.mark, (*highWater)(nil)
 	switch was, err := mark.read(); {
 	case err == nil:
@@ -79,7 +76,14 @@ func (s *Store) whole(h *handle, log walScan, kept string) error {
 	default:
 		return err
 	}
+	now, bent, err := h.came(stood)
+	if err != nil {
+		return err
+	}
 	found := compare(stood, now, log, kept)
+	if found == nil && bent {
+		found = &Found{FoundBent, false, "its row of which database it is was damaged, and is as high-water says again"}
+	}
 	if found == nil && kept != "" { // what a power cut leaves of writes that nobody waited for
 		if err := os.Remove(kept); err != nil {
 			return err
@@ -94,6 +98,52 @@ func (s *Store) whole(h *handle, log walScan, kept string) error {
 	s.found.Store(found)
 	return nil
 }
+
+// came reads how far the database came. Where its own row of which database it is does not
+// fit to what stood, and all else has come as far, the row was bent: it is put right.
+func (h *handle) came(stood *highWater) (now highWater, bent bool, err error) {
+	now, err = scanCame(h.db.QueryRow(came).Scan)
+	switch {
+	case err == nil && now.commits >= 0 && now.commits < maxCommits && (stood == nil || !isBent(now.id, stood.id)):
+		return now, false, nil
+	case isCode(err, sqlite3.SQLITE_CORRUPT), isCode(err, sqlite3.SQLITE_NOTADB), IsBusy(err):
+		return now, false, err
+	case stood == nil:
+		return now, false, fmt.Errorf("%w: it does not say which it is, and high-water does not either", ErrMalformed)
+	}
+	right := highWater{id: stood.id, commits: stood.commits}
+	whether := scanRest(h.db.QueryRow(`SELECT `+rest).Scan, &right)
+	switch {
+	case whether != nil:
+		return now, false, whether
+	case right.audit < stood.audit || right.register < stood.register || right.mail < stood.mail || right.log < stood.log:
+		if err != nil {
+			err = fmt.Errorf("%w: it does not say which it is", ErrMalformed)
+		}
+		return now, false, err
+	}
+	return right, true, h.enqueue(&write{do: func(tx *Tx) error {
+		if err := tx.put("mend the mark", `DELETE FROM mark`); err != nil {
+			return err
+		}
+		return tx.put("mend the mark", `INSERT INTO mark (desk, id, commits) VALUES (?,?,?)`, string(h.store.desk), right.id[:], right.commits)
+	}})
+}
+
+// isBent reports whether an id is none, or another in some bytes alone: two databases share
+// hardly one.
+func isBent(is, was [idSize]byte) bool {
+	same := 0
+	for i := range is {
+		if is[i] == was[i] {
+			same++
+		}
+	}
+	return is == [idSize]byte{} || same < idSize && same >= idSize/2
+}
+
+// maxCommits is more than any database has.
+const maxCommits = 1 << 56
 
 // compare says what is wrong with a database that came so far, when its high-water file
 // says how far it stood, and its write-ahead log was so.
@@ -178,7 +228,7 @@ func (s *Store) pageSize() int {
 const checkTime = 5 * time.Second
 
 // ErrMalformed says that SQLite can't read the database, or a part of it.
-var ErrMalformed = errors.New("the database is malformed")
+var ErrMalformed = errors.New("the database is malformed: its file is damaged")
 
 // check has SQLite look through the database, for as long as a start may wait.
 func (h *handle) check() error {

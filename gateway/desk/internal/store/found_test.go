@@ -180,6 +180,39 @@ func TestRolledBackIsFound(t *testing.T) {
 	}
 }
 
+// A database whose own row of which it is was bent, or is gone, gets it back from the
+// high-water file, if it has come as far as that.
+func TestBentMarkIsMended(t *testing.T) {
+	last := moments(t, 6)[5]
+	for name, statement := range map[string]string{
+		"a bent id": `UPDATE mark SET id = CAST(substr(id, 1, 15) || x'00' AS BLOB)`, "no id": `UPDATE mark SET id = x''`,
+		"many commits": `UPDATE mark SET commits = 9223372036854775807`, "minus": `UPDATE mark SET commits = -1`, "no row": `DELETE FROM mark`,
+	} {
+		path := last.put(t)
+		db, err := sql.Open("sqlite", path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := db.Exec(statement); err != nil {
+			t.Fatal(err)
+		}
+		db.Close()
+		s, err := Open(path, "se.spoc", MinReserve, nil)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if found := s.Found(); found == nil || found.Kind != FoundBent || found.Lost {
+			t.Errorf("%s: found %+v", name, found)
+		} else if err := errors.Join(s.WriteDown(found, noon, func(*Tx) error { return nil }), queue(s, 100), s.Close()); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if found := momentOf(t, path).found(t); found != nil {
+			t.Errorf("%s: after that %+v", name, found)
+		}
+	}
+}
+
 // A power cut loses what nobody was told of, in whatever order the disk wrote it, and the
 // high-water file may be as old as the disk likes: that is no alarm.
 func TestTornEndIsNoAlarm(t *testing.T) {

@@ -167,11 +167,17 @@ func highWaterOf(database string) *highWaterMark {
 	return &highWaterMark{path: filepath.Join(filepath.Dir(database), HighWaterFile)}
 }
 
-// came reads how far the database came.
-const came = `SELECT id, commits,
-	coalesce((SELECT size FROM heads WHERE log = 'audit'), 0), coalesce((SELECT size FROM heads WHERE log = 'register'), 0),
-	coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'mail'), 0), coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'log'), 0) FROM mark`
+// came reads how far the database came: which it is, how many commits it has, and the rest.
+const (
+	came = `SELECT id, commits, ` + rest + ` FROM mark`
+	rest = `coalesce((SELECT size FROM heads WHERE log = 'audit'), 0), coalesce((SELECT size FROM heads WHERE log = 'register'), 0),
+	coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'mail'), 0), coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'log'), 0)`
+)
 
 func scanCame(scan func(...any) error) (h highWater, err error) {
 	return h, scan(fixed(h.id[:]), &h.commits, &h.audit, &h.register, &h.mail, &h.log)
+}
+
+func scanRest(scan func(...any) error, h *highWater) error {
+	return scan(&h.audit, &h.register, &h.mail, &h.log)
 }

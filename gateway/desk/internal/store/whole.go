@@ -99,11 +99,11 @@ func (h *handle) checkDesk() error {
 	err := h.db.QueryRow("SELECT desk FROM mark").Scan(&desk)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
-		return fmt.Errorf("%w: it does not say whose it is", ErrMalformed)
+		return nil // see handle.came
 	case err != nil:
 		return err
 	case desk != h.store.desk:
-		return fmt.Errorf("it is the database of %s, and by desk.yaml this is the folder of %s", desk, h.store.desk)
+		return fmt.Errorf("it is the database of %s, and by desk.yaml this is the folder of %s: files of two desks were mixed, or one of both is damaged", desk, h.store.desk)
 	}
 	return nil
 }
