@@ -27,7 +27,11 @@ type Finding struct {
 	Rows       []Damaged // that are not as they were written; at most maxDamaged
 	Missing    bool      // rows are missing, or are old ones
 	Miscounted bool      // the tally itself is damaged
+	Unindexed  bool      // an index has not what its table has
 }
+
+// Amiss reports whether there is anything to mend.
+func (f *Finding) Amiss() bool { return len(f.Rows) > 0 || f.Missing || f.Miscounted || f.Unindexed }
 
 // maxDamaged bounds the damaged rows of a table that are read at once.
 const maxDamaged = 1000
@@ -40,7 +44,7 @@ func (s *Store) Inspect(names ...string) (all []Finding, err error) {
 		}
 		err := s.view(func(tx *Tx) error {
 			f, err := tx.Inspect(t.name)
-			if err == nil && (len(f.Rows) > 0 || f.Missing || f.Miscounted) {
+			if err == nil && f.Amiss() {
 				all = append(all, f)
 			}
 			return err
@@ -66,7 +70,19 @@ func (t *Tx) Inspect(name string) (f Finding, err error) {
 	if err == nil && bent > 0 {
 		f.Rows, err = t.damaged(tab)
 	}
+	if err == nil {
+		f.Unindexed, err = t.unindexed(name)
+	}
 	return f, err
+}
+
+// unindexed reports whether SQLite finds anything amiss with a table's indexes. What it finds
+// amiss with the file itself is for who opens it.
+func (t *Tx) unindexed(name string) (bool, error) {
+	all, err := rows(t, "compare the indexes of "+name, func(scan func(...any) error) (s string, err error) {
+		return s, scan(&s)
+	}, `PRAGMA integrity_check(`+name+`)`)
+	return slices.ContainsFunc(all, func(s string) bool { return strings.Contains(s, "index") }), err
 }
 
 func (t *Tx) damaged(tab *table) ([]Damaged, error) {
@@ -204,11 +220,10 @@ func distance(a, b []byte) (bits int) {
 // column would give is not in them.
 func (t *Tx) Mend(found Finding, f func() error) error {
 	tab := tableNamed(found.Table)
-	if !tab.noRowID {
-		if err := t.put("make indexes anew", `REINDEX `+tab.name); err != nil {
-			return err
-		}
-	} else if len(found.Rows) > 0 {
+	if err := t.put("make indexes anew", `REINDEX `+tab.name); err != nil {
+		return err
+	}
+	if tab.noRowID && len(found.Rows) > 0 {
 		if err := t.leaveWhole(tab); err != nil {
 			return err
 		}
