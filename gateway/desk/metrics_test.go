@@ -53,6 +53,7 @@ func TestMetrics(t *testing.T) {
 		"samband_envelopes_sealed_total":                1,
 		"samband_clock_offset_seconds":                  1,
 		"samband_words_elsewhere":                       2,
+		"samband_desk_damages_total":                    2,
 		"samband_hits_answered_total":                   12,
 		"samband_hits_waiting":                          9,
 		"samband_hits_waiting_seconds":                  1,

@@ -47,6 +47,8 @@ type Store struct {
 	open  atomic.Pointer[handle]
 	why   atomic.Pointer[error] // why it is not open, if that failed
 	mend  atomic.Pointer[func() error]
+
+	inspection inspection
 }
 
 // A handle is the database as it was opened once.
@@ -195,7 +197,12 @@ func (s *Store) withRoom(x *write) error {
 
 // Scrub moves the write-ahead log into the database and empties it, so that
 // nothing deleted before stays in it.
-func (s *Store) Scrub() error { return s.vital(func() *write { return &write{scrub: true} }) }
+func (s *Store) Scrub() error {
+	return s.vital(func() *write {
+		s.inspection.giveWay()
+		return &write{scrub: true}
+	})
+}
 
 func (s *Store) enqueue(x *write) error {
 	h, err := s.handle()
@@ -222,6 +229,7 @@ func (s *Store) Failed() <-chan struct{} {
 type Tx struct {
 	store *Store
 	stmt  func(query string) (*sql.Stmt, error)
+	ctx   context.Context
 	conn  *sql.Conn // of the writer
 	bent  bool      // a row was read that is not as it was written
 	moved []move
@@ -240,7 +248,9 @@ func (s *Store) View(f func(*Tx) error) error {
 	return err
 }
 
-func (s *Store) view(f func(*Tx) error) error {
+func (s *Store) view(f func(*Tx) error) error { return s.viewIn(context.Background(), f) }
+
+func (s *Store) viewIn(ctx context.Context, f func(*Tx) error) error {
 	h, err := s.handle()
 	if err != nil {
 		return err
@@ -250,7 +260,7 @@ func (s *Store) view(f func(*Tx) error) error {
 		return fmt.Errorf("begin reading: %w", err)
 	}
 	defer tx.Rollback()
-	return f(&Tx{store: s, stmt: func(query string) (*sql.Stmt, error) {
+	return f(&Tx{store: s, ctx: ctx, stmt: func(query string) (*sql.Stmt, error) {
 		stmt, err := h.prepare(query)
 		if err != nil {
 			return nil, err
@@ -319,7 +329,7 @@ func (t *Tx) row(what string, into []any, query string, args ...any) error {
 	stmt, err := t.stmt(query)
 	if err == nil {
 		t.store.read.Add(1)
-		err = stmt.QueryRow(args...).Scan(into...)
+		err = stmt.QueryRowContext(t.ctx, args...).Scan(into...)
 	}
 	if errors.Is(err, sql.ErrNoRows) {
 		err = ErrNotFound
@@ -346,7 +356,7 @@ func scanAll[T any](t *Tx, scan func(func(...any) error) (T, error), query strin
 	if err != nil {
 		return nil, err
 	}
-	rs, err := stmt.Query(args...)
+	rs, err := stmt.QueryContext(t.ctx, args...)
 	if err != nil {
 		return nil, err
 	}
