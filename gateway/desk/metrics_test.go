@@ -55,6 +55,7 @@ func TestMetrics(t *testing.T) {
 		"samband_words_elsewhere":                       2,
 		"samband_desk_database_losses":                  1,
 		"samband_desk_lost_messages":                    1,
+		"samband_desk_damages_total":                    2,
 		"samband_hits_answered_total":                   12,
 		"samband_hits_waiting":                          9,
 		"samband_hits_waiting_seconds":                  1,

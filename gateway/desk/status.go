@@ -24,11 +24,15 @@ func (d *Desk) Status(context.Context) (*client.Status, error) {
 	var openings []client.OpeningKey
 	var lost, missing int
 	var losses []client.Loss
+	var damages client.Damages
 	err := d.room.Store.View(func(tx *store.Tx) (err error) {
 		if seen, err = breaches(tx); err != nil {
 			return err
 		}
 		if lost, _, err = tx.CountElsewhere(); err != nil {
+			return err
+		}
+		if damages.Mended, damages.Lost, err = tx.CountDamages(); err != nil {
 			return err
 		}
 		if overdue, err = d.room.Overdue(tx); err != nil {
@@ -61,7 +65,7 @@ func (d *Desk) Status(context.Context) (*client.Status, error) {
 		Broker: d.settings.Broker, Locked: d.Locked(), Reachable: d.room.Reachable(),
 		Registered: d.registered() == nil, Register: l.Register().Size(), Audit: l.Audit().Size,
 		Losses: losses, Lost: missing,
-		Duties: duties, LostWords: lost, Erasures: *erasures, Keys: openings, Breaches: seen,
+		Duties: duties, LostWords: lost, Damages: damages, Erasures: *erasures, Keys: openings, Breaches: seen,
 		Disk: client.Disk{Free: room.Free, Needed: room.Needed, Full: room.Full, Why: why, Reserve: room.Reserve},
 	}
 	if trouble := d.trouble(); trouble != nil {

@@ -28,6 +28,7 @@ type Status struct {
 	Overdue    []Overdue      `json:"overdue,omitempty"`    // of what this desk sent
 	LostWords  int            `json:"lost_words,omitempty"` // in this desk's name, said by a lost copy of it
 	Clock      string         `json:"clock,omitempty"`      // how far the desk's clock is from the log's; "": less than a minute
+	Damages    Damages        `json:"damages,omitzero"`     // that its disk did to its database
 	Shared     string         `json:"shared,omitempty"`     // since when another program uses the online ring, and what to do
 	Duties     []Duty         `json:"duties,omitempty"`
 	Lacks      []Lack         `json:"lacks,omitempty"`
@@ -471,6 +472,12 @@ type Verification struct {
 	Faults   []Fault     `json:"faults,omitempty"`
 	Evidence []Evidence  `json:"evidence,omitempty"`
 	Breaches []Breaches  `json:"breaches,omitempty"` // how much of each code was seen, and how much of it is kept
+}
+
+// Damages are how many findings a desk made in its own database of what its disk damaged.
+type Damages struct {
+	Mended int `json:"mended,omitempty"` // it is again as it was written, or as the log says
+	Lost   int `json:"lost,omitempty"`   // it is not; Verify names each
 }
 
 // A Head of a log, with when this desk verified it.

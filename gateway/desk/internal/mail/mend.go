@@ -122,7 +122,7 @@ func (k *mending) all(names []string) error {
 		if err != nil {
 			return err
 		}
-		if len(f.Rows) == 0 && !f.Missing && !f.Miscounted {
+		if !f.Amiss() {
 			continue
 		}
 		k.missing[name] = f.Missing
@@ -149,6 +149,9 @@ func (k *mending) all(names []string) error {
 func (k *mending) table(f *store.Finding) error {
 	if f.Miscounted {
 		k.note(f.Table, "", true, "the count of its rows was damaged; it was made anew", "")
+	}
+	if f.Unindexed {
+		k.note(f.Table, "", true, "an index was damaged; it was made anew from its table", "")
 	}
 	rest, swapped, err := k.Unswap(f.Rows)
 	if err != nil {

@@ -1,12 +1,14 @@
 package store
 
 import (
+	"context"
 	"database/sql/driver"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"samband/gateway/signed"
 )
@@ -27,7 +29,11 @@ type Finding struct {
 	Rows       []Damaged // that are not as they were written; at most maxDamaged
 	Missing    bool      // rows are missing, or are old ones
 	Miscounted bool      // the tally itself is damaged
+	Unindexed  bool      // an index has not what its table has
 }
+
+// Amiss reports whether there is anything to mend.
+func (f *Finding) Amiss() bool { return len(f.Rows) > 0 || f.Missing || f.Miscounted || f.Unindexed }
 
 // maxDamaged bounds the damaged rows of a table that are read at once.
 const maxDamaged = 1000
@@ -38,18 +44,59 @@ func (s *Store) Inspect(names ...string) (all []Finding, err error) {
 		if len(names) > 0 && !slices.Contains(names, t.name) {
 			continue
 		}
-		err := s.view(func(tx *Tx) error {
-			f, err := tx.Inspect(t.name)
-			if err == nil && (len(f.Rows) > 0 || f.Missing || f.Miscounted) {
-				all = append(all, f)
-			}
-			return err
-		})
+		var f Finding
+		for gaveWay, yields := true, 0; gaveWay; yields++ {
+			gaveWay, err = s.inspection.run(yields < maxYields, func(ctx context.Context) error {
+				return s.viewIn(ctx, func(tx *Tx) (err error) {
+					f, err = tx.Inspect(t.name)
+					return err
+				})
+			})
+		}
 		if err != nil {
 			return nil, err
 		}
+		if f.Amiss() {
+			all = append(all, f)
+		}
 	}
 	return all, nil
+}
+
+// maxYields is how often the inspection of one table gives way to whoever empties the
+// write-ahead log: while somebody reads, that can't be done.
+const maxYields = 10
+
+// An inspection is one that gives way.
+type inspection struct {
+	mu     sync.Mutex
+	cancel context.CancelFunc
+}
+
+// run runs f, and reports whether it gave way.
+func (i *inspection) run(yields bool, f func(context.Context) error) (gaveWay bool, err error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	set := func(c context.CancelFunc) {
+		i.mu.Lock()
+		defer i.mu.Unlock()
+		i.cancel = c
+	}
+	if yields {
+		set(cancel)
+		defer set(nil)
+	}
+	err = f(ctx)
+	return ctx.Err() != nil, err
+}
+
+// giveWay ends a reading that is under way; it is begun again.
+func (i *inspection) giveWay() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.cancel != nil {
+		i.cancel()
+	}
 }
 
 // Inspect reads each row of a table.
@@ -66,7 +113,19 @@ func (t *Tx) Inspect(name string) (f Finding, err error) {
 	if err == nil && bent > 0 {
 		f.Rows, err = t.damaged(tab)
 	}
+	if err == nil {
+		f.Unindexed, err = t.unindexed(name)
+	}
 	return f, err
+}
+
+// unindexed reports whether SQLite finds anything amiss with a table's indexes. What it finds
+// amiss with the file itself is for who opens it.
+func (t *Tx) unindexed(name string) (bool, error) {
+	all, err := rows(t, "compare the indexes of "+name, func(scan func(...any) error) (s string, err error) {
+		return s, scan(&s)
+	}, `PRAGMA integrity_check(`+name+`)`)
+	return slices.ContainsFunc(all, func(s string) bool { return strings.Contains(s, "index") }), err
 }
 
 func (t *Tx) damaged(tab *table) ([]Damaged, error) {
@@ -204,11 +263,10 @@ func distance(a, b []byte) (bits int) {
 // column would give is not in them.
 func (t *Tx) Mend(found Finding, f func() error) error {
 	tab := tableNamed(found.Table)
-	if !tab.noRowID {
-		if err := t.put("make indexes anew", `REINDEX `+tab.name); err != nil {
-			return err
-		}
-	} else if len(found.Rows) > 0 {
+	if err := t.put("make indexes anew", `REINDEX `+tab.name); err != nil {
+		return err
+	}
+	if tab.noRowID && len(found.Rows) > 0 {
 		if err := t.leaveWhole(tab); err != nil {
 			return err
 		}
@@ -343,13 +401,19 @@ func (t *Tx) Remove(d *Damaged) error {
 	return t.exec("remove", `DELETE FROM `+d.Table+` WHERE rowid = ?`, d.rowid)
 }
 
+// maxShown bounds what of a column is shown: ids and hashes, and no key or text that an
+// erasure of its message would have to find there.
+const maxShown = 32
+
 // Content is the row in words, without what is long.
 func (d *Damaged) Content() string {
 	shown := map[string]any{}
 	for c, v := range d.Values {
 		switch v := v.(type) {
 		case []byte:
-			shown[c] = fmt.Sprintf("%x", v[:min(len(v), 256)])
+			if shown[c] = fmt.Sprintf("%x", v); len(v) > maxShown {
+				shown[c] = fmt.Sprintf("%d bytes", len(v))
+			}
 		case string:
 			shown[c] = strings.ToValidUTF8(v[:min(len(v), 256)], "?")
 		default:

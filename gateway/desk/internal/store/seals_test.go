@@ -105,7 +105,7 @@ func TestDamageFound(t *testing.T) {
 	found("")
 	raw(`UPDATE cursors SET cursor = 'hdre'`) // e, and one bit of it
 	raw(`DELETE FROM texts`)
-	found("texts 0 true, cursors 1 false")
+	found("cursors 1 false, texts 0 true")
 	update(func(tx *Tx) error {
 		f, err := tx.Inspect("cursors")
 		if err != nil {

@@ -54,6 +54,8 @@ type Store struct {
 	mark  *highWaterMark
 	found atomic.Pointer[Found]
 	state health
+
+	inspection inspection
 }
 
 // A handle is the database as it was opened once.
@@ -228,7 +230,12 @@ func (s *Store) withRoom(x *write) error {
 
 // Scrub moves the write-ahead log into the database and empties it, so that
 // nothing deleted before stays in it.
-func (s *Store) Scrub() error { return s.vital(func() *write { return &write{scrub: true} }) }
+func (s *Store) Scrub() error {
+	return s.vital(func() *write {
+		s.inspection.giveWay()
+		return &write{scrub: true}
+	})
+}
 
 func (s *Store) enqueue(x *write) error {
 	h, err := s.handle()
@@ -255,6 +262,7 @@ func (s *Store) Failed() <-chan struct{} {
 type Tx struct {
 	store *Store
 	stmt  func(query string) (*sql.Stmt, error)
+	ctx   context.Context
 	conn  *sql.Conn // of the writer
 	bent  bool      // a row was read that is not as it was written
 	moved []move
@@ -273,7 +281,9 @@ func (s *Store) View(f func(*Tx) error) error {
 	return err
 }
 
-func (s *Store) view(f func(*Tx) error) error {
+func (s *Store) view(f func(*Tx) error) error { return s.viewIn(context.Background(), f) }
+
+func (s *Store) viewIn(ctx context.Context, f func(*Tx) error) error {
 	h, err := s.handle()
 	if err != nil {
 		return err
@@ -283,7 +293,7 @@ func (s *Store) view(f func(*Tx) error) error {
 		return fmt.Errorf("begin reading: %w", s.watched(err))
 	}
 	defer tx.Rollback()
-	return f(&Tx{store: s, stmt: func(query string) (*sql.Stmt, error) {
+	return f(&Tx{store: s, ctx: ctx, stmt: func(query string) (*sql.Stmt, error) {
 		stmt, err := h.prepare(query)
 		if err != nil {
 			return nil, s.watched(err)
@@ -352,7 +362,7 @@ func (t *Tx) row(what string, into []any, query string, args ...any) error {
 	stmt, err := t.stmt(query)
 	if err == nil {
 		t.store.read.Add(1)
-		err = t.store.watched(stmt.QueryRow(args...).Scan(into...))
+		err = t.store.watched(stmt.QueryRowContext(t.ctx, args...).Scan(into...))
 	}
 	if errors.Is(err, sql.ErrNoRows) {
 		err = ErrNotFound
@@ -379,7 +389,7 @@ func scanAll[T any](t *Tx, scan func(func(...any) error) (T, error), query strin
 	if err != nil {
 		return nil, err
 	}
-	rs, err := stmt.Query(args...)
+	rs, err := stmt.QueryContext(t.ctx, args...)
 	if err != nil {
 		return nil, t.store.watched(err)
 	}
