@@ -82,3 +82,16 @@ func TestDatabaseOfAnotherDesk(t *testing.T) {
 		t.Errorf("it says %v", err)
 	}
 }
+
+// A desk is not made where a database lies: no ring is made beside it.
+func TestNoDeskIsMadeAroundADatabase(t *testing.T) {
+	dir := t.TempDir()
+	must(0, os.WriteFile(filepath.Join(dir, "desk.db-wal"), nil, 0o600))
+	_, err := desk.Init(dir, desk.Setup{
+		Settings:   desk.Settings{Address: "se.spoc", Broker: "https://broker.example", Zone: "Europe/Stockholm"},
+		Federation: made().Federation(), Passphrase: passphrase,
+	})
+	if !errors.Is(err, fs.ErrExist) || len(must(filepath.Glob(filepath.Join(dir, "keys", "*")))) != 0 {
+		t.Errorf("it is made: %v", err)
+	}
+}

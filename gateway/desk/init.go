@@ -46,6 +46,9 @@ func Init(dir string, s Setup) (card []byte, err error) {
 	if err := f.private(); err != nil {
 		return nil, err
 	}
+	if err := store.CheckFree(f.database()); err != nil {
+		return nil, err
+	}
 	online, locked, err := keys.Create(f.keys(), s.Address, s.Passphrase, s.Work)
 	if err != nil {
 		return nil, err

@@ -1,10 +1,13 @@
 package desk_test
 
 import (
+	"context"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"samband/gateway/desk"
@@ -91,5 +94,54 @@ func TestRestoredSender(t *testing.T) {
 	})
 	if st := must(fi.Status(ctx)); len(st.Losses) != 1 || st.Losses[0].Kind != "empty" || st.Lost != 1 || st.Evidence != 0 {
 		t.Errorf("begun empty, its status is %+v", st)
+	}
+}
+
+// A swap puts files in the place of a desk's database when a write to it has failed.
+type swap struct {
+	slog.Handler
+	once sync.Once
+	do   func()
+}
+
+func (*swap) Enabled(context.Context, slog.Level) bool { return true }
+
+func (h *swap) Handle(_ context.Context, r slog.Record) error {
+	if r.Message == "a write to the database failed" {
+		h.once.Do(h.do)
+	}
+	return nil
+}
+
+// The database goes back while the desk runs: a write fails, and what is opened anew then is
+// an older one. The desk says so, lists what it lacks, and takes nobody for a thief of its
+// ring, since the words that it has forgotten are its own.
+func TestGoesBackWhileRunning(t *testing.T) {
+	s := newStage(t)
+	se := s.unlocked("se.spoc")
+	s.ready(se)
+	fi, stop := s.start("fi.spoc")
+	s.ready(fi)
+	stop()
+	h := &swap{Handler: slog.DiscardHandler, do: s.keepDatabase("fi.spoc")}
+	conf := s.conf(nil)
+	conf.Log = slog.New(h)
+	fi = must(s.StartDesk("fi.spoc", conf))
+	s.unlock(fi)
+	lost := send(t, se, request(t))
+	awaitIn(t, fi, lost, "handed-over")
+	awaitOut(t, se, lost, "handed-over")
+	f := newFault(1)
+	f.at(s.desk("fi.spoc"), "INSERT ON mail")
+	defer f.db.Close()
+	next := send(t, se, request(t))
+	awaitOut(t, se, next, "handed-over")
+	awaitIn(t, fi, next, "handed-over")
+	await(t, fi, "told what is lost", func() bool {
+		all := must(fi.Lost(ctx, client.Query{}))
+		return len(all) == 1 && all[0].ID == lost && all[0].Other == "se.spoc"
+	})
+	if st := must(fi.Status(ctx)); len(st.Losses) != 1 || st.Losses[0].Kind != "behind" || st.Evidence != 0 {
+		t.Errorf("its status is %+v", st)
 	}
 }

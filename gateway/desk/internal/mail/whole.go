@@ -17,11 +17,21 @@ func (m *Room) sayFound() error {
 	e := m.Entry("database found "+string(found.Kind), "desk.db", nil)
 	e.Detail = found.Detail
 	if found.Lost {
+		m.goesBack()
 		m.Log.Error("the database is not what this desk had", "found", found.Kind, "detail", found.Detail)
 	} else {
 		m.Log.Warn("the database may not be what this desk had", "found", found.Kind, "detail", found.Detail)
 	}
 	return m.Store.WriteDown(found, signed.At(m.Now()), func(tx *store.Tx) error { return tx.Log(e) })
+}
+
+// goesBack has what was said since the database's state count as said by a lost copy of this
+// desk, as after a start. It is called before the first answer that is measured by that state.
+func (m *Room) goesBack() {
+	m.absence.Lock()
+	defer m.absence.Unlock()
+	m.absence.since = m.logs.Load().Audit().Size
+	m.absence.noted.Store(false)
 }
 
 // SettleLosses has what the database lost stand no more, for a reason that the desk's log

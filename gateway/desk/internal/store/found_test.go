@@ -297,6 +297,18 @@ func TestDamagedWhileOpen(t *testing.T) {
 	if !errors.Is(err, ErrMalformed) || !errors.Is(s.Check(), ErrMalformed) {
 		t.Errorf("a read says %v, and the check %v", err, s.Check())
 	}
+
+	path = filepath.Join(t.TempDir(), "desk.db")
+	s = open(t, path)
+	if err := os.Rename(path, path+".away"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Check(); err == nil || !strings.Contains(err.Error(), "was removed or replaced") {
+		t.Errorf("its file is gone: %v", err)
+	}
+	if err := errors.Join(os.Rename(path+".away", path), s.Check()); err != nil {
+		t.Errorf("its file is back: %v", err)
+	}
 }
 
 // A lock by another program is told as that, at the first write that waits for it, and is

@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"os"
 	"sync"
 	"time"
 )
@@ -67,6 +68,9 @@ func (s *Store) Check() error {
 	case <-h.failed:
 		return h.failure()
 	default:
+	}
+	if now, err := os.Lstat(s.path); err != nil || !os.SameFile(h.file, now) {
+		return fmt.Errorf("%s was removed or replaced while the desk has it open: what is written is lost when the desk ends", s.path)
 	}
 	s.state.mu.Lock()
 	damage, stale := s.state.damage, s.state.failed != nil || time.Since(s.state.written) > lately

@@ -61,6 +61,7 @@ type Store struct {
 // A handle is the database as it was opened once.
 type handle struct {
 	*writer
+	file     fs.FileInfo // of the database
 	store    *Store
 	db       *sql.DB  // of readers
 	prepared sync.Map // the *sql.Stmt of each query of theirs: to parse one costs more than to run it
@@ -156,7 +157,11 @@ func (s *Store) openFile() (*handle, error) {
 	if err := durable.PrivateDatabase(s.path); err != nil {
 		return nil, err
 	}
-	return s.openSQLite()
+	h, err := s.openSQLite()
+	if err == nil {
+		h.file = info
+	}
+	return h, err
 }
 
 func (s *Store) openSQLite() (*handle, error) {

@@ -19,14 +19,22 @@ const idSize = 16
 // Files are the paths of a database at path, whether they are there or not.
 func Files(path string) []string { return []string{path, path + "-wal", path + "-shm"} }
 
+// CheckFree reports whether Make may make a database at path.
+func CheckFree(path string) error {
+	for _, file := range Files(path) {
+		if _, err := os.Lstat(file); !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("make database %q: %w", file, errors.Join(err, fs.ErrExist))
+		}
+	}
+	return nil
+}
+
 // Make makes the empty database of a desk that has none; fs.ErrExist if something has its
 // name. It is whole when Make returns nil, and absent after a crash before that. Nothing
 // else makes a database: a desk that lacks its own never starts with another.
 func Make(path string, desk signed.Address) error {
-	for _, file := range Files(path) {
-		if _, err := os.Lstat(file); !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("make database %q: %w", path, errors.Join(err, fs.ErrExist))
-		}
+	if err := CheckFree(path); err != nil {
+		return err
 	}
 	unfinished := path + ".new" // a crash may have left one
 	if err := removeAll(Files(unfinished)); err != nil {
