@@ -31,8 +31,8 @@ import (
 //
 // What is lost is named, by message and desk, and goes out of the way of the rest.
 
-// trusted are the tables that the two logs are read from at start.
-var trusted = []string{"register", "heads", "sightings", "cursors", "absences"}
+// trusted are the tables that a start reads the two logs from, and writes to what it mended.
+var trusted = []string{"damages", "log_head", "register", "heads", "sightings", "cursors", "absences"}
 
 // A mending mends the database in one write.
 type mending struct {
