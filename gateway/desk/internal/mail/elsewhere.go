@@ -40,6 +40,16 @@ func (m *Room) absent(leaf int64) (absent bool, err error) {
 	return absent, err
 }
 
+// notSaid reports of a word that this desk does not know whether a lost copy of it said that.
+// Where this desk's own rows are damaged it may have said it itself: the page comes again.
+func (o *elsewhere) notSaid(leaf int64) (lost bool, err error) {
+	lost, err = o.absent(leaf)
+	if err == nil && !lost && o.ownDamage() {
+		err = fmt.Errorf("%w: what it said itself is not certain", store.ErrDamaged)
+	}
+	return lost, err
+}
+
 // account accounts for a word in this desk's name.
 func (o *elsewhere) account(next *verify.Answer, item *api.ProgressItem, of *subject) error {
 	if of.said {
@@ -55,7 +65,7 @@ func (o *elsewhere) account(next *verify.Answer, item *api.ProgressItem, of *sub
 		return err
 	}
 	w := word{store.Elsewhere{Note: signed.HashOf(item.Note), Text: item.Message}, item.Event, item.ID, proven.Record.Index}
-	if w.Lost, err = o.absent(w.at); err != nil {
+	if w.Lost, err = o.notSaid(w.at); err != nil {
 		return err
 	}
 	o.found = append(o.found, w)
@@ -87,7 +97,7 @@ func (o *elsewhere) sent(next *verify.Answer, item *api.ProgressItem) (err error
 		return nil
 	}
 	w := word{store.Elsewhere{Note: item.Message, Text: item.Message}, envelope.Accepted, item.ID, max(0, item.Accepted.Leaf()-1)}
-	if w.Lost, err = o.absent(w.at); err != nil {
+	if w.Lost, err = o.notSaid(w.at); err != nil {
 		return err
 	}
 	o.found = append(o.found, w)
