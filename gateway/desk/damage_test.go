@@ -165,7 +165,7 @@ func (s *stage) rested(addr signed.Address, dir string, ids []signed.ID) *rested
 	hidden, err := d.Erased(ctx, client.Query{})
 	show("hidden", hidden, err)
 	status, err := d.Status(ctx)
-	status.Disk = client.Disk{}
+	status.Disk, status.Damages = client.Disk{}, client.Damages{}
 	show("status", status, err)
 	for _, id := range ids {
 		of, err := d.Verify(ctx, client.Ref{ID: id})

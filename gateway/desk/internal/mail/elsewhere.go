@@ -46,6 +46,16 @@ func (m *Room) absent(leaf int64) (absent bool, err error) {
 	return absent, err
 }
 
+// notSaid reports of a word that this desk does not know whether a lost copy of it said that.
+// Where this desk's own rows are damaged it may have said it itself: the page comes again.
+func (o *elsewhere) notSaid(leaf int64) (lost bool, err error) {
+	lost, err = o.absent(leaf)
+	if err == nil && !lost && o.ownDamage() {
+		err = fmt.Errorf("%w: what it said itself is not certain", store.ErrDamaged)
+	}
+	return lost, err
+}
+
 // account accounts for a word in this desk's name.
 func (o *elsewhere) account(next *verify.Answer, item *api.ProgressItem, of *subject) error {
 	if of.said {
@@ -64,7 +74,7 @@ func (o *elsewhere) account(next *verify.Answer, item *api.ProgressItem, of *sub
 	if item.Sender != o.Desk {
 		w.other = item.Sender
 	}
-	if w.Lost, err = o.absent(w.at); err != nil {
+	if w.Lost, err = o.notSaid(w.at); err != nil {
 		return err
 	}
 	o.found = append(o.found, w)
@@ -99,7 +109,7 @@ func (o *elsewhere) sent(next *verify.Answer, item *api.ProgressItem) (err error
 	if w.other == "" {
 		w.other = r.To
 	}
-	if w.Lost, err = o.absent(w.at); err != nil {
+	if w.Lost, err = o.notSaid(w.at); err != nil {
 		return err
 	}
 	if w.Lost {

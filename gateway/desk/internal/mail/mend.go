@@ -31,8 +31,8 @@ import (
 //
 // What is lost is named, by message and desk, and goes out of the way of the rest.
 
-// trusted are the tables that the two logs are read from at start.
-var trusted = []string{"register", "heads", "sightings", "cursors", "absences"}
+// trusted are the tables that a start reads the two logs from, and writes to what it mended.
+var trusted = []string{"damages", "log_head", "register", "heads", "sightings", "cursors", "absences"}
 
 // A mending mends the database in one write.
 type mending struct {
@@ -69,10 +69,13 @@ func (m *Room) ownDamage() bool {
 	m.inspected.Lock()
 	defer m.inspected.Unlock()
 	if time.Since(m.inspected.at) > inspectAgain {
-		amiss, err := m.mend()
-		m.inspected.at, m.inspected.amiss = time.Now(), amiss || err != nil
+		if _, err := m.mend(); err != nil {
+			return true
+		}
+		m.inspected.at = time.Now()
 	}
-	return m.inspected.amiss
+	amiss := m.amissAt.Load()
+	return amiss != nil && time.Since(*amiss) < inspectAgain
 }
 
 // mend inspects tables, all if none is named, and mends what is amiss. It reports whether
@@ -84,6 +87,8 @@ func (m *Room) mend(names ...string) (amiss bool, err error) {
 	if err != nil || len(found) == 0 {
 		return false, err
 	}
+	now := time.Now()
+	m.amissAt.Store(&now) // before it is mended: what was judged by it may come to be told after
 	k := &mending{change: &change{room: m}}
 	err = m.Store.UpdateMending(func(tx *store.Tx) error {
 		k.Tx, k.found, k.missing, k.weighs, k.refeed = tx, nil, map[string]bool{}, map[int64]bool{}, false

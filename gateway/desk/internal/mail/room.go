@@ -105,11 +105,11 @@ type Room struct {
 	mendings sync.Mutex  // over mending the database
 	feedAnew atomic.Bool // the progress feed is to be read from its beginning
 
-	inspected struct {
+	inspected struct { // by who would accuse somebody
 		sync.Mutex
-		at    time.Time
-		amiss bool
+		at time.Time
 	}
+	amissAt atomic.Pointer[time.Time] // when something was found damaged last
 
 	hearing   hearing
 	reachable atomic.Bool

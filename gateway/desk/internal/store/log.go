@@ -13,9 +13,8 @@ import (
 
 // The desk's own log says who read what, and who erased what. Its lines are a chain: each
 // has the hash of the chain before it and of itself, and the head says where it ends. So
-// a line that was altered, or removed between others, is found by whoever reads the log
-// (SPEC has nothing of it: it is this desk's own). Whoever can write this file can make the
-// chain anew; so the head is kept under the storage key whenever a person uses the unlocked
+// a line that was altered, or removed between others, is found by whoever reads the log.
+// Whoever can write this file can make the chain anew; so the head is kept under the storage key whenever a person uses the unlocked
 // desk, and who lacks the passphrase can't make that.
 //
 // Lines that others can cause at will are no part of the chain, since they are dropped when

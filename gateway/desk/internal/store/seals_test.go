@@ -90,11 +90,10 @@ func TestDamageFound(t *testing.T) {
 			return err
 		}
 		return tx.Mend(f, func() error {
-			values, ok := f.Rows[0].OneBit()
-			if ok {
-				return errors.New("two letters were one bit")
+			if _, ok := f.Rows[0].OneBit(); ok {
+				return errors.New("three bits were one")
 			}
-			values = f.Rows[0].Values
+			values := f.Rows[0].Values
 			values["note"] = []byte("note")
 			if !f.Rows[0].Fits(values) {
 				return errors.New("what was written does not fit")

@@ -17,6 +17,8 @@
 // What can be asked for again is an UpdateUnsynced: a kill keeps it, a power cut
 // may take it. All that wait to write share one commit (writer.go).
 //
+// What the disk bent is found when it is read, and is [ErrDamaged]: see seals.go.
+//
 // Bodies lie here only as they crossed the wire: sealed. What stands in the
 // open is what the broker saw too: headers, states, times, and proofs. The file
 // keys are wrapped under the storage key of the locked ring; [Tx.Erase], then
