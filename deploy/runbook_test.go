@@ -59,6 +59,20 @@ func TestRunbookKnowsWhatTheWriterSays(t *testing.T) {
 	}
 }
 
+// So is what a desk can find of its database.
+func TestRunbookKnowsWhatADeskFinds(t *testing.T) {
+	text := read(t, "RUNBOOK.md")
+	words := constants(t, "../gateway/desk/internal/store", "FoundKind")
+	if len(words) < 5 {
+		t.Errorf("found %d of them: there are more", len(words))
+	}
+	for _, w := range words {
+		if !strings.Contains(text, "\n| `"+w+"`") {
+			t.Errorf("the runbook doesn't say what to do about the database found %q", w)
+		}
+	}
+}
+
 // check is a line of /readyz in the code.
 var check = regexp.MustCompile(`\{Name: "([a-z-]+)", Run:`)
 

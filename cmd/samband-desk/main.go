@@ -15,7 +15,7 @@
 //	samband-desk answer ID --body answer
 //
 // serve alone opens the desk's keys and database; every other command but init,
-// rotate, hits import and hits status asks it through the socket in the desk's folder. Where nobody serves
+// begin-empty, rotate, hits import and hits status asks it through the socket in the desk's folder. Where nobody serves
 // the desk, types, new and check go by the types that the program was built with.
 // Labels are in the language of --lang, or of the environment. The folder is
 // --dir, or SAMBAND_DIR, or the current one. Data goes to standard output, as JSON
@@ -58,9 +58,9 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	p.Flags(root, cli.DirOfEnvironment(), "the desk's folder")
 	p.speaks(root)
 	root.AddCommand(
-		newInit(p), newServe(p), newUnlock(p), newLock(p), newStatus(p),
+		newInit(p), newBeginEmpty(p), newServe(p), newUnlock(p), newLock(p), newStatus(p),
 		newTypes(p), newNew(p), newCheck(p), newSend(p), newOutbox(p), newWithdraw(p),
-		newInbox(p), newConversations(p), newRead(p), newDeclare(p), newAnswer(p), newErase(p), newErased(p), newKeep(p),
+		newInbox(p), newConversations(p), newRead(p), newDeclare(p), newAnswer(p), newErase(p), newErased(p), newKeep(p), newLost(p),
 		newVerify(p), newLog(p), newRotate(p), newCatalogue(p), newHits(p),
 	)
 	return p.Run(root, args, stdin, stdout, stderr)

@@ -12,7 +12,6 @@ import (
 
 	"samband/cmd/internal/cli"
 	"samband/gateway/desk"
-	"samband/gateway/durable"
 	"samband/gateway/monitor"
 )
 
@@ -77,15 +76,16 @@ When it is locked it executes itself anew, so that its memory has no key.`,
 	return c
 }
 
-// startIn starts the desk. Where its disk takes no writes it waits until it does: to end would
-// need a person, once systemd has started it in vain some times.
+// startIn starts the desk. Where its disk takes no writes, or another program has its database
+// locked, it waits until that has passed: to end would need a person, once systemd has
+// started it in vain some times.
 func startIn(ctx context.Context, c desk.Config) (*desk.Desk, error) {
 	for {
 		d, err := desk.New(c)
-		if !durable.NoRoom(err) {
+		if !desk.Passes(err) {
 			return d, err
 		}
-		c.Log.Error("the desk waits until its disk takes writes", "error", err)
+		c.Log.Error("the desk waits until its database can be opened and its disk takes writes", "error", err)
 		select {
 		case <-time.After(10 * time.Second):
 		case <-ctx.Done():

@@ -65,6 +65,7 @@ func (p *program) showStatus(w io.Writer, st *client.Status) {
 		fmt.Fprintf(w, "Old key:  %s goes at %s%s\n", cli.Clean(k.ID), p.timeText(k.Until),
 			say(k.Needed == 0, ", or once this desk is unlocked then", fmt.Sprintf("; %d messages still need it", k.Needed)))
 	}
+	p.showLosses(w, st)
 	if st.Disk.Full {
 		fmt.Fprintf(w, "DISK FULL: %s; it takes in and sends nothing. Make room, or erase messages\n", cli.Clean(st.Disk.Why))
 	}
@@ -77,6 +78,12 @@ func (p *program) showStatus(w io.Writer, st *client.Status) {
 	}
 	fmt.Fprintf(w, "Evidence: %s\n", say(st.Evidence == 0, "none against the broker", fmt.Sprintf("%d breaches; run samband-desk verify", st.Evidence)))
 	p.showBreaches(w, st.Breaches)
+	if st.Damages.Lost > 0 {
+		fmt.Fprintf(w, "ALARM:    this desk's own disk damaged its database; %d findings are not mended: run samband-desk verify\n", st.Damages.Lost)
+	}
+	if st.Damages.Mended > 0 {
+		fmt.Fprintf(w, "Mended:   %d damages that this desk's own disk did to its database; look after the disk\n", st.Damages.Mended)
+	}
 	if st.LostWords > 0 {
 		fmt.Fprintf(w, "Restored: a lost copy of this desk said %d words; run samband-desk log\n", st.LostWords)
 	}

@@ -61,6 +61,9 @@ func (p *program) showVerification(w io.Writer, v *client.Verification) {
 		fmt.Fprintf(w, "  %s  %s, entry %d, by register size %d %s\n", f.Time, f.Event, f.Index, f.Register, f.Code)
 	}
 	fmt.Fprintf(w, "Proved: %d facts about %d messages, each in the log and signed by who said it\n", v.Proven, v.Messages)
+	if v.Lines > 0 {
+		fmt.Fprintf(w, "This desk's own log: %d lines, compared with their chain\n", v.Lines)
+	}
 	for _, f := range v.Faults {
 		fmt.Fprintf(w, "\nNOT PROVED: %s\n", cli.Clean(f.Subject))
 		cli.ShowProblem(w, "  ", &f.Problem)

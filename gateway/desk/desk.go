@@ -141,6 +141,9 @@ func (d *Desk) open(kept *os.File, source hit.Source, retry time.Duration) (err 
 		Online: d.online, Ring: &d.ring, Log: d.log, Now: d.now, Retry: retry, WarnAt: d.settings.WarnAt,
 	})
 	if err != nil {
+		return wayOut(err)
+	}
+	if err := d.noteFiles(); err != nil {
 		return err
 	}
 	d.hits = newHits(d, source)

@@ -12,6 +12,7 @@ import (
 
 	"samband/certs"
 	"samband/gateway/config"
+	"samband/gateway/desk/internal/keys"
 	"samband/gateway/desk/internal/store"
 	"samband/gateway/durable"
 	"samband/gateway/hit"
@@ -36,7 +37,7 @@ func (f folder) hits() string        { return f.path("hits.db") }
 
 // private sets the modes of the folder and of what is the desk's in it.
 func (f folder) private() error {
-	paths := []string{string(f), f.settings(), f.federation(), f.certificate(), f.card(), f.path("lock"), f.path("keys.lock")}
+	paths := []string{string(f), f.settings(), f.federation(), f.certificate(), f.card(), f.path("lock"), f.path("keys.lock"), f.path(store.HighWaterFile)}
 	for _, path := range append(paths, store.ReserveFiles(string(f))...) {
 		if err := durable.Private(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
@@ -168,6 +169,43 @@ func readSettings(f folder) (s Settings, err error) {
 		return s, fmt.Errorf("settings %s: %w", f.settings(), err)
 	}
 	return s, nil
+}
+
+// noteFiles says in the desk's own log which small files are not as the last start read them.
+// A digit that a disk bent gives settings that are as good as others, and of a bent
+// certificate the broker alone may find that it is none.
+func (d *Desk) noteFiles() error {
+	err := d.room.Store.UpdateVital(func(tx *store.Tx) error {
+		for _, path := range []string{d.dir.settings(), d.dir.certificate(), filepath.Join(d.dir.keys(), keys.OnlineFile)} {
+			if err := d.noteFile(tx, path); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if durable.NoRoom(err) {
+		return nil // the next start says it
+	}
+	return err
+}
+
+func (d *Desk) noteFile(tx *store.Tx, path string) error {
+	text, err := durable.ReadFile(path, durable.MaxSmall)
+	if err != nil {
+		return nil // whoever needs it says so
+	}
+	file, now := filepath.Base(path), signed.HashOf(text)
+	was, err := tx.NotedFile(file)
+	if err != nil && !errors.Is(err, store.ErrNotFound) || was == now {
+		return err
+	}
+	if err == nil {
+		d.log.Warn("a file has changed since the last start: if nobody did that, compare it with its backup", "file", file)
+		if err := tx.Log(d.room.Entry("file changed", file, nil)); err != nil {
+			return err
+		}
+	}
+	return tx.NoteFile(file, now)
 }
 
 // checkWarnAt refuses what is no list of rising fractions.

@@ -24,9 +24,10 @@ type Setup struct {
 	Work       work.Factor // that the passphrase costs: zero, the true one, is all that a program can say
 }
 
-// Init makes a desk's folder: both rings, settings, and the request card that
-// the desk's party makes its register entry and its certificate of. The rings
-// are durable before the card is; a folder that has rings is refused.
+// Init makes a desk's folder: both rings, an empty database, settings, and the request card
+// that the desk's party makes its register entry and its certificate of. The rings are
+// durable before the card is; a folder that has rings is refused. No start makes a
+// database: a desk without its own says so (see BeginEmpty).
 func Init(dir string, s Setup) (card []byte, err error) {
 	f := folder(dir)
 	fed, err := register.ParseFederation(s.Federation)
@@ -45,6 +46,9 @@ func Init(dir string, s Setup) (card []byte, err error) {
 	if err := f.private(); err != nil {
 		return nil, err
 	}
+	if err := store.CheckFree(f.database()); err != nil {
+		return nil, err
+	}
 	online, locked, err := keys.Create(f.keys(), s.Address, s.Passphrase, s.Work)
 	if err != nil {
 		return nil, err
@@ -54,6 +58,9 @@ func Init(dir string, s Setup) (card []byte, err error) {
 	}
 	s.Hits, s.Reserve = cmp.Or(s.Hits, hit.DefaultLimit), cmp.Or(s.Reserve, store.DefaultReserve)
 	if err := store.MakeReserve(dir, s.Reserve); err != nil {
+		return nil, err
+	}
+	if err := store.Make(f.database(), s.Address); err != nil {
 		return nil, err
 	}
 	if err := durable.Replace(f.settings(), []byte(s.Settings.text()), 0o600); err != nil {

@@ -239,7 +239,7 @@ func TestHeldHasABound(t *testing.T) {
 // word of.
 func (s *stage) inHand(addr signed.Address, n int) {
 	s.t.Helper()
-	db := must(store.Open(s.desk(addr)+"/desk.db", store.MinReserve, func(signed.ID, client.State) {}))
+	db := must(store.Open(s.desk(addr)+"/desk.db", addr, store.MinReserve, func(signed.ID, client.State) {}))
 	err := db.Update(func(tx *store.Tx) error {
 		for range n {
 			r := &store.Row{Received: true, From: "se.spoc", ID: signed.NewID(), To: addr, Type: "INFO_REQUEST",

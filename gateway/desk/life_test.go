@@ -139,9 +139,8 @@ func TestLostDisk(t *testing.T) {
 	awaitOut(t, se, id, "consigned")
 	awaitIn(t, fi, id, "consigned")
 	stop()
-	for _, f := range must(filepath.Glob(filepath.Join(s.desk("fi.spoc"), "desk.db*"))) {
-		must(0, os.Remove(f))
-	}
+	s.removeDatabase("fi.spoc")
+	must(desk.BeginEmpty(s.desk("fi.spoc"), "its disk is lost, and there is no backup", morning))
 	s.letsGo()
 	fi = s.unlocked("fi.spoc")
 	awaitIn(t, fi, id, "handed-over")

@@ -83,6 +83,12 @@ var (
 		"Pieces of evidence that this desk saw and does not keep, or keeps without their bytes, since there were too many of one kind.", []string{"code"}, nil)
 	wordsElsewhere = prometheus.NewDesc("samband_words_elsewhere",
 		"Words in this desk's name that it did not say: by a lost copy of it, or by somebody who uses its ring.", []string{"by"}, nil)
+	databaseLosses = prometheus.NewDesc("samband_desk_database_losses",
+		"What this desk's database was found to have lost and no person has settled.", nil, nil)
+	lostMessages = prometheus.NewDesc("samband_desk_lost_messages",
+		"Messages that this desk had and lacks since its database lost them.", nil, nil)
+	damagesTotal = prometheus.NewDesc("samband_desk_damages_total",
+		"Rows of this desk's own database that its disk damaged, by whether they are again as they were written or as the log says.", []string{"mended"}, nil)
 	keyMissing = prometheus.NewDesc("samband_opening_key_missing_messages",
 		"Consigned messages sealed to an opening key that the ring lacks.", nil, nil)
 	unreadableMessages = prometheus.NewDesc("samband_unreadable_messages",
@@ -109,7 +115,7 @@ var (
 
 // Describe is of prometheus.Collector.
 func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{outboxMessages, inboxMessages, requestsOverdue, requestsWarned, answersTotal, outboxOverdue, evidenceTotal, evidenceLost, wordsElsewhere, keyMissing, unreadableMessages, bundlesLacking, hiddenTexts, erasuresUnread, oldestStatement, diskFree, diskNeeded, takingIn, diskReserve, certificateExpiry} {
+	for _, d := range []*prometheus.Desc{outboxMessages, inboxMessages, requestsOverdue, requestsWarned, answersTotal, outboxOverdue, evidenceTotal, evidenceLost, wordsElsewhere, damagesTotal, databaseLosses, lostMessages, keyMissing, unreadableMessages, bundlesLacking, hiddenTexts, erasuresUnread, oldestStatement, diskFree, diskNeeded, takingIn, diskReserve, certificateExpiry} {
 		ch <- d
 	}
 }
@@ -150,6 +156,11 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	}
 	gauge(wordsElsewhere, c.lost, "lost-copy")
 	gauge(wordsElsewhere, c.others, "ring")
+	gauge(databaseLosses, c.losses)
+	gauge(lostMessages, c.missing)
+	for label, v := range map[string]int{"true": c.mended, "false": c.damaged} {
+		ch <- prometheus.MustNewConstMetric(damagesTotal, prometheus.CounterValue, float64(v), label)
+	}
 	gauge(keyMissing, c.keyMissing)
 	gauge(unreadableMessages, c.unreadable)
 	gauge(hiddenTexts, c.erasures.Hidden)
@@ -168,6 +179,10 @@ type counts struct {
 	evidence      map[problem.Code]store.Breaches
 	duties        map[string]*duty
 	lost, others  int // words
+	losses        int // of the database
+	missing       int // messages, by them
+	mended        int // findings in this desk's own database
+	damaged       int // those that are not mended
 	keyMissing    int
 	unreadable    int
 	erasures      *client.Erasures
@@ -219,6 +234,15 @@ func (m *metrics) count() (*counts, error) {
 			return err
 		}
 		if c.lost, c.others, err = tx.CountElsewhere(); err != nil {
+			return err
+		}
+		if c.losses, err = tx.CountLosses(); err != nil {
+			return err
+		}
+		if c.missing, err = tx.CountLost(); err != nil {
+			return err
+		}
+		if c.mended, c.damaged, err = tx.CountDamages(); err != nil {
 			return err
 		}
 		oldest, err := tx.OldestUnproven()
@@ -290,6 +314,7 @@ func (d *Desk) duties(tx *store.Tx, by map[string]*duty) error {
 func (d *Desk) checks() []monitor.Check {
 	return []monitor.Check{
 		{Name: "database", Run: func(context.Context) error { return d.room.Store.Check() }},
+		{Name: "losses", Note: true, Run: func(context.Context) error { return d.lossless() }},
 		{Name: "disk", Run: func(context.Context) error { return d.room.Store.MayTakeIn() }},
 		{Name: "broker", Run: func(context.Context) error {
 			if !d.room.Reachable() {
@@ -309,7 +334,34 @@ func (d *Desk) checks() []monitor.Check {
 		}},
 		{Name: "online ring", Run: func(context.Context) error { return d.room.Shared() }},
 		{Name: "evidence", Run: func(context.Context) error { return d.unaccused() }},
+		{Name: "damage", Note: true, Run: func(context.Context) error { return d.undamaged() }},
 	}
+}
+
+// lossless says what the database lost.
+func (d *Desk) lossless() error {
+	var losses []client.Loss
+	err := d.room.Store.View(func(tx *store.Tx) (err error) {
+		losses, err = tx.Losses(1)
+		return err
+	})
+	if err != nil || len(losses) == 0 {
+		return err
+	}
+	return fmt.Errorf("the database lost what it had (%s, found %s): %s; run samband-desk lost", losses[0].Kind, losses[0].Found, losses[0].Detail)
+}
+
+// undamaged says what this desk's own disk has lost.
+func (d *Desk) undamaged() error {
+	var lost int
+	err := d.room.Store.View(func(tx *store.Tx) (err error) {
+		_, lost, err = tx.CountDamages()
+		return err
+	})
+	if err == nil && lost > 0 {
+		err = fmt.Errorf("this desk's disk damaged its database, and %d findings could not be mended: samband-desk verify lists them", lost)
+	}
+	return err
 }
 
 // registered checks that the register knows this desk by the keys it has.

@@ -2,6 +2,7 @@ package desk_test
 
 import (
 	"database/sql"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -13,9 +14,11 @@ import (
 	"samband/gateway/desk"
 	"samband/gateway/desk/client"
 	"samband/gateway/desk/internal/keys"
+	"samband/gateway/desk/internal/store"
 	"samband/gateway/envelope"
 	"samband/gateway/problem"
 	"samband/gateway/seal"
+	"samband/gateway/signed"
 )
 
 // db changes a desk's database while the desk is stopped.
@@ -28,9 +31,19 @@ func (s *stage) db(do func(*sql.DB)) {
 
 // ages lets days pass for Finland's replaced opening keys.
 func (s *stage) ages(days int) {
-	s.db(func(db *sql.DB) {
-		must(db.Exec(`UPDATE opening_keys SET replaced = replaced - ? WHERE replaced > 0`, days*24*3600))
+	s.t.Helper()
+	db := must(store.Open(filepath.Join(s.desk("fi.spoc"), "desk.db"), "fi.spoc", store.MinReserve, func(signed.ID, client.State) {}))
+	err := db.Update(func(tx *store.Tx) error {
+		known, err := tx.OpeningKeys()
+		for _, k := range known {
+			if !k.Replaced.IsZero() {
+				k.Replaced = k.Replaced.Add(-time.Duration(days) * 24 * time.Hour)
+				err = errors.Join(err, tx.DropOpeningKey(k.Key), tx.PutOpeningKey(k))
+			}
+		}
+		return err
 	})
+	must(0, errors.Join(err, db.Close()))
 }
 
 // halves are the files of the opening keys' halves.

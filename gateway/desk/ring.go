@@ -30,11 +30,23 @@ func (d *Desk) Locked() bool { return d.ring.Locked() }
 // for a person.
 func (d *Desk) StaysLocked() (bool, error) {
 	_, err := os.Lstat(d.dir.staysLocked())
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err == nil, err
 	}
-	return err == nil, err
+	var last string
+	err = d.room.Store.View(func(tx *store.Tx) (err error) {
+		last, err = tx.LastEvent(ringSubject)
+		return err
+	})
+	return last == ringLocked, err // the mark is gone, and an unlock writes its line before it removes that
 }
+
+// What the desk's own log says of the ring.
+const (
+	ringSubject  = "ring"
+	ringLocked   = "locked"
+	ringUnlocked = "unlocked"
+)
 
 // mayShow says why no content may be shown now: the ring is locked, or this desk does
 // not know yet whether it was put back from a backup.
@@ -94,7 +106,7 @@ func (d *Desk) unlockWith(ring *keys.Locked, locks int) error {
 	if d.locks != locks || d.ended.Err() != nil {
 		return problem.New(problem.DeskLocked, "%s is being locked", d.Address())
 	}
-	if err := d.noteOrOwe("unlocked"); err != nil {
+	if err := d.noteOrOwe(ringUnlocked); err != nil {
 		return err
 	}
 	if err := d.dir.unmark(); durable.NoRoom(err) {
@@ -123,7 +135,7 @@ func (d *Desk) Lock(context.Context) error {
 	d.subjects.end()
 	d.log.Info("locked")
 	d.room.Touch()
-	err = errors.Join(err, d.noteOrOwe("locked"))
+	err = errors.Join(err, d.noteOrOwe(ringLocked))
 	if d.lockEnds {
 		d.end(ErrLocked)
 	}
@@ -160,16 +172,24 @@ func (s *socket) Close() error {
 
 // note writes a line in the desk's own log, on a full disk too.
 func (d *Desk) note(event, subject string) error {
-	return d.room.Store.UpdateVital(func(tx *store.Tx) error { return tx.Log(d.room.Entry(event, subject, nil)) })
+	mac := d.room.LogMAC()
+	return store.Again(func() error {
+		return d.room.Store.UpdateVital(func(tx *store.Tx) error {
+			if err := tx.Log(d.room.Entry(event, subject, nil)); err != nil {
+				return err
+			}
+			return tx.KeepLog(mac)
+		})
+	})
 }
 
 // noteOrOwe is note for what a person does with the ring: where no line finds room, not even
 // in the reserve, it is written later, if this process lives until then.
 func (d *Desk) noteOrOwe(event string) error {
-	err := d.note(event, "ring")
+	err := d.note(event, ringSubject)
 	if durable.NoRoom(err) {
 		d.log.Warn("the desk's own log has no room; the line is written later", "event", event)
-		d.room.Owe(d.room.Entry(event, "ring", nil))
+		d.room.Owe(d.room.Entry(event, ringSubject, nil))
 		return nil
 	}
 	return err

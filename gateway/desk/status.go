@@ -22,12 +22,17 @@ func (d *Desk) Status(context.Context) (*client.Status, error) {
 	var duties []client.Duty
 	var erasures *client.Erasures
 	var openings []client.OpeningKey
-	var lost int
+	var lost, missing int
+	var losses []client.Loss
+	var damages client.Damages
 	err := d.room.Store.View(func(tx *store.Tx) (err error) {
 		if seen, err = breaches(tx); err != nil {
 			return err
 		}
 		if lost, _, err = tx.CountElsewhere(); err != nil {
+			return err
+		}
+		if damages.Mended, damages.Lost, err = tx.CountDamages(); err != nil {
 			return err
 		}
 		if overdue, err = d.room.Overdue(tx); err != nil {
@@ -37,6 +42,12 @@ func (d *Desk) Status(context.Context) (*client.Status, error) {
 			return err
 		}
 		if openings, err = openingKeys(tx); err != nil {
+			return err
+		}
+		if losses, err = tx.Losses(maxLosses); err != nil {
+			return err
+		}
+		if missing, err = tx.CountLost(); err != nil {
 			return err
 		}
 		duties, err = d.room.Duties(tx, d.now())
@@ -53,7 +64,8 @@ func (d *Desk) Status(context.Context) (*client.Status, error) {
 		Desk: d.Address(), Exchange: l.Register().Federation().Name, Hash: l.Register().Exchange(),
 		Broker: d.settings.Broker, Locked: d.Locked(), Reachable: d.room.Reachable(),
 		Registered: d.registered() == nil, Register: l.Register().Size(), Audit: l.Audit().Size,
-		Duties: duties, LostWords: lost, Erasures: *erasures, Keys: openings, Breaches: seen,
+		Losses: losses, Lost: missing,
+		Duties: duties, LostWords: lost, Damages: damages, Erasures: *erasures, Keys: openings, Breaches: seen,
 		Disk: client.Disk{Free: room.Free, Needed: room.Needed, Full: room.Full, Why: why, Reserve: room.Reserve},
 	}
 	if trouble := d.trouble(); trouble != nil {
@@ -81,6 +93,9 @@ func (d *Desk) Status(context.Context) (*client.Status, error) {
 	}
 	return s, nil
 }
+
+// maxLosses is how many losses a status has.
+const maxLosses = 10
 
 // openingKeys are those of the ring, as it was last unlocked.
 func openingKeys(tx *store.Tx) (out []client.OpeningKey, err error) {

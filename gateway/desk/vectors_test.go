@@ -50,7 +50,7 @@ func (v vector) keep(t *testing.T, database, vectors string) {
 	audit := must(auditlog.VerifyCheckpoint(p.Checkpoint, fed.Audit))
 	m, r, now := v.message, p.Entry.Record, signed.At(morning)
 
-	s := must(store.Open(database, store.MinReserve, func(signed.ID, client.State) {}))
+	s := must(store.Open(database, "se.spoc", store.MinReserve, func(signed.ID, client.State) {}))
 	defer s.Close()
 	err := s.Update(func(tx *store.Tx) error {
 		index := int64(0)

@@ -19,10 +19,16 @@ import (
 
 // Verify proves again what this desk has of one message, or of all for the zero
 // Ref: it replays the register from its entries, checks the newest checkpoints,
-// and of each event the proof, the record and the other desk's signature. That
-// the heads of older proofs are prefixes of the newest was proven when each was
-// learned. Faults are in the result; the error is another.
+// and of each event the proof, the record and the other desk's signature. What it shows of
+// an event the proof's own record says. That the heads of older proofs are prefixes of the
+// newest was proven when each was learned. Then it compares what this desk goes by with
+// that: state, desks, id, sealed part, file key, answers and links; each row with its seal,
+// and the desk's own log with its chain. A fault is of this desk's own disk: what it has
+// was verified when it came. Faults are in the result; the error is another.
 func (d *Desk) Verify(_ context.Context, message client.Ref) (*client.Verification, error) {
+	if err := d.room.MendAll(); err != nil {
+		return nil, err
+	}
 	// The events before the heads: while the desk runs, newer events come under
 	// newer heads, and an event is checked under a head that reaches it.
 	events, of, err := d.eventsOf(message)
@@ -35,27 +41,51 @@ func (d *Desk) Verify(_ context.Context, message client.Ref) (*client.Verificati
 	}
 	if !message.ID.IsZero() {
 		v.Envelope = of
-		for _, f := range events {
-			v.Facts = append(v.Facts, client.Fact{
-				Event: string(f.Event), Time: f.Time, Index: f.Index, Register: f.Register, Code: f.Code, Note: f.Note, Proof: f.Proof,
-			})
-		}
 	}
 	messages := map[signed.Hash]bool{}
 	for _, f := range events {
 		messages[f.TextHash] = true
-		if err := d.verifyEvent(l, f); err != nil {
+		r, err := d.verifyEvent(l, f)
+		if err == nil {
+			err = fits(f, r)
+		}
+		if err != nil {
 			p := problemIn(err)
 			if p == nil {
 				return nil, err
 			}
-			v.Faults = append(v.Faults, client.Fault{Subject: string(f.Event) + " of message " + f.TextHash.String(), Problem: *p})
+			addFault(v, own(err), string(f.Event)+" of message "+f.TextHash.String())
 			continue
 		}
 		v.Proven++
+		if !message.ID.IsZero() {
+			v.Facts = append(v.Facts, client.Fact{
+				Event: string(r.Kind), Time: r.Time, Index: r.Index, Register: r.RegisterSize, Code: r.Code, Note: f.Note, Proof: f.Proof,
+			})
+		}
 	}
 	v.Messages = len(messages)
+	if err := d.verifyRows(v, message); err != nil {
+		return nil, err
+	}
+	if err := d.verifyOwn(v, message); err != nil {
+		return nil, err
+	}
 	return v, d.exhibit(v)
+}
+
+// own is a fault of this desk's own disk.
+func own(err error) error {
+	return problem.New(problem.DeskDamaged, "what this desk had verified does not verify any more: %v", err)
+}
+
+// fits checks what stands beside a proof.
+func fits(f store.ProvenEvent, r *auditlog.Record) error {
+	if f.Event != r.Kind || f.Index != r.Index || f.Time != r.Time || f.Register != r.RegisterSize || f.Code != r.Code {
+		return problem.New(problem.DeskDamaged, "beside the proof stands %s at %s, entry %d, and the record says %s at %s, entry %d",
+			f.Event, f.Time, f.Index, r.Kind, r.Time, r.Index)
+	}
+	return nil
 }
 
 // verifyLogs replays the register and checks both newest checkpoints by it.
@@ -90,13 +120,16 @@ func (d *Desk) verifyLogs() (*verify.Logs, *client.Verification, error) {
 	v.Audit, v.Register = client.Head{Origin: fed.Audit.Name}, client.Head{Origin: fed.Register.Name}
 	if heads[0].Size > 0 {
 		audit, err = auditlog.VerifyCheckpoint(heads[0].Checkpoint, fed.Audit)
+		if known := (signed.Head{Origin: fed.Audit.Name, Size: heads[0].Size, Root: heads[0].Root}); err == nil && audit != known {
+			err = problem.New(problem.DeskDamaged, "size and root are not those of the signed checkpoint")
+		}
 		addFault(v, err, "the newest checkpoint of "+fed.Audit.Name)
 		v.Audit.Size, v.Audit.Root, v.Audit.Verified = audit.Size, audit.Root, heads[0].Verified
 	}
 	if heads[1].Size > 0 {
 		head, err := auditlog.VerifyCheckpoint(heads[1].Checkpoint, fed.Register)
 		if err == nil && head != r.Head() {
-			err = problem.New(problem.LogContradicts, "the register's entries do not give the root of its checkpoint")
+			err = problem.New(problem.DeskDamaged, "the register's entries here do not give the root of its checkpoint: they are fetched again")
 		}
 		addFault(v, err, "the newest checkpoint of "+fed.Register.Name)
 		v.Register.Size, v.Register.Root, v.Register.Verified = head.Size, head.Root, heads[1].Verified
@@ -135,14 +168,15 @@ func (d *Desk) eventsOf(message client.Ref) (events []store.ProvenEvent, envelop
 	return events, envelope, err
 }
 
-// verifyEvent checks one event under the head that its own proof brought.
-func (d *Desk) verifyEvent(l *verify.Logs, f store.ProvenEvent) error {
+// verifyEvent checks one event under the head that its own proof brought, and returns its
+// record.
+func (d *Desk) verifyEvent(l *verify.Logs, f store.ProvenEvent) (*auditlog.Record, error) {
 	a, err := l.Under(f.Proof)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if a.Audit().Size > l.Audit().Size {
-		return problem.New(problem.ProofInvalid, "the proof is of a log longer than the newest checkpoint")
+		return nil, problem.New(problem.ProofInvalid, "the proof is of a log longer than the newest checkpoint")
 	}
 	var note []byte
 	err = d.room.Store.View(func(tx *store.Tx) (err error) {
@@ -150,21 +184,31 @@ func (d *Desk) verifyEvent(l *verify.Logs, f store.ProvenEvent) error {
 		return err
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	e, err := mail.ParseNote(note)
 	if err != nil {
-		return err
+		return nil, problem.New(problem.DeskDamaged, "%v", err)
 	}
+	if e.TextHash() != f.TextHash {
+		return nil, problem.New(problem.DeskDamaged, "the header has another hash than its row")
+	}
+	var proven *verify.ProvenEvent
 	switch f.Event {
 	case envelope.Accepted:
-		_, err = a.Admit(e, "", f.Proof, nil)
+		proven, err = a.Admit(e, "", f.Proof, nil)
 	case envelope.Rejected:
-		_, err = a.Refusal(e, f.Proof)
+		proven, err = a.Refusal(e, f.Proof)
 	default:
-		_, err = a.Event(&e.Header, f.TextHash, d.Address(), verify.Claim{Event: f.Event, Note: f.Note, Proof: f.Proof})
+		proven, err = a.Event(&e.Header, f.TextHash, d.Address(), verify.Claim{Event: f.Event, Note: f.Note, Proof: f.Proof})
+		if errors.Is(err, verify.ErrNoNote) {
+			err = problem.New(problem.DeskDamaged, "the statement itself is gone")
+		}
 	}
-	return err
+	if err != nil {
+		return nil, err
+	}
+	return proven.Record, nil
 }
 
 func (d *Desk) exhibit(v *client.Verification) error {

@@ -57,6 +57,7 @@ const (
 	ErasuresUnread     Code = "ERASURES_UNREAD"
 	DiskFull           Code = "DISK_FULL"
 	NotStored          Code = "NOT_STORED"
+	DeskDamaged        Code = "DESK_DAMAGED"
 	StoredUnknown      Code = "STORED_UNKNOWN"
 	Repeated           Code = "REPEATED"
 	LocalFault         Code = "LOCAL_FAULT"
@@ -139,6 +140,7 @@ var list = []Entry{
 	{ErasuresUnread, Retry, 503, 5 * time.Second, Call, "a desk shows no content before it has read in the log what it erased", "wait until the broker answers; where somebody must read before that, run samband-desk erased --show-anyway with the reason"},
 	{DiskFull, Retry, 503, 30 * time.Second, Call, "a desk takes in and sends while its disk has room; reading, erasing, locking and unlocking work without", "nothing was stored: make room on the desk's disk, or erase messages, then repeat the command"},
 	{NotStored, Retry, 503, 30 * time.Second, Call, "what a command writes is stored whole or not at all", "nothing was stored, and nothing is tried again by itself: mend what is named, then repeat the command"},
+	{DeskDamaged, Retry, 500, 0, Call, "what a desk keeps is as it was written", "it is this desk's own disk, and nobody else's fault: samband-desk verify lists what is lost; look after the disk, and put back what a backup has"},
 	{StoredUnknown, Retry, 503, 30 * time.Second, Call, "after a write that the disk did not confirm nobody knows what was stored", "look whether it is there, as with samband-desk outbox; repeat the command only if it is not"},
 	{Repeated, Final, 409, 0, Item, "what this desk has just sent is sent once more only on purpose", "see samband-desk outbox; to send it once more, repeat the command with --again"},
 	{LocalFault, Retry, 500, 0, Call, "the program that serves the folder has no fault", "nothing is tried again by itself: mend what is named, then repeat the command; the program's log has the fault too"},

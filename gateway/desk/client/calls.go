@@ -36,7 +36,7 @@ func (k call[In, Out]) ask(ctx context.Context, c *Client, in In) (Out, error) {
 
 // calls is the whole contract; openapi.json says the same.
 var calls = []interface{ serve(local.Calls, Service) }{
-	status, unlock, lock, explain, send, answer, withdraw, outbox, inbox, conversations, read, declare, erase, erased, keep, showAnyway, verify, importing, match, log, wait, types, bundle,
+	status, unlock, lock, explain, send, answer, withdraw, outbox, inbox, conversations, read, declare, erase, erased, keep, showAnyway, lost, settleLosses, verify, importing, match, log, wait, types, bundle,
 }
 
 // Handler answers the calls by a Service.
@@ -201,6 +201,25 @@ var showAnyway = call[showAnywayCall, none]{"show-anyway", func(s Service, ctx c
 
 func (c *Client) ShowAnyway(ctx context.Context, reason string) error {
 	_, err := showAnyway.ask(ctx, c, showAnywayCall{reason})
+	return err
+}
+
+var lost = call[Query, []LostMessage]{"lost", Service.Lost}
+
+func (c *Client) Lost(ctx context.Context, q Query) ([]LostMessage, error) {
+	return lost.ask(ctx, c, q)
+}
+
+type settleLossesCall struct {
+	Reason string `json:"reason"`
+}
+
+var settleLosses = call[settleLossesCall, none]{"settle-losses", func(s Service, ctx context.Context, in settleLossesCall) (none, error) {
+	return none{}, s.SettleLosses(ctx, in.Reason)
+}}
+
+func (c *Client) SettleLosses(ctx context.Context, reason string) error {
+	_, err := settleLosses.ask(ctx, c, settleLossesCall{reason})
 	return err
 }
 

@@ -46,6 +46,12 @@ type Service interface {
 	// ShowAnyway shows content although the desk could not read in the log what it
 	// erased; the desk's log takes the reason.
 	ShowAnyway(ctx context.Context, reason string) error
+	// Lost lists the messages that the desk had and that its database lost, as the log
+	// and the broker show them, the newest first.
+	Lost(ctx context.Context, q Query) ([]LostMessage, error)
+	// SettleLosses has what the database lost stand in the status no more; the desk's log
+	// takes the reason.
+	SettleLosses(ctx context.Context, reason string) error
 	// Verify proves again what the desk has: of one message, or of all for the
 	// zero Ref.
 	Verify(ctx context.Context, message Ref) (*Verification, error)

@@ -28,12 +28,15 @@ type Status struct {
 	Overdue    []Overdue      `json:"overdue,omitempty"`    // of what this desk sent
 	LostWords  int            `json:"lost_words,omitempty"` // in this desk's name, said by a lost copy of it
 	Clock      string         `json:"clock,omitempty"`      // how far the desk's clock is from the log's; "": less than a minute
+	Damages    Damages        `json:"damages,omitzero"`     // that its disk did to its database
 	Shared     string         `json:"shared,omitempty"`     // since when another program uses the online ring, and what to do
 	Duties     []Duty         `json:"duties,omitempty"`
 	Lacks      []Lack         `json:"lacks,omitempty"`
 	Erasures   Erasures       `json:"erasures"`
 	Disk       Disk           `json:"disk"`
-	Keys       []OpeningKey   `json:"keys,omitempty"` // the ring's opening keys as it was last unlocked, the newest last
+	Losses     []Loss         `json:"losses,omitempty"` // what was found of the desk's database and nobody has settled, the newest first
+	Lost       int            `json:"lost,omitempty"`   // messages that are lost by it, have not come again, and nobody has settled
+	Keys       []OpeningKey   `json:"keys,omitempty"`   // the ring's opening keys as it was last unlocked, the newest last
 }
 
 // A Disk is how much room a desk's disk has for it.
@@ -74,6 +77,23 @@ type Erasures struct {
 	Unreadable int    `json:"unreadable,omitempty"` // lists that this ring does not open: they name what nobody can tell
 	Lost       int    `json:"lost,omitempty"`       // lists that the broker has no more
 	NotShown   string `json:"not_shown,omitempty"`  // why no content is shown now, though the ring be unlocked
+}
+
+// A Loss is what a desk's database was found to have lost, or that it was begun empty.
+type Loss struct {
+	Found  signed.Time `json:"found"` // by this desk's clock
+	Kind   string      `json:"kind"`  // behind, log-damaged, replaced, empty
+	Detail string      `json:"detail"`
+}
+
+// A LostMessage is one that this desk had and lacks since its database lost it, as the log
+// and the broker show it.
+type LostMessage struct {
+	ID       signed.ID      `json:"id"`
+	Received bool           `json:"received"`        // else this desk sent it
+	Other    signed.Address `json:"other,omitempty"` // the desk at the other end; none: nobody said
+	Event    envelope.Event `json:"event"`           // the last that the log says of it
+	Leaf     int64          `json:"leaf"`            // where it says that
 }
 
 // A HiddenMessage is one that this desk erased before it was put back from a backup.
@@ -448,9 +468,16 @@ type Verification struct {
 	Envelope []byte      `json:"envelope,omitempty"` // of the one message that was asked for; none once it was erased
 	Facts    []Fact      `json:"facts,omitempty"`    // of the same
 	Proven   int         `json:"proven"`             // facts whose proofs and signatures are valid
+	Lines    int64       `json:"lines,omitempty"`    // of the desk's own log, each in its chain; 0 for one message
 	Faults   []Fault     `json:"faults,omitempty"`
 	Evidence []Evidence  `json:"evidence,omitempty"`
 	Breaches []Breaches  `json:"breaches,omitempty"` // how much of each code was seen, and how much of it is kept
+}
+
+// Damages are how many findings a desk made in its own database of what its disk damaged.
+type Damages struct {
+	Mended int `json:"mended,omitempty"` // it is again as it was written, or as the log says
+	Lost   int `json:"lost,omitempty"`   // it is not; Verify names each
 }
 
 // A Head of a log, with when this desk verified it.

@@ -1,10 +1,13 @@
 package mail
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 
 	"samband/gateway/api"
 	"samband/gateway/auditlog"
+	"samband/gateway/desk/client"
 	"samband/gateway/desk/internal/store"
 	"samband/gateway/envelope"
 	"samband/gateway/problem"
@@ -21,14 +24,17 @@ import (
 type elsewhere struct {
 	*Room
 	found []word
+	ends  []store.Lost // what the log says of messages that were sent by a lost copy
 }
 
 // A word is one of them.
 type word struct {
 	store.Elsewhere
-	event envelope.Event
-	id    signed.ID
-	at    int64 // the leaf
+	event  envelope.Event
+	sender signed.Address // of the message
+	other  signed.Address // the desk at its other end; "": nobody said
+	id     signed.ID
+	at     int64 // the leaf
 }
 
 // absent reports whether a leaf was logged while this desk did not run.
@@ -38,6 +44,16 @@ func (m *Room) absent(leaf int64) (absent bool, err error) {
 		return err
 	})
 	return absent, err
+}
+
+// notSaid reports of a word that this desk does not know whether a lost copy of it said that.
+// Where this desk's own rows are damaged it may have said it itself: the page comes again.
+func (o *elsewhere) notSaid(leaf int64) (lost bool, err error) {
+	lost, err = o.absent(leaf)
+	if err == nil && !lost && o.ownDamage() {
+		err = fmt.Errorf("%w: what it said itself is not certain", store.ErrDamaged)
+	}
+	return lost, err
 }
 
 // account accounts for a word in this desk's name.
@@ -54,8 +70,11 @@ func (o *elsewhere) account(next *verify.Answer, item *api.ProgressItem, of *sub
 		o.accuse(err)
 		return err
 	}
-	w := word{store.Elsewhere{Note: signed.HashOf(item.Note), Text: item.Message}, item.Event, item.ID, proven.Record.Index}
-	if w.Lost, err = o.absent(w.at); err != nil {
+	w := word{Elsewhere: store.Elsewhere{Note: signed.HashOf(item.Note), Text: item.Message}, event: item.Event, sender: item.Sender, id: item.ID, at: proven.Record.Index}
+	if item.Sender != o.Desk {
+		w.other = item.Sender
+	}
+	if w.Lost, err = o.notSaid(w.at); err != nil {
 		return err
 	}
 	o.found = append(o.found, w)
@@ -86,9 +105,15 @@ func (o *elsewhere) sent(next *verify.Answer, item *api.ProgressItem) (err error
 	if err != nil || r.Message != item.Message {
 		return nil
 	}
-	w := word{store.Elsewhere{Note: item.Message, Text: item.Message}, envelope.Accepted, item.ID, max(0, item.Accepted.Leaf()-1)}
-	if w.Lost, err = o.absent(w.at); err != nil {
+	w := word{Elsewhere: store.Elsewhere{Note: item.Message, Text: item.Message}, event: envelope.Accepted, sender: o.Desk, other: r.By, id: item.ID, at: max(0, item.Accepted.Leaf()-1)}
+	if w.other == "" {
+		w.other = r.To
+	}
+	if w.Lost, err = o.notSaid(w.at); err != nil {
 		return err
+	}
+	if w.Lost {
+		o.ends = append(o.ends, lostOf(&w, o.Desk, item.Event, r.Index))
 	}
 	o.found = append(o.found, w)
 	if !w.Lost {
@@ -115,6 +140,11 @@ func (o *elsewhere) steps() []step {
 			if err != nil {
 				return err
 			}
+			if w.Lost && (w.event != envelope.Accepted || fresh) {
+				if err := c.lose(lostOf(&w, o.Desk, w.event, w.at)); err != nil {
+					return err
+				}
+			}
 			if fresh && w.Lost {
 				lost = append(lost, w)
 			}
@@ -122,6 +152,11 @@ func (o *elsewhere) steps() []step {
 				continue
 			}
 			if err := c.WantElsewhere(w.Text, fresh && w.event == envelope.Consigned); err != nil {
+				return err
+			}
+		}
+		for _, l := range o.ends {
+			if err := c.lose(l); err != nil {
 				return err
 			}
 		}
@@ -133,6 +168,32 @@ func (o *elsewhere) steps() []step {
 		e.Detail = fmt.Sprintf("the first is %s of message %s, the last %s of message %s", first.event, first.id, last.event, last.id)
 		return c.LogBounded(e)
 	}}
+}
+
+// lostOf is the message of a word of a lost copy.
+func lostOf(w *word, me signed.Address, event envelope.Event, at int64) store.Lost {
+	return store.Lost{Sender: w.sender, LostMessage: client.LostMessage{ID: w.id, Received: w.sender != me, Other: w.other, Event: event, Leaf: at}}
+}
+
+// lose lists a message that a lost copy of this desk had, if this desk does not have it. The
+// desk's log has a line of each that has ended; the others come again.
+func (c *change) lose(l store.Lost) (err error) {
+	if l.Received {
+		_, err = c.Received(l.Sender, l.ID)
+	} else {
+		_, err = c.Sent(l.ID)
+	}
+	if err == nil || !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	if err := c.AddLost(l); err != nil || l.Event == envelope.Accepted || l.Event == envelope.Consigned {
+		return err
+	}
+	e := c.room.Entry("lost", "message "+l.ID.String(), nil)
+	if e.Detail = string(l.Event) + ", received from " + string(l.Other); !l.Received {
+		e.Detail = string(l.Event) + ", sent to " + cmp.Or(string(l.Other), "a desk that nobody names")
+	}
+	return c.LogBounded(e)
 }
 
 // began notes, before anything of the first answer of a process is kept, how far the log

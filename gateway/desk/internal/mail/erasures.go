@@ -37,6 +37,7 @@ const Hidden = "hidden: this desk erased it and was put back from a backup since
 func (m *Room) Erase(received bool, from signed.Address, id signed.ID) error {
 	m.scrubbing.Store(true)
 	defer wake(m.workers.erasures)
+	mac := m.LogMAC()
 	return m.write(vital, nil, func(c *change) error {
 		found, err := c.rowsOf(received, from, id)
 		if err != nil {
@@ -58,8 +59,20 @@ func (m *Room) Erase(received bool, from signed.Address, id signed.ID) error {
 				return err
 			}
 		}
-		return c.Log(m.Entry("erased", "message "+id.String(), nil))
+		if err := c.Log(m.Entry("erased", "message "+id.String(), nil)); err != nil {
+			return err
+		}
+		return c.KeepLog(mac)
 	})
+}
+
+// LogMAC is what keeps the head of the desk's own log; nil while the ring is locked.
+func (m *Room) LogMAC() (mac func(lines int64, chain []byte) []byte) {
+	m.Ring.Use(func(l *keys.Locked) error {
+		mac = l.LogMAC()
+		return nil
+	})
+	return mac
 }
 
 // rowsOf finds a message, and beside one of this desk to itself its other side.

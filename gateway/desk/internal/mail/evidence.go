@@ -28,10 +28,16 @@ const (
 )
 
 // accuse keeps evidence that the broker broke a rule, within the bounds of the database,
-// and raises the alarm. What is no Breach is no evidence.
+// and raises the alarm. What is no Breach is no evidence; nor is what this desk judged by
+// rows of its own that are not as it wrote them: it is asked for and judged again.
 func (m *Room) accuse(err error) {
 	var b *verify.Breach
 	if !errors.As(err, &b) {
+		return
+	}
+	if m.ownDamage() {
+		m.Log.Error("nobody is accused, since this desk's own database is damaged; it is asked for again",
+			"code", b.Problem.Code, "subject", clip(b.Subject, maxSubject), "problem", b.Problem.Detail)
 		return
 	}
 	p, subject, shown := b.Problem, clip(b.Subject, maxSubject), maps.Clone(b.Exhibits)
@@ -86,10 +92,20 @@ func convicts(l *verify.Logs, b *verify.Breach) bool {
 	}
 	for _, name := range []string{"acceptance", "proof", "refusal"} {
 		if r := recordIn(l, b.Exhibits[name]); r != nil && names(r, b.Exhibits) {
-			return true
+			return b.Problem.Code != problem.RegisterTooOld || olderThanText(r, b.Exhibits)
 		}
 	}
 	return false
+}
+
+// olderThanText reports whether a record rests on an older register than the signed text
+// that is shown with it. What this desk alone had seen before, nobody signed.
+func olderThanText(r *auditlog.Record, shown map[string][]byte) bool {
+	if _, s, err := envelope.ReadStatement(shown["note"]); err == nil {
+		return r.RegisterSize < s.AsOfRegister.Size
+	}
+	e, err := envelope.Parse(shown["envelope"])
+	return err == nil && r.RegisterSize < e.AsOfRegister.Size
 }
 
 // identity is what two breaches have in common that show the same thing, be it under
@@ -105,7 +121,7 @@ func identity(b *verify.Breach) signed.Hash {
 			if b.Log == "" {
 				continue
 			}
-		case "acceptance", "proof", "refusal":
+		case "acceptance", "proof", "refusal", "before":
 			if p, err := auditlog.ParseProof(shown); err == nil {
 				shown = p.Entry.Bytes()
 			}

@@ -29,3 +29,6 @@ func (m *Room) SaysAnew(seq int64, event envelope.Event) (notes [][]byte, err er
 	}
 	return notes, err
 }
+
+// Accuse is accuse.
+func (m *Room) Accuse(err error) { m.accuse(err) }

@@ -57,12 +57,14 @@ func (m *Room) load() error {
 	}
 	head := (&auditlog.Range{}).Head(r.Federation().Audit.Name)
 	if audit.Size > 0 {
-		head.Size, head.Root = audit.Size, audit.Root
+		if head, err = auditlog.VerifyCheckpoint(audit.Checkpoint, r.Federation().Audit); err != nil || head != (signed.Head{Origin: head.Origin, Size: audit.Size, Root: audit.Root}) {
+			return fmt.Errorf("%w: the head of the audit log is not what its signed checkpoint says", store.ErrDamaged)
+		}
 		m.Metrics.verified.Set(float64(audit.Verified.Unix()))
 		m.hearing.resume(&audit)
 	}
 	m.logs.Store(verify.New(r, head, audit.Checkpoint, seen))
-	return nil
+	return m.sayFound()
 }
 
 // learning is how this desk writes what it learns of the logs. Until it knows what it erased

@@ -59,16 +59,52 @@ func (m *oldKeys) do(context.Context) error {
 		return err
 	}
 	for _, k := range known {
-		until := KeptUntil(k)
-		lost := !slices.Contains(ring, k.Key) // destroyed, and a crash came before that was noted
-		if !lost && (until.IsZero() || signed.At(m.Now()).Before(until)) {
-			continue
+		if !m.mayGo(&k) {
+			continue // if the ring lacks it, that was said: see sayMissingKeys
 		}
 		if err := m.destroyKey(k.Key); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// mayGo reports whether an opening key was replaced long enough ago.
+func (m *Room) mayGo(k *store.OpeningKey) bool {
+	until := KeptUntil(*k)
+	return !until.IsZero() && !signed.At(m.Now()).Before(until)
+}
+
+// sayMissingKeys says which opening keys the ring lacks although they were not to go yet:
+// the file of the half is missing or damaged.
+func (m *Room) sayMissingKeys() {
+	err := m.withRing(func(l *keys.Locked) error {
+		var known []store.OpeningKey
+		err := m.Store.View(func(tx *store.Tx) (err error) {
+			known, err = tx.OpeningKeys()
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		ring := l.Openings()
+		for _, k := range known {
+			if slices.Contains(ring, k.Key) || m.mayGo(&k) {
+				continue
+			}
+			file := fmt.Sprintf("opening-%x.half", k.Key[:])
+			m.Log.Error("an opening key is missing: its half is not there or is damaged; put it back from the newest backup, then unlock again", "file", file)
+			e := m.Entry("opening key missing", fmt.Sprintf("key %x", k.Key[:]), nil)
+			e.Detail = "keys/" + file + " is not there or is damaged: what is sealed to it can't be opened"
+			if err := m.Store.UpdateVital(func(tx *store.Tx) error { return tx.LogBounded(e) }); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil && problem.CodeOf(err) != problem.DeskLocked {
+		m.Log.Error("it can't be told whether an opening key is missing", "problem", err.Error())
+	}
 }
 
 // noteKeys keeps the ring's keys, and since when the register names a newer one.

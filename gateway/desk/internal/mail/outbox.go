@@ -295,7 +295,9 @@ func (a *accepting) rejected(s *submission, r *api.Refusal) error {
 	case refusal.Record.Code != p.Code:
 		err = breach(subject, shown, problem.ProofInvalid, "the proven refusal is of code %s, not %s", refusal.Record.Code, p.Code)
 	case s.State != client.Queued:
-		err = breach(subject, shown, problem.AlreadyEnded, "the log says rejected, and it says %s", s.State)
+		if shown["before"], err = a.proofOf(s); err == nil {
+			err = breach(subject, shown, problem.AlreadyEnded, "the log says rejected, and it says %s", s.State)
+		}
 	}
 	if err != nil {
 		a.accuse(err)
@@ -308,6 +310,19 @@ func (a *accepting) rejected(s *submission, r *api.Refusal) error {
 	a.wait = synced
 	a.then(func(c *change) error { return c.reject(s.Seq, provenEvent(s.Row.TextHash, refusal), p) })
 	return nil
+}
+
+// proofOf is the proof of where a message stands, or of its acceptance.
+func (a *accepting) proofOf(s *submission) (proof []byte, err error) {
+	err = a.Store.View(func(tx *store.Tx) error {
+		f, err := tx.Proven(s.Row.TextHash, envelope.Event(s.State))
+		if errors.Is(err, store.ErrNotFound) {
+			f, err = tx.Proven(s.Row.TextHash, envelope.Accepted)
+		}
+		proof = f.Proof
+		return err
+	})
+	return proof, err
 }
 
 // believe verifies an event of a message, and keeps one that fails as evidence.

@@ -14,9 +14,11 @@ import (
 	"samband/gateway/verify"
 )
 
+// ProgressFeed is the name of the feed in the database.
+const ProgressFeed = "progress"
+
 const (
-	progressFeed = "progress"
-	maxWants     = 100 // messages that are asked for at once
+	maxWants = 100 // messages that are asked for at once
 
 	// wantAfter is after how long this desk asks again for what it wants and did not get:
 	// a thief of its online ring may have taken it from the inbox.
@@ -49,7 +51,7 @@ func (p *progress) do(ctx context.Context) error {
 			return err
 		}
 	}
-	if !p.doubted.IsZero() && p.Now().Sub(p.doubted) > sweepAfter {
+	if p.feedAnew.Swap(false) || !p.doubted.IsZero() && p.Now().Sub(p.doubted) > sweepAfter {
 		p.after, p.past, p.doubted = 0, 0, time.Time{}
 	}
 	items, err := p.read(ctx)
@@ -121,7 +123,7 @@ func checkPage(a *api.ProgressAnswer, least api.Cursor, size int64) error {
 // resume reads the cursor that an earlier run left.
 func (p *progress) resume() error {
 	err := p.Store.View(func(tx *store.Tx) error {
-		s, err := tx.Cursor(progressFeed)
+		s, err := tx.Cursor(ProgressFeed)
 		if err != nil {
 			return err
 		}
@@ -174,7 +176,7 @@ func (p *progress) takeIn(next *verify.Answer, answer *api.ProgressAnswer) (beli
 			if err := c.DropAbsences(answer.Next.Leaf()); err != nil {
 				return err
 			}
-			return c.PutCursor(progressFeed, answer.Next.String())
+			return c.PutCursor(ProgressFeed, answer.Next.String())
 		})
 	}
 	wait := unsynced

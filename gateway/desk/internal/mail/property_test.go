@@ -85,8 +85,10 @@ func newPlayers(t *testing.T) *players {
 	x := must(made().Copy(t.TempDir()))
 	p := &players{rooms: map[signed.Address]*mail.Room{}, now: morning, samples: samples(t), types: schema.Embedded().Types()}
 	for _, desk := range players3 {
+		database := filepath.Join(t.TempDir(), "desk.db")
+		must(0, store.Make(database, desk))
 		p.rooms[desk] = must(mail.Open(mail.Config{
-			Desk: desk, Database: filepath.Join(t.TempDir(), "desk.db"), Federation: x.Federation(), Ring: &keys.Ring{},
+			Desk: desk, Database: database, Federation: x.Federation(), Ring: &keys.Ring{},
 			Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return p.now }, Retry: time.Second,
 		}))
 		t.Cleanup(func() { must(0, p.rooms[desk].Close()) })

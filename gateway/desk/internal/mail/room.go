@@ -103,6 +103,15 @@ type Room struct {
 		noted atomic.Bool // how long it was in its first answer
 	}
 
+	mendings sync.Mutex  // over mending the database
+	feedAnew atomic.Bool // the progress feed is to be read from its beginning
+
+	inspected struct { // by who would accuse somebody
+		sync.Mutex
+		at time.Time
+	}
+	amissAt atomic.Pointer[time.Time] // when something was found damaged last
+
 	hearing   hearing
 	reachable atomic.Bool
 	unheard   atomic.Value // a lastError: of the last call
@@ -120,25 +129,32 @@ type Room struct {
 	owed    owed
 }
 
-// Open opens the database, and makes it when it is absent.
+// Open opens the database; store.ErrNone when there is none.
 func Open(c Config) (*Room, error) {
 	m := &Room{Config: c, Metrics: NewMetrics(), bundles: newBundles(c.Bundles)}
 	m.changes.n = time.Now().UnixMicro() // more than any process of this desk counted before
 	m.workers = newWorkers()
 	m.catchup.load = firstPage
 	m.opener = newOpener(m)
-	s, err := store.Open(c.Database, c.Reserve, m.ends.moved)
+	s, err := store.Open(c.Database, c.Desk, c.Reserve, m.ends.moved)
 	if err != nil {
 		return nil, err
 	}
 	m.Store = s
-	if err = m.load(); err == nil {
+	if _, err = m.mend(trusted...); err == nil {
+		err = m.load()
+	}
+	if err == nil {
 		m.absence.since = m.logs.Load().Audit().Size
 		err = errors.Join(m.openBundles(), m.resumeAlarm())
 	}
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
+	s.OnDamage(func() error {
+		_, err := m.mend()
+		return err
+	})
 	return m, nil
 }
 
@@ -163,6 +179,7 @@ type lastError struct{ err error }
 
 // Unlocked tells the room that the ring was unlocked: what waited for it goes on.
 func (m *Room) Unlocked() {
+	m.sayMissingKeys()
 	m.opener.lookAgain()
 	m.wakeOutboxes()
 	for _, w := range []chan struct{}{m.workers.urgentStatements, m.workers.statements, m.workers.open, m.workers.erasures, m.workers.keys, m.workers.ring} {

@@ -55,21 +55,7 @@ func (m *Room) writeWith(wait durability, under *verify.Answer, says map[signed.
 	case vital:
 		update = m.Store.UpdateVital
 	}
-	err = update(func(tx *store.Tx) error {
-		c.Tx = tx
-		if under != nil {
-			if err := m.saveHeads(tx, under); err != nil {
-				return err
-			}
-		}
-		for _, s := range steps {
-			if err := s(c); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
+	if err := update(func(tx *store.Tx) error { return c.does(tx, steps) }); err != nil {
 		return 0, err
 	}
 	for _, b := range c.breaches {
@@ -83,6 +69,22 @@ func (m *Room) writeWith(wait durability, under *verify.Answer, says map[signed.
 		m.scrubbing.Store(true)
 	}
 	return len(c.breaches), m.finishErasing()
+}
+
+// does does steps, together with the heads under which they were believed.
+func (c *change) does(tx *store.Tx, steps []step) error {
+	c.Tx = tx
+	if c.under != nil {
+		if err := c.room.saveHeads(tx, c.under); err != nil {
+			return err
+		}
+	}
+	for _, s := range steps {
+		if err := s(c); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // finishErasing empties the write-ahead log if something was erased that may
@@ -174,7 +176,11 @@ func (c *change) fits(r *store.Row, f store.ProvenEvent) (bool, error) {
 		}
 		ended := client.State(k.Event).Ended() && client.State(f.Event).Ended() && k.Event != f.Event
 		if ended || contrary(k.Event, f.Event) || contrary(f.Event, k.Event) {
-			shown["checkpoint"] = c.under.AuditCheckpoint()
+			before, err := c.Proven(f.TextHash, k.Event)
+			if err != nil {
+				return false, err
+			}
+			shown["checkpoint"], shown["before"] = c.under.AuditCheckpoint(), before.Proof
 			c.breaches = append(c.breaches, breach("message "+f.TextHash.String(), shown,
 				problem.AlreadyEnded, "the log says %s, and before it said %s", f.Event, k.Event))
 			return false, nil

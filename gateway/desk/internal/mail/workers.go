@@ -22,12 +22,12 @@ const (
 // workers are woken when there may be something for them; a wake-up while they
 // work is not lost.
 type workers struct {
-	urgent, outbox, large, urgentStatements, statements, inbox, open, bundles, erasures, keys, ring chan struct{}
+	urgent, outbox, large, urgentStatements, statements, inbox, open, bundles, erasures, keys, ring, inspection chan struct{}
 }
 
 func newWorkers() workers {
 	one := func() chan struct{} { return make(chan struct{}, 1) }
-	return workers{one(), one(), one(), one(), one(), one(), one(), one(), one(), one(), one()}
+	return workers{one(), one(), one(), one(), one(), one(), one(), one(), one(), one(), one(), one()}
 }
 
 func wake(worker chan struct{}) {
@@ -75,6 +75,7 @@ func (m *Room) jobs() []job {
 		{"catalogue", m.workers.bundles, m.fetchBundles, false},
 		{"ring", m.workers.ring, m.showRing, false},
 		{"disk", nil, (&disk{Room: m}).do, false},
+		{"inspection", m.workers.inspection, m.inspect, false},
 		{"inbox", nil, small.do, false},
 		{"large inbox", m.workers.inbox, large.do, false},
 		{"progress", nil, m.newProgress().do, false},

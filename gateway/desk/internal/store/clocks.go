@@ -14,21 +14,25 @@ const openMail = `WHERE m.received = ? AND m.asks = 1 AND m.answered = 0 AND m.d
 // Index returns the place in the log of an event of a text; ErrNotFound: it is not
 // proven.
 func (t *Tx) Index(textHash signed.Hash, event envelope.Event) (index int64, err error) {
-	err = t.row("read place in the log", []any{&index}, `SELECT idx FROM proven WHERE text = ? AND event = ?`, textHash[:], string(event))
+	err = t.row("read place in the log", []any{sealed("proven"), &index}, `SELECT `+wholeOf("proven", "")+`, idx FROM proven WHERE text = ? AND event = ?`, textHash[:], string(event))
 	return index, err
 }
 
 // Time returns when the log recorded an event of a text; zero: it did not.
 func (t *Tx) Time(textHash signed.Hash, event envelope.Event) (signed.Time, error) {
-	at, err := first(rows(t, "read logged time", scanTime,
-		`SELECT time FROM proven WHERE text = ? AND event = ?`, textHash[:], string(event)))
+	at, err := first(rows(t, "read logged time", func(scan func(...any) error) (at signed.Time, err error) {
+		err = scan(sealed("proven"), unix{&at})
+		return at, err
+	},
+		`SELECT `+wholeOf("proven", "")+`, time FROM proven WHERE text = ? AND event = ?`, textHash[:], string(event)))
 	if err == ErrNotFound {
 		err = nil
 	}
 	return at, err
 }
 
-func scanTime(scan func(...any) error) (at signed.Time, err error) {
+// scanAge scans a time that is computed of many rows.
+func scanAge(scan func(...any) error) (at signed.Time, err error) {
 	err = scan(unix{&at})
 	return at, err
 }
@@ -50,6 +54,6 @@ type AnswerCount struct {
 // CountAnswers returns what CountAnswer has counted.
 func (t *Tx) CountAnswers() ([]AnswerCount, error) {
 	return rows(t, "count answers", func(scan func(...any) error) (c AnswerCount, err error) {
-		return c, scan(&c.Class, &c.OnTime, &c.N)
-	}, `SELECT class, on_time, n FROM answers`)
+		return c, scan(sealed("answers"), &c.Class, &c.OnTime, &c.N)
+	}, `SELECT `+wholeOf("answers", "")+`, class, on_time, n FROM answers`)
 }

@@ -13,9 +13,9 @@ import (
 func TestQueriesSearch(t *testing.T) {
 	s := open(t, filepath.Join(t.TempDir(), "desk.db"))
 	for query, want := range map[string][]string{
-		later:                   {"SEARCH k USING COVERING INDEX links_asked (asked=? AND kind=?)", "SEARCH m USING INTEGER PRIMARY KEY"},
+		later:                   {"SEARCH k USING INDEX links_asked (asked=? AND kind=?)", "SEARCH m USING INTEGER PRIMARY KEY"},
 		closedBy:                {"SEARCH m USING INDEX mail_closing (conversation=?)"},
-		newestConversations:     {"SCAN conversations USING COVERING INDEX conversations_last"},
+		newestConversations:     {"SCAN conversations USING INDEX conversations_last"},
 		conversationsOf:         {"SEARCH conversations USING PRIMARY KEY (conversation=?)"},
 		mailColumns + lastOf:    {"SEARCH m USING INDEX mail_yearly (type=?)"},
 		mailColumns + openMail:  {"SEARCH m USING INDEX mail_open (received=?)"},

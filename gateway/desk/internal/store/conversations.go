@@ -17,31 +17,33 @@ func (t *Tx) Conversations(id signed.ID, limit int) ([]Conversation, error) {
 		query, args = conversationsOf, []any{id[:], limit}
 	}
 	return rows(t, "read conversations", func(scan func(...any) error) (c Conversation, err error) {
-		return c, scan(fixed(c.ID[:]), &c.Other, &c.Last)
+		return c, scan(sealed("conversations"), fixed(c.ID[:]), &c.Other, &c.Last)
 	}, query, args...)
 }
 
 // Conversation completes the id and the other desk of a conversation.
 func (t *Tx) Conversation(c Conversation) (Conversation, error) {
-	err := t.row("read conversation", []any{&c.Last}, `SELECT last FROM conversations WHERE conversation = ? AND other = ?`, c.ID[:], string(c.Other))
+	err := t.row("read conversation", []any{sealed("conversations"), &c.Last}, `SELECT `+wholeOf("conversations", "")+`, last FROM conversations WHERE conversation = ? AND other = ?`, c.ID[:], string(c.Other))
 	return c, err
 }
 
-const (
-	newestConversations = `SELECT conversation, other, last FROM conversations ORDER BY last DESC LIMIT ?`
-	conversationsOf     = `SELECT conversation, other, last FROM conversations WHERE conversation = ? ORDER BY last DESC LIMIT ?`
+var (
+	newestConversations = `SELECT ` + wholeOf("conversations", "") + `, conversation, other, last FROM conversations ORDER BY last DESC LIMIT ?`
+	conversationsOf     = `SELECT ` + wholeOf("conversations", "") + `, conversation, other, last FROM conversations WHERE conversation = ? ORDER BY last DESC LIMIT ?`
 )
 
 // ClosedBy returns the message that closed a conversation between this desk and
 // another, the first by the log, and when it was accepted; ErrNotFound: it is open.
 func (t *Tx) ClosedBy(id signed.ID, other signed.Address) (by Later, err error) {
 	return first(rows(t, "read what closed a conversation", func(scan func(...any) error) (l Later, err error) {
-		l.Row, err = scanRow(func(columns ...any) error { return scan(append(columns, unix{&l.Accepted}, &l.Index)...) })
+		l.Row, err = scanRow(func(columns ...any) error {
+			return scan(append(columns, sealed("proven"), unix{&l.Accepted}, &l.Index)...)
+		})
 		return l, err
 	}, closedBy, id[:], string(other)))
 }
 
-const closedBy = mailColumnsOf + `, f.time, f.idx FROM mail m INDEXED BY mail_closing
+var closedBy = mailColumnsOf + `, ` + wholeOf("proven", "f") + `, f.time, f.idx FROM mail m INDEXED BY mail_closing
 	JOIN proven f ON f.text = m.text AND f.event = 'accepted'
 	WHERE m.conversation = ? AND m.closes = 1 AND m.effective = 1 AND ? = CASE WHEN m.received THEN m.sender ELSE m.recipient END
 	ORDER BY f.idx LIMIT 1`

@@ -23,11 +23,17 @@ func (t *Tx) Said(note signed.Hash) (said bool, err error) {
 // Held returns the texts that this desk has taken in and has said no proven word of, in
 // ascending order.
 func (t *Tx) Held(limit int) ([]signed.Hash, error) {
-	return rows(t, "read what is held", scanHash, `SELECT text FROM mail INDEXED BY mail_held
+	return rows(t, "read what is held", scanHash("mail"), `SELECT `+wholeOf("mail", "")+`, text FROM mail INDEXED BY mail_held
 		WHERE received = 1 AND state = 'accepted' ORDER BY text LIMIT ?`, limit)
 }
 
-func scanHash(scan func(...any) error) (h signed.Hash, err error) { return h, scan(fixed(h[:])) }
+// scanHash scans the hash of a text, from a row of a table.
+func scanHash(table string) func(scan func(...any) error) (signed.Hash, error) {
+	return func(scan func(...any) error) (h signed.Hash, err error) {
+		err = scan(sealed(table), fixed(h[:]))
+		return h, err
+	}
+}
 
 // An Elsewhere is what was said in this desk's name and not by it.
 type Elsewhere struct {
@@ -59,7 +65,7 @@ func (t *Tx) WantElsewhere(text signed.Hash, want bool) error {
 
 // Wanted returns the texts that this desk is to ask for.
 func (t *Tx) Wanted(limit int) ([]signed.Hash, error) {
-	return rows(t, "read what is wanted", scanHash, `SELECT DISTINCT text FROM elsewhere INDEXED BY elsewhere_wanted WHERE wanted = 1 LIMIT ?`, limit)
+	return rows(t, "read what is wanted", scanHash("elsewhere"), `SELECT DISTINCT `+wholeOf("elsewhere", "")+`, text FROM elsewhere INDEXED BY elsewhere_wanted WHERE wanted = 1 LIMIT ?`, limit)
 }
 
 // CountElsewhere says how many words in this desk's name a lost copy of it said, and how

@@ -24,8 +24,8 @@ func (t *Tx) AddErasing(e Erasing) error {
 // Unlisted returns the oldest erasures that no list was made of.
 func (t *Tx) Unlisted(limit int) ([]Erasing, error) {
 	return rows(t, "read erasures", func(scan func(...any) error) (e Erasing, err error) {
-		return e, scan(&e.Seq, &e.Received, &e.From, fixed(e.ID[:]), unix{&e.Since})
-	}, `SELECT seq, received, sender, id, since FROM erasing WHERE list = x'' ORDER BY seq LIMIT ?`, limit)
+		return e, scan(sealed("erasing"), &e.Seq, &e.Received, &e.From, fixed(e.ID[:]), unix{&e.Since})
+	}, `SELECT `+wholeOf("erasing", "")+`, seq, received, sender, id, since FROM erasing WHERE list = x'' ORDER BY seq LIMIT ?`, limit)
 }
 
 // CountErasing says how many erasures no list in the log names yet.
@@ -66,13 +66,13 @@ func (t *Tx) ListErasing(seq int64, list signed.Hash) error {
 // Erasures returns the lists of a state, the oldest first.
 func (t *Tx) Erasures(state string, limit int) ([]Erasures, error) {
 	return rows(t, "read lists of erasures", func(scan func(...any) error) (e Erasures, err error) {
-		return e, scan(fixed(e.List[:]), &e.Note, &e.State, unix{&e.Since})
-	}, `SELECT list, note, state, since FROM erasures WHERE state = ? ORDER BY since, list LIMIT ?`, state, limit)
+		return e, scan(sealed("erasures"), fixed(e.List[:]), &e.Note, &e.State, unix{&e.Since})
+	}, `SELECT `+wholeOf("erasures", "")+`, list, note, state, since FROM erasures WHERE state = ? ORDER BY since, list LIMIT ?`, state, limit)
 }
 
 // ErasuresState returns how this desk stands to a list; "" when it does not know it.
 func (t *Tx) ErasuresState(list signed.Hash) (state string, err error) {
-	err = t.row("read list of erasures", []any{&state}, `SELECT state FROM erasures WHERE list = ?`, list[:])
+	err = t.row("read list of erasures", []any{sealed("erasures"), &state}, `SELECT `+wholeOf("erasures", "")+`, state FROM erasures WHERE list = ?`, list[:])
 	if errors.Is(err, ErrNotFound) {
 		return "", nil
 	}
@@ -117,9 +117,7 @@ func (t *Tx) IsErasedName(name []byte) (yes bool, err error) {
 
 // Texts returns all texts that a message has or had.
 func (t *Tx) Texts(seq int64) ([]signed.Hash, error) {
-	return rows(t, "read texts", func(scan func(...any) error) (h signed.Hash, err error) {
-		return h, scan(fixed(h[:]))
-	}, `SELECT text FROM attempts WHERE seq = ?`, seq)
+	return rows(t, "read texts", scanHash("attempts"), `SELECT `+wholeOf("attempts", "")+`, text FROM attempts WHERE seq = ?`, seq)
 }
 
 // Hide hides the texts of a message that are not erased.

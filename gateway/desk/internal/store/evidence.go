@@ -1,9 +1,6 @@
 package store
 
 import (
-	"fmt"
-
-	"samband/gateway/desk/client"
 	"samband/gateway/problem"
 	"samband/gateway/signed"
 )
@@ -106,9 +103,9 @@ func (t *Tx) loseEvidence(code problem.Code, pieces, bytes int) error {
 // Evidence returns what is kept, oldest first.
 func (t *Tx) Evidence() ([]Evidence, error) {
 	return rows(t, "read evidence", func(scan func(...any) error) (e Evidence, err error) {
-		err = scan(unix{&e.Seen}, &e.Code, &e.Signed, &e.Subject, &e.Detail, &e.Bytes)
+		err = scan(sealed("evidence"), unix{&e.Seen}, &e.Code, &e.Signed, &e.Subject, &e.Detail, &e.Bytes)
 		return e, err
-	}, `SELECT seen, code, signed, subject, detail, bytes FROM evidence ORDER BY seq`)
+	}, `SELECT `+wholeOf("evidence", "")+`, seen, code, signed, subject, detail, bytes FROM evidence ORDER BY seq`)
 }
 
 // Breaches are what this desk has seen of one code.
@@ -128,66 +125,4 @@ func (t *Tx) Breaches() ([]Breaches, error) {
 	}, `SELECT e.code, count(*) + coalesce(l.pieces, 0), coalesce(l.pieces, 0), coalesce(l.bytes, 0), min(e.seen), max(e.seen),
 		(SELECT subject FROM evidence n WHERE n.code = e.code ORDER BY n.seq DESC LIMIT 1)
 		FROM evidence e LEFT JOIN evidence_lost l ON l.code = e.code GROUP BY e.code ORDER BY e.code`)
-}
-
-// Log adds a line to the desk's own log.
-func (t *Tx) Log(e client.LogEntry) error { return t.log(e, 0) }
-
-func (t *Tx) log(e client.LogEntry, bounded int) error {
-	return t.put("write the desk's log", `INSERT INTO log (time, event, subject, code, detail, bounded) VALUES (?,?,?,?,?,?)`,
-		e.Time.Unix(), e.Event, e.Subject, string(e.Code), e.Detail, bounded)
-}
-
-// MaxLines is how many lines of one event and code LogBounded keeps, besides the one that
-// counts the rest.
-const MaxLines = 1000
-
-const (
-	boundedLine = 1
-	countLine   = 2
-)
-
-// LogBounded adds a line that others can cause as often as they like. It must neither fill
-// the log nor hide behind its like: of an event and code, one line of a subject is kept, the
-// first MaxLines/2 subjects stay, and the newest takes the place of those between. One line
-// more, the newest, counts what is not kept.
-func (t *Tx) LogBounded(e client.LogEntry) error {
-	var n, there int
-	err := t.row("look into the desk's log", []any{&n, &there}, `SELECT count(*), count(*) FILTER (WHERE subject = ?4)
-		FROM log INDEXED BY log_bounded WHERE bounded > 0 AND bounded = ?1 AND event = ?2 AND code = ?3`, boundedLine, e.Event, string(e.Code), e.Subject)
-	if err != nil || there > 0 {
-		return err
-	}
-	if err := t.log(e, boundedLine); err != nil || n < MaxLines {
-		return err
-	}
-	err = t.exec("drop a line of the desk's log", `DELETE FROM log WHERE seq = (SELECT seq FROM log INDEXED BY log_bounded
-		WHERE bounded > 0 AND bounded = ? AND event = ? AND code = ? ORDER BY seq LIMIT 1 OFFSET ?)`, boundedLine, e.Event, string(e.Code), MaxLines/2)
-	if err != nil {
-		return err
-	}
-	var lost int
-	err = t.row("count lines", []any{&lost}, `SELECT coalesce(max(CAST(subject AS INTEGER)), 0) FROM log INDEXED BY log_bounded
-		WHERE bounded > 0 AND bounded = ? AND event = ? AND code = ?`, countLine, e.Event, string(e.Code))
-	if err == nil {
-		err = t.put("count lines", `DELETE FROM log WHERE bounded > 0 AND bounded = ? AND event = ? AND code = ?`, countLine, e.Event, string(e.Code))
-	}
-	if err != nil {
-		return err
-	}
-	e.Subject, e.Detail = fmt.Sprintf("%d lines between the oldest and the newest are not kept", lost+1), ""
-	return t.log(e, countLine)
-}
-
-// LastLog is when the newest line of an event and subject was written; zero: there is none.
-func (t *Tx) LastLog(event, subject string) (signed.Time, error) {
-	return first(rows(t, "read the desk's log", scanTime, `SELECT coalesce(max(time), 0) FROM log WHERE event = ? AND subject = ?`, event, subject))
-}
-
-// LogEntries returns the newest lines of the desk's log, the newest first.
-func (t *Tx) LogEntries(limit int) ([]client.LogEntry, error) {
-	return rows(t, "read the desk's log", func(scan func(...any) error) (e client.LogEntry, err error) {
-		err = scan(unix{&e.Time}, &e.Event, &e.Subject, &e.Code, &e.Detail)
-		return e, err
-	}, `SELECT time, event, subject, code, detail FROM log ORDER BY seq DESC LIMIT ?`, limit)
 }

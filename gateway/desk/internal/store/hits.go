@@ -17,12 +17,12 @@ func (t *Tx) LastProven() (at int64, err error) {
 // place, in the order in which this desk learnt it.
 func (t *Tx) HandedOverSince(after int64, types []string, limit int) ([]Shown, error) {
 	return rows(t, "read what was handed over", func(scan func(...any) error) (s Shown, err error) {
-		err = scan(&s.At, &s.Row.Seq, fixed(s.Row.TextHash[:]), fixed(s.Row.ID[:]), &s.Row.From)
+		err = scan(sealed("proven"), sealed("mail"), &s.At, &s.Row.Seq, fixed(s.Row.TextHash[:]), fixed(s.Row.ID[:]), &s.Row.From)
 		return s, err
 	}, handedOverSince, after, listOf(types), limit)
 }
 
-const handedOverSince = `SELECT p.rowid, m.seq, m.text, m.id, m.sender FROM proven p JOIN attempts a ON a.text = p.text JOIN mail m ON m.seq = a.seq
+var handedOverSince = `SELECT ` + wholeOf("proven", "p") + `, ` + wholeOf("mail", "m") + `, p.rowid, m.seq, m.text, m.id, m.sender FROM proven p JOIN attempts a ON a.text = p.text JOIN mail m ON m.seq = a.seq
 	WHERE p.rowid > ? AND p.event = 'handed-over' AND m.received = 1 AND m.type IN (SELECT value FROM json_each(?)) ORDER BY p.rowid LIMIT ?`
 
 // Unreplied lists received messages of a type behind a place that were handed over, that
@@ -56,7 +56,7 @@ func (t *Tx) AddMatch(reference string, query signed.Hash, sealed []byte) error 
 
 // Match returns what AddMatch kept; ErrNotFound when there is none, or the query was
 // erased.
-func (t *Tx) Match(reference string) (query signed.Hash, sealed []byte, err error) {
-	err = t.row("read match", []any{fixed(query[:]), &sealed}, `SELECT text, sealed FROM matches WHERE reference = ?`, reference)
-	return query, sealed, err
+func (t *Tx) Match(reference string) (query signed.Hash, found []byte, err error) {
+	err = t.row("read match", []any{sealed("matches"), fixed(query[:]), &found}, `SELECT `+wholeOf("matches", "")+`, text, sealed FROM matches WHERE reference = ?`, reference)
+	return query, found, err
 }

@@ -35,8 +35,8 @@ func (t *Tx) DropLinks(reply int64) error {
 // Links returns the links of a message, the nearest first.
 func (t *Tx) Links(reply int64) ([]Link, error) {
 	return rows(t, "read links", func(scan func(...any) error) (l Link, err error) {
-		return l, scan(&l.Asked, &l.Kind, &l.Place)
-	}, `SELECT asked, kind, place FROM links WHERE reply = ? ORDER BY place`, reply)
+		return l, scan(sealed("links"), &l.Asked, &l.Kind, &l.Place)
+	}, `SELECT `+wholeOf("links", "")+`, asked, kind, place FROM links WHERE reply = ? ORDER BY place`, reply)
 }
 
 // A Later is a message that has a link to an earlier one, with what the log says of
@@ -53,11 +53,11 @@ type Later struct {
 func (t *Tx) Later(asked int64, kind LinkKind) ([]Later, error) {
 	return rows(t, "read later messages", func(scan func(...any) error) (l Later, err error) {
 		l.Row, err = scanRow(func(columns ...any) error {
-			return scan(append(columns, &l.Kind, &l.Place, unix{&l.Accepted}, &l.Index)...)
+			return scan(append(columns, sealed("links"), sealed("proven"), &l.Kind, &l.Place, unix{&l.Accepted}, &l.Index)...)
 		})
 		return l, err
 	}, later, asked, string(kind))
 }
 
-const later = mailColumnsOf + `, k.kind, k.place, f.time, f.idx FROM links k JOIN mail m ON m.seq = k.reply
+var later = mailColumnsOf + `, ` + wholeOf("links", "k") + `, ` + wholeOf("proven", "f") + `, k.kind, k.place, f.time, f.idx FROM links k JOIN mail m ON m.seq = k.reply
 	JOIN proven f ON f.text = m.text AND f.event = 'accepted' WHERE k.asked = ? AND k.kind = ? ORDER BY f.idx`

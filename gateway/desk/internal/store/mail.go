@@ -73,14 +73,14 @@ func (r *Row) Other() signed.Address {
 	return r.To
 }
 
-// Add puts a new message behind the others, and sets its Seq. A second text of the
-// same sender and id is refused by the table itself.
+// Add puts a new message behind the others, and sets its Seq; one that has a Seq takes its
+// place again. A second text of the same sender and id is refused by the table itself.
 func (t *Tx) Add(r *Row) error {
 	err := t.row("keep message", []any{&r.Seq}, `INSERT INTO mail
-		(received, sender, id, recipient, text, send, type, urgent, conversation, reply_to, asks, closes,
+		(seq, received, sender, id, recipient, text, send, type, urgent, conversation, reply_to, asks, closes,
 		outcome, clock_from, clock_until, access, state, stands, expires, accepted, unproven, note, since)
-		VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) RETURNING seq`,
-		r.Received, string(r.From), r.ID[:], string(r.To), r.TextHash[:], r.Send, r.Type, r.Urgent, r.Conversation[:], r.ReplyTo[:], r.Asks, r.Closes,
+		VALUES (nullif(?,0),?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) RETURNING seq`,
+		r.Seq, r.Received, string(r.From), r.ID[:], string(r.To), r.TextHash[:], r.Send, r.Type, r.Urgent, r.Conversation[:], r.ReplyTo[:], r.Asks, r.Closes,
 		r.Outcome, r.ClockFrom.Unix(), r.ClockUntil.Unix(), r.Access, string(r.State), r.Stands.Unix(), r.Expires.Unix(), r.Accepted, string(r.Unproven.Event), bytesOf(r.Unproven.Note), r.Unproven.Since.Unix())
 	if err != nil {
 		return err
@@ -96,7 +96,7 @@ func (t *Tx) Add(r *Row) error {
 // AddAttempt keeps a text of a message beside its earlier ones: of a message that
 // is sealed anew one of them may turn out to be the accepted one.
 func (t *Tx) AddAttempt(r *Row, textHash signed.Hash) error {
-	return t.put("keep attempt", `INSERT INTO attempts (text, seq) VALUES (?,?)`, textHash[:], r.Seq)
+	return t.put("keep attempt", `INSERT INTO attempts (text, seq) VALUES (?,?) ON CONFLICT DO NOTHING`, textHash[:], r.Seq)
 }
 
 // Put writes what may change of a message. Read it in the same Update.
@@ -117,14 +117,14 @@ func bytesOf(b []byte) []byte {
 	return b
 }
 
-const mailColumnsOf = `SELECT m.seq, m.received, m.sender, m.id, m.recipient, m.text, m.send, m.type, m.urgent, m.conversation,
+var mailColumnsOf = `SELECT ` + wholeOf("mail", "m") + `, m.seq, m.received, m.sender, m.id, m.recipient, m.text, m.send, m.type, m.urgent, m.conversation,
 	m.reply_to, m.asks, m.closes, m.outcome, m.clock_from, m.clock_until, m.access, m.state, m.stands, m.expires, m.accepted, m.unproven, m.note, m.since,
 	m.unapplied, m.effective, m.answered, m.answer, m.dropped, m.declared, m.code, m.detail`
 
-const mailColumns = mailColumnsOf + ` FROM mail m `
+var mailColumns = mailColumnsOf + ` FROM mail m `
 
 func scanRow(scan func(...any) error) (r Row, err error) {
-	err = scan(&r.Seq, &r.Received, &r.From, fixed(r.ID[:]), &r.To, fixed(r.TextHash[:]), &r.Send, &r.Type, &r.Urgent, fixed(r.Conversation[:]),
+	err = scan(sealed("mail"), &r.Seq, &r.Received, &r.From, fixed(r.ID[:]), &r.To, fixed(r.TextHash[:]), &r.Send, &r.Type, &r.Urgent, fixed(r.Conversation[:]),
 		fixed(r.ReplyTo[:]), &r.Asks, &r.Closes, &r.Outcome, unix{&r.ClockFrom}, unix{&r.ClockUntil}, &r.Access, &r.State, unix{&r.Stands}, unix{&r.Expires}, &r.Accepted,
 		&r.Unproven.Event, &r.Unproven.Note, unix{&r.Unproven.Since}, &r.Unapplied, &r.Effective,
 		unix{&r.Answered}, fixed(r.Answer[:]), unix{&r.Dropped}, &r.Declared, &r.Code, &r.Detail)
@@ -181,12 +181,15 @@ type Shown struct {
 // desk learnt it.
 func (t *Tx) ShownSince(after int64, limit int) ([]Shown, error) {
 	return rows(t, "read what may be shown", func(scan func(...any) error) (s Shown, err error) {
-		err = scan(&s.At, fixed(s.Row.TextHash[:]), fixed(s.Row.Conversation[:]), fixed(s.Row.ID[:]), &s.Row.From)
+		err = scan(sealed("proven"), sealed("mail"), &s.At, fixed(s.Row.TextHash[:]), fixed(s.Row.Conversation[:]), fixed(s.Row.ID[:]), &s.Row.From)
 		return s, err
-	}, `SELECT p.rowid, p.text, m.conversation, m.id, m.sender FROM proven p JOIN attempts a ON a.text = p.text JOIN mail m ON m.seq = a.seq
-		WHERE p.rowid > ? AND (m.received = 1 AND p.event = 'handed-over' OR m.received = 0 AND p.event = 'accepted')
-		ORDER BY p.rowid LIMIT ?`, after, limit)
+	}, shownSince, after, limit)
 }
+
+var shownSince = `SELECT ` + wholeOf("proven", "p") + `, ` + wholeOf("mail", "m") + `, p.rowid, p.text, m.conversation, m.id, m.sender
+	FROM proven p JOIN attempts a ON a.text = p.text JOIN mail m ON m.seq = a.seq
+	WHERE p.rowid > ? AND (m.received = 1 AND p.event = 'handed-over' OR m.received = 0 AND p.event = 'accepted')
+	ORDER BY p.rowid LIMIT ?`
 
 // Sending returns the messages of a sending without its copies, by recipient.
 func (t *Tx) Sending(name string) ([]Row, error) {
@@ -242,7 +245,7 @@ const unproven = `INDEXED BY mail_unproven WHERE m.unproven != '' AND m.urgent =
 // OldestUnproven says since when the oldest statement waits for its proof; zero: none
 // does.
 func (t *Tx) OldestUnproven() (signed.Time, error) {
-	return first(rows(t, "read oldest statement", scanTime, `SELECT coalesce(min(since), 0) FROM mail WHERE unproven != ''`))
+	return first(rows(t, "read oldest statement", scanAge, `SELECT coalesce(min(since), 0) FROM mail WHERE unproven != ''`))
 }
 
 // Unapplied returns messages whose outcome waits for the ring to be unlocked.
@@ -289,7 +292,7 @@ func (t *Tx) AddSending(name string, digest []byte) error {
 // Digest returns the digest of a sending's draft; ErrNotFound when none has that
 // name.
 func (t *Tx) Digest(name string) (digest []byte, err error) {
-	err = t.row("read sending", []any{&digest}, `SELECT digest FROM sendings WHERE send = ?`, name)
+	err = t.row("read sending", []any{sealed("sendings"), &digest}, `SELECT `+wholeOf("sendings", "")+`, digest FROM sendings WHERE send = ?`, name)
 	return digest, err
 }
 
@@ -309,8 +312,8 @@ func (t *Tx) AddBlocked(send string, b Blocked) error {
 // Blocked returns whom a sending did not go to.
 func (t *Tx) Blocked(send string) ([]Blocked, error) {
 	return rows(t, "read blocked recipients", func(scan func(...any) error) (b Blocked, err error) {
-		return b, scan(&b.To, &b.Code, &b.Detail)
-	}, `SELECT recipient, code, detail FROM blocked WHERE send = ? ORDER BY recipient`, send)
+		return b, scan(sealed("blocked"), &b.To, &b.Code, &b.Detail)
+	}, `SELECT `+wholeOf("blocked", "")+`, recipient, code, detail FROM blocked WHERE send = ? ORDER BY recipient`, send)
 }
 
 func first[T any](all []T, err error) (T, error) {

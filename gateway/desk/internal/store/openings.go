@@ -15,8 +15,8 @@ type OpeningKey struct {
 // OpeningKeys returns them, the newest last.
 func (t *Tx) OpeningKeys() ([]OpeningKey, error) {
 	return rows(t, "read opening keys", func(scan func(...any) error) (k OpeningKey, err error) {
-		return k, scan(fixed(k.Key[:]), &k.Place, unix{&k.Replaced})
-	}, `SELECT key, place, replaced FROM opening_keys ORDER BY place`)
+		return k, scan(sealed("opening_keys"), fixed(k.Key[:]), &k.Place, unix{&k.Replaced})
+	}, `SELECT `+wholeOf("opening_keys", "")+`, key, place, replaced FROM opening_keys ORDER BY place`)
 }
 
 // PutOpeningKey keeps a key; the time since when it is replaced stays as it was first.
@@ -34,7 +34,5 @@ func (t *Tx) DropOpeningKey(key envelope.KeyID) error {
 // Unended returns the texts of received messages that have not ended and that no file
 // key opens: to open them takes the key that they are sealed to.
 func (t *Tx) Unended() ([]signed.Hash, error) {
-	return rows(t, "read what is not opened", func(scan func(...any) error) (h signed.Hash, err error) {
-		return h, scan(fixed(h[:]))
-	}, `SELECT text FROM mail WHERE received = 1 AND state IN ('accepted', 'consigned') AND text NOT IN (SELECT text FROM file_keys)`)
+	return rows(t, "read what is not opened", scanHash("mail"), `SELECT `+wholeOf("mail", "")+`, text FROM mail WHERE received = 1 AND state IN ('accepted', 'consigned') AND text NOT IN (SELECT text FROM file_keys)`)
 }

@@ -25,10 +25,10 @@ func (t *Tx) PutProven(f ProvenEvent) error {
 		f.TextHash[:], string(f.Event), f.Note, f.Proof, f.Index, f.Time.Unix(), f.Register, string(f.Code))
 }
 
-const provenColumns = `SELECT text, event, note, proof, idx, time, register, code FROM proven `
+var provenColumns = `SELECT ` + wholeOf("proven", "") + `, text, event, note, proof, idx, time, register, code FROM proven `
 
 func scanProven(scan func(...any) error) (f ProvenEvent, err error) {
-	err = scan(fixed(f.TextHash[:]), &f.Event, &f.Note, &f.Proof, &f.Index, unix{&f.Time}, &f.Register, &f.Code)
+	err = scan(sealed("proven"), fixed(f.TextHash[:]), &f.Event, &f.Note, &f.Proof, &f.Index, unix{&f.Time}, &f.Register, &f.Code)
 	return f, err
 }
 
@@ -46,9 +46,9 @@ type Moment struct {
 // Moments returns what is proven of a text, in the log's order, without the proofs.
 func (t *Tx) Moments(textHash signed.Hash) ([]Moment, error) {
 	return rows(t, "read logged times", func(scan func(...any) error) (m Moment, err error) {
-		err = scan(&m.Event, unix{&m.Time})
+		err = scan(sealed("proven"), &m.Event, unix{&m.Time})
 		return m, err
-	}, `SELECT event, time FROM proven WHERE text = ? ORDER BY idx`, textHash[:])
+	}, `SELECT `+wholeOf("proven", "")+`, event, time FROM proven WHERE text = ? ORDER BY idx`, textHash[:])
 }
 
 // Proven returns one event of a text; ErrNotFound when it is not proven.

@@ -190,7 +190,7 @@ const (
 // UpdateVital is Update for what must work on a full disk: where it finds no room it takes
 // the reserve away and tries again.
 func (s *Store) UpdateVital(f func(*Tx) error) error {
-	return s.vital(func() *write { return &write{do: f, synced: true} })
+	return s.mending(s.vital(func() *write { return &write{do: f, synced: true} }))
 }
 
 func (s *Store) vital(make func() *write) error {

@@ -1,7 +1,8 @@
 // Package store is a desk's database: one SQLite file that survives power loss
 // and tells a thief little.
 //
-//	s, err := store.Open(path, store.DefaultReserve, moved)
+//	err := store.Make(path, "se.spoc") // once
+//	s, err := store.Open(path, "se.spoc", store.DefaultReserve, moved)
 //	err = s.Update(func(tx *store.Tx) error {
 //		if err := tx.AddText(hash, note, sealed); err != nil {
 //			return err
@@ -16,6 +17,8 @@
 // What can be asked for again is an UpdateUnsynced: a kill keeps it, a power cut
 // may take it. All that wait to write share one commit (writer.go).
 //
+// What the disk bent is found when it is read, and is [ErrDamaged]: see seals.go.
+//
 // Bodies lie here only as they crossed the wire: sealed. What stands in the
 // open is what the broker saw too: headers, states, times, and proofs. The file
 // keys are wrapped under the storage key of the locked ring; [Tx.Erase], then
@@ -23,10 +26,13 @@
 package store
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
+	"os"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -40,16 +46,24 @@ import (
 // A Store is an open database. One process opens it.
 type Store struct {
 	path  string
+	desk  signed.Address
 	space space
 	moved func(signed.ID, client.State)
 	read  atomic.Int64
 	open  atomic.Pointer[handle]
 	why   atomic.Pointer[error] // why it is not open, if that failed
+	mend  atomic.Pointer[func() error]
+	mark  *highWaterMark
+	found atomic.Pointer[Found]
+	state health
+
+	inspection inspection
 }
 
 // A handle is the database as it was opened once.
 type handle struct {
 	*writer
+	file     fs.FileInfo // of the database
 	store    *Store
 	db       *sql.DB  // of readers
 	prepared sync.Map // the *sql.Stmt of each query of theirs: to parse one costs more than to run it
@@ -65,12 +79,15 @@ const patience = 10 * time.Second
 // ErrNotFound says that no row has that key.
 var ErrNotFound = errors.New("not found")
 
-// Open opens the database at path, and makes it when it is absent; one of another
-// form it refuses. reserve is the size of the file that keeps room for what must work on a
-// full disk: see room.go. moved hears of each sent message whose row was written, once
-// that is committed; it must not wait.
-func Open(path string, reserve int64, moved func(signed.ID, client.State)) (*Store, error) {
-	s := &Store{path: path, space: space{filepath.Dir(path), reserve}, moved: moved}
+// ErrNone says that there is no database.
+var ErrNone = errors.New("there is no database")
+
+// Open opens the database of a desk, as Make made it; one that is missing, of another form
+// or of another desk it refuses. reserve is the size of the file that keeps room for what
+// must work on a full disk: see room.go. moved hears of each sent message whose row was
+// written, once that is committed; it must not wait.
+func Open(path string, desk signed.Address, reserve int64, moved func(signed.ID, client.State)) (*Store, error) {
+	s := &Store{path: path, desk: desk, space: space{filepath.Dir(path), reserve}, mark: highWaterOf(path), moved: moved}
 	return s, s.Reopen()
 }
 
@@ -101,27 +118,69 @@ func (s *Store) Reopen() error {
 }
 
 func (s *Store) reopen() error {
+	h, err := s.openWhole()
+	if err != nil {
+		return fmt.Errorf("open database %q: %w", s.path, malformed(err))
+	}
+	s.state.well()
+	s.open.Store(h)
+	return nil
+}
+
+// openWhole opens the database and compares it with what is known of it.
+func (s *Store) openWhole() (*handle, error) {
+	log, kept, err := s.keepDamagedLog()
+	if err != nil {
+		return nil, err
+	}
+	h, err := s.openFile()
+	if err != nil {
+		return nil, err
+	}
+	for _, check := range []func() error{h.checkForm, h.checkDesk, h.check, func() error { return s.whole(h, log, kept) }} {
+		if err := check(); err != nil {
+			return nil, errors.Join(err, h.close(), s.mark.close())
+		}
+	}
+	return h, nil
+}
+
+// openFile opens the file, which is there.
+func (s *Store) openFile() (*handle, error) {
+	info, err := os.Lstat(s.path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, ErrNone
+	case err != nil:
+		return nil, err
+	case info.Mode().IsRegular() && info.Size() == 0:
+		return nil, fmt.Errorf("the file is empty: %w", ErrNone)
+	}
+	if err := durable.PrivateDatabase(s.path); err != nil {
+		return nil, err
+	}
+	h, err := s.openSQLite()
+	if err == nil {
+		h.file = info
+	}
+	return h, err
+}
+
+func (s *Store) openSQLite() (*handle, error) {
 	q := url.Values{"_pragma": {
 		"journal_mode(WAL)", "synchronous(FULL)", "secure_delete(ON)",
 		"foreign_keys(ON)", fmt.Sprintf("busy_timeout(%d)", patience.Milliseconds()), "temp_store(MEMORY)", // savepoints keep their pages there
 	}}
-	if err := durable.NewDatabase(s.path); err != nil {
-		return fmt.Errorf("open database %q: %w", s.path, err)
-	}
 	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: s.path}).EscapedPath()+"?"+q.Encode())
 	if err != nil {
-		return fmt.Errorf("open database %q: %w", s.path, err)
+		return nil, err
 	}
 	db.SetMaxIdleConns(connections)
 	h := &handle{store: s, db: db}
-	if h.writer, err = newWriter(h); err == nil {
-		err = h.makeTables()
+	if h.writer, err = newWriter(h); err != nil {
+		return nil, errors.Join(err, h.close())
 	}
-	if err != nil {
-		return fmt.Errorf("open database %q: %w", s.path, errors.Join(err, h.close()))
-	}
-	s.open.Store(h)
-	return nil
+	return h, nil
 }
 
 // errClosed says that the database is not open.
@@ -144,7 +203,7 @@ func (s *Store) RowsRead() int64 { return s.read.Load() }
 // Close closes the database.
 func (s *Store) Close() error {
 	if h := s.open.Swap(nil); h != nil {
-		return h.close()
+		return errors.Join(h.close(), s.mark.close())
 	}
 	return nil
 }
@@ -156,32 +215,17 @@ func (h *handle) close() error {
 	return h.db.Close()
 }
 
-// Check reports whether the database answers, and takes writes.
-func (s *Store) Check() error {
-	h, err := s.handle()
-	if err != nil {
-		return err
-	}
-	select {
-	case <-h.failed:
-		return h.failure()
-	default:
-	}
-	var one int
-	return h.db.QueryRow("SELECT 1").Scan(&one)
-}
-
 // Update runs f as one write: all of it is durable when Update returns nil, none
 // of it is written when it returns an error. f must not write by another way, nor
 // take a lock that somebody has who writes.
 func (s *Store) Update(f func(*Tx) error) error {
-	return s.withRoom(&write{do: f, synced: true})
+	return s.mending(s.withRoom(&write{do: f, synced: true}))
 }
 
 // UpdateUnsynced is Update without the wait for the disk. After a power cut the
 // write may be missing, and so is each later one that was not synced; a synced
 // one makes all before it durable.
-func (s *Store) UpdateUnsynced(f func(*Tx) error) error { return s.withRoom(&write{do: f}) }
+func (s *Store) UpdateUnsynced(f func(*Tx) error) error { return s.mending(s.withRoom(&write{do: f})) }
 
 // withRoom writes what may wait for room: DISK_FULL while there is too little.
 func (s *Store) withRoom(x *write) error {
@@ -193,7 +237,12 @@ func (s *Store) withRoom(x *write) error {
 
 // Scrub moves the write-ahead log into the database and empties it, so that
 // nothing deleted before stays in it.
-func (s *Store) Scrub() error { return s.vital(func() *write { return &write{scrub: true} }) }
+func (s *Store) Scrub() error {
+	return s.vital(func() *write {
+		s.inspection.giveWay()
+		return &write{scrub: true}
+	})
+}
 
 func (s *Store) enqueue(x *write) error {
 	h, err := s.handle()
@@ -220,24 +269,41 @@ func (s *Store) Failed() <-chan struct{} {
 type Tx struct {
 	store *Store
 	stmt  func(query string) (*sql.Stmt, error)
+	ctx   context.Context
+	conn  *sql.Conn // of the writer
+	bent  bool      // a row was read that is not as it was written
 	moved []move
 }
 
 // View runs f on one state of the database.
 func (s *Store) View(f func(*Tx) error) error {
+	bent := false
+	err := s.view(func(tx *Tx) error {
+		defer func() { bent = tx.bent }()
+		return f(tx)
+	})
+	if bent { // f may have gone on without the row
+		err = errors.Join(err, s.mended())
+	}
+	return err
+}
+
+func (s *Store) view(f func(*Tx) error) error { return s.viewIn(context.Background(), f) }
+
+func (s *Store) viewIn(ctx context.Context, f func(*Tx) error) error {
 	h, err := s.handle()
 	if err != nil {
 		return err
 	}
 	tx, err := h.db.Begin()
 	if err != nil {
-		return fmt.Errorf("begin reading: %w", err)
+		return fmt.Errorf("begin reading: %w", s.watched(err))
 	}
 	defer tx.Rollback()
-	return f(&Tx{store: s, stmt: func(query string) (*sql.Stmt, error) {
+	return f(&Tx{store: s, ctx: ctx, stmt: func(query string) (*sql.Stmt, error) {
 		stmt, err := h.prepare(query)
 		if err != nil {
-			return nil, err
+			return nil, s.watched(err)
 		}
 		return tx.Stmt(stmt), nil
 	}})
@@ -279,6 +345,12 @@ func (t *Tx) put(what, query string, args ...any) error {
 	return nil
 }
 
+// script runs statements that no other runs again.
+func (t *Tx) script(statements string) error {
+	_, err := t.conn.ExecContext(context.Background(), statements)
+	return err
+}
+
 // run runs a statement and says how many rows it touched.
 func (t *Tx) run(query string, args ...any) (int64, error) {
 	stmt, err := t.stmt(query)
@@ -287,7 +359,7 @@ func (t *Tx) run(query string, args ...any) (int64, error) {
 	}
 	res, err := stmt.Exec(args...)
 	if err != nil {
-		return 0, err
+		return 0, t.store.watched(err)
 	}
 	return res.RowsAffected()
 }
@@ -297,12 +369,13 @@ func (t *Tx) row(what string, into []any, query string, args ...any) error {
 	stmt, err := t.stmt(query)
 	if err == nil {
 		t.store.read.Add(1)
-		err = stmt.QueryRow(args...).Scan(into...)
+		err = t.store.watched(stmt.QueryRowContext(t.ctx, args...).Scan(into...))
 	}
 	if errors.Is(err, sql.ErrNoRows) {
 		err = ErrNotFound
 	}
 	if err != nil {
+		t.bent = t.bent || errors.Is(err, ErrDamaged)
 		return fmt.Errorf("%s: %w", what, err)
 	}
 	return nil
@@ -312,6 +385,7 @@ func (t *Tx) row(what string, into []any, query string, args ...any) error {
 func rows[T any](t *Tx, what string, scan func(func(...any) error) (T, error), query string, args ...any) ([]T, error) {
 	all, err := scanAll(t, scan, query, args...)
 	if err != nil {
+		t.bent = t.bent || errors.Is(err, ErrDamaged)
 		return nil, fmt.Errorf("%s: %w", what, err)
 	}
 	return all, nil
@@ -322,9 +396,9 @@ func scanAll[T any](t *Tx, scan func(func(...any) error) (T, error), query strin
 	if err != nil {
 		return nil, err
 	}
-	rs, err := stmt.Query(args...)
+	rs, err := stmt.QueryContext(t.ctx, args...)
 	if err != nil {
-		return nil, err
+		return nil, t.store.watched(err)
 	}
 	defer rs.Close()
 	var out []T
@@ -336,5 +410,5 @@ func scanAll[T any](t *Tx, scan func(func(...any) error) (T, error), query strin
 		}
 		out = append(out, v)
 	}
-	return out, rs.Err()
+	return out, t.store.watched(rs.Err())
 }

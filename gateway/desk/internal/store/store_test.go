@@ -17,9 +17,14 @@ import (
 	"samband/gateway/signed"
 )
 
-func open(t *testing.T, path string) *Store {
+func open(t testing.TB, path string) *Store { return openHearing(t, path, nil) }
+
+func openHearing(t testing.TB, path string, moved func(signed.ID, client.State)) *Store {
 	t.Helper()
-	s, err := Open(path, MinReserve, nil)
+	if err := Make(path, "se.spoc"); err != nil && !errors.Is(err, fs.ErrExist) {
+		t.Fatal(err)
+	}
+	s, err := Open(path, "se.spoc", MinReserve, moved)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +62,10 @@ func queue(s *Store, n int64) error {
 
 // writeForever says each number once it is durable.
 func writeForever(path string) error {
-	s, err := Open(path, MinReserve, nil)
+	if err := Make(path, "se.spoc"); err != nil {
+		return err
+	}
+	s, err := Open(path, "se.spoc", MinReserve, nil)
 	if err != nil {
 		return err
 	}
@@ -70,7 +78,7 @@ func writeForever(path string) error {
 }
 
 // Killed at any moment, the database has all that was acknowledged, and of the
-// rest each transaction completely or not at all.
+// rest each transaction completely or not at all. No kill is taken for a loss.
 func TestKilled(t *testing.T) {
 	for round := range 5 {
 		path := filepath.Join(t.TempDir(), "desk.db")
@@ -92,6 +100,9 @@ func TestKilled(t *testing.T) {
 		child.Process.Kill()
 		child.Wait()
 		s := open(t, path)
+		if found := s.Found(); found != nil {
+			t.Errorf("a kill is taken for a loss: %+v", found)
+		}
 		err = s.View(func(tx *Tx) error {
 			items, err := tx.Newest(false, 1<<20)
 			if err != nil {
@@ -237,7 +248,7 @@ func TestForms(t *testing.T) {
 		if _, err := db.Exec(fmt.Sprintf("PRAGMA user_version = %d", other)); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := Open(path, MinReserve, nil); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := Open(path, "se.spoc", MinReserve, nil); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("form %d: %v", other, err)
 		}
 	}

@@ -12,22 +12,22 @@ func (t *Tx) AddText(textHash signed.Hash, note, sealed []byte) error {
 
 // Note returns the header note of a text.
 func (t *Tx) Note(textHash signed.Hash) (note []byte, err error) {
-	err = t.row("read header", []any{&note}, `SELECT note FROM texts WHERE text = ?`, textHash[:])
+	err = t.row("read header", []any{sealed("texts"), &note}, `SELECT `+wholeOf("texts", "")+`, note FROM texts WHERE text = ?`, textHash[:])
 	return note, err
 }
 
 // Header returns the text of a header note without its signatures.
 func (t *Tx) Header(textHash signed.Hash) (header string, err error) {
-	err = t.row("read header", []any{&header}, `SELECT substr(note, 1, instr(note, x'0a0a')) FROM texts WHERE text = ?`, textHash[:])
+	err = t.row("read header", []any{sealed("texts"), &header}, `SELECT `+wholeOf("texts", "")+`, substr(note, 1, instr(note, x'0a0a')) FROM texts WHERE text = ?`, textHash[:])
 	return header, err
 }
 
 // Envelope returns a text as it crossed the wire; ErrNotFound when it was erased.
 func (t *Tx) Envelope(textHash signed.Hash) ([]byte, error) {
-	var note, sealed []byte
-	err := t.row("read message", []any{&note, &sealed},
-		`SELECT note, sealed FROM texts WHERE text = ? AND erased = 0`, textHash[:])
-	return append(note, sealed...), err
+	var note, content []byte
+	err := t.row("read message", []any{sealed("texts"), &note, &content},
+		`SELECT `+wholeOf("texts", "")+`, note, sealed FROM texts WHERE text = ? AND erased = 0`, textHash[:])
+	return append(note, content...), err
 }
 
 // PutFileKey keeps the wrapped file key of a text.
@@ -39,7 +39,7 @@ func (t *Tx) PutFileKey(textHash signed.Hash, wrapped []byte) error {
 // FileKey returns the wrapped file key of a text; ErrNotFound when it was never
 // opened, or erased.
 func (t *Tx) FileKey(textHash signed.Hash) (wrapped []byte, err error) {
-	err = t.row("read file key", []any{&wrapped}, `SELECT wrapped FROM file_keys WHERE text = ?`, textHash[:])
+	err = t.row("read file key", []any{sealed("file_keys"), &wrapped}, `SELECT `+wholeOf("file_keys", "")+`, wrapped FROM file_keys WHERE text = ?`, textHash[:])
 	return wrapped, err
 }
 

@@ -17,8 +17,8 @@ func (t *Tx) AddEntry(index int64, note []byte) error {
 // Entries returns the register's notes in order.
 func (t *Tx) Entries() ([][]byte, error) {
 	return rows(t, "read register", func(scan func(...any) error) (note []byte, err error) {
-		return note, scan(&note)
-	}, `SELECT note FROM register ORDER BY idx`)
+		return note, scan(sealed("register"), &note)
+	}, `SELECT `+wholeOf("register", "")+`, note FROM register ORDER BY idx`)
 }
 
 // A Head is a log's head as this desk verified it, with the checkpoint's bytes.
@@ -42,8 +42,8 @@ func (t *Tx) PutHead(log string, h Head) error {
 // Head returns the newest verified head of a log; ErrNotFound before the first.
 func (t *Tx) Head(log string) (h Head, err error) {
 	var silent int64
-	err = t.row("read head", []any{&h.Size, fixed(h.Root[:]), &h.Checkpoint, unix{&h.Verified}, &silent},
-		`SELECT size, root, checkpoint, verified, silent FROM heads WHERE log = ?`, log)
+	err = t.row("read head", []any{sealed("heads"), &h.Size, fixed(h.Root[:]), &h.Checkpoint, unix{&h.Verified}, &silent},
+		`SELECT `+wholeOf("heads", "")+`, size, root, checkpoint, verified, silent FROM heads WHERE log = ?`, log)
 	h.Silent = time.Duration(silent) * time.Second
 	return h, err
 }
@@ -58,8 +58,8 @@ func (t *Tx) SawRegister(register, audit int64) error {
 // Sightings returns all that SawRegister noted, the smallest register first.
 func (t *Tx) Sightings() ([]verify.Sighting, error) {
 	return rows(t, "read register's sizes", func(scan func(...any) error) (s verify.Sighting, err error) {
-		return s, scan(&s.Register, &s.Audit)
-	}, `SELECT register, audit FROM sightings ORDER BY register`)
+		return s, scan(sealed("sightings"), &s.Register, &s.Audit)
+	}, `SELECT `+wholeOf("sightings", "")+`, register, audit FROM sightings ORDER BY register`)
 }
 
 // PutCursor keeps how far a feed was read.
@@ -70,7 +70,7 @@ func (t *Tx) PutCursor(feed, cursor string) error {
 
 // Cursor returns how far a feed was read, "" at its beginning.
 func (t *Tx) Cursor(feed string) (cursor string, err error) {
-	err = t.row("read cursor", []any{&cursor}, `SELECT cursor FROM cursors WHERE feed = ?`, feed)
+	err = t.row("read cursor", []any{sealed("cursors"), &cursor}, `SELECT `+wholeOf("cursors", "")+`, cursor FROM cursors WHERE feed = ?`, feed)
 	if errors.Is(err, ErrNotFound) {
 		return "", nil
 	}

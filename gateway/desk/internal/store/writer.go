@@ -57,6 +57,7 @@ type move struct {
 }
 
 func newWriter(h *handle) (*writer, error) {
+	registerFunctions()
 	conn, err := h.db.Conn(context.Background())
 	if err != nil {
 		return nil, err
@@ -157,7 +158,8 @@ func (w *writer) write(group []*write) bool {
 		group = group[:len(group)-1]
 	}
 	certain, err := w.commit(group)
-	err = w.store.noRoom(err)
+	err = w.store.noRoom(w.store.watched(err))
+	w.store.wrote(len(group), err)
 	for _, x := range group {
 		x.err = cmp.Or(err, w.store.noRoom(x.err))
 		for _, m := range x.moved {
@@ -204,14 +206,39 @@ func (w *writer) commit(group []*write) (certain bool, err error) {
 			return true, notStored("write", errors.Join(x.err, err))
 		}
 	}
+	now, err := w.came(synced)
+	if err != nil {
+		w.exec("ROLLBACK")
+		return true, notStored("count the commit", err)
+	}
 	if err := w.exec("COMMIT"); err != nil {
 		w.exec("ROLLBACK")
-		if !isFull(err) && !isBusy(err) {
+		if !isFull(err) && !IsBusy(err) {
 			return false, &failure{problem.StoredUnknown, fmt.Errorf("commit: %w", err)}
 		}
 		return true, notStored("commit", err)
 	}
+	if synced {
+		w.store.mark.put(now)
+	}
 	return true, nil
+}
+
+// came counts a commit that waits for the disk, and says how far the database comes by it.
+func (w *writer) came(synced bool) (now highWater, err error) {
+	if !synced {
+		return now, nil
+	}
+	if !w.store.mark.isWaiting() { // else the database would seem to have come as far as it stood
+		if err := w.exec("UPDATE mark SET commits = commits + 1"); err != nil {
+			return now, err
+		}
+	}
+	stmt, err := w.prepare(came)
+	if err != nil {
+		return now, err
+	}
+	return scanCame(stmt.QueryRow().Scan)
 }
 
 // begin begins a transaction whose commit waits for the disk, or does not.
@@ -241,7 +268,7 @@ func (f *failure) Unwrap() error { return f.err }
 
 // Refusal is NOT_STORED, or STORED_UNKNOWN after a commit that failed.
 func (f *failure) Refusal() *problem.Problem {
-	if isBusy(f.err) {
+	if IsBusy(f.err) {
 		return problem.New(f.code, "another program has locked the desk's database for more than %d seconds: end it, or wait until it has ended (%v)", int(patience.Seconds()), f.err)
 	}
 	return problem.New(f.code, "%v", f.err)
@@ -256,9 +283,9 @@ func notStored(at string, err error) error {
 // takes writes again once there is room.
 func isFull(err error) bool { return isCode(err, sqlite3.SQLITE_FULL) }
 
-// isBusy reports whether another program had the database locked, longer than a write
+// IsBusy reports whether another program had the database locked, longer than a write
 // waits for it.
-func isBusy(err error) bool {
+func IsBusy(err error) bool {
 	return isCode(err, sqlite3.SQLITE_BUSY) || isCode(err, sqlite3.SQLITE_LOCKED)
 }
 
@@ -272,7 +299,7 @@ func (w *writer) one(x *write) error {
 	if err := w.exec("SAVEPOINT one"); err != nil {
 		return err
 	}
-	tx := &Tx{store: w.store, stmt: w.prepare}
+	tx := &Tx{store: w.store, ctx: context.Background(), stmt: w.prepare, conn: w.conn}
 	if x.err = safely(x.do, tx); x.err == nil {
 		x.moved = tx.moved
 		return w.exec("RELEASE one")

@@ -223,13 +223,9 @@ func read(t *testing.T, path string) []byte {
 // write came to nothing.
 func TestMovesAreHeardOf(t *testing.T) {
 	var heard []client.State
-	s, err := Open(filepath.Join(t.TempDir(), "desk.db"), MinReserve, func(_ signed.ID, state client.State) { heard = append(heard, state) })
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Close() })
+	s := openHearing(t, filepath.Join(t.TempDir(), "desk.db"), func(_ signed.ID, state client.State) { heard = append(heard, state) })
 	r, no := Row{ID: signed.ID{1}, Send: "send", From: "se.spoc", To: "fi.spoc", TextHash: signed.HashOf("text"), State: client.Queued}, errors.New("no")
-	err = s.Update(func(tx *Tx) error {
+	err := s.Update(func(tx *Tx) error {
 		if err := add("text")(tx); err != nil {
 			return err
 		}
