@@ -16,3 +16,12 @@ const (
 	soakTwoDesks    = true // the third stands still: each one costs seconds of scrypt
 	soakPatience    = 8 * time.Minute
 )
+
+// Sizes of the tests of power cuts and of failing disks. The full ones, half an hour:
+//
+//	go test -tags soak -timeout 60m -run 'TestPowerCuts|TestFailedSyncThenCut|TestFailingFiles' -v ./gateway/gatewaytest
+const (
+	cutsOfEach  = 2
+	failedSyncs = 2
+	cutPatience = 5 * time.Minute
+)

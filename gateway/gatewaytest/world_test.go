@@ -53,6 +53,14 @@ type sending struct {
 // The third desk may be driven by hand.
 func newWorld(t *testing.T, patience time.Duration, byHand bool) *world {
 	t.Helper()
+	w := makeWorld(t, patience, byHand)
+	w.run()
+	return w
+}
+
+// makeWorld makes the exchange, and runs nothing of it.
+func makeWorld(t *testing.T, patience time.Duration, byHand bool) *world {
+	t.Helper()
 	seed := time.Now().UnixNano()
 	if s := os.Getenv("SAMBAND_SEED"); s != "" {
 		var err error
@@ -74,9 +82,6 @@ func newWorld(t *testing.T, patience time.Duration, byHand bool) *world {
 	w.must(err)
 	w.Exchange = x
 	w.must(os.Mkdir(w.statementFile(""), 0o700))
-	t.Cleanup(w.end)
-	w.startBroker()
-	w.must(x.EnterAll(ctx))
 	for _, p := range x.Plan.Parties {
 		s := &station{world: w, address: p.Desks[0].Address, gate: newGate()}
 		if p.Desks[0].Keyed {
@@ -86,22 +91,30 @@ func newWorld(t *testing.T, patience time.Duration, byHand bool) *world {
 		s.Client = client.New(x.DeskDir(s.address))
 		w.desks = append(w.desks, s)
 	}
+	return w
+}
+
+// run runs the broker and every desk, unlocked, until each knows the whole register.
+func (w *world) run() {
+	w.Helper()
+	w.Cleanup(w.end)
+	w.startBroker()
+	w.must(w.EnterAll(w.ctx))
 	var all sync.WaitGroup
 	for _, s := range w.desks {
 		all.Go(func() {
 			s.start()
 			s.unlock()
 			s.until("the whole register", func() (bool, error) {
-				st, err := s.Status(ctx)
-				return err == nil && st.Register > int64(len(x.Entries)), err
+				st, err := s.Status(w.ctx)
+				return err == nil && st.Register > int64(len(w.Entries)), err
 			})
 		})
 	}
 	all.Wait()
-	if t.Failed() {
-		t.FailNow()
+	if w.Failed() {
+		w.FailNow()
 	}
-	return w
 }
 
 func plan(byHand bool) Plan {

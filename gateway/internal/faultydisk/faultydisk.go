@@ -4,7 +4,7 @@
 //
 //	disk := faultydisk.Over(t, dir)     // dir is a folder with files; the disk has them too
 //	f := disk.Fail(faultydisk.Fault{Op: faultydisk.Sync, Path: "data/records/*.records"})
-//	…                                   // programs use dir as before, and meet EIO
+//	use(dir)                            // programs use it as before, and meet EIO
 //	f.Stop()
 //	disk.Off(kill)                      // the power goes, and with it the programs
 //	disk.On(nil)                        // what was not synced is gone

@@ -1,0 +1,242 @@
+//go:build linux
+
+package gatewaytest
+
+import (
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"samband/gateway/internal/faultydisk"
+	"samband/gateway/internal/smalldisk"
+	"samband/gateway/problem"
+)
+
+// TestPowerCuts cuts the power of the broker and of a desk at random moments, while messages
+// are on their way in both directions. The disk loses what was not synced: all of it, or a
+// part by chance. Every message that a desk took is handed over exactly once, every proof
+// verifies, the logs verify, both mailboxes agree.
+func TestPowerCuts(t *testing.T) {
+	if !smalldisk.Within(t) {
+		return
+	}
+	c := newCuts(t)
+	lost := map[string]int{}
+	c.during(func() {
+		for n := range cutsOfEach {
+			for _, m := range c.machines() {
+				if c.traffic(3); c.Failed() {
+					return
+				}
+				<-time.After(c.moment(30 * time.Millisecond)) // anywhere between two steps of anyone
+				for _, path := range m.cut(n) {
+					lost[m.name+" "+class(path)]++
+				}
+			}
+		}
+	})
+	c.check()
+	for _, what := range slices.Sorted(maps.Keys(lost)) {
+		t.Logf("%4d cuts met unsynced %s", lost[what], what)
+	}
+	t.Logf("%d power cuts of the broker and %d of a desk; %d messages", cutsOfEach, cutsOfEach, len(c.sent))
+}
+
+// TestFailedSyncThenCut has one fsync fail, of each file that broker and desk sync. The
+// program is started again after that, if it has not ended by itself, and goes on; then the
+// power is cut. What the failed fsync left in the kernel's memory alone is gone then, and
+// nothing that was promised may be.
+func TestFailedSyncThenCut(t *testing.T) {
+	if !smalldisk.Within(t) {
+		return
+	}
+	c := newCuts(t)
+	met := map[string]int{}
+	c.during(func() {
+		for n := range failedSyncs {
+			m := c.machines()[n%2]
+			m.disk.Did()
+			if c.traffic(4); c.Failed() {
+				return
+			}
+			paths := m.synced()
+			path := paths[n/2%len(paths)]
+			fault := m.disk.Fail(faultydisk.Fault{Op: faultydisk.Sync, Path: path, After: c.rand.IntN(3), Once: true})
+			c.poll("a sync of "+path, func() bool { return fault.Met() > 0 || m.ended() })
+			met[m.name+" "+path] += fault.Stop()
+			// What it acknowledges after the fault, it must not lose.
+			tries := time.After(c.moment(300 * time.Millisecond))
+			<-tries
+			m.again()
+			c.traffic(4)
+			m.cut(0)
+		}
+	})
+	c.check()
+	for _, what := range slices.Sorted(maps.Keys(met)) {
+		t.Logf("%3d failed syncs of %s", met[what], what)
+	}
+	t.Logf("%d failed syncs, each with a start and then a power cut behind it; %d messages", failedSyncs, len(c.sent))
+}
+
+// Cuts are an exchange whose broker and whose first desk lie on disks that lose power.
+type cuts struct {
+	*world
+	broker, desk *machine
+}
+
+func newCuts(t *testing.T) *cuts {
+	t.Helper()
+	c := &cuts{world: makeWorld(t, cutPatience, true)}
+	c.broker = &machine{world: c.world, name: "broker", disk: faultydisk.Over(t, c.BrokerDir())}
+	c.desk = &machine{world: c.world, name: "desk", station: c.desks[0], disk: faultydisk.Over(t, c.DeskDir(c.desks[0].address))}
+	c.run()
+	return c
+}
+
+func (c *cuts) machines() []*machine { return []*machine{c.broker, c.desk} }
+
+// during has both desks send to each other as long as do lasts, and waits until all that
+// they took came to its end.
+func (c *cuts) during(do func()) {
+	var next atomic.Int64
+	var work sync.WaitGroup
+	over := make(chan struct{})
+	for n := range inFlight * len(c.desks) {
+		from, to := c.desks[n%len(c.desks)], c.desks[(n+1)%len(c.desks)]
+		work.Go(func() {
+			for {
+				select {
+				case <-over:
+					return
+				default:
+				}
+				if err := c.insist(fmt.Sprintf("message %d", next.Add(1)), from, to); err != nil {
+					c.Error(err)
+					return
+				}
+			}
+		})
+	}
+	do()
+	close(over)
+	work.Wait()
+}
+
+// insist sends a message, and says again whatever was refused: its name keeps it from being
+// sent twice. It waits until the sender has the proof of its end.
+func (w *world) insist(subject string, from, to *station) error {
+	for {
+		err := w.deliver(subject, from, to)
+		if _, refused := problem.Of(err); !refused || w.ctx.Err() != nil {
+			return err
+		}
+		<-time.After(20 * time.Millisecond) // what refused it, passes in another process
+	}
+}
+
+// traffic waits until so many more messages came to their end.
+func (c *cuts) traffic(n int) {
+	c.mu.Lock()
+	n += c.over
+	c.mu.Unlock()
+	c.untilEnded(n)
+}
+
+// A machine is the broker's or a desk's: its disk, and the program on it.
+type machine struct {
+	*world
+	name    string
+	station *station // nil: the broker
+	disk    *faultydisk.Disk
+}
+
+func (m *machine) process() *process {
+	if m.station == nil {
+		return m.world.broker
+	}
+	return m.station.process
+}
+
+// ended reports whether the program ended by itself: nobody has waited for it yet.
+func (m *machine) ended() bool {
+	var info unix.Siginfo
+	err := unix.Waitid(unix.P_PID, m.process().cmd.Process.Pid, &info, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil)
+	return err != nil || info.Signo != 0
+}
+
+// cut cuts the power and has it come back, and returns what was not synced. What the disk
+// keeps of that is nothing each second time.
+func (m *machine) cut(n int) (unsynced []string) {
+	m.Helper()
+	m.shut()
+	m.disk.Off(func() { _ = m.process().cmd.Process.Kill() })
+	_ = m.process().cmd.Wait()
+	unsynced = m.disk.Unsynced()
+	var chance *rand.Rand
+	if n%2 == 1 {
+		chance = m.rand
+	}
+	m.disk.On(chance)
+	m.start()
+	return unsynced
+}
+
+// again ends the program as kill -9 does, and starts it: its files are as they were.
+func (m *machine) again() {
+	m.Helper()
+	m.shut()
+	_ = m.process().cmd.Process.Kill()
+	_ = m.process().cmd.Wait()
+	m.start()
+}
+
+func (m *machine) shut() {
+	if m.station != nil {
+		m.station.gate.set(false)
+	}
+}
+
+func (m *machine) start() {
+	m.Helper()
+	if m.kills++; m.station != nil {
+		m.station.start()
+		m.station.unlock()
+		return
+	}
+	if st := m.startBroker(); st.Stopped != "" || !st.Accepting {
+		m.Errorf("the broker met %v and stopped: %s", st.Found, st.Stopped)
+	}
+}
+
+// synced are the files that the program synced since the disk was last asked, as patterns.
+func (m *machine) synced() (patterns []string) {
+	for step := range m.disk.Did() {
+		if p := class(step.Path); step.Op == faultydisk.Sync && !slices.Contains(patterns, p) {
+			patterns = append(patterns, p)
+		}
+	}
+	slices.Sort(patterns)
+	return patterns
+}
+
+// class is the pattern of a file and of those that follow it: their numbers differ.
+func class(path string) string {
+	var b strings.Builder
+	for _, r := range path {
+		if r < '0' || r > '9' {
+			b.WriteRune(r)
+		} else if !strings.HasSuffix(b.String(), "*") {
+			b.WriteByte('*')
+		}
+	}
+	return b.String()
+}
