@@ -98,6 +98,7 @@ func newCuts(t *testing.T) *cuts {
 	c := &cuts{world: makeWorld(t, cutPatience, true)}
 	c.broker = &machine{world: c.world, name: "broker", disk: faultydisk.Over(t, c.BrokerDir())}
 	c.desk = &machine{world: c.world, name: "desk", station: c.desks[0], disk: faultydisk.Over(t, c.DeskDir(c.desks[0].address))}
+	c.desk.monitor()
 	c.run()
 	return c
 }
@@ -157,6 +158,7 @@ type machine struct {
 	name    string
 	station *station // nil: the broker
 	disk    *faultydisk.Disk
+	metrics string // where a desk answers an operator
 }
 
 func (m *machine) process() *process {

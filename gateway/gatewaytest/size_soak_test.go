@@ -31,3 +31,5 @@ const (
 	failedSyncs = 50
 	cutPatience = 50 * time.Minute
 )
+
+var failingCells []string // all
