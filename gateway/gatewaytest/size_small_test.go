@@ -21,9 +21,10 @@ const (
 //
 //	go test -tags soak -timeout 60m -run 'TestPowerCuts|TestFailedSyncThenCut|TestFailingFiles' -v ./gateway/gatewaytest
 const (
-	cutsOfEach  = 2
-	failedSyncs = 2
-	cutPatience = 5 * time.Minute
+	cutsOfEach       = 2
+	failedSyncs      = 2
+	failedSyncsOfOne = 2 // exchange
+	cutPatience      = 5 * time.Minute
 )
 
 // failingCells are those of the failing files that are tried: machine, when, operation, file.

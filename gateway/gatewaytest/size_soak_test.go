@@ -27,9 +27,10 @@ const (
 
 // Sizes of the tests of power cuts and of failing disks: see the small ones.
 const (
-	cutsOfEach  = 100
-	failedSyncs = 50
-	cutPatience = 50 * time.Minute
+	cutsOfEach       = 100
+	failedSyncs      = 50
+	failedSyncsOfOne = 5 // exchange
+	cutPatience      = 50 * time.Minute
 )
 
 var failingCells []string // all

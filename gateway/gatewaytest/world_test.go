@@ -29,6 +29,7 @@ type world struct {
 	*testing.T
 	*Exchange
 	ctx           context.Context
+	cancel        context.CancelFunc
 	rand          *rand.Rand
 	broker        *process
 	desks         []*station
@@ -71,7 +72,7 @@ func makeWorld(t *testing.T, patience time.Duration, byHand bool) *world {
 	t.Logf("SAMBAND_SEED=%d", seed)
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	t.Cleanup(cancel)
-	w := &world{T: t, ctx: ctx, rand: rand.New(rand.NewPCG(uint64(seed), 0)), startFindings: map[string]int{}}
+	w := &world{T: t, ctx: ctx, cancel: cancel, rand: rand.New(rand.NewPCG(uint64(seed), 0)), startFindings: map[string]int{}}
 	w.ended = sync.NewCond(&w.mu)
 	context.AfterFunc(ctx, func() {
 		w.mu.Lock()

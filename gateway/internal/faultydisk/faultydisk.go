@@ -117,7 +117,7 @@ func (d *Disk) mount() {
 	d.mounted++
 	_, err := fusefs.Mount(d.dir, &node{d: d, i: d.root, mounted: d.mounted}, &fusefs.Options{
 		EntryTimeout: &long, AttrTimeout: &long, NullPermissions: true,
-		MountOptions: fuse.MountOptions{DirectMountStrict: true, FsName: "faultydisk", Name: "faultydisk", ExplicitDataCacheControl: true, MaxWrite: 1 << 20},
+		MountOptions: fuse.MountOptions{DirectMountStrict: true, FsName: "faultydisk", Name: "faultydisk", ExplicitDataCacheControl: true, MaxWrite: 1 << 19},
 	})
 	if err != nil {
 		d.t.Fatal(err)
