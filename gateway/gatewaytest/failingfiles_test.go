@@ -24,26 +24,26 @@ import (
 	"samband/gateway/signed"
 )
 
-// How long a program has after a fault: to go on by itself, and else after a start.
 const (
-	failingFor = 1500 * time.Millisecond // the fault lasts, once it was met
-	healsIn    = 10 * time.Second
-	startsIn   = 20 * time.Second
+	failingFor = 1500 * time.Millisecond // a fault lasts, once the program stands
+	standsIn   = 5 * time.Second         // a start that takes longer waits until the fault has passed
+	startsIn   = 30 * time.Second        // the longest start
+	healsIn    = 45 * time.Second        // desks that were refused try again within 30 s
 )
 
 // TestFailingFiles has each file in the folders of the broker and of a desk fail, in each
 // operation that is done to it: at a start after a stop, at a start after a kill, and while
-// messages pass; one at a time. The error is gone then, and a program that ended by itself is
+// messages pass; once or for a while; one at a time. The error is gone then, and a program that ended by itself is
 // started again, as a service is. Everything works then; what needs another start for that
 // had said that it is not ready, and not that it goes on by itself. Nothing that was promised is lost, and no file is missing.
 func TestFailingFiles(t *testing.T) {
 	if !smalldisk.Within(t) {
 		return
 	}
-	f := &failing{T: t, tally: map[string]int{}}
+	f := &failing{T: t, tally: map[string]int{}, touched: map[string]bool{}, untouched: map[string]int{}}
 	f.renew()
 	for _, name := range []string{"broker", "desk"} {
-		for _, when := range []string{"start", "start after a kill", "running"} {
+		for _, when := range whens {
 			for _, step := range f.steps(name, when) {
 				if c := (cell{name, when, step}); f.wanted(c) {
 					f.try(c)
@@ -54,10 +54,27 @@ func TestFailingFiles(t *testing.T) {
 	if !f.broken {
 		f.check()
 	}
+	for _, file := range slices.Sorted(maps.Keys(f.untouched)) {
+		if !f.touched[file] {
+			t.Logf("no operation: %s", file)
+		}
+	}
 	for _, what := range slices.Sorted(maps.Keys(f.tally)) {
 		t.Logf("%4d %s", f.tally[what], what)
 	}
 }
+
+// When a fault is in force: for as long as the test looks on, or once, so that the program
+// meets it one time and goes on.
+var whens = []string{atStart, atStartOnce, afterKill, running, runningOnce}
+
+const (
+	atStart     = "start"
+	atStartOnce = "start, once"
+	afterKill   = "start after a kill"
+	running     = "running"
+	runningOnce = "running, once"
+)
 
 // A cell is one fault: an operation on a file, or on the files that follow it.
 type cell struct {
@@ -96,6 +113,9 @@ type failing struct {
 	drawn   int
 	broken  bool // the exchange did not come back
 	tally   map[string]int
+
+	touched   map[string]bool // files that are opened at some time
+	untouched map[string]int
 }
 
 // A draft is a message that its sender did not promise yet.
@@ -115,7 +135,7 @@ func (f *failing) renew() {
 	}
 	f.cuts = newCuts(f.T)
 	f.drafts, f.waiting, f.broken = nil, nil, false
-	if err := f.settles(startsIn); err != nil {
+	if err := f.settles(healsIn); err != nil {
 		f.Fatal(err)
 	}
 }
@@ -132,7 +152,7 @@ func (f *failing) steps(name, when string) (steps []faultydisk.Step) {
 	f.Helper()
 	m := f.machine(name)
 	m.disk.Did()
-	if when != "running" {
+	if !strings.HasPrefix(when, running) {
 		m.ends(when)
 		m.disk.Did()
 		if err := m.begins(); err != nil {
@@ -140,7 +160,7 @@ func (f *failing) steps(name, when string) (steps []faultydisk.Step) {
 		}
 	}
 	for range 10 {
-		if err := f.settles(startsIn); err != nil {
+		if err := f.settles(healsIn); err != nil {
 			f.Fatal(err)
 		}
 	}
@@ -159,6 +179,13 @@ func (f *failing) steps(name, when string) (steps []faultydisk.Step) {
 		return cmp.Or(strings.Compare(a.Path, b.Path), strings.Compare(string(a.Op), string(b.Op)))
 	})
 	f.Logf("%s, %s: %d operations on files", name, when, len(steps))
+	for _, path := range m.disk.Present() {
+		if path = class(path); !slices.ContainsFunc(steps, func(s faultydisk.Step) bool { return s.Path == path }) {
+			f.untouched[name+"'s "+path]++
+		} else {
+			f.touched[name+"'s "+path] = true
+		}
+	}
 	return steps
 }
 
@@ -169,13 +196,17 @@ func (f *failing) try(c cell) {
 	m := f.machine(c.machine)
 	before := lasting(m.disk)
 	var said, after string
-	if c.when != "running" {
+	starts := !strings.HasPrefix(c.when, running)
+	if starts {
 		m.ends(c.when)
 	}
-	fault := m.disk.Fail(faultydisk.Fault{Op: c.Op, Path: c.Path})
+	fault := m.disk.Fail(faultydisk.Fault{Op: c.Op, Path: c.Path, Once: c.when == atStartOnce || c.when == runningOnce})
 	var err error
-	if c.when != "running" {
-		err = m.begins()
+	if starts {
+		passes := time.AfterFunc(standsIn, func() { fault.Stop() })
+		if err = m.begins(); !passes.Stop() {
+			err = errors.Join(fmt.Errorf("it did not stand in %s, while the fault lasted", standsIn), err)
+		}
 	}
 	if err == nil {
 		err = f.passes(failingFor, func() bool { return fault.Met() > 0 })
@@ -196,9 +227,9 @@ func (f *failing) try(c cell) {
 	if err != nil && !m.ended() {
 		why, silent := err, len(m.notReady()) == 0
 		said = strings.Join(append(append(words(why), m.notReady()...), said), "; ")
-		m.ends("start after a kill")
+		m.ends(afterKill)
 		if err = m.begins(); err == nil {
-			err = f.settles(startsIn)
+			err = f.settles(healsIn)
 		}
 		switch after = "started again, told to"; {
 		case err != nil:
@@ -366,7 +397,7 @@ func (f *failing) arrive(ctx context.Context) (err error) {
 
 // ends ends the program, in its own way or as kill -9 does.
 func (m *machine) ends(when string) {
-	if when == "start" {
+	if when != afterKill {
 		_ = m.process().stop()
 		return
 	}
@@ -392,8 +423,9 @@ func (m *machine) begins() error {
 		return err
 	}
 	hangs := time.AfterFunc(startsIn, func() { _ = p.cmd.Process.Kill() })
-	defer hangs.Stop()
-	_, err = p.stands()
+	if _, err = p.stands(); !hangs.Stop() {
+		err = fmt.Errorf("it does not stand within %s: %w", startsIn, err)
+	}
 	return err
 }
 
