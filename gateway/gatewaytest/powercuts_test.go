@@ -87,6 +87,9 @@ func (c *cuts) failedSync(m *machine, n int) string {
 		return ""
 	}
 	paths := m.synced()
+	if len(paths) == 0 {
+		return ""
+	}
 	path := paths[n%len(paths)]
 	fault := m.disk.Fail(faultydisk.Fault{Op: faultydisk.Sync, Path: path, After: c.rand.IntN(3), Once: true})
 	late := time.Now().Add(3 * time.Second)
@@ -156,12 +159,31 @@ func (c *cuts) during(do func()) {
 // insist sends a message, and says again whatever was refused: its name keeps it from being
 // sent twice. It waits until the sender has the proof of its end.
 func (w *world) insist(subject string, from, to *station) error {
+	var m *sending
+	err := w.unrefused(func() (err error) {
+		m, err = from.send(subject, to)
+		return err
+	})
+	if err == nil {
+		err = w.unrefused(func() error { return m.sees("handed-over") })
+	}
+	if err == nil {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.over++
+		w.ended.Broadcast()
+	}
+	return err
+}
+
+// unrefused does something until it is not refused: the cause passes, in another process.
+func (w *world) unrefused(do func() error) error {
 	for {
-		err := w.deliver(subject, from, to)
+		err := do()
 		if _, refused := problem.Of(err); !refused || w.ctx.Err() != nil {
 			return err
 		}
-		<-time.After(20 * time.Millisecond) // what refused it, passes in another process
+		<-time.After(20 * time.Millisecond)
 	}
 }
 

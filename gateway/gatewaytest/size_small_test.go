@@ -16,20 +16,3 @@ const (
 	soakTwoDesks    = true // the third stands still: each one costs seconds of scrypt
 	soakPatience    = 8 * time.Minute
 )
-
-// Sizes of the tests of power cuts and of failing disks. The full ones, half an hour:
-//
-//	go test -tags soak -timeout 60m -run 'TestPowerCuts|TestFailedSyncThenCut|TestFailingFiles' -v ./gateway/gatewaytest
-const (
-	cutsOfEach       = 2
-	failedSyncs      = 2
-	failedSyncsOfOne = 2 // exchange
-	cutPatience      = 5 * time.Minute
-)
-
-// failingCells are those of the failing files that are tried: machine, when, operation, file.
-var failingCells = []string{
-	"broker running sync data/records/*.records",
-	"broker start open data/index.db",
-	"desk running write desk.db-wal",
-}

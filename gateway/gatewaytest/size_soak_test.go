@@ -24,13 +24,3 @@ const (
 	worstMost     = 8
 	worstMessages = 300 // of the hostile desk in one go: the other quotas go by it
 )
-
-// Sizes of the tests of power cuts and of failing disks: see the small ones.
-const (
-	cutsOfEach       = 100
-	failedSyncs      = 50
-	failedSyncsOfOne = 5 // exchange
-	cutPatience      = 50 * time.Minute
-)
-
-var failingCells []string // all
