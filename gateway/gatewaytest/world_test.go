@@ -40,7 +40,8 @@ type world struct {
 	mu    sync.Mutex
 	ended *sync.Cond // one more message is handed over, or ctx ended
 	sent  []*sending
-	over  int // messages that came to their end
+	over  int        // messages that came to their end
+	done  []*sending // of these, those that insist sent
 }
 
 // A sending is a message that a desk took, and what was in it.
