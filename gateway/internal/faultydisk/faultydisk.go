@@ -22,7 +22,8 @@
 // Each call of a program reaches the disk, no page is cached in front of it, so that an
 // error on reading is met by whoever reads. The one exception is SQLite's index of its
 // write-ahead log (*-shm): programs map it, by pages that the kernel keeps, and writes
-// when it likes.
+// when it likes. A program that maps a file must be another process than the test, which
+// could not answer while it waits for a page.
 package faultydisk
 
 import (
