@@ -5,6 +5,7 @@
 //	samband-broker serve --dir DIR
 //	samband-broker catalogue --dir DIR FILE
 //	samband-broker enter --dir DIR FILE...
+//	samband-broker clock --dir DIR [TIME]
 //	samband-broker status --dir DIR
 //	samband-broker settle --dir DIR KIND [DESK]
 //	samband-broker check-config --dir DIR
@@ -12,7 +13,7 @@
 // init runs twice: first it makes the broker's keys and the card that the
 // founders of the exchange need; then it takes the federation file that they
 // signed and makes the data folder, once and never again. serve alone locks the
-// folder; enter, status and settle ask it through the socket in its data. The folder is
+// folder; enter, clock, status and settle ask it through the socket in its data. The folder is
 // --dir, or SAMBAND_DIR, or the current one. Data goes to standard output, as JSON
 // with --json; everything else to standard error.
 //
@@ -39,7 +40,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	p.Setting = p.settingOf
 	root := &cobra.Command{Use: "samband-broker", Short: "The broker of an exchange"}
 	p.Flags(root, cli.DirOfEnvironment(), "the broker's folder")
-	root.AddCommand(newInit(p), newServe(p), newEnter(p), newCatalogue(p), newStatus(p), newSettle(p), newCheckConfig(p))
+	root.AddCommand(newInit(p), newServe(p), newEnter(p), newClock(p), newCatalogue(p), newStatus(p), newSettle(p), newCheckConfig(p))
 	return p.Run(root, args, stdin, stdout, stderr)
 }
 

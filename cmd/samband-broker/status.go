@@ -45,6 +45,7 @@ func showStatus(w io.Writer, st *broker.Status) {
 		fmt.Fprintf(w, "Metrics:  http://%s/metrics, also /healthz and /readyz\n", st.Metrics)
 	}
 	fmt.Fprintf(w, "Logs:     %d entries of audit, %d of register\n", st.Audit.Size, st.Register.Size)
+	showClock(w, st.Clock)
 	if len(st.Found) == 0 {
 		fmt.Fprintln(w, "Start:    records, JOURNAL, tiles and index end together")
 	}

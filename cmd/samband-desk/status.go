@@ -43,6 +43,9 @@ func (p *program) showStatus(w io.Writer, st *client.Status) {
 	if st.Silent > 0 {
 		fmt.Fprintf(w, "ALARM:    the broker answers, and its log has not grown for %s: call its operator\n", p.span(time.Duration(st.Silent)))
 	}
+	if st.Clock != "" {
+		fmt.Fprintf(w, "CLOCK:    %s\n", cli.Clean(st.Clock))
+	}
 	if st.Shared != "" {
 		fmt.Fprintf(w, "ALARM:    %s\n", cli.Clean(st.Shared))
 	}

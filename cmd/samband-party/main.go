@@ -45,7 +45,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	p.Flags(root, ".", "the party's folder")
 	root.PersistentFlags().StringVar(&p.passphraseFile, "passphrase-file", "", "file whose first line is the passphrase of the keys; - for standard input")
 	root.AddCommand(
-		newInit(p), newFound(p), newSign(p), newAdmit(p), newBundle(p), newCatalogue(p), newJoin(p),
+		newInit(p), newFound(p), newSign(p), newAdmit(p), newBundle(p), newCatalogue(p), newClock(p), newJoin(p),
 		newCA(p), newDesk(p), newAgreement(p), newAccede(p), newRevoke(p), newIssue(p), newFollow(p),
 	)
 	return p.Run(root, args, stdin, stdout, stderr)

@@ -24,14 +24,16 @@
 //	Content-Type: application/vnd.samband.envelopes
 //	Samband-Audit: 4711
 //	Samband-Register: 123
+//	Samband-Clock: 2026-11-23T03:12:00Z
 //
 // and a sequence: each envelope behind its length ([AppendItem], [CutSequence]).
 // The items of the answer stand in the same order, each with the hash of the bytes
 // that it is about. The broker orders them in that order, but one that is refused
 // keeps no other waiting.
 //
-// A caller names in those two headers how far it has verified each log; an
-// answer that bears proofs brings a [Catchup] from there. Proofs and
+// A caller names in the first two headers how far it has verified each log; an
+// answer that bears proofs brings a [Catchup] from there. The third is the time by its
+// own clock; an answer has the log's in a header of that name. Proofs and
 // checkpoints are opaque texts here, which auditlog reads and verifies.
 //
 // Progress is resumed by a [Cursor] that the caller stores together with what came
@@ -79,10 +81,12 @@ const (
 	MaxWait       = 55 * time.Second     // of a long poll
 )
 
-// Names of the two request headers that say how far the caller has verified.
+// Names of the request headers: two say how far the caller has verified. The third
+// tells the time by the caller's clock, and in an answer that of the log.
 const (
 	AuditHeader    = "Samband-Audit"
 	RegisterHeader = "Samband-Register"
+	ClockHeader    = "Samband-Clock"
 )
 
 // Media types.

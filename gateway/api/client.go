@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"sync/atomic"
 	"time"
 
 	"samband/gateway/problem"
@@ -39,6 +40,7 @@ type Client struct {
 	timeout time.Duration
 
 	connections connections
+	clocks      atomic.Pointer[clocks]
 }
 
 // New makes a Client. It connects at the first call.
@@ -67,12 +69,27 @@ func New(c Config) (*Client, error) {
 		// A dead path shows within a quarter of a minute, also in a long poll.
 		HTTP2: &http.HTTP2Config{SendPingTimeout: 10 * time.Second, PingTimeout: 5 * time.Second},
 	}
-	return &Client{
+	client := &Client{
 		base: "https://" + u.Host, timeout: c.Timeout,
 		http: &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error {
 			return http.ErrUseLastResponse
 		}},
-	}, nil
+	}
+	client.Clocks(time.Now, func(signed.Time) {})
+	return client, nil
+}
+
+// clocks are the caller's clock, and who compares the log's with it.
+type clocks struct {
+	now   func() time.Time
+	heard func(at signed.Time)
+}
+
+// Clocks sets the clock by which the caller tells the time in each call, and what is
+// called, in the course of other calls, with the log's time in each answer. Before it
+// the clock is the machine's, and nobody hears of the log's.
+func (c *Client) Clocks(now func() time.Time, heard func(at signed.Time)) {
+	c.clocks.Store(&clocks{now, heard})
 }
 
 // Close lets go of idle connections.
@@ -117,11 +134,16 @@ func (c *Client) send(ctx context.Context, route *Route, path string, heads Head
 }
 
 func (c *Client) do(req *http.Request) (int, http.Header, []byte, error) {
+	clocks := c.clocks.Load()
+	req.Header.Set(ClockHeader, signed.At(clocks.now()).String())
 	resp, err := c.http.Do(req)
 	if err != nil {
 		return 0, nil, nil, unreachable(err)
 	}
 	defer resp.Body.Close()
+	if at, err := signed.ParseTime(resp.Header.Get(ClockHeader)); err == nil {
+		clocks.heard(at)
+	}
 	b, err := io.ReadAll(io.LimitReader(resp.Body, MaxAnswer+1))
 	if err != nil {
 		return 0, nil, nil, unreachable(err)

@@ -44,7 +44,7 @@ func checkParameters(t *testing.T, d *openapitest.Document, r Route, op openapit
 		row := d.Components.Parameters[strings.TrimPrefix(p.Ref, "#/components/parameters/")]
 		got[row.In] = append(got[row.In], row.Name)
 	}
-	want := map[string][]string{"header": {AuditHeader, RegisterHeader}}
+	want := map[string][]string{"header": {AuditHeader, RegisterHeader, ClockHeader}}
 	if len(r.Query) > 0 {
 		want["query"] = r.Query
 	}

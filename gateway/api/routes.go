@@ -47,8 +47,9 @@ type Call struct {
 	Caller   signed.Address
 	Exporter signed.Hash // of the connection that it came by
 	Heads    Heads
-	Hash     string     // at the end of the path
-	Query    url.Values // each name of the Route at most once, and no other
+	Clock    signed.Time // by the caller's clock; zero: it did not say
+	Hash     string      // at the end of the path
+	Query    url.Values  // each name of the Route at most once, and no other
 	Body     []byte
 }
 

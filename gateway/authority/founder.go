@@ -83,6 +83,16 @@ func (f *Founder) DraftCatalogue(bundle schema.BundleHash, types []envelope.Type
 	return (&register.Catalogue{Link: l, Bundle: bundle, Types: types}).Text(), nil
 }
 
+// DraftClock writes an entry by which logged time goes on from an earlier moment; audit
+// is the size of the audit log as the founders know it.
+func (f *Founder) DraftClock(audit int64, at signed.Time, signers ...string) (string, error) {
+	l, err := f.root(signers)
+	if err != nil {
+		return "", err
+	}
+	return (&register.Clock{Link: l, Audit: audit, Time: at}).Text(), nil
+}
+
 // DraftRevoke writes an entry that revokes a party. since may be zero.
 func (f *Founder) DraftRevoke(party string, since signed.Time, signers ...string) (string, error) {
 	l, err := f.root(signers)

@@ -55,10 +55,11 @@ import (
 // goodbye is how long calls under way have once Run is to end.
 const goodbye = 10 * time.Second
 
-var errClock = errors.New("the clock may have been set forward: nothing expires until the clocks of two parties' desks agree")
-
 // A Clock tells the time.
 type Clock = sequencer.Clock
+
+// A ClockState is how a broker's clock stands.
+type ClockState = sequencer.ClockState
 
 // Config of a broker. Dir alone must be given.
 type Config struct {
@@ -260,6 +261,8 @@ func (b *Broker) openEdge(context.Context) error {
 		Identify:    b.identify,
 		Register:    b.keys.register.Size,
 		Barred:      func(desk signed.Address) bool { return b.view().Revoked(desk, register.Online) },
+		Told:        b.seq.Agree,
+		Logged:      b.seq.Now,
 		Quota:       b.quota,
 		Service: struct {
 			*router.Router

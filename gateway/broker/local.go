@@ -2,6 +2,7 @@ package broker
 
 import (
 	"context"
+	"errors"
 
 	"samband/gateway/api"
 	"samband/gateway/broker/internal/prover"
@@ -28,6 +29,7 @@ type Status struct {
 	Register  signed.Head `json:"register"`
 	Accepting bool        `json:"accepting"`
 	Alarms    []Alarm     `json:"alarms,omitempty"` // that stand; why it stopped is no alarm of these
+	Clock     ClockState  `json:"clock"`
 
 	Lacks []schema.BundleHash `json:"lacks,omitempty"` // catalogue bundles that the register names
 }
@@ -66,6 +68,7 @@ func (b *Broker) Started() Status {
 		s.Waits = err.Error()
 	}
 	c := b.seq.Checkpoints()
+	s.Clock = b.seq.Clock()
 	s.Audit, s.Register = c.AuditHead, c.RegisterHead
 	return s
 }
@@ -73,7 +76,7 @@ func (b *Broker) Started() Status {
 // Enter brings a signed entry into the register. It may use the room that is
 // left for ends: a key can be revoked while the store is nearly full.
 func (b *Broker) Enter(ctx context.Context, note []byte) (*Entered, error) {
-	if err := b.seq.Ready(); err != nil {
+	if err := errors.Join(b.seq.Ready(), b.seq.Timed()); err != nil {
 		return nil, err
 	}
 	done, err := b.seq.Do(ctx, sequencer.Entry{Note: note})
@@ -99,11 +102,31 @@ type settleCall struct {
 	Desk signed.Address `json:"desk,omitempty"`
 }
 
+// A Vouched is how the clock stands after the operator told the time.
+type Vouched struct {
+	ClockState
+	Differs bool `json:"differs,omitempty"` // by more than a minute: the word changed nothing
+}
+
+// Vouch takes the operator's word that this machine's clock is right: what time it is
+// by another clock. Zero only asks how the clock stands.
+func (b *Broker) Vouch(says signed.Time) Vouched {
+	differs := !says.IsZero() && !b.seq.Vouch(says)
+	return Vouched{b.seq.Clock(), differs}
+}
+
+// A clockCall brings the operator's word.
+type clockCall struct {
+	Says signed.Time `json:"says,omitzero"`
+}
+
 // serveLocal answers the machine's own operator: whoever may write to the socket's
-// file may enter what a party has signed, and settle alarms, and no more.
+// file may enter what a party has signed, settle alarms, and say that the
+// clock is right, and no more.
 func (b *Broker) serveLocal(ctx context.Context) error {
 	return local.Serve(ctx, b.local, local.Calls{
 		"status": local.Answer(func(context.Context, struct{}) (Status, error) { return b.Started(), nil }),
+		"clock":  local.Answer(func(_ context.Context, c clockCall) (Vouched, error) { return b.Vouch(c.Says), nil }),
 		"enter":  local.Answer(func(ctx context.Context, c enterCall) (*Entered, error) { return b.Enter(ctx, c.Note) }),
 		"settle": local.Answer(func(_ context.Context, c settleCall) (struct{}, error) {
 			return struct{}{}, b.seq.Settle(c.Kind, c.Desk)
@@ -126,6 +149,12 @@ func NewClient(dir string) (*Client, error) {
 // Enter brings a signed entry into the register. A refusal is a problem.
 func (c *Client) Enter(ctx context.Context, note []byte) (*Entered, error) {
 	return local.Ask[*Entered](ctx, c.local, "enter", enterCall{note})
+}
+
+// Clock tells how the broker's clock stands, and says before that what time it is by
+// another clock; zero says nothing.
+func (c *Client) Clock(ctx context.Context, says signed.Time) (*Vouched, error) {
+	return local.Ask[*Vouched](ctx, c.local, "clock", clockCall{says})
 }
 
 // Status asks how the broker stands.

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"context"
+	"fmt"
 	"runtime/debug"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -102,6 +103,19 @@ func (g gauges) Collect(ch chan<- prometheus.Metric) {
 // accepting tells why the broker accepts no messages; nil while it does.
 func (b *Broker) accepting(context.Context) error { return b.seq.Accepting() }
 
+// clockNote tells what is in doubt about the machine's clock; nil while nothing is.
+func clockNote(c ClockState) error {
+	switch {
+	case c.Waits:
+		return fmt.Errorf("this machine says %s, more than a day after the last record: if that is right, samband-broker clock TIME with the time by another clock; nothing is accepted before", c.Wall)
+	case c.Doubted:
+		return fmt.Errorf("this machine says %s, which may be wrong: logged time goes on by time that passes, %s now, and nothing expires until the clocks of two parties' desks agree with the machine's", c.Wall, c.Logged)
+	case c.Ahead:
+		return fmt.Errorf("this machine says %s, and the newest record is later: logged time stands at %s until then, and nothing expires", c.Wall, c.Logged)
+	}
+	return nil
+}
+
 // checks are the lines of /readyz.
 func (b *Broker) checks() []monitor.Check {
 	return []monitor.Check{
@@ -123,10 +137,7 @@ func (b *Broker) checks() []monitor.Check {
 			return err
 		}},
 		{Name: "clock", Note: true, Run: func(context.Context) error {
-			if b.seq.InDoubt() {
-				return errClock
-			}
-			return nil
+			return clockNote(b.seq.Clock())
 		}},
 		{Name: "accepting", Run: b.accepting},
 	}

@@ -574,6 +574,8 @@ func (l line) Ring(_ context.Context, sign func(signed.Hash) ([]byte, error)) er
 
 func (line) Connected(func()) {}
 
+func (line) Clocks(func() time.Time, func(signed.Time)) {}
+
 func (line) Catalogue(context.Context, schema.BundleHash) (*schema.Bundle, error) {
 	return schema.EmbeddedBundle(), nil
 }

@@ -545,7 +545,8 @@ func die() { must(0, must(os.FindProcess(os.Getpid())).Kill()) }
 // silence is a broker that never answers.
 type silence struct{ desk.Broker }
 
-func (silence) Connected(func()) {}
+func (silence) Connected(func())                           {}
+func (silence) Clocks(func() time.Time, func(signed.Time)) {}
 func (silence) Ring(ctx context.Context, _ func(signed.Hash) ([]byte, error)) error {
 	<-ctx.Done()
 	return api.ErrUnreachable

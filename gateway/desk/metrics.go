@@ -299,6 +299,7 @@ func (d *Desk) checks() []monitor.Check {
 		}},
 		{Name: "log", Run: func(context.Context) error { return d.grows() }},
 		{Name: "trouble", Run: func(context.Context) error { return d.trouble() }},
+		{Name: "clock", Note: true, Run: func(context.Context) error { return d.room.ClockFault() }},
 		{Name: "register", Run: func(context.Context) error { return d.registered() }},
 		{Name: "ring", Run: func(context.Context) error {
 			if d.Locked() {

@@ -59,6 +59,9 @@ func (d *Desk) Status(context.Context) (*client.Status, error) {
 	if trouble := d.trouble(); trouble != nil {
 		s.Trouble = trouble.Error()
 	}
+	if fault := d.room.ClockFault(); fault != nil {
+		s.Clock = fault.Error()
+	}
 	if alarm := d.room.Shared(); alarm != nil {
 		s.Shared = alarm.Error()
 	}

@@ -24,7 +24,7 @@ var elsewhere = map[problem.Code]string{
 	// The broker's own state.
 	problem.StoreFull:     "broker/limits_test.go: TestStoreFull",
 	problem.BrokerStopped: "broker/start_test.go: TestTailLost",
-	problem.BrokerBusy:    "broker/limits_test.go: TestClockSetForward",
+	problem.BrokerBusy:    "desk/wrongclock_test.go: TestBrokerWasOffForTwoDays",
 	problem.Internal:      "broker/internal/edge/edge_test.go: TestFaultsAreNamedAndKept",
 
 	// A catalogue's file.

@@ -23,7 +23,7 @@ var lawRefusals = []refusal{
 	{problem.ReplyNotAllowed, "an answer to nothing", header(func(s *scene, h *envelope.Header) {
 		h.Type = known(s.register.Now().Type("ANSWER"))
 	})},
-	{problem.DatesInvalid, "created in two minutes", header(func(_ *scene, h *envelope.Header) { h.Created = h.Created.Add(2 * time.Minute) })},
+	{problem.NotYet, "created in two minutes", header(func(_ *scene, h *envelope.Header) { h.Created = h.Created.Add(2 * time.Minute) })},
 	{problem.DatesInvalid, "expires as it is created", header(func(_ *scene, h *envelope.Header) { h.Expires = h.Created })},
 	{problem.DatesInvalid, "expires before it is created", header(func(_ *scene, h *envelope.Header) { h.Expires = h.Created.Add(-time.Second) })},
 	{problem.DatesInvalid, "lives for 30 days and a second", header(func(_ *scene, h *envelope.Header) {
@@ -50,8 +50,12 @@ var lawRefusals = []refusal{
 		a.Parties = []string{"se", "fi", "dk"}
 		return s.enterAgreement(a, "fi")
 	})},
-	{problem.NoAgreement, "one that begins tomorrow", under(func(s *scene, a register.Agreement) signed.Hash {
+	{problem.NotYet, "one that begins tomorrow", under(func(s *scene, a register.Agreement) signed.Hash {
 		a.From = signed.At(time.Now().AddDate(0, 0, 1))
+		return s.enterAgreement(a, "fi")
+	})},
+	{problem.NoAgreement, "one that begins in two months", under(func(s *scene, a register.Agreement) signed.Hash {
+		a.From, a.Until = signed.At(time.Now().AddDate(0, 2, 0)), signed.At(time.Now().AddDate(0, 3, 0))
 		return s.enterAgreement(a, "fi")
 	})},
 	{problem.NoAgreement, "one that ended yesterday", under(func(s *scene, a register.Agreement) signed.Hash {

@@ -110,6 +110,9 @@ func (r *Running) RunDesk(d *desk.Desk) {
 // StopDesk ends a desk, as a shutdown of its machine does.
 func (r *Running) StopDesk(d *desk.Desk) error { return r.end(d) }
 
+// StopBroker ends the broker, as a shutdown of its machine does.
+func (r *Running) StopBroker() error { return r.end(r.Broker) }
+
 // startUnlocked runs a desk, unlocked, and waits until it knows the register.
 func (r *Running) startUnlocked(address signed.Address, conf desk.Config, tap Tap) error {
 	if tap != nil {

@@ -10,6 +10,7 @@ const (
 	SealedMismatch   Code = "SEALED_MISMATCH"
 	WrongExchange    Code = "WRONG_EXCHANGE"
 	DatesInvalid     Code = "DATES_INVALID"
+	NotYet           Code = "NOT_YET"
 	Expired          Code = "EXPIRED"
 	PartsUnsupported Code = "PARTS_UNSUPPORTED"
 
@@ -95,7 +96,8 @@ var list = []Entry{
 	{Oversize, Final, 413, 0, Item, "each form stays within its bound", "send less, or fewer attachments"},
 	{SealedMismatch, Final, 400, 0, Item, "length and hash of the sealed part are those that the header signs", "send the message anew"},
 	{WrongExchange, Final, 400, 0, Item, "a text belongs to the exchange that it names, and to no other", "check which exchange this desk was set up for"},
-	{DatesInvalid, Final, 400, 0, Item, "created is not in the future; expires is after created and at most 30 days later", "check the desk's clock, then send the message anew"},
+	{DatesInvalid, Final, 400, 0, Item, "expires is after created and at most 30 days later", "choose an expiry within 30 days, and send the message anew"},
+	{NotYet, Retry, 425, 0, Item, "created is not in the future, and the agreement has begun", "nothing: the desk tries again; where its clock is fast, put that right, and it seals anew"},
 	{Expired, Final, 410, 0, Item, "a message is accepted before it expires", "send it anew with a later expiry, if it is still needed"},
 	{PartsUnsupported, Final, 400, 0, Item, "files beside the envelope are not carried by this version", "attach the file inside the message, or wait for a later version"},
 

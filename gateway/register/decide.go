@@ -26,11 +26,12 @@ const maxSkew = time.Minute
 //     too, since a thief may have what the message would be opened with; it
 //     becomes readable again by new keys alone, so sealing anew is no help.
 //  6. TYPE_UNKNOWN, TYPE_OUTDATED: the type is in the catalogue as named.
-//  7. DATES_INVALID: created isn't in the future, expires is after it, by at
-//     most 30 days.
-//  8. EXPIRED: expires is to come.
+//  7. DATES_INVALID: expires is after created, by at most 30 days: no clock
+//     makes others lawful.
+//  8. EXPIRED: expires is to come. NOT_YET: created is not in the future.
 //  9. NO_AGREEMENT: the agreement is in the register, names both parties, is in
-//     force, and both are bound by it.
+//     force, and both are bound by it. NOT_YET: it permits this message, and begins
+//     before that expires.
 //  10. TYPE_NOT_PERMITTED, CLASSIFICATION_TOO_HIGH: it permits type and
 //     classification.
 //  11. REGISTER_MOVED: the message is sealed to the recipient's opening key in
@@ -57,7 +58,7 @@ func (v View) Decide(h *envelope.Header, now signed.Time) error {
 		return err
 	}
 	if err := v.permits(h.Agreement, h.From, h.To, h.Type.Name, h.Classification, now); err != nil {
-		return err
+		return v.soon(h, now, err)
 	}
 	to, _ := v.r.state.desk(h.To).entry.at(v.size)
 	if h.ToKey != to.OpeningID() {
@@ -110,16 +111,26 @@ func (v View) knowsType(t envelope.TypeRef) error {
 
 func dates(h *envelope.Header, now signed.Time) error {
 	switch life := h.Expires.Sub(h.Created); {
-	case now.Add(maxSkew).Before(h.Created):
-		return problem.New(problem.DatesInvalid, "created %s is in the future at %s", h.Created, now)
 	case life <= 0:
 		return problem.New(problem.DatesInvalid, "expires %s is not after created %s", h.Expires, h.Created)
 	case life > envelope.MaxLifetime:
 		return problem.New(problem.DatesInvalid, "expires %s is more than %d days after created %s", h.Expires, int(envelope.MaxLifetime.Hours()/24), h.Created)
 	case !now.Before(h.Expires):
 		return problem.New(problem.Expired, "the message expired at %s", h.Expires)
+	case now.Add(maxSkew).Before(h.Created):
+		return problem.New(problem.NotYet, "created %s is in the future at %s", h.Created, now)
 	}
 	return nil
+}
+
+// soon tells a message that its agreement will permit from one that none does. A clock
+// that is slow makes one of the other, so the first is refused for now alone.
+func (v View) soon(h *envelope.Header, now signed.Time, refused error) error {
+	a, ok := v.agreement(h.Agreement)
+	if !ok || !now.Before(a.From) || !a.From.Before(h.Expires) || v.permits(h.Agreement, h.From, h.To, h.Type.Name, h.Classification, a.From) != nil {
+		return refused
+	}
+	return problem.New(problem.NotYet, "agreement %s begins at %s", a.hash, a.From)
 }
 
 // permits is whether an agreement carries a type and classification between two

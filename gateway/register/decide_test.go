@@ -37,7 +37,7 @@ func TestDecide(t *testing.T) {
 		"newer version":      {want: problem.TypeOutdated, edit: func(h *envelope.Header) { h.Type.Version = "9.9" }},
 		"catalogue changed":  {want: problem.TypeOutdated, later: func(x exchange) { x.enter(x.catalogue("1.1")) }},
 
-		"created in the future": {want: problem.DatesInvalid, edit: func(h *envelope.Header) { h.Created = noon.Add(2 * time.Minute) }},
+		"created in the future": {want: problem.NotYet, edit: func(h *envelope.Header) { h.Created = noon.Add(2 * time.Minute) }},
 		"clock a little ahead":  {edit: func(h *envelope.Header) { h.Created = noon.Add(time.Minute) }},
 		"expires before":        {want: problem.DatesInvalid, edit: func(h *envelope.Header) { h.Expires = h.Created }},
 		"lives too long":        {want: problem.DatesInvalid, edit: func(h *envelope.Header) { h.Expires = h.Created.Add(envelope.MaxLifetime + time.Second) }},
@@ -57,8 +57,17 @@ func TestDecide(t *testing.T) {
 				x.enter(with(x.agreement("fi", "se"), func(a *Agreement) { a.Title = "Luonnos" }))
 			},
 			edit: func(h *envelope.Header) { h.Agreement = signed.Hash{} /* replaced below by the newest */ }},
-		"agreement not begun": {want: problem.NoAgreement, at: start.Add(-time.Second), edit: func(h *envelope.Header) {
+		"agreement not begun": {want: problem.NotYet, at: start.Add(-time.Second), edit: func(h *envelope.Header) {
 			h.Created, h.Expires = start.Add(-time.Hour), start.Add(time.Hour)
+		}},
+		"agreement that begins too late": {want: problem.NoAgreement, at: start.Add(-time.Hour), edit: func(h *envelope.Header) {
+			h.Created, h.Expires = start.Add(-time.Hour), start
+		}},
+		"not begun, and above the ceiling": {want: problem.NoAgreement, at: start.Add(-time.Second), edit: func(h *envelope.Header) {
+			h.Created, h.Expires, h.Classification = start.Add(-time.Hour), start.Add(time.Hour), envelope.BPL
+		}},
+		"in the future, and expired before": {want: problem.DatesInvalid, edit: func(h *envelope.Header) {
+			h.Created, h.Expires = noon.Add(2*time.Hour), noon.Add(time.Hour)
 		}},
 		"agreement ended": {want: problem.NoAgreement, at: end, edit: func(h *envelope.Header) {
 			h.Created, h.Expires = end.Add(-time.Hour), end.Add(time.Hour)

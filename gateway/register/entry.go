@@ -11,7 +11,7 @@ import (
 const FederationForm = "samband/federation/v1"
 
 // An Entry is one text of the register after the federation file: a *Party, a
-// *Catalogue, a *CA, a *Desk, an *Agreement, an *Accession or a *Revocation.
+// *Catalogue, a *Clock, a *CA, a *Desk, an *Agreement, an *Accession or a *Revocation.
 type Entry interface {
 	// Text writes the entry.
 	Text() string
@@ -65,6 +65,7 @@ type place struct {
 var parsers = map[string]func(string) (Entry, error){
 	partyForm.Title:     parse(&partyForm),
 	catalogueForm.Title: parse(&catalogueForm),
+	clockForm.Title:     parse(&clockForm),
 	caForm.Title:        parse(&caForm),
 	deskForm.Title:      parse(&deskForm),
 	agreementForm.Title: parse(&agreementForm),
@@ -128,7 +129,7 @@ func ChainLink(e Entry) Link { return *e.link() }
 func Tables() []signed.Table {
 	link := signed.Form[Link]{Title: "Every entry", Lines: (*Link).lines}
 	tables := []signed.Table{
-		link.Table(Link{}), partyForm.Table(Party{}), catalogueForm.Table(Catalogue{}), caForm.Table(CA{}),
+		link.Table(Link{}), partyForm.Table(Party{}), catalogueForm.Table(Catalogue{}), clockForm.Table(Clock{}), caForm.Table(CA{}),
 		deskForm.Table(Desk{}), agreementForm.Table(Agreement{}), accedeForm.Table(Accession{}), revokeForm.Table(Revocation{}),
 	}
 	for i := range tables[1:] {

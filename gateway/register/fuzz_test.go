@@ -22,6 +22,7 @@ func FuzzParseEntry(f *testing.F) {
 	f.Add(x.revoke("fi", "fi.spoc", RingOnline).Text())
 	f.Add(preSigned(x, "fi", "fi.spoc").Text())
 	f.Add(with(x.revoke("root", "fi", RingAll), func(v *Revocation) { v.SuspectedSince = noon }).Text())
+	f.Add((&Clock{Link: x.root(), Audit: 4711, Time: noon}).Text())
 	f.Fuzz(func(t *testing.T, text string) {
 		read := func() (interface{ Text() string }, error) { return ParseEntry(text) }
 		if signed.FirstLine(text) == FederationForm {

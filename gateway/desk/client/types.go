@@ -27,6 +27,7 @@ type Status struct {
 	Breaches   []Breaches     `json:"breaches,omitempty"`   // the same by code
 	Overdue    []Overdue      `json:"overdue,omitempty"`    // of what this desk sent
 	LostWords  int            `json:"lost_words,omitempty"` // in this desk's name, said by a lost copy of it
+	Clock      string         `json:"clock,omitempty"`      // how far the desk's clock is from the log's; "": less than a minute
 	Shared     string         `json:"shared,omitempty"`     // since when another program uses the online ring, and what to do
 	Duties     []Duty         `json:"duties,omitempty"`
 	Lacks      []Lack         `json:"lacks,omitempty"`

@@ -101,6 +101,10 @@ type Config struct {
 	// Barred tells whether a desk's online ring is revoked now.
 	Barred func(desk signed.Address) bool
 
+	// Told hears by which time a desk calls, and Logged is the log's time.
+	Told   func(desk signed.Address, at signed.Time)
+	Logged func() signed.Time
+
 	// Quota has the desks' budgets of refusals.
 	Quota *quota.Room
 

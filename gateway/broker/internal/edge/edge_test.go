@@ -199,6 +199,7 @@ type bench struct {
 
 	mu      sync.Mutex
 	barred  map[signed.Address]bool
+	told    map[signed.Address]signed.Time // what desks said of their clocks
 	summed  map[signed.Address]int64
 	sumFail error
 	quota   *quota.Room
@@ -249,7 +250,7 @@ func newBench(t testing.TB) *bench {
 	t.Helper()
 	b := &bench{t: t, service: newEcho(), quota: quota.New(quota.Defaults, clock()), metrics: prometheus.NewRegistry(), log: &syncBuffer{},
 		parties: map[string]*party{"se": newParty(t, "se"), "fi": newParty(t, "fi")},
-		barred:  map[signed.Address]bool{}, summed: map[signed.Address]int64{}}
+		barred:  map[signed.Address]bool{}, summed: map[signed.Address]int64{}, told: map[signed.Address]signed.Time{}}
 	brokerCA, caKey, err := certs.NewBrokerCA(exchange, time.Now())
 	if err != nil {
 		t.Fatal(err)
@@ -262,6 +263,7 @@ func newBench(t testing.TB) *bench {
 	b.edge = New(Config{
 		Certificate: func() (*tls.Certificate, error) { return &pair, nil },
 		Identify:    b.identify, Register: b.entries.Load,
+		Told: b.isTold, Logged: func() signed.Time { return logged },
 		Barred: b.isBarred, Quota: b.quota, Service: b.service, Log: slog.New(slog.NewJSONHandler(b.log, nil)), Metrics: b.metrics,
 	})
 	ln := must(net.Listen("tcp", "127.0.0.1:0"))(t)
@@ -291,6 +293,15 @@ func (b *bench) identify(chain []*x509.Certificate) (signed.Address, error) {
 		return nil
 	}
 	return certs.Check(chain, exchange, caOf, time.Now())
+}
+
+// logged is the log's time on a bench.
+var logged = signed.At(time.Date(2026, 11, 23, 3, 12, 0, 0, time.UTC))
+
+func (b *bench) isTold(desk signed.Address, at signed.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.told[desk] = at
 }
 
 func (b *bench) isBarred(desk signed.Address) bool {

@@ -39,6 +39,23 @@ func FuzzHeads(f *testing.F) {
 	})
 }
 
+func FuzzClock(f *testing.F) {
+	f.Add("2026-11-23T03:12:00Z")
+	f.Add("2026-11-23T03:12:00+01:00")
+	f.Add("1970-01-01T00:00:00Z")
+	f.Add("2026-11-23T03:12:00.5Z")
+	f.Add("")
+	f.Fuzz(func(t *testing.T, text string) {
+		at, err := parseClock(http.Header{api.ClockHeader: {text}})
+		if named(t, err) && at.String() != text {
+			t.Errorf("%q is read as %s", text, at)
+		}
+		if _, err := parseClock(http.Header{api.ClockHeader: {text, text}}); err == nil {
+			t.Error("two are read as one")
+		}
+	})
+}
+
 func FuzzQuery(f *testing.F) {
 	names := []string{"after", "wait", "limit"}
 	f.Add("after=4712&wait=55&limit=20")

@@ -83,6 +83,9 @@ func (e *Edge) pass(w http.ResponseWriter, r *http.Request, route *api.Route, un
 	if err != nil {
 		return nil, e.withinBudget(route, from.caller, err)
 	}
+	if !c.Clock.IsZero() {
+		e.cfg.Told(from.caller, c.Clock)
+	}
 	ctx, cancel := e.bound(r.Context(), route)
 	defer cancel()
 	if !route.Polls || !c.Waits() {
@@ -210,6 +213,7 @@ func (e *Edge) act(ctx context.Context, act api.Action) (answer any, err error) 
 // answer writes an answer or a problem, and returns the status.
 func (e *Edge) answer(w http.ResponseWriter, route *api.Route, caller signed.Address, answer any, err error) int {
 	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set(api.ClockHeader, e.cfg.Logged().String())
 	if err == nil && answer == nil {
 		w.WriteHeader(http.StatusNoContent)
 		return http.StatusNoContent

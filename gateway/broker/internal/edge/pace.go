@@ -12,6 +12,7 @@ const (
 	maxUnread  = 2 << 20   // bytes: what HTTP/2 lets a peer send ahead of who reads it, and as much again
 	unreadPace = 256 << 10 // bytes each second: requests by the thousand
 	maxPause   = time.Second
+	maxDebt    = 4 * unreadPace // beyond maxUnread: who stops is read as ever within so many seconds
 	framing    = 32 // of so many bytes of a body one more is of frames and records
 )
 
@@ -24,6 +25,7 @@ type pace struct {
 // comes counts n bytes, and says how long the next wait.
 func (p *pace) comes(n int, now time.Time) time.Duration {
 	p.unread = max(0, p.unread-unreadPace*now.Sub(p.at).Seconds()) + float64(n)
+	p.unread = min(p.unread, maxUnread+maxDebt)
 	p.at = now
 	over := (p.unread - maxUnread) / unreadPace
 	return max(0, min(time.Duration(over*float64(time.Second)), maxPause))

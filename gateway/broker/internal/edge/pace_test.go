@@ -98,6 +98,8 @@ func TestPace(t *testing.T) {
 		{comes: unreadPace / 4, after: 250 * time.Millisecond, want: 250 * time.Millisecond},
 		{comes: unreadPace, read: unreadPace, want: 218750 * time.Microsecond},
 		{comes: 10 * unreadPace, want: maxPause},
+		{comes: 1 << 30, want: maxPause},
+		{after: 4 * time.Second, want: 0}, // what it owes is bounded
 		{after: time.Hour, comes: maxUnread, want: 0},
 	} {
 		now = now.Add(step.after)

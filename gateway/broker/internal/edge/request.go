@@ -23,12 +23,16 @@ func readCall(w http.ResponseWriter, r *http.Request, route *api.Route, underway
 	if err != nil {
 		return nil, err
 	}
+	clock, err := parseClock(r.Header)
+	if err != nil {
+		return nil, err
+	}
 	query, err := parseQuery(r.URL.RawQuery, route.Query)
 	if err != nil {
 		return nil, err
 	}
 	body, err := readBody(w, r, route, underway)
-	return &api.Call{Caller: underway.conn.caller, Exporter: underway.conn.exporter, Heads: heads, Hash: r.PathValue(api.HashName), Query: query, Body: body}, err
+	return &api.Call{Caller: underway.conn.caller, Exporter: underway.conn.exporter, Heads: heads, Clock: clock, Hash: r.PathValue(api.HashName), Query: query, Body: body}, err
 }
 
 // parseHeads reads the two headers by which a caller says how far it knows the
@@ -46,6 +50,21 @@ func parseHeads(h http.Header) (heads api.Heads, err error) {
 		}
 	}
 	return heads, nil
+}
+
+// parseClock reads the header by which a caller tells the time by its own clock; zero
+// where it is absent.
+func parseClock(h http.Header) (at signed.Time, err error) {
+	switch values := h.Values(api.ClockHeader); len(values) {
+	case 0:
+	case 1:
+		if at, err = signed.ParseTime(values[0]); err != nil {
+			return signed.Time{}, malformed("header %s is not a time", api.ClockHeader)
+		}
+	default:
+		return signed.Time{}, malformed("header %s stands there twice", api.ClockHeader)
+	}
+	return at, nil
 }
 
 // parseQuery reads a query that has each of these names at most once, and no

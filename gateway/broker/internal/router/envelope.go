@@ -118,6 +118,7 @@ func (r *Router) signatures(_ context.Context, e *submission) error {
 		return err
 	}
 	e.ring = r.signedBy(e.Created)
+	r.seq.Agree(e.From, e.Created) // whatever the law says of it
 	return nil
 }
 
@@ -140,14 +141,9 @@ func (r *Router) signedBy(at signed.Time) quota.Ring {
 	return quota.Locked
 }
 
-// law decides by the register and by time. Where the clock may be wrong, time
-// itself refuses nothing for good.
+// law decides by the register and by time.
 func (r *Router) law(_ context.Context, e *submission) error {
-	err := e.view.Decide(&e.Header, r.seq.Now())
-	if problem.CodeOf(err) == problem.Expired && r.seq.InDoubt() {
-		return problem.New(problem.BrokerBusy, "the broker's clock is in doubt")
-	}
-	return err
+	return r.seq.Decide(e.view, &e.Header)
 }
 
 // act is the submission, or its refusal: of its text, which is remembered until it
@@ -162,8 +158,7 @@ func (e *submission) act() sequencer.Act {
 	return sequencer.Submission{Envelope: e.Envelope, Raw: e.raw, DecidedAt: e.view.Size(), Seen: e.seen, Ring: e.ring}
 }
 
-// ordered counts a message that stands, and takes the time that the sender vouches for:
-// only what was lawful, and is in the log, speaks for the clock.
+// ordered counts a message that stands.
 func (e *submission) ordered(r *Router, result *journal.Result) {
 	if result.Err != nil {
 		return
@@ -174,8 +169,6 @@ func (e *submission) ordered(r *Router, result *journal.Result) {
 		outcome = outcomeRestored
 	case result.Done.Known:
 		outcome = outcomeRepeated
-	default:
-		r.seq.Agree(e.From, e.Created)
 	}
 	r.metrics.message(result.Done.Message, outcome)
 }

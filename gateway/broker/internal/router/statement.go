@@ -69,6 +69,7 @@ func (r *Router) signatureOfStatement(_ context.Context, s *statement) error {
 	if s.Event != envelope.Consigned { // that is the online ring's word
 		s.ring = r.signedBy(s.Time)
 	}
+	r.seq.Agree(s.Signer, s.Time) // whatever comes of it
 	return nil
 }
 
@@ -86,8 +87,7 @@ func (s *statement) act() sequencer.Act {
 	return sequencer.Statement{Statement: s.Statement, Note: s.note, Raw: s.raw, VerifiedAt: s.view.Size(), Ring: s.ring}
 }
 
-// ordered counts a statement that was ordered, and takes the time that its signer
-// vouches for.
+// ordered counts a statement that was ordered.
 func (s *statement) ordered(r *Router, result *journal.Result) {
 	switch done := result.Done; {
 	case result.Err != nil:
@@ -99,7 +99,6 @@ func (s *statement) ordered(r *Router, result *journal.Result) {
 		if done.Message != nil {
 			r.metrics.stated(done.Message, done.Event)
 		}
-		r.seq.Agree(s.caller, s.Time)
 	}
 }
 

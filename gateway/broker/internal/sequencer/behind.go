@@ -14,9 +14,10 @@ import (
 )
 
 const (
-	// maxBehind is how many groups the index may trail the writer before the
-	// writer waits for it.
-	maxBehind = 512
+	// maxBehind is how many groups, and maxBehindBytes how many bytes of them, the index may
+	// trail the writer before the writer waits for it.
+	maxBehind      = 512
+	maxBehindBytes = 32 << 20
 	// busy is how many records a group has when many callers wait; the applier
 	// then lingers for more groups, since one large batch costs the index far less
 	// than many small ones. A quiet broker wakes desks at once.
@@ -37,6 +38,7 @@ const (
 // A trailing group is committed, and answered, and not yet in the index.
 type trailing struct {
 	group   *journal.Group
+	bytes   int64 // of the group, encoded
 	changed delta
 	woken   map[signed.Address]bool
 	passed  chan<- struct{} // of none: closed once all before it is in the index
@@ -98,9 +100,10 @@ func (s *Sequencer) apply() {
 	}
 }
 
-// pass tells whoever waits for it that all before is done with.
+// pass is done with what trailed, and tells whoever waits for that.
 func (s *Sequencer) pass(behind []trailing) {
 	for _, t := range behind {
+		s.behindRoom.Release(t.bytes)
 		if t.passed != nil {
 			close(t.passed)
 		}

@@ -176,7 +176,15 @@ func (s *Sequencer) put(ctx context.Context, d *groupDraft) error {
 	s.over.add(d.group.Number, d.changed)
 	s.cache.put(&d.group, len(data))
 	s.used.Add(int64(len(data)))
-	s.behind <- trailing{group: &d.group, changed: d.changed, woken: d.woken}
+	return s.trail(trailing{group: &d.group, bytes: min(int64(len(data)), maxBehindBytes), changed: d.changed, woken: d.woken})
+}
+
+// trail hands a committed group to the applier, and waits while too much trails.
+func (s *Sequencer) trail(t trailing) error {
+	if err := s.behindRoom.Acquire(context.Background(), t.bytes); err != nil {
+		return err
+	}
+	s.behind <- t
 	return nil
 }
 
@@ -222,6 +230,10 @@ func (s *Sequencer) grow(d *groupDraft) error {
 		if _, err := s.cfg.Register.Append(d.entry); err != nil {
 			return err
 		}
+	}
+	if !d.restart.IsZero() {
+		s.cfg.Log.Warn("the founders let logged time go on from an earlier moment", "was", s.clock.now(), "from", d.restart)
+		s.clock.restart(d.restart)
 	}
 	s.number, s.audit, s.register = d.group.Number, d.audit, d.register
 	if len(d.leaves[auditlog.Audit]) > 0 {

@@ -25,8 +25,33 @@ func (a Entry) order(d *groupDraft) (journal.Done, error) {
 	if err := a.pays(d); err != nil {
 		return journal.Done{}, err
 	}
+	if err := a.restarts(d); err != nil {
+		return journal.Done{}, err
+	}
 	d.entry = a.Note
 	return journal.Done{Event: d.add(auditlog.Record{Kind: auditlog.Entered, Entry: a.Note})}, nil
+}
+
+// restarts gives the entry that lets logged time go on from an earlier moment the time
+// that it names.
+func (a Entry) restarts(d *groupDraft) error {
+	note, err := signed.ParseNote(a.Note)
+	if err != nil {
+		return err
+	}
+	e, err := register.ParseEntry(note.Text)
+	if err != nil {
+		return err
+	}
+	c, ok := e.(*register.Clock)
+	if !ok {
+		return nil
+	}
+	if err := d.restarts(c); err != nil {
+		return err
+	}
+	d.now, d.restart = c.Time, c.Time
+	return nil
 }
 
 // pays takes the entry from the quota of the party that signed it. What the founders

@@ -23,7 +23,8 @@ type groupDraft struct {
 	changed  delta
 	woken    map[signed.Address]bool
 	quota    *quota.Draft
-	entry    []byte // a register entry; nothing is ordered behind it in its group
+	restart  signed.Time // from which logged time goes on; zero: from the last record
+	entry    []byte      // a register entry; nothing is ordered behind it in its group
 }
 
 func (s *Sequencer) newDraft() *groupDraft {

@@ -119,6 +119,9 @@ func (s *Sequencer) Accepting() error {
 	if reason := s.Stopped(); reason != nil {
 		return reason
 	}
+	if err := s.Timed(); err != nil {
+		return err
+	}
 	for kind := range haltKinds {
 		if err := s.Halted(kind); err != nil {
 			return err

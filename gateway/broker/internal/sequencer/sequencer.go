@@ -35,6 +35,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"samband/gateway/auditlog"
 	"samband/gateway/auditlog/tree"
 	"samband/gateway/broker/internal/index"
@@ -104,7 +106,9 @@ type Sequencer struct {
 	over     *overlay
 	alarms   alarms
 	cache    *cache
-	behind   chan trailing // from the writer to the applier; full, it makes the writer wait
+	behind   chan trailing // from the writer to the applier; full, it makes the writer wait,
+	// and so does what it has in bytes
+	behindRoom *semaphore.Weighted
 
 	tree         *tree.Tree // of the audit log
 	registerTree *tree.Tree

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"samband/gateway/auditlog"
 	"samband/gateway/auditlog/tree"
 	"samband/gateway/broker/internal/journal"
@@ -68,12 +70,13 @@ func Open(ctx context.Context, cfg Config) (*Sequencer, []Finding, error) {
 		clock:    logClock{clock: cfg.Clock},
 		over:     newOverlay(),
 		cache:    newCache(),
-		behind:   make(chan trailing, maxBehind),
+		behind:   make(chan trailing, maxBehind), behindRoom: semaphore.NewWeighted(maxBehindBytes),
 		audit:    &auditlog.Range{},
 		register: &auditlog.Range{},
 	}
 	s.alarms.cfg = &s.cfg
 	s.alarms.read()
+	s.clock.begin(signed.Time{}) // a writer that stops at its start has a clock all the same
 	o := &opening{
 		s:        s,
 		audit:    &logState{dir: cfg.AuditDir, key: cfg.AuditKey.Public, kind: auditlog.Audit, side: s.audit},
@@ -279,9 +282,7 @@ func (o *opening) follow(g *journal.Group) error {
 		if err := o.enter(e); err != nil {
 			return err
 		}
-		if o.time.Before(e.Record.Time) {
-			o.time = e.Record.Time
-		}
+		o.time = e.Record.Time // the newest: by an entry of the founders it may be earlier than one before
 		if e.Record.Tree() == auditlog.Audit || o.grew.IsZero() {
 			o.grew = e.Record.Time
 		}

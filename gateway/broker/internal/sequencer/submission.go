@@ -52,7 +52,7 @@ func (a Submission) accept(d *groupDraft, text signed.Hash) (journal.Done, error
 			return journal.Done{}, err
 		}
 	}
-	if err := d.view.Decide(&e.Header, d.now); err != nil {
+	if err := d.s.decide(d.view, &e.Header, d.now); err != nil {
 		return journal.Done{}, err
 	}
 	if err := d.s.diskRoom(); err != nil {

@@ -3,7 +3,6 @@ package mail
 import (
 	"context"
 	"errors"
-	"time"
 
 	"samband/gateway/api"
 	"samband/gateway/verify"
@@ -23,14 +22,13 @@ type answered[Item any] struct {
 	*api.ItemsAnswer[Item]
 	base  *verify.Logs   // before the call
 	under *verify.Answer // its proofs stand under it
-	begin time.Time
 }
 
 // call makes one call of items, and extends the logs by its answer.
 func call[Item any](ctx context.Context, q *queue, items [][]byte,
 	ask func(context.Context, api.Heads, [][]byte) (*api.ItemsAnswer[Item], error),
 ) (*answered[Item], error) {
-	a := &answered[Item]{base: q.logs.Load(), begin: q.Now()}
+	a := &answered[Item]{base: q.logs.Load()}
 	var err error
 	a.ItemsAnswer, err = ask(ctx, heads(a.base), items)
 	q.heard(err)

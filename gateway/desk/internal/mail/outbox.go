@@ -77,6 +77,10 @@ func (o *outbox) next(after int64) (group []submission, last int64, err error) {
 			if err := o.reseal(r, e, nil); err != nil {
 				o.Log.Warn("a message is not sealed anew", "id", r.ID, "problem", err.Error())
 			}
+		case r.Code == problem.NotYet && r.State == client.Queued && o.early(e) && !o.Ring.Locked():
+			if err := o.reseal(r, e, nil); err != nil {
+				o.Log.Warn("a message is not sealed anew", "id", r.ID, "problem", err.Error())
+			}
 		default:
 			group = append(group, submission{r, e, texts[n]})
 		}
@@ -151,6 +155,9 @@ func (a *accepting) then(s step) { a.steps = append(a.steps, s) }
 // again.
 func (a *accepting) stays(s *submission, err error) error {
 	if p, ok := problem.Of(err); ok {
+		if fault := a.ClockFault(); fault != nil && p.Code == problem.NotYet {
+			p = problem.New(p.Code, "%s; %s", p.Detail, fault)
+		}
 		a.then(func(c *change) error { return c.waits(s.Seq, p, "") })
 	}
 	return err
@@ -166,7 +173,6 @@ func (a *accepting) takeIn(s *submission, item *api.SubmitItem) error {
 		a.accuse(err)
 		return a.stays(s, err)
 	}
-	a.compareClocks(a.begin, a.base, accepted.Record.Index, accepted.Record.Time)
 	a.then(advances(s.Seq, provenEvent(s.Row.TextHash, accepted)))
 	for _, f := range []*api.LoggedEvent{item.Consigned, item.End} {
 		if f == nil {
@@ -304,6 +310,6 @@ func (m *Room) timely(event envelope.Event, at signed.Time) error {
 	if offset <= maxOffset {
 		return nil
 	}
-	m.Metrics.offset.Set(offset.Seconds())
+	m.setOffset(offset)
 	return fmt.Errorf("the log says %s at %s: %w", event, at, errEarly)
 }

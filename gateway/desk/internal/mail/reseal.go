@@ -17,6 +17,21 @@ func (m *Room) moved(e *envelope.Envelope) bool {
 	return m.logs.Load().Register().Size() > e.AsOfRegister.Size
 }
 
+// early reports whether a message was made by a clock that was fast, and that is right
+// now: its dates are to come by this desk's own clock.
+func (m *Room) early(e *envelope.Envelope) bool {
+	return m.Now().Add(maxOffset).Before(e.Created.AsTime())
+}
+
+// redate gives a message that was made by a clock that was fast the dates of now. Its
+// expiry stays, where it may; else it lives as long as it was to.
+func redate(h *envelope.Header, now signed.Time) {
+	life := h.Expires.Sub(h.Created)
+	if h.Created = now; h.Expires.Sub(now) > envelope.MaxLifetime {
+		h.Expires = now.Add(life)
+	}
+}
+
 // reseal makes a queued message anew under its id, with the register as it is
 // now. The earlier texts are kept. Locked, it waits to be unlocked, and shows what
 // it was refused with. It waits too while the recipient's opening key is none:
@@ -65,7 +80,11 @@ func (o *outbox) sealAnew(e *envelope.Envelope) (made *Sealed, err error) {
 		return nil, problem.New(problem.UnknownDesk, "%s is no desk in the register", h.To)
 	}
 	h.Type, h.ToKey, h.AsOfAudit, h.AsOfRegister = ref, to.OpeningID(), l.Audit(), l.Register().Head()
-	if err := l.View().Decide(&h, signed.At(o.Now())); err != nil {
+	now := signed.At(o.Now())
+	if o.early(e) {
+		redate(&h, now)
+	}
+	if err := l.View().Decide(&h, now); err != nil {
 		return nil, err
 	}
 	err = o.withRing(func(ring *keys.Locked) (err error) {

@@ -63,6 +63,10 @@ type Broker interface {
 	// called when a call goes by one that it was not shown on.
 	Ring(ctx context.Context, sign func(exporter signed.Hash) ([]byte, error)) error
 	Connected(f func())
+
+	// Clocks sets the clock that is told in each call, and what hears the log's time in
+	// each answer.
+	Clocks(now func() time.Time, heard func(at signed.Time))
 }
 
 var _ Broker = (*api.Client)(nil)
@@ -101,6 +105,7 @@ type Room struct {
 	hearing   hearing
 	reachable atomic.Bool
 	unheard   atomic.Value // a lastError: of the last call
+	offset    atomic.Int64 // of the log's time from this desk's clock, in nanoseconds
 	scrubbing atomic.Bool  // something was erased that may still lie in the write-ahead log
 	shows     atomic.Bool  // all erasures that the log has were read, or a person decided: see erasures.go
 	workers   workers

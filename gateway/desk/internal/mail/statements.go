@@ -164,7 +164,6 @@ func (w *statements) takeIn(s *outgoing, item *api.StateItem, a *answered[api.St
 	if err != nil {
 		return nil, err
 	}
-	w.compareClocks(a.begin, a.base, event.Index, event.Time)
 	return advances(s.Seq, event), nil
 }
 

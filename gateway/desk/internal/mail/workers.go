@@ -78,6 +78,7 @@ func (m *Room) queue(urgent bool) queue { return queue{m, urgent, api.MaxItems} 
 // has. The ring stays as it is. Where that fails, or the next commit fails soon, it
 // pauses, longer each time: a disk that is broken is not asked without end.
 func (m *Room) Run(ctx context.Context) {
+	m.Broker.Clocks(m.Now, m.compareClocks)
 	m.Broker.Connected(func() { wake(m.workers.ring) })
 	pause, opened := m.pauses(maxPause), time.Time{}
 	for ctx.Err() == nil {
