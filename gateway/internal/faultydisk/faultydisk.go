@@ -157,7 +157,7 @@ func (d *Disk) On(chance *rand.Rand) {
 		}
 	}
 	d.names = nil
-	d.root.cut(chance, keep)
+	d.root.cut(chance, keep, map[*inode]uint32{})
 	d.off = false
 	d.mount()
 }

@@ -97,6 +97,15 @@ func TestCut(t *testing.T) {
 	if entries := must(os.ReadDir(in("folder")))(t); len(entries) != 0 {
 		t.Errorf("a folder that was not synced has %v", entries)
 	}
+	// Of two names one is taken away after a cut: the other can be given a third.
+	must(0, os.Link(in("new"), in("second")))(t)
+	must(0, durable.SyncDir(dir))(t)
+	cut()
+	must(0, os.Remove(in("new")))(t)
+	must(0, os.Link(in("second"), in("third")))(t)
+	must(0, durable.SyncDir(dir))(t)
+	cut()
+	wants(t, in("third"), "durable too, and more")
 	if got := disk.Unsynced(); len(got) != 0 {
 		t.Errorf("after a cut these wait: %v", got)
 	}

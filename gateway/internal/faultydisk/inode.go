@@ -152,8 +152,9 @@ func sortedBlocks(blocks map[int]bool) (sorted []int) {
 }
 
 // cut makes a folder and all below it what the disk has of them. Chance says for each file
-// how large a part of what waits reached the disk, and keep the same of a mean part.
-func (i *inode) cut(chance *rand.Rand, keep func() bool) {
+// how large a part of what waits reached the disk, and keep the same of a mean part. Links
+// counts the names of each file.
+func (i *inode) cut(chance *rand.Rand, keep func() bool, links map[*inode]uint32) {
 	i.names = map[string]*inode{}
 	for _, name := range sortedNames(i.kept) {
 		child := i.kept[name]
@@ -164,8 +165,12 @@ func (i *inode) cut(chance *rand.Rand, keep func() bool) {
 		i.names[name] = child
 		child.named(i, name)
 		if child.folder() {
-			child.cut(chance, keep)
+			child.cut(chance, keep, links)
 			continue
+		}
+		if links[child]++; links[child] > 1 {
+			child.links = links[child]
+			continue // it was met by another name
 		}
 		part := keep
 		if chance != nil {
