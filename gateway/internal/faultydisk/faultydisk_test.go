@@ -106,6 +106,14 @@ func TestCut(t *testing.T) {
 	must(0, durable.SyncDir(dir))(t)
 	cut()
 	wants(t, in("third"), "durable too, and more")
+	disk.Did()
+	wants(t, in("second"), "durable too, and more")
+	must(0, os.Remove(in("second")))(t)
+	wants(t, in("third"), "durable too, and more")
+	if did := disk.Did(); did[faultydisk.Step{Op: faultydisk.Open, Path: "second"}] != 1 || did[faultydisk.Step{Op: faultydisk.Open, Path: "third"}] != 1 {
+		t.Errorf("by its two names it was opened so: %v", did)
+	}
+	cut()
 	if got := disk.Unsynced(); len(got) != 0 {
 		t.Errorf("after a cut these wait: %v", got)
 	}

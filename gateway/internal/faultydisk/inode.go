@@ -21,7 +21,7 @@ type inode struct {
 	links    uint32
 	changed  time.Time
 
-	// The last name that it was given.
+	// The first of the names that it has; the last that it had.
 	parent *inode
 	name   string
 
@@ -62,7 +62,6 @@ func (i *inode) path() string {
 func (i *inode) each(visit func(*inode)) {
 	for _, name := range sortedNames(i.names) {
 		child := i.names[name]
-		child.named(i, name)
 		visit(child)
 		child.each(visit)
 	}
@@ -163,7 +162,9 @@ func (i *inode) cut(chance *rand.Rand, keep func() bool, links map[*inode]uint32
 			continue
 		}
 		i.names[name] = child
-		child.named(i, name)
+		if links[child] == 0 {
+			child.named(i, name)
+		}
 		if child.folder() {
 			child.cut(chance, keep, links)
 			continue
@@ -204,9 +205,30 @@ func (d *Disk) apply(names ...naming) {
 			continue
 		}
 		n.in.names[n.name] = n.to
-		n.to.named(n.in, n.name)
+		if n.to.parent == nil || n.to.parent.names[n.to.name] != n.to {
+			n.to.named(n.in, n.name)
+		}
 	}
 	d.names = append(d.names, &change{names})
+}
+
+// rename looks for another name of an inode that lost one and has more.
+func (d *Disk) rename(i *inode) {
+	if i.links == 0 || i.parent.names[i.name] == i {
+		return
+	}
+	var in func(folder *inode)
+	in = func(folder *inode) {
+		for _, name := range sortedNames(folder.names) {
+			switch child := folder.names[name]; {
+			case child == i:
+				i.named(folder, name)
+			case child.folder():
+				in(child)
+			}
+		}
+	}
+	in(d.root)
 }
 
 // settle brings a change of names to the disk.

@@ -271,6 +271,7 @@ func (n *node) remove(name string) syscall.Errno {
 		}
 		i.links--
 		n.d.apply(naming{n.i, name, nil})
+		n.d.rename(i)
 		return 0
 	})
 }
