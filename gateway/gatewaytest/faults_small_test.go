@@ -14,10 +14,11 @@ import (
 //
 // SAMBAND_CELL="broker running sync" tries the failing files that have these words.
 const (
-	cutsOfEach       = 2
-	failedSyncs      = 2
-	failedSyncsOfOne = 2 // exchange
-	cutPatience      = 5 * time.Minute
+	cutsOfEach         = 2
+	failedSyncs        = 2
+	failedSyncsOfOne   = 2 // exchange
+	failedSyncsRunning = 0 // and so many with no start
+	cutPatience        = 5 * time.Minute
 )
 
 // failingCells are those of the failing files that are tried; nil for all.

@@ -65,7 +65,7 @@ func TestFailedSyncThenCut(t *testing.T) {
 		t.Run(fmt.Sprint(part), func(t *testing.T) {
 			c := newCuts(t)
 			c.during(func() {
-				for n, round := 0, part; n < failedSyncsOfOne+2 && !c.Failed(); round++ {
+				for n, round := 0, part; n < failedSyncsOfOne+failedSyncsRunning && !c.Failed(); round++ {
 					if c.failedSync(c.machines()[round%2], round/2, n < failedSyncsOfOne) {
 						n++
 					}
@@ -76,7 +76,7 @@ func TestFailedSyncThenCut(t *testing.T) {
 			}
 			c.check()
 			done.Add(failedSyncsOfOne)
-			t.Logf("%d failed syncs with a start and then a power cut behind it, 2 without the start; %d messages", failedSyncsOfOne, len(c.sent))
+			t.Logf("%d failed syncs with a start and then a power cut behind it, %d without the start; %d messages", failedSyncsOfOne, failedSyncsRunning, len(c.sent))
 		})
 	}
 	t.Logf("%d of %d failed syncs, each with a start and a power cut behind it, in exchanges in which nothing was lost or doubled", done.Load(), failedSyncs)
