@@ -8,6 +8,7 @@ require (
 	filippo.io/mldsa v1.0.0
 	filippo.io/torchwood v0.9.0
 	github.com/cenkalti/backoff/v5 v5.0.3
+	github.com/hanwen/go-fuse/v2 v2.12.1
 	github.com/nats-io/nats-server/v2 v2.15.2
 	github.com/nats-io/nats.go v1.55.0
 	github.com/prometheus/client_golang v1.25.0

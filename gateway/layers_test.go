@@ -165,6 +165,8 @@ func TestOneLibraryOneDoor(t *testing.T) {
 		"modernc.org/sqlite":                    {brokerWing + "/internal/index", deskWing + "/internal/store", "samband/gateway/hit/table"},
 		"go.yaml.in/yaml":                       {"samband/gateway/config"},
 		"samband/gateway/internal/openapitest":  nil, // tests alone use it
+		"samband/gateway/internal/faultydisk":   nil, // likewise
+		"github.com/hanwen/go-fuse":             {"samband/gateway/internal/faultydisk"},
 		"samband/gateway/internal/work": {
 			"samband/gateway/seal", "samband/gateway/authority", deskWing, deskWing + "/internal/keys", "samband/gateway/gatewaytest",
 		},

@@ -29,6 +29,7 @@ type world struct {
 	*testing.T
 	*Exchange
 	ctx           context.Context
+	cancel        context.CancelFunc
 	rand          *rand.Rand
 	broker        *process
 	desks         []*station
@@ -39,7 +40,8 @@ type world struct {
 	mu    sync.Mutex
 	ended *sync.Cond // one more message is handed over, or ctx ended
 	sent  []*sending
-	over  int // messages that came to their end
+	over  int        // messages that came to their end
+	done  []*sending // of these, those that insist sent
 }
 
 // A sending is a message that a desk took, and what was in it.
@@ -53,6 +55,14 @@ type sending struct {
 // The third desk may be driven by hand.
 func newWorld(t *testing.T, patience time.Duration, byHand bool) *world {
 	t.Helper()
+	w := makeWorld(t, patience, byHand)
+	w.run()
+	return w
+}
+
+// makeWorld makes the exchange, and runs nothing of it.
+func makeWorld(t *testing.T, patience time.Duration, byHand bool) *world {
+	t.Helper()
 	seed := time.Now().UnixNano()
 	if s := os.Getenv("SAMBAND_SEED"); s != "" {
 		var err error
@@ -63,7 +73,7 @@ func newWorld(t *testing.T, patience time.Duration, byHand bool) *world {
 	t.Logf("SAMBAND_SEED=%d", seed)
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	t.Cleanup(cancel)
-	w := &world{T: t, ctx: ctx, rand: rand.New(rand.NewPCG(uint64(seed), 0)), startFindings: map[string]int{}}
+	w := &world{T: t, ctx: ctx, cancel: cancel, rand: rand.New(rand.NewPCG(uint64(seed), 0)), startFindings: map[string]int{}}
 	w.ended = sync.NewCond(&w.mu)
 	context.AfterFunc(ctx, func() {
 		w.mu.Lock()
@@ -74,9 +84,6 @@ func newWorld(t *testing.T, patience time.Duration, byHand bool) *world {
 	w.must(err)
 	w.Exchange = x
 	w.must(os.Mkdir(w.statementFile(""), 0o700))
-	t.Cleanup(w.end)
-	w.startBroker()
-	w.must(x.EnterAll(ctx))
 	for _, p := range x.Plan.Parties {
 		s := &station{world: w, address: p.Desks[0].Address, gate: newGate()}
 		if p.Desks[0].Keyed {
@@ -86,22 +93,31 @@ func newWorld(t *testing.T, patience time.Duration, byHand bool) *world {
 		s.Client = client.New(x.DeskDir(s.address))
 		w.desks = append(w.desks, s)
 	}
+	return w
+}
+
+// run runs the broker and every desk, unlocked, until each knows the whole register.
+func (w *world) run() {
+	w.Helper()
+	failed := w.Failed() // a test may go on in another world
+	w.Cleanup(w.end)
+	w.startBroker()
+	w.must(w.EnterAll(w.ctx))
 	var all sync.WaitGroup
 	for _, s := range w.desks {
 		all.Go(func() {
 			s.start()
 			s.unlock()
 			s.until("the whole register", func() (bool, error) {
-				st, err := s.Status(ctx)
-				return err == nil && st.Register > int64(len(x.Entries)), err
+				st, err := s.Status(w.ctx)
+				return err == nil && st.Register > int64(len(w.Entries)), err
 			})
 		})
 	}
 	all.Wait()
-	if t.Failed() {
-		t.FailNow()
+	if w.Failed() && !failed {
+		w.FailNow()
 	}
-	return w
 }
 
 func plan(byHand bool) Plan {

@@ -16,6 +16,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"samband/gateway/durable"
 	"samband/gateway/gatewaytest/needs"
@@ -79,7 +80,11 @@ func Bound(t testing.TB, bytes uint64) {
 // again runs a test in a process of its own.
 func again(t *testing.T, attr *syscall.SysProcAttr) {
 	t.Helper()
-	c := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v", "-test.timeout=10m")
+	patience := 10 * time.Minute
+	if end, ok := t.Deadline(); ok {
+		patience = time.Until(end)
+	}
+	c := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v", "-test.timeout="+patience.String())
 	c.Env, c.SysProcAttr = append(os.Environ(), inside+"=1"), attr
 	out, err := c.CombinedOutput()
 	if err != nil {
