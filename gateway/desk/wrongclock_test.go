@@ -182,11 +182,11 @@ func TestDesksClockIsFast(t *testing.T) {
 			}
 			s.clock.Jump(-by)
 			defer func() {
-		if t.Failed() {
-			t.Logf("%+v %+v", outState(t, se, id), s.Broker.Started().Clock)
-		}
-	}()
-	await(t, se, "accepted", func() bool { return outState(t, se, id).State == "accepted" })
+				if t.Failed() {
+					t.Logf("%+v %+v", outState(t, se, id), s.Broker.Started().Clock)
+				}
+			}()
+			await(t, se, "accepted", func() bool { return outState(t, se, id).State == "accepted" })
 			if st := must(se.Status(ctx)); st.Clock != "" {
 				t.Errorf("afterwards status says %q", st.Clock)
 			}

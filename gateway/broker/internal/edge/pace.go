@@ -13,7 +13,7 @@ const (
 	unreadPace = 256 << 10 // bytes each second: requests by the thousand
 	maxPause   = time.Second
 	maxDebt    = 4 * unreadPace // beyond maxUnread: who stops is read as ever within so many seconds
-	framing    = 32 // of so many bytes of a body one more is of frames and records
+	framing    = 32             // of so many bytes of a body one more is of frames and records
 )
 
 // A pace counts bytes that no call has read.
