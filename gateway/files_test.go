@@ -17,6 +17,8 @@ var openThemselves = map[string]string{
 	"cmd/internal/cli/lockingprocess_linux.go":   "the kernel's own list of locks",
 	"cmd/samband-desk/anew_linux.go":             "a device: what it reads from then is empty",
 	"gateway/desk/internal/keys/openings.go":     "what it destroys is written over in its place",
+	"gateway/desk/internal/store/highwater.go":   "it is written over in its place",
+	"gateway/desk/internal/store/found.go":       "a copy of a log of any length, in the desk's own folder",
 	"gateway/internal/faultydisk/faultydisk.go":  "a test's disk: it takes over any folder",
 	"cmd/samband-demo/proof.go":                  "it looks for a word in files of any length, which it made itself",
 }
