@@ -180,6 +180,23 @@ func TestRolledBackIsFound(t *testing.T) {
 	}
 }
 
+// Nothing is put behind what an earlier process wrote and may not have synced: a start moves
+// the log into the database, synced, and empties it.
+func TestStartSettlesTheLog(t *testing.T) {
+	path := moments(t, 6)[5].put(t)
+	s := open(t, path)
+	m := momentOf(t, path)
+	if len(m.log) != 0 {
+		t.Errorf("the log has %d bytes after a start", len(m.log))
+	}
+	if found := m.found(t); found != nil {
+		t.Errorf("the database alone: %+v", found)
+	}
+	if err := queue(s, 100); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // A database whose own row of which it is was bent, or is gone, gets it back from the
 // high-water file, if it has come as far as that.
 func TestBentMarkIsMended(t *testing.T) {

@@ -137,12 +137,23 @@ func (s *Store) openWhole() (*handle, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, check := range []func() error{h.checkForm, h.checkDesk, h.check, func() error { return s.whole(h, log, kept) }} {
+	for _, check := range []func() error{h.checkForm, h.checkDesk, h.check, func() error { return s.whole(h, log, kept) }, h.settleLog} {
 		if err := check(); err != nil {
 			return nil, errors.Join(err, h.close(), s.mark.close())
 		}
 	}
 	return h, nil
+}
+
+// settleLog moves the write-ahead log into the database and empties it. What an earlier
+// process wrote and could not sync, the system may show as written and never write again:
+// nothing is put behind that. Where another program reads, it is left for later.
+func (h *handle) settleLog() error {
+	err := h.enqueue(&write{scrub: true})
+	if errors.Is(err, errRead) {
+		return nil
+	}
+	return err
 }
 
 // openFile opens the file, which is there.

@@ -82,6 +82,8 @@ func (w *writer) close() {
 	w.conn.Close()
 }
 
+var errRead = errors.New("empty the write-ahead log: another program reads the desk's database")
+
 func (w *writer) emptyLog() error {
 	var busy, pages, moved int
 	row := w.conn.QueryRowContext(context.Background(), "PRAGMA wal_checkpoint(TRUNCATE)")
@@ -89,7 +91,7 @@ func (w *writer) emptyLog() error {
 		return fmt.Errorf("empty the write-ahead log: %w", err)
 	}
 	if busy != 0 {
-		return errors.New("empty the write-ahead log: another program reads the desk's database")
+		return errRead
 	}
 	return nil
 }
