@@ -24,6 +24,8 @@
 //	owed.go        watches what others owe of what was sent
 //	ring.go        shows the locked ring to the broker; sees who else uses the online one
 //	disk.go        watches the disk, and keeps room on it for what must work
+//	mend.go        finds what this desk's own disk damaged, and mends it (mendrows.go), or
+//	               makes anew what is lost (mendlost.go)
 //	bundles.go     fetches the catalogues that the register names, and reads by them
 //
 // Workers share no lock: each has its own state, the two logs are a value that is
