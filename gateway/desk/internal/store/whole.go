@@ -22,12 +22,21 @@ func Files(path string) []string { return []string{path, path + "-wal", path + "
 // CheckFree reports whether Make may make a database at path.
 func CheckFree(path string) error {
 	for _, file := range Files(path) {
-		if _, err := os.Lstat(file); !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("make database %q: %w", file, errors.Join(err, fs.ErrExist))
+		switch _, err := os.Lstat(file); {
+		case err == nil:
+			return existing(file)
+		case !errors.Is(err, fs.ErrNotExist):
+			return fmt.Errorf("look for database %q: %w", file, err)
 		}
 	}
 	return nil
 }
+
+// An existing file of a database is fs.ErrExist to who would make one.
+type existing string
+
+func (e existing) Error() string        { return fmt.Sprintf("database %q exists already", string(e)) }
+func (e existing) Is(target error) bool { return target == fs.ErrExist }
 
 // Make makes the empty database of a desk that has none; fs.ErrExist if something has its
 // name. It is whole when Make returns nil, and absent after a crash before that. Nothing
