@@ -76,6 +76,9 @@ func (d *Desk) Verify(_ context.Context, message client.Ref) (*client.Verificati
 
 // own is a fault of this desk's own disk.
 func own(err error) error {
+	if problem.CodeOf(err) == problem.DeskDamaged {
+		return err
+	}
 	return problem.New(problem.DeskDamaged, "what this desk had verified does not verify any more: %v", err)
 }
 

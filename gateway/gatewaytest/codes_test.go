@@ -33,6 +33,7 @@ var elsewhere = map[problem.Code]string{
 
 	// A desk's own state, and what it has against a broker that lies.
 	problem.DeskLocked:      "desk/life_test.go: TestLocked",
+	problem.DeskDamaged:     "desk/damage_test.go: TestDamageComesAgain",
 	problem.NotStored:       "desk/notstored_test.go: TestLockedDatabaseIsWaitedOut",
 	problem.StoredUnknown:   "desk/notstored_test.go: TestFailedCommitIsTold",
 	problem.LocalFault:      "local/local_test.go: TestCalls",
