@@ -109,7 +109,7 @@ func TestOldOpeningKeyGoes(t *testing.T) {
 	}
 	again(31)
 	await(t, fi, "late", func() bool { return !s.clock.Wall().Before(old().Until.AsTime()) })
-	s.give(next)
+	must(0, fi.Import(ctx, next.Zip))
 	awaitIn(t, fi, waits, "handed-over") // by the key that was kept for it
 	if err := opens(); err != nil {
 		t.Errorf("needed, it is gone: %v", err)
