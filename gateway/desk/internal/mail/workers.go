@@ -204,9 +204,11 @@ func (m *Room) heard(err error) {
 	if p, refused := problem.Of(err); errors.Is(err, api.ErrUnreachable) || refused && p.Code.Row().Subject == problem.Connection {
 		unheard = err
 	}
-	m.unheard.Store(lastError{unheard})
+	before, _ := m.unheard.Swap(lastError{unheard}).(lastError)
+	news := (before.err == nil) != (unheard == nil)
 	reached := err == nil || !errors.Is(err, api.ErrUnreachable)
 	if m.reachable.Swap(reached) != reached {
+		news = true
 		if reached {
 			m.Log.Info("the broker answers")
 			m.wakeOutboxes()
@@ -217,6 +219,8 @@ func (m *Room) heard(err error) {
 		} else {
 			m.Log.Warn("the broker does not answer", "problem", err.Error())
 		}
+	}
+	if news {
 		m.Touch()
 	}
 }
