@@ -8,5 +8,5 @@ const (
 	soakKills       = 4
 	soakSubmissions = 200
 
-	restDamages, restRounds, restColumns = 24, 1, 3
+	restDamages, restRounds, restColumns = 12, 1, 2
 )
