@@ -543,14 +543,16 @@ func (l line) Inbox(ctx context.Context, h api.Heads, p api.Ask) (*api.InboxAnsw
 	if err := l.up(); err != nil {
 		return nil, err
 	}
-	return l.e.Inbox(ctx, l.caller, h, p)
+	answer, err := l.e.Inbox(ctx, l.caller, h, p)
+	return answer, errors.Join(err, l.up()) // a line that was cut meanwhile brings no answer
 }
 
 func (l line) Progress(ctx context.Context, h api.Heads, p api.Page) (*api.ProgressAnswer, error) {
 	if err := l.up(); err != nil {
 		return nil, err
 	}
-	return l.e.Progress(ctx, l.caller, h, p)
+	answer, err := l.e.Progress(ctx, l.caller, h, p)
+	return answer, errors.Join(err, l.up())
 }
 
 func (l line) Want(ctx context.Context, h api.Heads, w api.Want) error {
