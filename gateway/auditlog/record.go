@@ -11,7 +11,7 @@ type Record struct {
 	Exchange     signed.Hash
 	Kind         Kind
 	Index        int64       // position in the log of its kind; 0 if the kind has none
-	Time         signed.Time // logged time, by the broker's clock; it never decreases
+	Time         signed.Time // logged time, by the broker's clock; it never decreases but at a register.Clock
 	RegisterSize int64       // the register that the event was decided under
 	RegisterRoot signed.Hash
 

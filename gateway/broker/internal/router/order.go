@@ -41,10 +41,10 @@ func order[I itemOf[A], A any](ctx context.Context, r *Router, items []I) ([]jou
 	return results, nil
 }
 
-// orderable refuses what is not to be ordered: all while nothing gets a time, what a stage refused for now, and a
-// refusal for good for which there is no room, or no budget. It takes nothing from the
-// budget: the writer does, where it orders. So of what a desk is refused beyond its
-// budget the sequencer gets no more than is under way at once.
+// orderable refuses what is not to be ordered: all while nothing gets a time, what a stage
+// refused for now, and a refusal for good for which there is no room, or no budget. It takes
+// nothing from the budget: the writer does, where it orders. So of what a desk is refused
+// beyond its budget the sequencer gets no more than is under way at once.
 func (r *Router) orderable(it *item) error {
 	if err := r.seq.Timed(); err != nil {
 		return err

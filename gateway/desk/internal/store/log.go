@@ -3,7 +3,6 @@ package store
 import (
 	"bytes"
 	"crypto/sha256"
-	"database/sql"
 	"errors"
 	"fmt"
 
@@ -125,25 +124,20 @@ func (t *Tx) CheckLog(mac func(lines int64, chain []byte) []byte) (c LogCheck, e
 
 // eachLine gives the lines of the chain, whole or not.
 func (t *Tx) eachLine(f func(seq int64, e client.LogEntry, chain []byte)) error {
-	stmt, err := t.stmt(`SELECT seq, time, event, subject, code, detail, chain FROM log WHERE bounded = 0 ORDER BY seq`)
-	var rs *sql.Rows
-	if err == nil {
-		rs, err = stmt.Query()
-	}
-	if err != nil {
-		return fmt.Errorf("read the desk's log: %w", err)
-	}
-	defer rs.Close()
-	for rs.Next() {
+	err := t.each(func(scan func(...any) error) (bool, error) {
 		var seq int64
 		var e client.LogEntry
 		var chain []byte
-		if err := rs.Scan(&seq, unix{&e.Time}, &e.Event, &e.Subject, &e.Code, &e.Detail, &chain); err != nil {
-			return fmt.Errorf("read the desk's log: %w", err)
+		if err := scan(&seq, unix{&e.Time}, &e.Event, &e.Subject, &e.Code, &e.Detail, &chain); err != nil {
+			return false, err
 		}
 		f(seq, e, chain)
+		return false, nil
+	}, `SELECT seq, time, event, subject, code, detail, chain FROM log WHERE bounded = 0 ORDER BY seq`)
+	if err != nil {
+		return fmt.Errorf("read the desk's log: %w", err)
 	}
-	return rs.Err()
+	return nil
 }
 
 // FindLogHead makes the log's head anew from its last line.

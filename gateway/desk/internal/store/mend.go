@@ -1,7 +1,6 @@
 package store
 
 import (
-	"samband/gateway/envelope"
 	"samband/gateway/signed"
 )
 
@@ -91,35 +90,13 @@ func (t *Tx) DropEntries(from int64) error {
 	return t.put("forget register entries", `DELETE FROM register WHERE idx >= ?`, from)
 }
 
-// DropHeads forgets the heads of both logs.
-func (t *Tx) DropHead(log string) error {
-	return t.put("forget head", `DELETE FROM heads WHERE log = ?`, log)
-}
-
-// DropProven forgets what is proven of a text.
-func (t *Tx) DropProven(text signed.Hash, event envelope.Event) error {
-	return t.put("forget proof", `DELETE FROM proven WHERE text = ? AND event = ?`, text[:], string(event))
-}
-
 // EachProof gives the proofs one by one, the newest first, until f says that it is enough.
 func (t *Tx) EachProof(f func(proof []byte) (enough bool)) error {
-	stmt, err := t.stmt(`SELECT proof FROM proven WHERE ` + wholeOf("proven", "") + ` ORDER BY rowid DESC`)
-	if err != nil {
-		return err
-	}
-	rs, err := stmt.Query()
-	if err != nil {
-		return err
-	}
-	defer rs.Close()
-	for rs.Next() {
+	return t.each(func(scan func(...any) error) (bool, error) {
 		var proof []byte
-		if err := rs.Scan(&proof); err != nil {
-			return err
+		if err := scan(&proof); err != nil {
+			return false, err
 		}
-		if f(proof) {
-			return nil
-		}
-	}
-	return rs.Err()
+		return f(proof), nil
+	}, `SELECT proof FROM proven WHERE `+wholeOf("proven", "")+` ORDER BY rowid DESC`)
 }

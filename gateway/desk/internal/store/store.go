@@ -402,24 +402,34 @@ func rows[T any](t *Tx, what string, scan func(func(...any) error) (T, error), q
 	return all, nil
 }
 
-func scanAll[T any](t *Tx, scan func(func(...any) error) (T, error), query string, args ...any) ([]T, error) {
-	stmt, err := t.stmt(query)
+func scanAll[T any](t *Tx, scan func(func(...any) error) (T, error), query string, args ...any) (out []T, err error) {
+	err = t.each(func(row func(...any) error) (enough bool, err error) {
+		v, err := scan(row)
+		out = append(out, v)
+		return false, err
+	}, query, args...)
 	if err != nil {
 		return nil, err
 	}
+	return out, nil
+}
+
+// each gives the rows one by one, until f has enough or fails.
+func (t *Tx) each(f func(scan func(...any) error) (enough bool, err error), query string, args ...any) error {
+	stmt, err := t.stmt(query)
+	if err != nil {
+		return err
+	}
 	rs, err := stmt.QueryContext(t.ctx, args...)
 	if err != nil {
-		return nil, t.store.watched(err)
+		return t.store.watched(err)
 	}
 	defer rs.Close()
-	var out []T
 	for rs.Next() {
 		t.store.read.Add(1)
-		v, err := scan(rs.Scan)
-		if err != nil {
-			return nil, err
+		if enough, err := f(rs.Scan); enough || err != nil {
+			return err
 		}
-		out = append(out, v)
 	}
-	return out, t.store.watched(rs.Err())
+	return t.store.watched(rs.Err())
 }
