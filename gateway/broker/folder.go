@@ -53,8 +53,8 @@ type Quotas = quota.Limits
 // minJournal has room for a few of the largest groups.
 const minJournal = 32 << 20
 
-// minReserve has a quarter that takes a group of any size.
-const minReserve = 32 << 20
+// MinReserve is the least of ReserveBytes: its quarter takes a group of any size.
+const MinReserve = 32 << 20
 
 // ReadSettings reads and checks the settings of a broker's folder.
 func ReadSettings(dir string) (s Settings, err error) {
@@ -103,8 +103,8 @@ func (s Settings) check() error {
 	if err := s.Quotas.Check(); err != nil {
 		errs = append(errs, fmt.Errorf("quotas: %w", err))
 	}
-	if s.ReserveBytes != 0 && s.ReserveBytes < minReserve {
-		errs = append(errs, fmt.Errorf("reserve-bytes: less than %d is no room for ends", minReserve))
+	if s.ReserveBytes != 0 && s.ReserveBytes < MinReserve {
+		errs = append(errs, fmt.Errorf("reserve-bytes: less than %d is no room for ends", MinReserve))
 	}
 	return errors.Join(errs...)
 }

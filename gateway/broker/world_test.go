@@ -82,7 +82,7 @@ func newWorld(t testing.TB) *world {
 	check(t, err)
 	w := &world{TB: t, Exchange: x, dir: x.BrokerDir(), desks: map[signed.Address]*keyedDesk{}}
 	check(t, broker.WriteSettings(w.dir, broker.Settings{
-		Listen: "127.0.0.1:0", Hosts: []string{"127.0.0.1"}, Metrics: "127.0.0.1:0", JournalBytes: 256 << 20, ReserveBytes: 32 << 20,
+		Listen: "127.0.0.1:0", Hosts: []string{"127.0.0.1"}, Metrics: "127.0.0.1:0", JournalBytes: 256 << 20, ReserveBytes: broker.MinReserve,
 	}))
 	w.register, err = register.Replay(append([][]byte{x.Federation()}, x.Entries...))
 	check(t, err)

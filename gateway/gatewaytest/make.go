@@ -82,8 +82,12 @@ func (x *Exchange) URL() string { return "https://" + x.Listen }
 // federation file; the founders sign it, and the broker gets it.
 func (x *Exchange) makeFederation() error {
 	card, err := broker.Init(x.BrokerDir(), broker.Setup{
-		Name:     x.Plan.Name,
-		Settings: broker.Settings{Listen: x.Listen, Hosts: []string{"127.0.0.1"}, Metrics: x.Metrics},
+		Name: x.Plan.Name,
+		Settings: broker.Settings{
+			Listen: x.Listen, Hosts: []string{"127.0.0.1"}, Metrics: x.Metrics,
+			// It lies on the disk of whoever tests or tries it, which may be nearly full.
+			ReserveBytes: broker.MinReserve,
+		},
 	})
 	if err != nil {
 		return err
