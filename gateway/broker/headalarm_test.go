@@ -51,14 +51,14 @@ func TestHeadAlarm(t *testing.T) {
 	}
 	alarms("2")
 	// A restart ends none of them, and the status says who caused it and since when.
-	since := b.Started().Alarms[0].Since
+	raised := b.Started().Alarms
 	b.stop()
 	b = w.start()
 	alarms("1")
 	standing := b.Started().Alarms
 	for n, kind := range kinds {
-		if len(standing) != 2 || standing[n].Kind != kind || standing[n].Desk != "se.spoc" || standing[n].Since != since || standing[n].Detail == "" {
-			t.Fatalf("the alarms are %+v", standing)
+		if len(standing) != 2 || standing[n].Kind != kind || standing[n].Desk != "se.spoc" || standing[n].Since != raised[n].Since || standing[n].Detail == "" {
+			t.Fatalf("the alarms are %+v, and were %+v", standing, raised)
 		}
 	}
 	operator, err := broker.NewClient(w.dir)
