@@ -252,7 +252,7 @@ func TestKilledOnAFullDisk(t *testing.T) {
 	se := w.desks["se.spoc"]
 	se.sealed = 200 << 10
 	var accepted []*envelope.Envelope
-	for round := range 6 {
+	for round := range fullDiskKills {
 		p := w.spawn()
 		se.connect(p.address)
 		var hogs sync.WaitGroup

@@ -7,6 +7,7 @@ package broker_test
 const (
 	soakKills       = 4
 	soakSubmissions = 200
+	fullDiskKills   = 2
 
 	restDamages, restRounds, restColumns = 12, 1, 2
 )

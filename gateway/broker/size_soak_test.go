@@ -5,6 +5,7 @@ package broker_test
 const (
 	soakKills       = 60
 	soakSubmissions = 3000
+	fullDiskKills   = 6
 
 	restDamages, restRounds, restColumns = 450, 6, 1000
 )
