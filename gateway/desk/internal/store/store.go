@@ -58,6 +58,7 @@ type Store struct {
 	state health
 
 	inspection inspection
+	index      durable.LogIndex
 }
 
 // A handle is the database as it was opened once.
@@ -91,30 +92,48 @@ func Open(path string, desk signed.Address, reserve int64, moved func(signed.ID,
 	return s, s.Reopen()
 }
 
-// Reopen opens the database anew, after a commit failed: what was written and not
-// synced may be gone, and what a caller was refused may be there. Where it finds no room it
-// takes the reserve away.
+// Reopen opens the database anew, after a commit or a checkpoint failed: what was written and
+// not synced may be gone, and what a caller was refused may be there. Where it finds no room
+// it takes the reserve away.
 func (s *Store) Reopen() error {
 	if h := s.open.Load(); h != nil {
 		if err := h.failure(); err != nil {
 			s.why.Store(&err)
 		}
 	}
-	if err := s.Close(); err != nil {
-		return err
-	}
 	if s.space.tight() {
 		s.space.give()
 	}
-	err := s.reopen()
+	err := s.openAnew()
 	if err != nil && s.space.give() {
-		err = s.reopen()
+		err = s.openAnew()
 	}
 	if err != nil {
 		err = s.noRoom(err)
 		s.why.Store(&err)
 	}
 	return err
+}
+
+// openAnew closes the database, if it is open, and goes the way of a start. The last connection
+// that closes moves the write-ahead log into the database, so before that the log must be as
+// good as at a start: all of it written anew, and none of it counted as moved.
+func (s *Store) openAnew() error {
+	h, err := s.open.Load(), error(nil)
+	if h != nil {
+		h.end()
+		err = s.rewriteLog()
+	}
+	if err == nil {
+		err = s.index.ForgetMoved(s.path)
+	}
+	if err != nil {
+		return fmt.Errorf("open database %q: %w", s.path, err)
+	}
+	if err := s.Close(); err != nil {
+		return err
+	}
+	return s.reopen()
 }
 
 func (s *Store) reopen() error {
@@ -133,6 +152,9 @@ func (s *Store) openWhole() (*handle, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := s.rewriteLog(); err != nil {
+		return nil, err
+	}
 	h, err := s.openFile()
 	if err != nil {
 		return nil, err
@@ -145,9 +167,19 @@ func (s *Store) openWhole() (*handle, error) {
 	return h, nil
 }
 
-// settleLog moves the write-ahead log into the database and empties it. What an earlier
-// process wrote and could not sync, the system may show as written and never write again:
-// nothing is put behind that. Where another program reads, it is left for later.
+// rewriteLog writes the write-ahead log over itself. What could not be synced of it, the
+// system may show as written and never write again: a power cut while the log is moved, or
+// before its emptying is on the disk, would show an old part of it over newer pages.
+func (s *Store) rewriteLog() error {
+	err := durable.Rewrite(s.path+"-wal", 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// settleLog moves the write-ahead log into the database and empties it, so that nothing is put
+// behind what an earlier process wrote. Where another program reads, it is left for later.
 func (h *handle) settleLog() error {
 	err := h.enqueue(&write{scrub: true})
 	if errors.Is(err, errRead) {
@@ -181,6 +213,7 @@ func (s *Store) openSQLite() (*handle, error) {
 	q := url.Values{"_pragma": {
 		"journal_mode(WAL)", "synchronous(FULL)", "secure_delete(ON)",
 		"foreign_keys(ON)", fmt.Sprintf("busy_timeout(%d)", patience.Milliseconds()), "temp_store(MEMORY)", // savepoints keep their pages there
+		"wal_autocheckpoint(0)", fmt.Sprintf("journal_size_limit(%d)", logLimit), // see writer.moveLog
 	}}
 	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: s.path}).EscapedPath()+"?"+q.Encode())
 	if err != nil {
@@ -263,9 +296,9 @@ func (s *Store) enqueue(x *write) error {
 	return h.enqueue(x)
 }
 
-// Failed is closed when a commit failed otherwise than for want of room. Nobody
-// knows then what the disk has, so nothing more is written: Reopen, and go on from
-// what is there.
+// Failed is closed when a commit, or the moving of the write-ahead log into the database,
+// failed otherwise than for want of room. Nobody knows then what the disk has, so nothing
+// more is written: Reopen, and go on from what is there.
 func (s *Store) Failed() <-chan struct{} {
 	h, err := s.handle()
 	if err != nil {

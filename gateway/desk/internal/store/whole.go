@@ -78,6 +78,9 @@ func makeFile(path string, desk signed.Address) (now highWater, err error) {
 	if err = s.noRoom(h.makeTables(desk)); err == nil {
 		now, err = scanCame(h.db.QueryRow(came).Scan)
 	}
+	if err == nil { // else its closing would do it, and say nothing when the disk fails
+		err = h.settleLog()
+	}
 	return now, errors.Join(err, h.close())
 }
 

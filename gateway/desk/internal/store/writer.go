@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"os"
 	"runtime/debug"
 	"sync"
 
@@ -33,7 +34,7 @@ type writer struct {
 	once   sync.Once     // over closing quit
 	quit   chan struct{} // closed when no more is taken
 	ended  chan struct{} // closed when the writer has ended
-	failed chan struct{} // closed when a commit failed and nobody knows how far
+	failed chan struct{} // closed when nobody knows what the disk has, after a commit or a checkpoint that failed
 
 	mu  sync.Mutex
 	why error // why it failed
@@ -74,26 +75,52 @@ func newWriter(h *handle) (*writer, error) {
 // closed one by one: SQLite keeps a connection, with its locks, while a statement of
 // it is open, and package sql doesn't close those of a connection of one's own.
 func (w *writer) close() {
-	w.once.Do(func() { close(w.quit) })
-	<-w.ended
+	w.end()
 	for _, stmt := range w.stmts {
 		stmt.Close()
 	}
 	w.conn.Close()
 }
 
+// end has it write no more.
+func (w *writer) end() {
+	w.once.Do(func() { close(w.quit) })
+	<-w.ended
+}
+
 var errRead = errors.New("empty the write-ahead log: another program reads the desk's database")
 
+// logLimit is how long the write-ahead log grows before it is moved into the database. What
+// is moved is written over from the log's beginning; a log that grew longer, while somebody
+// read, is cut to this length then, so that its length says when it is time.
+const logLimit = 4 << 20
+
+// moveLog moves a log that is long. Readers it does not wait for: what they hinder, it leaves
+// to the next group. SQLite would do the same by itself, and say nothing when the disk fails.
+func (w *writer) moveLog() error {
+	if info, err := os.Lstat(w.store.path + "-wal"); err != nil || info.Size() <= logLimit {
+		return nil
+	}
+	_, err := w.checkpoint("PASSIVE")
+	return err
+}
+
+// emptyLog moves all of the log, waits for readers, and cuts the log to nothing.
 func (w *writer) emptyLog() error {
-	var busy, pages, moved int
-	row := w.conn.QueryRowContext(context.Background(), "PRAGMA wal_checkpoint(TRUNCATE)")
+	busy, err := w.checkpoint("TRUNCATE")
+	if err == nil && busy {
+		err = errRead
+	}
+	return err
+}
+
+func (w *writer) checkpoint(how string) (busy bool, err error) {
+	var pages, moved int
+	row := w.conn.QueryRowContext(context.Background(), "PRAGMA wal_checkpoint("+how+")")
 	if err := row.Scan(&busy, &pages, &moved); err != nil {
-		return fmt.Errorf("empty the write-ahead log: %w", err)
+		return false, fmt.Errorf("move the write-ahead log into the database: %w", err)
 	}
-	if busy != 0 {
-		return errRead
-	}
-	return nil
+	return busy, nil
 }
 
 // failure is why failed is closed.
@@ -153,7 +180,8 @@ func (w *writer) group(first *write) []*write {
 	return group
 }
 
-// write does a group and answers each; false when nobody knows what the disk has.
+// write does a group and answers each, and then has the log moved, if it is time; false when
+// nobody knows what the disk has.
 func (w *writer) write(group []*write) bool {
 	last := group[len(group)-1]
 	if last.scrub {
@@ -171,20 +199,27 @@ func (w *writer) write(group []*write) bool {
 		}
 		x.done <- x.err
 	}
-	if !certain {
+	if certain {
+		// A checkpoint that failed leaves as little certain as a commit: of what it wrote, and of
+		// a log that it could not sync, the system writes nothing again, and then says it did.
 		if last.scrub {
-			last.done <- err
+			err = w.emptyLog()
+		} else {
+			err = w.moveLog()
 		}
+		certain = err == nil || errors.Is(err, errRead) || isFull(err) || IsBusy(err) // then the log has all still
+		err = w.store.noRoom(err)
+	}
+	if !certain {
 		w.mu.Lock()
 		w.why = err
 		w.mu.Unlock()
 		close(w.failed)
-		return false
 	}
 	if last.scrub {
-		last.done <- w.store.noRoom(w.emptyLog())
+		last.done <- err
 	}
-	return true
+	return certain
 }
 
 // commit writes a group in one transaction, synced when one of it must be. Its
