@@ -234,10 +234,15 @@ func (s *Store) handle() (*handle, error) {
 	if h := s.open.Load(); h != nil {
 		return h, nil
 	}
+	return nil, s.closed()
+}
+
+// closed says that the database is not open, and why, if that is known.
+func (s *Store) closed() error {
 	if why := s.why.Load(); why != nil {
-		return nil, errors.Join(errClosed, *why)
+		return errors.Join(errClosed, *why)
 	}
-	return nil, errClosed
+	return errClosed
 }
 
 // RowsRead says how many rows queries have given since the database was opened:

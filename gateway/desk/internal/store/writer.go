@@ -137,7 +137,7 @@ func (w *writer) enqueue(x *write) error {
 	case <-w.failed:
 		return notStored("an earlier write", w.failure())
 	case <-w.quit:
-		return notStored("write", errClosed)
+		return w.closed()
 	}
 	select {
 	case err := <-x.done:
@@ -149,7 +149,13 @@ func (w *writer) enqueue(x *write) error {
 		return err
 	default:
 	}
-	return notStored("write", errors.Join(w.failure(), errClosed))
+	return w.closed()
+}
+
+// closed says that no more is taken, and why. A store that could not be opened anew keeps
+// its last handle for readers.
+func (w *writer) closed() error {
+	return notStored("write", errors.Join(w.failure(), w.store.closed()))
 }
 
 func (w *writer) run() {
