@@ -29,14 +29,16 @@ func (d *Desk) erasures(tx *store.Tx) (*client.Erasures, error) {
 			return nil, err
 		}
 	}
-	if err := d.room.MayShow(tx); err != nil {
-		p, ok := problem.Of(err)
-		if !ok {
-			return nil, err
-		}
-		e.NotShown = p.Detail
-	}
 	return e, nil
+}
+
+// notShown says why no content may be shown now; "": it may.
+func (d *Desk) notShown() (why string, err error) {
+	err = d.room.Store.View(d.room.MayShow)
+	if p, ok := problem.Of(err); ok {
+		return p.Detail, nil
+	}
+	return "", err
 }
 
 // Erased lists the messages that are hidden, the newest first: this desk erased them, and

@@ -231,6 +231,10 @@ func TestRestoredWithoutBroker(t *testing.T) {
 	if err := reads(fi, id); problem.CodeOf(err) != problem.ErasuresUnread || !strings.Contains(err.Error(), "does not answer") {
 		t.Errorf("it is read: %v", err)
 	}
+	// Asked before the match itself is read: what is read first may be older than the answer.
+	if _, err := fi.Match(ctx, "MEOMUF7245VKEY34CFQM7AGQI3"); problem.CodeOf(err) != problem.ErasuresUnread {
+		t.Errorf("a match is looked up: %v", err)
+	}
 	if err := fi.ShowAnyway(ctx, ""); problem.CodeOf(err) != problem.TextMalformed {
 		t.Errorf("for no reason: %v", err)
 	}

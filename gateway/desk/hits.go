@@ -523,14 +523,14 @@ func (d *Desk) Match(_ context.Context, reference string) (*client.Match, error)
 	var sealed []byte
 	var query signed.Hash
 	err := d.room.Store.View(func(tx *store.Tx) (err error) {
+		if err := d.room.MayShow(tx); err != nil {
+			return err
+		}
 		if query, sealed, err = tx.Match(reference); err != nil {
 			return err
 		}
 		if hidden, err := tx.Hidden(query); err != nil || hidden {
 			return errors.Join(err, store.ErrNotFound)
-		}
-		if err := d.room.MayShow(tx); err != nil {
-			return err
 		}
 		r, err := tx.OfText(true, query)
 		m.Query = client.Ref{From: r.From, ID: r.ID}

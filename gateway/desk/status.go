@@ -53,6 +53,9 @@ func (d *Desk) Status(context.Context) (*client.Status, error) {
 		duties, err = d.room.Duties(tx, d.now())
 		return err
 	})
+	if err == nil {
+		erasures.NotShown, err = d.notShown()
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -164,7 +164,8 @@ func (c *change) keepFileKey(r *store.Row, wrapped []byte, name keys.ErasedName)
 
 // MayShow says why nothing may be shown now; nil: it may. Until this desk has read the
 // log to its end once since it started, it may have been put back from a backup and not
-// know it. Where the broker does not answer, a person may decide: see ShowAnyway.
+// know it. Where the broker does not answer, a person may decide: see ShowAnyway. It comes
+// before all else that is read in tx: what tx read before may be older than what the log said.
 func (m *Room) MayShow(tx *store.Tx) error {
 	if !m.shows.Load() {
 		why := "it is reading"
