@@ -5,8 +5,10 @@ package gatewaytest
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -37,8 +39,8 @@ func TestKilledAtEachCall(t *testing.T) {
 		if words := os.Getenv("SAMBAND_CELL"); !strings.Contains(b.name, words) {
 			continue
 		}
-		began, calls := time.Now(), 0
-		for f.killedAt(b, calls, false) && f.killedAt(b, calls, true) {
+		began, calls, all := time.Now(), 0, f.writes(b)
+		for calls < all && f.killedAt(b, calls, false) && f.killedAt(b, calls, true) {
 			calls++
 		}
 		if f.broken || f.Failed() {
@@ -80,20 +82,47 @@ var beginnings = []beginning{
 	{"desk, after a kill", "desk", roleDesk, afterKill, nil, false},
 }
 
-// killedAt kills a beginning at a call, and sees that everything is well afterwards. It
-// reports whether there was such a call.
-func (f *failing) killedAt(b beginning, calls int, after bool) bool {
+// writes is how many calls a beginning writes by, about: with the messages that pass
+// meanwhile it may become more from one kill to the next, without an end.
+func (f *failing) writes(b beginning) (all int) {
+	f.Helper()
+	m := f.machine(b.machine)
+	f.begin(b)
+	m.disk.Did()
+	m.strike(b, math.MaxInt, false)
+	for step, n := range m.disk.Did() {
+		if step.Op != faultydisk.Open && step.Op != faultydisk.Read && step.Op != faultydisk.Sync {
+			all += n
+		}
+	}
+	if err := errors.Join(m.begins(), f.settles(healsIn)); err != nil {
+		f.Fatalf("%s: %v", b.name, err)
+	}
+	return all
+}
+
+// begin ends the program, and damages its disk.
+func (f *failing) begin(b beginning) (before map[string]bool) {
 	f.Helper()
 	m := f.machine(b.machine)
 	for _, aside := range []string{"records-damaged", "nats-damaged-1", "nats-damaged-2"} {
 		f.must(os.RemoveAll(f.data(aside))) // as a person does once all is well
 	}
 	f.sweep()
-	before := lasting(m.disk)
+	before = lasting(m.disk)
 	m.ends(b.when)
 	if b.damage != nil {
 		b.damage(f)
 	}
+	return before
+}
+
+// killedAt kills a beginning at a call, and sees that everything is well afterwards. It
+// reports whether there was such a call.
+func (f *failing) killedAt(b beginning, calls int, after bool) bool {
+	f.Helper()
+	m := f.machine(b.machine)
+	before := f.begin(b)
 	at := m.strike(b, calls, after)
 	m.disk.Resume()
 	where := "before"
