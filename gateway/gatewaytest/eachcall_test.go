@@ -66,20 +66,22 @@ type beginning struct {
 	role    string
 	when    string
 	damage  func(*failing)
-	loses   bool // it takes from JOURNAL what was acknowledged
+	loses   bool   // it takes from JOURNAL what was acknowledged
+	but     string // files of which it writes more with each message, and whose calls go well
 }
 
 var beginnings = []beginning{
-	{"broker, after a stop", "broker", roleBroker, atStart, nil, false},
-	{"broker, after a kill", "broker", roleBroker, afterKill, nil, false},
-	{"broker, index lost", "broker", roleBroker, afterKill, func(f *failing) { f.lose("index") }, false},
-	{"broker, tiles lost", "broker", roleBroker, afterKill, func(f *failing) { f.lose("tiles") }, false},
-	{"broker, JOURNAL ahead of records", "broker", roleBroker, afterKill, (*failing).tearRecords, false},
-	{"broker, JOURNAL's end lost", "broker", roleBroker, afterKill, (*failing).loseJournalsEnd, true},
-	{"broker mend --from", "broker", roleMend, atStart, (*failing).bendRecords, false},
-	{"broker mend --journal", "broker", roleMendJournal, atStart, func(f *failing) { f.must(os.RemoveAll(f.data("nats"))) }, true},
-	{"desk, after a stop", "desk", roleDesk, atStart, nil, false},
-	{"desk, after a kill", "desk", roleDesk, afterKill, nil, false},
+	{"broker, after a stop", "broker", roleBroker, atStart, nil, false, ""},
+	{"broker, after a kill", "broker", roleBroker, afterKill, nil, false, ""},
+	{"broker, index lost", "broker", roleBroker, afterKill, func(f *failing) { f.lose("index") }, false, ""},
+	{"broker, tiles lost", "broker", roleBroker, afterKill, func(f *failing) { f.lose("tiles") }, false, ""},
+	{"broker, JOURNAL ahead of records", "broker", roleBroker, afterKill, (*failing).tearRecords, false, ""},
+	{"broker, JOURNAL's end lost", "broker", roleBroker, afterKill, (*failing).loseJournalsEnd, true, ""},
+	{"broker mend --from", "broker", roleMend, atStart, (*failing).bendRecords, false, ""},
+	{"broker mend --journal", "broker", roleMendJournal, atStart, func(f *failing) { f.must(os.RemoveAll(f.data("nats"))) }, true, ""},
+	{"broker mend --journal, set aside", "broker", roleMendJournal, atStart, func(f *failing) { f.must(os.RemoveAll(f.data("nats", "jetstream"))) }, true, "data/index.db*"},
+	{"desk, after a stop", "desk", roleDesk, atStart, nil, false, ""},
+	{"desk, after a kill", "desk", roleDesk, afterKill, nil, false, ""},
 }
 
 // writes is how many calls a beginning writes by, about: with the messages that pass
@@ -91,7 +93,7 @@ func (f *failing) writes(b beginning) (all int) {
 	m.disk.Did()
 	m.strike(b, math.MaxInt, false)
 	for step, n := range m.disk.Did() {
-		if step.Op != faultydisk.Open && step.Op != faultydisk.Read && step.Op != faultydisk.Sync {
+		if step.Op.Writes() {
 			all += n
 		}
 	}
@@ -105,8 +107,12 @@ func (f *failing) writes(b beginning) (all int) {
 func (f *failing) begin(b beginning) (before map[string]bool) {
 	f.Helper()
 	m := f.machine(b.machine)
-	for _, aside := range []string{"records-damaged", "nats-damaged-1", "nats-damaged-2"} {
-		f.must(os.RemoveAll(f.data(aside))) // as a person does once all is well
+	for _, pattern := range []string{"records-damaged", "nats-damaged-*"} {
+		aside, err := filepath.Glob(f.data(pattern))
+		f.must(err)
+		for _, dir := range aside {
+			f.must(os.RemoveAll(dir)) // as a person does once all is well
+		}
 	}
 	f.sweep()
 	before = lasting(m.disk)
@@ -202,7 +208,7 @@ func (m *machine) strike(b beginning, calls int, after bool) *faultydisk.Step {
 		unlocks = m.station.Client
 	}
 	m.kills++
-	at, err := strike(m.ctx, m.disk, calls, after, unlocks, func() (*process, error) { return m.spawn(b.role) })
+	at, err := strike(m.ctx, m.disk, calls, after, b.but, unlocks, func() (*process, error) { return m.spawn(b.role) })
 	if err != nil {
 		m.Errorf("%s: %v", b.name, err)
 	}
@@ -211,10 +217,10 @@ func (m *machine) strike(b beginning, calls int, after bool) *faultydisk.Step {
 
 // strike starts a program that is killed at a call; a desk is unlocked too. It returns the
 // call; nil: all was done without it, and the program was killed then.
-func strike(ctx context.Context, disk *faultydisk.Disk, calls int, after bool, unlocks *client.Client, spawn func() (*process, error)) (at *faultydisk.Step, err error) {
+func strike(ctx context.Context, disk *faultydisk.Disk, calls int, after bool, but string, unlocks *client.Client, spawn func() (*process, error)) (at *faultydisk.Step, err error) {
 	var p *process
 	spawned := make(chan struct{})
-	blow := disk.KillAt(calls, after, func() {
+	blow := disk.KillAt(calls, after, but, func() {
 		<-spawned
 		_ = p.cmd.Process.Kill()
 	})
@@ -349,7 +355,7 @@ func (w *world) firstStart(role, folder string, calls int, after bool) (met bool
 		if role == roleDesk {
 			unlocks = client.New(dir)
 		}
-		at := got(strike(w.ctx, disk, calls, after, unlocks, start))(t)
+		at := got(strike(w.ctx, disk, calls, after, "", unlocks, start))(t)
 		disk.Resume()
 		for range 2 {
 			p := got(start())(t)

@@ -8,7 +8,7 @@
 //	f.Stop()
 //	disk.Off(kill)                      // the power goes, and with it the programs
 //	disk.On(nil)                        // what was not synced is gone
-//	b := disk.KillAt(3, true, kill)     // behind the fourth call that writes, kill -9
+//	b := disk.KillAt(3, true, "", kill) // behind the fourth call that writes, kill -9
 //	disk.Resume()                       // all that was written is there
 //
 // It is a file system of its own (FUSE), in the memory of the test, so it knows what was
@@ -170,18 +170,24 @@ type Blow struct {
 	d     *Disk
 	left  int // calls that go well before it
 	after bool
-	due   bool // behind the call that is under way
+	but   string // a pattern of paths whose calls are not counted
+	due   bool   // behind the call that is under way
 	kill  func()
 	at    *Step
 }
 
 // KillAt has kill -9 end the programs that use the disk at a call that writes: a write, or one
-// that creates, removes, renames or cuts a file. So many go well before it. The call has no
-// effect, or, with after, all of it; and no later call has any. Kill is as for Off.
-func (d *Disk) KillAt(calls int, after bool, kill func()) *Blow {
+// that creates, removes, renames or cuts a file. So many go well before it, and all on files of
+// a pattern, "" for none. The call has no effect, or, with after, all of it; and no later call
+// has any. Kill is as for Off.
+func (d *Disk) KillAt(calls int, after bool, but string, kill func()) *Blow {
+	d.t.Helper()
+	if _, err := path.Match(but, ""); err != nil {
+		d.t.Fatal(err)
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.blow = &Blow{d: d, left: calls, after: after, kill: kill}
+	d.blow = &Blow{d: d, left: calls, after: after, but: but, kill: kill}
 	return d.blow
 }
 
@@ -214,15 +220,18 @@ func (d *Disk) Resume() {
 
 // strikes says whether a call has no effect, since the programs are killed before it. Its
 // caller has locked the disk.
-func (d *Disk) strikes(op Op, path string) bool {
+func (d *Disk) strikes(step Step) bool {
 	b := d.blow
-	if b == nil || op == Open || op == Read || op == Sync {
+	if b == nil || !step.Op.Writes() {
+		return false
+	}
+	if passed, _ := path.Match(b.but, step.Path); passed {
 		return false
 	}
 	if b.left--; b.left >= 0 {
 		return false
 	}
-	b.at, b.due = &Step{op, path}, true
+	b.at, b.due = &step, true
 	if !b.after {
 		d.falls()
 	}
@@ -271,6 +280,9 @@ const (
 	Unlink   Op = "unlink"
 	Truncate Op = "truncate"
 )
+
+// Writes reports whether an operation changes what programs see.
+func (o Op) Writes() bool { return o != Open && o != Read && o != Sync }
 
 // A Fault is what the disk refuses to do.
 type Fault struct {
@@ -354,7 +366,7 @@ func (d *Disk) meets(op Op, paths ...string) syscall.Errno {
 		f.met++
 		return f.Errno
 	}
-	if d.strikes(op, paths[0]) {
+	if d.strikes(Step{op, paths[0]}) {
 		return syscall.EIO
 	}
 	return 0

@@ -129,8 +129,9 @@ func TestKillAt(t *testing.T) {
 		disk, dir := over(t)
 		in := func(name string) string { return filepath.Join(dir, name) }
 		killed := false
-		blow := disk.KillAt(2, after, func() { killed = true })
+		blow := disk.KillAt(2, after, "other*", func() { killed = true })
 		wants(t, in("old"), "as it was") // nothing is written
+		must(0, os.WriteFile(in("others"), []byte("not counted"), 0o600))(t)
 		must(0, os.WriteFile(in("new"), []byte("never synced"), 0o600))(t)
 		if killed {
 			t.Fatal("it was killed at an earlier call")
@@ -153,7 +154,7 @@ func TestKillAt(t *testing.T) {
 		wants(t, left, "never synced")
 		wants(t, gone, "")
 		wants(t, in("old"), "as it was")
-		early := disk.KillAt(0, true, func() { t.Error("it came though it was taken back") })
+		early := disk.KillAt(0, true, "", func() { t.Error("it came though it was taken back") })
 		if at := early.Stop(); at != nil {
 			t.Errorf("it came at %v", at)
 		}
