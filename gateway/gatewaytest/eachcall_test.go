@@ -31,10 +31,10 @@ func TestKilledAtEachCall(t *testing.T) {
 	if !smalldisk.Within(t) {
 		return
 	}
-	f := &failing{T: t, tally: map[string]int{}}
+	f := &killing{failing: &failing{T: t, tally: map[string]int{}}}
 	f.renew()
-	h := f.witness()
-	open := f.opens(h)
+	f.hand = f.world.witness()
+	f.opens()
 	for _, b := range beginnings {
 		if words := os.Getenv("SAMBAND_CELL"); !strings.Contains(b.name, words) {
 			continue
@@ -54,9 +54,31 @@ func TestKilledAtEachCall(t *testing.T) {
 	if f.broken || f.Failed() {
 		return
 	}
-	f.poll("the message that was open all the time", func() bool { return len(h.receives()) == 1 })
-	h.handOver(open)
+	f.ends()
 	f.check()
+}
+
+// A killing is an exchange whose programs are killed.
+type killing struct {
+	*failing
+	hand *witness // its desk
+	open *sending // a message to it: its sealed bytes lie in JOURNAL
+}
+
+// opens has a desk send to the witness a message that stays open.
+func (f *killing) opens() {
+	f.Helper()
+	m, err := f.desks[1].send("open for a while", f.world.hand)
+	f.must(err)
+	f.must(m.sees("accepted"))
+	f.open = m
+}
+
+// ends ends the open message.
+func (f *killing) ends() {
+	f.Helper()
+	f.poll("the open message", func() bool { return len(f.hand.receives()) == 1 })
+	f.hand.handOver(f.open)
 }
 
 // A beginning is a start of a program, or a command, on a disk that may be damaged.
@@ -65,7 +87,7 @@ type beginning struct {
 	machine string
 	role    string
 	when    string
-	damage  func(*failing)
+	damage  func(*killing)
 	loses   bool   // it takes from JOURNAL what was acknowledged
 	but     string // files of which it writes more with each message, and whose calls go well
 }
@@ -73,20 +95,20 @@ type beginning struct {
 var beginnings = []beginning{
 	{"broker, after a stop", "broker", roleBroker, atStart, nil, false, ""},
 	{"broker, after a kill", "broker", roleBroker, afterKill, nil, false, ""},
-	{"broker, index lost", "broker", roleBroker, afterKill, func(f *failing) { f.lose("index") }, false, ""},
-	{"broker, tiles lost", "broker", roleBroker, afterKill, func(f *failing) { f.lose("tiles") }, false, ""},
-	{"broker, JOURNAL ahead of records", "broker", roleBroker, afterKill, (*failing).tearRecords, false, ""},
-	{"broker, JOURNAL's end lost", "broker", roleBroker, afterKill, (*failing).loseJournalsEnd, true, ""},
-	{"broker mend --from", "broker", roleMend, atStart, (*failing).bendRecords, false, ""},
-	{"broker mend --journal", "broker", roleMendJournal, atStart, func(f *failing) { f.must(os.RemoveAll(f.data("nats"))) }, true, ""},
-	{"broker mend --journal, set aside", "broker", roleMendJournal, atStart, func(f *failing) { f.must(os.RemoveAll(f.data("nats", "jetstream"))) }, true, "data/index.db*"},
+	{"broker, index lost", "broker", roleBroker, afterKill, func(f *killing) { f.lose("index") }, false, ""},
+	{"broker, tiles lost", "broker", roleBroker, afterKill, func(f *killing) { f.lose("tiles") }, false, ""},
+	{"broker, JOURNAL ahead of records", "broker", roleBroker, afterKill, (*killing).tearRecords, false, ""},
+	{"broker, JOURNAL's end lost", "broker", roleBroker, afterKill, (*killing).loseJournalsEnd, true, ""},
+	{"broker mend --from", "broker", roleMend, atStart, (*killing).bendRecords, false, ""},
+	{"broker mend --journal", "broker", roleMendJournal, atStart, func(f *killing) { f.must(os.RemoveAll(f.data("nats"))) }, true, ""},
+	{"broker mend --journal, set aside", "broker", roleMendJournal, atStart, func(f *killing) { f.must(os.RemoveAll(f.data("nats", "jetstream"))) }, true, "data/index.db*"},
 	{"desk, after a stop", "desk", roleDesk, atStart, nil, false, ""},
 	{"desk, after a kill", "desk", roleDesk, afterKill, nil, false, ""},
 }
 
 // writes is how many calls a beginning writes by, about: with the messages that pass
 // meanwhile it may become more from one kill to the next, without an end.
-func (f *failing) writes(b beginning) (all int) {
+func (f *killing) writes(b beginning) (all int) {
 	f.Helper()
 	m := f.machine(b.machine)
 	f.begin(b)
@@ -104,7 +126,7 @@ func (f *failing) writes(b beginning) (all int) {
 }
 
 // begin ends the program, and damages its disk.
-func (f *failing) begin(b beginning) (before map[string]bool) {
+func (f *killing) begin(b beginning) (before map[string]bool) {
 	f.Helper()
 	m := f.machine(b.machine)
 	for _, pattern := range []string{"records-damaged", "nats-damaged-*"} {
@@ -125,7 +147,7 @@ func (f *failing) begin(b beginning) (before map[string]bool) {
 
 // killedAt kills a beginning at a call, and sees that everything is well afterwards. It
 // reports whether there was such a call.
-func (f *failing) killedAt(b beginning, calls int, after bool) bool {
+func (f *killing) killedAt(b beginning, calls int, after bool) bool {
 	f.Helper()
 	m := f.machine(b.machine)
 	before := f.begin(b)
@@ -172,7 +194,7 @@ func (f *failing) killedAt(b beginning, calls int, after bool) bool {
 }
 
 // lostNothing checks that nobody says that something was lost: a kill loses nothing.
-func (f *failing) lostNothing(b beginning, what string) {
+func (f *killing) lostNothing(b beginning, what string) {
 	f.Helper()
 	if st := f.brokerStatus(); slices.Contains(st.Found, "journal-lost") && !b.loses {
 		f.Errorf("%s: the broker says that JOURNAL had lost groups", what)
@@ -188,7 +210,7 @@ func (f *failing) lostNothing(b beginning, what string) {
 // sweep removes what the embedded server leaves where it is killed between making and
 // removing an empty file, by which it tries whether it can: each start would do more than
 // the one before.
-func (f *failing) sweep() {
+func (f *killing) sweep() {
 	f.Helper()
 	for _, dir := range []string{"jetstream", "jetstream/$G/streams/JOURNAL"} {
 		tried, err := filepath.Glob(f.data("nats", dir, "_test_*"))
@@ -274,33 +296,27 @@ func (m *machine) command(role string) error {
 	return err
 }
 
-// opens has a desk send to the witness a message that stays open: its sealed bytes lie in
-// JOURNAL.
-func (f *failing) opens(h *witness) *sending {
-	f.Helper()
-	s := f.desks[1]
-	m, err := s.send("open all the time", f.hand)
-	f.must(err)
-	f.must(m.sees("accepted"))
-	return m
-}
-
 // lastRecords is the segment of the records that is written to.
-func (f *failing) lastRecords() string {
+func (f *killing) lastRecords() string {
 	f.Helper()
 	segments, err := filepath.Glob(f.data("records", "*.records"))
 	f.must(err)
 	return segments[len(segments)-1]
 }
 
-func (f *failing) tearRecords() {
+// tearRecords cuts off an end of the records that JOURNAL has.
+func (f *killing) tearRecords() {
+	f.must(f.cuts.broker.begins())
+	f.ends()
+	f.opens()
+	f.cuts.broker.ends(afterKill)
 	info, err := os.Stat(f.lastRecords())
 	f.must(err)
 	f.must(os.Truncate(f.lastRecords(), info.Size()-7))
 }
 
 // loseJournalsEnd sets JOURNAL back to what it was before the last messages.
-func (f *failing) loseJournalsEnd() {
+func (f *killing) loseJournalsEnd() {
 	kept := filepath.Join(f.Dir, "nats-before")
 	f.must(os.RemoveAll(kept))
 	f.must(copyFolder(f.data("nats"), kept))
@@ -312,7 +328,7 @@ func (f *failing) loseJournalsEnd() {
 }
 
 // bendRecords copies the records, and damages a frame in their middle.
-func (f *failing) bendRecords() {
+func (f *killing) bendRecords() {
 	f.must(os.RemoveAll(backupOf(f.BrokerDir())))
 	f.must(copyFolder(f.data("records"), backupOf(f.BrokerDir())))
 	b, err := os.ReadFile(f.lastRecords())
