@@ -207,15 +207,15 @@ func (f *killing) lostNothing(b beginning, what string) {
 	}
 }
 
-// sweep removes what the embedded server leaves where it is killed between making and
-// removing an empty file, by which it tries whether it can: each start would do more than
-// the one before.
+// sweep removes what the embedded server leaves where it is killed: files that it was
+// writing, and empty ones by which it tries whether it can make any. With these each start
+// would do more than the one before.
 func (f *killing) sweep() {
 	f.Helper()
-	for _, dir := range []string{"jetstream", "jetstream/$G/streams/JOURNAL"} {
-		tried, err := filepath.Glob(f.data("nats", dir, "_test_*"))
+	for _, pattern := range []string{"jetstream/_test_*", "jetstream/$G/streams/JOURNAL/_test_*", "jetstream/$G/streams/JOURNAL/*.tmp"} {
+		left, err := filepath.Glob(f.data("nats", pattern))
 		f.must(err)
-		for _, path := range tried {
+		for _, path := range left {
 			f.must(os.Remove(path))
 		}
 	}
