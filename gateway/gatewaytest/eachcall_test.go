@@ -61,14 +61,16 @@ func TestKilledAtEachCall(t *testing.T) {
 // A killing is an exchange whose programs are killed.
 type killing struct {
 	*failing
-	hand *witness // its desk
-	open *sending // a message to it: its sealed bytes lie in JOURNAL
+	hand   *witness // its desk
+	open   *sending // a message to it: its sealed bytes lie in JOURNAL
+	opened int      // of these, so many in all
 }
 
 // opens has a desk send to the witness a message that stays open.
 func (f *killing) opens() {
 	f.Helper()
-	m, err := f.desks[1].send("open for a while", f.world.hand)
+	f.opened++
+	m, err := f.desks[1].send(fmt.Sprintf("open for a while %d", f.opened), f.world.hand)
 	f.must(err)
 	f.must(m.sees("accepted"))
 	f.open = m
