@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -128,17 +129,17 @@ func TestKillAt(t *testing.T) {
 	for _, after := range []bool{false, true} {
 		disk, dir := over(t)
 		in := func(name string) string { return filepath.Join(dir, name) }
-		killed := false
-		blow := disk.KillAt(2, after, "other*", func() { killed = true })
+		var killed atomic.Bool
+		blow := disk.KillAt(2, after, "other*", func() { killed.Store(true) })
 		wants(t, in("old"), "as it was") // nothing is written
 		must(0, os.WriteFile(in("others"), []byte("not counted"), 0o600))(t)
 		must(0, os.WriteFile(in("new"), []byte("never synced"), 0o600))(t)
-		if killed {
+		if killed.Load() {
 			t.Fatal("it was killed at an earlier call")
 		}
 		err := os.Rename(in("new"), in("renamed"))
-		if after != (err == nil) || !killed {
-			t.Errorf("the call that it came at, behind it: %t: %v; killed: %t", after, err, killed)
+		if after != (err == nil) || !killed.Load() {
+			t.Errorf("the call that it came at, behind it: %t: %v; killed: %t", after, err, killed.Load())
 		}
 		if err := os.Remove(in("old")); !errors.Is(err, syscall.EIO) {
 			t.Errorf("a later call: %v", err)
