@@ -12,7 +12,12 @@ import (
 //
 //	go test -tags soak -timeout 60m -run 'TestPowerCuts|TestFailedSyncThenCut|TestFailingFiles' -v ./gateway/gatewaytest
 //
-// SAMBAND_CELL="broker running sync" tries the failing files that have these words.
+// SAMBAND_CELL="broker running sync" tries the failing files that have these words. With the
+// tag alone, three quarters of an hour:
+//
+//	go test -tags soak -timeout 90m -run KilledAtEachCall -v ./gateway/gatewaytest
+//
+// SAMBAND_CELL="broker mend" tries the beginnings that have these words.
 const (
 	cutsOfEach         = 2
 	failedSyncs        = 2

@@ -30,6 +30,9 @@ const (
 	roleBroker        = "broker"
 	roleClockedBroker = "clocked-broker" // by a clock that the test moves, see [process.move]
 	roleDesk          = "desk"
+
+	roleMend        = "mend" // the broker's commands, with the folder's backup beside it
+	roleMendJournal = "mend-journal"
 )
 
 func TestMain(m *testing.M) {
@@ -80,9 +83,24 @@ func play(role, dir string) error {
 		}
 		fmt.Println("{}")
 		return errors.Join(d.Run(ctx), d.Close())
+	case roleMend:
+		return say(broker.Mend(ctx, dir, backupOf(dir)))
+	case roleMendJournal:
+		return say(broker.MendJournal(ctx, dir))
 	}
 	return fmt.Errorf("no role %q", role)
 }
+
+// say is what a command says at its end.
+func say(what any, err error) error {
+	if err != nil {
+		return err
+	}
+	return json.NewEncoder(os.Stdout).Encode(what)
+}
+
+// backupOf is where a copy of a broker's records lies.
+func backupOf(dir string) string { return filepath.Join(filepath.Dir(dir), "backup") }
 
 // A process is a broker or desk that can be killed.
 type process struct {

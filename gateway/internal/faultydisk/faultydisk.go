@@ -8,6 +8,8 @@
 //	f.Stop()
 //	disk.Off(kill)                      // the power goes, and with it the programs
 //	disk.On(nil)                        // what was not synced is gone
+//	b := disk.KillAt(3, true, "", kill) // behind the fourth call that writes, kill -9
+//	disk.Resume()                       // all that was written is there
 //
 // It is a file system of its own (FUSE), in the memory of the test, so it knows what was
 // synced: of a file its blocks and its length, by fsync of the file; of a folder its names,
@@ -53,6 +55,7 @@ type Disk struct {
 	root    *inode
 	names   []*change // of names, not synced
 	faults  []*Failing
+	blow    *Blow // that is to come
 	did     map[Step]int
 	mounted int  // how often; a call of an earlier mount fails
 	off     bool // the power
@@ -162,6 +165,87 @@ func (d *Disk) On(chance *rand.Rand) {
 	d.mount()
 }
 
+// A Blow ends the programs that use the disk at one of their calls.
+type Blow struct {
+	d     *Disk
+	left  int // calls that go well before it
+	after bool
+	but   string // a pattern of paths whose calls are not counted
+	due   bool   // behind the call that is under way
+	kill  func()
+	at    *Step
+}
+
+// KillAt has kill -9 end the programs that use the disk at a call that writes: a write, or one
+// that creates, removes, renames or cuts a file. So many go well before it, and all on files of
+// a pattern, "" for none. The call has no effect, or, with after, all of it; and no later call
+// has any. Kill is as for Off.
+func (d *Disk) KillAt(calls int, after bool, but string, kill func()) *Blow {
+	d.t.Helper()
+	if _, err := path.Match(but, ""); err != nil {
+		d.t.Fatal(err)
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.blow = &Blow{d: d, left: calls, after: after, but: but, kill: kill}
+	return d.blow
+}
+
+// Stop takes back what has not come, and tells at which call it came; nil if it did not.
+func (b *Blow) Stop() *Step {
+	b.d.mu.Lock()
+	defer b.d.mu.Unlock()
+	if b.d.blow == b {
+		b.d.blow = nil
+	}
+	return b.at
+}
+
+// Came reports whether it came.
+func (b *Blow) Came() bool {
+	b.d.mu.Lock()
+	defer b.d.mu.Unlock()
+	return b.at != nil
+}
+
+// Resume has the disk as the programs left it that were killed, when they are gone.
+func (d *Disk) Resume() {
+	d.t.Helper()
+	d.unmount()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.off = false
+	d.mount()
+}
+
+// strikes says whether a call has no effect, since the programs are killed before it. Its
+// caller has locked the disk.
+func (d *Disk) strikes(step Step) bool {
+	b := d.blow
+	if b == nil || !step.Op.Writes() {
+		return false
+	}
+	if passed, _ := path.Match(b.but, step.Path); passed {
+		return false
+	}
+	if b.left--; b.left >= 0 {
+		return false
+	}
+	b.at, b.due = &step, true
+	if !b.after {
+		d.falls()
+	}
+	return !b.after
+}
+
+// falls kills where that is due.
+func (d *Disk) falls() {
+	if b := d.blow; b != nil && b.due {
+		b.kill()
+		d.off, d.blow = true, nil
+	}
+}
+
 // Unsynced are the files and folders that a cut may change now.
 func (d *Disk) Unsynced() (paths []string) {
 	d.mu.Lock()
@@ -196,6 +280,9 @@ const (
 	Unlink   Op = "unlink"
 	Truncate Op = "truncate"
 )
+
+// Writes reports whether an operation changes what programs see.
+func (o Op) Writes() bool { return o != Open && o != Read && o != Sync }
 
 // A Fault is what the disk refuses to do.
 type Fault struct {
@@ -278,6 +365,9 @@ func (d *Disk) meets(op Op, paths ...string) syscall.Errno {
 		}
 		f.met++
 		return f.Errno
+	}
+	if d.strikes(Step{op, paths[0]}) {
+		return syscall.EIO
 	}
 	return 0
 }

@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -116,6 +117,49 @@ func TestCut(t *testing.T) {
 	cut()
 	if got := disk.Unsynced(); len(got) != 0 {
 		t.Errorf("after a cut these wait: %v", got)
+	}
+}
+
+// A kill at a call that writes comes before it takes effect, or right behind it; what was
+// written is there, synced or not.
+func TestKillAt(t *testing.T) {
+	if !smalldisk.Within(t) {
+		return
+	}
+	for _, after := range []bool{false, true} {
+		disk, dir := over(t)
+		in := func(name string) string { return filepath.Join(dir, name) }
+		var killed atomic.Bool
+		blow := disk.KillAt(2, after, "other*", func() { killed.Store(true) })
+		wants(t, in("old"), "as it was") // nothing is written
+		must(0, os.WriteFile(in("others"), []byte("not counted"), 0o600))(t)
+		must(0, os.WriteFile(in("new"), []byte("never synced"), 0o600))(t)
+		if killed.Load() {
+			t.Fatal("it was killed at an earlier call")
+		}
+		err := os.Rename(in("new"), in("renamed"))
+		if after != (err == nil) || !killed.Load() {
+			t.Errorf("the call that it came at, behind it: %t: %v; killed: %t", after, err, killed.Load())
+		}
+		if err := os.Remove(in("old")); !errors.Is(err, syscall.EIO) {
+			t.Errorf("a later call: %v", err)
+		}
+		disk.Resume()
+		if at := blow.Stop(); at == nil || *at != (faultydisk.Step{Op: faultydisk.Rename, Path: "new"}) {
+			t.Errorf("it came at %v", at)
+		}
+		left, gone := in("new"), in("renamed")
+		if after {
+			left, gone = gone, left
+		}
+		wants(t, left, "never synced")
+		wants(t, gone, "")
+		wants(t, in("old"), "as it was")
+		early := disk.KillAt(0, true, "", func() { t.Error("it came though it was taken back") })
+		if at := early.Stop(); at != nil {
+			t.Errorf("it came at %v", at)
+		}
+		must(0, os.Remove(in("old")))(t)
 	}
 }
 

@@ -48,7 +48,9 @@ func (n *node) locked(do func() syscall.Errno) syscall.Errno {
 	if n.d.off || n.mounted != n.d.mounted {
 		return syscall.EIO
 	}
-	return do()
+	errno := do()
+	n.d.falls()
+	return errno
 }
 
 func (i *inode) attr(out *fuse.Attr) {
