@@ -13,8 +13,12 @@ import (
 	"time"
 
 	"samband/gateway/desk/client"
+	"samband/gateway/durable"
 	"samband/gateway/signed"
 )
+
+// Lengths in SQLite's write-ahead log.
+const walHeader, frameHeader = 32, 24
 
 // A moment is what lies on the disk after a write that was answered, while the database is
 // open: what a kill leaves.
@@ -373,14 +377,14 @@ func FuzzWriteAheadLog(f *testing.F) {
 	f.Add(zeroed(whole, 0, walHeader), 4096)
 	f.Add(whole[:walHeader+7], 512)
 	f.Fuzz(func(t *testing.T, log []byte, pageSize int) {
-		if !isPageSize(pageSize) {
+		if !durable.IsPageSize(pageSize) {
 			return
 		}
-		s, err := scanWAL(bytes.NewReader(log), pageSize)
+		s, err := durable.ScanLog(bytes.NewReader(log), pageSize)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if most := len(log) / (512 + frameHeader); s.frames+s.behind > most || s.commits > s.behind {
+		if most := len(log) / (512 + frameHeader); s.Frames+s.Behind > most || s.Commits > s.Behind || len(s.Pages) > s.Frames || (len(s.Pages) > 0) != (s.Length > 0) {
 			t.Errorf("%d bytes: %+v", len(log), s)
 		}
 	})
