@@ -228,6 +228,9 @@ func (a *atRest) run(dir string) (verdict, detail string) {
 	b.Vouch(signed.At(time.Now())) // it lay still for as long as the other cases took
 	st := b.Started()
 	var faults []string
+	if stands := func(x broker.Alarm) bool { return x.Kind == "head-ahead" && x.Desk == "se.spoc" }; !slices.ContainsFunc(st.Alarms, stands) {
+		faults = append(faults, "the alarm that stood is gone")
+	}
 	if st.Stopped == "" {
 		faults = a.exchange(b)
 	}
