@@ -38,6 +38,7 @@ type alarms struct {
 	mu     sync.Mutex
 	all    []Alarm
 	number int64 // of the last write
+	unkept bool  // it failed
 	cfg    *Config
 }
 
@@ -168,8 +169,17 @@ func (a *alarms) write() {
 			err = durable.Replace(path, b, 0o600)
 		}
 	}
-	if err != nil {
+	if a.unkept = err != nil; a.unkept {
 		a.cfg.Log.Error("the alarms that stand can't be kept: a restart forgets them", "error", err)
+	}
+}
+
+// writeAgain writes what could not be written.
+func (a *alarms) writeAgain() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.unkept {
+		a.write()
 	}
 }
 

@@ -129,6 +129,21 @@ func readBoth(t *testing.T, dir string) map[string][]byte {
 	return both
 }
 
+// An alarm that the disk did not take is written once it does.
+func TestAlarmsAreWrittenAgain(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	must(t, os.Mkdir(dir, 0o700))
+	a := alarmsIn(t, dir)
+	must(t, os.RemoveAll(dir))
+	a.raise(Alarm{Kind: alarmTiles, Detail: "no room"})
+	a.writeAgain()
+	must(t, os.Mkdir(dir, 0o700))
+	a.writeAgain()
+	if list := alarmsIn(t, dir).list(); len(list) != 1 || list[0].Kind != alarmTiles {
+		t.Errorf("it has %+v", list)
+	}
+}
+
 // What is taken is what would be written.
 func FuzzAlarms(f *testing.F) {
 	for _, list := range [][]Alarm{nil, {{Kind: alarmHeadAhead, Desk: "se.spoc", Since: signed.At(time.Unix(1_800_000_000, 0)), Detail: "a"}}} {
