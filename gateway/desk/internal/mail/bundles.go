@@ -319,7 +319,9 @@ func (m *Room) take(b *schema.Bundle) error {
 	c, err := b.Catalogue()
 	f := fault{err, true}
 	if err == nil {
-		err = m.bundles.keep(b)
+		if err = m.bundles.keep(b); durable.NoRoom(err) {
+			err = errors.Join(problem.New(problem.DiskFull, "the catalogue bundle can't be kept: %v", err), err)
+		}
 		f = fault{err, false}
 	}
 	m.bundles.note(b.Hash, f)
