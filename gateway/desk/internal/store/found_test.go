@@ -368,6 +368,39 @@ func TestCheckKnowsTheNextWrite(t *testing.T) {
 	}
 }
 
+// Another program that has the database open or locked at a start is waited out: a backup, a
+// repair by hand, or a curious reader, who may stay.
+func TestStartBesideAnother(t *testing.T) {
+	for what, how := range map[string]string{
+		"reads": "BEGIN; SELECT count(*) FROM texts", "writes": "BEGIN IMMEDIATE", "has it alone": "PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE",
+	} {
+		path := moments(t, 2)[1].put(t) // with a log, as after a kill
+		db, err := sql.Open("sqlite", "file:"+path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		db.SetMaxOpenConns(1)
+		if _, err := db.Exec(how); err != nil {
+			t.Fatal(err)
+		}
+		freed := make(chan error, 1)
+		time.AfterFunc(200*time.Millisecond, func() {
+			_, err := db.Exec("ROLLBACK")
+			freed <- errors.Join(err, db.Close())
+		})
+		s, err := Open(path, "se.spoc", MinReserve, nil)
+		if err != nil {
+			t.Fatalf("another %s: %v", what, err)
+		}
+		if found := s.Found(); found != nil {
+			t.Errorf("another %s: it found %+v", what, found)
+		}
+		if err := errors.Join(queue(s, 7), s.Close(), <-freed); err != nil {
+			t.Errorf("another %s: %v", what, err)
+		}
+	}
+}
+
 // A scan of any bytes ends, counts no more frames than there are, and of a sound log finds
 // nothing wrong.
 func FuzzWriteAheadLog(f *testing.F) {
