@@ -62,7 +62,7 @@ func Import(ctx context.Context, path string, d hit.Dataset, csv io.Reader, o Op
 	if d.Keys() == nil {
 		return nil, fmt.Errorf("%q is no data set: the codes are %v", d, hit.Datasets())
 	}
-	lock, err := lockFile(path, time.Second) // who opens the file may have it for a moment
+	lock, err := again(time.Second, func() (*os.File, error) { return lockFile(path) }, isImporting) // who opens the file may have it for a moment
 	if err != nil {
 		return nil, err
 	}

@@ -201,6 +201,23 @@ func TestCutOffImport(t *testing.T) {
 		t.Fatal(err)
 	}
 	moments["committed"] = liesAt(t, path)
+
+	// The sum can't be written: the log stays, though nobody else has the file open.
+	full := moments["committed"].put(t)
+	if err := errors.Join(os.Remove(SumFile(full)), os.Mkdir(SumFile(full), 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	if x, err := openToWrite(full); err != nil {
+		t.Fatal(err)
+	} else if err := x.keep(t.Context()); err == nil {
+		t.Error("a sum is written over a folder")
+	} else if err := x.close(); err != nil {
+		t.Error(err)
+	}
+	if err := os.Remove(SumFile(full)); err != nil {
+		t.Fatal(err)
+	}
+	moments["committed, and closed without a sum"] = liesAt(t, full).with("-sum", moments["committed"]["-sum"])
 	if w.read, err = openFiles(path); err != nil {
 		t.Fatal(err)
 	}
@@ -229,7 +246,7 @@ func TestCutOffImport(t *testing.T) {
 		path := moments[cut].put(t)
 		table := openTable(t, path)
 		want := "OLD"
-		if cut == "committed" || cut == "with its sum" || strings.Contains(cut, "moved") {
+		if strings.HasPrefix(cut, "committed") || cut == "with its sum" || strings.Contains(cut, "moved") {
 			want = "NEW"
 		}
 		if got, xyz := of(t, table, "ABC123"), of(t, table, "XYZ999"); got != want || (xyz != "") != (want == "NEW") {

@@ -72,14 +72,19 @@ func Open(path string) (*Table, error) {
 }
 
 func open(path string) (*Table, error) {
-	if check(path) != nil { // an import may be at work
-		lock, err := lockFile(path, patience)
-		if err != nil {
-			return nil, err
+	// While an import is at work the check may see a part of a change.
+	_, err := again(patience, func() (none struct{}, err error) {
+		if check(path) == nil {
+			return none, nil
 		}
-		if err := errors.Join(whole(path), lock.Close()); err != nil {
-			return nil, err
+		lock, err := lockFile(path)
+		if err == nil {
+			err = errors.Join(whole(path), lock.Close())
 		}
+		return none, err
+	}, isImporting)
+	if err != nil {
+		return nil, err
 	}
 	file, err := os.Stat(path)
 	if err != nil {
@@ -106,16 +111,16 @@ func open(path string) (*Table, error) {
 // patience is how long the lock of another is waited for.
 const patience = 10 * time.Second
 
-// lockFile locks the file for whoever changes it; ErrImporting where another does for longer.
-func lockFile(path string, patience time.Duration) (lock *os.File, err error) {
-	return again(patience, func() (*os.File, error) {
-		lock, err := durable.LockFile(path + ".lock")
-		if errors.Is(err, durable.ErrLocked) {
-			err = ErrImporting
-		}
-		return lock, err
-	}, func(err error) bool { return errors.Is(err, ErrImporting) })
+// lockFile locks the file for whoever changes it; ErrImporting while another does.
+func lockFile(path string) (*os.File, error) {
+	lock, err := durable.LockFile(path + ".lock")
+	if errors.Is(err, durable.ErrLocked) {
+		err = ErrImporting
+	}
+	return lock, err
 }
+
+func isImporting(err error) bool { return errors.Is(err, ErrImporting) }
 
 // whole checks a file that the caller has locked, and makes one where there is none.
 func whole(path string) error {

@@ -14,6 +14,7 @@ type writing struct {
 	path string
 	db   *sql.DB
 	read *files // closed after db
+	bare bool   // what was committed has no sum yet
 }
 
 // openToWrite opens the file for an import, and makes it where there is none. Its write-ahead
@@ -40,8 +41,17 @@ func openToWrite(path string) (*writing, error) {
 	return &writing{path: path, db: db}, nil
 }
 
-func (w *writing) close() error {
-	err := w.db.Close()
+// close closes the file. Who closes it last moves the log, unless he may only read: a log whose
+// sum could not be written must stay as it is.
+func (w *writing) close() (err error) {
+	if w.bare {
+		var reader *sql.DB
+		if reader, err = openToRead(w.path); err == nil {
+			err = reader.QueryRow("PRAGMA user_version").Scan(new(int))
+			defer func() { err = errors.Join(err, reader.Close()) }()
+		}
+	}
+	err = errors.Join(err, w.db.Close())
 	if w.read != nil {
 		w.read.close()
 	}
@@ -55,6 +65,7 @@ var errRead = errors.New("another program reads the data, so what was replaced c
 // What was overwritten with zeros is so in the database only then; a search that is still at
 // work on the old rows is waited for.
 func (w *writing) keep(ctx context.Context) (err error) {
+	w.bare = true
 	if w.read, err = openFiles(w.path); err != nil {
 		return err
 	}
@@ -65,6 +76,7 @@ func (w *writing) keep(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	w.bare = false
 	var busy bool
 	err = w.db.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, new(int), new(int))
 	if err == nil && busy {
