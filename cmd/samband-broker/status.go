@@ -62,6 +62,9 @@ func showStatus(w io.Writer, st *broker.Status) {
 		fmt.Fprintf(w, "ALARM:    %s%s since %s: %s\n", a.Kind, who, a.Since, cli.Clean(a.Detail))
 		fmt.Fprintf(w, "Next:     see the runbook under Alarm. Once it is settled: samband-broker settle %s %s\n", a.Kind, a.Desk)
 	}
+	for _, why := range st.Damaged {
+		fmt.Fprintf(w, "DAMAGED:  %s\n", cli.Clean(why))
+	}
 	for _, hash := range st.Lacks {
 		fmt.Fprintf(w, "LACKS the catalogue bundle %s: desks can't fetch it\n", hash)
 		fmt.Fprintln(w, "Next:     ask the root's parties for its file, then: samband-broker catalogue FILE")

@@ -64,6 +64,9 @@ row is faulty, nothing is imported, and each fault is named by its line.`,
 				fmt.Fprintln(c.ErrOrStderr(), "skipped "+cli.Clean(fault.String()))
 			}
 			return p.Print(c, report, func(w io.Writer) {
+				if report.Damage != "" {
+					fmt.Fprintf(w, "DAMAGED:  %s\n          It was begun anew, and has this data set alone: import the others again.\n", cli.Clean(report.Damage))
+				}
 				fmt.Fprintf(w, "Imported: %d rows of %s, SHA-256 %s\n", report.Rows, d, report.Hash)
 				if report.Separator != "," {
 					fmt.Fprintf(w, "Fields:   parted by %q\n", report.Separator)

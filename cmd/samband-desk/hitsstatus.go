@@ -1,10 +1,8 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -18,7 +16,7 @@ func newHitsStatus(p *program) *cobra.Command {
 		Use: "status", Short: "Say which data sets this desk answers from", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) (err error) {
 			standings := []table.Standing{}
-			if _, err := os.Stat(p.hitsFile()); err == nil {
+			if !table.None(p.hitsFile()) {
 				t, err := table.Open(p.hitsFile())
 				if err != nil {
 					return err
@@ -27,8 +25,6 @@ func newHitsStatus(p *program) *cobra.Command {
 				if standings, err = t.Status(c.Context()); err != nil {
 					return err
 				}
-			} else if !errors.Is(err, fs.ErrNotExist) {
-				return err
 			} else if _, err := os.Stat(p.settingsFile()); err != nil {
 				return fmt.Errorf("find the desk's settings: %w", err)
 			}

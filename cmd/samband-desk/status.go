@@ -46,6 +46,9 @@ func (p *program) showStatus(w io.Writer, st *client.Status) {
 	if st.Clock != "" {
 		fmt.Fprintf(w, "CLOCK:    %s\n", cli.Clean(st.Clock))
 	}
+	if st.Hits != "" {
+		fmt.Fprintf(w, "HITS:     %s\n", cli.Clean(st.Hits))
+	}
 	if st.Shared != "" {
 		fmt.Fprintf(w, "ALARM:    %s\n", cli.Clean(st.Shared))
 	}

@@ -16,6 +16,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"samband/gateway/api"
@@ -25,6 +26,7 @@ import (
 	"samband/gateway/gatewaytest"
 	"samband/gateway/problem"
 	"samband/gateway/signed"
+	"samband/schema"
 )
 
 // Damage at rest: each file of a stopped broker's folder is damaged in each way, one at a time.
@@ -146,11 +148,13 @@ type atRest struct {
 	dir, before string            // the folder as it was stopped, and an earlier one
 	proofs      map[string]string // the record of each acceptance, by message
 	events      []string          // what the sender's progress says
+	bundle      *schema.Bundle    // that the register names and desks fetch
 }
 
 func newAtRest(t testing.TB) *atRest {
 	w := newWorld(t)
 	b := w.start()
+	bundle := w.names(b)
 	se, fi := w.desks["se.spoc"], w.desks["fi.spoc"]
 	se.sealed = 64
 	for _, e := range se.sends(fi, 30) {
@@ -174,7 +178,7 @@ func newAtRest(t testing.TB) *atRest {
 	se.mu.Lock()
 	se.audit = honest
 	se.mu.Unlock()
-	a := &atRest{world: w, earlier: w.earlier(), dir: w.dir, before: before, proofs: map[string]string{}}
+	a := &atRest{world: w, earlier: w.earlier(), dir: w.dir, before: before, proofs: map[string]string{}, bundle: bundle}
 	for _, e := range []*envelope.Envelope{a.ended, a.consigned, a.open} {
 		a.proofs[e.ID.String()] = w.prove(se.accepted(e).Acceptance).Text()
 	}
@@ -193,6 +197,21 @@ func newAtRest(t testing.TB) *atRest {
 		h.client.Close()
 	}
 	return a
+}
+
+// names gives the broker a bundle, and enters it.
+func (w *world) names(r *running) *schema.Bundle {
+	w.Helper()
+	next, err := schema.NewBundle(fstest.MapFS{"types/NEXT-1.0.json": {Data: []byte("{}")}})
+	check(w, err)
+	text, err := w.Founders[0].DraftCatalogue(next.Hash, gatewaytest.Types())
+	check(w, err)
+	draft, err := w.Founders[0].Sign(text)
+	check(w, err)
+	_, err = r.Enter(context.Background(), w.enter(draft.Note))
+	check(w, err)
+	check(w, broker.AddBundle(w.dir, next))
+	return next
 }
 
 func (a *atRest) files() (names []string) {
@@ -228,6 +247,9 @@ func (a *atRest) run(dir string) (verdict, detail string) {
 	b.Vouch(signed.At(time.Now())) // it lay still for as long as the other cases took
 	st := b.Started()
 	var faults []string
+	if stands := func(x broker.Alarm) bool { return x.Kind == "head-ahead" && x.Desk == "se.spoc" }; !slices.ContainsFunc(st.Alarms, stands) {
+		faults = append(faults, "the alarm that stood is gone")
+	}
 	if st.Stopped == "" {
 		faults = a.exchange(b)
 	}
@@ -254,7 +276,7 @@ func (a *atRest) run(dir string) (verdict, detail string) {
 			words += line
 		}
 	}
-	if len(after.Found) > 0 || len(after.Alarms) > 1 || strings.Contains(words, "level=ERROR") || strings.Contains(words, "level=WARN") || strings.Contains(words, "cut off") {
+	if len(after.Found) > 0 || len(after.Alarms) > 1 || len(after.Lacks) > 0 || strings.Contains(words, "level=ERROR") || strings.Contains(words, "level=WARN") || strings.Contains(words, "cut off") {
 		return repaired, words
 	}
 	return noEffect, ""
@@ -340,6 +362,14 @@ func (a *atRest) exchange(b *broker.Broker) (faults []string) {
 	_, err := gatewaytest.SubmitOne(ctx, se, heads, a.withdrawn.Bytes())
 	if r, is := errors.AsType[*api.Refusal](err); !is || r.Problem.Code != problem.AlreadyEnded {
 		fault("what was withdrawn is answered %v", err)
+	}
+	got, err := se.Catalogue(ctx, a.bundle.Hash)
+	r, refused := errors.AsType[*api.Refusal](err)
+	switch {
+	case err == nil && got.Is(a.bundle.Hash) != nil: // the hash is of the files in it
+		fault("another bundle is given")
+	case err != nil && (!refused || r.Problem.Code != problem.BundleMissing || len(b.Started().Lacks) != 1):
+		fault("the bundle is refused, and the broker says that it lacks %v: %v", b.Started().Lacks, err)
 	}
 	fresh := a.desks["se.spoc"].envelope("fi.spoc")
 	if s, err := gatewaytest.SubmitOne(ctx, se, heads, fresh.Bytes()); err != nil {

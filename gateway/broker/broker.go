@@ -280,11 +280,15 @@ func (b *Broker) openEdge(context.Context) error {
 			*router.Router
 			*reader.Reader
 			shelf
-		}{b.router, b.reader, shelf{b.settings.bundles(), b.quota}},
+		}{b.router, b.reader, shelf{b.settings.bundles(), b.quota, b.cfg.Log}},
 		Log:     b.cfg.Log,
 		Metrics: b.metrics,
 	})
 	b.expect()
+	_, damaged := b.lacks()
+	for _, why := range damaged {
+		b.cfg.Log.Error("a catalogue bundle is lacking", "problem", why)
+	}
 	return nil
 }
 

@@ -2,6 +2,9 @@ package broker
 
 import (
 	"context"
+	"errors"
+	"io/fs"
+	"log/slog"
 
 	"samband/gateway/api"
 	"samband/gateway/broker/internal/bundles"
@@ -17,6 +20,7 @@ func (s Settings) bundles() bundles.Folder { return bundles.Folder(s.catalogue()
 type shelf struct {
 	bundles.Folder
 	quota *quota.Room
+	log   *slog.Logger
 }
 
 // Catalogue gives a desk a bundle.
@@ -25,6 +29,9 @@ func (s shelf) Catalogue(ctx context.Context, caller signed.Address, hash schema
 		b, err = s.Folder.Catalogue(ctx, caller, hash)
 		return err
 	})
+	if errors.Is(err, bundles.ErrDamaged) {
+		s.log.Error("a desk can't be given a catalogue bundle", "desk", caller, "error", err)
+	}
 	return b, err
 }
 
@@ -46,13 +53,17 @@ func AddBundle(dir string, b *schema.Bundle) error {
 	return s.bundles().Add(b)
 }
 
-// lacks lists the bundles that the register names and the broker doesn't have.
-func (b *Broker) lacks() []schema.BundleHash {
-	var lacks []schema.BundleHash
+// lacks lists the bundles that the register names and the broker doesn't have whole; and why,
+// of those whose file is there.
+func (b *Broker) lacks() (lacks []schema.BundleHash, damaged []string) {
 	for _, hash := range b.view().Bundles() {
-		if !b.settings.bundles().Has(hash) {
+		err := b.settings.bundles().Check(hash)
+		if err != nil {
 			lacks = append(lacks, hash)
 		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			damaged = append(damaged, err.Error())
+		}
 	}
-	return lacks
+	return lacks, damaged
 }

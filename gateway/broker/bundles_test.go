@@ -2,7 +2,9 @@ package broker_test
 
 import (
 	"bytes"
+	"os"
 	"slices"
+	"strings"
 	"testing"
 	"testing/fstest"
 
@@ -57,5 +59,17 @@ func TestBundles(t *testing.T) {
 
 	r.stop()
 	r = w.start()
+	fetch(next, "")
+
+	// What the disk damaged is lacking, and its file is named.
+	file := w.path("catalogue", next.Hash.Hex()+".zip")
+	check(t, os.Truncate(file, int64(len(next.Zip)/2)))
+	lacks(next.Hash)
+	fetch(next, problem.BundleMissing)
+	if said := r.Started().Damaged; len(said) != 1 || !strings.Contains(said[0], file) {
+		t.Errorf("it says %q", said)
+	}
+	check(t, broker.AddBundle(w.dir, next))
+	lacks()
 	fetch(next, "")
 }

@@ -76,7 +76,7 @@ func flood(t *testing.T, h *keyedDesk) (last error) {
 }
 
 // until does something until it succeeds; it may fail with one code meanwhile.
-func until(t *testing.T, code problem.Code, do func() error) {
+func until(t testing.TB, code problem.Code, do func() error) {
 	t.Helper()
 	deadline := time.Now().Add(time.Minute)
 	for {

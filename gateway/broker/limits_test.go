@@ -16,7 +16,7 @@ import (
 	"samband/gateway/register"
 )
 
-func (r *running) get(t *testing.T, path string) (int, string) {
+func (r *running) get(t testing.TB, path string) (int, string) {
 	t.Helper()
 	resp, err := http.Get("http://" + r.MetricsAddress() + path)
 	check(t, err)

@@ -31,7 +31,8 @@ type Status struct {
 	Alarms    []Alarm     `json:"alarms,omitempty"` // that stand; why it stopped is no alarm of these
 	Clock     ClockState  `json:"clock"`
 
-	Lacks []schema.BundleHash `json:"lacks,omitempty"` // catalogue bundles that the register names
+	Lacks   []schema.BundleHash `json:"lacks,omitempty"`           // catalogue bundles that the register names
+	Damaged []string            `json:"damaged_bundles,omitempty"` // the files of some of these, and what is wrong with them
 }
 
 // An Alarm stands until what raised it is settled, or an operator says that it is.
@@ -53,8 +54,9 @@ func (b *Broker) Started() Status {
 	s := Status{
 		Exchange: b.keys.register.Exchange(), Name: b.keys.register.Federation().Name,
 		Desks: b.Address(), Metrics: b.MetricsAddress(), Found: []string{},
-		Accepting: b.accepting(context.Background()) == nil, Lacks: b.lacks(),
+		Accepting: b.accepting(context.Background()) == nil,
 	}
+	s.Lacks, s.Damaged = b.lacks()
 	for _, a := range b.seq.Alarms() {
 		s.Alarms = append(s.Alarms, Alarm{string(a.Kind), a.Desk, a.Since, a.Detail})
 	}

@@ -34,7 +34,7 @@ func (w *world) lockIndex(how ...string) (unlock func()) {
 }
 
 // says waits until /readyz is of a status and has the words.
-func (r *running) says(t *testing.T, status int, words string) {
+func (r *running) says(t testing.TB, status int, words string) {
 	t.Helper()
 	deadline := time.Now().Add(20 * time.Second)
 	for {

@@ -16,7 +16,9 @@ import (
 
 	"samband/gateway/api"
 	"samband/gateway/broker"
+	"samband/gateway/broker/internal/sequencer"
 	"samband/gateway/envelope"
+	"samband/gateway/signed"
 )
 
 // sends submits many messages at once.
@@ -216,6 +218,65 @@ func TestDamagedRecord(t *testing.T) {
 	if got := told(se.progress(a.Next, 0)); len(got) > 0 {
 		t.Errorf("once settled it is told again: %v", got)
 	}
+	b.stop()
+	w.checkLogs()
+}
+
+// A message waits, and both that JOURNAL and the records have of it are damaged: it alone is not
+// shown to its recipient, who gets those behind it; an alarm says so. Once the records are mended,
+// and its sender was asked for it again, it comes.
+func TestDamagedRecordOfAMessageThatWaits(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	b := w.start()
+	se, fi := w.desks["se.spoc"], w.desks["fi.spoc"]
+	w.untilRemoved(b)            // the index is at rest
+	damaged := b.LastGroup() + 2 // behind the rival's opening
+	rival, err := b.Rival(func(j sequencer.Journal) sequencer.Journal { return &damagingJournal{Journal: j} })
+	check(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { rival.Run(ctx) })
+	e := se.envelope("fi.spoc")
+	_, err = rival.Do(ctx, sequencer.Submission{Envelope: e, Raw: e.Bytes(), DecidedAt: w.register.Size()})
+	check(t, err)
+	_, err = rival.Do(ctx, sequencer.Tally{Caller: "se.spoc", Count: 1}) // the last group must be whole
+	check(t, err)
+	cancel()
+	running.Wait()
+	b.stop()
+	backup := w.backUp("records")
+
+	b = w.start()
+	one, other := se.envelope("fi.spoc"), se.envelope("fi.spoc")
+	se.accepted(one)
+	se.accepted(other)
+	path, at, length := w.frame(damaged)
+	flip(t, path, at+24+length/2)
+	flip(t, path, at+24+length/2+10) // one bit alone would be put right
+	got := texts(t, fi.inbox(0))
+	if want := []signed.Hash{one.TextHash(), other.TextHash()}; !slices.Equal(got, want) {
+		t.Fatalf("the recipient gets %v, want %v", got, want)
+	}
+	if x := b.alarm("unproven"); x == nil || x.Desk != "fi.spoc" || !strings.Contains(x.Detail, filepath.Base(path)) {
+		t.Errorf("the alarm is %+v", x)
+	}
+	if b.alarm("journal-bent") == nil {
+		t.Error("of JOURNAL it says nothing")
+	}
+	fi.stated(fi.statement(envelope.HandedOver, one)) // it goes on
+	b.stop()
+	_, err = broker.Mend(context.Background(), w.dir, backup)
+	check(t, err)
+
+	b = w.start()
+	fi.inbox(0) // finds that JOURNAL's is bent
+	if again := se.progress(0, 0).Again; len(again) != 1 || again[0].Message != e.TextHash() {
+		t.Errorf("asked to send again: %+v", again)
+	}
+	se.accepted(e)
+	soon(t, "the message that came again", func() bool { return slices.Contains(texts(t, fi.inbox(time.Second)), e.TextHash()) })
+	fi.stated(fi.statement(envelope.HandedOver, e))
 	b.stop()
 	w.checkLogs()
 }

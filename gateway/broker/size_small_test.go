@@ -8,6 +8,7 @@ const (
 	soakKills       = 4
 	soakSubmissions = 200
 	fullDiskKills   = 2
+	fullDiskParts   = 1
 
 	restDamages, restRounds, restColumns = 12, 1, 2
 )

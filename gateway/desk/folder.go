@@ -16,6 +16,7 @@ import (
 	"samband/gateway/desk/internal/store"
 	"samband/gateway/durable"
 	"samband/gateway/hit"
+	"samband/gateway/hit/table"
 	"samband/gateway/monitor"
 	"samband/gateway/register"
 	"samband/gateway/signed"
@@ -34,10 +35,11 @@ func (f folder) keys() string        { return f.path("keys") }
 func (f folder) database() string    { return f.path("desk.db") }
 func (f folder) bundles() string     { return f.path("catalogue") }
 func (f folder) hits() string        { return f.path("hits.db") }
+func (f folder) hitsSum() string     { return table.SumFile(f.hits()) }
 
 // private sets the modes of the folder and of what is the desk's in it.
 func (f folder) private() error {
-	paths := []string{string(f), f.settings(), f.federation(), f.certificate(), f.card(), f.path("lock"), f.path("keys.lock"), f.path(store.HighWaterFile)}
+	paths := []string{string(f), f.settings(), f.federation(), f.certificate(), f.card(), f.path("lock"), f.path("keys.lock"), f.path(store.HighWaterFile), f.hitsSum()}
 	for _, path := range append(paths, store.ReserveFiles(string(f))...) {
 		if err := durable.Private(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err

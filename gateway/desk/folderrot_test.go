@@ -18,6 +18,8 @@ import (
 
 	"samband/gateway/desk"
 	"samband/gateway/desk/client"
+	"samband/gateway/hit"
+	"samband/gateway/hit/table"
 	"samband/gateway/problem"
 	"samband/gateway/signed"
 	"samband/schema"
@@ -102,8 +104,10 @@ func isDatabase(file string) bool { return strings.HasPrefix(file, "desk.db") }
 // harmless are files whose content means nothing, or is made anew from what else is there.
 func harmless(file, kind string, content []byte) bool {
 	switch {
-	case file == "lock", file == "keys.lock", file == "desk.db-shm", file == "stays-locked", file == "request":
+	case file == "lock", file == "keys.lock", file == "hits.db.lock", file == "desk.db-shm", file == "hits.db-shm", file == "stays-locked", file == "request":
 		return true
+	case file == "hits.db-wal":
+		return true // an import leaves it empty, and SQLite reads none that is no log of this database
 	case file == "high-water":
 		return kind == "rolled back" // it says less, until the next commit
 	case strings.HasPrefix(file, "catalogue/"):
@@ -170,7 +174,11 @@ func (s *stage) lives(dir string, id signed.ID) (m life) {
 	v := must(d.Verify(ctx, client.Ref{}))
 	st := must(d.Status(ctx))
 	m.accuses = len(v.Evidence) + st.Evidence
-	m.shows = []any{read, staysLocked, v.Messages, v.Proven, st.Desk, st.Hash, st.Register, st.Audit, st.Keys}
+	var hits hit.Answer
+	if st.Hits == "" {
+		hits = s.searches(filepath.Join(dir, "hits.db"))
+	}
+	m.shows = []any{read, hits, staysLocked, v.Messages, v.Proven, st.Desk, st.Hash, st.Register, st.Audit, st.Keys}
 	for _, f := range v.Faults {
 		m.said = append(m.said, fmt.Sprint(f))
 	}
@@ -187,11 +195,19 @@ func (s *stage) lives(dir string, id signed.ID) (m life) {
 	for _, e := range log[:len(log)-before] {
 		m.said = append(m.said, fmt.Sprint("log: ", e.Event, " ", e.Detail))
 	}
-	m.said = append(m.said, st.Trouble)
+	m.said = append(m.said, st.Trouble, st.Hits)
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	m.said = append(m.said, j.said...)
 	return m
+}
+
+// searches has a machine search for a vehicle.
+func (s *stage) searches(path string) hit.Answer {
+	s.t.Helper()
+	data := must(table.Open(path))
+	defer data.Close()
+	return must(data.Search(ctx, must(hit.Read(hit.Query{Dataset: hit.Vehicle, Keys: map[hit.Key]string{hit.Plate: "MLB84A", hit.PlateCountry: "SE"}}))))
 }
 
 // Whatever happens at rest to one file of a desk's folder: the desk says which and what to
@@ -205,8 +221,14 @@ func TestFolderRots(t *testing.T) {
 	s.whole(se)
 	must(0, se.Import(ctx, next.Zip))
 	stop()
+	hits := func(reference string) {
+		csv := strings.NewReader("reference,plate,plate_country\n" + reference + ",MLB 84A,SWE\n")
+		must(table.Import(ctx, filepath.Join(s.desk("se.spoc"), "hits.db"), hit.Vehicle, csv, table.Options{}))
+	}
+	hits("SE-V-1")
 	older := readFiles(t, s.desk("se.spoc"))
 	must(desk.Rotate(s.desk("se.spoc"), passphrase))
+	hits("SE-V-2")
 	se, _ = s.start("se.spoc")
 	s.unlock(se)
 	id := send(t, se, request(t))

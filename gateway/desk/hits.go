@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"runtime/debug"
 	"slices"
@@ -53,6 +52,7 @@ type hits struct {
 	source hit.Source   // nil: not opened yet, or there is none
 	table  *table.Table // the source, if it is the desk's own
 	broken error        // why it could not be opened
+	state  string       // of its files then
 	pause  time.Duration
 	again  time.Time // when that is tried again, the pause later
 }
@@ -65,28 +65,63 @@ func newHits(d *Desk, source hit.Source) *hits {
 }
 
 // open returns the source: what the desk was given, or the file in its folder; nil while
-// there is none.
+// there is none. A file that is damaged is looked at again once it is another.
 func (h *hits) open() (hit.Source, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if h.table != nil && !h.table.Current() { // an import began it anew
+		if err := h.table.Close(); err != nil {
+			h.desk.log.Warn("the data to search was replaced; the old file did not close", "problem", err.Error())
+		}
+		h.table, h.source = nil, nil
+	}
 	if h.source != nil {
 		return h.source, nil
 	}
-	path := h.desk.dir.hits()
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		return nil, nil // table.Open would make one
+	if table.None(h.desk.dir.hits()) { // table.Open would make one
+		h.broken = nil
+		return nil, nil
 	}
-	if now := time.Now(); h.broken == nil || !now.Before(h.again) {
-		if h.table, h.broken = table.Open(path); h.broken != nil { // an import that makes it may be at work
+	state := stateOf(h.desk.dir.hits(), h.desk.dir.hitsSum())
+	same := errors.Is(h.broken, table.ErrDamaged) && state == h.state
+	if now := time.Now(); h.broken == nil || !same && !now.Before(h.again) {
+		t, err := table.Open(h.desk.dir.hits())
+		if h.broken, h.state = err, state; err != nil { // an import that makes it may be at work
 			h.pause = min(max(h.desk.room.Retry, 2*h.pause), sourcePause)
 			h.again = now.Add(h.pause)
-			h.desk.log.Error("the data to search can't be opened", "problem", h.broken.Error())
+			h.desk.log.Error("the data to search can't be opened", "problem", err.Error())
 			h.metrics.failed.Inc()
-			return nil, h.broken
+			return nil, err
 		}
-		h.source = h.table
+		h.table, h.source = t, t
 	}
 	return h.source, h.broken
+}
+
+// retry is how long to wait until a source that could not be opened is looked at again.
+func (h *hits) retry() time.Duration {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.pause
+}
+
+// stateOf tells files apart by what the system says of them.
+func stateOf(paths ...string) (state string) {
+	for _, path := range paths {
+		if info, err := os.Stat(path); err == nil {
+			state += fmt.Sprintln(path, info.Size(), info.ModTime())
+		}
+	}
+	return state
+}
+
+// trouble is why the desk goes on without hits.
+func (h *hits) trouble() error {
+	_, err := h.open()
+	if err != nil {
+		err = fmt.Errorf("no machine answers queries: %w (samband-desk hits import)", err)
+	}
+	return err
 }
 
 func (h *hits) close() error {
@@ -210,7 +245,7 @@ func (h *hits) ready() (source hit.Source, wait time.Duration) {
 		var err error
 		switch source, err = h.open(); {
 		case err != nil:
-			why, wait = sourceFailed, h.pause
+			why, wait = sourceFailed, h.retry()
 		case source == nil:
 			why = noSource
 		}

@@ -271,6 +271,38 @@ func TestNoSource(t *testing.T) {
 	}
 }
 
+// Data that the disk damaged while the desk was down answers nothing, nobody is told "no hit",
+// and the desk says so and goes on. Imported again, it answers without a start.
+func TestDamagedHits(t *testing.T) {
+	s := newStage(t)
+	importRows(t, s, hit.Vehicle)
+	path := filepath.Join(s.desk("fi.spoc"), "hits.db")
+	b := must(os.ReadFile(path))
+	at := bytes.LastIndex(b, []byte("MLB84A"))
+	b[at] ^= 1 // another plate
+	must(0, os.WriteFile(path, b, 0o600))
+	se, fi := s.unlocked("se.spoc"), s.unlocked("fi.spoc")
+	s.ready(se)
+	query := send(t, se, queryFor(plate("MLB84A")))
+	awaitWaits(t, fi, query, "the data could not be searched")
+	if said := must(fi.Status(ctx)).Hits; !strings.Contains(said, path) || !strings.Contains(said, "samband-desk hits import") {
+		t.Errorf("its status says %q", said)
+	}
+	other := request(t)
+	other.To = []signed.Address{"se.spoc"}
+	awaitOut(t, fi, send(t, fi, other), client.HandedOver)
+	if got := answers(t, se, query); len(got) > 0 {
+		t.Errorf("it answered: %s", got[0].Body)
+	}
+	importRows(t, s, hit.Vehicle)
+	if r := resultOf(t, awaitAnswer(t, se, query)); r.Outcome != "HIT" {
+		t.Errorf("imported again, it answers %s", r.Outcome)
+	}
+	if said := must(fi.Status(ctx)).Hits; said != "" {
+		t.Errorf("its status still says %q", said)
+	}
+}
+
 // Whose sender closed the conversation needs no answer: nothing is sent, nobody waits, and
 // the log has no attempt.
 func TestClosedQuery(t *testing.T) {

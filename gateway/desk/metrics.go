@@ -334,6 +334,7 @@ func (d *Desk) checks() []monitor.Check {
 		}},
 		{Name: "online ring", Run: func(context.Context) error { return d.room.Shared() }},
 		{Name: "evidence", Run: func(context.Context) error { return d.unaccused() }},
+		{Name: "hits", Note: true, Run: func(context.Context) error { return d.hits.trouble() }},
 		{Name: "damage", Note: true, Run: func(context.Context) error { return d.undamaged() }},
 	}
 }

@@ -77,6 +77,9 @@ func (d *Desk) Status(context.Context) (*client.Status, error) {
 	if fault := d.room.ClockFault(); fault != nil {
 		s.Clock = fault.Error()
 	}
+	if fault := d.hits.trouble(); fault != nil {
+		s.Hits = fault.Error()
+	}
 	if alarm := d.room.Shared(); alarm != nil {
 		s.Shared = alarm.Error()
 	}

@@ -28,6 +28,7 @@ type Status struct {
 	Overdue    []Overdue      `json:"overdue,omitempty"`    // of what this desk sent
 	LostWords  int            `json:"lost_words,omitempty"` // in this desk's name, said by a lost copy of it
 	Clock      string         `json:"clock,omitempty"`      // how far the desk's clock is from the log's; "": less than a minute
+	Hits       string         `json:"hits,omitempty"`       // why no machine answers queries although there was data to search, and what to do
 	Damages    Damages        `json:"damages,omitzero"`     // that its disk did to its database
 	Shared     string         `json:"shared,omitempty"`     // since when another program uses the online ring, and what to do
 	Duties     []Duty         `json:"duties,omitempty"`

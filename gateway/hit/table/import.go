@@ -8,10 +8,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
 	"strings"
 	"time"
 
-	"samband/gateway/durable"
 	"samband/gateway/hit"
 )
 
@@ -23,8 +24,9 @@ type Options struct {
 // A Report is what an import did.
 type Report struct {
 	Standing
-	Separator string  `json:"separator"` // that the file parts its fields with: , or ; or a tab
-	Faults    []Fault `json:"faults"`    // the first of those skipped
+	Separator string  `json:"separator"`        // that the file parts its fields with: , or ; or a tab
+	Faults    []Fault `json:"faults"`           // the first of those skipped
+	Damage    string  `json:"damage,omitempty"` // of the database: it was begun anew, and each other data set must be imported again
 }
 
 // Faulty says that a file has faulty rows. Nothing was imported.
@@ -49,7 +51,8 @@ func (f *Faulty) Error() string {
 var ErrImporting = errors.New("another import into this file is at work")
 
 // Import replaces a data set of the file at path with the rows of a CSV file, as a whole or
-// not at all. A desk may be served with the file meanwhile.
+// not at all. A desk may be served with the file meanwhile. Where the file is damaged, it is
+// begun anew once the rows are good.
 //
 // The CSV file follows RFC 4180, in UTF-8, with a header row: "reference" and keys of the
 // data set, in any order. A byte order mark and line ends of either kind are taken, and
@@ -59,32 +62,83 @@ func Import(ctx context.Context, path string, d hit.Dataset, csv io.Reader, o Op
 	if d.Keys() == nil {
 		return nil, fmt.Errorf("%q is no data set: the codes are %v", d, hit.Datasets())
 	}
-	lock, err := durable.LockFile(path + ".lock")
-	if errors.Is(err, durable.ErrLocked) {
-		return nil, ErrImporting
-	}
+	lock, err := again(time.Second, func() (*os.File, error) { return lockFile(path) }, isImporting) // who opens the file may have it for a moment
 	if err != nil {
 		return nil, err
 	}
 	defer lock.Close()
-	db, err := openToWrite(path)
-	if err != nil {
+	switch err := settle(ctx, path); {
+	case errors.Is(err, ErrDamaged):
+		return anew(ctx, path, err, d, csv, o)
+	case err != nil:
 		return nil, fmt.Errorf("open %q: %w", path, err)
 	}
-	report, err := replace(ctx, db, d, csv, o)
-	if err == nil {
-		// What was overwritten with zeros is so in the database only then. If a search is
-		// still at work on the old rows, it waits.
-		_, err = db.Exec("PRAGMA wal_checkpoint(TRUNCATE)")
+	return into(ctx, path, d, csv, o)
+}
+
+// into imports into a database that is as its sum says.
+func into(ctx context.Context, path string, d hit.Dataset, csv io.Reader, o Options) (report *Report, err error) {
+	before, err := readSum(path)
+	if err != nil {
+		return nil, err
 	}
-	if err = errors.Join(err, db.Close()); err != nil {
+	before.committing = true
+	w, err := openToWrite(path)
+	if err != nil {
+		return nil, err
+	}
+	report, err = replace(ctx, w.db, d, csv, o, func() error { return before.write(path) })
+	if err == nil {
+		err = w.keep(ctx)
+	}
+	if err = errors.Join(err, w.close()); err != nil {
 		return nil, err
 	}
 	return report, nil
 }
 
-// replace is one transaction.
-func replace(ctx context.Context, db *sql.DB, d hit.Dataset, csv io.Reader, o Options) (*Report, error) {
+// anew imports into a new database, and puts it in the place of one that is damaged.
+func anew(ctx context.Context, path string, damage error, d hit.Dataset, csv io.Reader, o Options) (*Report, error) {
+	next := path + "-anew"
+	clear := func(path string) (err error) {
+		for _, suffix := range []string{"-wal", "-shm", "-sum", ""} {
+			if fault := os.Remove(path + suffix); !errors.Is(fault, fs.ErrNotExist) {
+				err = errors.Join(err, fault)
+			}
+		}
+		return err
+	}
+	if err := clear(next); err != nil { // of an import that was killed
+		return nil, err
+	}
+	defer func() { _ = clear(next) }()
+	if err := makeNew(ctx, next); err != nil {
+		return nil, err
+	}
+	report, err := into(ctx, next, d, csv, o)
+	if err != nil {
+		return nil, err
+	}
+	of, err := readSum(next)
+	if err != nil {
+		return nil, err
+	}
+	if err := clear(path); err != nil { // the log of the old one must not meet the new one
+		return nil, err
+	}
+	err = os.Rename(next, path)
+	if err == nil {
+		err = of.write(path) // and makes both names durable
+	}
+	if err != nil {
+		return nil, err
+	}
+	report.Damage = damage.Error()
+	return report, nil
+}
+
+// replace is one transaction. It calls commits just before it commits.
+func replace(ctx context.Context, db *sql.DB, d hit.Dataset, csv io.Reader, o Options, commits func() error) (*Report, error) {
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return nil, err
@@ -143,6 +197,9 @@ func replace(ctx context.Context, db *sql.DB, d hit.Dataset, csv io.Reader, o Op
 	report.Faults = faults.Faults
 	if err := exec(tx, "INSERT OR REPLACE INTO dataset (code, rows, skipped, hash, imported) VALUES (?, ?, ?, ?, ?)",
 		d, report.Rows, report.Skipped, report.Hash, report.Imported.Unix()); err != nil {
+		return nil, err
+	}
+	if err := commits(); err != nil {
 		return nil, err
 	}
 	return report, tx.Commit()

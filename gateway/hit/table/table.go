@@ -8,7 +8,8 @@
 //
 // An import replaces one data set as a whole, in one transaction: whoever searches
 // meanwhile goes on with the old rows until all new ones are there, and a crash leaves the
-// old ones. The process that serves a desk opens the file for reading only.
+// old ones. The process that serves a desk opens the file for reading only, and only where it
+// is as the last import left it: see sum.go.
 //
 // The file has what Package hit compares: normal forms of names, numbers and dates, and a
 // reference for each row. It is as readable as the source that it was made from, so its mode
@@ -54,11 +55,14 @@ type Table struct {
 	db     *sql.DB
 	search map[hit.Dataset]*sql.Stmt // the rows that probes find
 	count  map[hit.Dataset]*sql.Stmt // how many these are, up to a limit
+	path   string
+	file   fs.FileInfo // of the database
 }
 
 var _ hit.Source = (*Table)(nil)
 
-// Open opens the file at path for reading, and makes an empty one where there is none.
+// Open opens the file at path for reading, and makes an empty one where there is none. One
+// that is not as the last import left it is ErrDamaged.
 func Open(path string) (*Table, error) {
 	t, err := open(path)
 	if err != nil {
@@ -68,13 +72,25 @@ func Open(path string) (*Table, error) {
 }
 
 func open(path string) (*Table, error) {
-	v, err := unlocked(func() (int, error) { return versionOf(path) })
-	if err == nil && v == 0 { // absent, or its making was interrupted
-		var w *sql.DB
-		if w, err = openToWrite(path); err == nil {
-			v, err = version, w.Close()
+	// While an import is at work the check may see a part of a change.
+	_, err := again(patience, func() (none struct{}, err error) {
+		if check(path) == nil {
+			return none, nil
 		}
+		lock, err := lockFile(path)
+		if err == nil {
+			err = errors.Join(whole(path), lock.Close())
+		}
+		return none, err
+	}, isImporting)
+	if err != nil {
+		return nil, err
 	}
+	file, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	v, err := unlocked(func() (int, error) { return versionOf(path) })
 	if err == nil && v != version {
 		err = errVersion(v)
 	}
@@ -85,18 +101,56 @@ func open(path string) (*Table, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Table{db, map[hit.Dataset]*sql.Stmt{}, map[hit.Dataset]*sql.Stmt{}}
+	t := &Table{db: db, search: map[hit.Dataset]*sql.Stmt{}, count: map[hit.Dataset]*sql.Stmt{}, path: path, file: file}
 	if err := t.prepare(); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return t, nil
 }
 
-// versionOf is the form of a file, 0 where there is none yet.
-func versionOf(path string) (v int, err error) {
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		return 0, nil
+// patience is how long the lock of another is waited for.
+const patience = 10 * time.Second
+
+// lockFile locks the file for whoever changes it; ErrImporting while another does.
+func lockFile(path string) (*os.File, error) {
+	lock, err := durable.LockFile(path + ".lock")
+	if errors.Is(err, durable.ErrLocked) {
+		err = ErrImporting
 	}
+	return lock, err
+}
+
+func isImporting(err error) bool { return errors.Is(err, ErrImporting) }
+
+// whole checks a file that the caller has locked, and makes one where there is none.
+func whole(path string) error {
+	err := check(path)
+	if errors.Is(err, ErrDamaged) {
+		if _, fault := os.Stat(SumFile(path)); errors.Is(fault, fs.ErrNotExist) { // perhaps it is none of ours
+			switch v, fault := versionOf(path); {
+			case fault != nil:
+				return fault
+			case v == 0: // its making was interrupted
+				err = errNone
+			case v != version:
+				return errVersion(v)
+			}
+		}
+	}
+	if errors.Is(err, errNone) {
+		return makeNew(context.Background(), path)
+	}
+	return err
+}
+
+// Current reports whether the file that was opened is still the one that has its name.
+func (t *Table) Current() bool {
+	is, err := os.Stat(t.path)
+	return err == nil && os.SameFile(is, t.file)
+}
+
+// versionOf is the form of a file, 0 where it has none yet.
+func versionOf(path string) (v int, err error) {
 	db, err := openToRead(path)
 	if err != nil {
 		return 0, err
@@ -139,36 +193,24 @@ func address(path, mode string, pragmas ...string) string {
 	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + q.Encode()
 }
 
-// openToWrite opens the file for an import, and makes it where there is none.
-func openToWrite(path string) (*sql.DB, error) {
-	if err := durable.NewDatabase(path); err != nil {
-		return nil, err
-	}
-	return unlocked(func() (*sql.DB, error) {
-		db, err := sql.Open("sqlite", address(path, "rw", "journal_mode(WAL)", "synchronous(FULL)", "secure_delete(ON)", "busy_timeout(10000)"))
-		if err != nil {
-			return nil, err
-		}
-		db.SetMaxOpenConns(1)
-		if err := makeTables(db); err != nil {
-			return nil, errors.Join(err, db.Close())
-		}
-		return db, nil
-	})
-}
-
-// unlocked does what a lock of another may hinder, again until it is gone, for ten
-// seconds at most: SQLite itself does not wait while a new file changes its journal's
-// mode.
-func unlocked[T any](do func() (T, error)) (T, error) {
+// again does something until it succeeds, fails otherwise than passes says, or patience is over.
+func again[T any](patience time.Duration, do func() (T, error), passes func(error) bool) (T, error) {
 	return backoff.Retry(context.Background(), func() (T, error) {
 		v, err := do()
-		var refused *sqlite.Error
-		if err != nil && !(errors.As(err, &refused) && refused.Code()&0xff == sqlite3.SQLITE_BUSY) {
+		if err != nil && !passes(err) {
 			err = backoff.Permanent(err)
 		}
 		return v, err
-	}, backoff.WithBackOff(backoff.NewConstantBackOff(10*time.Millisecond)), backoff.WithMaxElapsedTime(10*time.Second))
+	}, backoff.WithBackOff(backoff.NewConstantBackOff(10*time.Millisecond)), backoff.WithMaxElapsedTime(patience))
+}
+
+// unlocked does what a lock of another may hinder, again until it is gone: SQLite itself does
+// not wait while a new file changes its journal's mode.
+func unlocked[T any](do func() (T, error)) (T, error) {
+	return again(patience, do, func(err error) bool {
+		refused, is := errors.AsType[*sqlite.Error](err)
+		return is && refused.Code()&0xff == sqlite3.SQLITE_BUSY
+	})
 }
 
 func makeTables(db *sql.DB) error {

@@ -132,14 +132,14 @@ func TestOpenOddFiles(t *testing.T) {
 	}
 	openTable(t, path)
 	later, none := filepath.Join(t.TempDir(), "later.db"), filepath.Join(t.TempDir(), "none.db")
-	db, err := openToWrite(later)
+	w, err := openToWrite(later)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := db.Exec("PRAGMA user_version = 2"); err != nil {
+	if _, err := w.db.Exec("PRAGMA user_version = 2"); err != nil {
 		t.Fatal(err)
 	}
-	if err := db.Close(); err != nil {
+	if err := w.close(); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(none, []byte(strings.Repeat("reference,plate\n", 100)), 0o600); err != nil {

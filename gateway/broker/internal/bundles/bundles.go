@@ -15,7 +15,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 
 	"samband/gateway/api"
@@ -40,35 +39,48 @@ func (f Folder) Add(b *schema.Bundle) error {
 	return durable.Replace(f.path(b.Hash), b.Zip, 0o600)
 }
 
-// Has reports whether there is a bundle.
-func (f Folder) Has(hash schema.BundleHash) bool {
-	if hash == schema.EmbeddedBundle().Hash {
-		return true
-	}
-	_, err := os.Stat(f.path(hash))
-	return err == nil
+// ErrDamaged says that a file is no longer what its name says: the bundle counts as lacking.
+var ErrDamaged = errors.New("the file of a catalogue bundle is damaged")
+
+// Check reports whether there is a bundle, and whole: else fs.ErrNotExist, ErrDamaged, or
+// that it can't be read.
+func (f Folder) Check(hash schema.BundleHash) error {
+	_, err := f.read(hash)
+	return err
 }
 
-// Catalogue gives a bundle to a desk. A file that is no longer what its name says is
-// a fault of the disk, of which the operator learns; the desk tries again.
-func (f Folder) Catalogue(_ context.Context, _ signed.Address, hash schema.BundleHash) (api.Bundle, error) {
+func (f Folder) read(hash schema.BundleHash) ([]byte, error) {
 	if own := schema.EmbeddedBundle(); hash == own.Hash {
 		return own.Zip, nil
 	}
 	path := f.path(hash)
 	packed, err := durable.ReadFile(path, schema.MaxBundle)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, problem.New(problem.BundleMissing, "the broker has no bundle %s", hash)
+	if err != nil && !errors.Is(err, durable.ErrTooLong) && !errors.Is(err, durable.ErrNotRegular) {
+		return nil, err
 	}
-	if err != nil {
-		return nil, fmt.Errorf("read the bundle: %w", err)
-	}
-	b, err := schema.ReadBundle(packed)
 	if err == nil {
-		err = b.Is(hash)
+		var b *schema.Bundle
+		if b, err = schema.ReadBundle(packed); err == nil {
+			err = b.Is(hash)
+		}
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%s is damaged, put the file there anew by samband-broker catalogue: %v", path, err)
+		return nil, fmt.Errorf("%w: put %s there anew by samband-broker catalogue: %v", ErrDamaged, path, err)
 	}
 	return packed, nil
+}
+
+// Catalogue gives a bundle to a desk. One whose file is damaged is missing: the error is
+// ErrDamaged too, since the operator must learn of it.
+func (f Folder) Catalogue(_ context.Context, _ signed.Address, hash schema.BundleHash) (api.Bundle, error) {
+	b, err := f.read(hash)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, problem.New(problem.BundleMissing, "the broker has no bundle %s", hash)
+	case errors.Is(err, ErrDamaged):
+		return nil, errors.Join(problem.New(problem.BundleMissing, "the broker's file of the bundle %s is damaged", hash), err)
+	case err != nil:
+		return nil, fmt.Errorf("read the bundle: %w", err)
+	}
+	return b, nil
 }

@@ -2,8 +2,10 @@ package bundles
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"testing/fstest"
 
@@ -28,8 +30,8 @@ func TestBundles(t *testing.T) {
 		if want == "" && (err != nil || !bytes.Equal(got, b.Zip)) || want != "" && problem.CodeOf(err) != want {
 			t.Errorf("%d bytes, %v; want %q", len(got), err, want)
 		}
-		if f.Has(b.Hash) != (want != problem.BundleMissing) {
-			t.Errorf("it says that it has the bundle: %v", f.Has(b.Hash))
+		if err := f.Check(b.Hash); (err == nil) != (want == "") {
+			t.Errorf("it says of the bundle: %v", err)
 		}
 	}
 	own, red, blue := schema.EmbeddedBundle(), bundle(t, `"red"`), bundle(t, `"blue"`)
@@ -50,7 +52,10 @@ func TestBundles(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Log(what)
-		give(red, problem.Internal)
+		give(red, problem.BundleMissing)
+		if err := f.Check(red.Hash); !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), f.path(red.Hash)) {
+			t.Errorf("%s: it says %v", what, err)
+		}
 	}
 	if err := f.Add(red); err != nil {
 		t.Fatal(err)

@@ -3,9 +3,12 @@ package sequencer
 import (
 	"bytes"
 	"cmp"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
+	"os"
 	"slices"
 	"sync"
 
@@ -29,48 +32,154 @@ type Alarm struct {
 	Leaf int64 `json:"leaf,omitempty"` // the first that could not be shown to the desk
 }
 
-// alarms are those that stand, and the file that keeps them. There is one of a kind and
+// alarms are those that stand, and the two files that keep them. There is one of a kind and
 // desk, so the register bounds them.
 type alarms struct {
-	mu  sync.Mutex
-	all []Alarm
-	cfg *Config
+	mu     sync.Mutex
+	all    []Alarm
+	number int64 // of the last write
+	unkept bool  // it failed
+	cfg    *Config
 }
 
-// maxAlarms bounds the file: two for each desk of the largest exchange, and more.
-const maxAlarms = 4 << 20
-
-// read takes up what an earlier run left. What is no list of alarms is said, and hinders
-// nothing. An error of the disk is returned: the next write would end alarms that stand.
+// read takes up what an earlier run left: the newer of the two files that is whole. What is
+// amiss with the other is an alarm, and so is that none is whole; it hinders nothing. Where
+// none can be read, by an error of the system, that is returned: it may pass, and the next
+// write would end alarms that stand.
 func (a *alarms) read() error {
-	b, err := durable.ReadFile(a.cfg.Alarms, maxAlarms)
-	if ofTheSystem(err) && !errors.Is(err, fs.ErrNotExist) {
-		return err
+	first, second := a.cfg.Alarms, copyOf(a.cfg.Alarms)
+	one, errOne := readKept(first)
+	two, errTwo := readKept(second)
+	switch {
+	case errors.Is(errOne, fs.ErrNotExist) && errors.Is(errTwo, fs.ErrNotExist): // a broker that never ran
+		a.write()
+		return nil
+	case errOne != nil && errTwo != nil:
+		if ofTheSystem(errOne) && !errors.Is(errOne, fs.ErrNotExist) || ofTheSystem(errTwo) && !errors.Is(errTwo, fs.ErrNotExist) {
+			return errors.Join(errOne, errTwo)
+		}
+		for _, path := range []string{first, second} { // a person may read in them what stood
+			if err := os.Rename(path, path+".damaged"); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+		}
+		a.raise(Alarm{Kind: alarmAlarmsDamaged, Detail: fmt.Sprintf("which alarms stood is lost: %s: %v; %s: %v; the files are %s and %s now, "+
+			"and the lines `alarm` of this program's log have what was raised", first, errOne, second, errTwo, first+".damaged", second+".damaged")})
+		return nil
 	}
-	if err == nil {
-		d := json.NewDecoder(bytes.NewReader(b))
-		d.DisallowUnknownFields()
-		err = d.Decode(&a.all)
+	good, amiss := one, errTwo
+	from, to := first, second
+	if errOne != nil || errTwo == nil && two.Number > one.Number {
+		good, from, to = two, second, first
+		if amiss = errOne; amiss == nil {
+			amiss = errors.New("it is older than its copy, which is written last")
+		}
 	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		a.all = nil
-		a.cfg.Log.Error("the alarms that stood can't be read, and are forgotten", "error", err)
-	}
+	a.all, a.number = good.list, good.Number
 	for i := range a.all {
 		a.cfg.Log.Warn("an alarm stands", "kind", a.all[i].Kind, "desk", a.all[i].Desk, "since", a.all[i].Since)
 		a.cfg.Metrics.alarm(a.all[i].Kind, a.all[i].Desk)
 	}
+	switch {
+	case amiss != nil:
+		a.raise(Alarm{Kind: alarmAlarmsDamaged, Detail: fmt.Sprintf("%s: %v; no alarm is lost: it is made anew from %s", to, amiss, from)})
+		a.write() // though that alarm may have stood before
+	case two.Number < one.Number: // killed between the two
+		a.write()
+	}
 	return nil
 }
 
-// write replaces the file. The caller has locked a.mu.
-func (a *alarms) write() {
-	b, err := json.MarshalIndent(a.all, "", "  ")
+// copyOf is the path of the second file.
+func copyOf(path string) string { return path + ".copy" }
+
+// A kept is what each of the two files has.
+type kept struct {
+	Number int64           `json:"number"` // of the write: the newer file has the larger one
+	Sum    string          `json:"sha256"` // of the number, a line feed, and the alarms without white space
+	Alarms json.RawMessage `json:"alarms"`
+
+	list []Alarm
+}
+
+// maxAlarms bounds a file: two for each desk of the largest exchange, and more.
+const maxAlarms = 4 << 20
+
+func keep(number int64, list []Alarm) ([]byte, error) {
+	b, err := json.Marshal(append([]Alarm{}, list...))
+	if err != nil {
+		return nil, err
+	}
+	k := &kept{Number: number, Alarms: b}
+	if k.Sum, err = k.sum(); err != nil {
+		return nil, err
+	}
+	return k.text()
+}
+
+func (k *kept) sum() (string, error) {
+	var b bytes.Buffer
+	fmt.Fprintln(&b, k.Number)
+	err := json.Compact(&b, k.Alarms)
+	return fmt.Sprintf("%x", sha256.Sum256(b.Bytes())), err
+}
+
+func (k *kept) text() ([]byte, error) {
+	b, err := json.MarshalIndent(k, "", "  ")
+	return append(b, '\n'), err
+}
+
+func readKept(path string) (*kept, error) {
+	b, err := durable.ReadFile(path, maxAlarms)
+	if err != nil {
+		return nil, err
+	}
+	return parseKept(b)
+}
+
+// parseKept takes what keep writes, and nothing else.
+func parseKept(b []byte) (*kept, error) {
+	strictly := func(b []byte, v any) error {
+		d := json.NewDecoder(bytes.NewReader(b))
+		d.DisallowUnknownFields()
+		return d.Decode(v)
+	}
+	k := &kept{}
+	err := strictly(b, k)
 	if err == nil {
-		err = durable.Replace(a.cfg.Alarms, append(b, '\n'), 0o600)
+		err = strictly(k.Alarms, &k.list)
 	}
 	if err != nil {
+		return nil, fmt.Errorf("it is no list of alarms: %w", err)
+	}
+	sum, err := k.sum()
+	text, fault := k.text()
+	if err != nil || fault != nil || sum != k.Sum || !bytes.Equal(text, b) {
+		return nil, errors.New("it is not as it was written: its checksum differs")
+	}
+	return k, nil
+}
+
+// write replaces both files, the copy last. The caller has locked a.mu, or is the first.
+func (a *alarms) write() {
+	a.number++
+	b, err := keep(a.number, a.all)
+	for _, path := range []string{a.cfg.Alarms, copyOf(a.cfg.Alarms)} {
+		if err == nil {
+			err = durable.Replace(path, b, 0o600)
+		}
+	}
+	if a.unkept = err != nil; a.unkept {
 		a.cfg.Log.Error("the alarms that stand can't be kept: a restart forgets them", "error", err)
+	}
+}
+
+// writeAgain writes what could not be written.
+func (a *alarms) writeAgain() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.unkept {
+		a.write()
 	}
 }
 

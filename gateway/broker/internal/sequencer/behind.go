@@ -163,6 +163,7 @@ func (s *Sequencer) keep(ctx context.Context) {
 			s.look()
 			s.tree.Scrub()
 			s.registerTree.Scrub()
+			s.alarms.writeAgain()
 			s.expire(ctx)
 			s.hum(ctx)
 		}

@@ -20,6 +20,7 @@ const (
 	alarmTiles           alarmKind = "tiles-failed"     // tiles can't be written
 	alarmTileDamaged     alarmKind = "tile-damaged"     // a file of a log was damaged
 	alarmUnproven        alarmKind = "unproven"         // something can't be shown to a desk
+	alarmAlarmsDamaged   alarmKind = "alarms-damaged"   // a file of the alarms that stand was damaged
 )
 
 // Metrics are what the writer counts.
@@ -40,7 +41,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		alarms: monitor.Gauge(r, "samband_alarm",
 			"How often something was seen, since the start, of which an alarm stands that an operator must look at; 0 once it is settled. desk caused it.", "desk", "kind"),
 	}
-	for _, a := range []alarmKind{alarmHeadAhead, alarmHeadContradicts, alarmJournalLost, alarmJournalBent, alarmTiles, alarmTileDamaged, alarmUnproven} {
+	for _, a := range []alarmKind{alarmHeadAhead, alarmHeadContradicts, alarmJournalLost, alarmJournalBent, alarmTiles, alarmTileDamaged, alarmUnproven, alarmAlarmsDamaged} {
 		m.alarms.WithLabelValues("", string(a))
 	}
 	for _, k := range stopKinds {

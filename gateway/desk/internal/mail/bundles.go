@@ -34,6 +34,7 @@ type bundles struct {
 	mu     sync.Mutex
 	missed map[[32]byte]bool           // types that were looked for in vain
 	faults map[schema.BundleHash]fault // of bundles that are not there
+	bent   map[schema.BundleHash]bool  // whose file the disk damaged or lost: they are fetched again, read already or not
 }
 
 // A fault says why a bundle is not there. One for good is of the files themselves:
@@ -46,7 +47,7 @@ type fault struct {
 func newBundles(folder string) *bundles {
 	return &bundles{
 		types: schema.NewLibrary(), folder: folder,
-		missed: map[[32]byte]bool{}, faults: map[schema.BundleHash]fault{},
+		missed: map[[32]byte]bool{}, faults: map[schema.BundleHash]fault{}, bent: map[schema.BundleHash]bool{},
 	}
 }
 
@@ -63,6 +64,22 @@ func (s *bundles) note(hash schema.BundleHash, f fault) {
 	} else {
 		s.faults[hash] = f
 	}
+}
+
+// lost notes that the file of a bundle is damaged or gone.
+func (s *bundles) lost(hash schema.BundleHash, err error) {
+	s.note(hash, fault{err: err})
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.bent[hash] = true
+}
+
+// isLost reports whether the file of a bundle was found to be damaged or gone, and was not
+// written since.
+func (s *bundles) isLost(hash schema.BundleHash) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.bent[hash]
 }
 
 // fault is why a bundle is not there, as far as that is known.
@@ -98,7 +115,13 @@ func (s *bundles) keep(b *schema.Bundle) error {
 	if err := durable.MkdirAll(s.folder); err != nil {
 		return fmt.Errorf("make folder: %w", err)
 	}
-	return durable.Replace(s.path(b.Hash), b.Zip, 0o600)
+	if err := durable.Replace(s.path(b.Hash), b.Zip, 0o600); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.bent, b.Hash)
+	return nil
 }
 
 // kept reads a bundle of the folder; fs.ErrNotExist when there is none.
@@ -143,7 +166,13 @@ func (m *Room) Bundle(typ [32]byte) (*schema.Bundle, error) {
 	case hash == schema.EmbeddedBundle().Hash:
 		return schema.EmbeddedBundle(), nil
 	}
-	return m.bundles.kept(hash)
+	b, err := m.bundles.kept(hash)
+	if err != nil {
+		m.bundles.lost(hash, err)
+		m.Log.Error("a catalogue bundle is damaged or gone, and is fetched again", "bundle", hash, "problem", err.Error())
+		wake(m.workers.bundles)
+	}
+	return b, err
 }
 
 // TypeNamed is the type that the register's catalogue has under a name: TYPE_UNKNOWN
@@ -182,7 +211,9 @@ func (m *Room) openBundles() error {
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
-		if err == nil {
+		if err != nil {
+			m.bundles.lost(hash, err)
+		} else {
 			var c *schema.Catalogue
 			if c, err = b.Catalogue(); err == nil {
 				m.bundles.types.Add(hash, c)
@@ -190,7 +221,7 @@ func (m *Room) openBundles() error {
 		}
 		if err != nil {
 			m.bundles.note(hash, fault{err: err})
-			m.Log.Error("a catalogue bundle can't be used", "bundle", hash, "problem", err.Error())
+			m.Log.Error("a catalogue bundle can't be used, and is fetched again", "bundle", hash, "problem", err.Error())
 		}
 	}
 	return nil
@@ -202,7 +233,7 @@ func (m *Room) named() []schema.BundleHash { return m.Logs().View().Bundles() }
 // wanted are the bundles that this desk should have and doesn't.
 func (m *Room) wanted() (hashes []schema.BundleHash) {
 	for n, hash := range m.named() {
-		if !m.bundles.types.Has(hash) && (n == 0 || m.bundles.misses()) {
+		if m.bundles.isLost(hash) || !m.bundles.types.Has(hash) && (n == 0 || m.bundles.misses()) {
 			hashes = append(hashes, hash)
 		}
 	}
@@ -272,7 +303,7 @@ func (m *Room) ImportBundle(packed []byte) error {
 	if !slices.Contains(m.named(), b.Hash) {
 		return problem.New(problem.BundleInvalid, "the register names no bundle %s, as far as this desk knows it: to entry %d", b.Hash, m.Logs().Register().Size())
 	}
-	if m.bundles.types.Has(b.Hash) {
+	if m.bundles.types.Has(b.Hash) && !m.bundles.isLost(b.Hash) {
 		return nil
 	}
 	if err := m.take(b); err != nil {
@@ -288,7 +319,9 @@ func (m *Room) take(b *schema.Bundle) error {
 	c, err := b.Catalogue()
 	f := fault{err, true}
 	if err == nil {
-		err = m.bundles.keep(b)
+		if err = m.bundles.keep(b); durable.NoRoom(err) {
+			err = errors.Join(problem.New(problem.DiskFull, "the catalogue bundle can't be kept: %v", err), err)
+		}
 		f = fault{err, false}
 	}
 	m.bundles.note(b.Hash, f)

@@ -67,7 +67,7 @@ func (s *Store) WriteDown(found *Found, now signed.Time, f func(*Tx) error) erro
 
 // whole compares a database that was opened with what is known of it, and opens the
 // high-water file.
-func (s *Store) whole(h *handle, log walScan, kept string) error {
+func (s *Store) whole(h *handle, log durable.LogScan, kept string) error {
 	mark, stood := s.mark, (*highWater)(nil)
 	switch was, err := mark.read(); {
 	case err == nil:
@@ -147,10 +147,10 @@ const maxCommits = 1 << 56
 
 // compare says what is wrong with a database that came so far, when its high-water file
 // says how far it stood, and its write-ahead log was so.
-func compare(stood *highWater, now highWater, log walScan, kept string) *Found {
+func compare(stood *highWater, now highWater, log durable.LogScan, kept string) *Found {
 	damage := ""
-	if log.commits > 0 {
-		damage = fmt.Sprintf("in desk.db-wal frame %d was damaged, and %d commits stood behind it; the file as it was: %s", log.frames+1, log.commits, kept)
+	if log.Commits > 0 {
+		damage = fmt.Sprintf("in desk.db-wal frame %d was damaged, and %d commits stood behind it; the file as it was: %s", log.Frames+1, log.Commits, kept)
 	}
 	switch {
 	case stood == nil && damage != "":
@@ -172,7 +172,7 @@ func compare(stood *highWater, now highWater, log walScan, kept string) *Found {
 
 // keepDamagedLog reads the write-ahead log before SQLite does. One with commits behind a
 // damaged frame is copied aside, under a name that says when it was last written.
-func (s *Store) keepDamagedLog() (log walScan, kept string, err error) {
+func (s *Store) keepDamagedLog() (log durable.LogScan, kept string, err error) {
 	f, err := durable.Open(s.path + "-wal")
 	if errors.Is(err, fs.ErrNotExist) {
 		return log, "", nil
@@ -181,7 +181,7 @@ func (s *Store) keepDamagedLog() (log walScan, kept string, err error) {
 		return log, "", err
 	}
 	defer f.Close()
-	if log, err = scanWAL(f, s.pageSize()); err != nil || log.commits == 0 {
+	if log, err = durable.ScanLog(f, s.pageSize()); err != nil || log.Commits == 0 {
 		return log, "", err
 	}
 	info, err := f.Stat()
@@ -216,7 +216,7 @@ func (s *Store) pageSize() int {
 	if f, err := durable.Open(s.path); err == nil {
 		defer f.Close()
 		if _, err := f.ReadAt(head, 0); err == nil && bytes.HasPrefix(head, []byte("SQLite format 3\x00")) {
-			if n := int(binary.BigEndian.Uint16(head[16:])); isPageSize(n) {
+			if n := int(binary.BigEndian.Uint16(head[16:])); durable.IsPageSize(n) {
 				return n
 			}
 		}

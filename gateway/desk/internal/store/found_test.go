@@ -13,8 +13,12 @@ import (
 	"time"
 
 	"samband/gateway/desk/client"
+	"samband/gateway/durable"
 	"samband/gateway/signed"
 )
+
+// Lengths in SQLite's write-ahead log.
+const walHeader, frameHeader = 32, 24
 
 // A moment is what lies on the disk after a write that was answered, while the database is
 // open: what a kill leaves.
@@ -364,6 +368,39 @@ func TestCheckKnowsTheNextWrite(t *testing.T) {
 	}
 }
 
+// Another program that has the database open or locked at a start is waited out: a backup, a
+// repair by hand, or a curious reader, who may stay.
+func TestStartBesideAnother(t *testing.T) {
+	for what, how := range map[string]string{
+		"reads": "BEGIN; SELECT count(*) FROM texts", "writes": "BEGIN IMMEDIATE", "has it alone": "PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE",
+	} {
+		path := moments(t, 2)[1].put(t) // with a log, as after a kill
+		db, err := sql.Open("sqlite", "file:"+path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		db.SetMaxOpenConns(1)
+		if _, err := db.Exec(how); err != nil {
+			t.Fatal(err)
+		}
+		freed := make(chan error, 1)
+		time.AfterFunc(200*time.Millisecond, func() {
+			_, err := db.Exec("ROLLBACK")
+			freed <- errors.Join(err, db.Close())
+		})
+		s, err := Open(path, "se.spoc", MinReserve, nil)
+		if err != nil {
+			t.Fatalf("another %s: %v", what, err)
+		}
+		if found := s.Found(); found != nil {
+			t.Errorf("another %s: it found %+v", what, found)
+		}
+		if err := errors.Join(queue(s, 7), s.Close(), <-freed); err != nil {
+			t.Errorf("another %s: %v", what, err)
+		}
+	}
+}
+
 // A scan of any bytes ends, counts no more frames than there are, and of a sound log finds
 // nothing wrong.
 func FuzzWriteAheadLog(f *testing.F) {
@@ -373,14 +410,14 @@ func FuzzWriteAheadLog(f *testing.F) {
 	f.Add(zeroed(whole, 0, walHeader), 4096)
 	f.Add(whole[:walHeader+7], 512)
 	f.Fuzz(func(t *testing.T, log []byte, pageSize int) {
-		if !isPageSize(pageSize) {
+		if !durable.IsPageSize(pageSize) {
 			return
 		}
-		s, err := scanWAL(bytes.NewReader(log), pageSize)
+		s, err := durable.ScanLog(bytes.NewReader(log), pageSize)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if most := len(log) / (512 + frameHeader); s.frames+s.behind > most || s.commits > s.behind {
+		if most := len(log) / (512 + frameHeader); s.Frames+s.Behind > most || s.Commits > s.Behind || len(s.Pages) > s.Frames || (len(s.Pages) > 0) != (s.Length > 0) {
 			t.Errorf("%d bytes: %+v", len(log), s)
 		}
 	})

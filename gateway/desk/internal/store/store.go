@@ -122,7 +122,7 @@ func (s *Store) openAnew() error {
 	h, err := s.open.Load(), error(nil)
 	if h != nil {
 		h.end()
-		err = s.rewriteLog()
+		err = durable.RewriteLog(s.path)
 	}
 	if err == nil {
 		err = s.index.ForgetMoved(s.path)
@@ -152,7 +152,7 @@ func (s *Store) openWhole() (*handle, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.rewriteLog(); err != nil {
+	if err := durable.RewriteLog(s.path); err != nil {
 		return nil, err
 	}
 	h, err := s.openFile()
@@ -165,17 +165,6 @@ func (s *Store) openWhole() (*handle, error) {
 		}
 	}
 	return h, nil
-}
-
-// rewriteLog writes the write-ahead log over itself. What could not be synced of it, the
-// system may show as written and never write again: a power cut while the log is moved, or
-// before its emptying is on the disk, would show an old part of it over newer pages.
-func (s *Store) rewriteLog() error {
-	err := durable.Rewrite(s.path+"-wal", 0)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	return err
 }
 
 // settleLog moves the write-ahead log into the database and empties it, so that nothing is put
