@@ -6,16 +6,16 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"samband/cmd/internal/cli"
+	"samband/cmd/internal/passphrase"
 	"samband/gateway/desk/client"
 	"samband/gateway/signed"
 )
 
 func newUnlock(p *program) *cobra.Command {
 	c := &cobra.Command{Use: "unlock", Short: "Unlock the desk: it opens what waits, and may send", Args: cobra.NoArgs}
-	passphrase := cli.PassphraseFlag(c)
+	file := passphrase.FileFlag(c.Flags(), passphrase.File, "of the desk's keys")
 	c.RunE = p.withClient(func(c *cobra.Command, d *client.Client, _ signed.ID) error {
-		secret, err := passphrase(false)
+		secret, err := passphrase.Existing(c, *file, "the keys in "+p.Dir)
 		if err != nil {
 			return err
 		}
