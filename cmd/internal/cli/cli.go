@@ -54,10 +54,10 @@ type Program struct {
 	name string
 }
 
-// Flags adds --dir, which is dir if it isn't given, and --json.
+// Flags adds --dir, which is dir if it isn't given, and --json, which is as p has it.
 func (p *Program) Flags(root *cobra.Command, dir, usage string) {
 	root.PersistentFlags().StringVar(&p.Dir, "dir", dir, usage)
-	root.PersistentFlags().BoolVar(&p.JSON, "json", false, "print data as JSON")
+	root.PersistentFlags().BoolVar(&p.JSON, "json", p.JSON, "print data as JSON")
 }
 
 // DirOfEnvironment is SAMBAND_DIR, or the current folder.
