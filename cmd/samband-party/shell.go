@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -134,7 +135,7 @@ func (p *program) lines(c *cobra.Command, name string, person bool) error {
 		ok   bool
 		err  error
 	}
-	next, lines := make(chan struct{}), make(chan line)
+	next, lines := make(chan struct{}), make(chan line, 1)
 	defer close(next)
 	go func() {
 		s := bufio.NewScanner(c.InOrStdin())
@@ -168,10 +169,13 @@ func (p *program) lines(c *cobra.Command, name string, person bool) error {
 			return nil
 		}
 		act := &program{Program: p.Program, session: p.session}
+		if err == nil {
+			err = besideLines(args)
+		}
 		if err == nil && len(args) > 0 {
-			in := c.InOrStdin()
+			in := c.InOrStdin() // of a person, who may be asked
 			if !person {
-				in = noInput{}
+				in = strings.NewReader("")
 			}
 			err = act.Try(act.root(p.Dir), args, in, c.OutOrStdout(), c.ErrOrStderr())
 		}
@@ -187,11 +191,14 @@ func (p *program) lines(c *cobra.Command, name string, person bool) error {
 	}
 }
 
-// noInput is the standard input of an act whose line came by standard input.
-type noInput struct{}
-
-func (noInput) Read([]byte) (int, error) {
-	return 0, cli.Usagef("standard input has the lines of the shell: name a file")
+// besideLines refuses an act that reads standard input, where the lines are.
+func besideLines(args []string) error {
+	for _, a := range args {
+		if _, value, _ := strings.Cut(a, "="); cli.StandardInput(a) || cli.StandardInput(value) {
+			return cli.Usagef("standard input has the lines of the shell: name a file")
+		}
+	}
+	return nil
 }
 
 // split splits a line into words at spaces. What stands between ' or " is of one word, as it
@@ -200,6 +207,9 @@ func (noInput) Read([]byte) (int, error) {
 func split(line string) (words []string, err error) {
 	if strings.HasPrefix(strings.TrimSpace(line), "#") {
 		return nil, nil
+	}
+	if !utf8.ValidString(line) {
+		return nil, cli.Usagef("the line is no text in UTF-8")
 	}
 	var word strings.Builder
 	var quote rune

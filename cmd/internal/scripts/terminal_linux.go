@@ -22,6 +22,7 @@ import (
 //	> nine geese        types this, and return
 //	= ^    (.+)$        types what the screen shows between these parentheses, and return
 //	^ C                 types this key with Ctrl
+//	$ mv a b            does this beside the program
 //
 // The whole screen is standard output then. Negated, the program must fail. Each time it must
 // leave a terminal that shows what is typed.
@@ -127,6 +128,12 @@ func (t *terminal) follow(lines []string) error {
 		case "^":
 			if err := t.types(string(text[0] - '@')); err != nil {
 				return err
+			}
+		case "$":
+			beside := exec.Command("sh", "-c", text)
+			beside.Dir = t.cmd.Dir
+			if out, err := beside.CombinedOutput(); err != nil {
+				return fmt.Errorf("%s: %w: %s", text, err, out)
 			}
 		case "":
 		default:
