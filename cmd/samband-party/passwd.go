@@ -25,7 +25,7 @@ Copies from before, such as backups, still open with the old passphrase. If some
 else may know that one and may have a copy, revoke the keys: no passphrase helps then.`,
 		Args: cobra.NoArgs,
 	}
-	file := passphrase.FileFlag(c.Flags(), "new-passphrase-file", "that the keys get")
+	file := passphrase.FileFlag(c.Flags(), passphrase.NewFile, "that the keys get")
 	words := passphrase.WordsFlag(c.Flags())
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if err := durable.CheckWriter(p.Dir); err != nil {

@@ -29,8 +29,11 @@ import (
 	"samband/gateway/seal"
 )
 
-// File is the flag by which a script names the file of a passphrase.
-const File = "passphrase-file"
+// The flags by which a script names the file of a passphrase, and of a new one beside it.
+const (
+	File    = "passphrase-file"
+	NewFile = "new-passphrase-file"
+)
 
 // maxFile limits how much of a passphrase's file is read.
 const maxFile = 64 << 10
