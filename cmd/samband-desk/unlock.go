@@ -8,6 +8,7 @@ import (
 
 	"samband/cmd/internal/passphrase"
 	"samband/gateway/desk/client"
+	"samband/gateway/problem"
 	"samband/gateway/signed"
 )
 
@@ -20,10 +21,21 @@ func newUnlock(p *program) *cobra.Command {
 			return err
 		}
 		defer clear(secret)
-		if err := d.Unlock(c.Context(), secret); err != nil {
+		if err := d.Unlock(c.Context(), secret); problem.CodeOf(err) == problem.DeskLocked {
+			return &stillLocked{err}
+		} else if err != nil {
 			return err
 		}
 		return p.Print(c, map[string]bool{"locked": false}, func(w io.Writer) { fmt.Fprintln(w, "The desk is unlocked.") })
 	})
 	return c
+}
+
+// A stillLocked is an unlock that was refused. That the desk is to be unlocked, as the code
+// says, its reader knows.
+type stillLocked struct{ error }
+
+func (e *stillLocked) Unwrap() error { return e.error }
+func (e *stillLocked) Next() string {
+	return "type it once more: look at capitals and at the language of the keyboard; after samband-desk passwd the new one counts"
 }
