@@ -22,7 +22,7 @@ func newUnlock(p *program) *cobra.Command {
 		}
 		defer clear(secret)
 		if err := d.Unlock(c.Context(), secret); problem.CodeOf(err) == problem.DeskLocked {
-			return &stillLocked{err}
+			return &advice{err, retype}
 		} else if err != nil {
 			return err
 		}
@@ -31,11 +31,6 @@ func newUnlock(p *program) *cobra.Command {
 	return c
 }
 
-// A stillLocked is an unlock that was refused. That the desk is to be unlocked, as the code
-// says, its reader knows.
-type stillLocked struct{ error }
-
-func (e *stillLocked) Unwrap() error { return e.error }
-func (e *stillLocked) Next() string {
-	return "type it once more: look at capitals and at the language of the keyboard; after samband-desk passwd the new one counts"
-}
+// retype is the advice where a passphrase opened nothing. That the desk is to be unlocked, as
+// DESK_LOCKED says, its reader knows.
+const retype = "type it once more: look at capitals and at the language of the keyboard; after samband-desk passwd the new one counts"

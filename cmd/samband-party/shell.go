@@ -64,18 +64,19 @@ type session struct {
 
 func newSession() *session { return &session{keys: map[string]any{}} }
 
-func kindOf[T any](dir string) string { return fmt.Sprintf("%T of %s", *new(T), dir) }
+// kind names keys in a session.
+func kind(keys any, dir string) string { return fmt.Sprintf("%T of %s", keys, dir) }
 
 func keysOf[T any](s *session, dir string) (keys T, ok bool) {
 	if s != nil {
-		keys, ok = s.keys[kindOf[T](dir)].(T)
+		keys, ok = s.keys[kind(keys, dir)].(T)
 	}
 	return keys, ok
 }
 
 func (s *session) keep(dir string, keys any) {
 	if s != nil {
-		s.keys[fmt.Sprintf("%T of %s", keys, dir)] = keys
+		s.keys[kind(keys, dir)] = keys
 	}
 }
 

@@ -80,10 +80,14 @@ func New(c *cobra.Command, file string, words bool, of string, known ...string) 
 	}
 	if fromFile(c, file) {
 		secret, err := read(c, file)
-		if err == nil {
-			err = Check(secret, known...)
+		if err != nil {
+			return nil, err
 		}
-		return secret, err
+		if err := Check(secret, known...); err != nil {
+			clear(secret)
+			return nil, err
+		}
+		return secret, nil
 	}
 	p, err := at(c)
 	if err != nil {
