@@ -59,6 +59,9 @@ func AtTerminal(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+// patience is for a program that shows nothing more; a busy machine is no fault.
+const patience = 5 * time.Minute
+
 // A terminal is one that a program runs at.
 type terminal struct {
 	keys   *os.File // and the screen
@@ -150,7 +153,7 @@ func (t *terminal) types(keys string) error {
 
 // await reads the screen until it shows a text, after what was awaited before.
 func (t *terminal) await(text string) error {
-	late := time.After(time.Minute)
+	late := time.After(patience)
 	for {
 		if at := strings.Index(t.screen[t.seen:], text); at >= 0 {
 			t.seen += at + len(text)
@@ -173,7 +176,7 @@ func (t *terminal) kill() { _ = syscall.Kill(-t.cmd.Process.Pid, syscall.SIGKILL
 
 // wait waits for the program's end, and returns all that the screen showed and how it ended.
 func (t *terminal) wait() (screen string, ended, err error) {
-	late := time.AfterFunc(time.Minute, t.kill)
+	late := time.AfterFunc(patience, t.kill)
 	defer late.Stop()
 	for more := range t.shown {
 		t.screen += more
