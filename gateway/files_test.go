@@ -20,6 +20,7 @@ var openThemselves = map[string]string{
 	"gateway/desk/internal/store/highwater.go":   "it is written over in its place",
 	"gateway/desk/internal/store/found.go":       "a copy of a log of any length, in the desk's own folder",
 	"gateway/internal/faultydisk/faultydisk.go":  "a test's disk: it takes over any folder",
+	"cmd/internal/scripts/terminal_linux.go":     "a test's terminal: a device",
 	"cmd/samband-demo/proof.go":                  "it looks for a word in files of any length, which it made itself",
 }
 

@@ -68,6 +68,7 @@ var floors = []string{
 	"samband/gateway/envelope",
 	"samband/gateway/internal/work",
 	"samband/gateway/seal",
+	"samband/cmd/internal/passphrase",
 	"samband/gateway/auditlog",
 	"samband/gateway/auditlog/tree",
 	"samband/gateway/register",

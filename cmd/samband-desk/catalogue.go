@@ -12,6 +12,7 @@ import (
 
 	"samband/gateway/desk/client"
 	"samband/gateway/problem"
+	"samband/gateway/seal"
 	"samband/gateway/signed"
 	"samband/schema"
 )
@@ -133,6 +134,9 @@ func next(err error) string {
 	var a *advice
 	if errors.As(err, &a) {
 		return a.next
+	}
+	if errors.Is(err, seal.ErrPassphrase) {
+		return retype
 	}
 	return ""
 }

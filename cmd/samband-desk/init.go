@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"samband/cmd/internal/cli"
+	"samband/cmd/internal/passphrase"
 	"samband/gateway/desk"
 	"samband/gateway/register"
 	"samband/gateway/signed"
@@ -29,7 +30,8 @@ and the certificate of it.
 Then, with --certificate: the certificate is put in place. The desk can serve.`,
 		Args: cobra.NoArgs,
 	}
-	passphrase := cli.PassphraseFlag(c)
+	file := passphrase.FileFlag(c.Flags(), passphrase.File, "that the desk's keys get")
+	words := passphrase.WordsFlag(c.Flags())
 	c.Flags().StringVar(&address, "address", "", "the desk's address, such as se.spoc")
 	c.Flags().StringVar(&federation, "federation", "", "the exchange's federation file")
 	c.Flags().StringVar(&setup.Broker, "broker", "", "where the broker listens, such as https://broker.nordic.example:8443")
@@ -51,7 +53,7 @@ Then, with --certificate: the certificate is put in place. The desk can serve.`,
 		if setup.Federation, err = cli.ReadInput(c, federation, maxFile); err != nil {
 			return err
 		}
-		if setup.Passphrase, err = passphrase(true); err != nil {
+		if setup.Passphrase, err = passphrase.New(c, *file, *words, "the keys of "+address, address); err != nil {
 			return err
 		}
 		defer clear(setup.Passphrase)

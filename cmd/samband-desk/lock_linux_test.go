@@ -522,6 +522,7 @@ func dumpsForbidden(t *testing.T, _ *office, u *unit) {
 	for _, line := range [][]string{
 		{u.program, "unlock", "--dir", u.dir, "--passphrase-file", "-"},
 		{u.program, "rotate", "--dir", u.dir, "--passphrase-file", "-"},
+		{u.program, "passwd", "--dir", u.dir, "--passphrase-file", "-"},
 		{party, "init", "--dir", filepath.Join(u.dir, "party"), "--party", "se", "--title", "Polisen", "--passphrase-file", "-"},
 	} {
 		v := *u

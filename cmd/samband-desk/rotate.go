@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"samband/cmd/internal/cli"
+	"samband/cmd/internal/passphrase"
 	"samband/gateway/desk"
 	"samband/gateway/signed"
 )
@@ -22,9 +22,9 @@ The desk opens with both keys, once it is unlocked again. Others seal to the new
 when the party has entered the card.`,
 		Args: cobra.NoArgs,
 	}
-	passphrase := cli.PassphraseFlag(c)
+	file := passphrase.FileFlag(c.Flags(), passphrase.File, "of the desk's keys")
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		secret, err := passphrase(false)
+		secret, err := passphrase.Existing(c, *file, "the keys in "+p.Dir)
 		if err != nil {
 			return err
 		}

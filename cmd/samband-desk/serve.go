@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"samband/cmd/internal/cli"
+	"samband/cmd/internal/passphrase"
 	"samband/gateway/desk"
 	"samband/gateway/monitor"
 )
@@ -36,7 +37,7 @@ unlocks it.
 When it is locked it executes itself anew, so that its memory has no key.`,
 		Args: cobra.NoArgs,
 	}
-	passphrase := cli.PassphraseFlag(c)
+	file := passphrase.FileFlag(c.Flags(), passphrase.File, "of the desk's keys")
 	c.Flags().BoolVar(&unlock, "unlock", false, "unlock at the start")
 	c.Flags().UintVar(&kept, keptLock, 0, "the descriptor of the folder's lock")
 	c.Flags().Lookup(keptLock).Hidden = true
@@ -56,7 +57,7 @@ When it is locked it executes itself anew, so that its memory has no key.`,
 			return cli.LockedBy(filepath.Join(dir, "lock"), err)
 		}
 		if unlock {
-			err = unlockAtStart(ctx, conf.Log, d, passphrase, c.Flags().Changed(cli.PassphraseFile))
+			err = unlockAtStart(ctx, conf.Log, d, *file != "", func() ([]byte, error) { return passphrase.Existing(c, *file, "the keys in "+p.Dir) })
 		}
 		if err == nil {
 			err = d.Run(ctx)
@@ -95,7 +96,7 @@ func startIn(ctx context.Context, c desk.Config) (*desk.Desk, error) {
 }
 
 // unlockAtStart unlocks the desk. By a file it does not if the desk was locked before.
-func unlockAtStart(ctx context.Context, log *slog.Logger, d *desk.Desk, passphrase func(bool) ([]byte, error), byFile bool) error {
+func unlockAtStart(ctx context.Context, log *slog.Logger, d *desk.Desk, byFile bool, passphrase func() ([]byte, error)) error {
 	stays, err := d.StaysLocked()
 	if err != nil {
 		return err
@@ -104,7 +105,7 @@ func unlockAtStart(ctx context.Context, log *slog.Logger, d *desk.Desk, passphra
 		log.Warn("the desk was locked, and stays so until a person unlocks it: samband-desk unlock", "desk", d.Address())
 		return nil
 	}
-	secret, err := passphrase(false)
+	secret, err := passphrase()
 	if err != nil {
 		return err
 	}

@@ -20,7 +20,7 @@ func TestExitCodes(t *testing.T) {
 		want int
 		args []string
 	}{
-		{0, []string{"init", "--dir", dir, "--party", "se", "--title", "Sverige", "--founder", "--json"}},
+		{0, []string{"init", "--dir", dir, "--party", "se", "--title", "Sverige", "--founder", "--no-passphrase", "--json"}},
 		{0, []string{"--help"}},
 		{0, []string{"init", "--dir", locked, "--party", "no", "--title", "Norge", "--passphrase-file", right}},
 		{5, []string{"accede", "--dir", locked, "--passphrase-file", wrong, right}},

@@ -33,15 +33,17 @@ never entered.`,
 			if err != nil {
 				return err
 			}
-			passphrase, err := p.passphrase(c)
+			if p.session == nil { // both by one passphrase
+				p.session = newSession()
+				if _, err := p.openAll(c); err != nil {
+					return err
+				}
+			}
+			party, err := follow(p, c, r, authority.OpenParty)
 			if err != nil {
 				return err
 			}
-			party, err := follow(p.Dir, passphrase, r, authority.OpenParty)
-			if err != nil {
-				return err
-			}
-			founder, err := follow(p.Dir, passphrase, r, authority.OpenFounder)
+			founder, err := follow(p, c, r, authority.OpenFounder)
 			if err != nil {
 				return err
 			}
@@ -59,8 +61,8 @@ never entered.`,
 // follow lets a party or founder follow the register, if the folder has its keys.
 func follow[T interface {
 	Follow(*register.Register) error
-}](dir string, passphrase []byte, r *register.Register, open func(string, []byte) (T, error)) (found bool, err error) {
-	keys, err := open(dir, passphrase)
+}](p *program, c *cobra.Command, r *register.Register, open func(string, []byte) (T, error)) (found bool, err error) {
+	keys, err := opened(p, c, open)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}

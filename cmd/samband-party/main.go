@@ -10,8 +10,9 @@
 // Every command says what it made, its hash, and the next step. An entry goes to
 // the running broker by `samband-broker enter FILE`; whoever carries it needs no
 // key. Keys lie in the folders root, authority and ca below --dir, which may be
-// on different machines. A passphrase comes from a file or from standard input,
-// never from the command line.
+// on different machines, under one passphrase for each folder. It is typed, or comes
+// from a file or from standard input, never from the command line; shell does several
+// acts behind one, passwd changes it.
 //
 // Exit codes: 0 done, 1 failed, 2 wrong usage, 4 refused, with the code of the
 // rule that says no, 5 the passphrase is wrong, 6 a log that was shown is not proved.
@@ -26,8 +27,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"samband/cmd/internal/cli"
+	"samband/cmd/internal/passphrase"
 	"samband/gateway/authority"
-	"samband/gateway/durable"
 	"samband/gateway/seal"
 	"samband/gateway/signed"
 )
@@ -37,24 +38,30 @@ func main() { cli.Main(run) }
 type program struct {
 	cli.Program
 	passphraseFile string
+	session        *session // of a shell; nil for one act
 }
 
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	p := &program{Program: cli.Program{Again: []error{seal.ErrPassphrase}, Next: next}}
+	return p.Run(p.root("."), args, stdin, stdout, stderr)
+}
+
+// root is the tree of all commands, for a folder unless another is named.
+func (p *program) root(dir string) *cobra.Command {
 	root := &cobra.Command{Use: "samband-party", Short: "Make an exchange and keep its register, on files"}
-	p.Flags(root, ".", "the party's folder")
-	root.PersistentFlags().StringVar(&p.passphraseFile, "passphrase-file", "", "file whose first line is the passphrase of the keys; - for standard input")
+	p.Flags(root, dir, "the party's folder")
+	root.PersistentFlags().StringVar(&p.passphraseFile, passphrase.File, "", "file whose first line is the passphrase of the keys; - for standard input; else it is typed")
 	root.AddCommand(
 		newInit(p), newFound(p), newSign(p), newAdmit(p), newBundle(p), newCatalogue(p), newClock(p), newJoin(p),
-		newCA(p), newDesk(p), newAgreement(p), newAccede(p), newRevoke(p), newIssue(p), newFollow(p),
+		newCA(p), newDesk(p), newAgreement(p), newAccede(p), newRevoke(p), newIssue(p), newFollow(p), newPasswd(p), newShell(p),
 	)
-	return p.Run(root, args, stdin, stdout, stderr)
+	return root
 }
 
 func next(err error) string {
 	switch {
 	case errors.Is(err, seal.ErrPassphrase):
-		return "give the passphrase by --passphrase-file FILE, or - for standard input"
+		return "type the passphrase that these keys have since init, or since the last passwd; a script gives it by --passphrase-file FILE, or - for standard input"
 	case errors.Is(err, authority.ErrNoFederation):
 		return "found an exchange, or join one"
 	}
@@ -63,32 +70,6 @@ func next(err error) string {
 
 // maxFile bounds what is read from files that others brought.
 const maxFile = 1 << 20
-
-// passphrase reads the passphrase of the keys; nil if they have none.
-func (p *program) passphrase(c *cobra.Command) ([]byte, error) {
-	if p.passphraseFile == "" {
-		return nil, nil
-	}
-	return cli.ReadPassphrase(c, p.passphraseFile)
-}
-
-// by is the run of a command for which a party, founder or CA is opened first.
-func by[T any](p *program, open func(dir string, passphrase []byte) (T, error), run func(*cobra.Command, T, []string) error) func(*cobra.Command, []string) error {
-	return func(c *cobra.Command, args []string) error {
-		passphrase, err := p.passphrase(c)
-		if err != nil {
-			return err
-		}
-		if err := durable.CheckWriter(p.Dir); err != nil {
-			return err
-		}
-		opened, err := open(p.Dir, passphrase)
-		if err != nil {
-			return err
-		}
-		return run(c, opened, args)
-	}
-}
 
 // A result is what a command made.
 type result struct {

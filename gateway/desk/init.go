@@ -107,6 +107,24 @@ func Rotate(dir string, passphrase []byte) (card []byte, err error) {
 	return writeCard(f, fed.Hash(), s, online, locked)
 }
 
+// ChangePassphrase puts the locked ring under another passphrase. A desk that runs goes on
+// as it is, unlocked or not. A copy of the folder from before opens with the old one.
+func ChangePassphrase(dir string, old, new []byte) error {
+	if err := durable.CheckWriter(dir); err != nil {
+		return err
+	}
+	f := folder(dir)
+	if _, err := readSettings(f); err != nil {
+		return err
+	}
+	lock, err := f.lockKeys()
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	return keys.ChangePassphrase(f.keys(), old, new)
+}
+
 func writeCard(f folder, exchange signed.Hash, s Settings, online *keys.Online, locked *keys.Locked) ([]byte, error) {
 	tls, err := certs.MarshalPublicKey(&online.TLS.PublicKey)
 	if err != nil {

@@ -54,10 +54,10 @@ type Program struct {
 	name string
 }
 
-// Flags adds --dir, which is dir if it isn't given, and --json.
+// Flags adds --dir, which is dir if it isn't given, and --json, which is as p has it.
 func (p *Program) Flags(root *cobra.Command, dir, usage string) {
 	root.PersistentFlags().StringVar(&p.Dir, "dir", dir, usage)
-	root.PersistentFlags().BoolVar(&p.JSON, "json", false, "print data as JSON")
+	root.PersistentFlags().BoolVar(&p.JSON, "json", p.JSON, "print data as JSON")
 }
 
 // DirOfEnvironment is SAMBAND_DIR, or the current folder.
@@ -85,6 +85,16 @@ func Main(run func(args []string, stdin io.Reader, stdout, stderr io.Writer) int
 
 // Run runs a command line and returns its exit code.
 func (p *Program) Run(root *cobra.Command, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	err := p.Try(root, args, stdin, stdout, stderr)
+	if err == nil {
+		return 0
+	}
+	p.Explain(stderr, err)
+	return p.exitCode(err)
+}
+
+// Try is Run for a program that itself says what went wrong, by Explain, and goes on.
+func (p *Program) Try(root *cobra.Command, args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 	private()
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.SetArgs(args)
@@ -105,14 +115,10 @@ func (p *Program) Run(root *cobra.Command, args []string, stdin io.Reader, stdou
 		}
 	})
 	err := root.Execute()
-	if err == nil {
-		return 0
-	}
-	if !started {
+	if err != nil && !started {
 		err = &usageError{err}
 	}
-	p.explain(stderr, err)
-	return p.exitCode(err)
+	return err
 }
 
 // eachCommand visits a command and all those below it.

@@ -82,7 +82,7 @@ func TestExplain(t *testing.T) {
 			"Next: run samband-desk init, or name the folder with --dir.\n",
 	} {
 		var b bytes.Buffer
-		newProgram().explain(&b, err)
+		newProgram().Explain(&b, err)
 		if b.String() != want {
 			t.Errorf("it says\n%swant\n%s", &b, want)
 		}
@@ -121,7 +121,7 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// Nothing is read without end, and a passphrase is one line.
+// Nothing is read without end.
 func TestRead(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "f")
 	if err := os.WriteFile(path, []byte("nine geese\r\nover the sea"), 0o600); err != nil {
@@ -135,20 +135,6 @@ func TestRead(t *testing.T) {
 	}
 	if _, err := ReadFile("/dev/zero", 23); !errors.Is(err, durable.ErrNotRegular) {
 		t.Errorf("a device: %v", err)
-	}
-	c := &cobra.Command{}
-	for in, want := range map[string]string{"nine geese\n": "nine geese", "nine geese": "nine geese", "\nnine": "", "": ""} {
-		c.SetIn(strings.NewReader(in))
-		if got, err := ReadPassphrase(c, "-"); string(got) != want || (err != nil) != (want == "") {
-			t.Errorf("%q is read as %q, %v", in, got, err)
-		}
-	}
-	if got, err := ReadPassphrase(c, path); string(got) != "nine geese" || err != nil {
-		t.Errorf("%q, %v", got, err)
-	}
-	var usage *usageError
-	if _, err := PassphraseFlag(c)(true); !errors.As(err, &usage) {
-		t.Errorf("typed without a terminal: %v", err)
 	}
 }
 
@@ -212,7 +198,7 @@ func TestWriteJSON(t *testing.T) {
 			return (&Program{JSON: true}).Print(c, m, nil)
 		},
 		"a refusal": func(w io.Writer) error {
-			(&Program{JSON: true}).explain(w, problem.New(problem.BodyInvalid, "%s", subject))
+			(&Program{JSON: true}).Explain(w, problem.New(problem.BodyInvalid, "%s", subject))
 			return nil
 		},
 	} {

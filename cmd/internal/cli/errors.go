@@ -90,8 +90,8 @@ func (p *Program) exitCode(err error) int {
 	return exitAgain // classes retry and reseal
 }
 
-// explain says what went wrong, which rule it broke, and what to do next.
-func (p *Program) explain(w io.Writer, err error) {
+// Explain says what went wrong, which rule it broke, and what to do next.
+func (p *Program) Explain(w io.Writer, err error) {
 	var details problem.Details
 	if refusal, refused := problem.Of(err); refused {
 		details = problem.DetailsOf(refusal.Code, refusal.Detail)

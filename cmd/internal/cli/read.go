@@ -1,13 +1,11 @@
 package cli
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"os"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"samband/gateway/durable"
 	"samband/gateway/problem"
@@ -53,58 +51,4 @@ func ReadAs[T any](path string, max int, parse func([]byte) (T, error)) (v T, b 
 		return v, nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return v, b, nil
-}
-
-// maxPassphraseFile limits how much of a passphrase file is read.
-const maxPassphraseFile = 64 << 10
-
-// ReadPassphrase reads the first line of a file, or of standard input if the path
-// is "-".
-func ReadPassphrase(c *cobra.Command, path string) ([]byte, error) {
-	b, err := ReadInput(c, path, maxPassphraseFile)
-	if err != nil {
-		return nil, fmt.Errorf("read passphrase: %w", err)
-	}
-	line, _, _ := bytes.Cut(b, []byte("\n"))
-	if line = bytes.TrimSuffix(line, []byte("\r")); len(line) == 0 {
-		return nil, fmt.Errorf("the passphrase in %s is empty", path)
-	}
-	return line, nil
-}
-
-// PassphraseFile is the flag that PassphraseFlag adds.
-const PassphraseFile = "passphrase-file"
-
-// PassphraseFlag adds --passphrase-file, and returns a function that reads the
-// passphrase from that file. If no file is named, the function asks for the passphrase
-// at the terminal, and asks twice if it is a new one.
-func PassphraseFlag(c *cobra.Command) func(isNew bool) ([]byte, error) {
-	file := c.Flags().String(PassphraseFile, "", "file whose first line is the passphrase; - for standard input; else it is typed")
-	return func(isNew bool) ([]byte, error) {
-		if *file != "" {
-			return ReadPassphrase(c, *file)
-		}
-		return typed(c, isNew)
-	}
-}
-
-func typed(c *cobra.Command, twice bool) ([]byte, error) {
-	in, ok := c.InOrStdin().(*os.File)
-	if !ok || !term.IsTerminal(int(in.Fd())) {
-		return nil, Usagef("no terminal to type the passphrase at: give --passphrase-file")
-	}
-	readOnce := func(prompt string) ([]byte, error) {
-		fmt.Fprint(c.ErrOrStderr(), prompt)
-		defer fmt.Fprintln(c.ErrOrStderr())
-		return term.ReadPassword(int(in.Fd()))
-	}
-	first, err := readOnce("Passphrase: ")
-	if err != nil || !twice {
-		return first, err
-	}
-	second, err := readOnce("The same again: ")
-	if err == nil && !bytes.Equal(first, second) {
-		err = fmt.Errorf("the two passphrases differ")
-	}
-	return first, err
 }

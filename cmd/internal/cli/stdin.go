@@ -12,8 +12,8 @@ import (
 	"golang.org/x/term"
 )
 
-// standardInput reports whether a word of a command line names standard input.
-func standardInput(word string) bool {
+// StandardInput reports whether a word of a command line names standard input.
+func StandardInput(word string) bool {
 	return slices.Contains([]string{"-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"}, word)
 }
 
@@ -23,7 +23,7 @@ func readsOnce(c *cobra.Command, args []string) error {
 	var named []string
 	note := func(what string, words ...string) {
 		for _, w := range words {
-			if standardInput(w) {
+			if StandardInput(w) {
 				named = append(named, what)
 			}
 		}

@@ -109,6 +109,28 @@ func Rotate(dir string, passphrase []byte) error {
 	return l.write(dir, passphrase, work.Factor{}, durable.Replace)
 }
 
+// ChangePassphrase puts the locked ring under another passphrase. The file is written anew in
+// one step, once it has opened what is written: the ring is nowhere else.
+func ChangePassphrase(dir string, old, new []byte) error {
+	return changePassphrase(dir, old, new, work.Factor{})
+}
+
+func changePassphrase(dir string, old, new []byte, factor work.Factor) error {
+	l, err := Unlock(dir, old)
+	if err != nil {
+		return err
+	}
+	defer l.Forget()
+	return l.write(dir, new, factor, func(path string, b []byte, mode fs.FileMode) error {
+		plain, err := seal.Unprotect(b, new)
+		defer clear(plain)
+		if err != nil {
+			return fmt.Errorf("the ring %q is left as it is: what was to be written does not open: %w", path, err)
+		}
+		return durable.Replace(path, b, mode)
+	})
+}
+
 // Statement returns the keys that sign statements: the message pair's Ed25519.
 func (l *Locked) Statement() []*signed.PrivateKey {
 	for _, k := range l.Message {
