@@ -41,7 +41,7 @@ func (w *world) second(b *running, address signed.Address) *keyedDesk {
 		_, err := b.Enter(context.Background(), w.enter(note))
 		check(w, err)
 	}
-	h := &keyedDesk{KeyedDesk: keys, world: w, sealed: 5755, audit: signed.Head{Origin: w.register.Federation().Audit.Name}}
+	h := &keyedDesk{KeyedDesk: keys, world: w, sealed: 5755, audit: (&auditlog.Range{}).Head(w.register.Federation().Audit.Name)}
 	h.connect(b.Address())
 	w.desks[address] = h
 	return h

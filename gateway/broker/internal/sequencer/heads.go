@@ -70,7 +70,7 @@ func (s *Sequencer) checkAudit(h signed.Head) error {
 	if err != nil {
 		return err
 	}
-	if h.Size > 0 && root != h.Root {
+	if root != h.Root {
 		return problem.New(problem.HeadContradicts, "the audit log's root at size %d is another", h.Size)
 	}
 	return nil
