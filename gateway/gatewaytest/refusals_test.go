@@ -63,6 +63,7 @@ func TestRefusals(t *testing.T) {
 		s.act("register/"+string(row.code)+"/"+row.name, func() { s.entryRefused(row) })
 	}
 	s.act("repeats", s.repeats)
+	s.act("a cursor beyond the log", s.cursorBeyond)
 	s.act("not more than was accepted", s.onlyAccepted)
 }
 
@@ -186,6 +187,21 @@ func (s *scene) onlyAccepted() {
 			if r := c.proven(i.Acceptance); r.Message != e.TextHash() || !s.accepts[e.TextHash()] {
 				s.Errorf("%s has message %s, which nobody saw accepted", c.Address, e.ID)
 			}
+		}
+	}
+}
+
+// cursorBeyond asks what comes behind a place that the log does not reach: nothing would,
+// and what comes before it would stay unheard (SPEC §11.2).
+func (s *scene) cursorBeyond() {
+	c := s.callers["se.spoc"]
+	size := c.newest().Size
+	for after, want := range map[int64]problem.Code{size: "", size + 1: problem.HeadAhead, 1<<53 - 1: problem.HeadAhead} {
+		a, err := c.client.Progress(s.Context(), c.heads(), api.Page{After: api.Cursor(after), Limit: api.MaxLimit})
+		if want != "" {
+			s.refusal(err, want)
+		} else if err != nil || a.Next != api.Cursor(after) {
+			s.Errorf("behind the whole log come %v, %v", a, err)
 		}
 	}
 }
