@@ -200,7 +200,7 @@ func (x *exchangeMaker) log() {
 		case rejected:
 			r = auditlog.Record{Exchange: h.Exchange, Kind: envelope.Rejected, Index: int64(i), Time: noon,
 				RegisterSize: head.Size, RegisterRoot: head.Root, Caller: "se.spoc",
-				TextHash: signed.HashOf("no message"), Code: problem.TextMalformed, Until: noon}
+				TextHash: envelope.HashOfBytes([]byte("no message")), Code: problem.TextMalformed, Until: noon}
 		}
 		entries[i] = auditlog.Entry{Salt: auditlog.NewSalt(), Record: r}
 		must(t.Append(entries[i].Leaf()))

@@ -81,20 +81,20 @@ func (p *provedRecord) inLog(dir string, l *provedLog) error {
 	return nil
 }
 
-// aboutMessage checks that the record speaks of this very envelope. Given the
+// aboutMessage checks that the record speaks of this very envelope, or refuses these bytes,
+// which are none. Given the
 // register, it checks too what a receiving desk checks of it: of an acceptance the
 // sender's signatures, and the law, as they were when the broker decided.
 func (p *provedRecord) aboutMessage(b []byte, law *register.Register) error {
 	r := p.record
-	noMessage := r.Kind == envelope.Rejected && signed.HashOf(b) == r.TextHash
 	p.About = "message"
-	var e *envelope.Envelope
+	e, err := envelope.Parse(b)
+	noMessage := err != nil && r.Kind == envelope.Rejected && envelope.HashOfBytes(b) == r.TextHash
 	if !noMessage {
-		var err error
-		if e, err = envelope.Parse(b); err != nil {
-			return err
+		if err == nil {
+			err = verify.SaysOfMessage(r, e)
 		}
-		if err := verify.SaysOfMessage(r, e); err != nil {
+		if err != nil {
 			return err
 		}
 	}

@@ -243,12 +243,16 @@ func (e *edge) submit(caller signed.Address, b []byte) (*api.SubmitItem, error) 
 }
 
 func (e *edge) reject(caller signed.Address, env *envelope.Envelope, p *problem.Problem) error {
-	v := e.rejected[env.TextHash()]
+	name := env.TextHash()
+	if e.register.Now().VerifyMessage(env) != nil {
+		name = envelope.HashOfBytes(env.Bytes())
+	}
+	v := e.rejected[name]
 	if v == nil {
 		v = &event{entry: e.record(auditlog.Record{
-			Kind: envelope.Rejected, Caller: caller, TextHash: env.TextHash(), Code: p.Code, Until: env.Expires,
+			Kind: envelope.Rejected, Caller: caller, TextHash: name, Code: p.Code, Until: env.Expires,
 		}, e.register.Size())}
-		e.rejected[env.TextHash()] = v
+		e.rejected[name] = v
 	}
 	r := &api.Refusal{Problem: p, Proof: e.prove(v.entry)}
 	e.tamper(caller, r)

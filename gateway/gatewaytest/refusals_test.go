@@ -129,14 +129,15 @@ func (s *scene) shows(p sent, r *api.Refusal) {
 	}
 }
 
-// rejects checks that a record is the refusal of what was sent.
+// rejects checks that a record is the refusal of what was sent: of a text that its sender
+// brought and signed, by the register that the record names; else of these bytes.
 func (s *scene) rejects(r *auditlog.Record, p sent, code problem.Code) {
 	s.Helper()
-	text := signed.HashOf(p.raw)
-	if e, err := envelope.Parse(p.raw); err == nil && !p.statement {
-		text = e.TextHash()
+	name := envelope.HashOfBytes(p.raw)
+	if e, err := envelope.Parse(p.raw); err == nil && !p.statement && e.From == p.by.Address && s.register.At(r.RegisterSize).VerifyMessage(e) == nil {
+		name = e.TextHash()
 	}
-	if r.Kind != envelope.Rejected || r.Caller != p.by.Address || r.Code != code || r.TextHash != text {
+	if r.Kind != envelope.Rejected || r.Caller != p.by.Address || r.Code != code || r.TextHash != name {
 		s.Errorf("the proven record is %+v", r)
 	}
 }
