@@ -189,7 +189,7 @@ func TestAcceptedIsNotRejected(t *testing.T) {
 	_, asStatement := se.state(bare)
 	for _, err := range []error{asEnvelope, asStatement} {
 		r := wants(t, err, problem.TextMalformed)
-		if rec := w.prove(r.Proof); rec.Kind != envelope.Rejected || rec.TextHash != envelope.HashOfBytes(bare) || rec.Until != rec.Time || r.End != nil {
+		if rec := w.prove(r.Proof); rec.Kind != envelope.Rejected || rec.TextHash != envelope.HashOfBytes(bare) || rec.Until != rec.Time || r.Stands != nil {
 			t.Errorf("the bare header's text is refused by %+v", rec)
 		}
 	}

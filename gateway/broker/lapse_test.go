@@ -55,8 +55,8 @@ func TestLapse(t *testing.T) {
 	for _, note := range [][]byte{fi.statement(envelope.HandedOver, consigned), fi.statement(envelope.Refused, consigned)} {
 		_, err := fi.state(note)
 		refusal := wants(t, err, problem.AlreadyEnded)
-		if refusal.End == nil || refusal.End.Event != envelope.Lapsed || w.prove(refusal.End.Proof).Message != consigned.TextHash() {
-			t.Errorf("a late word is shown %+v", refusal.End)
+		if refusal.Stands == nil || refusal.Stands.Event != envelope.Lapsed || w.prove(refusal.Stands.Proof).Message != consigned.TextHash() {
+			t.Errorf("a late word is shown %+v", refusal.Stands)
 		}
 	}
 	if again := se.accepted(consigned); again.End == nil || again.End.Event != envelope.Lapsed || again.Consigned == nil {

@@ -288,8 +288,8 @@ func TestUselessConsignments(t *testing.T) {
 		if n >= 4 {
 			code = problem.BudgetExhausted
 		}
-		if wants(t, err, code); r.End == nil || r.End.Event != envelope.Consigned {
-			t.Fatalf("refusal %d shows %+v", n, r.End)
+		if wants(t, err, code); r.Stands == nil || r.Stands.Event != envelope.Consigned {
+			t.Fatalf("refusal %d shows %+v", n, r.Stands)
 		}
 	}
 	if grown := b.logSize() - size; grown != 4 {

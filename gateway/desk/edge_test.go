@@ -315,7 +315,7 @@ func (e *edge) erased(caller signed.Address, note []byte) *event {
 }
 
 func (e *edge) stands(code problem.Code, v *event) error {
-	return &api.Refusal{Problem: problem.New(code, "it came first"), End: e.fact(v)}
+	return &api.Refusal{Problem: problem.New(code, "it came first"), Stands: e.fact(v)}
 }
 
 // Inbox is of api.Service.
@@ -528,7 +528,7 @@ func (e *edge) factAnew(f *api.LoggedEvent) {
 func (e *edge) problemAnew(d *api.Document) {
 	if d != nil {
 		d.Proof = e.anew(d.Proof)
-		e.factAnew(d.End)
+		e.factAnew(d.Stands)
 	}
 }
 

@@ -120,11 +120,11 @@ func (s *scene) refused(row refusal) {
 // shows checks that a refusal brings what stands in the way, with its proof.
 func (s *scene) shows(p sent, r *api.Refusal) {
 	s.Helper()
-	if r.End == nil || r.End.Event != p.end {
-		s.Fatalf("the refusal shows %+v, not that the message is %s", r.End, p.end)
+	if r.Stands == nil || r.Stands.Event != p.end {
+		s.Fatalf("the refusal shows %+v, not that the message is %s", r.Stands, p.end)
 	}
-	record := p.by.proven(r.End.Proof)
-	if string(record.Kind) != string(p.end) || record.Statement != signed.HashOf(r.End.Note) {
+	record := p.by.proven(r.Stands.Proof)
+	if string(record.Kind) != string(p.end) || record.Statement != signed.HashOf(r.Stands.Note) {
 		s.Errorf("the refusal shows the proof of %+v", record)
 	}
 }

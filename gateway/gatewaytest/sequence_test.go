@@ -225,9 +225,9 @@ func (s *scene) statementsTogether() {
 			s.Errorf("note %d is %s as entry %d, not %s as %d", i, r.Kind, r.Index, want.kind, size+want.entry)
 		}
 	}
-	if r := s.refusal(items[5].Refusal(), problem.AlreadyEnded); r.End == nil || !bytes.Equal(r.End.Note, over) {
-		s.Errorf("the refusal shows %+v", r.End)
-	} else if by.proven(r.End.Proof).Index != size+3 {
+	if r := s.refusal(items[5].Refusal(), problem.AlreadyEnded); r.Stands == nil || !bytes.Equal(r.Stands.Note, over) {
+		s.Errorf("the refusal shows %+v", r.Stands)
+	} else if by.proven(r.Stands.Proof).Index != size+3 {
 		s.Error("the refusal proves another end")
 	}
 }

@@ -126,7 +126,7 @@ var list = []Entry{
 
 	{IDReused, Final, 409, 0, Item, "an id stands for one text", "nothing, if the hash shown is the desk's own earlier attempt; else the id was used twice"},
 	{UnknownMessage, Final, 404, 0, Item, "a statement speaks of a message that this desk sent or received", "check the id"},
-	{AlreadyConsigned, Final, 409, 0, Item, "a message is withdrawn only before it is consigned", "ask the receiving desk to set it aside"},
+	{AlreadyConsigned, Final, 409, 0, Item, "a message is consigned once, and withdrawn only before that", "ask the receiving desk to set it aside"},
 	{AlreadyEnded, Final, 409, 0, Item, "a message has exactly one end", "see the end that stands"},
 
 	{SealInvalid, Final, 422, 0, Item, "a message is sealed to exactly one desk by one hybrid stanza", "have the sending program mended"},

@@ -86,7 +86,7 @@ func refusal(ctx context.Context, p *prover.Prover, result journal.Result) (*api
 	case problem.AlreadyConsigned, problem.AlreadyEnded, problem.BudgetExhausted:
 		// Also where there is no budget for the refusal: whoever used that up in the
 		// caller's name must not keep from it what was said in its name.
-		r.End, errs[0] = p.Event(ctx, done.Stands)
+		r.Stands, errs[0] = p.Event(ctx, done.Stands)
 	}
 	if done.Event != nil {
 		r.Proof, errs[1] = p.Proof(ctx, done.Event)

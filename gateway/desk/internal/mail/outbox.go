@@ -244,8 +244,8 @@ func (a *accepting) refused(s *submission, err error) error {
 		if own || err != nil {
 			return err
 		}
-	case r.End != nil: // withdrawn, and this desk's disk has forgotten it
-		event, err := a.believe(a.under, &s.Header, s.Row.TextHash, r.End)
+	case r.Stands != nil: // withdrawn, and this desk's disk has forgotten it
+		event, err := a.believe(a.under, &s.Header, s.Row.TextHash, r.Stands)
 		if err == nil {
 			a.then(advances(s.Seq, event))
 		}
