@@ -137,6 +137,9 @@ func (x *exchangeMaker) enter() {
 	t := x.open("register")
 	must(t.Append(x.register.Entries(0)...))
 	x.flush(t, "register")
+	lagging := must(tree.Open(filepath.Join(x.dir, "lagging"), logKey("register").Public))
+	must(lagging.Append(x.register.Entries(0)[:x.register.Size()-1]...))
+	must(0, lagging.Flush(must(auditlog.SignCheckpoint(lagging.Head(), logKey("register")))))
 }
 
 func (x *exchangeMaker) open(log string) *tree.Tree {
