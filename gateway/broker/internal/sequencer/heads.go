@@ -109,7 +109,7 @@ func (s *Sequencer) contradicted(checkpoint []byte) error {
 		return s.compare(h, ours.AuditHead, s.tree)
 	}
 	if h, err = auditlog.VerifyCheckpoint(checkpoint, s.cfg.RegisterKey.Public); err != nil {
-		return err
+		return problem.New(problem.SignatureInvalid, "this is no checkpoint that a log of this exchange signed")
 	}
 	return s.compare(h, ours.RegisterHead, s.registerTree)
 }
