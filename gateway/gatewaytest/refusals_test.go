@@ -63,6 +63,8 @@ func TestRefusals(t *testing.T) {
 		s.act("register/"+string(row.code)+"/"+row.name, func() { s.entryRefused(row) })
 	}
 	s.act("repeats", s.repeats)
+	s.act("bent signatures", s.bentSignatures)
+	s.act("a header's text alone", s.bareHeader)
 	s.act("a cursor beyond the log", s.cursorBeyond)
 	s.act("not more than was accepted", s.onlyAccepted)
 }
