@@ -116,7 +116,7 @@ func TestWithdrawnIDIsForgotten(t *testing.T) {
 		if problem.CodeOf(err) != problem.AlreadyEnded || time.Now().After(until) {
 			break
 		}
-		se.progress(api.Past(se.audit.Size), time.Second)
+		se.progress(api.Cursor(se.audit.Size), time.Second)
 		late = se.envelope("fi.spoc", longest, func(h *envelope.Header) { h.ID = late.ID })
 	}
 	wants(t, err, problem.Expired)
@@ -144,7 +144,7 @@ func TestQuietLogGrows(t *testing.T) {
 	}
 	b := start()
 	size := func(wait time.Duration) int64 {
-		se.progress(api.Past(se.audit.Size), wait)
+		se.progress(api.Cursor(se.audit.Size), wait)
 		return se.audit.Size
 	}
 	grows := func(why string) {
