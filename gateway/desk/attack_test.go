@@ -755,6 +755,14 @@ func TestFalseRefusal(t *testing.T) {
 	if p := outState(t, se, id).Problem; p.Code != problem.KeyRevoked || p.Next == "" {
 		t.Errorf("it is shown with %+v", p)
 	}
+	// It is of the bytes, since the ring that signed them is revoked: provable while they are
+	// there, and the rest of it when they are erased.
+	for range 2 {
+		if v := must(se.Verify(ctx, client.Ref{ID: id})); v.Proven != 1 || len(v.Faults) != 0 {
+			t.Errorf("the desk proves %+v", v)
+		}
+		must(0, se.Erase(ctx, client.Ref{ID: id}))
+	}
 }
 
 // A refusal that the log doesn't bear out ends nothing: the broker could deliver

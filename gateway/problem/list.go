@@ -120,7 +120,7 @@ var list = []Entry{
 	{ReplyNotAllowed, Final, 422, 0, Item, "a message names one of this conversation that its type may answer or follow, and that is not settled", "choose a type that the named message's type allows, or begin a new conversation"},
 
 	{RegisterMoved, Reseal, 409, 0, Item, "keys named by a text are those in force when it is ordered", "nothing: the desk seals or signs anew by itself"},
-	{TypeOutdated, Reseal, 409, 0, Item, "the type's hash is the one that the catalogue names now", "update the desk's catalogue, then it seals anew"},
+	{TypeOutdated, Reseal, 409, 0, Item, "the catalogue in force names this version of the type with this hash", "update the desk's catalogue, then it seals anew"},
 	{HeadAhead, Retry, 409, 0, Broker, "the log reaches every head that a desk has verified", "the broker may have lost its newest entries; its operator is alarmed"},
 	{HeadContradicts, Retry, 409, 0, Broker, "every head that a desk has verified is a prefix of the log", "keep the desk's files: they prove that the log was altered; call the operator and the auditors"},
 
