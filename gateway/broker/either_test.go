@@ -48,13 +48,13 @@ func TestAcceptedOrRejected(t *testing.T) {
 		}
 		for i := range 20 {
 			e := se.envelope("fi.spoc")
-			name, signedAt := envelope.HashOfBytes(e.Bytes()), size*int64(i/2%2) // of the text, or of the bytes
+			name, ofText := envelope.HashOfBytes(e.Bytes()), i/2%2 == 1 // else of the bytes
 			acts := []func() (journal.Done, error){
 				func() (journal.Done, error) {
-					return rival.Do(ctx, sequencer.Submission{Envelope: e, Raw: e.Bytes(), Bytes: name, SignedAt: size, DecidedAt: size, Seen: seen})
+					return rival.Do(ctx, sequencer.Submission{Envelope: e, Raw: e.Bytes(), Bytes: name, CheckedAt: size, Signed: true, DecidedAt: size, Seen: seen})
 				},
 				func() (journal.Done, error) {
-					return rival.Do(ctx, sequencer.Rejection{Caller: e.From, Bytes: name, Envelope: e, SignedAt: signedAt, Problem: lawless})
+					return rival.Do(ctx, sequencer.Rejection{Caller: e.From, Bytes: name, Envelope: e, CheckedAt: size, Signed: ofText, Problem: lawless})
 				},
 			}
 			if i%2 == 1 {
@@ -117,6 +117,30 @@ func TestRejectedMeanwhile(t *testing.T) {
 	if r := w.prove(wants(t, second, problem.NoAgreement).Proof); r.Index != leaf || r.TextHash != e.TextHash() {
 		t.Errorf("the text was refused as leaf %d, and is answered with %+v", leaf, r)
 	}
+}
+
+// The register grows between the check of signatures and the order: what did not verify does
+// now. Its refusal would name bytes whose signatures are good by the record's own register, and
+// so convict the broker; it comes again.
+func TestKeysEnteredMeanwhile(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	b := w.start()
+	rival, err := b.Rival(straight)
+	check(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { rival.Run(ctx) })
+	e := w.desks["se.spoc"].envelope("fi.spoc")
+	unknown := problem.New(problem.UnknownDesk, "se.spoc is no desk in the register")
+	for _, at := range []int64{0, rival.Register().Now().Size() - 1} {
+		done, err := rival.Do(ctx, sequencer.Rejection{Caller: e.From, Bytes: envelope.HashOfBytes(e.Bytes()), Envelope: e, CheckedAt: at, Problem: unknown})
+		if problem.CodeOf(err) != problem.BrokerBusy || done.Event != nil {
+			t.Errorf("checked at register size %d it is answered %v, with %+v", at, err, done.Event)
+		}
+	}
+	cancel()
+	running.Wait()
 }
 
 // A signature that was bent on its way refuses the bytes that came, and not the text: that

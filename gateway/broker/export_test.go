@@ -84,7 +84,7 @@ func (b *Broker) Checkpoint() string { return string(b.seq.Checkpoints().Audit) 
 func (b *Broker) Order(e *envelope.Envelope, seen uint64) (proof string, err error) {
 	done, err := b.seq.Do(context.Background(), sequencer.Submission{
 		Envelope: e, Raw: e.Bytes(), Bytes: envelope.HashOfBytes(e.Bytes()),
-		SignedAt: b.view().Size(), DecidedAt: b.view().Size(), Seen: seen,
+		CheckedAt: b.view().Size(), Signed: true, DecidedAt: b.view().Size(), Seen: seen,
 	})
 	if done.Event == nil {
 		return "", err

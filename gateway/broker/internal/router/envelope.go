@@ -12,6 +12,7 @@ import (
 	"samband/gateway/broker/internal/sequencer"
 	"samband/gateway/envelope"
 	"samband/gateway/problem"
+	"samband/gateway/register"
 	"samband/gateway/signed"
 )
 
@@ -44,8 +45,8 @@ func (r *Router) known(ctx context.Context, e *submission) error {
 		return r.refusedBefore(e, nil)
 	case m.Accepted == nil || m.Text != e.TextHash():
 		e.verdict = contradicts
-		if v := r.seq.Register().Now(); v.VerifyMessage(e.Envelope) == nil { // its refusal is that of a text
-			e.signedAt, e.ring = v.Size(), r.signedBy(e.Created)
+		if r.verified(e, r.seq.Register().Now()) == nil { // its refusal is that of a text
+			e.ring = r.signedBy(e.Created)
 		}
 		return r.refusedBefore(e, m)
 	case m.LacksBytes():
@@ -118,12 +119,19 @@ func (r *Router) reach(by signed.Address, exchange signed.Hash, audit, register 
 
 func (r *Router) signatures(_ context.Context, e *submission) error {
 	e.view = r.seq.Register().Now()
-	if err := e.view.VerifyMessage(e.Envelope); err != nil {
+	if err := r.verified(e, e.view); err != nil {
 		return err
 	}
-	e.signedAt, e.ring = e.view.Size(), r.signedBy(e.Created)
+	e.ring = r.signedBy(e.Created)
 	r.seq.Agree(e.From, e.Created) // whatever the law says of it
 	return nil
+}
+
+// verified verifies the signatures, and notes by which register and with what result.
+func (r *Router) verified(e *submission, v register.View) error {
+	err := v.VerifyMessage(e.Envelope)
+	e.checkedAt, e.signed = v.Size(), err == nil
+	return err
 }
 
 // agreed tells the writer of heads that are its own, in a text whose signatures verify.
@@ -155,7 +163,7 @@ func (e *submission) act() sequencer.Act {
 	if e.verdict == refused {
 		return e.rejection(e.Envelope)
 	}
-	return sequencer.Submission{Envelope: e.Envelope, Raw: e.raw, Bytes: e.bytes, SignedAt: e.signedAt, DecidedAt: e.view.Size(), Seen: e.seen, Ring: e.ring}
+	return sequencer.Submission{Envelope: e.Envelope, Raw: e.raw, Bytes: e.bytes, CheckedAt: e.checkedAt, Signed: e.signed, DecidedAt: e.view.Size(), Seen: e.seen, Ring: e.ring}
 }
 
 // ordered counts a message that stands.

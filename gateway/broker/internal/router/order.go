@@ -69,7 +69,7 @@ func (i *item) rejection(e *envelope.Envelope) sequencer.Act {
 	if i.bytes.IsZero() {
 		i.bytes = envelope.HashOfBytes(i.raw)
 	}
-	return sequencer.Rejection{Caller: i.caller, Bytes: i.bytes, Envelope: e, SignedAt: i.signedAt, Problem: i.problem, Ring: i.ring}
+	return sequencer.Rejection{Caller: i.caller, Bytes: i.bytes, Envelope: e, CheckedAt: i.checkedAt, Signed: i.signed, Problem: i.problem, Ring: i.ring}
 }
 
 // refusal is the problem of an item, with what stands beside it (the text that an

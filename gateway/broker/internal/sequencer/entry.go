@@ -79,12 +79,13 @@ func (a Entry) pays(d *groupDraft) error {
 // but its sender makes a text refused, and a signature that a disk or a line bent refuses no
 // more than the bent bytes.
 type Rejection struct {
-	Caller   signed.Address
-	Bytes    signed.Hash        // of what came, by envelope.HashOfBytes
-	Envelope *envelope.Envelope // nil: it is none
-	SignedAt int64              // the register's size at which the envelope's signatures were found good; 0: they were not
-	Problem  *problem.Problem
-	Ring     quota.Ring // whose budget it takes
+	Caller    signed.Address
+	Bytes     signed.Hash        // of what came, by envelope.HashOfBytes
+	Envelope  *envelope.Envelope // nil: it is none
+	CheckedAt int64              // the register's size at which the envelope's signatures were verified; 0: they were not
+	Signed    bool               // they were good
+	Problem   *problem.Problem
+	Ring      quota.Ring // whose budget it takes
 }
 
 func (a Rejection) bytes() int { return 0 }
@@ -100,21 +101,37 @@ func (a Rejection) order(d *groupDraft) (journal.Done, error) {
 	if err := d.s.Room(); err != nil { // for the entry: then there is no refusal either
 		return journal.Done{}, err
 	}
+	good := a.signedNow(d)
+	if good && !a.Signed {
+		return journal.Done{}, problem.New(problem.BrokerBusy, "the register grew while the signatures were verified, and has their keys now")
+	}
 	if err := d.quota.Refuse(a.Caller, a.Ring); err != nil {
 		return journal.Done{}, err
 	}
 	name, until := a.Bytes, d.now
-	if e := a.Envelope; e != nil {
-		until = envelope.RefusedUntil(e.Expires, d.now)
-		if a.SignedAt > 0 && (a.SignedAt == d.view.Size() || d.view.VerifyMessage(e) == nil) {
-			name = e.TextHash()
-		}
+	if a.Envelope != nil {
+		until = envelope.RefusedUntil(a.Envelope.Expires, d.now)
+	}
+	if good {
+		name = a.Envelope.TextHash()
 	}
 	event := d.add(auditlog.Record{Kind: envelope.Rejected, Caller: a.Caller, TextHash: name, Code: a.Problem.Code, Until: until})
 	if d.now.Before(until) {
 		d.changed.rejected[rejection{a.Caller, name}] = event
 	}
 	return journal.Done{Event: event}, a.Problem
+}
+
+// signedNow reports whether an envelope's sender brought it and signed it, by the register
+// that the refusal's record will name: the sender will ask that of the record.
+func (a Rejection) signedNow(d *groupDraft) bool {
+	if a.Envelope == nil || a.Envelope.From != a.Caller {
+		return false
+	}
+	if a.CheckedAt == d.view.Size() {
+		return a.Signed
+	}
+	return d.view.VerifyMessage(a.Envelope) == nil
 }
 
 // stands is what answers an envelope already.

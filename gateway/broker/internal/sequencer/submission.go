@@ -16,7 +16,8 @@ type Submission struct {
 	Envelope  *envelope.Envelope
 	Raw       []byte
 	Bytes     signed.Hash // of Raw, by envelope.HashOfBytes
-	SignedAt  int64       // as in Rejection
+	CheckedAt int64       // as in Rejection, and so is Signed
+	Signed    bool
 	DecidedAt int64
 	Seen      uint64
 	Ring      quota.Ring // whose budget its refusal takes
@@ -28,7 +29,8 @@ func (a Submission) bytes() int { return len(a.Raw) }
 func (a Submission) order(d *groupDraft) (journal.Done, error) {
 	e := a.Envelope
 	done, err := a.accept(d, e.TextHash())
-	return d.logged(Rejection{Caller: e.From, Bytes: a.Bytes, Envelope: e, SignedAt: a.SignedAt, Ring: a.Ring}, done, err)
+	refused := Rejection{Caller: e.From, Bytes: a.Bytes, Envelope: e, CheckedAt: a.CheckedAt, Signed: a.Signed, Ring: a.Ring}
+	return d.logged(refused, done, err)
 }
 
 // accept accepts a message: once, whatever is submitted meanwhile; by the
