@@ -137,6 +137,9 @@ func (x *exchangeMaker) enter() {
 	t := x.open("register")
 	must(t.Append(x.register.Entries(0)...))
 	x.flush(t, "register")
+	lagging := must(tree.Open(filepath.Join(x.dir, "lagging"), logKey("register").Public))
+	must(lagging.Append(x.register.Entries(0)[:x.register.Size()-1]...))
+	must(0, lagging.Flush(must(auditlog.SignCheckpoint(lagging.Head(), logKey("register")))))
 }
 
 func (x *exchangeMaker) open(log string) *tree.Tree {
@@ -200,7 +203,7 @@ func (x *exchangeMaker) log() {
 		case rejected:
 			r = auditlog.Record{Exchange: h.Exchange, Kind: envelope.Rejected, Index: int64(i), Time: noon,
 				RegisterSize: head.Size, RegisterRoot: head.Root, Caller: "se.spoc",
-				TextHash: signed.HashOf("no message"), Code: problem.TextMalformed, Until: noon}
+				TextHash: envelope.HashOfBytes([]byte("no message")), Code: problem.TextMalformed, Until: noon}
 		}
 		entries[i] = auditlog.Entry{Salt: auditlog.NewSalt(), Record: r}
 		must(t.Append(entries[i].Leaf()))

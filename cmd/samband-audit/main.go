@@ -44,6 +44,17 @@ func (m mismatch) Error() string { return string(m) }
 
 func mismatchf(format string, args ...any) error { return mismatch(fmt.Sprintf(format, args...)) }
 
+// lags says that a folder is shorter than what is proved by it. It is written a moment
+// behind its log, so a copy may only be young; bytes that were cut off look the same.
+type lags struct{ error }
+
+func (l lags) Unwrap() error { return l.error }
+
+// Next is what a person does about it.
+func (lags) Next() string {
+	return "copy the folder again, newer than the proof, and try again: it is written about a second behind its log; if it stays shorter, keep these files as they are: they may be evidence"
+}
+
 // notProved reports whether err speaks of what was verified, and not of how.
 func notProved(err error) bool {
 	var m mismatch

@@ -65,7 +65,7 @@ func (p *provedRecord) inLog(dir string, l *provedLog) error {
 	case l.Origin != p.Log:
 		return nil
 	case l.Size < p.Size:
-		return mismatchf("the log has %d entries and the proof is of %d: the copy is older, or entries are gone", l.Size, p.Size)
+		return lags{mismatchf("the log has %d entries and the proof is of %d: the copy is older, or entries are gone", l.Size, p.Size)}
 	}
 	var r auditlog.Range
 	for e, err := range auditlog.Entries(durable.DirFS(dir), p.Size) {
@@ -81,20 +81,20 @@ func (p *provedRecord) inLog(dir string, l *provedLog) error {
 	return nil
 }
 
-// aboutMessage checks that the record speaks of this very envelope. Given the
+// aboutMessage checks that the record speaks of this very envelope, or refuses these bytes,
+// which are none. Given the
 // register, it checks too what a receiving desk checks of it: of an acceptance the
 // sender's signatures, and the law, as they were when the broker decided.
 func (p *provedRecord) aboutMessage(b []byte, law *register.Register) error {
 	r := p.record
-	noMessage := r.Kind == envelope.Rejected && signed.HashOf(b) == r.TextHash
 	p.About = "message"
-	var e *envelope.Envelope
+	e, err := envelope.Parse(b)
+	noMessage := err != nil && r.Kind == envelope.Rejected && envelope.HashOfBytes(b) == r.TextHash
 	if !noMessage {
-		var err error
-		if e, err = envelope.Parse(b); err != nil {
-			return err
+		if err == nil {
+			err = verify.SaysOfMessage(r, e)
 		}
-		if err := verify.SaysOfMessage(r, e); err != nil {
+		if err != nil {
 			return err
 		}
 	}
@@ -111,6 +111,15 @@ func (p *provedRecord) aboutMessage(b []byte, law *register.Register) error {
 	}
 	if err == nil && r.Kind == envelope.Accepted {
 		p.SignedBy, p.Lawful = string(e.From), true
+	}
+	return p.laggingBehind(law, err)
+}
+
+// laggingBehind marks an error that is only because the register's folder is shorter than the
+// register that the record rests on.
+func (p *provedRecord) laggingBehind(law *register.Register, err error) error {
+	if err != nil && p.record.RegisterSize > law.Size() {
+		return lags{err}
 	}
 	return err
 }
@@ -132,7 +141,7 @@ func (p *provedRecord) aboutStatement(b []byte, law *register.Register) error {
 	if err == nil {
 		p.SignedBy = string(s.Signer)
 	}
-	return err
+	return p.laggingBehind(law, err)
 }
 
 // under is what may be believed under the proof's own checkpoint.

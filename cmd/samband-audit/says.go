@@ -32,7 +32,7 @@ func says(r *auditlog.Record) string {
 	case envelope.Erased:
 		return fmt.Sprintf("At %s %s had said, signed and sealed for itself, what it erased.", at, r.By)
 	case envelope.Rejected:
-		return fmt.Sprintf("At %s the broker refused what %s submitted, the text %s: %s.", at, r.Caller, r.TextHash, r.Code)
+		return fmt.Sprintf("At %s the broker refused what %s submitted, a text or bytes with the hash %s: %s.", at, r.Caller, r.TextHash, r.Code)
 	case auditlog.Refusals:
 		return fmt.Sprintf("By %s the broker had refused %d more submissions of %s, beyond its budget.", at, r.Count, r.Caller)
 	case auditlog.Quiet:

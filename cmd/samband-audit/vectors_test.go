@@ -52,6 +52,7 @@ var onlyByRegister = map[string]bool{
 	"accepted-under-a-register-beyond-the-log":     true,
 	"refused-under-a-false-register-root":          true,
 	"refused-under-a-register-beyond-the-log":      true,
+	"refused-as-bytes-whose-signatures-are-good":   true,
 	"handed-over-by-the-online-ring":               true,
 	"handed-over-by-keys-of-the-sender":            true,
 }

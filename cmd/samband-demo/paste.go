@@ -54,10 +54,10 @@ func printProcesses(p *printer, x *gatewaytest.Exchange) error {
 	}
 	fmt.Fprintf(&out, "\n# A desk starts locked: it stores and consigns. Unlocked, it sends and opens:\n%s", &unlock)
 	fmt.Fprintf(&out, `
-# Finland sends, Sweden reads; kill the broker with -9 in between if you like:
+# Finland sends, Sweden reads. In between press Ctrl-\ in the broker's terminal, if you like, and start it
+# again: that ends it at once, as a power cut would, and no other broker of this machine:
 go run ./cmd/samband-desk send --dir %[1]s --to se.spoc --type SPONTANEOUS --body %[2]s
 go run ./cmd/samband-desk outbox --dir %[1]s
-pkill -9 -f 'samband-broker serve'
 go run ./cmd/samband-desk inbox --dir %[3]s
 
 # What an operator watches, and what an outsider proves:

@@ -72,7 +72,7 @@ func TestARefusalCrossesTheWire(t *testing.T) {
 func TestARefusedItemCrossesTheWire(t *testing.T) {
 	sent := &Refusal{
 		Problem: problem.New(problem.AlreadyEnded, "it was handed over"), Accepted: signed.HashOf("text"), Proof: "proof",
-		End: &LoggedEvent{envelope.HandedOver, []byte("note"), "its proof", Hashes{signed.HashOf("hash")}},
+		Stands: &LoggedEvent{envelope.HandedOver, []byte("note"), "its proof", Hashes{signed.HashOf("hash")}},
 	}
 	notes := [][]byte{[]byte("one"), []byte("two")}
 	answer := &StateAnswer{
@@ -181,7 +181,7 @@ func TestItemsWithoutEnd(t *testing.T) {
 	sent := make([][]byte, MaxItems)
 	end := &LoggedEvent{envelope.HandedOver, []byte("note"), "proof", make(Hashes, maxHashes)}
 	for i := range refused.Items {
-		r := &Refusal{Problem: problem.New(problem.AlreadyEnded, `"\"{{{{,,,,[[[[`), Accepted: signed.HashOf("text"), Proof: "proof", End: end, Request: "name"}
+		r := &Refusal{Problem: problem.New(problem.AlreadyEnded, `"\"{{{{,,,,[[[[`), Accepted: signed.HashOf("text"), Proof: "proof", Stands: end, Request: "name"}
 		refused.Items[i] = SubmitItem{Hash: signed.HashOf(""), Problem: r.Document()}
 	}
 	body := encoded(t, refused)

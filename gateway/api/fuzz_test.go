@@ -21,7 +21,7 @@ import (
 func FuzzAnswer(f *testing.F) {
 	hash := signed.HashOf("a hash")
 	event := &LoggedEvent{envelope.HandedOver, []byte("note"), "proof", Hashes{hash}}
-	refused := (&Refusal{Problem: problem.New(problem.AlreadyEnded, "words"), Proof: "proof", End: event}).Document()
+	refused := (&Refusal{Problem: problem.New(problem.AlreadyEnded, "words"), Proof: "proof", Stands: event}).Document()
 	catchup := Catchup{AuditCatchup{"checkpoint", Hashes{hash}}, RegisterCatchup{"checkpoint", [][]byte{[]byte("entry")}}}
 	for _, a := range []any{
 		SubmitAnswer{[]SubmitItem{{hash, "proof", event, event, nil}, {Hash: hash, Problem: refused}}, catchup},

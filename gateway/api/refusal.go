@@ -20,7 +20,7 @@ type Refusal struct {
 	Problem    *problem.Problem
 	Accepted   signed.Hash   // of an item, with ID_REUSED: the text that the id stands for
 	Proof      string        // of an item, with a final refusal that is logged: the proof of its entry
-	End        *LoggedEvent  // of an item, with ALREADY_CONSIGNED and ALREADY_ENDED: what stands
+	Stands     *LoggedEvent  // of an item, with ALREADY_CONSIGNED and ALREADY_ENDED: the consignment or end
 	Request    string        // with INTERNAL: how the operator finds the fault in the log
 	RetryAfter time.Duration // when to try again; zero: the caller's own pace
 }
@@ -39,7 +39,7 @@ type Document struct {
 	Class    problem.Class `json:"class"`
 	Accepted signed.Hash   `json:"accepted,omitzero"`
 	Proof    string        `json:"proof,omitempty"`
-	End      *LoggedEvent  `json:"end,omitempty"`
+	Stands   *LoggedEvent  `json:"stands,omitempty"`
 	Pause    int64         `json:"pause,omitempty"`
 }
 
@@ -75,7 +75,7 @@ func (r *Refusal) Document() *Document {
 		Class:    row.Class,
 		Accepted: r.Accepted,
 		Proof:    r.Proof,
-		End:      r.End,
+		Stands:   r.Stands,
 		Pause:    seconds(r.RetryAfter),
 	}
 	if r.Request != "" {
@@ -119,7 +119,7 @@ func (d *Document) refusal() *Refusal {
 		Problem:  problem.New(d.Code, "%s", safe(d.Detail)),
 		Accepted: d.Accepted,
 		Proof:    d.Proof,
-		End:      d.End,
+		Stands:   d.Stands,
 		Request:  safe(strings.TrimPrefix(d.Instance, instancePrefix)),
 	}
 }

@@ -48,7 +48,7 @@ func VerifyCheckpoint(b []byte, key *signed.PublicKey) (signed.Head, error) {
 	if h.Size > maxSize || checkpointText(h)+c.Extension != n.Text {
 		return signed.Head{}, invalid("a checkpoint of %s is not in its canonical form", key.Name)
 	}
-	if h.Size == 0 && h.Root != (&Range{}).Root() {
+	if h.Size == 0 && h.Root != EmptyRoot {
 		return signed.Head{}, invalid("a checkpoint of the empty log %s has another root", key.Name)
 	}
 	return h, nil

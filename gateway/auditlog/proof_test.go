@@ -211,6 +211,9 @@ func TestConsistency(t *testing.T) {
 				t.Errorf("%d to %d: %v", old, n, err)
 			}
 			if old == 0 {
+				no := head(l, 0)
+				no.Root = head(l, n).Root
+				wantCode(t, CheckConsistency(no, head(l, n), nil), problem.LogContradicts)
 				continue
 			}
 			wantCode(t, CheckConsistency(head(l, old), head(fork, n), prove(l, n, old)), problem.LogContradicts)

@@ -9,6 +9,9 @@ import (
 	"samband/gateway/signed"
 )
 
+// EmptyRoot is the root of a log without entries: the hash of nothing (RFC 6962).
+var EmptyRoot = signed.Hash(sha256.Sum256(nil))
+
 // A Range is a log's right edge: the few hashes from which its root is computed
 // and to which the next entry is added. The zero Range is an empty log. It
 // needs no tiles, so a replay or a group that is not yet committed uses one.
@@ -36,7 +39,7 @@ func (r *Range) Size() int64 { return r.size }
 // Root returns the root as RFC 6962 defines it.
 func (r *Range) Root() signed.Hash {
 	if r.size == 0 {
-		return sha256.Sum256(nil)
+		return EmptyRoot
 	}
 	h := r.nodes[len(r.nodes)-1]
 	for i := len(r.nodes) - 2; i >= 0; i-- {

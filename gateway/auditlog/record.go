@@ -26,8 +26,8 @@ type Record struct {
 	Statement signed.Hash    // hash of the whole note, its signatures with it
 	Code      problem.Code   // why it was refused or rejected
 	Caller    signed.Address // the desk whose submission was rejected
-	TextHash  signed.Hash    // of the header's text, or of the bytes that had none
-	Until     signed.Time    // a repeat of the text gets the same answer until then
+	TextHash  signed.Hash    // of the header's text, or by envelope.HashOfBytes of what came
+	Until     signed.Time    // a repeat of that gets the same answer until then
 	Count     int64          // submissions refused beyond the caller's budget
 	Entry     []byte         // a register entry: the whole signed note
 	Writer    signed.ID      // drawn anew by each writer that starts

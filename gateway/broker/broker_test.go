@@ -107,16 +107,16 @@ func TestWithdrawal(t *testing.T) {
 		t.Errorf("withdrawn: %+v", r)
 	}
 	_, err := fi.state(fi.consignment(e.TextHash()))
-	if r := wants(t, err, problem.AlreadyEnded); r.End == nil || r.End.Event != envelope.Withdrawn {
-		t.Errorf("the end is not shown: %+v", r.End)
+	if r := wants(t, err, problem.AlreadyEnded); r.Stands == nil || r.Stands.Event != envelope.Withdrawn {
+		t.Errorf("the end is not shown: %+v", r.Stands)
 	}
 
 	consigned := se.envelope("fi.spoc")
 	se.accepted(consigned)
 	fi.stated(fi.consignment(consigned.TextHash()))
 	_, err = se.state(se.statement(envelope.Withdrawn, consigned))
-	if r := wants(t, err, problem.AlreadyConsigned); r.End == nil || r.End.Event != envelope.Consigned {
-		t.Errorf("the consignment is not shown: %+v", r.End)
+	if r := wants(t, err, problem.AlreadyConsigned); r.Stands == nil || r.Stands.Event != envelope.Consigned {
+		t.Errorf("the consignment is not shown: %+v", r.Stands)
 	}
 
 	// An id that no message came for: none may come then.

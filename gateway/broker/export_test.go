@@ -83,7 +83,8 @@ func (b *Broker) Checkpoint() string { return string(b.seq.Checkpoints().Audit) 
 // and returns the proof of what became of it.
 func (b *Broker) Order(e *envelope.Envelope, seen uint64) (proof string, err error) {
 	done, err := b.seq.Do(context.Background(), sequencer.Submission{
-		Envelope: e, Raw: e.Bytes(), DecidedAt: b.view().Size(), Seen: seen,
+		Envelope: e, Raw: e.Bytes(), Bytes: envelope.HashOfBytes(e.Bytes()),
+		CheckedAt: b.view().Size(), Signed: true, DecidedAt: b.view().Size(), Seen: seen,
 	})
 	if done.Event == nil {
 		return "", err

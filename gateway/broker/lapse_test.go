@@ -55,8 +55,8 @@ func TestLapse(t *testing.T) {
 	for _, note := range [][]byte{fi.statement(envelope.HandedOver, consigned), fi.statement(envelope.Refused, consigned)} {
 		_, err := fi.state(note)
 		refusal := wants(t, err, problem.AlreadyEnded)
-		if refusal.End == nil || refusal.End.Event != envelope.Lapsed || w.prove(refusal.End.Proof).Message != consigned.TextHash() {
-			t.Errorf("a late word is shown %+v", refusal.End)
+		if refusal.Stands == nil || refusal.Stands.Event != envelope.Lapsed || w.prove(refusal.Stands.Proof).Message != consigned.TextHash() {
+			t.Errorf("a late word is shown %+v", refusal.Stands)
 		}
 	}
 	if again := se.accepted(consigned); again.End == nil || again.End.Event != envelope.Lapsed || again.Consigned == nil {
@@ -116,7 +116,7 @@ func TestWithdrawnIDIsForgotten(t *testing.T) {
 		if problem.CodeOf(err) != problem.AlreadyEnded || time.Now().After(until) {
 			break
 		}
-		se.progress(api.Past(se.audit.Size), time.Second)
+		se.progress(api.Cursor(se.audit.Size), time.Second)
 		late = se.envelope("fi.spoc", longest, func(h *envelope.Header) { h.ID = late.ID })
 	}
 	wants(t, err, problem.Expired)
@@ -144,7 +144,7 @@ func TestQuietLogGrows(t *testing.T) {
 	}
 	b := start()
 	size := func(wait time.Duration) int64 {
-		se.progress(api.Past(se.audit.Size), wait)
+		se.progress(api.Cursor(se.audit.Size), wait)
 		return se.audit.Size
 	}
 	grows := func(why string) {

@@ -147,7 +147,7 @@ func TestStoreFull(t *testing.T) {
 			break
 		}
 		wants(t, err, problem.StoreFull)
-		se.progress(api.Past(fi.audit.Size), time.Second) // has read of the consignments
+		se.progress(api.Cursor(fi.audit.Size), time.Second) // has read of the consignments
 	}
 	check(t, err)
 }

@@ -41,7 +41,7 @@ func (w *world) second(b *running, address signed.Address) *keyedDesk {
 		_, err := b.Enter(context.Background(), w.enter(note))
 		check(w, err)
 	}
-	h := &keyedDesk{KeyedDesk: keys, world: w, sealed: 5755, audit: signed.Head{Origin: w.register.Federation().Audit.Name}}
+	h := &keyedDesk{KeyedDesk: keys, world: w, sealed: 5755, audit: (&auditlog.Range{}).Head(w.register.Federation().Audit.Name)}
 	h.connect(b.Address())
 	w.desks[address] = h
 	return h
@@ -288,8 +288,8 @@ func TestUselessConsignments(t *testing.T) {
 		if n >= 4 {
 			code = problem.BudgetExhausted
 		}
-		if wants(t, err, code); r.End == nil || r.End.Event != envelope.Consigned {
-			t.Fatalf("refusal %d shows %+v", n, r.End)
+		if wants(t, err, code); r.Stands == nil || r.Stands.Event != envelope.Consigned {
+			t.Fatalf("refusal %d shows %+v", n, r.Stands)
 		}
 	}
 	if grown := b.logSize() - size; grown != 4 {

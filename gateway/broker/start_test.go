@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"samband/gateway/api"
+	"samband/gateway/auditlog"
 	"samband/gateway/broker"
 	"samband/gateway/envelope"
 	"samband/gateway/problem"
@@ -191,7 +192,7 @@ func TestIndexOfAnotherPast(t *testing.T) {
 	b.stop()
 	putBack()
 	for _, h := range w.desks {
-		h.audit = signed.Head{Origin: h.audit.Origin}
+		h.audit = (&auditlog.Range{}).Head(h.audit.Origin)
 	}
 	b = w.start()
 	b.found(t, "index-lost", "index-behind")

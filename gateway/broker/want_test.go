@@ -59,13 +59,13 @@ func TestWantedBytesGo(t *testing.T) {
 				}
 				groups = append(groups, b.LastGroup())
 				for err = fi.wantsAgain(e); problem.CodeOf(err) == problem.UnknownMessage; err = fi.wantsAgain(e) {
-					fi.progress(api.Past(fi.audit.Size), time.Second) // the index trails the answers
+					fi.progress(api.Cursor(fi.audit.Size), time.Second) // the index trails the answers
 				}
 				check(t, err)
 				fi.stated(fi.consignment(e.TextHash()))
 			}
 			wants(t, err, problem.StoreFull)
-			fi.progress(api.Past(fi.audit.Size), 3*time.Second) // time for groups to go
+			fi.progress(api.Cursor(fi.audit.Size), 3*time.Second) // time for groups to go
 			for _, g := range groups {
 				if !b.HasGroup(g) {
 					t.Fatalf("group %d is gone, and its bytes are wanted", g)
@@ -81,7 +81,7 @@ func TestWantedBytesGo(t *testing.T) {
 					break
 				}
 				wants(t, err, problem.StoreFull)
-				se.progress(api.Past(se.audit.Size), time.Second)
+				se.progress(api.Cursor(se.audit.Size), time.Second)
 			}
 			check(t, err)
 		})
@@ -121,7 +121,7 @@ func TestRestoredBytesGo(t *testing.T) {
 	// A desk whose answers were all lost asks again, while the message has not expired.
 	check(t, fi.wantsAgain(e))
 	for until := time.Now().Add(20 * time.Second); ; { // the index notes a little later that the bytes are gone
-		if again := se.progress(api.Past(se.audit.Size), time.Second).Again; len(again) == 1 {
+		if again := se.progress(api.Cursor(se.audit.Size), time.Second).Again; len(again) == 1 {
 			break
 		} else if time.Now().After(until) {
 			t.Fatalf("after another want the sender is asked for %v", again)

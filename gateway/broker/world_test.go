@@ -89,7 +89,7 @@ func newWorld(t testing.TB) *world {
 	w.agreement = w.register.Now().AgreementsBetween("fi", "se", signed.At(time.Now()))[0].Hash()
 	for address, h := range x.KeyedDesks {
 		w.desks[address] = &keyedDesk{KeyedDesk: h, world: w, sealed: 5755,
-			audit: signed.Head{Origin: w.register.Federation().Audit.Name}}
+			audit: (&auditlog.Range{}).Head(w.register.Federation().Audit.Name)}
 	}
 	return w
 }

@@ -375,11 +375,17 @@ func TestMovedOnce(t *testing.T) {
 // twoFaced logs a refusal of an envelope, to bind it until a time, and accepts the
 // envelope all the same.
 func twoFaced(l line, b []byte, until func(*envelope.Envelope) signed.Time) error {
+	e := must(envelope.Parse(b))
+	return twoFacedAs(l, e, e.TextHash(), until(e))
+}
+
+// twoFacedAs is twoFaced with a refusal of whatever is named.
+func twoFacedAs(l line, e *envelope.Envelope, name signed.Hash, until signed.Time) error {
 	l.e.mu.Lock()
 	defer l.e.mu.Unlock()
-	e := must(envelope.Parse(b))
+	b := e.Bytes()
 	v := l.e.record(auditlog.Record{
-		Kind: envelope.Rejected, Caller: l.caller, TextHash: e.TextHash(), Code: problem.NoAgreement, Until: until(e),
+		Kind: envelope.Rejected, Caller: l.caller, TextHash: name, Code: problem.NoAgreement, Until: until,
 	}, l.e.register.Size())
 	must(l.e.accept(b, l.e.register.Size()))
 	return &api.Refusal{Problem: problem.New(problem.NoAgreement, "says the broker"), Proof: l.e.prove(v)}
@@ -396,6 +402,24 @@ func TestRefusalThatBindsNobody(t *testing.T) {
 			return nil, twoFaced(l, e, func(*envelope.Envelope) signed.Time { return signed.At(s.clock.Wall()) })
 		}
 		return l.one(e)
+	})
+	id := send(t, se, request(t))
+	awaitEvidence(t, se, "PROOF_INVALID")
+	awaitOut(t, se, id, "accepted")
+}
+
+// A refusal of bytes binds a broker to nothing about their text. Where the signatures are
+// good it may refuse the text alone: so it ends nothing.
+func TestRefusalOfGoodBytes(t *testing.T) {
+	s := newLie(t)
+	lies := true
+	se := s.cheated(func(l line, b []byte) (*api.SubmitItem, error) {
+		if lies {
+			lies = false
+			e := must(envelope.Parse(b))
+			return nil, twoFacedAs(l, e, envelope.HashOfBytes(b), e.Expires)
+		}
+		return l.one(b)
 	})
 	id := send(t, se, request(t))
 	awaitEvidence(t, se, "PROOF_INVALID")
@@ -730,6 +754,14 @@ func TestFalseRefusal(t *testing.T) {
 	awaitOut(t, se, id, "rejected")
 	if p := outState(t, se, id).Problem; p.Code != problem.KeyRevoked || p.Next == "" {
 		t.Errorf("it is shown with %+v", p)
+	}
+	// It is of the bytes, since the ring that signed them is revoked: provable while they are
+	// there, and the rest of it when they are erased.
+	for range 2 {
+		if v := must(se.Verify(ctx, client.Ref{ID: id})); v.Proven != 1 || len(v.Faults) != 0 {
+			t.Errorf("the desk proves %+v", v)
+		}
+		must(0, se.Erase(ctx, client.Ref{ID: id}))
 	}
 }
 

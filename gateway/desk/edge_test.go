@@ -243,12 +243,16 @@ func (e *edge) submit(caller signed.Address, b []byte) (*api.SubmitItem, error) 
 }
 
 func (e *edge) reject(caller signed.Address, env *envelope.Envelope, p *problem.Problem) error {
-	v := e.rejected[env.TextHash()]
+	name := env.TextHash()
+	if e.register.Now().VerifyMessage(env) != nil {
+		name = envelope.HashOfBytes(env.Bytes())
+	}
+	v := e.rejected[name]
 	if v == nil {
 		v = &event{entry: e.record(auditlog.Record{
-			Kind: envelope.Rejected, Caller: caller, TextHash: env.TextHash(), Code: p.Code, Until: env.Expires,
+			Kind: envelope.Rejected, Caller: caller, TextHash: name, Code: p.Code, Until: env.Expires,
 		}, e.register.Size())}
-		e.rejected[env.TextHash()] = v
+		e.rejected[name] = v
 	}
 	r := &api.Refusal{Problem: p, Proof: e.prove(v.entry)}
 	e.tamper(caller, r)
@@ -311,7 +315,7 @@ func (e *edge) erased(caller signed.Address, note []byte) *event {
 }
 
 func (e *edge) stands(code problem.Code, v *event) error {
-	return &api.Refusal{Problem: problem.New(code, "it came first"), End: e.fact(v)}
+	return &api.Refusal{Problem: problem.New(code, "it came first"), Stands: e.fact(v)}
 }
 
 // Inbox is of api.Service.
@@ -524,7 +528,7 @@ func (e *edge) factAnew(f *api.LoggedEvent) {
 func (e *edge) problemAnew(d *api.Document) {
 	if d != nil {
 		d.Proof = e.anew(d.Proof)
-		e.factAnew(d.End)
+		e.factAnew(d.Stands)
 	}
 }
 

@@ -201,7 +201,9 @@ func (d *Desk) verifyEvent(l *verify.Logs, f store.ProvenEvent) (*auditlog.Recor
 	case envelope.Accepted:
 		proven, err = a.Admit(e, "", f.Proof, nil)
 	case envelope.Rejected:
-		proven, err = a.Refusal(e, f.Proof)
+		if e, err = d.whole(e, f.TextHash); err == nil {
+			proven, err = a.Refusal(e, f.Proof)
+		}
 	default:
 		proven, err = a.Event(&e.Header, f.TextHash, d.Address(), verify.Claim{Event: f.Event, Note: f.Note, Proof: f.Proof})
 		if errors.Is(err, verify.ErrNoNote) {
@@ -212,6 +214,22 @@ func (d *Desk) verifyEvent(l *verify.Logs, f store.ProvenEvent) (*auditlog.Recor
 		return nil, err
 	}
 	return proven.Record, nil
+}
+
+// whole is a message with its sealed part, where that is not erased: the log may have refused
+// the very bytes.
+func (d *Desk) whole(e *envelope.Envelope, text signed.Hash) (*envelope.Envelope, error) {
+	err := d.room.Store.View(func(tx *store.Tx) error {
+		b, err := tx.Envelope(text)
+		if err == nil {
+			e, err = envelope.Parse(b)
+		}
+		return err
+	})
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return nil, err
+	}
+	return e, nil
 }
 
 func (d *Desk) exhibit(v *client.Verification) error {

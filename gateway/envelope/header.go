@@ -1,6 +1,7 @@
 package envelope
 
 import (
+	"crypto/sha256"
 	"errors"
 	"slices"
 	"strings"
@@ -21,8 +22,8 @@ func LapsesAt(expires signed.Time) signed.Time { return expires.Add(MaxLifetime)
 // (SPEC §8.3).
 const WithdrawnFor = MaxLifetime + 24*time.Hour
 
-// RefusedUntil is how long a final refusal that was logged at a time binds a text
-// which expires then: no text lives longer than MaxLifetime, whatever its header
+// RefusedUntil is how long a final refusal that was logged at a time binds a text, or the
+// bytes of an envelope, which expires then: no text lives longer than MaxLifetime, whatever its header
 // says, and one that has expired, or whose expiry is zero, is not bound at all
 // (SPEC §7.1).
 func RefusedUntil(expires, at signed.Time) signed.Time {
@@ -34,6 +35,19 @@ func RefusedUntil(expires, at signed.Time) signed.Time {
 		return longest
 	}
 	return expires
+}
+
+// tagBytes begins what the hash of refused bytes covers: no header's text begins so, and no
+// text has that hash.
+const tagBytes = 0x04
+
+// HashOfBytes names bytes that are refused as they are, and no text: SHA-256(0x04 ‖ bytes)
+// (SPEC §7.1).
+func HashOfBytes(b []byte) signed.Hash {
+	h := sha256.New()
+	h.Write([]byte{tagBytes})
+	h.Write(b)
+	return signed.Hash(h.Sum(nil))
 }
 
 // A TypeRef names a message type of the catalogue by name, version and the hash

@@ -120,6 +120,8 @@ var freshnessRefusals = []refusal{
 	{problem.HeadAhead, "of the register", header(func(_ *scene, h *envelope.Header) { h.AsOfRegister.Size += 1000 })},
 	{problem.HeadContradicts, "of the audit log", header(func(_ *scene, h *envelope.Header) { h.AsOfAudit.Root[0] ^= 1 })},
 	{problem.HeadContradicts, "of the register", header(func(_ *scene, h *envelope.Header) { h.AsOfRegister.Root[31] ^= 1 })},
+	{problem.HeadContradicts, "of an audit log that had nothing yet", header(func(_ *scene, h *envelope.Header) { h.AsOfAudit.Size = 0 })},
+	{problem.HeadContradicts, "of a register that had nothing yet", header(func(_ *scene, h *envelope.Header) { h.AsOfRegister.Size = 0 })},
 	{problem.WrongExchange, "the audit log's head of another", header(func(_ *scene, h *envelope.Header) { h.AsOfAudit.Origin = "training.example/audit" })},
 	{problem.WrongExchange, "the register's head of another", header(func(_ *scene, h *envelope.Header) { h.AsOfRegister.Origin = "training.example/register" })},
 }

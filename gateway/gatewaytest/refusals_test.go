@@ -63,6 +63,9 @@ func TestRefusals(t *testing.T) {
 		s.act("register/"+string(row.code)+"/"+row.name, func() { s.entryRefused(row) })
 	}
 	s.act("repeats", s.repeats)
+	s.act("bent signatures", s.bentSignatures)
+	s.act("a header's text alone", s.bareHeader)
+	s.act("a cursor beyond the log", s.cursorBeyond)
 	s.act("not more than was accepted", s.onlyAccepted)
 }
 
@@ -119,23 +122,24 @@ func (s *scene) refused(row refusal) {
 // shows checks that a refusal brings what stands in the way, with its proof.
 func (s *scene) shows(p sent, r *api.Refusal) {
 	s.Helper()
-	if r.End == nil || r.End.Event != p.end {
-		s.Fatalf("the refusal shows %+v, not that the message is %s", r.End, p.end)
+	if r.Stands == nil || r.Stands.Event != p.end {
+		s.Fatalf("the refusal shows %+v, not that the message is %s", r.Stands, p.end)
 	}
-	record := p.by.proven(r.End.Proof)
-	if string(record.Kind) != string(p.end) || record.Statement != signed.HashOf(r.End.Note) {
+	record := p.by.proven(r.Stands.Proof)
+	if string(record.Kind) != string(p.end) || record.Statement != signed.HashOf(r.Stands.Note) {
 		s.Errorf("the refusal shows the proof of %+v", record)
 	}
 }
 
-// rejects checks that a record is the refusal of what was sent.
+// rejects checks that a record is the refusal of what was sent: of a text that its sender
+// brought and signed, by the register that the record names; else of these bytes.
 func (s *scene) rejects(r *auditlog.Record, p sent, code problem.Code) {
 	s.Helper()
-	text := signed.HashOf(p.raw)
-	if e, err := envelope.Parse(p.raw); err == nil && !p.statement {
-		text = e.TextHash()
+	name := envelope.HashOfBytes(p.raw)
+	if e, err := envelope.Parse(p.raw); err == nil && !p.statement && e.From == p.by.Address && s.register.At(r.RegisterSize).VerifyMessage(e) == nil {
+		name = e.TextHash()
 	}
-	if r.Kind != envelope.Rejected || r.Caller != p.by.Address || r.Code != code || r.TextHash != text {
+	if r.Kind != envelope.Rejected || r.Caller != p.by.Address || r.Code != code || r.TextHash != name {
 		s.Errorf("the proven record is %+v", r)
 	}
 }
@@ -186,6 +190,21 @@ func (s *scene) onlyAccepted() {
 			if r := c.proven(i.Acceptance); r.Message != e.TextHash() || !s.accepts[e.TextHash()] {
 				s.Errorf("%s has message %s, which nobody saw accepted", c.Address, e.ID)
 			}
+		}
+	}
+}
+
+// cursorBeyond asks what comes behind a place that the log does not reach: nothing would,
+// and what comes before it would stay unheard (SPEC §11.2).
+func (s *scene) cursorBeyond() {
+	c := s.callers["se.spoc"]
+	size := c.newest().Size
+	for after, want := range map[int64]problem.Code{size: "", size + 1: problem.HeadAhead, 1<<53 - 1: problem.HeadAhead} {
+		a, err := c.client.Progress(s.Context(), c.heads(), api.Page{After: api.Cursor(after), Limit: api.MaxLimit})
+		if want != "" {
+			s.refusal(err, want)
+		} else if err != nil || a.Next != api.Cursor(after) {
+			s.Errorf("behind the whole log come %v, %v", a, err)
 		}
 	}
 }

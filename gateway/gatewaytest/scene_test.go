@@ -155,7 +155,7 @@ func (s *scene) call(h *KeyedDesk) *caller {
 	s.Helper()
 	ca := got(certs.ParseCA(s.register.Federation().BrokerCA))(s)
 	c := &caller{KeyedDesk: h, s: s, client: got(h.Client(s.URL(), ca))(s)}
-	c.audit.Origin = s.register.Federation().Audit.Name
+	c.audit = (&auditlog.Range{}).Head(s.register.Federation().Audit.Name)
 	s.callers[h.Address] = c
 	s.exchangeT.Cleanup(c.client.Close)
 	c.newest()

@@ -195,7 +195,7 @@ func (d *busyDay) refusals() {
 func (d *busyDay) plaintext() {
 	by := d.desk("se.unit-2")
 	body := d.marked("01-info-request.json", "facts")
-	d.refusal(by.client.Show(d.Context(), body), problem.ProofInvalid) // it is no checkpoint of ours
+	d.refusal(by.client.Show(d.Context(), body), problem.SignatureInvalid) // it is no checkpoint of ours
 	for _, post := range []func() error{
 		func() error { _, err := SubmitOne(d.Context(), by.client, by.heads(), body); return err },
 		func() error { _, err := StateOne(d.Context(), by.client, by.heads(), body); return err },

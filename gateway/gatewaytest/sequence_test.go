@@ -159,8 +159,8 @@ func (s *scene) idTwice() {
 	}
 }
 
-// textTwice sends one text with good and with bad signatures in a call: what comes
-// first stands for both.
+// textTwice sends one text with good and with bad signatures in a call. Once it is accepted
+// it is known, whatever signatures come with it; before, the bad ones refuse those bytes.
 func (s *scene) textTwice() {
 	c := s.desk(s.fresh("se"))
 	forge := func(e *envelope.Envelope) []byte {
@@ -179,9 +179,9 @@ func (s *scene) textTwice() {
 	}
 	e = c.message("fi.spoc")
 	items = c.submits(forge(e), e.Bytes())
-	first := c.refusedAs(items[0].Refusal(), e.Bytes(), false, problem.SignatureInvalid)
-	if second := c.refusedAs(items[1].Refusal(), e.Bytes(), false, problem.SignatureInvalid); first.Index != second.Index {
-		s.Errorf("one text is refused as entries %d and %d", first.Index, second.Index)
+	first := c.refusedAs(items[0].Refusal(), forge(e), false, problem.SignatureInvalid)
+	if second := c.acceptance(items[1], e); second.Index != first.Index+1 {
+		s.Errorf("the bad bytes are refused as entry %d, and the text is accepted as entry %d", first.Index, second.Index)
 	}
 }
 
@@ -225,9 +225,9 @@ func (s *scene) statementsTogether() {
 			s.Errorf("note %d is %s as entry %d, not %s as %d", i, r.Kind, r.Index, want.kind, size+want.entry)
 		}
 	}
-	if r := s.refusal(items[5].Refusal(), problem.AlreadyEnded); r.End == nil || !bytes.Equal(r.End.Note, over) {
-		s.Errorf("the refusal shows %+v", r.End)
-	} else if by.proven(r.End.Proof).Index != size+3 {
+	if r := s.refusal(items[5].Refusal(), problem.AlreadyEnded); r.Stands == nil || !bytes.Equal(r.Stands.Note, over) {
+		s.Errorf("the refusal shows %+v", r.Stands)
+	} else if by.proven(r.Stands.Proof).Index != size+3 {
 		s.Error("the refusal proves another end")
 	}
 }

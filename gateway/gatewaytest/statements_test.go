@@ -3,6 +3,7 @@ package gatewaytest
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"samband/gateway/envelope"
 	"samband/gateway/problem"
@@ -62,6 +63,11 @@ var statementRefusals = []refusal{
 		p.end = "consigned"
 		return p
 	}},
+	{problem.HeadContradicts, "handed over as of an audit log that had nothing yet", spoken(func(s *scene, by *caller, e *envelope.Envelope) []byte {
+		as := by.audit
+		as.Size = 0
+		return got(by.State(envelope.Statement{Event: envelope.HandedOver, Message: e.TextHash()}, as, s.register.Head(), time.Now()))(s)
+	})},
 	{problem.AlreadyConsigned, "consigned by two statements", func(s *scene) sent {
 		by := s.receiver()
 		e := s.sentTo(by.Address)

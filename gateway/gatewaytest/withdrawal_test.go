@@ -88,10 +88,10 @@ func (s *scene) race(round int, e *envelope.Envelope, withdrawal, consignment []
 // stands checks that a refusal shows and proves what came first.
 func (s *scene) stands(to *caller, r *api.Refusal, e *envelope.Envelope, event envelope.Event, note []byte) {
 	s.Helper()
-	if r.End == nil || r.End.Event != event || !bytes.Equal(r.End.Note, note) {
-		s.Fatalf("%s is shown %+v", to.Address, r.End)
+	if r.Stands == nil || r.Stands.Event != event || !bytes.Equal(r.Stands.Note, note) {
+		s.Fatalf("%s is shown %+v", to.Address, r.Stands)
 	}
-	record := to.proven(r.End.Proof)
+	record := to.proven(r.Stands.Proof)
 	if record.Kind != event || record.Message != e.TextHash() || record.Statement != signed.HashOf(note) {
 		s.Errorf("%s is shown the proof of %+v", to.Address, record)
 	}

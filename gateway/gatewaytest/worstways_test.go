@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"samband/gateway/api"
+	"samband/gateway/auditlog"
 	"samband/gateway/broker"
 	"samband/gateway/envelope"
 	"samband/gateway/signed"
@@ -155,6 +156,15 @@ var ways = []way{
 	}},
 	{name: "register entries, and refused ones", workers: 1, most: true, names: "PartyNearQuota entries", act: (*hostile).enters},
 	{name: "polls by the hundred", workers: 2, names: "desk_poll_yields", act: func(h *hostile, ctx context.Context) {
+		a, err := h.client.Inbox(ctx, api.Heads{Register: h.register.Size()}, api.Ask{Limit: 1})
+		if err != nil {
+			h.count(err)
+			return
+		}
+		end, err := auditlog.VerifyCheckpoint([]byte(a.Catchup.Audit.Checkpoint), h.register.Federation().Audit)
+		if err != nil {
+			panic(err)
+		}
 		var all sync.WaitGroup
 		for n := range 100 {
 			all.Go(func() {
@@ -162,7 +172,7 @@ var ways = []way{
 				if n%2 == 0 {
 					_, err = h.client.Inbox(ctx, api.Heads{Register: h.register.Size()}, api.Ask{Wait: api.MaxWait, Limit: 1})
 				} else {
-					_, err = h.client.Progress(ctx, api.Heads{Register: h.register.Size()}, api.Page{After: 1 << 40, Wait: api.MaxWait, Limit: 1})
+					_, err = h.client.Progress(ctx, api.Heads{Register: h.register.Size()}, api.Page{After: api.Cursor(end.Size), Wait: api.MaxWait, Limit: 1})
 				}
 				h.count(err)
 			})

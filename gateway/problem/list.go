@@ -120,13 +120,13 @@ var list = []Entry{
 	{ReplyNotAllowed, Final, 422, 0, Item, "a message names one of this conversation that its type may answer or follow, and that is not settled", "choose a type that the named message's type allows, or begin a new conversation"},
 
 	{RegisterMoved, Reseal, 409, 0, Item, "keys named by a text are those in force when it is ordered", "nothing: the desk seals or signs anew by itself"},
-	{TypeOutdated, Reseal, 409, 0, Item, "the type's hash is the one that the catalogue names now", "update the desk's catalogue, then it seals anew"},
+	{TypeOutdated, Reseal, 409, 0, Item, "the catalogue in force names this version of the type with this hash", "update the desk's catalogue, then it seals anew"},
 	{HeadAhead, Retry, 409, 0, Broker, "the log reaches every head that a desk has verified", "the broker may have lost its newest entries; its operator is alarmed"},
 	{HeadContradicts, Retry, 409, 0, Broker, "every head that a desk has verified is a prefix of the log", "keep the desk's files: they prove that the log was altered; call the operator and the auditors"},
 
 	{IDReused, Final, 409, 0, Item, "an id stands for one text", "nothing, if the hash shown is the desk's own earlier attempt; else the id was used twice"},
 	{UnknownMessage, Final, 404, 0, Item, "a statement speaks of a message that this desk sent or received", "check the id"},
-	{AlreadyConsigned, Final, 409, 0, Item, "a message is withdrawn only before it is consigned", "ask the receiving desk to set it aside"},
+	{AlreadyConsigned, Final, 409, 0, Item, "a message is consigned once, and withdrawn only before that", "ask the receiving desk to set it aside"},
 	{AlreadyEnded, Final, 409, 0, Item, "a message has exactly one end", "see the end that stands"},
 
 	{SealInvalid, Final, 422, 0, Item, "a message is sealed to exactly one desk by one hybrid stanza", "have the sending program mended"},

@@ -53,7 +53,7 @@ type Register struct {
 
 	mu      sync.RWMutex // over all below
 	notes   [][]byte
-	roots   []signed.Hash // by size; roots[0] is never asked for
+	roots   []signed.Hash // by size; roots[0] is that of nothing
 	tree    auditlog.Range
 	state   *state
 	applied []applied // what made the state, behind the federation file
@@ -72,7 +72,7 @@ func New(federation []byte) (*Register, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Register{federation: f, exchange: f.Hash(), roots: make([]signed.Hash, 1)}
+	r := &Register{federation: f, exchange: f.Hash(), roots: []signed.Hash{auditlog.EmptyRoot}}
 	r.state = newState(f, r.exchange)
 	r.grow(federation)
 	return r, nil
@@ -191,7 +191,7 @@ func (r *Register) CheckHead(h signed.Head) error {
 		return problem.New(problem.WrongExchange, "the register's head is not of %s", origin)
 	case h.Size >= int64(len(r.roots)):
 		return problem.New(problem.HeadAhead, "the register has %d entries, the head names %d", len(r.notes), h.Size)
-	case h.Size > 0 && h.Root != r.roots[h.Size]:
+	case h.Root != r.roots[h.Size]:
 		return problem.New(problem.HeadContradicts, "the register's root at size %d is another", h.Size)
 	}
 	return nil

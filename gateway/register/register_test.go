@@ -193,12 +193,13 @@ func TestCheckHead(t *testing.T) {
 		want problem.Code
 		head signed.Head
 	}{
-		"now":         {"", x.Head()},
-		"past":        {"", past},
-		"nothing yet": {"", signed.Head{Origin: past.Origin}},
-		"other log":   {problem.WrongExchange, signed.Head{Origin: "nordic.example/audit", Size: 3, Root: past.Root}},
-		"ahead":       {problem.HeadAhead, signed.Head{Origin: past.Origin, Size: x.Size() + 1, Root: past.Root}},
-		"other root":  {problem.HeadContradicts, signed.Head{Origin: past.Origin, Size: 4, Root: past.Root}},
+		"now":                     {"", x.Head()},
+		"past":                    {"", past},
+		"nothing yet":             {"", signed.Head{Origin: past.Origin, Root: auditlog.EmptyRoot}},
+		"nothing yet, and a root": {problem.HeadContradicts, signed.Head{Origin: past.Origin, Root: past.Root}},
+		"other log":               {problem.WrongExchange, signed.Head{Origin: "nordic.example/audit", Size: 3, Root: past.Root}},
+		"ahead":                   {problem.HeadAhead, signed.Head{Origin: past.Origin, Size: x.Size() + 1, Root: past.Root}},
+		"other root":              {problem.HeadContradicts, signed.Head{Origin: past.Origin, Size: 4, Root: past.Root}},
 	} {
 		t.Run(name, func(t *testing.T) { wantCode(t, x.CheckHead(c.head), c.want) })
 	}

@@ -97,7 +97,7 @@ func TestTokens(t *testing.T) {
 			[]string{"nordic.example", "nordic.example/audit", "se/root", "a-b.c/d-e/f", strings.Repeat("a", 128)},
 			[]string{
 				"", "/", "nordic.example/", "/audit", "nordic..example", ".example", "example.", "nordic.example//audit",
-				"Nordic.example", "nordic.example/a_b", "nordic.example:443", "nordic example", "a+b", "a\n",
+				"Nordic.example", "a--b.example", "xn--nrdic-wxa.example", "a-.example", "nordic.example/a.b", "nordic.example/a_b", "nordic.example:443", "nordic example", "a+b", "a\n",
 				strings.Repeat("a", 129),
 			},
 		},

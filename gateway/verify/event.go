@@ -255,13 +255,18 @@ func readStatement(note []byte) (*signed.Note, *envelope.Statement, error) {
 // forged says what is wrong with a statement's own text or signature.
 func forged(err error) error { return problem.New(problem.StatementForged, "%v", err) }
 
-// Refusal checks the proof that a message was refused for good. Its record binds
-// the broker until the message expires: one that binds it shorter would leave it
-// free to deliver what it refused.
+// Refusal checks the proof that a message was refused for good: its text, or these bytes of
+// it. Its record binds the broker until the message expires: one that binds it shorter would
+// leave it free to deliver what it refused. Bytes alone are refused only where the sender's
+// signatures are not good, by the register that the record names: else a broker could refuse
+// a text and stay free to deliver it.
 func (a *Answer) Refusal(e *envelope.Envelope, proof []byte) (*ProvenEvent, error) {
 	r, err := a.Proven(proof, envelope.Rejected)
 	if err == nil {
 		err = SaysOfMessage(r, e)
+	}
+	if err == nil && r.TextHash != e.TextHash() && a.register.At(r.RegisterSize).VerifyMessage(e) == nil {
+		err = problem.New(problem.ProofInvalid, "the proven refusal is of these bytes alone, and their signatures are good")
 	}
 	if err != nil {
 		return nil, breach(err, message(e.TextHash()), map[string][]byte{"refusal": proof, "checkpoint": a.auditCheckpoint})
@@ -320,16 +325,18 @@ func (a *Answer) recent(r *auditlog.Record) error {
 
 // SaysOfMessage checks that a record is of this very message, as far as the two
 // say, and that an acceptance rests on a register no older than its sender's.
-// Neither is verified by that. A refusal may be of a text of another exchange.
+// Neither is verified by that. A refusal may be of the message's text, or of the bytes at
+// hand alone, also where these are of another exchange. Where the sealed part is gone, what
+// the bytes were stays open.
 func SaysOfMessage(r *auditlog.Record, e *envelope.Envelope) error {
 	text := e.TextHash()
 	switch {
 	case r.Kind != envelope.Rejected && e.Exchange != r.Exchange:
 		return problem.New(problem.WrongExchange, "the message is of another exchange")
-	case r.Message != text && r.TextHash != text && r.Kind != envelope.Withdrawn: // of an id, maybe before a text came
-		return problem.New(problem.ProofInvalid, "the record is not about this message, whose text has the hash %s", text)
 	case r.Kind == envelope.Rejected:
-		return saysOfRefusal(r, e)
+		return saysOfRefusal(r, e, text)
+	case r.Message != text && r.Kind != envelope.Withdrawn: // of an id, maybe before a text came
+		return problem.New(problem.ProofInvalid, "the record is not about this message, whose text has the hash %s", text)
 	case r.Kind != envelope.Accepted:
 		return saysOfEvent(r, &e.Header, text)
 	}
@@ -341,7 +348,16 @@ func SaysOfMessage(r *auditlog.Record, e *envelope.Envelope) error {
 	return notOlder(r, e.AsOfRegister)
 }
 
-func saysOfRefusal(r *auditlog.Record, e *envelope.Envelope) error {
+func saysOfRefusal(r *auditlog.Record, e *envelope.Envelope, text signed.Hash) error {
+	erased := len(e.Sealed) == 0 && e.Header.Sealed.Length > 0
+	switch {
+	case r.TextHash == text:
+		if e.Exchange != r.Exchange || restsOnBytes(r.Code) {
+			return problem.New(problem.ProofInvalid, "the proven refusal is of the text, as if its sender had signed that, and for %s nobody did", r.Code)
+		}
+	case !erased && r.TextHash != envelope.HashOfBytes(e.Bytes()):
+		return problem.New(problem.ProofInvalid, "the record is not about this message, whose text has the hash %s, nor about these bytes", text)
+	}
 	if r.Caller != e.From {
 		return problem.New(problem.ProofInvalid, "the proven refusal is of a text that another desk brought")
 	}
@@ -349,6 +365,17 @@ func saysOfRefusal(r *auditlog.Record, e *envelope.Envelope) error {
 		return problem.New(problem.ProofInvalid, "the proven refusal binds the broker until %s, not %s", r.Until, until)
 	}
 	return nil
+}
+
+// restsOnBytes reports whether a code says that nobody signed a text as its bytes stand: what
+// is refused so can't be a text.
+func restsOnBytes(c problem.Code) bool {
+	switch c {
+	case problem.TextMalformed, problem.Oversize, problem.SealedMismatch,
+		problem.SignatureMissing, problem.SignatureExtra, problem.SignatureInvalid:
+		return true
+	}
+	return false
 }
 
 // saysOfEvent checks that what the record says happened could happen to this

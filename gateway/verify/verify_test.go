@@ -105,6 +105,35 @@ func TestExtendRefuses(t *testing.T) {
 	}
 }
 
+// A sender that had seen nothing of the logs yet names the root of nothing. Another root
+// at size 0 is what no log had: whoever consigned such a message would believe a lie.
+func TestHeadOfNothing(t *testing.T) {
+	m := newMaker()
+	size := m.register.Size()
+	for name, c := range map[string]struct {
+		edit func(*envelope.Header)
+		want problem.Code
+	}{
+		"of nothing":              {func(h *envelope.Header) { h.AsOfAudit = (&auditlog.Range{}).Head(h.AsOfAudit.Origin) }, ""},
+		"another root of the log": {func(h *envelope.Header) { h.AsOfAudit.Size = 0 }, problem.LogContradicts},
+		"another root of the register": {func(h *envelope.Header) {
+			h.AsOfAudit = (&auditlog.Range{}).Head(h.AsOfAudit.Origin)
+			h.AsOfRegister.Size = 0
+		}, problem.HeadContradicts},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := m.message(keysOf("se.spoc", signed.UseMessage), c.edit)
+			proof := m.record(acceptance(e))
+			catchup := m.catchup(logOf(), size, size)
+			catchup.Audit = must(auditlog.ParseProof(proof)).Checkpoint
+			a := must(verify.New(m.register, signed.Head{}, nil, nil).Extend(catchup))
+			if _, err := a.Admit(e, "fi.spoc", proof, nil); codeOf(err) != c.want {
+				t.Errorf("admitted with %v, want %q", err, c.want)
+			}
+		})
+	}
+}
+
 // No record may rest on a register smaller than one seen before it was written.
 func TestRegisterSeenBefore(t *testing.T) {
 	m := newMaker()

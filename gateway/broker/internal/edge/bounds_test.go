@@ -74,6 +74,8 @@ func TestBoundsAndForms(t *testing.T) {
 		{"want with spaces", "POST", "/v1/want", want, `{"message": "KkpIUX1hyFsblz13FK/QIg2r6UbGm3hSZcFnx2mRZ1s="}`, problem.TextMalformed},
 		{"want of two", "POST", "/v1/want", want, `{"message":"KkpIUX1hyFsblz13FK/QIg2r6UbGm3hSZcFnx2mRZ1s=","also":1}`, problem.TextMalformed},
 		{"want of nothing", "POST", "/v1/want", want, `{}`, problem.TextMalformed},
+		{"a media type in capitals, with a parameter", "POST", "/v1/want", http.Header{"Content-Type": {"Application/JSON; charset=utf-8"}}, `{"message":"KkpIUX1hyFsblz13FK/QIg2r6UbGm3hSZcFnx2mRZ1s="}`, problem.UnknownMessage},
+		{"cursor with two zeros", "GET", "/v1/progress?after=00", nil, "", problem.TextMalformed},
 		{"well formed want", "POST", "/v1/want", want, `{"message":"KkpIUX1hyFsblz13FK/QIg2r6UbGm3hSZcFnx2mRZ1s="}`, problem.UnknownMessage},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -95,7 +97,7 @@ func TestBoundsAndForms(t *testing.T) {
 	if len(b.service.envelopes) != 0 {
 		t.Error("something reached the service")
 	}
-	if err := b.handOn(context.Background()); err != nil || b.summed["se.spoc"] != 37 {
+	if err := b.handOn(context.Background()); err != nil || b.summed["se.spoc"] != 38 {
 		t.Errorf("refusals handed on: %v, %v", b.summed, err)
 	}
 }

@@ -81,7 +81,7 @@ func ask(t fataler, x *Index, h *history) answers {
 		a.Inbox = append(a.Inbox, page(t, must(x.Inbox(d, nil, "", ""))(t), 1000))
 		a.Lacking = append(a.Lacking, must(x.LackingFrom(d, 1000))(t))
 		for _, text := range h.texts {
-			if e, err := x.Rejected(d, text, h.now); err != nil {
+			if e, err := x.Rejected(d, text, signed.Hash{}, h.now); err != nil {
 				t.Fatal(err)
 			} else if e != nil {
 				a.Rejected = append(a.Rejected, e)
@@ -248,16 +248,20 @@ func TestARejectionBindsItsCallerAlone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	bytes, other := signed.HashOf("what came"), signed.HashOf("another name")
 	for _, c := range []struct {
-		caller signed.Address
-		now    signed.Time
-		binds  bool
+		caller      signed.Address
+		text, bytes signed.Hash
+		now         signed.Time
+		binds       bool
 	}{
-		{"no.liaison-ankara", start, true},
-		{"no.liaison-ankara", start.Add(time.Hour), false},
-		{"se.spoc", start, false},
+		{"no.liaison-ankara", text, bytes, start, true},
+		{"no.liaison-ankara", other, text, start, true},
+		{"no.liaison-ankara", other, bytes, start, false},
+		{"no.liaison-ankara", text, bytes, start.Add(time.Hour), false},
+		{"se.spoc", text, bytes, start, false},
 	} {
-		if e, err := x.Rejected(c.caller, text, c.now); (e != nil) != c.binds || err != nil {
+		if e, err := x.Rejected(c.caller, c.text, c.bytes, c.now); (e != nil) != c.binds || err != nil {
 			t.Errorf("for %s at %s: %t, %v", c.caller, c.now, e != nil, err)
 		}
 	}

@@ -62,10 +62,10 @@ func (x *Index) eventAt(stmt *sql.Stmt, args ...any) (*journal.Event, error) {
 	return x.event(leaf)
 }
 
-// Rejected returns the leaf by which a caller's text was refused for good, where
-// that still binds at now; nil when it doesn't.
-func (x *Index) Rejected(caller signed.Address, text signed.Hash, now signed.Time) (*journal.Event, error) {
-	return x.eventAt(x.statements.rejected, string(caller), text[:], now.Unix())
+// Rejected returns the leaf by which a caller's text, or these bytes of it, were refused
+// for good, where that still binds at now; nil when it doesn't.
+func (x *Index) Rejected(caller signed.Address, text, bytes signed.Hash, now signed.Time) (*journal.Event, error) {
+	return x.eventAt(x.statements.rejected, string(caller), text[:], bytes[:], now.Unix())
 }
 
 // Erased returns the leaf of a statement of what a desk erased, by the hash of its note;

@@ -49,7 +49,7 @@ func prepare(write, read *sql.DB) (*statements, error) {
 		{read, &s.withdrawal, "SELECT leaf FROM withdrawals WHERE sender = ? AND id = ?"},
 		{read, &s.other, "SELECT " + eventColumns + " WHERE e.leaf = ?"},
 		{read, &s.erased, "SELECT leaf FROM events WHERE statement = ? AND kind = 'erased'"},
-		{read, &s.rejected, "SELECT leaf FROM rejections WHERE caller = ? AND text = ? AND until > ?"},
+		{read, &s.rejected, "SELECT leaf FROM rejections WHERE caller = ? AND text IN (?, ?) AND until > ? ORDER BY leaf LIMIT 1"},
 		{read, &s.senders, `WITH RECURSIVE next (sender) AS (
 			SELECT min(sender) FROM messages INDEXED BY messages_waiting WHERE recipient = ?1 AND ` + bytesWaiting + `
 			UNION ALL

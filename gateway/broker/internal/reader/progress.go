@@ -13,8 +13,12 @@ import (
 )
 
 // Progress lists what became of the caller's messages, and what was said in its name of
-// those that it received.
+// those that it received. A cursor beyond the log is refused: the log would grow past it
+// unheard.
 func (r *Reader) Progress(ctx context.Context, caller signed.Address, heads api.Heads, page api.Page) (*api.ProgressAnswer, error) {
+	if err := r.seq.Reached(page.After.Leaf(), heads.Register); err != nil {
+		return nil, err
+	}
 	return poll(ctx, r, caller, page.Wait, func(all bool) (*api.ProgressAnswer, bool, error) {
 		return r.progress(ctx, caller, heads, page, all)
 	})

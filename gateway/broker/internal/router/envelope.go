@@ -12,6 +12,7 @@ import (
 	"samband/gateway/broker/internal/sequencer"
 	"samband/gateway/envelope"
 	"samband/gateway/problem"
+	"samband/gateway/register"
 	"samband/gateway/signed"
 )
 
@@ -29,10 +30,11 @@ func (r *Router) parse(_ context.Context, e *submission) (err error) {
 
 func (r *Router) certificate(_ context.Context, e *submission) error { return e.isCaller(e.From) }
 
-// known looks for what stands: an id that is known, or a text that was refused for
-// good (SPEC §8.2).
+// known looks for what stands: an id that is known, or a text or bytes that were refused
+// for good (SPEC §11.3, 4).
 func (r *Router) known(ctx context.Context, e *submission) error {
 	seen := r.seq.Seen()
+	e.bytes = envelope.HashOfBytes(e.raw)
 	m, err := r.seq.Known(e.From, e.ID)
 	if err != nil {
 		return err
@@ -43,6 +45,9 @@ func (r *Router) known(ctx context.Context, e *submission) error {
 		return r.refusedBefore(e, nil)
 	case m.Accepted == nil || m.Text != e.TextHash():
 		e.verdict = contradicts
+		if r.verified(e, r.seq.Register().Now()) == nil { // its refusal is that of a text
+			e.ring = r.signedBy(e.Created)
+		}
 		return r.refusedBefore(e, m)
 	case m.LacksBytes():
 		return r.restores(ctx, e, m)
@@ -52,10 +57,10 @@ func (r *Router) known(ctx context.Context, e *submission) error {
 	}
 }
 
-// refusedBefore gives a repeat of a refused text the refusal that it had, beside
-// what stands under its id.
+// refusedBefore gives a repeat of a refused text, or of refused bytes, the refusal that it
+// had, beside what stands under its id.
 func (r *Router) refusedBefore(e *submission, m *journal.Message) error {
-	before, err := r.seq.Rejected(e.caller, e.TextHash())
+	before, err := r.seq.Rejected(e.caller, e.TextHash(), e.bytes)
 	if err != nil || before == nil {
 		return err
 	}
@@ -114,12 +119,19 @@ func (r *Router) reach(by signed.Address, exchange signed.Hash, audit, register 
 
 func (r *Router) signatures(_ context.Context, e *submission) error {
 	e.view = r.seq.Register().Now()
-	if err := e.view.VerifyMessage(e.Envelope); err != nil {
+	if err := r.verified(e, e.view); err != nil {
 		return err
 	}
 	e.ring = r.signedBy(e.Created)
 	r.seq.Agree(e.From, e.Created) // whatever the law says of it
 	return nil
+}
+
+// verified verifies the signatures, and notes by which register and with what result.
+func (r *Router) verified(e *submission, v register.View) error {
+	err := v.VerifyMessage(e.Envelope)
+	e.checkedAt, e.signed = v.Size(), err == nil
+	return err
 }
 
 // agreed tells the writer of heads that are its own, in a text whose signatures verify.
@@ -146,16 +158,12 @@ func (r *Router) law(_ context.Context, e *submission) error {
 	return r.seq.Decide(e.view, &e.Header)
 }
 
-// act is the submission, or its refusal: of its text, which is remembered until it
-// expires, or of bytes that are no envelope.
+// act is the submission, or its refusal.
 func (e *submission) act() sequencer.Act {
-	switch {
-	case e.verdict == refused && e.Envelope == nil:
-		return e.rejection(signed.HashOf(e.raw), signed.Time{})
-	case e.verdict == refused:
-		return e.rejection(e.TextHash(), e.Expires)
+	if e.verdict == refused {
+		return e.rejection(e.Envelope)
 	}
-	return sequencer.Submission{Envelope: e.Envelope, Raw: e.raw, DecidedAt: e.view.Size(), Seen: e.seen, Ring: e.ring}
+	return sequencer.Submission{Envelope: e.Envelope, Raw: e.raw, Bytes: e.bytes, CheckedAt: e.checkedAt, Signed: e.signed, DecidedAt: e.view.Size(), Seen: e.seen, Ring: e.ring}
 }
 
 // ordered counts a message that stands.

@@ -8,8 +8,8 @@ import (
 	"samband/gateway/broker/internal/journal"
 	"samband/gateway/broker/internal/prover"
 	"samband/gateway/broker/internal/sequencer"
+	"samband/gateway/envelope"
 	"samband/gateway/problem"
-	"samband/gateway/signed"
 )
 
 // order hands over, in their places, the items that are to be ordered, and tells
@@ -64,9 +64,12 @@ func (r *Router) orderable(it *item) error {
 	return r.quota.Refusable(it.caller, it.ring)
 }
 
-// rejection is what is ordered for a refused item.
-func (i *item) rejection(text signed.Hash, until signed.Time) sequencer.Act {
-	return sequencer.Rejection{Caller: i.caller, Text: text, Problem: i.problem, Until: until, Ring: i.ring}
+// rejection is what is ordered for a refused item; e is the envelope that it is, if any.
+func (i *item) rejection(e *envelope.Envelope) sequencer.Act {
+	if i.bytes.IsZero() {
+		i.bytes = envelope.HashOfBytes(i.raw)
+	}
+	return sequencer.Rejection{Caller: i.caller, Bytes: i.bytes, Envelope: e, CheckedAt: i.checkedAt, Signed: i.signed, Problem: i.problem, Ring: i.ring}
 }
 
 // refusal is the problem of an item, with what stands beside it (the text that an
@@ -83,7 +86,7 @@ func refusal(ctx context.Context, p *prover.Prover, result journal.Result) (*api
 	case problem.AlreadyConsigned, problem.AlreadyEnded, problem.BudgetExhausted:
 		// Also where there is no budget for the refusal: whoever used that up in the
 		// caller's name must not keep from it what was said in its name.
-		r.End, errs[0] = p.Event(ctx, done.Stands)
+		r.Stands, errs[0] = p.Event(ctx, done.Stands)
 	}
 	if done.Event != nil {
 		r.Proof, errs[1] = p.Proof(ctx, done.Event)

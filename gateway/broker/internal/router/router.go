@@ -56,15 +56,18 @@ func New(seq *sequencer.Sequencer, q *quota.Room, m *Metrics) *Router {
 
 // An item of a call on its way.
 type item struct {
-	caller  signed.Address
-	raw     []byte
-	view    register.View    // that signatures and law were decided by
-	seen    uint64           // how far the sequencer had come when the id was not known
-	verdict verdict          // how far the stages have come with it
-	ring    quota.Ring       // whose doing it is, as far as the stages have come
-	problem *problem.Problem // why it is refused
-	refusal error            // that problem, with what stands beside it
-	stands  journal.Result   // what answers it where it is known
+	caller    signed.Address
+	raw       []byte
+	bytes     signed.Hash      // of raw, by envelope.HashOfBytes; zero: not asked yet
+	view      register.View    // that signatures and law were decided by
+	checkedAt int64            // the register's size by which an envelope's signatures were verified; 0: not yet
+	signed    bool             // they were good
+	seen      uint64           // how far the sequencer had come when the id was not known
+	verdict   verdict          // how far the stages have come with it
+	ring      quota.Ring       // whose doing it is, as far as the stages have come
+	problem   *problem.Problem // why it is refused
+	refusal   error            // that problem, with what stands beside it
+	stands    journal.Result   // what answers it where it is known
 }
 
 func (i *item) base() *item { return i }

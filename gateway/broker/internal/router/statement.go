@@ -82,23 +82,16 @@ func (r *Router) agreedInStatement(_ context.Context, s *statement) error {
 // meets may change while it is on its way.
 func (s *statement) act() sequencer.Act {
 	if s.verdict == refused {
-		return s.rejection(signed.HashOf(s.raw), signed.Time{})
+		return s.rejection(nil)
 	}
 	return sequencer.Statement{Statement: s.Statement, Note: s.note, Raw: s.raw, VerifiedAt: s.view.Size(), Ring: s.ring}
 }
 
 // ordered counts a statement that was ordered.
 func (s *statement) ordered(r *Router, result *journal.Result) {
-	switch done := result.Done; {
-	case result.Err != nil:
-	case s.verdict == refused:
-		// The bytes are a header's text, and that message stands: no entry refuses
-		// them.
-		*result = journal.Result{Err: s.problem}
-	case s.verdict != known && !done.Known:
-		if done.Message != nil {
-			r.metrics.stated(done.Message, done.Event)
-		}
+	done := result.Done
+	if result.Err == nil && s.verdict != known && !done.Known && done.Message != nil {
+		r.metrics.stated(done.Message, done.Event)
 	}
 }
 

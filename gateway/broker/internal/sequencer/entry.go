@@ -73,55 +73,90 @@ func (a Entry) pays(d *groupDraft) error {
 	return d.quota.Enter(signers[0], revokes)
 }
 
-// A Rejection logs a final refusal: of a header's text, which gets the same
-// answer until it expires, or of bytes that had none.
+// A Rejection logs a final refusal. It is of a header's text where the sender signed that:
+// whatever signatures come with the text, it gets the same answer until it expires. Else it
+// is of these bytes alone: of an envelope, until that expires, of others for now. So nobody
+// but its sender makes a text refused, and a signature that a disk or a line bent refuses no
+// more than the bent bytes.
 type Rejection struct {
-	Caller  signed.Address
-	Text    signed.Hash
-	Problem *problem.Problem
-	Until   signed.Time // zero: it binds nobody
-	Ring    quota.Ring  // whose budget it takes
+	Caller    signed.Address
+	Bytes     signed.Hash        // of what came, by envelope.HashOfBytes
+	Envelope  *envelope.Envelope // nil: it is none
+	CheckedAt int64              // the register's size at which the envelope's signatures were verified; 0: they were not
+	Signed    bool               // they were good
+	Problem   *problem.Problem
+	Ring      quota.Ring // whose budget it takes
 }
 
 func (a Rejection) bytes() int { return 0 }
 
 // order logs the refusal and returns it, with its entry. A caller's text that was
 // accepted meanwhile, as one with other signatures may be, is not refused any more:
-// then it is the message that stands. A repeat of a refused text gets the entry of
-// its first refusal, and takes nothing from the budget: it orders nothing.
+// then it is the message that stands. A repeat gets the entry of its first refusal, and
+// takes nothing from the budget: it orders nothing.
 func (a Rejection) order(d *groupDraft) (journal.Done, error) {
-	m, err := d.message(a.Caller, a.Text)
+	if done, err := a.stands(d); done.Event != nil || err != nil {
+		return done, err
+	}
+	if err := d.s.Room(); err != nil { // for the entry: then there is no refusal either
+		return journal.Done{}, err
+	}
+	good := a.signedNow(d)
+	if good && !a.Signed {
+		return journal.Done{}, problem.New(problem.BrokerBusy, "the register grew while the signatures were verified, and has their keys now")
+	}
+	if err := d.quota.Refuse(a.Caller, a.Ring); err != nil {
+		return journal.Done{}, err
+	}
+	name, until := a.Bytes, d.now
+	if a.Envelope != nil {
+		until = envelope.RefusedUntil(a.Envelope.Expires, d.now)
+	}
+	if good {
+		name = a.Envelope.TextHash()
+	}
+	event := d.add(auditlog.Record{Kind: envelope.Rejected, Caller: a.Caller, TextHash: name, Code: a.Problem.Code, Until: until})
+	if d.now.Before(until) {
+		d.changed.rejected[rejection{a.Caller, name}] = event
+	}
+	return journal.Done{Event: event}, a.Problem
+}
+
+// signedNow reports whether an envelope's sender brought it and signed it, by the register
+// that the refusal's record will name: the sender will ask that of the record.
+func (a Rejection) signedNow(d *groupDraft) bool {
+	if a.Envelope == nil || a.Envelope.From != a.Caller {
+		return false
+	}
+	if a.CheckedAt == d.view.Size() {
+		return a.Signed
+	}
+	return d.view.VerifyMessage(a.Envelope) == nil
+}
+
+// stands is what answers an envelope already.
+func (a Rejection) stands(d *groupDraft) (journal.Done, error) {
+	if a.Envelope == nil {
+		return journal.Done{}, nil
+	}
+	text := a.Envelope.TextHash()
+	m, err := d.message(a.Caller, text)
 	if err != nil {
 		return journal.Done{}, err
 	}
 	if m != nil && m.From == a.Caller {
 		return journal.Done{Event: m.Accepted, Message: m, Known: true}, nil
 	}
-	r := rejection{a.Caller, a.Text}
-	before, err := d.rejected(r)
-	if err != nil {
+	before, err := d.rejected(a.Caller, text, a.Bytes)
+	if before == nil || err != nil {
 		return journal.Done{}, err
 	}
-	if before != nil {
-		return journal.Done{Event: before, Known: true}, Before(before)
-	}
-	if err := d.s.Room(); err != nil { // for the entry: then there is no refusal either
-		return journal.Done{}, err
-	}
-	if err := d.quota.Refuse(a.Caller, a.Ring); err != nil {
-		return journal.Done{}, err
-	}
-	until := envelope.RefusedUntil(a.Until, d.now)
-	event := d.add(auditlog.Record{Kind: envelope.Rejected, Caller: a.Caller, TextHash: a.Text, Code: a.Problem.Code, Until: until})
-	if d.now.Before(until) {
-		d.changed.rejected[r] = event
-	}
-	return journal.Done{Event: event}, a.Problem
+	return journal.Done{Event: before, Known: true}, Before(before)
 }
 
-// Before is the refusal that a text had, for its repeat.
+// Before is the refusal that a text, or bytes, had, for its repeat.
 func Before(e *journal.Event) *problem.Problem {
-	return problem.New(e.Code, "the text was refused before")
+	return problem.New(e.Code, "it was refused before")
 }
 
 // logged gives the final refusal of an act its entry, in the act's own place, as a

@@ -70,7 +70,7 @@ func (s *Sequencer) checkAudit(h signed.Head) error {
 	if err != nil {
 		return err
 	}
-	if h.Size > 0 && root != h.Root {
+	if root != h.Root {
 		return problem.New(problem.HeadContradicts, "the audit log's root at size %d is another", h.Size)
 	}
 	return nil
@@ -109,7 +109,7 @@ func (s *Sequencer) contradicted(checkpoint []byte) error {
 		return s.compare(h, ours.AuditHead, s.tree)
 	}
 	if h, err = auditlog.VerifyCheckpoint(checkpoint, s.cfg.RegisterKey.Public); err != nil {
-		return err
+		return problem.New(problem.SignatureInvalid, "this is no checkpoint that a log of this exchange signed")
 	}
 	return s.compare(h, ours.RegisterHead, s.registerTree)
 }

@@ -106,19 +106,26 @@ func (d *groupDraft) knownSince(seen uint64, k key) (*journal.Message, error) {
 }
 
 // rejected sees what this group refuses before what was refused before it.
-func (d *groupDraft) rejected(r rejection) (*journal.Event, error) {
-	if e := d.changed.rejected[r]; e != nil {
-		return e, nil
+func (d *groupDraft) rejected(caller signed.Address, text, bytes signed.Hash) (*journal.Event, error) {
+	for _, name := range []signed.Hash{text, bytes} {
+		if e := d.changed.rejected[rejection{caller, name}]; e != nil {
+			return e, nil
+		}
 	}
-	return d.s.Rejected(r.caller, r.text)
+	return d.s.Rejected(caller, text, bytes)
 }
 
 // rejectedSince is rejected as knownSince is known.
-func (d *groupDraft) rejectedSince(seen uint64, r rejection) (*journal.Event, error) {
-	if d.changed.rejected[r] == nil && d.s.over.rejection(r) == nil && d.s.over.reaches(seen) {
+func (d *groupDraft) rejectedSince(seen uint64, caller signed.Address, text, bytes signed.Hash) (*journal.Event, error) {
+	fresh := d.s.over.reaches(seen)
+	for _, name := range []signed.Hash{text, bytes} {
+		r := rejection{caller, name}
+		fresh = fresh && d.changed.rejected[r] == nil && d.s.over.rejection(r) == nil
+	}
+	if fresh {
 		return nil, nil
 	}
-	return d.rejected(r)
+	return d.rejected(caller, text, bytes)
 }
 
 // erased sees what this group logs before what was logged before it.

@@ -14,10 +14,10 @@ type key struct {
 	id   signed.ID
 }
 
-// A rejection finds a rejected text by who submitted it.
+// A rejection finds what was rejected by who submitted it: a text, or bytes.
 type rejection struct {
 	caller signed.Address
-	text   signed.Hash
+	name   signed.Hash
 }
 
 // A delta is what a group changes of what is known.
@@ -170,13 +170,15 @@ func (s *Sequencer) Message(desk signed.Address, text signed.Hash) (*journal.Mes
 	return s.cfg.Index.Message(desk, text)
 }
 
-// Rejected returns the entry by which a caller's text was refused for good,
-// while that binds; nil when it wasn't.
-func (s *Sequencer) Rejected(caller signed.Address, text signed.Hash) (*journal.Event, error) {
-	if e := s.over.rejection(rejection{caller, text}); e != nil {
-		return e, nil
+// Rejected returns the entry by which a caller's text, or these bytes of it, were refused
+// for good, while that binds; nil when they weren't.
+func (s *Sequencer) Rejected(caller signed.Address, text, bytes signed.Hash) (*journal.Event, error) {
+	for _, name := range []signed.Hash{text, bytes} {
+		if e := s.over.rejection(rejection{caller, name}); e != nil {
+			return e, nil
+		}
 	}
-	return s.cfg.Index.Rejected(caller, text, s.Now())
+	return s.cfg.Index.Rejected(caller, text, bytes, s.Now())
 }
 
 // Erased returns the entry of a statement of what a desk erased, by the hash of its

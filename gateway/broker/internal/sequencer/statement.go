@@ -25,7 +25,10 @@ func (a Statement) bytes() int { return len(a.Raw) }
 func (a Statement) order(d *groupDraft) (journal.Done, error) {
 	hash := signed.HashOf(a.Raw)
 	done, err := a.state(d, hash)
-	return d.logged(Rejection{Caller: a.Signer, Text: hash, Ring: a.Ring}, done, err)
+	if err == nil {
+		return done, nil
+	}
+	return d.logged(Rejection{Caller: a.Signer, Bytes: envelope.HashOfBytes(a.Raw), Ring: a.Ring}, done, err)
 }
 
 // state logs what a desk says, once. To hand over or to refuse implies that the

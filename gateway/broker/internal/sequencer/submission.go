@@ -15,6 +15,9 @@ import (
 type Submission struct {
 	Envelope  *envelope.Envelope
 	Raw       []byte
+	Bytes     signed.Hash // of Raw, by envelope.HashOfBytes
+	CheckedAt int64       // as in Rejection, and so is Signed
+	Signed    bool
 	DecidedAt int64
 	Seen      uint64
 	Ring      quota.Ring // whose budget its refusal takes
@@ -25,9 +28,9 @@ func (a Submission) bytes() int { return len(a.Raw) }
 // order accepts a message, or logs why not.
 func (a Submission) order(d *groupDraft) (journal.Done, error) {
 	e := a.Envelope
-	text := e.TextHash()
-	done, err := a.accept(d, text)
-	return d.logged(Rejection{Caller: e.From, Text: text, Until: e.Expires, Ring: a.Ring}, done, err)
+	done, err := a.accept(d, e.TextHash())
+	refused := Rejection{Caller: e.From, Bytes: a.Bytes, Envelope: e, CheckedAt: a.CheckedAt, Signed: a.Signed, Ring: a.Ring}
+	return d.logged(refused, done, err)
 }
 
 // accept accepts a message: once, whatever is submitted meanwhile; by the
@@ -41,7 +44,7 @@ func (a Submission) accept(d *groupDraft, text signed.Hash) (journal.Done, error
 	if m != nil {
 		return a.repeat(d, m, text)
 	}
-	switch before, err := d.rejectedSince(a.Seen, rejection{e.From, text}); {
+	switch before, err := d.rejectedSince(a.Seen, e.From, text, a.Bytes); {
 	case err != nil:
 		return journal.Done{}, err
 	case before != nil:

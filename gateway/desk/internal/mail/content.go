@@ -32,8 +32,9 @@ func (m *Room) open(e *envelope.Envelope, accepted store.ProvenEvent) *verdict {
 	}
 	content, key, err := seal.Open(e, identity)
 	var body *schema.Body
+	var lacks bool
 	if err == nil {
-		body, err = m.checkContent(e, t, content, accepted)
+		body, lacks, err = m.checkContent(e, t, content, accepted)
 	}
 	if p, ok := problem.Of(err); ok {
 		if p.Code == problem.TypeOutdated { // of what it answers
@@ -45,55 +46,58 @@ func (m *Room) open(e *envelope.Envelope, accepted store.ProvenEvent) *verdict {
 		m.Log.Error("a message could not be opened", "id", e.ID, "problem", err.Error())
 		return &verdict{stuck: Unreadable}
 	}
-	return &verdict{key: key, says: FactsOf(body)}
+	return &verdict{key: key, says: FactsOf(body), lacks: lacks}
 }
 
 // checkContent checks an opened message: its body follows its type and fits its
-// header, the law permits its purpose, and it answers something that this desk sent. The register is that of its acceptance.
-func (m *Room) checkContent(e *envelope.Envelope, t *schema.Type, c *seal.Content, accepted store.ProvenEvent) (*schema.Body, error) {
+// header, the law permits its purpose, and it answers something that this desk sent, or may
+// have sent and lost (lacks). The register is that of its acceptance.
+func (m *Room) checkContent(e *envelope.Envelope, t *schema.Type, c *seal.Content, accepted store.ProvenEvent) (body *schema.Body, lacks bool, err error) {
 	if t.Name != e.Type.Name || t.Version != e.Type.Version {
-		return nil, problem.New(problem.BodyInvalid, "the header names its type wrongly")
+		return nil, false, problem.New(problem.BodyInvalid, "the header names its type wrongly")
 	}
-	body, err := t.Read(c.Body)
-	if err != nil {
-		return nil, err
+	if body, err = t.Read(c.Body); err != nil {
+		return nil, false, err
 	}
 	if err := body.FitsUrgency(schema.Urgency(e.Urgency)); err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if err := body.FitsCreated(e.Created.AsTime()); err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if !bytes.Equal(body.Statistics, c.Statistics) {
-		return nil, problem.New(problem.BodyInvalid, "the statistics record is not what the body gives")
+		return nil, false, problem.New(problem.BodyInvalid, "the statistics record is not what the body gives")
 	}
 	if err := body.FitsAttachments(ListOf(c.Attachments)); err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if err := m.logs.Load().Register().At(accepted.Register).DecideSealed(e.Agreement, body.Sealed); err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	if err := m.checkReply(&e.Header, t, body.Outcome); err != nil {
-		return nil, err
-	}
-	return body, nil
+	lacks, err = m.checkReply(&e.Header, t, body.Outcome)
+	return body, lacks, err
 }
 
 // checkReply checks that a message which names another in in-reply-to names one that
 // went between the same two desks in the same conversation, either way, and that its
 // type may be followed so. What else the sender asked before it sealed, such as
-// whether it was answered already, nobody refuses here: messages cross.
-func (m *Room) checkReply(h *envelope.Header, t *schema.Type, outcome string) error {
+// whether it was answered already, nobody refuses here: messages cross. Where this desk
+// lacks what is named and may have lost it, the message passes: a refusal for good would be
+// for this desk's own fault.
+func (m *Room) checkReply(h *envelope.Header, t *schema.Type, outcome string) (lacks bool, err error) {
 	if h.InReplyTo.IsZero() {
 		if t.OnlyReplies() {
-			return problem.New(problem.ReplyNotAllowed, "%s always answers or follows a message, and this one names none", t.Name)
+			return false, problem.New(problem.ReplyNotAllowed, "%s always answers or follows a message, and this one names none", t.Name)
 		}
-		return nil
+		return false, nil
 	}
-	return m.Store.View(func(tx *store.Tx) error {
+	err = m.Store.View(func(tx *store.Tx) error {
 		received := store.Row{Received: true, From: h.From, To: h.To, Conversation: h.Conversation, ReplyTo: h.InReplyTo}
 		earlier, err := parent(tx, &received)
 		if errors.Is(err, store.ErrNotFound) {
+			if lacks, err = m.lacksNamed(tx, h); err != nil || lacks {
+				return err
+			}
 			return problem.New(problem.ReplyNotAllowed, "the message that it names is not one of this conversation between %s and us", h.From)
 		}
 		if err != nil {
@@ -101,4 +105,16 @@ func (m *Room) checkReply(h *envelope.Header, t *schema.Type, outcome string) er
 		}
 		return m.allows(tx, &earlier, outcome, earlier.Received)
 	})
+	return lacks, err
+}
+
+// lacksNamed reports whether this desk has nothing under the name that a message gives, and
+// may have had it. What it has, and of another conversation or desk, it judges.
+func (m *Room) lacksNamed(tx *store.Tx, h *envelope.Header) (bool, error) {
+	for _, received := range []bool{false, true} {
+		if _, err := tx.OfText(received, h.InReplyTo); !errors.Is(err, store.ErrNotFound) {
+			return false, err
+		}
+	}
+	return m.mayLack(tx)
 }

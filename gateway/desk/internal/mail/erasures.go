@@ -200,6 +200,9 @@ func (m *Room) ShowAnyway(reason string) error {
 // of this desk's own lists that the log has were read. Until then no page is waited for
 // that leads on. It returns how long the next page is waited for.
 func (p *progress) readErasures(page *api.ProgressAnswer) time.Duration {
+	if len(page.Items) == 0 {
+		p.Room.readAll.Store(true)
+	}
 	switch {
 	case p.shows.Load():
 	case len(page.Items) == 0:

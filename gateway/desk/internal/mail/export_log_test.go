@@ -80,5 +80,7 @@ func (m *Room) Rejects(seq int64) error {
 
 // Checks is what an opener checks of a reply.
 func (m *Room) Checks(h *envelope.Header, t *schema.Type, outcome string) error {
-	return m.checkReply(h, t, outcome)
+	m.readAll.Store(true) // nothing of this room was ever lost
+	_, err := m.checkReply(h, t, outcome)
+	return err
 }

@@ -62,6 +62,7 @@ type verdict struct {
 	refused *problem.Problem
 	key     seal.FileKey // of one that is neither refused nor stuck
 	says    store.Facts
+	lacks   bool   // it names one that this desk lacks, and may have lost
 	stuck   string // why it can't be opened, the fault being this desk's own
 	locked  bool
 }
@@ -374,6 +375,13 @@ func (j *opener) stateVerdict(of *store.Row, v *verdict) (step, error) {
 			r.Code, r.Detail = v.refused.Code, v.refused.Detail
 		} else if err := c.keepFileKey(&r, wrapped, name); err != nil {
 			return err
+		}
+		if v.lacks {
+			e := c.room.Entry("names what is not held here", "message "+r.ID.String(), nil)
+			e.Detail = "it answers or follows a message that this desk does not have, and may have lost: its database was put back, begun empty or damaged, or it has not read the log since it started"
+			if err := c.LogBounded(e); err != nil {
+				return err
+			}
 		}
 		c.logged = append(c.logged, func() { c.room.Log.Info("message opened", "id", r.ID, "statement", made.Event, "code", r.Code) })
 		if err := c.Put(&r); err != nil {

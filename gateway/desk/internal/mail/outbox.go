@@ -105,7 +105,18 @@ func (o *outbox) behind(urgent bool, after int64) (group []submission, last int6
 				o.Log.Warn("a message is not sealed anew", "id", r.ID, "problem", err.Error())
 			}
 		default:
-			group = append(group, submission{r, e, texts[n]})
+			s := submission{r, e, texts[n]}
+			resigned, err := o.whole(&s)
+			if err != nil {
+				p, _ := problem.Of(err)
+				o.Log.Error("a queued message is not signed anew", "id", r.ID, "problem", err.Error())
+				steps = append(steps, func(c *change) error { return c.waits(r.Seq, p, Unreadable) })
+				continue
+			}
+			if resigned != nil {
+				steps = append(steps, resigned)
+			}
+			group = append(group, s)
 		}
 	}
 	if len(steps) > 0 {
@@ -233,8 +244,8 @@ func (a *accepting) refused(s *submission, err error) error {
 		if own || err != nil {
 			return err
 		}
-	case r.End != nil: // withdrawn, and this desk's disk has forgotten it
-		event, err := a.believe(a.under, &s.Header, s.Row.TextHash, r.End)
+	case r.Stands != nil: // withdrawn, and this desk's disk has forgotten it
+		event, err := a.believe(a.under, &s.Header, s.Row.TextHash, r.Stands)
 		if err == nil {
 			a.then(advances(s.Seq, event))
 		}

@@ -17,6 +17,31 @@ func (m *Room) moved(e *envelope.Envelope) bool {
 	return m.logs.Load().Register().Size() > e.AsOfRegister.Size
 }
 
+// whole sees that the broker gets what this desk signed: it verifies the signatures of a
+// queued message by the register, and where a disk or a memory has bent one, it signs the
+// same text again. Those bytes the broker would refuse for good, and nobody could tell whose
+// fault it was. Signatures by other keys than the register names here are the broker's to
+// judge: it may know a newer register.
+func (o *outbox) whole(s *submission) (step, error) {
+	view := o.logs.Load().View()
+	switch problem.CodeOf(view.VerifyMessage(s.Envelope)) {
+	case problem.SignatureMissing, problem.SignatureExtra, problem.SignatureInvalid:
+	default:
+		return nil, nil
+	}
+	var anew *envelope.Envelope
+	err := o.withRing(func(ring *keys.Locked) (err error) {
+		anew, err = envelope.Sign(s.Header, s.Sealed, ring.Message)
+		return err
+	})
+	if err != nil || view.VerifyMessage(anew) != nil {
+		return nil, err
+	}
+	o.Log.Warn("the signatures of a queued message were damaged, and it is signed again", "id", s.Row.ID)
+	s.Envelope, s.bytes = anew, anew.Bytes()
+	return func(c *change) error { return c.PutNote(s.Row.TextHash, anew.Note.Bytes()) }, nil
+}
+
 // early reports whether a message was made by a clock that was fast, and that is right
 // now: its dates are to come by this desk's own clock.
 func (m *Room) early(e *envelope.Envelope) bool {

@@ -120,6 +120,7 @@ type Room struct {
 	offset    atomic.Int64 // of the log's time from this desk's clock, in nanoseconds
 	scrubbing atomic.Bool  // something was erased that may still lie in the write-ahead log
 	shows     atomic.Bool  // all erasures that the log has were read, or a person decided: see erasures.go
+	readAll   atomic.Bool  // progress was read to its end since the start: what a lost copy of this desk did is known
 	workers   workers
 	again     wanted
 	sharing   sharing

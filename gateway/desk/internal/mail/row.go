@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 
+	"samband/gateway/auditlog"
 	"samband/gateway/desk/client"
 	"samband/gateway/desk/internal/store"
 	"samband/gateway/envelope"
@@ -168,6 +169,9 @@ func (c *change) fits(r *store.Row, f store.ProvenEvent) (bool, error) {
 				if err != nil {
 					return false, err
 				}
+				if ofBytes(refusal.Proof, f.TextHash) {
+					continue
+				}
 				shown["refusal"] = refusal.Proof
 				c.breaches = append(c.breaches, breach("message "+f.TextHash.String(), shown,
 					problem.AlreadyEnded, "the log says %s, and before it said rejected", f.Event))
@@ -187,6 +191,13 @@ func (c *change) fits(r *store.Row, f store.ProvenEvent) (bool, error) {
 		}
 	}
 	return true, nil
+}
+
+// ofBytes reports whether a proven refusal is of bytes that the keys of the text's sender had
+// not signed: then the text may pass with good signatures, and nobody is to blame.
+func ofBytes(proof []byte, text signed.Hash) bool {
+	p, err := auditlog.ParseProof(proof)
+	return err == nil && p.Entry.Record.TextHash != text
 }
 
 func happened(known []store.Moment, event envelope.Event) bool {

@@ -177,8 +177,8 @@ func (w *statements) refusal(s *outgoing, next *verify.Answer, err error) (step,
 		return nil, err
 	case p.Class() == problem.Reseal:
 		return nil, w.signAgain(s, err)
-	case r.End != nil: // an end before our consignment, or a consignment before our withdrawal
-		event, err := w.believe(next, s.header, s.TextHash, r.End)
+	case r.Stands != nil: // an end before our consignment, or a consignment before our withdrawal
+		event, err := w.believe(next, s.header, s.TextHash, r.Stands)
 		if err != nil {
 			return nil, err
 		}

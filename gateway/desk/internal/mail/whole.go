@@ -32,6 +32,17 @@ func (m *Room) goesBack() {
 	defer m.absence.Unlock()
 	m.absence.since = m.logs.Load().Audit().Size
 	m.absence.noted.Store(false)
+	m.readAll.Store(false)
+}
+
+// mayLack reports whether this desk may have sent or received what its database does not
+// have: that was put back, begun empty or damaged once, or what was said in its name while it
+// did not run is not read yet. Then what it does not find proves nothing of another desk.
+func (m *Room) mayLack(tx *store.Tx) (bool, error) {
+	if !m.readAll.Load() {
+		return true, nil
+	}
+	return tx.HasLost()
 }
 
 // SettleLosses has what the database lost stand no more, for a reason that the desk's log

@@ -18,6 +18,14 @@ func (t *Tx) Losses(limit int) ([]client.Loss, error) {
 	}, `SELECT `+wholeOf("losses", "")+`, found, kind, detail FROM losses WHERE settled = 0 ORDER BY seq DESC LIMIT ?`, limit)
 }
 
+// HasLost reports whether this database ever lost anything, settled or not: the whole of it,
+// a row, or what a lost copy of the desk did.
+func (t *Tx) HasLost() (lost bool, err error) {
+	err = t.row("look for losses", []any{&lost}, `SELECT EXISTS (SELECT 1 FROM losses) OR EXISTS (SELECT 1 FROM lost)
+		OR EXISTS (SELECT 1 FROM elsewhere WHERE lost = 1) OR EXISTS (SELECT 1 FROM damages WHERE NOT mended)`)
+	return lost, err
+}
+
 // CountLosses says how many nobody has settled.
 func (t *Tx) CountLosses() (n int, err error) {
 	err = t.row("count losses", []any{&n}, `SELECT count(*) FROM losses WHERE settled = 0`)

@@ -10,6 +10,11 @@ func (t *Tx) AddText(textHash signed.Hash, note, sealed []byte) error {
 		ON CONFLICT DO NOTHING`, textHash[:], note, sealed)
 }
 
+// PutNote replaces the signatures of a text.
+func (t *Tx) PutNote(textHash signed.Hash, note []byte) error {
+	return t.exec("sign text anew", `UPDATE texts SET note = ? WHERE text = ?`, note, textHash[:])
+}
+
 // Note returns the header note of a text.
 func (t *Tx) Note(textHash signed.Hash) (note []byte, err error) {
 	err = t.row("read header", []any{sealed("texts"), &note}, `SELECT `+wholeOf("texts", "")+`, note FROM texts WHERE text = ?`, textHash[:])
