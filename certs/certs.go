@@ -1,23 +1,15 @@
-// Package certs is the certificate profile of Samband: who may connect, and as
-// whom.
+// Package certs is the profile of TLS keys and certificates of Samband: who may
+// connect, and as whom.
 //
-// Every party has one issuing CA, which the register names. It issues
-// certificates to that party's desks and to nobody else. A desk's certificate
-// says who it is in exactly one place, its one URI SAN, which has the name of
-// the exchange and the desk's address:
+// The register names the key of each desk's connections, and of the broker's. That key
+// alone counts. A certificate is what TLS carries a key in: whoever has the key makes
+// one for it, which ends never, or has it made by the PKI of its organisation. The other
+// side reads the key of the first certificate of a finished handshake, since that is the
+// key that was proven, and asks nothing else of it: no issuer, no dates, no names.
 //
-//	samband://nordic.example/se.spoc
-//
-// A broker's certificate is an ordinary server certificate with DNS names or IP
-// addresses, issued by the broker's own CA, which the federation file names.
-//
-// [Check] turns the chain of a connection into an address. It reads the address
-// from the certificate, asks for the CA of that address's party, and then trusts
-// a pool of that CA alone, so a CA of one party can't vouch for another's desk:
-//
-//	ca, key, _ := certs.NewCA("se", "nordic.example", now)
-//	leaf, _ := certs.IssueDesk(ca, key, "nordic.example", "se.spoc", public, now)
-//	addr, err := certs.Check(chain, "nordic.example", caOf, now) // "se.spoc"
+//	key, _ := certs.NewKey()                            // kept by the desk, named in its request
+//	pair, _ := certs.Own(key, "se.spoc", certs.Client)  // what it shows
+//	shown, err := certs.KeyOf(state.PeerCertificates)   // what the broker asks the register for
 //
 // Keys are ECDSA P-256, since tokens, TPMs and every TLS library have it, and
 // connections are TLS 1.3. Nothing here is an identity by itself: what a desk
@@ -29,44 +21,19 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/tls"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"errors"
 	"fmt"
 	"math/big"
-	"net/url"
-	"strings"
 	"time"
 
+	"samband/gateway/problem"
 	"samband/gateway/signed"
 )
 
-// Lifetimes. Certificates are renewed at a third of theirs, so that a CA's bad
-// week silences nobody.
-const (
-	Lifetime   = 30 * 24 * time.Hour
-	caLifetime = 10 * 365 * 24 * time.Hour
-
-	// backdate lets a certificate work at once even if clocks differ.
-	backdate = 5 * time.Minute
-)
-
-const scheme = "samband"
-
-// URI is the one URI SAN of a desk's certificate (SPEC §11.1).
-func URI(exchange string, desk signed.Address) string {
-	return scheme + "://" + exchange + "/" + string(desk)
-}
-
-// parseURI reads what URI writes, and no other spelling of it.
-func parseURI(u *url.URL, exchange string) (signed.Address, error) {
-	addr, err := signed.ParseAddress(strings.TrimPrefix(u.Path, "/"))
-	if err != nil || u.String() != URI(exchange, addr) {
-		return "", fmt.Errorf("the URI SAN is not %s://%s/<desk's address>", scheme, exchange)
-	}
-	return addr, nil
-}
-
-// NewKey makes a key for TLS or for a CA.
+// NewKey makes a TLS key.
 func NewKey() (*ecdsa.PrivateKey, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -97,10 +64,59 @@ func ParsePublicKey(der []byte) (*ecdsa.PublicKey, error) {
 	return key, nil
 }
 
-func newSerial() *big.Int {
-	b := make([]byte, 16)
-	rand.Read(b)
-	b[0] &= 0x7f // positive in 16 bytes
-	b[0] |= 0x40 // and never short
-	return new(big.Int).SetBytes(b)
+// HashOf names a TLS key as the register does: by the SHA-256 of its PKIX DER.
+func HashOf(key *ecdsa.PublicKey) (signed.Hash, error) {
+	der, err := MarshalPublicKey(key)
+	return signed.HashOf(der), err
+}
+
+// KeyOf names the key that the peer of a finished handshake has proven: that of its first
+// certificate. CERTIFICATE_REFUSED: none was shown, or it is for another kind of key.
+func KeyOf(chain []*x509.Certificate) (signed.Hash, error) {
+	if len(chain) == 0 {
+		return signed.Hash{}, problem.New(problem.CertificateRefused, "no certificate was shown")
+	}
+	key, ok := chain[0].PublicKey.(*ecdsa.PublicKey)
+	if !ok || key.Curve != elliptic.P256() {
+		return signed.Hash{}, problem.New(problem.CertificateRefused, "the certificate's key is not P-256")
+	}
+	return HashOf(key)
+}
+
+// A Side of a connection is what a certificate may be used for.
+type Side x509.ExtKeyUsage
+
+const (
+	Client = Side(x509.ExtKeyUsageClientAuth)
+	Server = Side(x509.ExtKeyUsageServerAuth)
+)
+
+// noEnd is the date of a certificate that has none (RFC 5280, 4.1.2.5).
+var noEnd = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
+
+// Own makes a certificate for a key, signed by that very key. It has a name for people who
+// look at it; nobody else reads it. Its dates hold by any clock.
+func Own(key *ecdsa.PrivateKey, name string, side Side) (*tls.Certificate, error) {
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1),
+		Subject:      pkix.Name{CommonName: name},
+		NotBefore:    time.Unix(0, 0), NotAfter: noEnd,
+		KeyUsage:              x509.KeyUsageDigitalSignature,
+		ExtKeyUsage:           []x509.ExtKeyUsage{x509.ExtKeyUsage(side)},
+		BasicConstraintsValid: true,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		return nil, fmt.Errorf("make the certificate of %s: %w", name, err)
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		return nil, fmt.Errorf("make the certificate of %s: %w", name, err)
+	}
+	return Pair(cert, key), nil
+}
+
+// Pair joins a certificate and its key for crypto/tls.
+func Pair(cert *x509.Certificate, key *ecdsa.PrivateKey) *tls.Certificate {
+	return &tls.Certificate{Certificate: [][]byte{cert.Raw}, PrivateKey: key, Leaf: cert}
 }

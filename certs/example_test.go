@@ -1,45 +1,43 @@
 package certs_test
 
 import (
+	"crypto/ecdsa"
 	"crypto/x509"
 	"fmt"
-	"time"
 
 	"samband/certs"
+	"samband/gateway/signed"
 )
 
-// Sweden's CA issues a certificate to its own desk; in the name of Finland's desk it
-// is refused, since Finland's CA is another.
+// The register names Sweden's key. Whoever shows it is Sweden's desk; a certificate that
+// says so of another key is not.
 func Example() {
-	const exchange = "nordic.example"
-	now := time.Now()
-	swedish, key, err := certs.NewCA("se", exchange, now)
-	if err != nil {
-		panic(err)
-	}
-	finnish, _, err := certs.NewCA("fi", exchange, now)
-	if err != nil {
-		panic(err)
-	}
-	register := map[string]*x509.Certificate{"se": swedish, "fi": finnish}
-	caOf := func(party string) *x509.Certificate { return register[party] }
-
 	own, err := certs.NewKey()
 	if err != nil {
 		panic(err)
 	}
-	leaf, err := certs.IssueDesk(swedish, key, exchange, "se.spoc", &own.PublicKey, now)
+	stranger, err := certs.NewKey()
 	if err != nil {
 		panic(err)
 	}
-	fmt.Println(certs.Check([]*x509.Certificate{leaf}, exchange, caOf, now))
-
-	leaf, err = certs.IssueDesk(swedish, key, exchange, "fi.spoc", &own.PublicKey, now)
+	named, err := certs.HashOf(&own.PublicKey)
 	if err != nil {
 		panic(err)
 	}
-	fmt.Println(certs.Check([]*x509.Certificate{leaf}, exchange, caOf, now))
+	register := map[signed.Hash]signed.Address{named: "se.spoc"}
+	for _, key := range []*ecdsa.PrivateKey{own, stranger} {
+		shown, err := certs.Own(key, "se.spoc", certs.Client)
+		if err != nil {
+			panic(err)
+		}
+		proven, err := certs.KeyOf([]*x509.Certificate{shown.Leaf})
+		if err != nil {
+			panic(err)
+		}
+		desk, ok := register[proven]
+		fmt.Println(desk, ok)
+	}
 	// Output:
-	// se.spoc <nil>
-	//  CERTIFICATE_REFUSED: the certificate of fi.spoc: the CA that the register names for its party did not issue it
+	// se.spoc true
+	//  false
 }

@@ -1,21 +1,17 @@
 package certs
 
 import (
-	"crypto/ecdsa"
 	"crypto/tls"
-	"crypto/x509"
+
+	"samband/gateway/signed"
 )
 
-// Pair joins a certificate and its key for crypto/tls.
-func Pair(cert *x509.Certificate, key *ecdsa.PrivateKey) tls.Certificate {
-	return tls.Certificate{Certificate: [][]byte{cert.Raw}, PrivateKey: key, Leaf: cert}
-}
-
 // ServerConfig is a broker's side of a connection: TLS 1.3, and whoever calls is asked
-// for a certificate. It is for whoever serves the connection to [Check] what was shown,
+// for a certificate; no CA is named, since some libraries show none then that they made
+// themselves. It is for whoever serves the connection to ask [KeyOf] what was shown,
 // once the handshake is over: before that nobody has proven the key of a certificate.
 // No session is resumed, which would bring back a caller that was checked long ago.
-// current is asked at each handshake, so that a renewed certificate needs no restart.
+// current is asked at each handshake.
 func ServerConfig(current func() (*tls.Certificate, error)) *tls.Config {
 	return &tls.Config{
 		MinVersion:             tls.VersionTLS13,
@@ -28,17 +24,22 @@ func ServerConfig(current func() (*tls.Certificate, error)) *tls.Config {
 	}
 }
 
-// ClientConfig is a desk's side: TLS 1.3, its own certificate, and a broker
-// whose certificate the broker's CA of the federation file issued for the host
-// that was dialled. current is asked at each handshake, so that a renewed
-// certificate needs no restart.
-func ClientConfig(brokerCA *x509.Certificate, current func() (*tls.Certificate, error)) *tls.Config {
-	pool := x509.NewCertPool()
-	pool.AddCert(brokerCA)
+// ClientConfig is a desk's side: TLS 1.3, its own certificate, and a broker whose key
+// check takes. current is asked at each handshake. What crypto/tls verifies by itself, an
+// issuer, dates and a host's name, is not asked: a handshake ends only if the peer has the
+// key of the certificate that it shows, and check knows which keys are the broker's.
+func ClientConfig(check func(key signed.Hash) error, current func() (*tls.Certificate, error)) *tls.Config {
 	return &tls.Config{
-		MinVersion: tls.VersionTLS13,
-		RootCAs:    pool,
-		NextProtos: []string{"h2"},
+		MinVersion:         tls.VersionTLS13,
+		NextProtos:         []string{"h2"},
+		InsecureSkipVerify: true, // VerifyConnection checks the key, and nothing else counts
+		VerifyConnection: func(state tls.ConnectionState) error {
+			key, err := KeyOf(state.PeerCertificates)
+			if err != nil {
+				return err
+			}
+			return check(key)
+		},
 		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
 			return current()
 		},

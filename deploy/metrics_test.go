@@ -6,7 +6,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -15,13 +14,13 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 
-	"samband/certs"
 	"samband/gateway/api"
 	"samband/gateway/desk"
 	"samband/gateway/desk/client"
 	"samband/gateway/envelope"
 	"samband/gateway/gatewaytest"
 	"samband/gateway/problem"
+	"samband/gateway/register"
 	"samband/gateway/signed"
 	"samband/schema"
 )
@@ -158,15 +157,11 @@ func await(t *testing.T, d *desk.Desk, state string, count int) {
 func consignOne(t *testing.T, run *gatewaytest.Running) {
 	t.Helper()
 	fi := run.KeyedDesks["fi.spoc"]
-	pem, err := os.ReadFile(run.BrokerDir() + "/keys/ca.crt")
+	fed, err := register.ParseFederation(run.Federation())
 	if err != nil {
 		t.Fatal(err)
 	}
-	ca, err := certs.DecodeCertificate(pem)
-	if err != nil {
-		t.Fatal(err)
-	}
-	client, err := fi.Client(run.URL(), ca)
+	client, err := fi.Client(run.URL(), fed)
 	if err != nil {
 		t.Fatal(err)
 	}

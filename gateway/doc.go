@@ -19,7 +19,7 @@
 //
 //	samband/schema            the catalogue: one file for each message type, its labels
 //	                          beside it; bundles, and a library of those that a desk has
-//	samband/certs             the certificate profile
+//	samband/certs             keys and certificates of connections
 //
 //	cmd                       a program each; internal/cli is what their command lines share
 //

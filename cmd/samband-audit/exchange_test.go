@@ -80,10 +80,6 @@ func (x *exchangeMaker) write(file string, b []byte) {
 }
 
 func (x *exchangeMaker) found() {
-	ca, _, err := certs.NewBrokerCA(name, noon.AsTime())
-	if err != nil {
-		panic(err)
-	}
 	for _, file := range []string{"other-federation", "federation"} {
 		root := keysOf(register.RootName("se"), signed.UseEntry)
 		f := &register.Federation{
@@ -91,7 +87,7 @@ func (x *exchangeMaker) found() {
 			Founders: []register.Founder{{Party: "se", Keys: signed.PublicKeys(root)}},
 			Broker: register.Broker{
 				Audit: logKey("audit").Public, Register: logKey("register").Public,
-				Operator: logKey("operator").Public, BrokerCA: ca.Raw,
+				Operator: logKey("operator").Public, ServerKeys: register.ServerKeys{InUse: signed.HashOf("TLS key in use"), Offline: signed.HashOf("TLS key offline")},
 			},
 			Policy: register.PolicyLogged,
 		}
@@ -116,15 +112,15 @@ func (x *exchangeMaker) enter() {
 		enter(&register.Party{Link: link(root), Name: party, Title: "Maa " + party,
 			Keys: signed.PublicKeys(keysOf(party, signed.UseEntry))}, root)
 		addr := signed.Address(party + ".spoc")
-		enter(&register.Desk{Link: link(party), Address: addr, Zone: "Europe/Stockholm",
-			Directory: register.Directory{Title: "Yhteyspiste", Functions: []register.Function{"spoc"},
-				Languages: []string{"fi", "sv"}, Hours: "24/7", Telephone: "+358 295 000 000"},
+		message, consignment := keysOf(string(addr), signed.UseMessage), keysOf(string(addr), signed.UseConsignment)
+		request := must(register.SignRequest(&register.Request{
+			Exchange: x.register.Exchange(), Address: addr, Zone: "Europe/Stockholm",
 			DeskKeys: register.DeskKeys{
-				Message:     signed.PublicKeys(keysOf(string(addr), signed.UseMessage)),
-				Consignment: signed.PublicKeys(keysOf(string(addr), signed.UseConsignment)),
-				TLS:         signed.HashOf("tls " + party),
-				Opening:     "age1pq1" + party, Versions: []int64{1},
-			}}, party)
+				Message: signed.PublicKeys(message), Consignment: signed.PublicKeys(consignment),
+				Opening: "age1pq1" + party, Versions: []int64{1},
+			}}, must(certs.NewKey()), append(message, consignment...)...))
+		enter(must(register.NewDesk(link(party), register.Directory{Title: "Yhteyspiste", Functions: []register.Function{"spoc"},
+			Languages: []string{"fi", "sv"}, Hours: "24/7", Telephone: "+358 295 000 000"}, signed.Time{}, request)), party)
 	}
 	root := register.RootName("se")
 	enter(&register.Catalogue{Link: link(root), Bundle: schema.BundleHash{1}, Types: []envelope.TypeRef{request}}, root)

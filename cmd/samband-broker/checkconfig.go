@@ -17,7 +17,6 @@ type shown struct {
 	Keys         string   `json:"keys"`
 	Data         string   `json:"data"`
 	Listen       string   `json:"listen"`
-	Hosts        []string `json:"hosts"`
 	Metrics      string   `json:"metrics"`
 	MetricsHosts []string `json:"metrics-hosts"`
 	JournalBytes int64    `json:"journal-bytes"`
@@ -55,7 +54,6 @@ func showSettings(w io.Writer, s shown) {
 		{"keys", "keys and federation file lie in " + s.Keys},
 		{"data", "everything else lies in " + s.Data},
 		{"listen", "desks connect at " + s.Listen},
-		{"hosts", "they reach it as " + strings.Join(s.Hosts, ", ")},
 		{"metrics", "metrics and health are at " + cmp.Or(s.Metrics, "no address: nobody can watch this broker")},
 		{"metrics-hosts", "they are asked by IP address, or as " + strings.Join(append([]string{"localhost"}, s.MetricsHosts...), ", ")},
 		{"journal-bytes", "JOURNAL holds at most " + journal + "; at four fifths nothing new is accepted"},

@@ -38,7 +38,6 @@ lost it never starts empty, since it would forget what it promised.`,
 	f := c.Flags()
 	f.StringVar(&setup.Name, "name", "", "name of the exchange, such as nordic.example")
 	f.StringVar(&setup.Listen, "listen", ":8443", "where desks connect")
-	f.StringSliceVar(&setup.Hosts, "host", []string{"localhost", "127.0.0.1"}, "names and addresses under which desks reach the broker")
 	f.StringVar(&setup.Metrics, "metrics", "127.0.0.1:9464", "where Prometheus asks; empty for nowhere")
 	f.StringVar(&federation, "federation", "", "the federation file, signed by all founders")
 	return c
@@ -50,7 +49,9 @@ func (p *program) create(c *cobra.Command, setup broker.Setup) error {
 	}
 	card := filepath.Join(p.Dir, "keys", "card")
 	return p.Print(c, map[string]string{"card": card}, func(w io.Writer) {
-		fmt.Fprintf(w, "The broker's keys are in %s. Back that folder up once, offline.\n", filepath.Join(p.Dir, "keys"))
+		keys := filepath.Join(p.Dir, "keys")
+		fmt.Fprintf(w, "The broker's keys are in %s. Back that folder up once, offline.\n", keys)
+		fmt.Fprintf(w, "Then move tls-offline.key from there to a safe: if tls.key is ever lost or stolen, desks believe this one.\n")
 		fmt.Fprintf(w, "Its card for the founders of %s is %s.\n", setup.Name, card)
 		fmt.Fprintln(w, "Next: the founders make the federation file; then samband-broker init --federation FILE.")
 	})

@@ -41,7 +41,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	p.Setting = p.settingOf
 	root := &cobra.Command{Use: "samband-broker", Short: "The broker of an exchange"}
 	p.Flags(root, cli.DirOfEnvironment(), "the broker's folder")
-	root.AddCommand(newInit(p), newServe(p), newEnter(p), newClock(p), newCatalogue(p), newMend(p), newStatus(p), newSettle(p), newCheckConfig(p))
+	root.AddCommand(newInit(p), newServe(p), newEnter(p), newTLSKeys(p), newClock(p), newCatalogue(p), newMend(p), newStatus(p), newSettle(p), newCheckConfig(p))
 	return p.Run(root, args, stdin, stdout, stderr)
 }
 

@@ -15,19 +15,17 @@ import (
 )
 
 func newInit(p *program) *cobra.Command {
-	var address, federation, certificate, zone string
+	var address, federation, zone string
 	var setup desk.Setup
 	c := &cobra.Command{
 		Use:   "init",
-		Short: "Make a desk: its keys and request card first, its certificate then",
-		Long: `Make a desk in two steps.
+		Short: "Make a desk: its keys and request card",
+		Long: `Make a desk: both rings of keys, the settings, and the request card.
 
-First, with --address, --federation and --broker: both rings of keys, the settings,
-and the request card. Compare the printed fingerprint of the exchange with its other
-members, and bring the card to your party's authority: it makes the register entry
-and the certificate of it.
-
-Then, with --certificate: the certificate is put in place. The desk can serve.`,
+Compare the printed fingerprint of the exchange with its other members, and bring the
+card to your party's authority: it makes the register entry of it. Once that is entered,
+the desk connects by its own key. A certificate that the PKI of your organisation issued
+for that key may lie in the folder as certificate.pem; nobody asks for one.`,
 		Args: cobra.NoArgs,
 	}
 	file := passphrase.FileFlag(c.Flags(), passphrase.File, "that the desk's keys get")
@@ -37,13 +35,7 @@ Then, with --certificate: the certificate is put in place. The desk can serve.`,
 	c.Flags().StringVar(&setup.Broker, "broker", "", "where the broker listens, such as https://broker.nordic.example:8443")
 	c.Flags().StringVar(&zone, "zone", "", "the time zone that the desk's days and hours are counted in, such as Europe/Stockholm (default: this machine's)")
 	c.Flags().StringVar(&setup.Metrics, "metrics", "", "where to serve metrics and health, such as 127.0.0.1:9201")
-	c.Flags().StringVar(&certificate, "certificate", "", "the certificate that the party issued for the card")
-	c.MarkFlagsOneRequired("address", "certificate")
-	c.MarkFlagsRequiredTogether("address", "federation", "broker")
 	c.RunE = func(c *cobra.Command, _ []string) (err error) {
-		if certificate != "" {
-			return p.install(c, certificate)
-		}
 		if setup.Address, err = signed.ParseAddress(address); err != nil {
 			return cli.Usagef("--address: %w", err)
 		}
@@ -63,7 +55,7 @@ Then, with --certificate: the certificate is put in place. The desk can serve.`,
 		}
 		return p.made(c, setup, card)
 	}
-	return c
+	return cli.Require(c, "address", "federation", "broker")
 }
 
 func (p *program) made(c *cobra.Command, setup desk.Setup, card []byte) error {
@@ -83,19 +75,6 @@ func (p *program) made(c *cobra.Command, setup desk.Setup, card []byte) error {
 		fmt.Fprintf(w, "Made: the keys of %s, whose time zone is %s\n", out.Desk, out.Zone)
 		fmt.Fprintf(w, "Exchange: %s, fingerprint %s: compare it with its other members\n", out.Exchange, out.Hash)
 		fmt.Fprintf(w, "Card: %s, hash %s\n", out.Card, out.CardHash)
-		fmt.Fprintf(w, "Next: bring the card to the party's authority, and its certificate back: samband-desk init --certificate FILE\n")
-	})
-}
-
-func (p *program) install(c *cobra.Command, path string) error {
-	pem, err := cli.ReadInput(c, path, maxFile)
-	if err != nil {
-		return err
-	}
-	if err := desk.Install(p.Dir, pem); err != nil {
-		return fmt.Errorf("%s: %w", path, err)
-	}
-	return p.Print(c, map[string]bool{"installed": true}, func(w io.Writer) {
-		fmt.Fprintln(w, "The certificate is in place.\nNext: samband-desk serve")
+		fmt.Fprintf(w, "Next: bring the card to the party's authority (samband-party desk); once its entry is in the register: samband-desk serve\n")
 	})
 }

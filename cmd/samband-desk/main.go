@@ -1,7 +1,6 @@
 // Samband-desk runs a desk and is the officers' command line to it.
 //
 //	samband-desk init --dir DIR --address se.spoc --zone Europe/Stockholm --federation FILE --broker URL
-//	samband-desk init --dir DIR --certificate FILE
 //	samband-desk serve --dir DIR
 //	samband-desk unlock
 //	samband-desk types INFO_REQUEST
@@ -15,7 +14,7 @@
 //	samband-desk answer ID --body answer
 //
 // serve alone opens the desk's keys and database; every other command but init,
-// begin-empty, rotate, passwd, hits import and hits status asks it through the socket in the desk's folder. Where nobody serves
+// begin-empty, rotate, passwd, broker, hits import and hits status asks it through the socket in the desk's folder. Where nobody serves
 // the desk, types, new and check go by the types that the program was built with.
 // Labels are in the language of --lang, or of the environment. The folder is
 // --dir, or SAMBAND_DIR, or the current one. Data goes to standard output, as JSON
@@ -61,7 +60,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		newInit(p), newBeginEmpty(p), newServe(p), newUnlock(p), newLock(p), newStatus(p),
 		newTypes(p), newNew(p), newCheck(p), newSend(p), newOutbox(p), newWithdraw(p),
 		newInbox(p), newConversations(p), newRead(p), newDeclare(p), newAnswer(p), newErase(p), newErased(p), newKeep(p), newLost(p),
-		newVerify(p), newLog(p), newRotate(p), newPasswd(p), newCatalogue(p), newHits(p),
+		newVerify(p), newLog(p), newRotate(p), newPasswd(p), newBroker(p), newCatalogue(p), newHits(p),
 	)
 	return p.Run(root, args, stdin, stdout, stderr)
 }

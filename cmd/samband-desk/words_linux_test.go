@@ -91,7 +91,7 @@ func deskWords(t *testing.T, u *unit, base, body string) {
 		{"answer", id, "--type", "X_NONE", "--body", body}, {"withdraw", id}, {"erase", id}, {"erased"}, {"keep", id, "--reason", "a test"},
 	}
 	writing := [][]string{
-		{"rotate", "--passphrase-file", "-"}, {"passwd", "--passphrase-file", "-", "--new-passphrase-file", body}, {"init", "--certificate", body}, {"hits", "import", "--dataset", "VEHICLE", body}, {"serve"},
+		{"rotate", "--passphrase-file", "-"}, {"rotate", "--online", "--passphrase-file", "-"}, {"passwd", "--passphrase-file", "-", "--new-passphrase-file", body}, {"broker", body}, {"hits", "import", "--dataset", "VEHICLE", body}, {"serve"},
 	}
 	for _, cause := range []struct {
 		name        string

@@ -10,6 +10,7 @@ import (
 
 func newAdmit(p *program) *cobra.Command {
 	var signers []string
+	var again bool
 	c := &cobra.Command{
 		Use:   "admit CARD",
 		Short: "Draft the entry that admits a party, from its card, and sign it first",
@@ -19,13 +20,18 @@ func newAdmit(p *program) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			text, err := f.DraftAdmit(card, signers...)
+			draft := f.DraftAdmit
+			if again {
+				draft = f.DraftAdmitAgain
+			}
+			text, err := draft(card, signers...)
 			if err != nil {
 				return err
 			}
 			return p.begin(c, f, "the admission of "+card.Name+" ("+card.Title+")", "party-"+card.Name, text)
 		}),
 	}
+	c.Flags().BoolVar(&again, "again", false, "the party is in force, and gets a new authority or title: its authority in force signs too")
 	signersFlag(c, &signers)
 	return c
 }

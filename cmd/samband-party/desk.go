@@ -6,11 +6,13 @@ import (
 	"samband/cmd/internal/cli"
 	"samband/gateway/authority"
 	"samband/gateway/register"
+	"samband/gateway/signed"
 )
 
 func newDesk(p *program) *cobra.Command {
 	var d register.Directory
 	var functions []string
+	var end string
 	c := &cobra.Command{
 		Use:   "desk REQUEST",
 		Short: "Make the entry of a desk from its request, with its place in the directory",
@@ -23,12 +25,18 @@ func newDesk(p *program) *cobra.Command {
 			for _, f := range functions {
 				d.Functions = append(d.Functions, register.Function(f))
 			}
-			stored, err := party.Desk(request, d)
+			var until signed.Time
+			if end != "" {
+				if until, err = parseTime(end); err != nil {
+					return err
+				}
+			}
+			stored, err := party.Desk(request, d, until)
 			if err != nil {
 				return err
 			}
 			return p.entry(c, "the entry of desk "+string(card.Address)+", whose time zone is "+string(card.Zone), stored,
-				"then issue its certificate: samband-party issue "+args[0])
+				"once it is entered, the desk connects by its own key: samband-desk serve")
 		}),
 	}
 	c.Flags().StringVar(&d.Title, "title", "", "the desk's title, in its own words")
@@ -36,5 +44,6 @@ func newDesk(p *program) *cobra.Command {
 	c.Flags().StringArrayVar(&d.Languages, "language", nil, "a language (fi), the preferred first; once for each")
 	c.Flags().StringVar(&d.Hours, "hours", "", "when the desk is manned, such as 24/7")
 	c.Flags().StringVar(&d.Telephone, "telephone", "", "a telephone that answers at night")
+	c.Flags().StringVar(&end, "until", "", "the day or time at which the entry ends; without it, it has no end")
 	return cli.Require(c, "title", "function", "language", "hours", "telephone")
 }

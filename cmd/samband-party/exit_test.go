@@ -24,7 +24,7 @@ func TestExitCodes(t *testing.T) {
 		{0, []string{"--help"}},
 		{0, []string{"init", "--dir", locked, "--party", "no", "--title", "Norge", "--passphrase-file", right}},
 		{5, []string{"accede", "--dir", locked, "--passphrase-file", wrong, right}},
-		{1, []string{"issue", "--dir", dir, "nowhere"}},
+		{1, []string{"desk", "--dir", dir, "nowhere", "--title", "x", "--function", "spoc", "--language", "sv", "--hours", "x", "--telephone", "x"}},
 		{1, []string{"revoke", "--dir", dir, "se.spoc"}}, // of no exchange yet
 		{2, []string{"frobnicate"}},
 		{2, []string{"init", "--dir", dir}},

@@ -25,11 +25,7 @@ in this folder that come after the register's last are set aside: they were
 never entered.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			federation, err := cli.ReadFile(filepath.Join(p.Dir, "federation"), maxFile)
-			if err != nil {
-				return err
-			}
-			r, err := register.Load(durable.DirFS(args[0]), federation)
+			r, err := p.register(args[0])
 			if err != nil {
 				return err
 			}
@@ -48,7 +44,7 @@ never entered.`,
 				return err
 			}
 			if !party && !founder {
-				return fmt.Errorf("%s has the keys of no party and no founder", p.Dir)
+				return fmt.Errorf("%s has the keys of no founder, and of no party that the register knows", p.Dir)
 			}
 			return p.say(c, result{
 				Made: fmt.Sprintf("the chains of %s follow the register at size %d", p.Dir, r.Size()),
@@ -56,6 +52,15 @@ never entered.`,
 			})
 		},
 	}
+}
+
+// register replays a copy of the register's log folder.
+func (p *program) register(log string) (*register.Register, error) {
+	federation, err := cli.ReadFile(filepath.Join(p.Dir, "federation"), maxFile)
+	if err != nil {
+		return nil, err
+	}
+	return register.Load(durable.DirFS(log), federation)
 }
 
 // follow lets a party or founder follow the register, if the folder has its keys.
@@ -68,6 +73,9 @@ func follow[T interface {
 	}
 	if err == nil {
 		err = keys.Follow(r)
+	}
+	if errors.Is(err, authority.ErrNotAdmitted) {
+		return false, nil
 	}
 	return true, err
 }

@@ -29,7 +29,7 @@ func newJoin(p *program) *cobra.Command {
 			return p.say(c, result{
 				Made: party.Name + " belongs to " + fed.Name, Hash: fed.Hash().String(),
 				Note: []string{"compare the hash with a founder by voice: it is the exchange"},
-				Next: "make the party's issuing CA: samband-party ca",
+				Next: "make the entry of a desk from its request: samband-party desk",
 			})
 		}),
 	}

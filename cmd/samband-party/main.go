@@ -9,7 +9,7 @@
 //
 // Every command says what it made, its hash, and the next step. An entry goes to
 // the running broker by `samband-broker enter FILE`; whoever carries it needs no
-// key. Keys lie in the folders root, authority and ca below --dir, which may be
+// key. Keys lie in the folders root and authority below --dir, which may be
 // on different machines, under one passphrase for each folder. It is typed, or comes
 // from a file or from standard input, never from the command line; shell does several
 // acts behind one, passwd changes it.
@@ -53,7 +53,7 @@ func (p *program) root(dir string) *cobra.Command {
 	root.PersistentFlags().StringVar(&p.passphraseFile, passphrase.File, "", "file whose first line is the passphrase of the keys; - for standard input; else it is typed")
 	root.AddCommand(
 		newInit(p), newFound(p), newSign(p), newAdmit(p), newBundle(p), newCatalogue(p), newClock(p), newJoin(p),
-		newCA(p), newDesk(p), newAgreement(p), newAccede(p), newRevoke(p), newIssue(p), newFollow(p), newPasswd(p), newShell(p),
+		newDesk(p), newAgreement(p), newAccede(p), newRevoke(p), newBroker(p), newFollow(p), newPasswd(p), newShell(p),
 	)
 	return root
 }

@@ -1,11 +1,8 @@
 package main
 
 import (
-	"crypto/x509"
 	"fmt"
 	"os"
-	"path/filepath"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -33,6 +30,7 @@ func TestStories(t *testing.T) {
 		Dir: "testdata",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"broker-card":  brokerCard,
+			"renewed-card": renewedCard,
 			"desk-request": deskRequest,
 			"replay":       replay,
 			"private":      scripts.Private,
@@ -49,15 +47,31 @@ func brokerCard(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Check(err)
 		return keys[0]
 	}
-	ca, _, err := certs.NewBrokerCA(name, time.Now())
-	ts.Check(err)
 	audit, log, operator := key(name+"/audit"), key(name+"/register"), key(register.OperatorName(name))
 	card, err := register.SignCard(&register.BrokerCard{Name: name, Broker: register.Broker{
-		Audit: audit.Public, Register: log.Public, Operator: operator.Public, BrokerCA: ca.Raw,
+		Audit: audit.Public, Register: log.Public, Operator: operator.Public, ServerKeys: register.ServerKeys{InUse: signed.HashOf("TLS key in use"), Offline: signed.HashOf("TLS key offline")},
 	}}, audit, log, operator)
 	ts.Check(err)
 	ts.Check(os.WriteFile(file, card, 0o644))
-	ts.Check(os.WriteFile(file+".logkey", []byte(log.Encode()), 0o600))
+	for name, k := range map[string]*signed.PrivateKey{".logkey": log, ".auditkey": audit, ".operatorkey": operator} {
+		ts.Check(os.WriteFile(file+name, []byte(k.Encode()), 0o600))
+	}
+}
+
+// renewed-card CARD FILE writes the card of the same broker with other TLS keys.
+func renewedCard(ts *testscript.TestScript, _ bool, args []string) {
+	card, err := register.ParseBrokerCard([]byte(ts.ReadFile(args[0])))
+	ts.Check(err)
+	var keys []*signed.PrivateKey
+	for _, name := range []string{".auditkey", ".logkey", ".operatorkey"} {
+		k, err := signed.DecodePrivateKey(ts.ReadFile(args[0] + name))
+		ts.Check(err)
+		keys = append(keys, k)
+	}
+	card.ServerKeys = register.ServerKeys{InUse: card.Offline, Offline: signed.HashOf("TLS key, another one")}
+	renewed, err := register.SignCard(card, keys...)
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), renewed, 0o644))
 }
 
 // desk-request FEDERATION ADDRESS FILE writes the request of a new desk.
@@ -70,18 +84,15 @@ func deskRequest(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	key, err := certs.NewKey()
 	ts.Check(err)
-	der, err := certs.MarshalPublicKey(&key.PublicKey)
-	ts.Check(err)
 	_, opening, err := seal.NewOpeningKey()
 	ts.Check(err)
-	card, err := register.SignCard(&register.Request{
+	card, err := register.SignRequest(&register.Request{
 		Exchange: fed.Hash(), Address: signed.Address(args[1]), Zone: "Europe/Helsinki",
 		DeskKeys: register.DeskKeys{
 			Message: signed.PublicKeys(message), Consignment: signed.PublicKeys(receipts),
 			Opening: opening, Versions: []int64{1},
 		},
-		TLS: der,
-	}, append(message, receipts...)...)
+	}, key, append(message, receipts...)...)
 	ts.Check(err)
 	ts.Check(os.WriteFile(ts.MkAbs(args[2]), card, 0o644))
 }
@@ -121,22 +132,16 @@ func replay(ts *testscript.TestScript, neg bool, args []string) {
 func report(ts *testscript.TestScript, r *register.Register) {
 	v, now := r.Now(), signed.At(time.Now())
 	for _, p := range v.Parties() {
-		fmt.Fprintf(ts.Stdout(), "party %s %q ca=%t\n", p.Name, p.Title, v.CA(p.Name) != nil)
+		fmt.Fprintf(ts.Stdout(), "party %s %q\n", p.Name, p.Title)
 	}
 	for _, d := range v.Desks() {
-		fmt.Fprintf(ts.Stdout(), "desk %s online-revoked=%t locked-revoked=%t\n", d.Address,
-			v.Revoked(d.Address, register.Online), v.Revoked(d.Address, register.Locked))
+		caller, err := v.Caller(d.TLS, now)
+		fmt.Fprintf(ts.Stdout(), "desk %s connects=%t online-revoked=%t locked-revoked=%t\n", d.Address,
+			caller == d.Address && err == nil, v.Revoked(d.Address, register.Online), v.Revoked(d.Address, register.Locked))
 	}
 	for _, a := range v.AgreementsBetween("fi", "se", now) {
 		fmt.Fprintf(ts.Stdout(), "in force %q\n", a.Title)
 	}
-	// Certificates lie where a desk would find them.
-	files, err := filepath.Glob(ts.MkAbs("parties/*/ca/issued/*.pem"))
-	ts.Check(err)
-	for _, file := range files {
-		cert, err := certs.DecodeCertificate([]byte(ts.ReadFile(file)))
-		ts.Check(err)
-		who, err := certs.Check([]*x509.Certificate{cert}, r.Federation().Name, v.CA, time.Now())
-		fmt.Fprintf(ts.Stdout(), "certificate %s %v\n", strings.TrimSuffix(filepath.Base(file), ".pem"), who != "" && err == nil)
-	}
+	keys, number := v.Servers()
+	fmt.Fprintf(ts.Stdout(), "broker keys %d, another offline key: %t\n", number, keys.Offline != r.Federation().Offline)
 }

@@ -11,7 +11,7 @@ import (
 )
 
 func newRevoke(p *program) *cobra.Command {
-	var ring, since string
+	var ring, since, log string
 	var safe, root bool
 	var signers []string
 	c := &cobra.Command{
@@ -20,8 +20,10 @@ func newRevoke(p *program) *cobra.Command {
 		Long: `Make the entry that revokes a desk's ring or rings, or a whole party.
 
 A party revokes its own desks and itself; with --root, founders revoke a party.
-With --safe the entry is signed beforehand: keep it where it is found when the
-authority itself is lost. Revoked keys never return; the desk makes new ones.`,
+A revocation names the keys that it ends, as the newest entry in this folder has
+them, so it never ends later ones. With --safe the entry is signed beforehand: keep it
+where it is found when the authority itself is lost, and make it anew whenever the
+keys are replaced. Revoked keys never return; the desk makes new ones.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			var suspected signed.Time
@@ -33,7 +35,11 @@ authority itself is lost. Revoked keys never return; the desk makes new ones.`,
 			}
 			if root {
 				return by(p, authority.OpenFounder, func(c *cobra.Command, f *authority.Founder, args []string) error {
-					text, err := f.DraftRevoke(args[0], suspected, signers...)
+					admission, err := p.admission(f, args[0], log)
+					if err != nil {
+						return err
+					}
+					text, err := f.DraftRevoke(admission, suspected, signers...)
 					if err != nil {
 						return err
 					}
@@ -59,12 +65,34 @@ authority itself is lost. Revoked keys never return; the desk makes new ones.`,
 			})(c, args)
 		},
 	}
-	c.Flags().StringVar(&ring, "ring", register.RingAll, "online, locked or all")
+	c.Flags().StringVar(&ring, "ring", authority.AllRings, "online, locked or all")
 	c.Flags().StringVar(&since, "suspected-since", "", "the day or time since when the keys are in doubt")
 	c.Flags().BoolVar(&safe, "safe", false, "sign it beforehand, for a safe")
 	c.Flags().BoolVar(&root, "root", false, "draft the revocation of a party, as a founder")
+	c.Flags().StringVar(&log, "register", "", "with --root, a copy of the register's log folder: needed where this folder never had the party's admission")
 	signersFlag(c, &signers)
 	c.MarkFlagsMutuallyExclusive("safe", "root")
 	c.MarkFlagsMutuallyExclusive("safe", "suspected-since")
 	return c
+}
+
+// admission is the entry of a party in force, from a copy of the register or this folder.
+func (p *program) admission(f *authority.Founder, party, log string) (*register.Party, error) {
+	if log != "" {
+		r, err := p.register(log)
+		if err != nil {
+			return nil, err
+		}
+		for _, entry := range r.Now().Parties() {
+			if entry.Name == party {
+				return entry, nil
+			}
+		}
+		return nil, fmt.Errorf("the register has no party %s in force", party)
+	}
+	entry, err := f.Admission(party)
+	if err == nil && entry == nil {
+		err = fmt.Errorf("this folder has no admission of %s: give a copy of the register's log folder by --register", party)
+	}
+	return entry, err
 }

@@ -33,7 +33,7 @@ var ErrBroken = errors.New("the call broke off")
 // Config of a Client.
 type Config struct {
 	URL     string        // https, host and port alone, such as https://broker.nordic.example:8443
-	TLS     *tls.Config   // TLS 1.3 with the desk's certificate and the broker's CA
+	TLS     *tls.Config   // TLS 1.3 with the desk's key, and a check of the broker's
 	Timeout time.Duration // for one call that moves nothing, a long poll's wait not counted; zero is 30 s
 }
 

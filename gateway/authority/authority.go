@@ -1,12 +1,11 @@
 // Package authority is how people make an exchange: on files, each with keys of
 // their own, mostly offline.
 //
-// Three sets of keys are kept apart, each in a folder of its own, so that they can
+// Two sets of keys are kept apart, each in a folder of its own, so that they can
 // lie on different machines or in different safes:
 //
 //	parties/se/root/        a [Founder]'s share of the root: admits parties
 //	parties/se/authority/   a [Party]'s authority: its desks, agreements, revocations
-//	parties/se/ca/          its issuing [CA]: TLS certificates, nothing else
 //	parties/se/entries/     what they signed, in order
 //	parties/se/federation   the exchange that they are of
 //
@@ -21,7 +20,7 @@
 // Later entries of the root go the same way. Entries of a party need its
 // authority alone:
 //
-//	stored, err := fi.Desk(request, directory)   // an entry, for samband-broker enter
+//	stored, err := fi.Desk(request, directory, until) // an entry, for samband-broker enter
 //
 // Each entry names the hash of its signer's entry before it. The folder of
 // entries is that chain: a file is written durably before anyone sees the entry,

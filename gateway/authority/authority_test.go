@@ -2,7 +2,6 @@ package authority
 
 import (
 	"bytes"
-	"crypto/x509"
 	"errors"
 	"os"
 	"path/filepath"
@@ -49,13 +48,9 @@ func brokerCard(t *testing.T) []byte {
 	key := func(n string) *signed.PrivateKey {
 		return must[[]*signed.PrivateKey](t)(signed.GenerateKeys(n, signed.UseCheckpoint))[0]
 	}
-	ca, _, err := certs.NewBrokerCA(name, now)
-	if err != nil {
-		t.Fatal(err)
-	}
 	audit, reg, operator := key(name+"/audit"), key(name+"/register"), key(register.OperatorName(name))
 	card := &register.BrokerCard{Name: name, Broker: register.Broker{
-		Audit: audit.Public, Register: reg.Public, Operator: operator.Public, BrokerCA: ca.Raw,
+		Audit: audit.Public, Register: reg.Public, Operator: operator.Public, ServerKeys: register.ServerKeys{InUse: signed.HashOf("TLS key in use"), Offline: signed.HashOf("TLS key offline")},
 	}}
 	return must[[]byte](t)(register.SignCard(card, audit, reg, operator))
 }
@@ -102,8 +97,8 @@ func (s *story) enter(note []byte) {
 	must[int64](s.t)(s.register.Append(note))
 }
 
-// admit makes a party with its CA, and enters both.
-func (s *story) admit(party, title string) (*Party, *CA) {
+// admit makes a party, and enters it.
+func (s *story) admit(party, title string) *Party {
 	s.t.Helper()
 	p := must[*Party](s.t)(CreateParty(s.folder(party), party, title, nil))
 	card := readCard(s.t, filepath.Join(s.folder(party), "authority", "card"), register.ParsePartyCard)
@@ -112,9 +107,7 @@ func (s *story) admit(party, title string) (*Party, *CA) {
 	if err := p.Join(s.file, admission); err != nil {
 		s.t.Fatal(err)
 	}
-	ca := must[*CA](s.t)(CreateCA(s.folder(party), party, nil, now))
-	s.enter(must[*StoredEntry](s.t)(p.CA(ca)).Note)
-	return p, ca
+	return p
 }
 
 func request(t *testing.T, exchange signed.Hash, addr signed.Address) []byte {
@@ -140,9 +133,8 @@ func requestWith(t *testing.T, exchange signed.Hash, addr signed.Address, openin
 			Message: signed.PublicKeys(message), Consignment: signed.PublicKeys(receipts),
 			Opening: opening, Versions: []int64{1},
 		},
-		TLS: must[[]byte](t)(certs.MarshalPublicKey(&key.PublicKey)),
 	}
-	return must[[]byte](t)(register.SignCard(card, append(message, receipts...)...))
+	return must[[]byte](t)(register.SignRequest(card, key, append(message, receipts...)...))
 }
 
 var directory = register.Directory{
@@ -158,39 +150,38 @@ var terms = register.Agreement{
 
 func TestPeopleMakeAnExchange(t *testing.T) {
 	s := found(t)
-	fi, fiCA := s.admit("fi", "Suomi")
-	se, _ := s.admit("se", "Sverige")
+	fi := s.admit("fi", "Suomi")
+	se := s.admit("se", "Sverige")
 	types := []envelope.TypeRef{{Name: "INFO_REQUEST", Version: "1.0", Hash: signed.HashOf("x")}}
 	s.enter(s.signed(must[string](t)(s.se.DraftCatalogue(schema.BundleHash{1}, types))))
 
 	card := request(t, s.register.Exchange(), "fi.spoc")
-	s.enter(must[*StoredEntry](t)(fi.Desk(card, directory)).Note)
+	s.enter(must[*StoredEntry](t)(fi.Desk(card, directory, signed.Time{})).Note)
 	agreement := must[*StoredEntry](t)(se.Agreement(terms))
 	s.enter(agreement.Note)
 	s.enter(must[*StoredEntry](t)(fi.Accede(agreement.Note)).Note)
 
-	issued := must[*Issued](t)(fiCA.Issue(card, now))
 	v := s.register.Now()
-	got, err := certs.Check([]*x509.Certificate{issued.Certificate}, name, v.CA, now)
-	if err != nil || got != "fi.spoc" {
-		t.Errorf("certificate: %q, %v", got, err)
+	shown := must[*register.Request](t)(register.ParseRequest(card))
+	if got, err := v.Caller(shown.TLS, signed.At(now)); err != nil || got != "fi.spoc" {
+		t.Errorf("its TLS key: %q, %v", got, err)
 	}
 	if all := v.AgreementsBetween("se", "fi", signed.At(now)); len(all) != 1 || all[0].Hash() != agreement.Hash {
 		t.Errorf("agreements in force: %v", all)
 	}
 
 	// A revocation from the safe works whatever was signed since.
-	safe := must[*StoredEntry](t)(fi.PreSign("fi.spoc", register.RingAll))
-	s.enter(must[*StoredEntry](t)(fi.Desk(card, directory2())).Note)
+	safe := must[*StoredEntry](t)(fi.PreSign("fi.spoc", AllRings))
+	s.enter(must[*StoredEntry](t)(fi.Desk(card, directory2(), signed.Time{})).Note)
 	s.enter(safe.Note)
 	if v := s.register.Now(); !v.Revoked("fi.spoc", register.Online) || !v.Revoked("fi.spoc", register.Locked) {
 		t.Error("the revocation from the safe revoked nothing")
 	}
 	// And it leaves the party's chain alone.
 	since := signed.At(now)
-	s.enter(must[*StoredEntry](t)(fi.Desk(request(t, s.register.Exchange(), "fi.spoc"), directory)).Note)
+	s.enter(must[*StoredEntry](t)(fi.Desk(request(t, s.register.Exchange(), "fi.spoc"), directory, signed.Time{})).Note)
 	s.enter(must[*StoredEntry](t)(fi.Revoke("fi.spoc", register.RingLocked, since)).Note)
-	s.enter(s.signed(must[string](t)(s.no.DraftRevoke("fi", since))))
+	s.enter(s.signed(must[string](t)(s.no.DraftRevoke(s.party("fi"), since))))
 	if slices.ContainsFunc(s.register.Now().Parties(), func(p *register.Party) bool { return p.Name == "fi" }) {
 		t.Error("the root revoked Finland, which is still in force")
 	}
@@ -272,37 +263,29 @@ func TestTwoOfThreeFounders(t *testing.T) {
 
 func TestPartyRefuses(t *testing.T) {
 	s := found(t)
-	fi, ca := s.admit("fi", "Suomi")
+	fi := s.admit("fi", "Suomi")
 	exchange := s.register.Exchange()
 	other := found(t)
-	otherFi, _ := other.admit("fi", "Suomi")
+	otherFi := other.admit("fi", "Suomi")
 	foreign := must[*StoredEntry](t)(otherFi.Agreement(terms))
 
 	for what, do := range map[string]func() error{
 		"request of another exchange": func() error {
-			_, err := fi.Desk(request(t, other.register.Exchange(), "fi.spoc"), directory)
+			_, err := fi.Desk(request(t, other.register.Exchange(), "fi.spoc"), directory, signed.Time{})
 			return err
 		},
 		"desk of another party": func() error {
-			_, err := fi.Desk(request(t, exchange, "se.spoc"), directory)
+			_, err := fi.Desk(request(t, exchange, "se.spoc"), directory, signed.Time{})
 			return err
 		},
 		"opening key that is none": func() error {
-			_, err := fi.Desk(requestWith(t, exchange, "fi.spoc", "age1pq1poison"), directory)
-			return err
-		},
-		"certificate for another party's desk": func() error {
-			_, err := ca.Issue(request(t, exchange, "se.spoc"), now)
-			return err
-		},
-		"certificate in another exchange": func() error {
-			_, err := ca.Issue(request(t, other.register.Exchange(), "fi.spoc"), now)
+			_, err := fi.Desk(requestWith(t, exchange, "fi.spoc", "age1pq1poison"), directory, signed.Time{})
 			return err
 		},
 		"function that isn't": func() error {
 			d := directory
 			d.Functions = []register.Function{"kiosk"}
-			_, err := fi.Desk(request(t, exchange, "fi.spoc"), d)
+			_, err := fi.Desk(request(t, exchange, "fi.spoc"), d, signed.Time{})
 			return err
 		},
 		"agreement of another exchange": func() error {
@@ -310,7 +293,7 @@ func TestPartyRefuses(t *testing.T) {
 			return err
 		},
 		"revocation of another's desk": func() error {
-			_, err := fi.Revoke("se.spoc", register.RingAll, signed.Time{})
+			_, err := fi.Revoke("se.spoc", AllRings, signed.Time{})
 			return err
 		},
 		"joining another exchange": func() error {
@@ -320,8 +303,12 @@ func TestPartyRefuses(t *testing.T) {
 			_, err := CreateParty(s.folder("fi"), "fi", "Suomi", nil)
 			return err
 		},
-		"a second CA in the same folder": func() error {
-			_, err := CreateCA(s.folder("fi"), "fi", nil, now)
+		"revocation of a desk that this folder does not know": func() error {
+			_, err := fi.Revoke("fi.ncb", AllRings, signed.Time{})
+			return err
+		},
+		"revocation of a ring that isn't": func() error {
+			_, err := fi.Revoke("fi.spoc", "both", signed.Time{})
 			return err
 		},
 	} {
@@ -331,6 +318,66 @@ func TestPartyRefuses(t *testing.T) {
 	}
 	if last := must[signed.Hash](t)(fi.ownChain().last()); last != previous(t, s, "fi") {
 		t.Error("a refusal left an entry in the chain")
+	}
+}
+
+// party is a party in force.
+func (s *story) party(name string) *register.Party {
+	s.t.Helper()
+	all := s.register.Now().Parties()
+	i := slices.IndexFunc(all, func(p *register.Party) bool { return p.Name == name })
+	if i < 0 {
+		s.t.Fatalf("%s is no party in force", name)
+	}
+	return all[i]
+}
+
+// A party gets a new authority by an entry that the one in force signs too.
+func TestNewAuthority(t *testing.T) {
+	s := found(t)
+	old := s.admit("fi", "Suomi")
+	must[*Party](t)(CreateParty(s.folder("fi-new"), "fi", "Suomi", nil))
+	card := readCard(t, filepath.Join(s.folder("fi-new"), "authority", "card"), register.ParsePartyCard)
+	alone := s.signed(must[string](t)(s.se.DraftAdmit(card)))
+	if _, err := s.register.Append(alone); problem.CodeOf(err) != problem.NotEntitled {
+		t.Errorf("by the root alone: %v", err)
+	}
+	for _, f := range []*Founder{s.no, s.se} {
+		if err := f.Follow(s.register); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	first := must[*Draft](t)(s.se.Sign(must[string](t)(s.se.DraftAdmitAgain(card))))
+	if !slices.Equal(first.Missing, []string{"fi", "no/root"}) {
+		t.Fatalf("still to sign: %v", first.Missing)
+	}
+	se := s.admit("se", "Sverige")
+	if _, err := se.Cosign(first.Note); problem.CodeOf(err) != problem.NotEntitled {
+		t.Errorf("another party signed: %v", err)
+	}
+	for _, f := range []*Founder{s.no, s.se} {
+		if err := f.Follow(s.register); err != nil {
+			t.Fatal(err)
+		}
+	}
+	first = must[*Draft](t)(s.se.Sign(must[string](t)(s.se.DraftAdmitAgain(card))))
+	second := must[*Draft](t)(old.Cosign(first.Note))
+	if !slices.Equal(second.Missing, []string{"no/root"}) {
+		t.Fatalf("still to sign: %v", second.Missing)
+	}
+	third := must[*Draft](t)(s.no.Cosign(second.Note))
+	if third.Stored == nil {
+		t.Fatalf("still to sign: %v", third.Missing)
+	}
+	s.enter(third.Note)
+	renewed := must[*Party](t)(OpenParty(s.folder("fi-new"), nil))
+	if err := renewed.Join(s.file, third.Note); err != nil {
+		t.Fatal(err)
+	}
+	s.enter(must[*StoredEntry](t)(renewed.Desk(request(t, s.register.Exchange(), "fi.spoc"), directory, signed.Time{})).Note)
+	if _, err := s.register.Append(must[*StoredEntry](t)(old.Desk(request(t, s.register.Exchange(), "fi.ncb"), directory, signed.Time{})).Note); err == nil {
+		t.Error("the old authority signs on")
 	}
 }
 
@@ -347,10 +394,10 @@ func previous(t *testing.T, s *story, signer string) signed.Hash {
 // made on another machine enters it.
 func TestFollow(t *testing.T) {
 	s := found(t)
-	fi, _ := s.admit("fi", "Suomi")
+	fi := s.admit("fi", "Suomi")
 	card := request(t, s.register.Exchange(), "fi.spoc")
-	s.enter(must[*StoredEntry](t)(fi.Desk(card, directory)).Note)
-	lost := must[*StoredEntry](t)(fi.Desk(card, directory2()))
+	s.enter(must[*StoredEntry](t)(fi.Desk(card, directory, signed.Time{})).Note)
+	lost := must[*StoredEntry](t)(fi.Desk(card, directory2(), signed.Time{}))
 	if err := fi.Follow(s.register); err != nil {
 		t.Fatal(err)
 	}
@@ -373,7 +420,7 @@ func TestFollow(t *testing.T) {
 	if err := s.se.Follow(s.register); err != nil {
 		t.Fatal(err)
 	}
-	s.enter(s.signed(must[string](t)(s.se.DraftRevoke("fi", signed.Time{}))))
+	s.enter(s.signed(must[string](t)(s.se.DraftRevoke(s.party("fi"), signed.Time{}))))
 }
 
 func TestKeysUnderPassphrase(t *testing.T) {

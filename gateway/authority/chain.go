@@ -1,9 +1,13 @@
 package authority
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -13,7 +17,7 @@ import (
 )
 
 // A chain is the entries of one signer, numbered files in a folder:
-// 0000-party-fi, 0001-ca, 0002-desk-fi.spoc. Numbers order them, the rest of a
+// 0000-party-fi, 0001-desk-fi.spoc. Numbers order them, the rest of a
 // name is for people. The newest file is what the signer's next entry follows.
 type chain struct{ dir string }
 
@@ -79,25 +83,61 @@ func (c chain) add(note []byte) (*StoredEntry, error) {
 	return &StoredEntry{note, signed.HashOf(text), path}, create(path, note, private)
 }
 
-// follow makes the chain end with the entry that the register has last: entries
-// after it were never entered and are set aside, one that is missing is added.
-func (c chain) follow(note []byte) error {
-	stored, err := c.add(note)
-	if err != nil {
-		return err
-	}
+// follow makes the chain what the register has of it. Files that are not its beginning are
+// set aside: they were never entered, or lie in another order. What is missing is added.
+func (c chain) follow(notes [][]byte) error {
 	entries, err := c.read()
 	if err != nil {
 		return err
 	}
-	for i := len(entries) - 1; entries[i].path != stored.File; i-- {
-		path := entries[i].path
-		aside := filepath.Join(c.dir, "aside-"+filepath.Base(path))
-		if err := os.Rename(path, aside); err != nil {
-			return fmt.Errorf("set entry aside: %w", err)
+	same := 0
+	for same < min(len(entries), len(notes)) && bytes.Equal(entries[same].note, notes[same]) {
+		same++
+	}
+	for _, e := range slices.Backward(entries[same:]) {
+		if err := c.aside(e.path); err != nil {
+			return err
 		}
 	}
+	for _, note := range notes[same:] {
+		if _, err := c.add(note); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// aside renames a file of the chain, so that it is none any more.
+func (c chain) aside(path string) error {
+	aside := filepath.Join(c.dir, "aside-"+filepath.Base(path))
+	for n := 2; ; n++ {
+		if _, err := os.Lstat(aside); errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+		aside = filepath.Join(c.dir, fmt.Sprintf("aside-%d-%s", n, filepath.Base(path)))
+	}
+	if err := os.Rename(path, aside); err != nil {
+		return fmt.Errorf("set entry aside: %w", err)
+	}
 	return durable.SyncDir(c.dir)
+}
+
+// newest is the newest entry of a chain that fits, or nil.
+func newest[E register.Entry](c chain, fits func(E) bool) (found E, err error) {
+	entries, err := c.read()
+	if err != nil {
+		return found, err
+	}
+	for _, f := range slices.Backward(entries) {
+		e, err := register.ParseEntry(f.text)
+		if err != nil {
+			continue // the federation file, which stands in no chain, or a form of later days
+		}
+		if e, ok := e.(E); ok && fits(e) {
+			return e, nil
+		}
+	}
+	return found, nil
 }
 
 // title is what an entry is about, for its file's name.

@@ -27,7 +27,7 @@ func (f folder) private() error {
 			return err
 		}
 	}
-	for _, name := range []string{"authority", "root", "ca", "entries", "revocations", "drafts"} {
+	for _, name := range []string{"authority", "root", "entries", "revocations", "drafts"} {
 		if err := durable.PrivateTree(f.path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
@@ -84,19 +84,20 @@ func (f folder) join(federation []byte) (*register.Federation, error) {
 	return fed, nil
 }
 
-// follow makes a chain end where its signer's chain ends in a register.
-func (f folder) follow(c chain, signer string, r *register.Register) error {
+// follow makes a chain what a register has of it.
+func (f folder) follow(c chain, r *register.Register, belongs func(register.Entry) bool) error {
 	if _, err := f.federationOf("the register", r.Exchange()); err != nil {
 		return err
 	}
-	last, ok := r.Previous(signer)
-	if !ok {
-		return fmt.Errorf("the register does not know %s", signer)
-	}
+	var notes [][]byte
 	for _, note := range r.Entries(1) {
-		if text, err := textOf(note); err == nil && signed.HashOf(text) == last {
-			return c.follow(note)
+		e, err := parseEntry(note)
+		if err != nil {
+			return err
+		}
+		if belongs(e) {
+			notes = append(notes, note)
 		}
 	}
-	return nil // the root has entered nothing after the federation file
+	return c.follow(notes)
 }

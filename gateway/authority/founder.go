@@ -70,7 +70,44 @@ func (f *Founder) DraftAdmit(card *register.PartyCard, signers ...string) (strin
 	if err != nil {
 		return "", err
 	}
-	return (&register.Party{Link: l, Name: card.Name, Title: card.Title, Keys: card.Keys}).Text(), nil
+	return admission(l, card), nil
+}
+
+// DraftAdmitAgain is DraftAdmit for a party that is in force, which gets a new authority
+// or title: its authority in force signs too, by Party.Cosign.
+func (f *Founder) DraftAdmitAgain(card *register.PartyCard, signers ...string) (string, error) {
+	l, err := f.root(signers)
+	if err != nil {
+		return "", err
+	}
+	l.Signers = slices.Sorted(slices.Values(append(l.Signers, card.Name)))
+	return admission(l, card), nil
+}
+
+// DraftBroker writes an entry that names new TLS keys of the broker, from a card that the
+// broker's own keys signed; number is that of the keys in force and one more.
+func (f *Founder) DraftBroker(card *register.BrokerCard, number int64, signers ...string) (string, error) {
+	fed, err := f.federation()
+	if err != nil {
+		return "", err
+	}
+	for _, same := range []bool{
+		card.Name == fed.Name, card.Audit.VerifierKey() == fed.Audit.VerifierKey(),
+		card.Register.VerifierKey() == fed.Register.VerifierKey(), card.Operator.VerifierKey() == fed.Operator.VerifierKey(),
+	} {
+		if !same {
+			return "", problem.New(problem.EntryInvalid, "the card is of another broker than that of %s", fed.Name)
+		}
+	}
+	l, err := f.root(signers)
+	if err != nil {
+		return "", err
+	}
+	return (&register.BrokerKeys{Link: l, Number: number, ServerKeys: card.ServerKeys}).Text(), nil
+}
+
+func admission(l register.Link, card *register.PartyCard) string {
+	return (&register.Party{Link: l, Name: card.Name, Title: card.Title, Keys: card.Keys}).Text()
 }
 
 // DraftCatalogue writes an entry that makes these the types of the exchange, and
@@ -93,19 +130,28 @@ func (f *Founder) DraftClock(audit int64, at signed.Time, signers ...string) (st
 	return (&register.Clock{Link: l, Audit: audit, Time: at}).Text(), nil
 }
 
-// DraftRevoke writes an entry that revokes a party. since may be zero.
-func (f *Founder) DraftRevoke(party string, since signed.Time, signers ...string) (string, error) {
+// Admission is the newest entry in this folder that admits a party; nil if there is none.
+func (f *Founder) Admission(party string) (*register.Party, error) {
+	return newest(f.rootChain(), func(p *register.Party) bool { return p.Name == party })
+}
+
+// DraftRevoke writes an entry that revokes a party, by the authority that its entry in
+// force names. since may be zero.
+func (f *Founder) DraftRevoke(party *register.Party, since signed.Time, signers ...string) (string, error) {
 	l, err := f.root(signers)
 	if err != nil {
 		return "", err
 	}
-	return (&register.Revocation{Link: l, Party: party, Ring: register.RingAll, SuspectedSince: since}).Text(), nil
+	return (&register.Revocation{Link: l, Party: party.Name, Rings: []register.RingHash{party.AuthorityHash()}, SuspectedSince: since}).Text(), nil
 }
 
-// Follow takes the end of the root's chain from a replayed register: for a
-// founder who did not sign the last entries, or whose entry was not accepted.
+// Follow takes the root's chain from a replayed register: for a founder who did not sign
+// the last entries, or whose entry was not accepted.
 func (f *Founder) Follow(r *register.Register) error {
-	return f.follow(f.rootChain(), register.RootName(f.Party), r)
+	return f.follow(f.rootChain(), r, func(e register.Entry) bool {
+		l := register.ChainLink(e)
+		return l.InChain() && l.OfRoot()
+	})
 }
 
 // root is where the root's next entry hangs, signed by founders of these

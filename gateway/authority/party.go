@@ -77,21 +77,28 @@ func (p *Party) Join(federation, admission []byte) error {
 	return err
 }
 
-// Follow takes the end of the party's chain from a replayed register, when an
-// entry was not accepted or was made elsewhere.
-func (p *Party) Follow(r *register.Register) error { return p.follow(p.ownChain(), p.Name, r) }
+// ErrNotAdmitted reports a register that never had a party.
+var ErrNotAdmitted = errors.New("not admitted yet")
 
-// CA makes the entry that names the party's issuing CA.
-func (p *Party) CA(ca *CA) (*StoredEntry, error) {
-	return p.signEntry(func(l register.Link) register.Entry {
-		return &register.CA{Link: l, DER: ca.Certificate.Raw}
+// Follow takes the party's chain from a replayed register, when an
+// entry was not accepted or was made elsewhere.
+func (p *Party) Follow(r *register.Register) error {
+	if _, known := r.Previous(p.Name); !known {
+		return fmt.Errorf("%w: the register does not know %s", ErrNotAdmitted, p.Name)
+	}
+	return p.follow(p.ownChain(), r, func(e register.Entry) bool {
+		if admission, ok := e.(*register.Party); ok {
+			return admission.Name == p.Name // its chain begins there
+		}
+		l := register.ChainLink(e)
+		return l.InChain() && l.Signers[0] == p.Name
 	})
 }
 
 // Desk makes the entry of a desk from its request and its place in the
-// directory. An opening key that nobody could seal to is refused here: the
-// register takes any.
-func (p *Party) Desk(request []byte, directory register.Directory) (*StoredEntry, error) {
+// directory; until may be zero: then the entry has no end. An opening key that nobody
+// could seal to is refused here: the register takes any.
+func (p *Party) Desk(request []byte, directory register.Directory, until signed.Time) (*StoredEntry, error) {
 	c, err := register.ParseRequest(request)
 	if err != nil {
 		return nil, err
@@ -105,8 +112,13 @@ func (p *Party) Desk(request []byte, directory register.Directory) (*StoredEntry
 	if err := seal.CheckRecipient(c.Opening); err != nil {
 		return nil, err
 	}
+	d, err := register.NewDesk(register.Link{}, directory, until, request)
+	if err != nil {
+		return nil, err
+	}
 	return p.signEntry(func(l register.Link) register.Entry {
-		return &register.Desk{Link: l, Address: c.Address, Zone: c.Zone, Directory: directory, DeskKeys: c.DeskKeys}
+		d.Link = l
+		return d
 	})
 }
 
@@ -142,8 +154,50 @@ func (p *Party) Accede(agreement []byte) (*StoredEntry, error) {
 	})
 }
 
-// Revoke makes the entry that revokes a ring of a desk of the party, or, when
-// the subject is its own name, the whole party. since may be zero.
+// Cosign adds the signatures of the party's authority to a draft of the root that admits
+// this party anew.
+func (p *Party) Cosign(draft []byte) (*Draft, error) {
+	n, err := signed.ParseNote(draft)
+	if err != nil {
+		return nil, err
+	}
+	e, err := register.ParseEntry(n.Text)
+	if err != nil {
+		return nil, err
+	}
+	entry, ok := e.(*register.Party)
+	if !ok || entry.Name != p.Name || !slices.Contains(entry.Signers, p.Name) {
+		return nil, problem.New(problem.NotEntitled, "the draft does not ask for the signature of %s", p.Name)
+	}
+	if _, err := p.federationOf("the draft", entry.Exchange); err != nil {
+		return nil, err
+	}
+	mine, err := signed.Sign(n.Text, p.keys...)
+	if err != nil {
+		return nil, err
+	}
+	d := &Draft{}
+	complete := &signed.Note{Text: n.Text}
+	for _, name := range entry.Signers {
+		sigs := signaturesOf(n.Signatures, name)
+		if name == p.Name {
+			sigs = mine.Signatures
+		}
+		if len(sigs) == 0 {
+			d.Missing = append(d.Missing, name)
+		}
+		complete.Signatures = append(complete.Signatures, sigs...)
+	}
+	d.Note = complete.Bytes()
+	return d, nil
+}
+
+// AllRings names both rings of a desk.
+const AllRings = "all"
+
+// Revoke makes the entry that revokes a ring of a desk of the party, or both, or, when
+// the subject is its own name, the whole party. It names the keys that the desk's newest
+// entry in this folder has. since may be zero.
 func (p *Party) Revoke(subject, ring string, since signed.Time) (*StoredEntry, error) {
 	v, err := p.revocation(subject, ring, since)
 	if err != nil {
@@ -178,16 +232,36 @@ func (p *Party) PreSign(subject, ring string) (*StoredEntry, error) {
 }
 
 func (p *Party) revocation(subject, ring string, since signed.Time) (*register.Revocation, error) {
-	v := &register.Revocation{Ring: ring, SuspectedSince: since}
+	v := &register.Revocation{SuspectedSince: since}
 	if subject == p.Name {
-		v.Party = subject
+		own := register.Party{Name: p.Name, Keys: signed.PublicKeys(p.keys)}
+		v.Party, v.Rings = subject, []register.RingHash{own.AuthorityHash()}
 		return v, nil
 	}
 	addr, err := signed.ParseAddress(subject)
 	if err != nil || addr.Party() != p.Name {
 		return nil, problem.New(problem.NotEntitled, "%s can revoke itself and its own desks", p.Name)
 	}
+	if _, err := p.federation(); err != nil {
+		return nil, err
+	}
+	entry, err := newest(p.ownChain(), func(d *register.Desk) bool { return d.Address == addr })
+	if err != nil {
+		return nil, err
+	}
+	if entry == nil {
+		return nil, problem.New(problem.EntryInvalid, "this folder has no entry of %s: a revocation names the keys that it ends", addr)
+	}
 	v.Desk = addr
+	for word, of := range map[string]register.Ring{register.RingLocked: register.Locked, register.RingOnline: register.Online} {
+		if ring == word || ring == AllRings {
+			v.Rings = append(v.Rings, entry.RingHash(of))
+		}
+	}
+	if len(v.Rings) == 0 {
+		return nil, problem.New(problem.TextMalformed, "%q is no ring: online, locked or all", ring)
+	}
+	slices.SortFunc(v.Rings, func(a, b register.RingHash) int { return cmp.Compare(a.Ring, b.Ring) })
 	return v, nil
 }
 

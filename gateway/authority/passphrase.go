@@ -14,14 +14,14 @@ import (
 
 // A KeyFile is a file of private keys in a party's folder.
 type KeyFile struct {
-	Role string // the folder that it lies in: authority, root or ca
+	Role string // the folder that it lies in: authority or root
 	Path string
 	Open bool // it is under no passphrase
 }
 
 // KeyFiles are the files of private keys in a party's folder.
 func KeyFiles(dir string) (files []KeyFile, err error) {
-	for _, role := range []string{"authority", "root", "ca"} {
+	for _, role := range []string{"authority", "root"} {
 		path := folder(dir).path(role, keyFile)
 		b, err := durable.ReadFile(path, durable.MaxSmall)
 		if errors.Is(err, fs.ErrNotExist) {

@@ -58,8 +58,15 @@ func opens(t *testing.T, path string, want []byte, passphrases ...[]byte) (by []
 
 // A folder whose keys are under the old passphrase, the new one, or none.
 func TestChangePassphrase(t *testing.T) {
+	for _, under := range []map[string][]byte{{"authority": oldPassphrase, "root": newPassphrase}, {"authority": nil, "root": oldPassphrase}} {
+		testChangePassphrase(t, under)
+	}
+}
+
+func testChangePassphrase(t *testing.T, under map[string][]byte) {
+	t.Helper()
 	dir := t.TempDir()
-	content := keyFiles(t, dir, map[string][]byte{"authority": oldPassphrase, "root": newPassphrase, "ca": nil})
+	content := keyFiles(t, dir, under)
 	if err := changePassphrase(dir, oldPassphrase, newPassphrase, work.Light); err != nil {
 		t.Fatal(err)
 	}
@@ -84,7 +91,7 @@ func TestChangePassphraseRefuses(t *testing.T) {
 	if err := changePassphrase(dir, oldPassphrase, newPassphrase, work.Light); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a folder without keys: %v", err)
 	}
-	content := keyFiles(t, dir, map[string][]byte{"authority": oldPassphrase, "ca": nil, "root": []byte("somebody else's")})
+	content := keyFiles(t, dir, map[string][]byte{"authority": oldPassphrase, "root": []byte("somebody else's")})
 	before := map[string][]byte{}
 	for path := range content {
 		before[path] = must[[]byte](t)(os.ReadFile(path))

@@ -14,7 +14,7 @@ import (
 // every founder that it names has signed, it is complete.
 type Draft struct {
 	Note    []byte
-	Missing []string     // founders that have not signed yet, such as "se/root"
+	Missing []string     // who has not signed yet: founders, such as "se/root", and the party "fi" that is admitted anew
 	Stored  *StoredEntry // the entry or federation file; nil until every founder has signed
 }
 
@@ -50,6 +50,13 @@ func (f *Founder) cosign(n *signed.Note) (*Draft, error) {
 	for _, s := range signers {
 		sigs := signaturesOf(n.Signatures, s.name)
 		named = named || s.name == own
+		if s.keys == nil { // a party's: the register verifies it
+			if len(sigs) == 0 {
+				d.Missing = append(d.Missing, s.name)
+			}
+			complete.Signatures = append(complete.Signatures, sigs...)
+			continue
+		}
 		switch {
 		case len(sigs) > 0:
 		case s.name == own:
@@ -96,13 +103,16 @@ func (f *Founder) Store(note []byte) (*StoredEntry, error) {
 	if err != nil {
 		return nil, err
 	}
-	var keys []*signed.PublicKey
-	for _, s := range signers {
-		keys = append(keys, s.keys...)
-	}
 	n, err := signed.ParseNote(note)
 	if err != nil {
 		return nil, err
+	}
+	var keys []*signed.PublicKey
+	for _, s := range signers {
+		if s.keys == nil { // a party's: the register verifies it
+			n.Signatures = slices.DeleteFunc(n.Signatures, func(sig signed.Signature) bool { return sig.Name == s.name })
+		}
+		keys = append(keys, s.keys...)
 	}
 	if err := signed.Verify(n, keys); err != nil {
 		return nil, err
@@ -110,7 +120,8 @@ func (f *Founder) Store(note []byte) (*StoredEntry, error) {
 	return f.rootChain().add(note)
 }
 
-// A founder is a signer that a text names, with its keys.
+// A founder is a signer that a text names, with its keys; a party that is admitted anew
+// has none here.
 type founder struct {
 	name string
 	keys []*signed.PublicKey
@@ -138,6 +149,10 @@ func (f *Founder) signers(text string) ([]founder, error) {
 	all := founders(fed)
 	var out []founder
 	for _, name := range l.Signers {
+		if p, ok := e.(*register.Party); ok && name == p.Name {
+			out = append(out, founder{name: name})
+			continue
+		}
 		i := slices.IndexFunc(all, func(s founder) bool { return s.name == name })
 		if i < 0 {
 			return nil, problem.New(problem.NotEntitled, "%s is no founder of this exchange", name)

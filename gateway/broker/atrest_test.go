@@ -329,7 +329,7 @@ func (a *atRest) exchange(b *broker.Broker) (faults []string) {
 	defer cancel()
 	clients := map[string]*api.Client{}
 	for _, name := range []string{"se.spoc", "fi.spoc"} {
-		c, err := a.desks[signed.Address(name)].Client("https://"+b.Address(), a.brokerCA())
+		c, err := a.desks[signed.Address(name)].Client("https://"+b.Address(), a.register.Federation())
 		if err != nil {
 			return []string{err.Error()}
 		}

@@ -47,7 +47,6 @@ import (
 	"samband/gateway/durable"
 	"samband/gateway/local"
 	"samband/gateway/monitor"
-	"samband/gateway/problem"
 	"samband/gateway/register"
 	"samband/gateway/signed"
 )
@@ -263,7 +262,7 @@ func (b *Broker) listen(context.Context) (err error) {
 }
 
 func (b *Broker) openEdge(context.Context) error {
-	b.identity = &identity{keys: b.keys, hosts: b.settings.Hosts, now: b.cfg.Clock.Wall}
+	b.identity = newIdentity(b.settings, b.keys.register, b.cfg.Log)
 	if _, err := b.identity.current(); err != nil {
 		return err
 	}
@@ -301,22 +300,13 @@ func (b *Broker) expect() {
 
 func (b *Broker) view() register.View { return b.keys.register.Now() }
 
-// identify turns a chain into a desk of the register, by the CA that the
-// register names for its party now.
+// identify asks the register which desk's connections a key makes.
 func (b *Broker) identify(chain []*x509.Certificate) (signed.Address, error) {
-	v := b.view()
-	desk, err := certs.Check(chain, b.keys.register.Federation().Name, v.CA, b.cfg.Clock.Wall())
+	key, err := certs.KeyOf(chain)
 	if err != nil {
 		return "", err
 	}
-	entry, ok := v.Desk(desk)
-	if !ok {
-		return "", problem.New(problem.CertificateRefused, "the certificate names %s, which is no desk in the register", desk)
-	}
-	if signed.HashOf(chain[0].RawSubjectPublicKeyInfo) != entry.TLS {
-		return "", problem.New(problem.CertificateRefused, "the certificate is for another key than the one that the register names for %s", desk)
-	}
-	return desk, nil
+	return b.view().Caller(key, b.seq.Now())
 }
 
 // tallyEvery is how often the sums of refusals are logged.

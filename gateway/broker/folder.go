@@ -29,9 +29,6 @@ type Settings struct {
 	Data string `yaml:"data"`
 	// Listen is where desks connect, such as ":8443".
 	Listen string `yaml:"listen"`
-	// Hosts are the names and addresses under which desks reach the broker. They
-	// stand in the certificate that it issues itself, and renews.
-	Hosts []string `yaml:"hosts"`
 	// Metrics is where Prometheus finds /metrics, and an operator /healthz and
 	// /readyz; "" for nowhere.
 	Metrics string `yaml:"metrics"`
@@ -91,9 +88,6 @@ func (s Settings) check() error {
 	if err := monitor.CheckHosts(s.MetricsHosts); err != nil {
 		errs = append(errs, err)
 	}
-	if len(s.Hosts) == 0 {
-		errs = append(errs, errors.New("hosts: desks need a name or address under which they reach the broker"))
-	}
 	if s.Keys != "" && filepath.Clean(s.Keys) == filepath.Clean(s.Data) {
 		errs = append(errs, errors.New("keys and data are the same folder"))
 	}
@@ -124,10 +118,8 @@ func (s Settings) text() string {
 keys: %q
 data: %q
 
-# Where desks connect, and the names under which they reach it: these stand in
-# the certificate that the broker issues itself, and renews.
+# Where desks connect.
 listen: %q
-hosts: [%s]
 
 # Where Prometheus finds /metrics, and an operator /healthz and /readyz; "" for
 # nowhere. It shows who is connected: keep it on a private network.
@@ -145,7 +137,7 @@ reserve-bytes: %d
 
 # What one desk, and one party, may have the broker do: the defaults, where none is set.
 quotas:%s
-`, cmp.Or(s.Keys, "keys"), cmp.Or(s.Data, "data"), s.Listen, list(s.Hosts), s.Metrics, list(s.MetricsHosts), s.JournalBytes, s.ReserveBytes, s.Quotas.Text())
+`, cmp.Or(s.Keys, "keys"), cmp.Or(s.Data, "data"), s.Listen, s.Metrics, list(s.MetricsHosts), s.JournalBytes, s.ReserveBytes, s.Quotas.Text())
 }
 
 // Files and folders of the keys.

@@ -3,7 +3,6 @@ package broker
 import (
 	"context"
 	"crypto/rand"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"samband/certs"
 	"samband/gateway/broker/internal/store"
 	"samband/gateway/durable"
 	"samband/gateway/register"
@@ -61,7 +59,7 @@ func makeKeys(s Settings, name string) (card []byte, err error) {
 	if err != nil {
 		return nil, err
 	}
-	ca, err := makeCA(s, name)
+	servers, err := makeTLSKeys(s.key(tlsKeyFile), s.key(offlineKeyFile))
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +69,7 @@ func makeKeys(s Settings, name string) (card []byte, err error) {
 		return nil, err
 	}
 	card, err = register.SignCard(&register.BrokerCard{Name: name, Broker: register.Broker{
-		Audit: logs[0].Public, Register: logs[1].Public, Operator: logs[2].Public, BrokerCA: ca.Raw,
+		Audit: logs[0].Public, Register: logs[1].Public, Operator: logs[2].Public, ServerKeys: servers,
 	}}, logs...)
 	if err != nil {
 		return nil, err
@@ -97,21 +95,6 @@ func makeSigningKeys(s Settings, name string) (made []*signed.PrivateKey, err er
 	return made, nil
 }
 
-func makeCA(s Settings, name string) (*x509.Certificate, error) {
-	ca, key, err := certs.NewBrokerCA(name, time.Now())
-	if err != nil {
-		return nil, err
-	}
-	pem, err := certs.EncodeKey(key)
-	if err != nil {
-		return nil, err
-	}
-	if err := durable.Replace(s.key(caKeyFile), pem, 0o600); err != nil {
-		return nil, err
-	}
-	return ca, durable.Replace(s.key(caFile), certs.EncodeCertificate(ca), 0o600)
-}
-
 // Install takes the federation file that the founders signed, and makes the data
 // folder, once: the mark beside the keys comes last, and if it is there, Install
 // refuses and nothing is ever made again. Killed before it, it is repeated.
@@ -126,7 +109,11 @@ func Install(dir string, federation []byte) error {
 	if _, err := os.Lstat(s.key(markFile)); !errors.Is(err, fs.ErrNotExist) {
 		return errors.New("this broker's data was made before: it is never made again")
 	}
-	if _, err := loadKeys(s, federation); err != nil {
+	k, err := loadKeys(s, federation)
+	if err != nil {
+		return err
+	}
+	if _, err := newIdentity(s, k.register, nil).current(); err != nil {
 		return err
 	}
 	if err := durable.Replace(s.key(federationFile), federation, 0o600); err != nil {

@@ -1,13 +1,11 @@
 package broker_test
 
 import (
-	"crypto/tls"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
 
-	"samband/certs"
 	"samband/gateway/api"
 	"samband/gateway/broker"
 	"samband/gateway/envelope"
@@ -131,15 +129,7 @@ func TestQuietLogGrows(t *testing.T) {
 	se := w.desks["se.spoc"]
 	start := func() *running {
 		b := w.start(func(c *broker.Config) { c.Clock = clock })
-		tls := certs.ClientConfig(w.brokerCA(), func() (*tls.Certificate, error) {
-			pair := certs.Pair(se.Certificate, se.TLS)
-			return &pair, nil
-		})
-		tls.Time = clock.Wall // the broker's certificate is of its clock
-		client, err := api.New(api.Config{URL: "https://" + b.Address(), TLS: tls})
-		check(t, err)
-		se.client.Close()
-		se.client = client
+		se.connect(b.Address())
 		return b
 	}
 	b := start()

@@ -128,7 +128,7 @@ func TestStoreFull(t *testing.T) {
 	}
 	se.accepted(open[0]) // what is known is answered
 	stolen := w.party("no", func(l register.Link) register.Entry {
-		return &register.Revocation{Link: l, Desk: "no.spoc", Ring: register.RingAll}
+		return &register.Revocation{Link: l, Desk: "no.spoc", Rings: w.rings("no.spoc", register.Locked, register.Online)}
 	})
 	if _, err := b.Enter(context.Background(), stolen); err != nil {
 		t.Errorf("a key can't be revoked: %v", err)

@@ -10,7 +10,6 @@ import (
 	"sync"
 	"testing"
 
-	"samband/certs"
 	"samband/gateway/broker"
 )
 
@@ -39,9 +38,7 @@ func TestLinesThatADeskCauses(t *testing.T) {
 	var out sharedBuffer
 	b := w.start(func(c *broker.Config) { c.Log = slog.New(slog.NewTextHandler(&out, nil)) })
 	se := w.desks["se.spoc"]
-	pair := certs.Pair(se.Certificate, se.TLS)
-	conf := certs.ClientConfig(w.brokerCA(), func() (*tls.Certificate, error) { return &pair, nil })
-	conf.NextProtos = []string{"h2"}
+	conf := se.TLSConfig(w.register.Federation())
 	stranger := conf.Clone()
 	stranger.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &tls.Certificate{}, nil }
 	const faults = 62 // connections of one desk; it may have no more at once

@@ -41,11 +41,10 @@ var (
 	freeBytes    = desc("samband_storage_free_bytes", "Bytes left on the disk with data that has least above its reserve.")
 	reserveBytes = desc("samband_storage_reserve_bytes", "Bytes of it that only ends may use.")
 	accepting    = desc("samband_accepting", "1 while the broker accepts messages.")
-	certificate  = desc("samband_certificate_expiry_timestamp_seconds", "When a certificate ends.", "use")
 )
 
 func (g gauges) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{pending, oldest, unopened, unopenedFrom, logSize, clockInDoubt, quotaUsed, partyUsed, freeBytes, reserveBytes, accepting, certificate} {
+	for _, d := range []*prometheus.Desc{pending, oldest, unopened, unopenedFrom, logSize, clockInDoubt, quotaUsed, partyUsed, freeBytes, reserveBytes, accepting} {
 		ch <- d
 	}
 }
@@ -53,9 +52,6 @@ func (g gauges) Describe(ch chan<- *prometheus.Desc) {
 func (g gauges) Collect(ch chan<- prometheus.Metric) {
 	send := func(d *prometheus.Desc, v float64, labels ...string) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
-	}
-	if pair, err := g.b.identity.current(); err == nil {
-		send(certificate, float64(pair.Leaf.NotAfter.Unix()), "broker")
 	}
 	if free, reserve, err := g.b.seq.Disk(); err == nil {
 		send(freeBytes, float64(free))

@@ -413,7 +413,7 @@ func TestQuotaOfEntries(t *testing.T) {
 		t.Fatalf("after %d entries: %v", b.Started().Register.Size-size, err)
 	}
 	revoked := w.party("se", func(l register.Link) register.Entry {
-		return &register.Revocation{Link: l, Desk: "se.spoc", Ring: register.RingLocked}
+		return &register.Revocation{Link: l, Desk: "se.spoc", Rings: w.rings("se.spoc", register.Locked)}
 	})
 	if _, err := b.Enter(context.Background(), revoked); err != nil {
 		t.Errorf("a revocation: %v", err)

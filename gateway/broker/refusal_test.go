@@ -118,7 +118,7 @@ func TestFirstAnswerStands(t *testing.T) {
 
 	for _, subject := range []signed.Address{"se.spoc", "fi.spoc"} {
 		note := w.party(subject.Party(), func(l register.Link) register.Entry {
-			return &register.Revocation{Link: l, Desk: subject, Ring: register.RingLocked}
+			return &register.Revocation{Link: l, Desk: subject, Rings: w.rings(subject, register.Locked)}
 		})
 		if _, err := b.Enter(context.Background(), note); err != nil {
 			t.Fatal(err)
@@ -143,7 +143,7 @@ func TestFirstAnswerStands(t *testing.T) {
 
 	// The online ring bars at once, on a connection that is there already.
 	note := w.party("fi", func(l register.Link) register.Entry {
-		return &register.Revocation{Link: l, Desk: "fi.spoc", Ring: register.RingOnline}
+		return &register.Revocation{Link: l, Desk: "fi.spoc", Rings: w.rings("fi.spoc", register.Online)}
 	})
 	if _, err := b.Enter(context.Background(), note); err != nil {
 		t.Fatal(err)
@@ -170,7 +170,7 @@ func TestEnterRefuses(t *testing.T) {
 	for name, note := range map[string][]byte{
 		"replayed":  w.register.Entries(2)[0],
 		"a poem":    []byte("roses are red\n"),
-		"another's": w.sign((&register.CA{Link: w.link("se"), DER: w.Parties["se"].CA.Certificate.Raw}).Text(), theirs),
+		"another's": w.sign((&register.Accession{Link: w.link("se"), Agreement: signed.HashOf("an agreement")}).Text(), theirs),
 	} {
 		if _, err := b.Enter(context.Background(), note); err == nil {
 			t.Errorf("%s is entered", name)

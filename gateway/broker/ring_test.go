@@ -54,7 +54,7 @@ func TestShowingTheRing(t *testing.T) {
 	check(t, show(as, statement(se)))
 
 	revoked := w.party("se", func(l register.Link) register.Entry {
-		return &register.Revocation{Link: l, Desk: "se.spoc", Ring: register.RingLocked}
+		return &register.Revocation{Link: l, Desk: "se.spoc", Rings: w.rings("se.spoc", register.Locked)}
 	})
 	_, err := r.Enter(t.Context(), revoked)
 	check(t, err)

@@ -3,7 +3,6 @@ package broker_test
 import (
 	"context"
 	"crypto/rand"
-	"crypto/x509"
 	"errors"
 	"os"
 	"path/filepath"
@@ -82,7 +81,7 @@ func newWorld(t testing.TB) *world {
 	check(t, err)
 	w := &world{TB: t, Exchange: x, dir: x.BrokerDir(), desks: map[signed.Address]*keyedDesk{}}
 	check(t, broker.WriteSettings(w.dir, broker.Settings{
-		Listen: "127.0.0.1:0", Hosts: []string{"127.0.0.1"}, Metrics: "127.0.0.1:0", JournalBytes: 256 << 20, ReserveBytes: broker.MinReserve,
+		Listen: "127.0.0.1:0", Metrics: "127.0.0.1:0", JournalBytes: 256 << 20, ReserveBytes: broker.MinReserve,
 	}))
 	w.register, err = register.Replay(append([][]byte{x.Federation()}, x.Entries...))
 	check(t, err)
@@ -129,11 +128,11 @@ func (w *world) enterDesk(h *keyedDesk) []byte {
 
 // entry is what a party signs of a desk.
 func (h *keyedDesk) entry(l register.Link) register.Entry {
-	return &register.Desk{Link: l, Address: h.Address, Zone: h.Zone, Directory: directory, DeskKeys: register.DeskKeys{
-		Message: signed.PublicKeys(h.Message), Consignment: signed.PublicKeys(h.Consignment),
-		TLS:     signed.HashOf(h.Certificate.RawSubjectPublicKeyInfo),
-		Opening: h.Recipient, Versions: []int64{1},
-	}}
+	request, err := h.Request()
+	check(h.world, err)
+	d, err := register.NewDesk(l, directory, signed.Time{}, request)
+	check(h.world, err)
+	return d
 }
 
 // A running broker.
@@ -182,15 +181,22 @@ func (h *keyedDesk) connect(address string) {
 	if h.client != nil {
 		h.client.Close()
 	}
-	client, err := h.Client("https://"+address, h.world.brokerCA())
+	client, err := h.Client("https://"+address, h.world.register.Federation())
 	check(h.world, err)
 	h.client = client
 }
 
-func (w *world) brokerCA() *x509.Certificate {
-	ca, err := x509.ParseCertificate(w.register.Federation().BrokerCA)
-	check(w, err)
-	return ca
+// rings names rings of a desk that are in force, in the order of a revocation's lines.
+func (w *world) rings(desk signed.Address, rings ...register.Ring) (named []register.RingHash) {
+	w.Helper()
+	d, ok := w.register.Now().Desk(desk)
+	if !ok {
+		w.Fatalf("%s is no desk", desk)
+	}
+	for _, r := range rings {
+		named = append(named, d.RingHash(r))
+	}
+	return named
 }
 
 // envelope makes a message that may pass, after edit.

@@ -82,7 +82,7 @@ type Desk struct {
 	dir      folder
 	log      *slog.Logger
 	now      func() time.Time
-	online   *keys.Online
+	online   *keys.OnlineKeys
 	ring     keys.Ring
 	locking  sync.Mutex // by whoever locks or unlocks
 	locks    int        // under locking: how often the desk was locked
@@ -91,6 +91,7 @@ type Desk struct {
 	ended    context.Context // by the lock, if it ends Run
 	end      context.CancelCauseFunc
 	broker   Broker
+	server   *server // nil where the Config has the broker
 	room     *mail.Room
 	subjects subjects
 	hits     *hits
@@ -128,11 +129,11 @@ func (d *Desk) open(kept *os.File, source hit.Source, retry time.Duration) (err 
 	if err != nil {
 		return err
 	}
-	if d.online, err = keys.OpenOnline(d.dir.keys()); err != nil {
+	if d.online, err = keys.OpenOnlineKeys(d.dir.keys()); err != nil {
 		return err
 	}
 	if d.broker == nil {
-		if d.broker, err = Dial(string(d.dir)); err != nil {
+		if d.broker, d.server, err = dial(d.dir, d.online); err != nil {
 			return err
 		}
 	}
@@ -143,6 +144,9 @@ func (d *Desk) open(kept *os.File, source hit.Source, retry time.Duration) (err 
 	if err != nil {
 		return wayOut(err)
 	}
+	if d.server != nil {
+		d.server.follow(d.room)
+	}
 	if err := d.noteFiles(); err != nil {
 		return err
 	}
@@ -152,35 +156,33 @@ func (d *Desk) open(kept *os.File, source hit.Source, retry time.Duration) (err 
 }
 
 // Dial makes the client of the broker that a desk's folder names, as that desk.
-// The certificate is read again for each connection, so a renewed one needs no
-// restart.
 func Dial(dir string) (*api.Client, error) {
-	f := folder(dir)
-	settings, err := readSettings(f)
+	online, err := keys.OpenOnlineKeys(folder(dir).keys())
 	if err != nil {
 		return nil, err
+	}
+	client, _, err := dial(folder(dir), online)
+	return client, err
+}
+
+func dial(f folder, online *keys.OnlineKeys) (*api.Client, *server, error) {
+	settings, err := readSettings(f)
+	if err != nil {
+		return nil, nil, err
 	}
 	_, fed, err := f.readFederation()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	ca, err := certs.ParseCA(fed.BrokerCA)
+	server, err := openServer(f, fed)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	online, err := keys.OpenOnline(f.keys())
-	if err != nil {
-		return nil, err
-	}
-	conf := certs.ClientConfig(ca, func() (*tls.Certificate, error) {
-		cert, err := f.readCertificate()
-		if err != nil {
-			return nil, err
-		}
-		pair := certs.Pair(cert, online.TLS)
-		return &pair, nil
+	conf := certs.ClientConfig(server.check, func() (*tls.Certificate, error) {
+		return f.shown(settings.Address, online.Show(server.refusesKey()).TLS)
 	})
-	return api.New(api.Config{URL: settings.Broker, TLS: conf})
+	client, err := api.New(api.Config{URL: settings.Broker, TLS: conf})
+	return client, server, err
 }
 
 // Run works until ctx ends: it follows the feeds, sends what is queued, serves

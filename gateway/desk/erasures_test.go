@@ -278,7 +278,7 @@ func TestAllTextsErased(t *testing.T) {
 	s.cut("se.spoc")
 	id := send(t, se, request(t))
 	card := must(desk.Rotate(s.desk("fi.spoc"), passphrase))
-	s.enter(s.party("fi").Desk(card, directory))
+	s.enter(s.party("fi").Desk(card, directory, signed.Time{}))
 	s.mend("se.spoc")
 	fi := s.unlocked("fi.spoc")
 	awaitOut(t, se, id, "handed-over")

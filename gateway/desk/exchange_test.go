@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"samband/certs"
 	"samband/gateway/api"
 	"samband/gateway/auditlog"
 	"samband/gateway/authority"
@@ -126,7 +125,7 @@ func stillOf(t *testing.T, made *gatewaytest.Exchange) *stage {
 
 func (s *stage) desk(addr signed.Address) string { return s.DeskDir(addr) }
 
-func (s *stage) party(name string) *authority.Party { return s.Parties[name].Party }
+func (s *stage) party(name string) *authority.Party { return s.Parties[name] }
 
 // enter brings an entry into the register.
 func (s *stage) enter(stored *authority.StoredEntry, err error) {
@@ -227,10 +226,9 @@ func (s *stage) thief(addr signed.Address) *thief {
 	s.t.Helper()
 	online, locked := s.rings(addr)
 	h := &gatewaytest.KeyedDesk{Address: addr, Exchange: s.register.Exchange(),
-		Message: locked.Message, Consignment: online.Receipts, TLS: online.TLS,
-		Certificate: must(certs.DecodeCertificate(must(os.ReadFile(filepath.Join(s.desk(addr), "certificate.pem")))))}
+		Message: locked.Message, Consignment: online.Receipts, TLS: online.TLS}
 	f := s.register.Federation()
-	c := must(h.Client(s.URL(), must(certs.ParseCA(f.BrokerCA))))
+	c := must(h.Client(s.URL(), f))
 	s.t.Cleanup(c.Close)
 	return &thief{h, s, c, (&auditlog.Range{}).Head(f.Audit.Name)}
 }

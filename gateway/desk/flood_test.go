@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"samband/certs"
 	"samband/gateway/api"
 	"samband/gateway/auditlog"
 	"samband/gateway/broker"
@@ -47,7 +46,7 @@ func TestUrgentBehindAFlood(t *testing.T) {
 	sends := func(from signed.Address, urgency string, n int) (messages []signed.Hash) {
 		h := s.KeyedDesks[from]
 		if desks[from] == nil {
-			desks[from] = must(h.Client(s.URL(), must(certs.ParseCA(f.BrokerCA))))
+			desks[from] = must(h.Client(s.URL(), f))
 			t.Cleanup(desks[from].Close)
 		}
 		var all [][]byte

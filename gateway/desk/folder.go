@@ -30,6 +30,7 @@ func (f folder) path(name string) string { return filepath.Join(string(f), name)
 func (f folder) settings() string    { return f.path("desk.yaml") }
 func (f folder) federation() string  { return f.path("federation") }
 func (f folder) certificate() string { return f.path("certificate.pem") }
+func (f folder) server() string      { return f.path("broker-keys") }
 func (f folder) card() string        { return f.path("request") }
 func (f folder) keys() string        { return f.path("keys") }
 func (f folder) database() string    { return f.path("desk.db") }
@@ -39,7 +40,7 @@ func (f folder) hitsSum() string     { return table.SumFile(f.hits()) }
 
 // private sets the modes of the folder and of what is the desk's in it.
 func (f folder) private() error {
-	paths := []string{string(f), f.settings(), f.federation(), f.certificate(), f.card(), f.path("lock"), f.path("keys.lock"), f.path(store.HighWaterFile), f.hitsSum()}
+	paths := []string{string(f), f.settings(), f.federation(), f.certificate(), f.server(), f.card(), f.path("lock"), f.path("keys.lock"), f.path(store.HighWaterFile), f.hitsSum()}
 	for _, path := range append(paths, store.ReserveFiles(string(f))...) {
 		if err := durable.Private(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
@@ -117,9 +118,6 @@ func (f folder) readFederation() (note []byte, fed *register.Federation, err err
 
 func (f folder) readCertificate() (*x509.Certificate, error) {
 	b, err := durable.ReadFile(f.certificate(), durable.MaxSmall)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, errors.New("no certificate yet: have the party issue one for the card, then run init --certificate")
-	}
 	if err != nil {
 		return nil, fmt.Errorf("read the certificate: %w", err)
 	}

@@ -311,7 +311,7 @@ func names(err error, file string) bool {
 		return false
 	}
 	words := map[string]string{
-		"desk.yaml": "settings", "federation": "federation file", "certificate.pem": "certificate",
+		"desk.yaml": "settings", "federation": "federation file", "certificate.pem": "certificate", "broker-keys": "the broker's TLS keys",
 		"keys/online": "online ring", "keys/locked.age": "ring", "desk.db": "database", "desk.db-wal": "database",
 	}
 	text := err.Error()

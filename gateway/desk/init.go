@@ -2,11 +2,9 @@ package desk
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
-	"time"
+	"slices"
 
-	"samband/certs"
 	"samband/gateway/desk/internal/keys"
 	"samband/gateway/desk/internal/store"
 	"samband/gateway/durable"
@@ -25,7 +23,7 @@ type Setup struct {
 }
 
 // Init makes a desk's folder: both rings, an empty database, settings, and the request card
-// that the desk's party makes its register entry and its certificate of. The rings are
+// that the desk's party makes its register entry of. The rings are
 // durable before the card is; a folder that has rings is refused. No start makes a
 // database: a desk without its own says so (see BeginEmpty).
 func Init(dir string, s Setup) (card []byte, err error) {
@@ -75,6 +73,21 @@ func Init(dir string, s Setup) (card []byte, err error) {
 // the new key. One rotation at a time locks the keys: of two, the later would
 // write over the key whose card the earlier gave out.
 func Rotate(dir string, passphrase []byte) (card []byte, err error) {
+	return rotate(dir, passphrase, func(f folder, s Settings) error { return keys.Rotate(f.keys(), passphrase) })
+}
+
+// RotateOnline makes a new online ring beside the old one and writes the request card anew.
+// The desk goes on with the old one; from its party's entry of the card on it connects and
+// consigns with the new one, by itself. Killed, or run again before the entry is there, it
+// makes no second one.
+func RotateOnline(dir string, passphrase []byte) (card []byte, err error) {
+	return rotate(dir, passphrase, func(f folder, s Settings) error {
+		_, err := keys.NewOnline(f.keys(), s.Address)
+		return err
+	})
+}
+
+func rotate(dir string, passphrase []byte, make func(folder, Settings) error) (card []byte, err error) {
 	f := folder(dir)
 	if err := durable.CheckWriter(dir); err != nil {
 		return nil, err
@@ -92,10 +105,10 @@ func Rotate(dir string, passphrase []byte) (card []byte, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := keys.Rotate(f.keys(), passphrase); err != nil {
+	if err := make(f, s); err != nil {
 		return nil, err
 	}
-	online, err := keys.OpenOnline(f.keys())
+	online, err := keys.NewestOnline(f.keys())
 	if err != nil {
 		return nil, err
 	}
@@ -126,10 +139,6 @@ func ChangePassphrase(dir string, old, new []byte) error {
 }
 
 func writeCard(f folder, exchange signed.Hash, s Settings, online *keys.Online, locked *keys.Locked) ([]byte, error) {
-	tls, err := certs.MarshalPublicKey(&online.TLS.PublicKey)
-	if err != nil {
-		return nil, err
-	}
 	request := &register.Request{
 		Exchange: exchange,
 		Address:  s.Address,
@@ -140,41 +149,10 @@ func writeCard(f folder, exchange signed.Hash, s Settings, online *keys.Online, 
 			Opening:     locked.Recipient(),
 			Versions:    []int64{1},
 		},
-		TLS: tls,
 	}
-	card, err := register.SignCard(request, append(locked.Message, online.Receipts...)...)
+	card, err := register.SignRequest(request, online.TLS, slices.Concat(locked.Message, online.Receipts)...)
 	if err != nil {
 		return nil, fmt.Errorf("sign the request card: %w", err)
 	}
 	return card, durable.Replace(f.card(), card, 0o600)
-}
-
-// Install puts the certificate in place that the party issued for the card.
-func Install(dir string, certificate []byte) error {
-	f := folder(dir)
-	if err := durable.CheckWriter(dir); err != nil {
-		return err
-	}
-	s, err := readSettings(f)
-	if err != nil {
-		return err
-	}
-	cert, err := certs.DecodeCertificate(certificate)
-	if err != nil {
-		return err
-	}
-	online, err := keys.OpenOnline(f.keys())
-	if err != nil {
-		return err
-	}
-	if !online.TLS.PublicKey.Equal(cert.PublicKey) {
-		return errors.New("the certificate is for another key than this desk's")
-	}
-	if len(cert.URIs) != 1 || cert.URIs[0].Path != "/"+string(s.Address) {
-		return fmt.Errorf("the certificate is not for %s", s.Address)
-	}
-	if now := time.Now(); now.After(cert.NotAfter) {
-		return fmt.Errorf("the certificate expired at %s", cert.NotAfter.UTC().Format(time.RFC3339))
-	}
-	return durable.Replace(f.certificate(), certificate, 0o600)
 }

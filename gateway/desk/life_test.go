@@ -183,7 +183,7 @@ func TestSealedAnew(t *testing.T) {
 	id := send(t, se, request(t))
 	first := outState(t, se, id).Message
 	card := must(desk.Rotate(s.desk("fi.spoc"), passphrase))
-	s.enter(s.party("fi").Desk(card, directory))
+	s.enter(s.party("fi").Desk(card, directory, signed.Time{}))
 	s.mend("se.spoc")
 	fi := s.unlocked("fi.spoc")
 	awaitOut(t, se, id, "handed-over")
@@ -207,7 +207,7 @@ func TestLacksKey(t *testing.T) {
 	}
 	must(0, os.WriteFile(ring, must(os.ReadFile(old)), 0o600))
 	card := must(desk.Rotate(s.desk("fi.spoc"), passphrase))
-	s.enter(s.party("fi").Desk(card, directory))
+	s.enter(s.party("fi").Desk(card, directory, signed.Time{}))
 	must(0, os.Rename(old, ring)) // restored from before the rotation
 	se, fi := s.unlocked("se.spoc"), s.unlocked("fi.spoc")
 	s.ready(se)

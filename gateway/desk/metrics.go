@@ -107,15 +107,15 @@ var (
 		"Bytes that must be free for messages to be taken in and sent.", nil, nil)
 	takingIn = prometheus.NewDesc("samband_desk_taking_in",
 		"1 while messages are taken in and sent; 0 while the disk is full.", nil, nil)
+	onlineMade = prometheus.NewDesc("samband_online_keys_made_timestamp_seconds",
+		"When the keys of the desk's online ring were made.", nil, nil)
 	diskReserve = prometheus.NewDesc("samband_desk_disk_reserve",
 		"1 while the reserve is there by which reading, erasing, locking and unlocking work on a full disk.", nil, nil)
-	certificateExpiry = prometheus.NewDesc("samband_certificate_expiry_timestamp_seconds",
-		"When a certificate of this desk expires.", []string{"use"}, nil)
 )
 
 // Describe is of prometheus.Collector.
 func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{outboxMessages, inboxMessages, requestsOverdue, requestsWarned, answersTotal, outboxOverdue, evidenceTotal, evidenceLost, wordsElsewhere, damagesTotal, databaseLosses, lostMessages, keyMissing, unreadableMessages, bundlesLacking, hiddenTexts, erasuresUnread, oldestStatement, diskFree, diskNeeded, takingIn, diskReserve, certificateExpiry} {
+	for _, d := range []*prometheus.Desc{outboxMessages, inboxMessages, requestsOverdue, requestsWarned, answersTotal, outboxOverdue, evidenceTotal, evidenceLost, wordsElsewhere, damagesTotal, databaseLosses, lostMessages, keyMissing, unreadableMessages, bundlesLacking, hiddenTexts, erasuresUnread, oldestStatement, onlineMade, diskFree, diskNeeded, takingIn, diskReserve} {
 		ch <- d
 	}
 }
@@ -128,6 +128,9 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	room := m.desk.room.Store.Room()
 	for d, v := range map[*prometheus.Desc]float64{diskFree: float64(room.Free), diskNeeded: float64(room.Needed), takingIn: number(!room.Full), diskReserve: number(room.Reserve)} {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v)
+	}
+	if made := m.desk.online.Now().Made; !made.IsZero() {
+		ch <- prometheus.MustNewConstMetric(onlineMade, prometheus.GaugeValue, float64(made.Unix()))
 	}
 	c, err := m.count()
 	if err != nil {
@@ -167,9 +170,6 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	gauge(erasuresUnread, c.erasures.Unreadable+c.erasures.Lost)
 	gauge(bundlesLacking, len(m.desk.room.Lacks()))
 	ch <- prometheus.MustNewConstMetric(oldestStatement, prometheus.GaugeValue, c.waiting.Seconds())
-	if cert, err := m.desk.dir.readCertificate(); err == nil {
-		ch <- prometheus.MustNewConstMetric(certificateExpiry, prometheus.GaugeValue, float64(cert.NotAfter.Unix()), "tls")
-	}
 }
 
 // counts are what one look into the database gives.
@@ -372,7 +372,7 @@ func (d *Desk) registered() error {
 	if !ok {
 		return fmt.Errorf("at size %d it does not know %s yet", l.Register().Size(), d.Address())
 	}
-	if string(entry.Consignment[0].Bytes) != string(d.online.Receipts[0].Public.Bytes) {
+	if string(entry.Consignment[0].Bytes) != string(d.online.Now().Receipts[0].Public.Bytes) {
 		return errors.New("it knows this desk by another receipts key")
 	}
 	return nil

@@ -61,7 +61,7 @@ func TestMetrics(t *testing.T) {
 		"samband_hits_waiting_seconds":                  1,
 		"samband_hits_limited_total":                    1,
 		"samband_hits_source_failures_total":            1,
-		"samband_certificate_expiry_timestamp_seconds":  1,
+		"samband_online_keys_made_timestamp_seconds":    1,
 	} {
 		if n, err := testutil.GatherAndCount(registry, name); err != nil || n != want {
 			t.Errorf("%s has %d series, want %d (%v)", name, n, want, err)

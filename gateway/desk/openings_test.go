@@ -93,7 +93,7 @@ func TestOldOpeningKeyGoes(t *testing.T) {
 	if k := must(fi.Status(ctx)).Keys; !k[0].Replaced.IsZero() || !k[1].Replaced.IsZero() {
 		t.Errorf("before its party entered the new key: %+v", k)
 	}
-	s.enter(s.party("fi").Desk(card, directory))
+	s.enter(s.party("fi").Desk(card, directory, signed.Time{}))
 	old := func() client.OpeningKey { return must(fi.Status(ctx)).Keys[0] }
 	await(t, fi, "rid of the old key some day", func() bool { return !old().Replaced.IsZero() })
 	if k := old(); k.Until != k.Replaced.Add(30*24*time.Hour) || k.Needed != 1 || k.ID != fmt.Sprintf("%x", copied.ToKey[:]) {
@@ -143,7 +143,7 @@ func TestOpeningKeyHalfDestroyed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := newStage(t)
 			first := s.halves()[0]
-			s.enter(s.party("fi").Desk(must(desk.Rotate(s.desk("fi.spoc"), passphrase)), directory))
+			s.enter(s.party("fi").Desk(must(desk.Rotate(s.desk("fi.spoc"), passphrase)), directory, signed.Time{}))
 			fi, stop := s.start("fi.spoc")
 			s.unlock(fi)
 			await(t, fi, "rid of the old key some day", func() bool {

@@ -1,41 +1,53 @@
 package desk_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
+
+	"samband/certs"
+	"samband/gateway/signed"
 )
 
 // What stands between a desk and its broker is named where a person looks.
 func TestTroubleIsNamed(t *testing.T) {
 	s := newStage(t)
 	certificate := filepath.Join(s.desk("se.spoc"), "certificate.pem")
-	whole := must(os.ReadFile(certificate))
+	server := filepath.Join(s.desk("se.spoc"), "broker-keys")
+	of := func(addr signed.Address) []byte {
+		online, _ := s.rings(addr)
+		return certs.EncodeCertificate(must(certs.Own(online.TLS, string(addr), certs.Client)).Leaf)
+	}
+	whole, others := of("se.spoc"), of("fi.spoc")
 	bent := []byte(strings.Replace(string(whole), "-----BEGIN", "-----BEGIM", 1))
-	others := must(os.ReadFile(filepath.Join(s.desk("fi.spoc"), "certificate.pem")))
+	f := s.register.Federation()
+	knows := func(number int, inUse, offline signed.Hash, met bool) func() {
+		return func() {
+			text := fmt.Sprintf(`{"number":%d,"in_use":%q,"offline":%q,"offline_met":%t}`, number, inUse, offline, met)
+			must(0, os.WriteFile(server, []byte(text), 0o600))
+		}
+	}
 	put := func(b []byte) func() { return func() { must(0, os.WriteFile(certificate, b, 0o600)) } }
 	for name, test := range map[string]struct {
 		spoil   func()
-		ahead   time.Duration // of this desk's clock
 		trouble []string
 	}{
-		"nothing":               {func() {}, 0, nil},
-		"a bent certificate":    {put(bent), 0, []string{"certificate.pem", "init --certificate"}},
-		"no certificate":        {func() { must(0, os.Remove(certificate)) }, 0, []string{"no certificate yet", "init --certificate"}},
-		"another's certificate": {put(others), 0, []string{"for another key", "init --certificate"}},
-		"a clock that is fast":  {func() {}, 20 * 365 * 24 * time.Hour, []string{"certificate ended on", "its clock says"}},
-		"a clock that is slow":  {func() {}, -20 * 365 * 24 * time.Hour, []string{"check the clock"}},
-		"no line":               {func() { s.cut("se.spoc") }, 0, []string{"is not reached"}},
+		"nothing":                                      {func() {}, nil},
+		"no certificate of its own":                    {func() { must(0, os.Remove(certificate)) }, nil},
+		"a bent certificate":                           {put(bent), []string{"certificate.pem", "take the file away"}},
+		"another's certificate":                        {put(others), []string{"for another key", "take the file away"}},
+		"a broker with another key":                    {knows(7, signed.HashOf("new"), signed.HashOf("newer"), false), []string{"is not the broker's", "samband-desk broker"}},
+		"a broker with its first key after its second": {knows(0, f.InUse, f.Offline, true), []string{"is not the broker's any more", "lost or stolen"}},
+		"no line": {func() { s.cut("se.spoc") }, []string{"is not reached"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			put(whole)()
+			os.Remove(server)
 			s.mend("se.spoc")
 			test.spoil()
-			conf := s.conf(nil)
-			conf.Now = func() time.Time { return s.clock.Wall().Add(test.ahead) }
-			d := must(s.StartDesk("se.spoc", conf))
+			d := must(s.StartDesk("se.spoc", s.conf(nil)))
 			defer func() { must(0, s.StopDesk(d)) }()
 			await(t, d, "saying what is amiss", func() bool {
 				st := must(d.Status(ctx))

@@ -85,7 +85,7 @@ func TestMalformedEnvelopes(t *testing.T) {
 		"sealed length one less":        {resealed(h, -1, 0) + rest, problem.SealedMismatch},
 		"sealed length one more":        {resealed(h, 1, 0) + rest, problem.SealedMismatch},
 		"sealed hash altered":           {resealed(h, 0, 1) + rest, problem.SealedMismatch},
-		"17 signatures":                 {text + "\n" + strings.Repeat(signatures, 9) + string(sealed), problem.SignatureExtra},
+		"20 signatures":                 {text + "\n" + strings.Repeat(signatures, 10) + string(sealed), problem.SignatureExtra},
 		"signature padded otherwise":    {text + "\n" + strings.Replace(signatures, "=\n", "\n", 1) + string(sealed), problem.TextMalformed},
 		"CRLF after the header":         {strings.Replace(b, "\n\n", "\r\n\r\n", 1), problem.TextMalformed},
 		"header of endless lines":       {strings.Repeat("a\n", 8<<10) + "\n" + signatures, problem.Oversize},

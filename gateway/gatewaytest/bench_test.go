@@ -19,7 +19,6 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"samband/certs"
 	"samband/gateway/api"
 	"samband/gateway/auditlog"
 	"samband/gateway/broker"
@@ -346,11 +345,7 @@ func benchNotice(b *testing.B, recipients int) {
 
 // connect has a desk that is driven by hand ask for its inbox once.
 func (h *KeyedDesk) connect(ctx context.Context, x *Exchange, r *register.Register) (*api.Client, error) {
-	ca, err := certs.ParseCA(r.Federation().BrokerCA)
-	if err != nil {
-		return nil, err
-	}
-	c, err := h.Client(x.URL(), ca)
+	c, err := h.Client(x.URL(), r.Federation())
 	if err != nil {
 		return nil, err
 	}

@@ -13,7 +13,6 @@ import (
 	"io"
 	"math/big"
 	"net/http"
-	"net/url"
 	"os"
 	"path/filepath"
 	"testing"
@@ -33,8 +32,8 @@ type stranger struct {
 	show func(*scene) *tls.Certificate
 }
 
-// Who may connect: a desk of the register, by a certificate of its own party's
-// CA, and nobody else gets as far as a request.
+// Who may connect: whoever has the key that the register names for a desk, whatever his
+// certificate says beside it, and nobody else gets as far as a request.
 func TestConnections(t *testing.T) {
 	t.Parallel()
 	s := perform(t, borders(), broker.Config{})
@@ -42,90 +41,81 @@ func TestConnections(t *testing.T) {
 		s.act("CERTIFICATE_REFUSED/"+row.name, func() { s.turnedAway(row.show(s)) })
 	}
 	s.act("CERTIFICATE_REFUSED/no certificate", func() { s.turnedAway(&tls.Certificate{}) })
-	s.act("CERTIFICATE_REFUSED/its CA was replaced", s.caReplaced)
 	s.act("CERTIFICATE_REFUSED/its key was replaced", s.keyReplaced)
+	s.act("its key alone counts", s.anyCertificate)
 	s.act("DESK_BARRED", s.barred)
+	s.act("DESK_BARRED/its party is revoked", s.partyRevoked)
 	s.act("OVERSIZE", s.oversize)
 	s.act("NOT_FOUND", s.notFound)
 	s.act("BUDGET_EXHAUSTED", s.exhausted)
 }
 
 var strangers = []stranger{
-	{"of another party's CA", func(s *scene) *tls.Certificate { return s.issued("fi", "se.spoc", time.Now()) }},
-	{"of a party that has no such desk", func(s *scene) *tls.Certificate { return s.issued("se", "se.nobody", time.Now()) }},
-	{"of a party that nobody admitted", func(s *scene) *tls.Certificate { return s.issued("se", "lv.spoc", time.Now()) }},
-	{"expired", func(s *scene) *tls.Certificate { return s.issued("se", "se.spoc", time.Now().AddDate(0, 0, -31)) }},
-	{"of tomorrow", func(s *scene) *tls.Certificate { return s.issued("se", "se.spoc", time.Now().AddDate(0, 0, 1)) }},
+	{"in a desk's name", func(s *scene) *tls.Certificate { return s.leaf(got(certs.NewKey())(s), "se.spoc") }},
+	{"in the name of a desk that nobody entered", func(s *scene) *tls.Certificate { return s.leaf(got(certs.NewKey())(s), "se.nobody") }},
+	{"by the key that the broker shows", func(s *scene) *tls.Certificate {
+		return s.leaf(got(certs.DecodeKey(got(os.ReadFile(filepath.Join(s.BrokerDir(), "keys", "tls.key")))(s)))(s), "se.spoc")
+	}},
 	{"of another exchange", func(s *scene) *tls.Certificate {
-		h := s.foreign().KeyedDesks["se.spoc"]
-		pair := certs.Pair(h.Certificate, h.TLS)
-		return &pair
+		return got(s.foreign().KeyedDesks["se.spoc"].Certificate())(s)
 	}},
-	{"signed by itself", func(s *scene) *tls.Certificate {
-		ca, key, err := certs.NewCA("se", s.Plan.Name, time.Now())
-		got(ca, err)(s)
-		pair := certs.Pair(ca, key)
-		return &pair
-	}},
-	{"with a common name alone", changedLeaf(func(c *x509.Certificate) { c.URIs = nil })},
-	{"with a common name alone, and a host's", changedLeaf(func(c *x509.Certificate) { c.URIs, c.DNSNames = nil, []string{"se.spoc"} })},
-	{"with two names", changedLeaf(func(c *x509.Certificate) { c.URIs = append(c.URIs, c.URIs[0].JoinPath("..", "se.unit-1")) })},
-	{"with a name and a host's", changedLeaf(func(c *x509.Certificate) { c.DNSNames = []string{"desk.example"} })},
-	{"of a server", changedLeaf(func(c *x509.Certificate) { c.ExtKeyUsage[0] = x509.ExtKeyUsageServerAuth })},
-	{"of a CA", changedLeaf(func(c *x509.Certificate) { c.IsCA, c.KeyUsage = true, x509.KeyUsageCertSign })},
-	{"for a year", changedLeaf(func(c *x509.Certificate) { c.NotAfter = c.NotAfter.AddDate(1, 0, 0) })},
 	{"with another curve", func(s *scene) *tls.Certificate {
-		return s.leaf(got(ecdsa.GenerateKey(elliptic.P384(), rand.Reader))(s), func(*x509.Certificate) {})
+		return s.leaf(got(ecdsa.GenerateKey(elliptic.P384(), rand.Reader))(s), "se.spoc")
 	}},
-	{"of a party that is revoked", func(s *scene) *tls.Certificate {
-		dk := s.callers["dk.spoc"]
-		text := got(s.Founders[0].DraftRevoke("dk", signed.Time{}))(s)
-		got(s.root(text, nil))(s)
-		s.follow()
-		pair := certs.Pair(dk.Certificate, dk.TLS)
-		return &pair
+	{"with a desk's certificate behind its own", func(s *scene) *tls.Certificate {
+		own := s.leaf(got(certs.NewKey())(s), "se.spoc")
+		own.Certificate = append(own.Certificate, got(s.callers["se.spoc"].Certificate())(s).Certificate...)
+		return own
 	}},
 }
 
-// changedLeaf is a certificate of se.spoc by the right CA, changed.
-func changedLeaf(change func(*x509.Certificate)) func(*scene) *tls.Certificate {
-	return func(s *scene) *tls.Certificate { return s.leaf(got(certs.NewKey())(s), change) }
-}
-
-// issued is a certificate for a desk by the CA of any party.
-func (s *scene) issued(party string, desk signed.Address, when time.Time) *tls.Certificate {
+// leaf is a certificate of a key, in any name, that the PKI of an organisation issued and
+// that expired long ago.
+func (s *scene) leaf(key *ecdsa.PrivateKey, name string) *tls.Certificate {
 	s.Helper()
-	key := got(certs.NewKey())(s)
-	cert := got(certs.IssueDesk(s.Parties[party].CA.Certificate, s.caKey(party), s.Plan.Name, desk, &key.PublicKey, when))(s)
-	pair := certs.Pair(cert, key)
-	return &pair
-}
-
-func (s *scene) caKey(party string) *ecdsa.PrivateKey {
-	s.Helper()
-	return got(certs.DecodeKey(got(os.ReadFile(filepath.Join(s.PartyDir(party), "ca", "key")))(s)))(s)
-}
-
-// leaf is a certificate of se.spoc such as no CA of ours would issue.
-func (s *scene) leaf(key *ecdsa.PrivateKey, change func(*x509.Certificate)) *tls.Certificate {
-	s.Helper()
-	now := time.Now()
-	c := &x509.Certificate{
-		SerialNumber: big.NewInt(now.UnixNano()), Subject: pkix.Name{CommonName: "se.spoc"},
-		URIs:      []*url.URL{got(url.Parse(certs.URI(s.Plan.Name, "se.spoc")))(s)},
-		NotBefore: now.Add(-time.Minute), NotAfter: now.AddDate(0, 0, 7),
-		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
-		BasicConstraintsValid: true,
+	issuer := got(certs.NewKey())(s)
+	pki := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "PKI"}, NotBefore: time.Unix(0, 0), NotAfter: time.Unix(1, 0),
+		IsCA: true, BasicConstraintsValid: true,
 	}
-	change(c)
-	der := got(x509.CreateCertificate(rand.Reader, c, s.Parties["se"].CA.Certificate, &key.PublicKey, s.caKey("se")))(s)
+	c := &x509.Certificate{
+		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: name}, DNSNames: []string{"desk.example"},
+		NotBefore: time.Unix(0, 0), NotAfter: time.Unix(1, 0),
+	}
+	der := got(x509.CreateCertificate(rand.Reader, c, pki, key.Public(), issuer))(s)
 	return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+}
+
+// anyCertificate lets a desk connect by its key, with a certificate that names another desk
+// and expired.
+func (s *scene) anyCertificate() {
+	c := s.desk(s.fresh("se"))
+	in, err := s.with(s.leaf(c.TLS, "fi.spoc")).Inbox(s.Context(), c.heads(), api.Ask{Limit: 1})
+	if err != nil {
+		s.Fatalf("by its own key: %v, %v", in, err)
+	}
+	_, err = SubmitOne(s.Context(), s.with(s.leaf(c.TLS, "fi.spoc")), c.heads(), c.message("no.spoc").Bytes())
+	got(0, err)(s)
+}
+
+// partyRevoked bars the desks of a party that the root revokes.
+func (s *scene) partyRevoked() {
+	dk := s.callers["dk.spoc"]
+	for _, p := range s.register.Now().Parties() {
+		if p.Name == "dk" {
+			got(s.root(s.Founders[0].DraftRevoke(p, signed.Time{})))(s)
+		}
+	}
+	s.follow()
+	_, err := s.with(got(dk.Certificate())(s)).Inbox(s.Context(), api.Heads{}, api.Ask{Limit: 1})
+	s.refusal(err, problem.DeskBarred)
 }
 
 func (s *scene) with(cert *tls.Certificate) *api.Client {
 	s.Helper()
-	ca := got(certs.ParseCA(s.register.Federation().BrokerCA))(s)
-	c := got(api.New(api.Config{URL: s.URL(), TLS: certs.ClientConfig(ca, func() (*tls.Certificate, error) { return cert, nil })}))(s)
+	conf := s.callers["se.spoc"].TLSConfig(s.register.Federation())
+	conf.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return cert, nil }
+	c := got(api.New(api.Config{URL: s.URL(), TLS: conf}))(s)
 	s.Cleanup(c.Close)
 	return c
 }
@@ -140,24 +130,6 @@ func (s *scene) turnedAway(cert *tls.Certificate) {
 	s.refusal(err, problem.CertificateRefused)
 }
 
-// caReplaced lets a party enter a new CA: the certificates of the old one get
-// nobody in any more, and carry nobody further.
-func (s *scene) caReplaced() {
-	old := s.callers["no.spoc"]
-	pair := certs.Pair(old.Certificate, old.TLS)
-	ca, _, err := certs.NewCA("no", s.Plan.Name, time.Now())
-	got(ca, err)(s)
-	renewed := *s.Parties["no"].CA
-	renewed.Certificate = ca
-	if err := s.Exchange.addEntry(s.Parties["no"].Party.CA(&renewed)); err != nil {
-		s.Fatal(err)
-	}
-	s.follow()
-	_, err = old.client.Inbox(s.Context(), old.heads(), api.Ask{Limit: 1})
-	s.refusal(err, problem.CertificateRefused)
-	s.turnedAway(&pair)
-}
-
 // keyReplaced lets a desk enter new keys: who still has the old one is turned
 // away, on the connection that he has too.
 func (s *scene) keyReplaced() {
@@ -165,8 +137,7 @@ func (s *scene) keyReplaced() {
 	s.desk(old.Address).newest()
 	_, err := old.client.Inbox(s.Context(), old.heads(), api.Ask{Limit: 1})
 	s.refusal(err, problem.CertificateRefused)
-	pair := certs.Pair(old.Certificate, old.TLS)
-	s.turnedAway(&pair)
+	s.turnedAway(got(old.Certificate())(s))
 }
 
 // barred revokes an online ring: it acts at once, on a connection that is there
@@ -187,8 +158,7 @@ func (s *scene) barred() {
 	s.refusal(err, problem.DeskBarred)
 	_, err = SubmitOne(s.Context(), c.client, c.heads(), c.message("fi.spoc").Bytes())
 	s.refusal(err, problem.DeskBarred)
-	pair := certs.Pair(c.Certificate, c.TLS)
-	_, err = s.with(&pair).Inbox(s.Context(), c.heads(), api.Ask{Limit: 1})
+	_, err = s.with(got(c.Certificate())(s)).Inbox(s.Context(), c.heads(), api.Ask{Limit: 1})
 	s.refusal(err, problem.DeskBarred)
 }
 
@@ -218,9 +188,7 @@ func (s *scene) notFound() {
 func (s *scene) asks(method, path, mediaType string, body io.Reader, code problem.Code) {
 	s.Helper()
 	h := s.callers["se.spoc"].KeyedDesk
-	pair := certs.Pair(h.Certificate, h.TLS)
-	ca := got(certs.ParseCA(s.register.Federation().BrokerCA))(s)
-	transport := &http.Transport{ForceAttemptHTTP2: true, TLSClientConfig: certs.ClientConfig(ca, func() (*tls.Certificate, error) { return &pair, nil })}
+	transport := &http.Transport{ForceAttemptHTTP2: true, TLSClientConfig: h.TLSConfig(s.register.Federation())}
 	defer transport.CloseIdleConnections()
 	req := got(http.NewRequestWithContext(s.Context(), method, s.URL(), body))(s)
 	req.URL.Path = path

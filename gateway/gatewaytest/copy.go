@@ -17,7 +17,7 @@ import (
 func (x *Exchange) Copy(dir string) (*Exchange, error) {
 	c := *x
 	c.Dir, c.Entries = dir, slices.Clone(x.Entries)
-	c.Parties, c.KeyedDesks, c.Founders = map[string]*PartyAndCA{}, map[signed.Address]*KeyedDesk{}, nil
+	c.Parties, c.KeyedDesks, c.Founders = map[string]*authority.Party{}, map[signed.Address]*KeyedDesk{}, nil
 	for address, h := range x.KeyedDesks {
 		own := *h
 		c.KeyedDesks[address] = &own
@@ -72,11 +72,7 @@ func (x *Exchange) reopen() error {
 		if err != nil {
 			return err
 		}
-		ca, err := authority.OpenCA(x.PartyDir(p.Name), nil)
-		if err != nil {
-			return err
-		}
-		x.Parties[p.Name] = &PartyAndCA{a, ca}
+		x.Parties[p.Name] = a
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"time"
 
+	"samband/certs"
 	"samband/gateway/envelope"
 	"samband/gateway/problem"
 	"samband/gateway/register"
@@ -47,7 +48,8 @@ var entryRefusals = []entryRefusal{
 	{problem.TextMalformed, "a key of small order", ofEstonia(func(s *scene, l register.Link) string {
 		d := s.estonianDesk(l)
 		zero := signed.EncodeBytes(append([]byte{1}, make([]byte, 31)...))
-		return strings.Replace(d.Text(), signed.EncodeBytes(d.Consignment[0].Bytes), zero, 1)
+		d.Card = []byte(strings.Replace(string(d.Card), signed.EncodeBytes(d.Consignment[0].Bytes), zero, 1))
+		return d.Text()
 	})},
 	{problem.WrongExchange, "an agreement of another exchange", func(s *scene) []byte {
 		x := s.foreign()
@@ -68,14 +70,14 @@ var entryRefusals = []entryRefusal{
 		return (&register.Catalogue{Link: l, Bundle: schema.EmbeddedBundle().Hash, Types: Types()[:1]}).Text()
 	})},
 	{problem.NotEntitled, "a desk of another party", ofEstonia(func(s *scene, l register.Link) string {
-		d := s.estonianDesk(l)
-		return strings.Replace(d.Text(), "desk ee.spoc", "desk fi.spoc", 1)
+		h := got(NewKeyedDesk(s.register.Exchange(), "fi.night"))(s)
+		return s.deskOf(l, h).Text()
 	})},
 	{problem.NotEntitled, "another's desk revoked", ofEstonia(func(_ *scene, l register.Link) string {
-		return (&register.Revocation{Link: l, Desk: "fi.spoc", Ring: register.RingAll}).Text()
+		return (&register.Revocation{Link: l, Desk: "fi.spoc", Rings: nobody(register.RingLocked, register.RingOnline)}).Text()
 	})},
 	{problem.NotEntitled, "another party revoked", ofEstonia(func(_ *scene, l register.Link) string {
-		return (&register.Revocation{Link: l, Party: "fi", Ring: register.RingAll}).Text()
+		return (&register.Revocation{Link: l, Party: "fi", Rings: nobody(register.RingAuthority)}).Text()
 	})},
 	{problem.NotEntitled, "an agreement among others", ofEstonia(func(_ *scene, l register.Link) string {
 		return agreement(l, "fi", "se").Text()
@@ -96,8 +98,8 @@ var entryRefusals = []entryRefusal{
 	{problem.KeyRevoked, "by a party that is revoked", func(s *scene) []byte {
 		p := s.admitted("lt")
 		note := s.signedBy(p, agreement(s.link("lt"), "fi", "lt").Text())
-		text := got(s.Founders[0].DraftRevoke("lt", signed.Time{}))(s)
-		got(s.root(text, nil))(s)
+		lt := got(s.Founders[0].Admission("lt"))(s)
+		got(s.root(s.Founders[0].DraftRevoke(lt, signed.Time{})))(s)
 		s.follow()
 		return note
 	}},
@@ -119,22 +121,40 @@ var entryRefusals = []entryRefusal{
 		return (&register.Accession{Link: l, Agreement: signed.HashOf("a gentlemen's")}).Text()
 	})},
 	{problem.EntryInvalid, "a desk revoked that never was", ofEstonia(func(_ *scene, l register.Link) string {
-		return (&register.Revocation{Link: l, Desk: "ee.nobody", Ring: register.RingAll}).Text()
+		return (&register.Revocation{Link: l, Desk: "ee.nobody", Rings: nobody(register.RingLocked, register.RingOnline)}).Text()
 	})},
 	{problem.KeyReused, "keys of another desk", ofEstonia(func(s *scene, l register.Link) string {
+		h := got(NewKeyedDesk(s.register.Exchange(), "ee.spoc"))(s)
+		h.Consignment[0] = renamed(s, s.callers["fi.spoc"].Consignment[0], "ee.spoc")
+		return s.deskOf(l, h).Text()
+	})},
+	{problem.KeyReused, "a TLS key of another desk", ofEstonia(func(s *scene, l register.Link) string {
+		h := got(NewKeyedDesk(s.register.Exchange(), "ee.spoc"))(s)
+		h.TLS = s.callers["fi.spoc"].TLS
+		return s.deskOf(l, h).Text()
+	})},
+	{problem.SignatureMissing, "keys of another desk, which it does not hold", ofEstonia(func(s *scene, l register.Link) string {
 		d := s.estonianDesk(l)
 		ours, theirs := d.Consignment[0].Bytes, s.callers["fi.spoc"].Consignment[0].Public.Bytes
-		return strings.Replace(d.Text(), signed.EncodeBytes(ours), signed.EncodeBytes(theirs), 1)
+		d.Card = []byte(strings.Replace(string(d.Card), signed.EncodeBytes(ours), signed.EncodeBytes(theirs), 1))
+		return d.Text()
 	})},
-	{problem.KeyReused, "an opening key of another desk", ofEstonia(func(s *scene, l register.Link) string {
+	{problem.SignatureInvalid, "a TLS key that it does not hold", ofEstonia(func(s *scene, l register.Link) string {
 		d := s.estonianDesk(l)
-		d.Opening = s.callers["fi.spoc"].Recipient
+		ours := got(register.ParseRequest(d.Card))(s).TLSKey
+		theirs := got(certs.MarshalPublicKey(&s.callers["fi.spoc"].TLS.PublicKey))(s)
+		d.Card = []byte(strings.Replace(string(d.Card), signed.EncodeBytes(ours), signed.EncodeBytes(theirs), 1))
+		return d.Text()
+	})},
+	{problem.SignatureInvalid, "an opening key of another desk in its request", ofEstonia(func(s *scene, l register.Link) string {
+		d := s.estonianDesk(l)
+		d.Card = []byte(strings.Replace(string(d.Card), d.Opening, s.callers["fi.spoc"].Recipient, 1))
 		return d.Text()
 	})},
 	{problem.KeyReused, "keys that were revoked", func(s *scene) []byte {
 		d := s.estonianDesk(s.link("ee"))
 		s.enterEntry(s.signedBy(s.estonia(), d.Text()))
-		s.enterEntry(s.signedBy(s.estonia(), (&register.Revocation{Link: s.link("ee"), Desk: "ee.spoc", Ring: register.RingLocked}).Text()))
+		s.enterEntry(s.signedBy(s.estonia(), (&register.Revocation{Link: s.link("ee"), Desk: "ee.spoc", Rings: []register.RingHash{d.RingHash(register.Locked)}}).Text()))
 		d.Link = s.link("ee")
 		return s.signedBy(s.estonia(), d.Text())
 	}},
@@ -188,7 +208,26 @@ func agreement(l register.Link, parties ...string) *register.Agreement {
 func (s *scene) estonianDesk(l register.Link) *register.Desk {
 	s.Helper()
 	h := got(NewKeyedDesk(s.register.Exchange(), "ee.spoc"))(s)
-	return &register.Desk{Link: l, Address: h.Address, Zone: h.Zone, Directory: anywhere, DeskKeys: register.DeskKeys{
-		Message: signed.PublicKeys(h.Message), Consignment: signed.PublicKeys(h.Consignment), TLS: signed.HashOf(h.Address), Opening: h.Recipient, Versions: []int64{1},
-	}}
+	return s.deskOf(l, h)
+}
+
+// deskOf is the entry of a desk by its own request.
+func (s *scene) deskOf(l register.Link, h *KeyedDesk) *register.Desk {
+	s.Helper()
+	return got(register.NewDesk(l, anywhere, signed.Time{}, got(h.Request())(s)))(s)
+}
+
+// renamed is a private key under another owner's name.
+func renamed(s *scene, k *signed.PrivateKey, name string) *signed.PrivateKey {
+	s.Helper()
+	_, rest, _ := strings.Cut(k.Encode(), " ")
+	return got(signed.DecodePrivateKey(name + " " + rest))(s)
+}
+
+// nobody names rings by keys that are nobody's.
+func nobody(rings ...string) (named []register.RingHash) {
+	for _, r := range rings {
+		named = append(named, register.RingHash{Ring: r, Hash: signed.HashOf("nobody's keys")})
+	}
+	return named
 }

@@ -60,8 +60,8 @@ var formRefusals = []refusal{
 		return strings.Replace(b, "\n\n— ", "\n\n— "+strings.Repeat("x", 8<<10)+"\n— ", 1)
 	})},
 	{problem.SignatureMissing, "no signature line", resigned(func(*scene, *caller) []*signed.PrivateKey { return nil })},
-	{problem.SignatureExtra, "17 signature lines", resigned(func(_ *scene, c *caller) (keys []*signed.PrivateKey) {
-		for range 17 {
+	{problem.SignatureExtra, "19 signature lines", resigned(func(_ *scene, c *caller) (keys []*signed.PrivateKey) {
+		for range 19 {
 			keys = append(keys, c.Message[0])
 		}
 		return keys

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"time"
 
-	"samband/certs"
 	"samband/gateway/api"
 	"samband/gateway/auditlog"
 	"samband/gateway/envelope"
@@ -29,9 +28,7 @@ func (w *world) witness() *witness {
 	r, err := register.Replay(append([][]byte{w.Federation()}, w.Entries...))
 	w.must(err)
 	fed := r.Federation()
-	ca, err := certs.ParseCA(fed.BrokerCA)
-	w.must(err)
-	h.client, err = h.Client(w.URL(), ca)
+	h.client, err = h.Client(w.URL(), fed)
 	w.must(err)
 	h.view, h.audit = r.Now(), (&auditlog.Range{}).Head(fed.Audit.Name)
 	return h

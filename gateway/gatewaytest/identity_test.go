@@ -36,6 +36,17 @@ var identityRefusals = []refusal{
 		by := s.sender()
 		return sent{by: by, raw: by.message(to.Address).Bytes()}
 	}},
+	{problem.DeskEnded, "the sender's", func(s *scene) sent {
+		by := s.desk(s.fresh("se"))
+		s.deskEnds(by)
+		return sent{by: by, raw: by.message("fi.spoc").Bytes()}
+	}},
+	{problem.DeskEnded, "the recipient's", func(s *scene) sent {
+		to := s.desk(s.fresh("fi"))
+		s.deskEnds(to)
+		by := s.sender()
+		return sent{by: by, raw: by.message(to.Address).Bytes()}
+	}},
 	{problem.SignatureMissing, "Ed25519 alone", resigned(func(_ *scene, c *caller) []*signed.PrivateKey { return c.Message[:1] })},
 	{problem.SignatureMissing, "ML-DSA alone", resigned(func(_ *scene, c *caller) []*signed.PrivateKey { return c.Message[1:] })},
 	{problem.SignatureMissing, "the receipts key", resigned(func(_ *scene, c *caller) []*signed.PrivateKey { return c.Consignment })},

@@ -4,9 +4,9 @@ import (
 	"context"
 	"crypto/ecdsa"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"samband/certs"
@@ -21,8 +21,7 @@ import (
 
 // A KeyedDesk is a desk without a program: it has all its keys in the open, so a test
 // can say with them whatever a desk would never say. It is a true desk to
-// everyone else: its keys stand in the register and its certificate is its
-// party's.
+// everyone else: its keys stand in the register.
 type KeyedDesk struct {
 	Address     signed.Address
 	Exchange    signed.Hash
@@ -32,7 +31,6 @@ type KeyedDesk struct {
 	Identity    string // opens
 	Recipient   string // is sealed to
 	TLS         *ecdsa.PrivateKey
-	Certificate *x509.Certificate
 }
 
 // NewKeyedDesk makes the keys of a desk, whose zone is UTC.
@@ -48,11 +46,7 @@ func NewKeyedDesk(exchange signed.Hash, address signed.Address) (*KeyedDesk, err
 
 // Request is the desk's card for its party.
 func (h *KeyedDesk) Request() ([]byte, error) {
-	der, err := certs.MarshalPublicKey(&h.TLS.PublicKey)
-	if err != nil {
-		return nil, err
-	}
-	return register.SignCard(&register.Request{
+	return register.SignRequest(&register.Request{
 		Exchange: h.Exchange,
 		Address:  h.Address,
 		Zone:     h.Zone,
@@ -62,16 +56,28 @@ func (h *KeyedDesk) Request() ([]byte, error) {
 			Opening:     h.Recipient,
 			Versions:    []int64{1},
 		},
-		TLS: der,
-	}, append(h.Message, h.Consignment...)...)
+	}, h.TLS, slices.Concat(h.Message, h.Consignment)...)
 }
 
-// Client speaks to a broker with the desk's certificate.
-func (h *KeyedDesk) Client(url string, brokerCA *x509.Certificate) (*api.Client, error) {
-	pair := certs.Pair(h.Certificate, h.TLS)
-	return api.New(api.Config{URL: url, TLS: certs.ClientConfig(brokerCA, func() (*tls.Certificate, error) {
-		return &pair, nil
-	})})
+// Certificate is what the desk shows.
+func (h *KeyedDesk) Certificate() (*tls.Certificate, error) {
+	return certs.Own(h.TLS, string(h.Address), certs.Client)
+}
+
+// TLSConfig is the desk's side of a connection to the broker that the federation file
+// names.
+func (h *KeyedDesk) TLSConfig(fed *register.Federation) *tls.Config {
+	return certs.ClientConfig(func(key signed.Hash) error {
+		if !fed.Has(key) {
+			return errors.New("the peer has none of the broker's TLS keys")
+		}
+		return nil
+	}, h.Certificate)
+}
+
+// Client speaks to the broker that the federation file names, as the desk.
+func (h *KeyedDesk) Client(url string, fed *register.Federation) (*api.Client, error) {
+	return api.New(api.Config{URL: url, TLS: h.TLSConfig(fed)})
 }
 
 // Header begins a header that may pass under the first agreement in force

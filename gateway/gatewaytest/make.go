@@ -2,14 +2,12 @@ package gatewaytest
 
 import (
 	"cmp"
-	"crypto/x509"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
 
-	"samband/certs"
 	"samband/gateway/authority"
 	"samband/gateway/broker"
 	"samband/gateway/desk"
@@ -23,25 +21,19 @@ import (
 //
 //	federation             the first entry; its hash is the exchange
 //	broker/keys, data      the broker's
-//	parties/<party>/       founder, authority and CA of each party
+//	parties/<party>/       founder and authority of each party
 //	desks/<address>/       each desk's
 type Exchange struct {
 	Dir        string
 	Plan       Plan
 	Listen     string // where desks reach the broker
 	Metrics    string // where an operator does
-	Parties    map[string]*PartyAndCA
+	Parties    map[string]*authority.Party
 	Founders   []*authority.Founder
 	KeyedDesks map[signed.Address]*KeyedDesk
 	Entries    [][]byte // of the register, after the federation file, in order
 
 	federation []byte
-}
-
-// A PartyAndCA signs a party's entries and issues its certificates.
-type PartyAndCA struct {
-	*authority.Party
-	CA *authority.CA
 }
 
 // The folders of an exchange.
@@ -59,7 +51,7 @@ func (x *Exchange) Federation() []byte { return x.federation }
 // steps as people do. Nothing runs yet, and the broker has no entry but the
 // federation file: Start enters the rest.
 func Make(dir string, plan Plan) (*Exchange, error) {
-	x := &Exchange{Dir: dir, Plan: plan, Parties: map[string]*PartyAndCA{}, KeyedDesks: map[signed.Address]*KeyedDesk{}}
+	x := &Exchange{Dir: dir, Plan: plan, Parties: map[string]*authority.Party{}, KeyedDesks: map[signed.Address]*KeyedDesk{}}
 	for _, step := range []func() error{x.addresses, x.makeFederation, x.admit, x.catalogue, x.desks, x.makeAgreements} {
 		if err := step(); err != nil {
 			return nil, fmt.Errorf("make the exchange %s: %w", plan.Name, err)
@@ -84,7 +76,7 @@ func (x *Exchange) makeFederation() error {
 	card, err := broker.Init(x.BrokerDir(), broker.Setup{
 		Name: x.Plan.Name,
 		Settings: broker.Settings{
-			Listen: x.Listen, Hosts: []string{"127.0.0.1"}, Metrics: x.Metrics,
+			Listen: x.Listen, Metrics: x.Metrics,
 			// It lies on the disk of whoever tests or tries it, which may be nearly full.
 			ReserveBytes: broker.MinReserve,
 		},
@@ -180,14 +172,7 @@ func (x *Exchange) admit() error {
 		if err := a.Join(x.federation, admission); err != nil {
 			return err
 		}
-		ca, err := authority.CreateCA(x.PartyDir(p.Name), p.Name, nil, time.Now())
-		if err != nil {
-			return err
-		}
-		if err := x.addEntry(a.CA(ca)); err != nil {
-			return err
-		}
-		x.Parties[p.Name] = &PartyAndCA{a, ca}
+		x.Parties[p.Name] = a
 	}
 	return nil
 }
@@ -208,7 +193,7 @@ func (x *Exchange) desks() error {
 	return nil
 }
 
-func (x *Exchange) desk(a *PartyAndCA, d Desk) error {
+func (x *Exchange) desk(a *authority.Party, d Desk) error {
 	if d.Keyed {
 		keyed, err := x.keyedDesk(d)
 		x.KeyedDesks[d.Address] = keyed
@@ -223,26 +208,10 @@ func (x *Exchange) desk(a *PartyAndCA, d Desk) error {
 	if err != nil {
 		return err
 	}
-	certificate, err := x.certify(a, request, d.Directory)
-	if err != nil {
-		return err
-	}
-	return desk.Install(x.DeskDir(d.Address), certs.EncodeCertificate(certificate))
+	return x.addEntry(a.Desk(request, d.Directory, signed.Time{}))
 }
 
-// certify enters a desk by its card, and issues its certificate.
-func (x *Exchange) certify(a *PartyAndCA, card []byte, directory register.Directory) (*x509.Certificate, error) {
-	if err := x.addEntry(a.Party.Desk(card, directory)); err != nil {
-		return nil, err
-	}
-	issued, err := a.CA.Issue(card, time.Now())
-	if err != nil {
-		return nil, err
-	}
-	return issued.Certificate, nil
-}
-
-// NewKeyedDesk makes a keyed desk, with its entry and its certificate.
+// NewKeyedDesk makes a keyed desk, with its entry.
 func (x *Exchange) NewKeyedDesk(address signed.Address, directory register.Directory) (*KeyedDesk, error) {
 	return x.keyedDesk(Desk{Address: address, Directory: directory})
 }
@@ -257,8 +226,7 @@ func (x *Exchange) keyedDesk(d Desk) (*KeyedDesk, error) {
 	if err != nil {
 		return nil, err
 	}
-	h.Certificate, err = x.certify(x.Parties[d.Address.Party()], request, d.Directory)
-	return h, err
+	return h, x.addEntry(x.Parties[d.Address.Party()].Desk(request, d.Directory, signed.Time{}))
 }
 
 func (x *Exchange) fingerprint() signed.Hash {

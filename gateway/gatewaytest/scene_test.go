@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"samband/certs"
 	"samband/gateway/api"
 	"samband/gateway/auditlog"
 	"samband/gateway/broker"
@@ -126,6 +125,16 @@ func (s *scene) revoke(desk signed.Address, ring string) {
 	s.follow()
 }
 
+// deskEnds enters a desk anew, with an end that has come.
+func (s *scene) deskEnds(c *caller) {
+	s.Helper()
+	stored, err := s.Parties[c.Address.Party()].Desk(got(c.Request())(s), anywhere, signed.At(time.Now().Add(-time.Minute)))
+	if err := s.Exchange.addEntry(stored, err); err != nil {
+		s.Fatal(err)
+	}
+	s.follow()
+}
+
 // enterAgreement enters an agreement to which the parties after the first accede, and
 // returns its hash.
 func (s *scene) enterAgreement(a register.Agreement, acceding ...string) signed.Hash {
@@ -153,8 +162,7 @@ type caller struct {
 
 func (s *scene) call(h *KeyedDesk) *caller {
 	s.Helper()
-	ca := got(certs.ParseCA(s.register.Federation().BrokerCA))(s)
-	c := &caller{KeyedDesk: h, s: s, client: got(h.Client(s.URL(), ca))(s)}
+	c := &caller{KeyedDesk: h, s: s, client: got(h.Client(s.URL(), s.register.Federation()))(s)}
 	c.audit = (&auditlog.Range{}).Head(s.register.Federation().Audit.Name)
 	s.callers[h.Address] = c
 	s.exchangeT.Cleanup(c.client.Close)

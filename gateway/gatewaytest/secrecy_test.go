@@ -2,7 +2,6 @@ package gatewaytest
 
 import (
 	"bytes"
-	"crypto/tls"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -12,7 +11,6 @@ import (
 	"sync"
 	"time"
 
-	"samband/certs"
 	"samband/gateway/api"
 	"samband/gateway/desk/client"
 	"samband/gateway/envelope"
@@ -209,9 +207,7 @@ func (d *busyDay) plaintext() {
 	} {
 		d.refusal(post(), problem.TextMalformed)
 	}
-	pair := certs.Pair(by.Certificate, by.TLS)
-	ca := got(certs.ParseCA(d.register.Federation().BrokerCA))(d)
-	transport := &http.Transport{ForceAttemptHTTP2: true, TLSClientConfig: certs.ClientConfig(ca, func() (*tls.Certificate, error) { return &pair, nil })}
+	transport := &http.Transport{ForceAttemptHTTP2: true, TLSClientConfig: by.TLSConfig(d.register.Federation())}
 	defer transport.CloseIdleConnections()
 	for _, m := range caseMarkers {
 		for _, change := range []func(*http.Request){

@@ -23,7 +23,6 @@ import (
 	"testing"
 	"time"
 
-	"samband/certs"
 	"samband/gateway/api"
 	"samband/gateway/auditlog"
 	"samband/gateway/broker"
@@ -510,8 +509,7 @@ func (w *worst) newHostile(address signed.Address) *hostile {
 	h := &hostile{worst: w, KeyedDesk: w.KeyedDesks[address]}
 	h.register = got(register.Replay(append([][]byte{w.Federation()}, w.Entries...)))(w)
 	f := h.register.Federation()
-	h.ca = got(certs.ParseCA(f.BrokerCA))(w)
-	h.client = got(h.Client(w.URL(), h.ca))(w)
+	h.client = got(h.Client(w.URL(), f))(w)
 	h.audit = (&auditlog.Range{}).Head(f.Audit.Name)
 	h.changed = sync.NewCond(&h.mu)
 	h.sent = map[string][]*envelope.Envelope{}

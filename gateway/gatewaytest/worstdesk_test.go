@@ -11,11 +11,10 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptrace"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -34,7 +33,6 @@ type hostile struct {
 	*worst
 	*KeyedDesk
 	register *register.Register
-	ca       *x509.Certificate
 	client   *api.Client
 	audit    signed.Head // claims to know nothing of the log
 
@@ -285,16 +283,22 @@ func several(n int, item func() []byte) (all [][]byte) {
 }
 
 // tls is the hostile desk's own side of a connection, with any certificate.
-func (h *hostile) tls(pair tls.Certificate) *tls.Config {
-	conf := certs.ClientConfig(h.ca, func() (*tls.Certificate, error) { return &pair, nil })
-	conf.NextProtos, conf.ServerName = []string{"h2"}, "127.0.0.1"
+func (h *hostile) tls(pair *tls.Certificate) *tls.Config {
+	conf := h.TLSConfig(h.register.Federation())
+	conf.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return pair, nil }
 	return conf
 }
 
-func (h *hostile) pair() tls.Certificate { return certs.Pair(h.Certificate, h.TLS) }
+func (h *hostile) pair() *tls.Certificate {
+	pair, err := h.Certificate()
+	if err != nil {
+		panic(err)
+	}
+	return pair
+}
 
 // dial finishes a handshake and sends the first bytes of HTTP/2, as far as they go.
-func (h *hostile) dial(ctx context.Context, pair tls.Certificate, first string) (net.Conn, error) {
+func (h *hostile) dial(ctx context.Context, pair *tls.Certificate, first string) (net.Conn, error) {
 	d := &tls.Dialer{Config: h.tls(pair)}
 	c, err := d.DialContext(ctx, "tcp", h.Listen)
 	if err != nil {
@@ -357,15 +361,25 @@ func onceWritten(ctx context.Context) (context.Context, context.CancelFunc) {
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteRequest: func(httptrace.WroteRequestInfo) { cancel() }}), cancel
 }
 
-// stolen is an honest desk's certificate, which all may see, with another key.
-func (h *hostile) stolen() (pair tls.Certificate) {
-	b, err := os.ReadFile(filepath.Join(h.DeskDir(h.victim()), "certificate.pem"))
+// stolen is a certificate for an honest desk's key, which stands in the register, with
+// another private key.
+func (h *hostile) stolen() *tls.Certificate {
+	victim, ok := h.register.Now().Desk(h.victim())
+	if !ok {
+		panic("the victim is no desk")
+	}
+	request, err := register.ParseRequest(victim.Card)
 	if err != nil {
 		panic(err)
 	}
-	cert, err := certs.DecodeCertificate(b)
+	key, err := certs.ParsePublicKey(request.TLSKey)
 	if err != nil {
 		panic(err)
 	}
-	return certs.Pair(cert, h.TLS)
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().AddDate(1, 0, 0)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key, h.TLS)
+	if err != nil {
+		panic(err)
+	}
+	return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: h.TLS}
 }

@@ -20,6 +20,7 @@ const (
 	DeskBarred         Code = "DESK_BARRED"
 	UnknownDesk        Code = "UNKNOWN_DESK"
 	KeyRevoked         Code = "KEY_REVOKED"
+	DeskEnded          Code = "DESK_ENDED"
 	SignatureMissing   Code = "SIGNATURE_MISSING"
 	SignatureExtra     Code = "SIGNATURE_EXTRA"
 	SignatureInvalid   Code = "SIGNATURE_INVALID"
@@ -102,11 +103,12 @@ var list = []Entry{
 	{Expired, Final, 410, 0, Item, "a message is accepted before it expires", "send it anew with a later expiry, if it is still needed"},
 	{PartsUnsupported, Final, 400, 0, Item, "files beside the envelope are not carried by this version", "attach the file inside the message, or wait for a later version"},
 
-	{CertificateRefused, Final, 401, 0, Connection, "a connection shows a certificate issued by the CA that the register names for the desk's party", "ask the party's authority for a certificate from its registered CA"},
+	{CertificateRefused, Final, 401, 0, Connection, "the register names the key of the connection's certificate for a desk", "have the party enter the desk's request card, or wait until its entry is in the register"},
 	{CertificateWrong, Final, 403, 0, Connection, "a desk submits only what it signed itself: the certificate's desk is the signer", "connect with the certificate of the desk that signed"},
 	{DeskBarred, Final, 403, 0, Connection, "the desk's online ring is not revoked", "call the party's authority: the desk needs new keys"},
 	{UnknownDesk, Final, 404, 0, Item, "sender and recipient are desks in the register", "check the address; list the desks known to this exchange"},
 	{KeyRevoked, Final, 403, 0, Item, "the signing ring is not revoked", "call the party's authority: the desk needs new keys"},
+	{DeskEnded, Final, 403, 0, Item, "the entry of neither desk names an end that has come", "ask the desk's party: the desk needs a new entry, or another one has its work"},
 	{SignatureMissing, Final, 403, 0, Item, "each key that the signer has for this use signs exactly once", "have the sending program mended; a signature is missing"},
 	{SignatureExtra, Final, 403, 0, Item, "no key signs besides those that the signer has for this use, in register order", "have the sending program mended; a signature is too many or out of order"},
 	{SignatureInvalid, Final, 403, 0, Item, "each signature verifies over the text as it stands", "the text was altered or signed with another key; send the message anew"},

@@ -73,6 +73,20 @@ func TestAppendRefuses(t *testing.T) {
 		"party among the root": {problem.NotEntitled, func(x exchange) []byte {
 			return x.sign(with(x.party("dk"), func(p *Party) { p.Signers = []string{"no/root", "se"} }))
 		}},
+		"new party signs its own admission": {problem.NotEntitled, func(x exchange) []byte {
+			return x.sign(with(x.party("dk"), func(p *Party) { p.Signers = []string{"dk", "no/root", "se/root"} }))
+		}},
+		"party replaced by the root alone": {problem.NotEntitled, func(x exchange) []byte {
+			return x.sign(with(x.party("fi"), func(p *Party) { p.Link = x.root() }))
+		}},
+		"party replaced with another's consent": {problem.NotEntitled, func(x exchange) []byte {
+			return x.sign(with(x.party("fi"), func(p *Party) { p.Signers = []string{"no", "no/root", "se/root"} }))
+		}},
+		"revoked party signs its admission": {problem.NotEntitled, func(x exchange) []byte {
+			signers := x.party("fi").Signers
+			x.enter(x.revoke("root", "fi", ringAll))
+			return x.sign(with(x.party("fi"), func(p *Party) { p.Signers = signers }))
+		}},
 		"party admits a party": {problem.NotEntitled, func(x exchange) []byte {
 			return x.sign(with(x.party("dk"), func(p *Party) { p.Link = x.link("fi") }))
 		}},
@@ -82,15 +96,12 @@ func TestAppendRefuses(t *testing.T) {
 		"root makes a desk": {problem.NotEntitled, func(x exchange) []byte {
 			return x.sign(with(x.desk("fi.ncb", 0), func(d *Desk) { d.Link = x.root() }))
 		}},
-		"root names a CA": {problem.NotEntitled, func(x exchange) []byte {
-			return x.sign(with(x.ca("fi", "fi2"), func(c *CA) { c.Link = x.root() }))
-		}},
 		"two parties sign": {problem.NotEntitled, func(x exchange) []byte {
 			return x.sign(with(x.desk("fi.ncb", 0), func(d *Desk) { d.Signers = []string{"fi", "se"} }))
 		}},
 		"unknown party": {problem.NotEntitled, func(x exchange) []byte { return x.sign(x.desk("dk.spoc", 0)) }},
 		"revoked party": {problem.KeyRevoked, func(x exchange) []byte {
-			x.enter(x.revoke("root", "fi", RingAll))
+			x.enter(x.revoke("root", "fi", ringAll))
 			return x.sign(x.desk("fi.ncb", 0))
 		}},
 
@@ -120,13 +131,30 @@ func TestAppendRefuses(t *testing.T) {
 
 		// Keys.
 		"desk's key of another desk": {problem.KeyReused, func(x exchange) []byte {
-			return x.sign(with(x.desk("fi.ncb", 0), func(d *Desk) { d.Message[0] = renamed(t, deskKeys("se.spoc", 0).Message[0], "fi.ncb") }))
+			r := ringsOf("fi.ncb", 0)
+			r.message[0] = renamedPrivate(t, "se.spoc", signed.UseMessage, "fi.ncb")[0]
+			return x.sign(x.deskOf("fi.ncb", r))
 		}},
 		"desk's message key as receipts key": {problem.KeyReused, func(x exchange) []byte {
-			return x.sign(with(x.desk("fi.ncb", 0), func(d *Desk) { d.Consignment = d.Message[:1] }))
+			r := ringsOf("fi.ncb", 0)
+			r.consignment = r.message[:1]
+			return x.sign(x.deskOf("fi.ncb", r))
 		}},
-		"opening key of another desk": {problem.KeyReused, func(x exchange) []byte {
-			return x.sign(with(x.desk("fi.ncb", 0), func(d *Desk) { d.Opening = deskKeys("se.spoc", 0).Opening }))
+		"desk's TLS key of another desk": {problem.KeyReused, func(x exchange) []byte {
+			r := ringsOf("fi.ncb", 0)
+			r.tls = tlsKeyOf("se.spoc", 0)
+			return x.sign(x.deskOf("fi.ncb", r))
+		}},
+		"desk's TLS key is the broker's": {problem.KeyReused, func(x exchange) []byte {
+			r := ringsOf("fi.ncb", 0)
+			r.tls = tlsKeyOf("broker", 1)
+			return x.sign(x.deskOf("fi.ncb", r))
+		}},
+		"opening key that the desk had before": {problem.KeyReused, func(x exchange) []byte {
+			r := ringsOf("fi.spoc", 0)
+			r.opening = ringsOf("fi.spoc", 1).opening
+			x.enter(x.deskOf("fi.spoc", r))
+			return x.sign(x.desk("fi.spoc", 0))
 		}},
 		"key dropped before": {problem.KeyReused, func(x exchange) []byte {
 			x.enter(x.desk("fi.spoc", 1))
@@ -138,7 +166,9 @@ func TestAppendRefuses(t *testing.T) {
 		}},
 		"revoked receipts key returns": {problem.KeyReused, func(x exchange) []byte {
 			x.enter(x.revoke("fi", "fi.spoc", RingOnline))
-			return x.sign(with(x.desk("fi.spoc", 1), func(d *Desk) { d.Consignment = deskKeys("fi.spoc", 0).Consignment }))
+			r := ringsOf("fi.spoc", 1)
+			r.consignment = ringsOf("fi.spoc", 0).consignment
+			return x.sign(x.deskOf("fi.spoc", r))
 		}},
 		"party with a founder's keys": {problem.KeyReused, func(x exchange) []byte {
 			return x.sign(with(x.party("dk"), func(p *Party) {
@@ -153,10 +183,75 @@ func TestAppendRefuses(t *testing.T) {
 			}))
 		}},
 		"revoked party's keys return": {problem.KeyReused, func(x exchange) []byte {
-			x.enter(x.revoke("root", "fi", RingAll))
+			x.enter(x.revoke("root", "fi", ringAll))
 			return x.sign(x.party("fi"))
 		}},
-		"CA of another party": {problem.KeyReused, func(x exchange) []byte { return x.sign(x.ca("fi", "se")) }},
+		"revoked TLS key returns": {problem.KeyReused, func(x exchange) []byte {
+			x.enter(x.revoke("fi", "fi.spoc", RingOnline))
+			r := ringsOf("fi.spoc", 1)
+			r.tls = tlsKeyOf("fi.spoc", 0)
+			return x.sign(x.deskOf("fi.spoc", r))
+		}},
+
+		// Requests.
+		"request of another exchange": {problem.WrongExchange, func(x exchange) []byte {
+			r := ringsOf("fi.ncb", 0)
+			c := x.request("fi.ncb", r)
+			c.Exchange = signed.HashOf("training")
+			return x.sign(x.deskBy("fi", r.prove(t, c)))
+		}},
+		"keys of somebody who does not hold them": {problem.SignatureMissing, func(x exchange) []byte {
+			mine, theirs := ringsOf("fi.ncb", 0), ringsOf("fi.ncb", 1)
+			c := x.request("fi.ncb", theirs)
+			theirs.message, theirs.consignment = mine.message, mine.consignment
+			return x.sign(x.deskBy("fi", theirs.prove(t, c)))
+		}},
+		"TLS key of somebody who does not hold it": {problem.SignatureInvalid, func(x exchange) []byte {
+			mine := ringsOf("fi.ncb", 0)
+			c := x.request("fi.ncb", mine)
+			c.TLSKey = tlsBytes(tlsKeyOf("fi.ncb", 1))
+			return x.sign(x.deskBy("fi", mine.prove(t, c)))
+		}},
+		"request without its receipts key's signature": {problem.SignatureMissing, func(x exchange) []byte {
+			r := ringsOf("fi.ncb", 0)
+			c := x.request("fi.ncb", r)
+			r.consignment = nil
+			return x.sign(x.deskBy("fi", r.prove(t, c)))
+		}},
+		"request with a signature more": {problem.SignatureExtra, func(x exchange) []byte {
+			r := ringsOf("fi.ncb", 0)
+			c := x.request("fi.ncb", r)
+			r.consignment = append(r.consignment, partyKeys("fi")[0])
+			return x.sign(x.deskBy("fi", r.prove(t, c)))
+		}},
+		"request altered": {problem.SignatureInvalid, func(x exchange) []byte {
+			request := x.desk("fi.ncb", 0).Card
+			return x.sign(x.deskBy("fi", bytes.Replace(request, []byte("Europe/Helsinki"), []byte("Europe/Mariehamn"), 1)))
+		}},
+		"request with bytes behind it": {problem.TextMalformed, func(x exchange) []byte {
+			return x.sign(with(x.desk("fi.ncb", 0), func(d *Desk) { d.Card = append(bytes.Clone(d.Card), '\n') }))
+		}},
+		"request too long": {problem.TextMalformed, func(x exchange) []byte {
+			return x.sign(with(x.desk("fi.ncb", 0), func(d *Desk) { d.Card = bytes.Repeat([]byte("x"), maxRequest+1) }))
+		}},
+		"card in place of a request": {problem.TextMalformed, func(x exchange) []byte {
+			return x.sign(with(x.desk("fi.ncb", 0), func(d *Desk) { d.Card = sampleCards(t)[partyCardForm.Title] }))
+		}},
+
+		// The broker's TLS keys.
+		"broker's keys by a party": {problem.NotEntitled, func(x exchange) []byte {
+			return x.sign(with(x.servers(1, 2, 3), func(b *BrokerKeys) { b.Link = x.link("fi") }))
+		}},
+		"broker's keys of an old number":  {problem.EntryInvalid, func(x exchange) []byte { return x.sign(x.servers(0, 2, 3)) }},
+		"broker's keys of a later number": {problem.EntryInvalid, func(x exchange) []byte { return x.sign(x.servers(2, 2, 3)) }},
+		"broker's two keys are one":       {problem.EntryInvalid, func(x exchange) []byte { return x.sign(x.servers(1, 2, 2)) }},
+		"broker's key that was dropped": {problem.KeyReused, func(x exchange) []byte {
+			x.enter(x.servers(1, 1, 2))
+			return x.sign(x.servers(2, 0, 2))
+		}},
+		"broker's key is a desk's": {problem.KeyReused, func(x exchange) []byte {
+			return x.sign(with(x.servers(1, 2, 3), func(b *BrokerKeys) { b.InUse = tlsHash(tlsKeyOf("fi.spoc", 0)) }))
+		}},
 
 		// What is said.
 		"catalogue without a bundle": {problem.TextMalformed, func(x exchange) []byte {
@@ -167,11 +262,7 @@ func TestAppendRefuses(t *testing.T) {
 			return note(t, strings.Replace(text, "bundle h1:", "bundle h2:", 1), rootKeys("no", "se")...)
 		}},
 		"desk of another party": {problem.NotEntitled, func(x exchange) []byte {
-			return x.sign(with(x.desk("se.ncb", 0), func(d *Desk) { d.Link = x.link("fi") }))
-		}},
-		"broker's CA as a party's": {problem.EntryInvalid, func(x exchange) []byte { return x.sign(x.ca("fi", "broker")) }},
-		"no CA at all": {problem.EntryInvalid, func(x exchange) []byte {
-			return x.sign(with(x.ca("fi", "fi"), func(c *CA) { c.DER = []byte("samband") }))
+			return x.sign(x.deskBy("fi", x.desk("se.ncb", 0).Card))
 		}},
 		"agreement of others": {problem.NotEntitled, func(x exchange) []byte {
 			return x.sign(with(x.agreement("no", "se"), func(a *Agreement) { a.Link = x.link("fi") }))
@@ -181,7 +272,7 @@ func TestAppendRefuses(t *testing.T) {
 		}},
 		"agreement with a stranger": {problem.EntryInvalid, func(x exchange) []byte { return x.sign(x.agreement("fi", "va")) }},
 		"agreement with a revoked party": {problem.EntryInvalid, func(x exchange) []byte {
-			x.enter(x.revoke("root", "se", RingAll))
+			x.enter(x.revoke("root", "se", ringAll))
 			return x.sign(x.agreement("fi", "se"))
 		}},
 		"agreement without days": {problem.EntryInvalid, func(x exchange) []byte {
@@ -197,12 +288,37 @@ func TestAppendRefuses(t *testing.T) {
 		"accession of the proposer": {problem.EntryInvalid, func(x exchange) []byte {
 			return x.sign(x.accede("fi", x.Now().Agreements()[0].Hash()))
 		}},
-		"revocation of another's desk":    {problem.NotEntitled, func(x exchange) []byte { return x.sign(x.revoke("se", "fi.spoc", RingAll)) }},
-		"revocation of a desk by root":    {problem.NotEntitled, func(x exchange) []byte { return x.sign(x.revoke("root", "fi.spoc", RingAll)) }},
-		"revocation of another party":     {problem.NotEntitled, func(x exchange) []byte { return x.sign(x.revoke("se", "fi", RingAll)) }},
-		"revocation of nobody":            {problem.EntryInvalid, func(x exchange) []byte { return x.sign(x.revoke("fi", "fi.ncb", RingAll)) }},
-		"revocation of an unknown party":  {problem.EntryInvalid, func(x exchange) []byte { return x.sign(x.revoke("root", "va", RingAll)) }},
-		"revocation of one ring of party": {problem.TextMalformed, func(x exchange) []byte { return x.sign(x.revoke("root", "fi", RingOnline)) }},
+		"revocation of another's desk":   {problem.NotEntitled, func(x exchange) []byte { return x.sign(x.revoke("se", "fi.spoc", ringAll)) }},
+		"revocation of a desk by root":   {problem.NotEntitled, func(x exchange) []byte { return x.sign(x.revoke("root", "fi.spoc", ringAll)) }},
+		"revocation of another party":    {problem.NotEntitled, func(x exchange) []byte { return x.sign(x.revoke("se", "fi", ringAll)) }},
+		"revocation of nobody":           {problem.EntryInvalid, func(x exchange) []byte { return x.sign(x.revoke("fi", "fi.ncb", ringAll)) }},
+		"revocation of an unknown party": {problem.EntryInvalid, func(x exchange) []byte { return x.sign(x.revoke("root", "va", ringAll)) }},
+		"revocation of one ring of party": {problem.TextMalformed, func(x exchange) []byte {
+			return x.sign(with(x.revoke("root", "fi", ringAll), func(v *Revocation) { v.Rings[0].Ring = RingOnline }))
+		}},
+		"revocation of a desk's authority": {problem.TextMalformed, func(x exchange) []byte {
+			return x.sign(with(x.revoke("fi", "fi.spoc", RingOnline), func(v *Revocation) { v.Rings[0].Ring = RingAuthority }))
+		}},
+		"revocation of one ring by two hashes": {problem.TextMalformed, func(x exchange) []byte {
+			return x.sign(with(x.revoke("fi", "fi.spoc", ringAll), func(v *Revocation) {
+				v.Rings = []RingHash{{RingOnline, signed.Hash{1}}, {RingOnline, signed.Hash{2}}}
+			}))
+		}},
+		"revocation of a ring that was replaced": {problem.EntryInvalid, func(x exchange) []byte {
+			safe := x.sign(preSigned(x, "fi", "fi.spoc"))
+			x.enter(x.desk("fi.spoc", 1))
+			return safe
+		}},
+		"revocation of another ring's keys": {problem.EntryInvalid, func(x exchange) []byte {
+			d, _ := x.Now().Desk("fi.spoc")
+			return x.sign(with(x.revoke("fi", "fi.spoc", RingOnline), func(v *Revocation) { v.Rings[0].Hash = d.RingHash(Locked).Hash }))
+		}},
+		"revocation of an authority that was replaced": {problem.EntryInvalid, func(x exchange) []byte {
+			safe := with(x.revoke("root", "fi", ringAll), func(v *Revocation) { v.Previous, v.Nonce = signed.Hash{}, signed.ID{42} })
+			next := with(x.party("fi"), func(p *Party) { p.Keys = signed.PublicKeys(keysOf("fi", signed.UseEntry, 1)) })
+			x.enter(next)
+			return x.sign(safe)
+		}},
 		"revocation twice": {problem.EntryInvalid, func(x exchange) []byte {
 			x.enter(x.revoke("fi", "fi.spoc", RingOnline))
 			return x.sign(x.revoke("fi", "fi.spoc", RingOnline))
@@ -216,8 +332,8 @@ func TestAppendRefuses(t *testing.T) {
 			return safe
 		}},
 		"party revoked twice": {problem.EntryInvalid, func(x exchange) []byte {
-			x.enter(x.revoke("root", "fi", RingAll))
-			return x.sign(x.revoke("root", "fi", RingAll))
+			x.enter(x.revoke("root", "fi", ringAll))
+			return x.sign(x.revoke("root", "fi", ringAll))
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -239,9 +355,22 @@ func TestAppendRefuses(t *testing.T) {
 }
 
 func preSigned(x exchange, signer, subject string) *Revocation {
-	return with(x.revoke(signer, subject, RingAll), func(v *Revocation) {
+	return with(x.revoke(signer, subject, ringAll), func(v *Revocation) {
 		v.Previous, v.Nonce = signed.Hash{}, signed.ID{42}
 	})
+}
+
+// renamedPrivate is another owner's pair under a name.
+func renamedPrivate(t *testing.T, owner string, use signed.Use, name string) (out []*signed.PrivateKey) {
+	t.Helper()
+	for _, alg := range signed.Uses[use] {
+		k, err := signed.NewPrivateKey(name, alg, seedOf(owner, use, alg, 0))
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, k)
+	}
+	return out
 }
 
 func renamed(t *testing.T, k *signed.PublicKey, name string) *signed.PublicKey {
@@ -275,7 +404,7 @@ func TestFederationRefuses(t *testing.T) {
 		"log key is operator's": {problem.KeyReused, func(f *Federation) {
 			f.Audit = renamed(t, f.Operator, f.Audit.Name)
 		}, both},
-		"no CA":        {problem.EntryInvalid, func(f *Federation) { f.BrokerCA = []byte("no") }, both},
+		"one TLS key":  {problem.EntryInvalid, func(f *Federation) { f.Offline = f.InUse }, both},
 		"other policy": {problem.TextMalformed, func(f *Federation) { f.Policy = "whatever" }, both},
 		"name is path": {problem.TextMalformed, func(f *Federation) { f.Name = "nordic.example/x" }, both},
 		"no founder":   {problem.EntryInvalid, func(f *Federation) { f.Founders = nil }, both},
@@ -297,12 +426,12 @@ func TestFederationRefuses(t *testing.T) {
 // A key that is the one spelling of a small-order point never gets in.
 func TestSmallOrderKeyRefused(t *testing.T) {
 	x := settled(t)
-	text := x.desk("fi.ncb", 0).Text()
-	good := signed.EncodeBytes(deskKeys("fi.ncb", 0).Consignment[0].Bytes)
+	d := x.desk("fi.ncb", 0)
+	good := signed.EncodeBytes(d.Consignment[0].Bytes)
 	identity := make([]byte, 32)
 	identity[0] = 1
-	bad := strings.Replace(text, good, signed.EncodeBytes(identity), 1)
-	_, err := x.Append(note(t, bad, partyKeys("fi")...))
+	d.Card = bytes.Replace(d.Card, []byte(good), []byte(signed.EncodeBytes(identity)), 1)
+	_, err := x.Append(x.sign(d))
 	wantCode(t, err, problem.TextMalformed)
 }
 
@@ -323,9 +452,9 @@ func TestOnlyTheRevokedRingNeedsNewKeys(t *testing.T) {
 	if v := x.Now(); !v.Revoked("fi.spoc", Online) || v.Revoked("fi.spoc", Locked) {
 		t.Error("the online ring alone should be revoked")
 	}
-	x.enter(with(x.desk("fi.spoc", 0), func(d *Desk) {
-		d.Consignment, d.TLS = deskKeys("fi.spoc", 1).Consignment, deskKeys("fi.spoc", 1).TLS
-	}))
+	r := ringsOf("fi.spoc", 0)
+	r.consignment, r.tls = ringsOf("fi.spoc", 1).consignment, ringsOf("fi.spoc", 1).tls
+	x.enter(x.deskOf("fi.spoc", r))
 	if x.Now().Revoked("fi.spoc", Online) {
 		t.Error("a new receipts key should have ended the revocation")
 	}
@@ -338,9 +467,9 @@ func TestPartyRevokedAndAdmittedAgain(t *testing.T) {
 	x := settled(t)
 	agreement := x.Now().Agreements()[0].Hash()
 	since := signed.At(time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC))
-	x.enter(with(x.revoke("root", "fi", RingAll), func(v *Revocation) { v.SuspectedSince = since }))
+	x.enter(with(x.revoke("root", "fi", ringAll), func(v *Revocation) { v.SuspectedSince = since }))
 	v := x.Now()
-	if _, ok := x.state.party("fi").entry.now(); ok || v.CA("fi") != nil || !v.Revoked("fi.spoc", Online) || !v.Revoked("fi.spoc", Locked) {
+	if _, ok := x.state.party("fi").entry.now(); ok || !v.Revoked("fi.spoc", Online) || !v.Revoked("fi.spoc", Locked) {
 		t.Error("something of a revoked party is in force")
 	}
 	if r, ok := x.state.desk("fi.spoc").revoked[Locked].now(); !ok || r.SuspectedSince != since {
@@ -353,7 +482,6 @@ func TestPartyRevokedAndAdmittedAgain(t *testing.T) {
 	again := keysOf("fi", signed.UseEntry, 1)
 	x.enter(with(x.party("fi"), func(p *Party) { p.Keys = signed.PublicKeys(again) }))
 	for _, e := range []func() Entry{
-		func() Entry { return x.ca("fi", "fi2") },
 		func() Entry { return x.desk("fi.spoc", 1) },
 		func() Entry { return x.accede("fi", agreement) },
 	} {
@@ -397,7 +525,7 @@ func TestAgreementOfThree(t *testing.T) {
 	if !inForce("fi", "no") || !inForce("no", "se") {
 		t.Error("not in force though all acceded")
 	}
-	x.enter(x.revoke("root", "no", RingAll))
+	x.enter(x.revoke("root", "no", ringAll))
 	if inForce("fi", "no") || !inForce("fi", "se") {
 		t.Error("the third's revocation should leave the other two bound")
 	}

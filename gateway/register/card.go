@@ -1,11 +1,6 @@
 package register
 
-import (
-	"slices"
-
-	"samband/gateway/problem"
-	"samband/gateway/signed"
-)
+import "samband/gateway/signed"
 
 // maxCard bounds a card with its signatures.
 const maxCard = 32 << 10
@@ -49,7 +44,7 @@ func ParsePartyCard(note []byte) (*PartyCard, error) { return parseCard(note, &p
 
 func (c *PartyCard) signers() []*signed.PublicKey { return c.Keys }
 
-// A BrokerCard shows the keys of a broker's logs and operator, and its CA. The
+// A BrokerCard shows the keys of a broker's logs and operator, and its TLS keys. The
 // exchange's name is in it, since the origins of the logs begin with it.
 type BrokerCard struct {
 	Name string
@@ -78,47 +73,6 @@ func (c *BrokerCard) signers() []*signed.PublicKey {
 	return []*signed.PublicKey{c.Audit, c.Register, c.Operator}
 }
 
-// A Request is a desk's card: its time zone and keys, as its party shall enter
-// them, and the key that it wants a TLS certificate for. The desk's message keys and its
-// receipts key sign it.
-type Request struct {
-	Exchange signed.Hash
-	Address  signed.Address
-	Zone     Zone
-	DeskKeys
-	TLS []byte // public key in PKIX DER; see certs.ParsePublicKey
-}
-
-// maxTLS bounds the DER of a public key.
-const maxTLS = 512
-
-var requestForm = signed.Form[Request]{Title: "samband/request/v1", Lines: func(c *Request, l *signed.Lines) {
-	l.Exchange(&c.Exchange)
-	l.Line("desk").Address(&c.Address)
-	c.Zone.line(l)
-	c.DeskKeys.lines(l, c.Address)
-	l.Line("tls-key").Bytes(&c.TLS, maxTLS)
-}, Check: func(c *Request) error {
-	if c.DeskKeys.TLS != signed.HashOf(c.TLS) {
-		return problem.New(problem.TextMalformed, "line %q is not the hash of line %q", "tls", "tls-key")
-	}
-	return nil
-}}
-
-// Text writes the card; what "tls" says follows from TLS.
-func (c *Request) Text() string {
-	card := *c
-	card.DeskKeys.TLS = signed.HashOf(c.TLS)
-	return requestForm.Text(&card)
-}
-
-// ParseRequest reads a desk's card and verifies it by its own keys.
-func ParseRequest(note []byte) (*Request, error) { return parseCard(note, &requestForm) }
-
-func (c *Request) signers() []*signed.PublicKey {
-	return slices.Concat(c.Message, c.Consignment)
-}
-
 // A Card is what people carry to each other before a register knows them: public
 // keys, and a signature by each of them, so nobody can show another's key as his
 // own. It isn't an entry: whoever makes an entry of it compares its fingerprint
@@ -129,8 +83,7 @@ type Card interface {
 }
 
 // SignCard signs a card with the private halves of the keys that it shows, in
-// their order: a founder's or party's pair; audit, register, operator; a desk's
-// message pair, then its receipts key.
+// their order: a founder's or party's pair; audit, register, operator.
 func SignCard(c Card, keys ...*signed.PrivateKey) ([]byte, error) {
 	n, err := signed.Sign(c.Text(), keys...)
 	if err != nil {

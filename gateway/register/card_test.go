@@ -2,9 +2,9 @@ package register
 
 import (
 	"bytes"
+	"slices"
 	"testing"
 
-	"samband/certs"
 	"samband/gateway/problem"
 	"samband/gateway/signed"
 )
@@ -23,15 +23,10 @@ type shown struct {
 
 func cards(t testing.TB) map[string]shown {
 	t.Helper()
-	key, err := certs.NewKey()
-	if err != nil {
-		t.Fatal(err)
-	}
-	tls, err := certs.MarshalPublicKey(&key.PublicKey)
-	if err != nil {
-		t.Fatal(err)
-	}
 	f := federation()
+	r := ringsOf("fi.spoc", 0)
+	request := found(t).request("fi.spoc", r)
+	r.prove(t, request)
 	return map[string]shown{
 		founderCardForm.Title: {&FounderCard{f.Founders[0]}, rootKeys("no")},
 		partyCardForm.Title:   {&PartyCard{"fi", "Suomi", signed.PublicKeys(partyKeys("fi"))}, partyKeys("fi")},
@@ -39,8 +34,7 @@ func cards(t testing.TB) map[string]shown {
 			logKey(f.Audit.Name), logKey(f.Register.Name), logKey(f.Operator.Name),
 		}},
 		requestForm.Title: {
-			&Request{f.Hash(), "fi.spoc", "Europe/Helsinki", deskKeys("fi.spoc", 0), tls},
-			append(messageKeys("fi.spoc", 0), keysOf("fi.spoc", signed.UseConsignment, 0)...),
+			request, slices.Concat(r.message, r.consignment),
 		},
 	}
 }
@@ -83,7 +77,7 @@ func TestCardsRefused(t *testing.T) {
 		}
 		b := note(t, c.Text(), c.keys[1:]...)
 		wrong("signature missing", problem.SignatureMissing, b)
-		wrong("signature extra", problem.SignatureExtra, note(t, c.Text(), append(c.keys, partyKeys("se")...)...))
+		wrong("signature extra", problem.SignatureExtra, note(t, c.Text(), append(slices.Clone(c.keys), partyKeys("se")[0])...))
 		wrong("oversize", problem.Oversize, make([]byte, maxCard+1))
 		wrong("bytes after", problem.TextMalformed, append(bytes.Clone(samples[form]), 'x'))
 		for other, b := range samples {
@@ -102,11 +96,11 @@ func TestCardsRefused(t *testing.T) {
 		}
 		wrong("other exchange", want, altered)
 	}
-	// A broker that shows a party's CA as its own, or logs of another exchange.
+	// A broker whose second TLS key is its first.
 	f := federation()
-	f.BrokerCA = []byte("not a CA")
+	f.Offline = f.InUse
 	keys := cards(t)[brokerCardForm.Title].keys
 	if _, err := ParseBrokerCard(note(t, (&BrokerCard{f.Name, f.Broker}).Text(), keys...)); problem.CodeOf(err) != problem.EntryInvalid {
-		t.Errorf("no CA: %v", err)
+		t.Errorf("one TLS key: %v", err)
 	}
 }

@@ -24,7 +24,8 @@ const maxSkew = time.Minute
 //  4. UNKNOWN_DESK: sender and recipient are desks.
 //  5. KEY_REVOKED: the locked ring of neither is revoked. The recipient's counts
 //     too, since a thief may have what the message would be opened with; it
-//     becomes readable again by new keys alone, so sealing anew is no help.
+//     becomes readable again by new keys alone, so sealing anew is no help. DESK_ENDED:
+//     the entry of neither names an end that has come.
 //  6. TYPE_UNKNOWN, TYPE_OUTDATED: the type is in the catalogue as named.
 //  7. DATES_INVALID: expires is after created, by at most 30 days: no clock
 //     makes others lawful.
@@ -48,7 +49,7 @@ func (v View) Decide(h *envelope.Header, now signed.Time) error {
 	if h.OnBehalfOf != "" {
 		return problem.New(problem.OnBehalfUnaccredited, "%s has no accreditation for %s", h.From, h.OnBehalfOf)
 	}
-	if err := v.desks(h.From, h.To); err != nil {
+	if err := v.desks(h.From, h.To, now); err != nil {
 		return err
 	}
 	if err := v.knowsType(h.Type); err != nil {
@@ -80,7 +81,7 @@ func (v View) DecideSealed(agreement signed.Hash, s schema.Sealed) error {
 }
 
 // desks checks that sender and recipient are there with keys that are trusted.
-func (v View) desks(from, to signed.Address) error {
+func (v View) desks(from, to signed.Address, now signed.Time) error {
 	for _, addr := range []signed.Address{from, to} {
 		if _, ok := v.r.state.desk(addr).entry.at(v.size); !ok {
 			return problem.New(problem.UnknownDesk, "%s is no desk in the register", addr)
@@ -89,6 +90,11 @@ func (v View) desks(from, to signed.Address) error {
 	for _, addr := range []signed.Address{from, to} {
 		if _, revoked := v.r.state.desk(addr).revoked[Locked].at(v.size); revoked {
 			return problem.New(problem.KeyRevoked, "the locked ring of %s is revoked", addr)
+		}
+	}
+	for _, addr := range []signed.Address{from, to} {
+		if entry, _ := v.r.state.desk(addr).entry.at(v.size); !entry.Until.IsZero() && !now.Before(entry.Until) {
+			return problem.New(problem.DeskEnded, "the entry of %s ended at %s", addr, entry.Until)
 		}
 	}
 	return nil

@@ -23,13 +23,18 @@ func TestDecide(t *testing.T) {
 		"files beside":    {want: problem.PartsUnsupported, edit: func(h *envelope.Header) { h.Parts = &envelope.PartsRef{Count: 1} }},
 		"on behalf":       {want: problem.OnBehalfUnaccredited, edit: func(h *envelope.Header) { h.OnBehalfOf = "no.police" }},
 
-		"unknown sender":     {want: problem.UnknownDesk, edit: func(h *envelope.Header) { h.From = "se.ncb" }},
-		"unknown recipient":  {want: problem.UnknownDesk, edit: func(h *envelope.Header) { h.To = "fi.ncb" }},
-		"sender revoked":     {want: problem.KeyRevoked, later: func(x exchange) { x.enter(x.revoke("se", "se.spoc", RingLocked)) }},
-		"recipient revoked":  {want: problem.KeyRevoked, later: func(x exchange) { x.enter(x.revoke("fi", "fi.spoc", RingLocked)) }},
-		"sender's party":     {want: problem.KeyRevoked, later: func(x exchange) { x.enter(x.revoke("root", "se", RingAll)) }},
-		"online ring only":   {later: func(x exchange) { x.enter(x.revoke("se", "se.spoc", RingOnline)) }},
-		"revoked, then new":  {first: func(x exchange) { x.enter(x.revoke("fi", "fi.spoc", RingAll)); x.enter(x.desk("fi.spoc", 1)) }},
+		"unknown sender":    {want: problem.UnknownDesk, edit: func(h *envelope.Header) { h.From = "se.ncb" }},
+		"unknown recipient": {want: problem.UnknownDesk, edit: func(h *envelope.Header) { h.To = "fi.ncb" }},
+		"sender revoked":    {want: problem.KeyRevoked, later: func(x exchange) { x.enter(x.revoke("se", "se.spoc", RingLocked)) }},
+		"recipient revoked": {want: problem.KeyRevoked, later: func(x exchange) { x.enter(x.revoke("fi", "fi.spoc", RingLocked)) }},
+		"sender's party":    {want: problem.KeyRevoked, later: func(x exchange) { x.enter(x.revoke("root", "se", ringAll)) }},
+		"online ring only":  {later: func(x exchange) { x.enter(x.revoke("se", "se.spoc", RingOnline)) }},
+		"revoked, then new": {first: func(x exchange) { x.enter(x.revoke("fi", "fi.spoc", ringAll)); x.enter(x.desk("fi.spoc", 1)) }},
+		"sender ended":      {want: problem.DeskEnded, later: func(x exchange) { x.enter(with(x.desk("se.spoc", 0), func(d *Desk) { d.Until = noon })) }},
+		"recipient ended":   {want: problem.DeskEnded, later: func(x exchange) { x.enter(with(x.desk("fi.spoc", 0), func(d *Desk) { d.Until = noon })) }},
+		"ends next second": {later: func(x exchange) {
+			x.enter(with(x.desk("fi.spoc", 0), func(d *Desk) { d.Until = noon.Add(time.Second) }))
+		}},
 		"recipient rotated":  {want: problem.RegisterMoved, later: func(x exchange) { x.enter(x.desk("fi.spoc", 1)) }},
 		"other opening key":  {want: problem.RegisterMoved, edit: func(h *envelope.Header) { h.ToKey = envelope.KeyIDOf("age1pq1other") }},
 		"unknown type":       {want: problem.TypeUnknown, edit: func(h *envelope.Header) { h.Type.Name = "POEM" }},
@@ -72,7 +77,7 @@ func TestDecide(t *testing.T) {
 		"agreement ended": {want: problem.NoAgreement, at: end, edit: func(h *envelope.Header) {
 			h.Created, h.Expires = end.Add(-time.Hour), end.Add(time.Hour)
 		}},
-		"proposer's party revoked since": {want: problem.KeyRevoked, later: func(x exchange) { x.enter(x.revoke("root", "fi", RingAll)) }},
+		"proposer's party revoked since": {want: problem.KeyRevoked, later: func(x exchange) { x.enter(x.revoke("root", "fi", ringAll)) }},
 		"type not in the agreement": {want: problem.TypeNotPermitted, edit: func(h *envelope.Header) {
 			h.Type = envelope.TypeRef{Name: "ANSWER", Version: "1.0", Hash: signed.HashOf("ANSWER1.0")}
 		}},

@@ -6,8 +6,10 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"samband/gateway/envelope"
+	"samband/gateway/problem"
 	"samband/gateway/signed"
 )
 
@@ -25,13 +27,39 @@ type Function string
 var functions = []Function{"spoc", "ncb", "sirene", "enu", "liaison", "mission", "organisation"}
 
 // A Desk is an entry of a party that says who a desk is: its place in the
-// directory and its keys. It replaces the desk's entry before.
+// directory, when it ends, and, by the desk's own signed request, its keys. It replaces
+// the desk's entry before.
 type Desk struct {
 	Link
+	Directory
+	Until signed.Time // from then on no message passes; zero: no end
+	Card  []byte      // the request, with its signatures
+
+	// As the request says.
 	Address signed.Address
 	Zone    Zone
-	Directory
 	DeskKeys
+	request *Request
+}
+
+// wordsAfterEnd is how long after its end a desk may still connect: what was accepted
+// before gets its consignment and its end.
+const wordsAfterEnd = 60 * 24 * time.Hour
+
+// NewDesk makes the entry of a desk of its request, which it reads and does not verify.
+func NewDesk(l Link, d Directory, until signed.Time, request []byte) (*Desk, error) {
+	desk := &Desk{Link: l, Directory: d, Until: until, Card: request}
+	return desk, desk.read()
+}
+
+// read takes from the request what it says.
+func (d *Desk) read() error {
+	_, c, err := readNote(d.Card, maxRequest, requestForm.Parse)
+	if err != nil {
+		return err
+	}
+	d.Address, d.Zone, d.DeskKeys, d.request = c.Address, c.Zone, c.DeskKeys, c
+	return nil
 }
 
 // A Directory is what colleagues look up about a desk.
@@ -47,7 +75,7 @@ type Directory struct {
 type DeskKeys struct {
 	Message     []*signed.PublicKey // locked ring; the first one signs statements too
 	Consignment []*signed.PublicKey // online ring
-	TLS         signed.Hash         // online ring: of the key that its certificates are for, in PKIX DER
+	TLS         signed.Hash         // online ring: SHA-256 of the connection's key in PKIX DER
 	Opening     string              // locked ring; opaque here, seal reads it
 	Versions    []int64             // versions of the forms that the desk speaks, ascending
 }
@@ -73,11 +101,10 @@ func (*Desk) author() author { return byParty }
 
 var deskForm = signed.Form[Desk]{Title: "samband/desk/v1", Lines: func(d *Desk, l *signed.Lines) {
 	d.Link.lines(l)
-	l.Line("desk").Address(&d.Address)
-	d.Zone.line(l)
 	d.Directory.lines(l)
-	d.DeskKeys.lines(l, d.Address)
-}}
+	l.Optional("until", !d.Until.IsZero()).Time(&d.Until)
+	l.Line("request").Bytes(&d.Card, maxRequest)
+}, Check: (*Desk).read}
 
 func (d *Directory) lines(l *signed.Lines) {
 	l.Line("title").Quoted(&d.Title)
@@ -91,22 +118,26 @@ func (d *Directory) lines(l *signed.Lines) {
 	l.Line("telephone").Quoted(&d.Telephone)
 }
 
-func (k *DeskKeys) lines(l *signed.Lines, desk signed.Address) {
-	of := func(use signed.Use) func(int) string {
-		return func(int) string {
-			l.Line("key").Is(string(use))
-			return string(desk)
-		}
-	}
-	l.Keys(&k.Message, signed.UseMessage, of(signed.UseMessage))
-	l.Keys(&k.Consignment, signed.UseConsignment, of(signed.UseConsignment))
-	l.Line("tls").Hash(&k.TLS)
+// keyLines are those of the keys that sign.
+func (k *DeskKeys) keyLines(l *signed.Lines, desk signed.Address) {
+	k.lines(l, desk, signed.UseMessage, &k.Message)
+	k.lines(l, desk, signed.UseConsignment, &k.Consignment)
+}
+
+func (k *DeskKeys) lines(l *signed.Lines, desk signed.Address, use signed.Use, keys *[]*signed.PublicKey) {
+	l.Keys(keys, use, func(int) string {
+		l.Line("key").Is(string(use))
+		return string(desk)
+	})
+}
+
+func (k *DeskKeys) openingLines(l *signed.Lines) {
 	signed.Value(l.Line("opening"), openingWords, &k.Opening, signed.Same, parseOpening)
 	signed.Rest(l.Line("versions"), versionsWords, &k.Versions, formatVersions, parseVersions)
 }
 
 var (
-	openingWords  = fmt.Sprintf("an age recipient string of at most %d bytes", maxOpening)
+	openingWords  = fmt.Sprintf("any bytes of at most %d", maxOpening)
 	versionsWords = fmt.Sprintf("numbers from 1 to %d, ascending", maxVersion)
 )
 
@@ -151,10 +182,20 @@ func parseVersions(s string) ([]int64, error) {
 }
 
 // check lets a key stay if it is in force and its ring is not revoked; any
-// other must be new to the register.
+// other must be new to the register, an opening key to the desk.
 func (d *Desk) check(s *state) error {
+	if d.request.Exchange != s.exchange {
+		return problem.New(problem.WrongExchange, "the desk's request is of another exchange")
+	}
 	if d.Address.Party() != d.Signers[0] {
 		return notEntitled("%s is not a desk of %s", d.Address, d.Signers[0])
+	}
+	n, err := signed.ParseNote(d.Card)
+	if err != nil {
+		return err
+	}
+	if err := d.request.verify(n); err != nil {
+		return err
 	}
 	var kept DeskKeys
 	known := s.desk(d.Address)
@@ -170,13 +211,13 @@ func (d *Desk) check(s *state) error {
 	if err := s.keys.fresh(keys...); err != nil {
 		return err
 	}
-	for _, raw := range [][2]string{{d.Opening, kept.Opening}, {string(d.TLS[:]), string(kept.TLS[:])}} {
-		if raw[0] == raw[1] {
-			continue
-		}
-		if err := s.keys.freshRaw([]byte(raw[0])); err != nil {
+	if d.Opening != kept.Opening {
+		if err := s.keys.freshOpening(d.Address, d.Opening); err != nil {
 			return err
 		}
+	}
+	if d.TLS != kept.TLS {
+		return s.keys.freshTLS(d.TLS)
 	}
 	return nil
 }
@@ -193,6 +234,7 @@ func (d *Desk) apply(s *state, at place) {
 		known.revoked[ring].end(at.index) // its keys are new, or check had refused
 	}
 	s.keys.note(slices.Concat(d.Message, d.Consignment)...)
-	s.keys.noteRaw([]byte(d.Opening))
-	s.keys.noteRaw(d.TLS[:])
+	s.keys.noteOpening(d.Address, d.Opening)
+	s.keys.noteTLS(d.TLS)
+	s.callers[d.TLS] = d.Address
 }

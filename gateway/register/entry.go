@@ -11,7 +11,8 @@ import (
 const FederationForm = "samband/federation/v1"
 
 // An Entry is one text of the register after the federation file: a *Party, a
-// *Catalogue, a *Clock, a *CA, a *Desk, an *Agreement, an *Accession or a *Revocation.
+// *Catalogue, a *Clock, a *BrokerKeys, a *Desk, an *Agreement, an *Accession or a
+// *Revocation.
 type Entry interface {
 	// Text writes the entry.
 	Text() string
@@ -31,15 +32,32 @@ type Entry interface {
 type Link struct {
 	Exchange signed.Hash
 	Previous signed.Hash // of the text of the signer's entry before; zero: pre-signed
-	Signers  []string    // root founders ("se/root"), ascending, or one party ("se")
+	Signers  []string    // ascending: founders ("se/root"), or one party ("se"), or founders and the party that they admit anew
 }
 
 func (l *Link) link() *Link { return l }
 
+// InChain reports whether the entry follows another of its signer's; one that was signed
+// beforehand follows none.
+func (l *Link) InChain() bool { return l.Previous != signed.Hash{} }
+
+// OfRoot reports whether the entry is one of the root.
+func (l *Link) OfRoot() bool { return strings.HasSuffix(l.chain(), rootSuffix) }
+
+// chain is the signer whose chain the entry stands in: a founder, for the root's.
+func (l *Link) chain() string {
+	for _, s := range l.Signers {
+		if strings.HasSuffix(s, rootSuffix) {
+			return s
+		}
+	}
+	return l.Signers[0]
+}
+
 func (k *Link) lines(l *signed.Lines) {
 	l.Exchange(&k.Exchange)
 	l.Line("previous").HashOrNone(&k.Previous)
-	signed.Repeat(l, "signer", 1, maxFounders, signed.Ascending, &k.Signers, func(s *string) {
+	signed.Repeat(l, "signer", 1, maxFounders+1, signed.Ascending, &k.Signers, func(s *string) {
 		signed.Value(l.Line("signer"), "name or `<party>/root`", s, signed.Same, func(s string) (string, error) {
 			_, err := signed.ParseName(strings.TrimSuffix(s, rootSuffix))
 			return s, err
@@ -66,7 +84,7 @@ var parsers = map[string]func(string) (Entry, error){
 	partyForm.Title:     parse(&partyForm),
 	catalogueForm.Title: parse(&catalogueForm),
 	clockForm.Title:     parse(&clockForm),
-	caForm.Title:        parse(&caForm),
+	brokerForm.Title:    parse(&brokerForm),
 	deskForm.Title:      parse(&deskForm),
 	agreementForm.Title: parse(&agreementForm),
 	accedeForm.Title:    parse(&accedeForm),
@@ -129,7 +147,7 @@ func ChainLink(e Entry) Link { return *e.link() }
 func Tables() []signed.Table {
 	link := signed.Form[Link]{Title: "Every entry", Lines: (*Link).lines}
 	tables := []signed.Table{
-		link.Table(Link{}), partyForm.Table(Party{}), catalogueForm.Table(Catalogue{}), clockForm.Table(Clock{}), caForm.Table(CA{}),
+		link.Table(Link{}), partyForm.Table(Party{}), catalogueForm.Table(Catalogue{}), clockForm.Table(Clock{}), brokerForm.Table(BrokerKeys{}),
 		deskForm.Table(Desk{}), agreementForm.Table(Agreement{}), accedeForm.Table(Accession{}), revokeForm.Table(Revocation{}),
 	}
 	for i := range tables[1:] {

@@ -34,7 +34,7 @@ func (v View) Explain(q Question, now signed.Time) Explanation {
 	v.r.mu.RLock()
 	defer v.r.mu.RUnlock()
 	var x Explanation
-	if err := v.unsendable(q); err != nil {
+	if err := v.unsendable(q, now); err != nil {
 		x.Problem, _ = problem.Of(err)
 		return x
 	}
@@ -59,8 +59,8 @@ func (v View) Explain(q Question, now signed.Time) Explanation {
 }
 
 // unsendable is what no agreement can mend.
-func (v View) unsendable(q Question) error {
-	if err := v.desks(q.From, q.To); err != nil {
+func (v View) unsendable(q Question, now signed.Time) error {
+	if err := v.desks(q.From, q.To, now); err != nil {
 		return err
 	}
 	if c, ok := v.r.state.catalogue.at(v.size); ok {

@@ -8,8 +8,9 @@ import (
 	"samband/gateway/signed"
 )
 
-// maxFounders bounds the founders of an exchange: each signs with two keys.
-const maxFounders = signed.MaxSignatures / 2
+// maxFounders bounds the founders of an exchange: each signs with two keys, and so does,
+// beside them, a party that they admit anew.
+const maxFounders = signed.MaxSignatures/2 - 1
 
 const rootSuffix = "/root"
 

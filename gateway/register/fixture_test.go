@@ -1,8 +1,8 @@
 package register
 
 import (
+	"crypto/ecdsa"
 	"crypto/sha256"
-	"crypto/x509"
 	"fmt"
 	"slices"
 	"sync"
@@ -18,7 +18,7 @@ import (
 
 // The exchange of these tests: founders Norway and Sweden, both needed; parties
 // Finland, Norway and Sweden. Its keys come from a published seed, so entries
-// are the same in every run but for their ML-DSA signatures and certificates.
+// are the same in every run but for their ML-DSA signatures and TLS keys.
 
 const nordic = "nordic.example"
 
@@ -45,14 +45,18 @@ var derived sync.Map
 func derive(owner string, use signed.Use, generation int) []*signed.PrivateKey {
 	var keys []*signed.PrivateKey
 	for _, alg := range signed.Uses[use] {
-		seed := sha256.Sum256(fmt.Appendf(nil, "samband register test %s %s %s %d", owner, use, alg, generation))
-		k, err := signed.NewPrivateKey(owner, alg, seed[:])
+		k, err := signed.NewPrivateKey(owner, alg, seedOf(owner, use, alg, generation))
 		if err != nil {
 			panic(err)
 		}
 		keys = append(keys, k)
 	}
 	return keys
+}
+
+func seedOf(owner string, use signed.Use, alg signed.Algorithm, generation int) []byte {
+	seed := sha256.Sum256(fmt.Appendf(nil, "samband register test %s %s %s %d", owner, use, alg, generation))
+	return seed[:]
 }
 
 func rootKeys(parties ...string) []*signed.PrivateKey {
@@ -67,31 +71,30 @@ func partyKeys(party string) []*signed.PrivateKey { return keysOf(party, signed.
 
 func logKey(origin string) *signed.PrivateKey { return keysOf(origin, signed.UseCheckpoint, 0)[0] }
 
-// Certificates contain the time and randomness, so each CA is made once.
-var caOf = func() func(name string) *x509.Certificate {
-	var mu sync.Mutex
-	made := map[string]*x509.Certificate{}
-	return func(name string) *x509.Certificate {
-		mu.Lock()
-		defer mu.Unlock()
-		if made[name] == nil {
-			make := func() (*x509.Certificate, error) {
-				if name == "broker" {
-					ca, _, err := certs.NewBrokerCA(nordic, start.AsTime())
-					return ca, err
-				}
-				ca, _, err := certs.NewCA(name, nordic, start.AsTime())
-				return ca, err
-			}
-			ca, err := make()
-			if err != nil {
-				panic(err)
-			}
-			made[name] = ca
+// tlsKeyOf makes the TLS key of an owner, one for each generation. ECDSA draws no keys
+// from a seed, so each is made once in a run.
+func tlsKeyOf(owner string, generation int) *ecdsa.PrivateKey {
+	name := fmt.Sprint("tls ", owner, generation)
+	made, ok := derived.Load(name)
+	if !ok {
+		key, err := certs.NewKey()
+		if err != nil {
+			panic(err)
 		}
-		return made[name]
+		made, _ = derived.LoadOrStore(name, key)
 	}
-}()
+	return made.(*ecdsa.PrivateKey)
+}
+
+func tlsHash(key *ecdsa.PrivateKey) signed.Hash { return signed.HashOf(tlsBytes(key)) }
+
+func tlsBytes(key *ecdsa.PrivateKey) []byte {
+	der, err := certs.MarshalPublicKey(&key.PublicKey)
+	if err != nil {
+		panic(err)
+	}
+	return der
+}
 
 func federation() *Federation {
 	f := &Federation{
@@ -99,10 +102,10 @@ func federation() *Federation {
 		Nonce:     signed.ID{1, 2, 3},
 		Threshold: 2,
 		Broker: Broker{
-			Audit:    logKey(nordic + "/audit").Public,
-			Register: logKey(nordic + "/register").Public,
-			Operator: logKey(OperatorName(nordic)).Public,
-			BrokerCA: caOf("broker").Raw,
+			Audit:      logKey(nordic + "/audit").Public,
+			Register:   logKey(nordic + "/register").Public,
+			Operator:   logKey(OperatorName(nordic)).Public,
+			ServerKeys: ServerKeys{tlsHash(tlsKeyOf("broker", 0)), tlsHash(tlsKeyOf("broker", 1))},
 		},
 		Policy: PolicyLogged,
 	}
@@ -159,7 +162,6 @@ func settle(t testing.TB) exchange {
 	x := found(t)
 	for _, p := range []string{"fi", "no", "se"} {
 		x.enter(x.party(p))
-		x.enter(x.ca(p, p))
 		x.enter(x.desk(p+".spoc", 0))
 	}
 	x.enter(x.catalogue("1.0"))
@@ -176,35 +178,72 @@ func (x exchange) link(signers ...string) Link {
 
 func (x exchange) root() Link { return x.link("no/root", "se/root") }
 
+// party admits a party; one that is in force signs too.
 func (x exchange) party(name string) *Party {
-	return &Party{x.root(), name, "Party " + name, signed.PublicKeys(partyKeys(name))}
-}
-
-func (x exchange) ca(party, which string) *CA {
-	return &CA{Link: x.link(party), DER: caOf(which).Raw}
-}
-
-func deskKeys(addr string, generation int) DeskKeys {
-	return DeskKeys{
-		Message:     signed.PublicKeys(keysOf(addr, signed.UseMessage, generation)),
-		Consignment: signed.PublicKeys(keysOf(addr, signed.UseConsignment, generation)),
-		TLS:         signed.HashOf(fmt.Sprintf("tls %s %d", addr, generation)),
-		Opening:     fmt.Sprintf("age1pq1%s%d", signed.HashOf(addr).String()[:20], generation),
-		Versions:    []int64{1},
+	l := x.root()
+	if _, ok := x.state.party(name).entry.now(); ok {
+		l.Signers = slices.Sorted(slices.Values(append(l.Signers, name)))
 	}
+	return &Party{l, name, "Party " + name, signed.PublicKeys(partyKeys(name))}
+}
+
+// A keyring is the private halves of a desk's keys.
+type keyring struct {
+	message, consignment []*signed.PrivateKey
+	tls                  *ecdsa.PrivateKey
+	opening              string
+}
+
+func ringsOf(addr string, generation int) keyring {
+	return keyring{
+		keysOf(addr, signed.UseMessage, generation), keysOf(addr, signed.UseConsignment, generation),
+		tlsKeyOf(addr, generation), fmt.Sprintf("age1pq1%s%d", signed.HashOf(addr).String()[:20], generation),
+	}
+}
+
+// request is a desk's, before it is proven and signed.
+func (x exchange) request(addr string, r keyring) *Request {
+	return &Request{
+		Exchange: x.Exchange(), Address: signed.Address(addr), Zone: "Europe/Helsinki",
+		DeskKeys: DeskKeys{Message: signed.PublicKeys(r.message), Consignment: signed.PublicKeys(r.consignment), Opening: r.opening, Versions: []int64{1}},
+		TLSKey:   tlsBytes(r.tls),
+	}
+}
+
+// prove signs a request with all keys of a ring.
+func (r keyring) prove(t testing.TB, c *Request) []byte {
+	t.Helper()
+	var err error
+	if c.Proof, err = certs.Prove(r.tls, c.ProofText()); err != nil {
+		t.Fatal(err)
+	}
+	return note(t, c.Text(), slices.Concat(r.message, r.consignment)...)
 }
 
 func (x exchange) desk(addr string, generation int) *Desk {
-	return &Desk{
-		Link:    x.link(signed.Address(addr).Party()),
-		Address: signed.Address(addr),
-		Zone:    "Europe/Helsinki",
-		Directory: Directory{
-			Title: "Yhteyspiste", Functions: []Function{"spoc", "ncb"},
-			Languages: []string{"fi", "sv", "en"}, Hours: "24/7", Telephone: "+358 295 000 000",
-		},
-		DeskKeys: deskKeys(addr, generation),
+	return x.deskOf(addr, ringsOf(addr, generation))
+}
+
+func (x exchange) deskOf(addr string, r keyring) *Desk {
+	return x.deskBy(signed.Address(addr).Party(), r.prove(x.t, x.request(addr, r)))
+}
+
+// deskBy is the entry that a party makes of a request.
+func (x exchange) deskBy(party string, request []byte) *Desk {
+	x.t.Helper()
+	d, err := NewDesk(x.link(party), Directory{
+		Title: "Yhteyspiste", Functions: []Function{"spoc", "ncb"},
+		Languages: []string{"fi", "sv", "en"}, Hours: "24/7", Telephone: "+358 295 000 000",
+	}, signed.Time{}, request)
+	if err != nil {
+		x.t.Fatal(err)
 	}
+	return d
+}
+
+// servers names TLS keys of the broker, by their generations.
+func (x exchange) servers(number int64, inUse, offline int) *BrokerKeys {
+	return &BrokerKeys{x.root(), number, ServerKeys{tlsHash(tlsKeyOf("broker", inUse)), tlsHash(tlsKeyOf("broker", offline))}}
 }
 
 func (x exchange) catalogue(version string) *Catalogue {
@@ -228,15 +267,33 @@ func (x exchange) accede(party string, agreement signed.Hash) *Accession {
 	return &Accession{x.link(party), agreement}
 }
 
+// ringAll names both rings of a desk, or a party's authority.
+const ringAll = "all"
+
+// revoke names what is in force, or the hash of nothing.
 func (x exchange) revoke(signer, subject, ring string) *Revocation {
-	v := &Revocation{Link: x.link(signer), Ring: ring}
+	v := &Revocation{Link: x.link(signer)}
 	if signer == "root" {
 		v.Link = x.root()
 	}
-	if addr, err := signed.ParseAddress(subject); err == nil {
-		v.Desk = addr
-	} else {
-		v.Party = subject
+	addr, err := signed.ParseAddress(subject)
+	if err != nil {
+		v.Party, v.Rings = subject, []RingHash{{RingAuthority, signed.HashOf("nobody")}}
+		if p, ok := x.state.party(subject).entry.now(); ok {
+			v.Rings[0] = p.AuthorityHash()
+		}
+		return v
+	}
+	v.Desk = addr
+	for _, r := range []Ring{Locked, Online} {
+		if ring != ringAll && ring != ringWords[r] {
+			continue
+		}
+		hash := RingHash{ringWords[r], signed.HashOf("nobody")}
+		if d, ok := x.state.desk(addr).entry.now(); ok {
+			hash = d.RingHash(r)
+		}
+		v.Rings = append(v.Rings, hash)
 	}
 	return v
 }

@@ -21,7 +21,9 @@ func FuzzParseEntry(f *testing.F) {
 	}
 	f.Add(x.revoke("fi", "fi.spoc", RingOnline).Text())
 	f.Add(preSigned(x, "fi", "fi.spoc").Text())
-	f.Add(with(x.revoke("root", "fi", RingAll), func(v *Revocation) { v.SuspectedSince = noon }).Text())
+	f.Add(with(x.revoke("root", "fi", ringAll), func(v *Revocation) { v.SuspectedSince = noon }).Text())
+	f.Add(x.servers(1, 2, 3).Text())
+	f.Add(with(x.desk("fi.ncb", 0), func(d *Desk) { d.Until = noon }).Text())
 	f.Add((&Clock{Link: x.root(), Audit: 4711, Time: noon}).Text())
 	f.Fuzz(func(t *testing.T, text string) {
 		read := func() (interface{ Text() string }, error) { return ParseEntry(text) }
@@ -50,7 +52,7 @@ func FuzzParseEntry(f *testing.F) {
 func FuzzAppend(f *testing.F) {
 	x := settled(f)
 	f.Add(x.sign(x.desk("fi.ncb", 0)))
-	f.Add(x.sign(x.ca("fi", "fi2")))
+	f.Add(x.sign(x.servers(1, 1, 2)))
 	f.Add(x.Entries(0)[0])
 	f.Fuzz(func(t *testing.T, note []byte) {
 		err := x.Check(note)

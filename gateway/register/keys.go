@@ -9,10 +9,12 @@ import (
 	"samband/gateway/signed"
 )
 
-// seen is every key that ever stood in the register. A key enters it once: not
-// under another name, not for another use, not again after it was dropped. Nor
-// does a second key with a name and key hash that are taken, since signature
-// lines find keys by these.
+// seen is every key that ever stood in the register. A key that signs or connects
+// enters it once: not under another name, not for another use, not again after it was
+// dropped. Nor does a second key with a name and key hash that are taken, since signature
+// lines find keys by these. An opening key signs nothing, and its owner can't prove it,
+// so one of another desk's is none of a desk's concern: it is compared with the same
+// desk's alone.
 type seen map[string]bool
 
 func names(k *signed.PublicKey) []string {
@@ -53,16 +55,29 @@ func (s seen) add(keys ...*signed.PublicKey) error {
 	return nil
 }
 
-// freshRaw and noteRaw are for keys that are opaque here: those of CAs and of
-// connections, and what desks open with.
-func (s seen) freshRaw(key []byte) error {
-	if s["raw "+string(key)] {
-		return problem.New(problem.KeyReused, "the CA's, opening or TLS key was in the register before")
+func (s seen) freshTLS(key signed.Hash) error {
+	if s[tlsName(key)] {
+		return problem.New(problem.KeyReused, "the TLS key was in the register before")
 	}
 	return nil
 }
 
-func (s seen) noteRaw(key []byte) { s["raw "+string(key)] = true }
+func (s seen) noteTLS(key signed.Hash) { s[tlsName(key)] = true }
+
+func tlsName(key signed.Hash) string { return "tls " + string(key[:]) }
+
+func (s seen) freshOpening(desk signed.Address, key string) error {
+	if s[openingName(desk, key)] {
+		return problem.New(problem.KeyReused, "%s had this opening key before", desk)
+	}
+	return nil
+}
+
+func (s seen) noteOpening(desk signed.Address, key string) { s[openingName(desk, key)] = true }
+
+func openingName(desk signed.Address, key string) string {
+	return "opening " + string(desk) + " " + key
+}
 
 // changed returns the keys that are not among those before.
 func changed(keys, before []*signed.PublicKey) []*signed.PublicKey {

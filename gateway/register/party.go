@@ -3,7 +3,8 @@ package register
 import "samband/gateway/signed"
 
 // A Party is an entry of the root that admits a party, or gives an admitted one
-// a new authority or title.
+// a new authority or title. The authority in force signs it too: so the root alone
+// can't put another in its place. One that is revoked signs nothing.
 type Party struct {
 	Link
 	Name  string // "fi"

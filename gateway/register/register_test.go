@@ -1,7 +1,7 @@
 package register
 
 import (
-	"crypto/x509"
+	"bytes"
 	"fmt"
 	"maps"
 	"os"
@@ -11,10 +11,10 @@ import (
 	"sync"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"pgregory.net/rapid"
 
-	"samband/certs"
 	"samband/gateway/auditlog"
 	"samband/gateway/auditlog/tree"
 	"samband/gateway/envelope"
@@ -26,14 +26,14 @@ import (
 func dump(v View) string {
 	var b strings.Builder
 	fmt.Fprintln(&b, v.Size(), v.Head())
+	servers, number := v.Servers()
+	fmt.Fprintln(&b, servers, number)
 	for _, p := range v.Parties() {
 		fmt.Fprint(&b, p.Text())
-		if ca := v.CA(p.Name); ca != nil {
-			fmt.Fprintf(&b, "%x\n", ca.Signature)
-		}
 	}
 	for _, d := range v.Desks() {
-		fmt.Fprintln(&b, d.Text(), v.Revoked(d.Address, Online), v.Revoked(d.Address, Locked))
+		caller, err := v.Caller(d.TLS, noon)
+		fmt.Fprintln(&b, d.Text(), caller, err, v.Revoked(d.Address, Online), v.Revoked(d.Address, Locked))
 	}
 	if c, ok := v.r.state.catalogue.at(v.size); ok {
 		fmt.Fprintln(&b, c.Types)
@@ -96,11 +96,11 @@ func TestViewsNeverChange(t *testing.T) {
 func drawEntry(rt *rapid.T, x exchange, i int) Entry {
 	one := rapid.SampledFrom(parties).Draw(rt, "party")
 	other := rapid.SampledFrom(parties).Draw(rt, "other")
-	switch rapid.SampledFrom([]string{"party", "ca", "desk", "desk", "catalogue", "agreement", "accede", "revoke"}).Draw(rt, "kind") {
+	switch rapid.SampledFrom([]string{"party", "servers", "desk", "desk", "catalogue", "agreement", "accede", "revoke"}).Draw(rt, "kind") {
 	case "party":
 		return x.party(one)
-	case "ca":
-		return x.ca(one, one)
+	case "servers":
+		return x.servers(rapid.Int64Range(0, 2).Draw(rt, "number"), rapid.IntRange(0, 3).Draw(rt, "in use"), rapid.IntRange(0, 3).Draw(rt, "offline"))
 	case "desk":
 		return x.desk(one+".spoc", rapid.IntRange(0, 2).Draw(rt, "generation"))
 	case "catalogue":
@@ -114,7 +114,7 @@ func drawEntry(rt *rapid.T, x exchange, i int) Entry {
 			return x.accede(one, rapid.SampledFrom(all).Draw(rt, "agreement").Hash())
 		}
 	case "revoke":
-		return x.revoke(one, one+".spoc", rapid.SampledFrom([]string{RingOnline, RingLocked, RingAll}).Draw(rt, "ring"))
+		return x.revoke(one, one+".spoc", rapid.SampledFrom([]string{RingOnline, RingLocked, ringAll}).Draw(rt, "ring"))
 	}
 	return nil
 }
@@ -183,7 +183,8 @@ func chainOf(t *testing.T, entry []byte) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return ChainLink(e).Signers[0]
+	l := ChainLink(e)
+	return l.chain()
 }
 
 func TestCheckHead(t *testing.T) {
@@ -219,30 +220,66 @@ func TestAtPanicsOutsideTheRegister(t *testing.T) {
 	}
 }
 
-// The CA of a view is what certs.Check asks for.
-func TestCertificateCountsUnderTheRegister(t *testing.T) {
-	x := found(t)
-	x.enter(x.party("fi"))
-	ca, key, err := certs.NewCA("fi", nordic, noon.AsTime())
-	if err != nil {
+// A TLS key makes the connections of the desk that the register names it for, and of no
+// other, at each size.
+func TestCaller(t *testing.T) {
+	x := settled(t)
+	key := func(addr string, generation int) signed.Hash { return tlsHash(tlsKeyOf(addr, generation)) }
+	before := x.Now()
+	if addr, err := before.Caller(key("fi.spoc", 0), noon); err != nil || addr != "fi.spoc" {
+		t.Errorf("its own key: %s, %v", addr, err)
+	}
+	refused := func(v View, key signed.Hash, now signed.Time, want string) {
+		t.Helper()
+		_, err := v.Caller(key, now)
+		wantCode(t, err, problem.CertificateRefused)
+		if !strings.Contains(fmt.Sprint(err), want) {
+			t.Errorf("got %v, want %q", err, want)
+		}
+	}
+	refused(before, key("fi.spoc", 1), noon, "names this TLS key for no desk")
+	refused(before, key("broker", 0), noon, "names this TLS key for no desk")
+	x.enter(with(x.desk("fi.spoc", 1), func(d *Desk) { d.Until = noon }))
+	refused(x.Now(), key("fi.spoc", 0), noon, "names another TLS key for fi.spoc")
+	refused(before, key("fi.spoc", 1), noon, "another TLS key")
+	if addr, err := before.Caller(key("fi.spoc", 0), noon); err != nil || addr != "fi.spoc" {
+		t.Errorf("a view changed: %s, %v", addr, err)
+	}
+	// Its end stops messages, and words about those before it 60 days later.
+	if _, err := x.Now().Caller(key("fi.spoc", 1), noon.Add(60*24*time.Hour-time.Second)); err != nil {
+		t.Errorf("60 days after its end: %v", err)
+	}
+	refused(x.Now(), key("fi.spoc", 1), noon.Add(60*24*time.Hour), "ended")
+}
+
+// Keys of the broker come by the register, or as the file of the entry alone.
+func TestBrokerKeys(t *testing.T) {
+	x := settled(t)
+	if keys, number := x.Now().Servers(); number != 0 || keys != x.Federation().ServerKeys {
+		t.Errorf("at first: %v, %d", keys, number)
+	}
+	first := x.servers(1, 1, 2) // the offline key goes into use
+	file := x.sign(first)
+	if b, err := VerifyBrokerKeys(x.Federation(), file); err != nil || b.ServerKeys != first.ServerKeys || b.Number != 1 {
+		t.Errorf("carried as a file: %v, %v", b, err)
+	}
+	for what, bad := range map[string][]byte{
+		"by one founder":   x.signAs(with(x.servers(1, 1, 2), func(b *BrokerKeys) { b.Signers = b.Signers[:1] }), rootKeys("no")...),
+		"altered":          bytes.Replace(file, []byte("number 1"), []byte("number 2"), 1),
+		"another entry":    x.Entries(1)[0],
+		"another exchange": x.sign(with(x.servers(1, 1, 2), func(b *BrokerKeys) { b.Exchange = signed.HashOf("training") })),
+	} {
+		if _, err := VerifyBrokerKeys(x.Federation(), bad); err == nil {
+			t.Errorf("%s: taken", what)
+		}
+	}
+	if _, err := x.Append(file); err != nil {
 		t.Fatal(err)
 	}
-	x.enter(&CA{Link: x.link("fi"), DER: ca.Raw})
-	own, err := certs.NewKey()
-	if err != nil {
-		t.Fatal(err)
+	x.enter(x.servers(2, 3, 2))
+	if keys, number := x.Now().Servers(); number != 2 || !keys.Has(tlsHash(tlsKeyOf("broker", 3))) || keys.Has(tlsHash(tlsKeyOf("broker", 1))) {
+		t.Errorf("at last: %v, %d", keys, number)
 	}
-	leaf, err := certs.IssueDesk(ca, key, nordic, "fi.spoc", &own.PublicKey, noon.AsTime())
-	if err != nil {
-		t.Fatal(err)
-	}
-	check := func() error {
-		_, err := certs.Check([]*x509.Certificate{leaf}, nordic, x.Now().CA, noon.AsTime())
-		return err
-	}
-	wantCode(t, check(), "")
-	x.enter(x.ca("fi", "fi"))
-	wantCode(t, check(), problem.CertificateRefused) // the CA was replaced
 }
 
 func TestLoad(t *testing.T) {

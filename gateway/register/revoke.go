@@ -1,32 +1,16 @@
 package register
 
 import (
+	"slices"
 	"strings"
 
 	"samband/gateway/problem"
 	"samband/gateway/signed"
 )
 
-// A Ring is one of a desk's two sets of keys.
-type Ring int
-
-const (
-	// Online: the receipts key and TLS. Revoked, the desk is barred at the edge.
-	Online Ring = iota
-	// Locked: what signs messages and statements, and what opens.
-	Locked
-	rings
-)
-
-// Words of a revocation's ring line.
-const (
-	RingOnline = "online"
-	RingLocked = "locked"
-	RingAll    = "all"
-)
-
 // A Revocation is an entry that ends keys for good: of a desk's ring or rings,
-// or of a whole party with all its desks, its authority and its CA. It may be
+// or of a party's authority with all that the party has: its desks' rings and its part in
+// agreements. It names each by its hash, and ends those that are in force. It may be
 // signed beforehand and kept in a safe: then it stands outside its signer's
 // chain, and a nonce tells it from the next one.
 type Revocation struct {
@@ -34,7 +18,7 @@ type Revocation struct {
 	Nonce          signed.ID      // of a pre-signed one
 	Desk           signed.Address // "" when the subject is a party
 	Party          string         // "" when the subject is a desk
-	Ring           string         // RingOnline, RingLocked or RingAll
+	Rings          []RingHash     // of a desk one or both; of a party its authority
 	SuspectedSince signed.Time    // zero when absent; what was signed since is in doubt
 }
 
@@ -56,11 +40,18 @@ var revokeForm = signed.Form[Revocation]{Title: "samband/revoke/v1", Lines: func
 		}
 		return s, err
 	})
-	signed.OneOf(l.Line("ring"), &v.Ring, RingOnline, RingLocked, RingAll)
+	signed.Repeat(l, "ring", 1, int(rings), signed.Ascending, &v.Rings, func(r *RingHash) {
+		signed.OneOf(l.Line("ring"), &r.Ring, RingAuthority, RingLocked, RingOnline).Hash(&r.Hash)
+	})
 	l.Optional("suspected-since", !v.SuspectedSince.IsZero()).Time(&v.SuspectedSince)
 }, Check: func(v *Revocation) error {
-	if v.Party != "" && v.Ring != RingAll {
-		return problem.New(problem.TextMalformed, "a party is revoked with all its rings")
+	for i, r := range v.Rings {
+		switch {
+		case (r.Ring == RingAuthority) != (v.Party != ""):
+			return problem.New(problem.TextMalformed, "a party is revoked by its authority, a desk by its rings")
+		case i > 0 && r.Ring == v.Rings[i-1].Ring:
+			return problem.New(problem.TextMalformed, "lines %q name one ring twice", "ring")
+		}
 	}
 	return nil
 }}
@@ -73,14 +64,19 @@ func (v *Revocation) Subject() string {
 	return v.Party
 }
 
-func (v *Revocation) covers(ring Ring) bool {
-	switch v.Ring {
-	case RingOnline:
-		return ring == Online
-	case RingLocked:
-		return ring == Locked
+// ends lists the rings of a desk that this revocation ends: those that it names, are in
+// force and are not revoked.
+func (v *Revocation) ends(known *desk) (ended []Ring) {
+	entry, ok := known.entry.now()
+	if !ok {
+		return nil
 	}
-	return true
+	for ring := Ring(0); ring < rings; ring++ {
+		if !known.isRevoked(ring) && slices.Contains(v.Rings, entry.RingHash(ring)) {
+			ended = append(ended, ring)
+		}
+	}
+	return ended
 }
 
 func (v *Revocation) check(s *state) error {
@@ -89,8 +85,12 @@ func (v *Revocation) check(s *state) error {
 		if !byRoot && signer != v.Party {
 			return notEntitled("%s can't revoke %s", signer, v.Party)
 		}
-		if _, ok := s.party(v.Party).entry.now(); !ok {
+		p, ok := s.party(v.Party).entry.now()
+		if !ok {
 			return invalid("%s is no party in force", v.Party)
+		}
+		if p.AuthorityHash() != v.Rings[0] {
+			return invalid("the authority that this revokes is not the one of %s in force", v.Party)
 		}
 		return nil
 	}
@@ -101,25 +101,22 @@ func (v *Revocation) check(s *state) error {
 	if !ok {
 		return invalid("%s is no desk in the register", v.Desk)
 	}
-	for ring := Ring(0); ring < rings; ring++ {
-		if v.covers(ring) && !known.isRevoked(ring) {
-			return nil
-		}
+	if len(v.ends(known)) == 0 {
+		return invalid("no ring of %s that this names is in force: it is revoked already, or was replaced", v.Desk)
 	}
-	return invalid("%s is revoked already", v.Desk)
+	return nil
 }
 
 func (v *Revocation) apply(s *state, at place) {
 	if v.Desk != "" {
-		s.desks[v.Desk].revoke(v, at)
+		known := s.desks[v.Desk]
+		known.revoke(v, at, v.ends(known)...)
 		return
 	}
-	known := s.parties[v.Party]
-	known.entry.end(at.index)
-	known.ca.end(at.index)
+	s.parties[v.Party].entry.end(at.index)
 	for _, addr := range s.order {
 		if addr.Party() == v.Party {
-			s.desks[addr].revoke(v, at)
+			s.desks[addr].revoke(v, at, Online, Locked)
 		}
 	}
 	for _, a := range s.proposed {

@@ -1,6 +1,7 @@
 package register
 
 import (
+	"slices"
 	"strings"
 
 	"samband/gateway/problem"
@@ -19,15 +20,16 @@ type state struct {
 	catalogue  history[*Catalogue]
 	parties    map[string]*party
 	desks      map[signed.Address]*desk
-	order      []signed.Address // of desks, as they came
+	order      []signed.Address               // of desks, as they came
+	callers    map[signed.Hash]signed.Address // by TLS key: whose it is or was
+	server     history[*BrokerKeys]           // none: those of the federation file
 	agreements map[signed.Hash]*agreement
 	proposed   []*agreement // as they came
 }
 
 type party struct {
 	entry history[*Party] // ended by its revocation
-	ca    history[*CA]
-	last  signed.Hash // text of its last entry
+	last  signed.Hash     // text of its last entry
 }
 
 type desk struct {
@@ -40,9 +42,9 @@ func (d *desk) isRevoked(ring Ring) bool {
 	return yes
 }
 
-func (d *desk) revoke(v *Revocation, at place) {
-	for ring := Ring(0); ring < rings; ring++ {
-		if v.covers(ring) && !d.isRevoked(ring) {
+func (d *desk) revoke(v *Revocation, at place, ended ...Ring) {
+	for _, ring := range ended {
+		if !d.isRevoked(ring) {
 			d.revoked[ring].set(at.index, v)
 		}
 	}
@@ -72,14 +74,24 @@ func newState(f *Federation, exchange signed.Hash) *state {
 		parties:    map[string]*party{},
 		desks:      map[signed.Address]*desk{},
 		agreements: map[signed.Hash]*agreement{},
+		callers:    map[signed.Hash]signed.Address{},
 	}
 	for _, founder := range f.Founders {
 		s.founders[RootName(founder.Party)] = founder.Keys
 		s.keys.note(founder.Keys...)
 	}
 	s.keys.note(f.Audit, f.Register, f.Operator)
-	s.keys.noteRaw(f.brokerKey())
+	s.keys.noteTLS(f.InUse)
+	s.keys.noteTLS(f.Offline)
 	return s
+}
+
+// servers are the broker's TLS keys in force.
+func (s *state) servers() *BrokerKeys {
+	if b, ok := s.server.now(); ok {
+		return b
+	}
+	return &BrokerKeys{ServerKeys: s.federation.ServerKeys}
 }
 
 // party and desk return an empty one for a name unknown.
@@ -126,6 +138,9 @@ func (s *state) admit(note []byte) (Entry, error) {
 // its kind.
 func (s *state) signers(e Entry) ([]*signed.PublicKey, error) {
 	names := e.link().Signers
+	if p, ok := e.(*Party); ok {
+		return s.admitters(p)
+	}
 	if strings.HasSuffix(names[0], rootSuffix) {
 		if e.author() == byParty {
 			return nil, notEntitled("an entry of this kind is a party's, not the root's")
@@ -147,6 +162,30 @@ func (s *state) signers(e Entry) ([]*signed.PublicKey, error) {
 		return nil, problem.New(problem.KeyRevoked, "the authority of %s is revoked", names[0])
 	}
 	return p.Keys, nil
+}
+
+// admitters are founders by their threshold, and the party itself where its authority is
+// in force, in the order of the names.
+func (s *state) admitters(p *Party) (keys []*signed.PublicKey, err error) {
+	founders := slices.DeleteFunc(slices.Clone(p.Signers), func(name string) bool { return name == p.Name })
+	if _, err := s.rootKeys(founders); err != nil {
+		return nil, err
+	}
+	before, inForce := s.party(p.Name).entry.now()
+	switch signs := len(founders) < len(p.Signers); {
+	case inForce && !signs:
+		return nil, notEntitled("%s is in force: its authority signs its next entry beside the root", p.Name)
+	case !inForce && signs:
+		return nil, notEntitled("%s has no authority in force that could sign", p.Name)
+	}
+	for _, name := range p.Signers {
+		if name == p.Name {
+			keys = append(keys, before.Keys...)
+		} else {
+			keys = append(keys, s.founders[name]...)
+		}
+	}
+	return keys, nil
 }
 
 func (s *state) rootKeys(names []string) ([]*signed.PublicKey, error) {
@@ -174,8 +213,8 @@ func (s *state) follows(e Entry) error {
 		}
 		return problem.New(problem.EntryOutOfOrder, "only a revocation may be signed beforehand")
 	}
-	if last, _ := s.previous(l.Signers[0]); l.Previous != last {
-		return problem.New(problem.EntryOutOfOrder, "the entry does not follow the last entry of %s", l.Signers[0])
+	if last, _ := s.previous(l.chain()); l.Previous != last {
+		return problem.New(problem.EntryOutOfOrder, "the entry does not follow the last entry of %s", l.chain())
 	}
 	return nil
 }
@@ -193,10 +232,10 @@ func (s *state) apply(e Entry, at place) {
 	l := e.link()
 	s.texts[at.text] = true
 	if l.Previous != (signed.Hash{}) {
-		if _, root := s.founders[l.Signers[0]]; root {
+		if _, root := s.founders[l.chain()]; root {
 			s.rootLast = at.text
 		} else {
-			s.parties[l.Signers[0]].last = at.text
+			s.parties[l.chain()].last = at.text
 		}
 	}
 	e.apply(s, at)

@@ -45,12 +45,12 @@ func TestVerifyMessage(t *testing.T) {
 		"rotated, never these": {want: problem.SignatureMissing, keys: messageKeys("se.spoc", 2),
 			later: func(x exchange) { x.enter(x.desk("se.spoc", 1)) }},
 		"revoked, then new keys": {want: problem.KeyRevoked, keys: own, later: func(x exchange) {
-			x.enter(x.revoke("se", "se.spoc", RingAll))
+			x.enter(x.revoke("se", "se.spoc", ringAll))
 			x.enter(x.desk("se.spoc", 1))
 		}},
 		"rotated, then revoked and new": {want: problem.KeyRevoked, keys: own, later: func(x exchange) {
 			x.enter(x.desk("se.spoc", 1))
-			x.enter(x.revoke("se", "se.spoc", RingAll))
+			x.enter(x.revoke("se", "se.spoc", ringAll))
 			x.enter(x.desk("se.spoc", 2))
 		}},
 		"rotated, as-of invented": {want: problem.SignatureMissing, keys: own,

@@ -2,13 +2,13 @@ package register
 
 import (
 	"cmp"
-	"crypto/x509"
 	"fmt"
 	"maps"
 	"slices"
 	"time"
 
 	"samband/gateway/envelope"
+	"samband/gateway/problem"
 	"samband/gateway/signed"
 	"samband/schema"
 )
@@ -56,15 +56,35 @@ func (v View) Parties() []*Party {
 	return inForce(v, v.r.state.parties, func(p *party) *history[*Party] { return &p.entry })
 }
 
-// CA returns the issuing CA of a party in force; nil when it has none. It is
-// what certs.Check asks for.
-func (v View) CA(party string) *x509.Certificate {
+// Servers returns the broker's TLS keys in force, with their number.
+func (v View) Servers() (ServerKeys, int64) {
 	v.r.mu.RLock()
 	defer v.r.mu.RUnlock()
-	if ca, ok := v.r.state.party(party).ca.at(v.size); ok {
-		return ca.cert
+	if b, ok := v.r.state.server.at(v.size); ok {
+		return b.ServerKeys, b.Number
 	}
-	return nil
+	return v.r.federation.ServerKeys, 0
+}
+
+// Caller returns the desk whose connections a TLS key makes at a moment, by the SHA-256
+// of the key in PKIX DER. CERTIFICATE_REFUSED says why it makes none: the register names
+// it for no desk now, or the entry that names it has ended, and what was accepted before
+// had its time. A desk whose online ring is revoked is found; see Revoked.
+func (v View) Caller(key signed.Hash, now signed.Time) (signed.Address, error) {
+	v.r.mu.RLock()
+	defer v.r.mu.RUnlock()
+	addr, known := v.r.state.callers[key]
+	if !known {
+		return "", problem.New(problem.CertificateRefused, "the register names this TLS key for no desk: its entry is not there yet, or the key is another exchange's")
+	}
+	entry, ok := v.r.state.desk(addr).entry.at(v.size)
+	if !ok || entry.TLS != key {
+		return "", problem.New(problem.CertificateRefused, "the register names another TLS key for %s", addr)
+	}
+	if !entry.Until.IsZero() && !now.Before(entry.Until.Add(wordsAfterEnd)) {
+		return "", problem.New(problem.CertificateRefused, "the entry of %s ended at %s", addr, entry.Until)
+	}
+	return addr, nil
 }
 
 // Desk returns the entry of a desk. A desk with revoked rings is still there.

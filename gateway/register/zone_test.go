@@ -1,6 +1,7 @@
 package register
 
 import (
+	"bytes"
 	"strings"
 	"testing"
 	"time"
@@ -30,21 +31,23 @@ func TestZones(t *testing.T) {
 		"<+03>-3":                        problem.TextMalformed,
 	} {
 		x := settled(t)
-		d := with(x.desk("fi.spoc", 1), func(d *Desk) { d.Zone = zone })
+		c := x.request("fi.spoc", ringsOf("fi.spoc", 1))
+		c.Zone, c.Proof = zone, make([]byte, 64)
 		t.Run(string(zone), func(t *testing.T) {
-			_, err := ParseEntry(d.Text())
+			_, err := requestForm.Parse(c.Text())
 			wantCode(t, err, want)
 			if want == "" {
-				wantCode(t, x.Check(x.sign(d)), "")
+				wantCode(t, x.Check(x.sign(x.deskIn(zone))), "")
 			}
 		})
 	}
 	x := settled(t)
-	text := x.desk("fi.spoc", 1).Text()
-	_, err := ParseEntry(strings.Replace(text, "zone Europe/Helsinki\n", "", 1))
-	wantCode(t, err, problem.TextMalformed)
-	_, err = ParseEntry(strings.Replace(text, "zone Europe/Helsinki\n", "zone Europe/Helsinki Europe/Stockholm\n", 1))
-	wantCode(t, err, problem.TextMalformed)
+	for _, line := range []string{"", "zone Europe/Helsinki Europe/Stockholm\n"} {
+		d := x.deskIn("Europe/Helsinki")
+		d.Card = bytes.Replace(d.Card, []byte("zone Europe/Helsinki\n"), []byte(line), 1)
+		_, err := ParseEntry(d.Text())
+		wantCode(t, err, problem.TextMalformed)
+	}
 }
 
 // A view tells the zone of a desk at its size, and UTC where nobody could tell.
@@ -55,7 +58,7 @@ func TestZoneOfADesk(t *testing.T) {
 		"Asia/Tokyo": "Asia/Tokyo", "Europe/Atlantis": "UTC", "Local": "UTC", "Europe": "UTC",
 	} {
 		x := exchange{x.Fork(), t}
-		x.enter(with(x.desk("fi.spoc", 1), func(d *Desk) { d.Zone = zone }))
+		x.enter(x.deskIn(zone))
 		if got := x.Now().Zone("fi.spoc").String(); got != want {
 			t.Errorf("%s: %s, want %s", zone, got, want)
 		}
@@ -66,4 +69,12 @@ func TestZoneOfADesk(t *testing.T) {
 	if got := before.Zone("fi.ncb"); got != time.UTC {
 		t.Errorf("an unknown desk: %s", got)
 	}
+}
+
+// deskIn is the entry of a desk whose request has a zone.
+func (x exchange) deskIn(zone Zone) *Desk {
+	r := ringsOf("fi.spoc", 1)
+	c := x.request("fi.spoc", r)
+	c.Zone = zone
+	return with(x.desk("fi.spoc", 1), func(d *Desk) { d.Card = r.prove(x.t, c) })
 }

@@ -12,7 +12,7 @@ import (
 
 // Bounds of signature lines (SPEC §2.2).
 const (
-	MaxSignatures    = 16
+	MaxSignatures    = 18
 	maxSignatureLine = 8 << 10
 )
 

@@ -71,14 +71,12 @@ func (m *maker) enter(signer string, entry func(register.Link) register.Entry) [
 
 // newMaker founds the exchange: Finland and Sweden, a desk each, an agreement.
 func newMaker() *maker {
-	ca, _, err := certs.NewBrokerCA(name, noon.AsTime())
-	must(0, err)
 	root := register.RootName("se")
 	f := &register.Federation{
 		Name: name, Nonce: signed.ID{1}, Threshold: 1,
 		Founders: []register.Founder{{Party: "se", Keys: signed.PublicKeys(keysOf(root, signed.UseEntry))}},
 		Broker: register.Broker{Audit: logKey("audit").Public, Register: logKey("register").Public,
-			Operator: logKey("operator").Public, BrokerCA: ca.Raw},
+			Operator: logKey("operator").Public, ServerKeys: register.ServerKeys{InUse: signed.HashOf("TLS key in use"), Offline: signed.HashOf("TLS key offline")}},
 		Policy: register.PolicyLogged,
 	}
 	m := &maker{register: must(register.New(note(f.Text(), keysOf(root, signed.UseEntry)...)))}
@@ -88,12 +86,14 @@ func newMaker() *maker {
 		})
 		m.enter(party, func(l register.Link) register.Entry {
 			addr := signed.Address(party + ".spoc")
-			return &register.Desk{Link: l, Address: addr, Zone: "Europe/Stockholm",
-				Directory: register.Directory{Title: "Yhteyspiste", Functions: []register.Function{"spoc"},
-					Languages: []string{"fi", "sv"}, Hours: "24/7", Telephone: "+358 295 000 000"},
+			message, consignment := keysOf(string(addr), signed.UseMessage), keysOf(string(addr), signed.UseConsignment)
+			request := must(register.SignRequest(&register.Request{
+				Exchange: m.register.Exchange(), Address: addr, Zone: "Europe/Stockholm",
 				DeskKeys: register.DeskKeys{
-					Message: signed.PublicKeys(keysOf(string(addr), signed.UseMessage)), Consignment: signed.PublicKeys(keysOf(string(addr), signed.UseConsignment)),
-					TLS: signed.HashOf("tls " + party), Opening: "age1pq1" + party, Versions: []int64{1}}}
+					Message: signed.PublicKeys(message), Consignment: signed.PublicKeys(consignment), Opening: "age1pq1" + party, Versions: []int64{1},
+				}}, must(certs.NewKey()), append(message, consignment...)...))
+			return must(register.NewDesk(l, register.Directory{Title: "Yhteyspiste", Functions: []register.Function{"spoc"},
+				Languages: []string{"fi", "sv"}, Hours: "24/7", Telephone: "+358 295 000 000"}, signed.Time{}, request))
 		})
 	}
 	m.enter(root, func(l register.Link) register.Entry {

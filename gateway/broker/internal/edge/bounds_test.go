@@ -26,7 +26,7 @@ func (b *bench) raw(conf *tls.Config) *http.Client {
 
 func TestBoundsAndForms(t *testing.T) {
 	b := newBench(t)
-	client := b.raw(b.tls(b.parties["se"], "se.spoc"))
+	client := b.raw(b.tls("se.spoc"))
 	envelopes := http.Header{"Content-Type": {api.EnvelopesType}}
 	statements := http.Header{"Content-Type": {api.StatementsType}}
 	want := http.Header{"Content-Type": {api.JSONType}}
@@ -108,7 +108,7 @@ func TestEndlessBodyIsCutOff(t *testing.T) {
 	endless := io.MultiReader(strings.NewReader("x"), endlessReader{})
 	req := must(http.NewRequest("POST", b.url+"/v1/statements", endless))(t)
 	req.Header.Set("Content-Type", api.StatementsType)
-	resp, err := b.raw(b.tls(b.parties["se"], "se.spoc")).Do(req)
+	resp, err := b.raw(b.tls("se.spoc")).Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,7 +126,7 @@ func (endlessReader) Read(b []byte) (int, error) { return len(b), nil }
 func TestNothingOfARequestIsLogged(t *testing.T) {
 	const marker = "Hemlig-Åkesson"
 	b := newBench(t)
-	client := b.raw(b.tls(b.parties["se"], "se.spoc"))
+	client := b.raw(b.tls("se.spoc"))
 	b.service.failWith(errors.New("disk on fire"))
 	for _, target := range []string{"/v1/envelopes", "/v1/want?x=Hemlig", "/v1/Hemlig"} {
 		req := must(http.NewRequest("POST", b.url+target, bytes.NewReader(api.AppendItem(nil, []byte(marker)))))(t)
@@ -145,7 +145,7 @@ func TestNothingOfARequestIsLogged(t *testing.T) {
 
 func TestContractIsServed(t *testing.T) {
 	b := newBench(t)
-	resp := must(b.raw(b.tls(b.parties["se"], "se.spoc")).Get(b.url + "/v1/openapi.json"))(t)
+	resp := must(b.raw(b.tls("se.spoc")).Get(b.url + "/v1/openapi.json"))(t)
 	defer resp.Body.Close()
 	var doc struct{ OpenAPI string }
 	if err := json.NewDecoder(resp.Body).Decode(&doc); err != nil || !strings.HasPrefix(doc.OpenAPI, "3.1") {

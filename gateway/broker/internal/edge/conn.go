@@ -119,21 +119,17 @@ func (c *conn) Close() error {
 	return err
 }
 
-// still refuses a caller whose certificate ended, or who would not be let in by
-// the register as it is now: its party may have replaced a CA that was stolen.
-// It asks anew, too, whether the locked ring that was shown is in force.
+// still refuses a caller whom the register as it is now would not let in. It asks anew,
+// too, whether the locked ring that was shown is in force.
 func (c *conn) still() error {
 	size := c.edge.cfg.Register()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if time.Now().After(c.chain[0].NotAfter) {
-		return problem.New(problem.CertificateRefused, "the certificate of %s has expired", c.caller)
+	caller, err := c.edge.cfg.Identify(c.chain)
+	if err == nil && caller != c.caller {
+		err = problem.New(problem.CertificateRefused, "the connection's key is no longer that of %s", c.caller)
 	}
-	if c.known == size {
-		return nil
-	}
-	_, err := c.edge.cfg.Identify(c.chain)
-	if c.note != nil && (err != nil || c.edge.cfg.Service.Ring(context.Background(), c.caller, c.exporter, c.note) != nil) {
+	if c.note != nil && (err != nil || c.known != size && c.edge.cfg.Service.Ring(context.Background(), c.caller, c.exporter, c.note) != nil) {
 		c.note = nil
 		c.edge.desks.mark(c, false)
 	}

@@ -99,6 +99,10 @@ func (e *Edge) leaves(c *conn) {
 // turnAway gives a connection the one answer that it gets.
 func (e *Edge) turnAway(c *conn, t *tls.Conn, refusal error) {
 	e.metrics.tlsFailures.Inc()
+	e.metrics.turnedAway.WithLabelValues(string(problem.CodeOf(refusal))).Inc()
+	if len(c.chain) > 0 { // who shows no key is noise of the open network
+		e.cfg.Log.Warn("connection turned away", "from", c.source, "why", refusal)
+	}
 	c.refusal = refusal
 	if goes := e.refused.begin(c); goes != nil {
 		goes.Close()

@@ -85,7 +85,7 @@ func until(t *testing.T, what string, met func() bool) {
 // places of that desk.
 func TestACertificateWithoutItsKeyIsNobody(t *testing.T) {
 	b := newBench(t)
-	conf := b.tls(b.parties["se"], "se.spoc")
+	conf := b.tls("se.spoc")
 	const claims = maxOfDesk + 16
 	for i := range claims {
 		b.claim(net.IPv4(127, 0, 2, byte(i%8+1)).String(), conf)
@@ -113,9 +113,9 @@ func TestACertificateWithoutItsKeyIsNobody(t *testing.T) {
 // A signature by another key is no handshake.
 func TestAnotherKeyThanTheCertificates(t *testing.T) {
 	b := newBench(t)
-	stolen := b.pair(b.parties["se"], "se.spoc")
+	stolen := b.pair("se.spoc")
 	stolen.PrivateKey = must(certs.NewKey())(t)
-	conf := certs.ClientConfig(b.brokerCA, func() (*tls.Certificate, error) { return &stolen, nil })
+	conf := b.shows(stolen)
 	if _, err := b.clientOf(conf).Progress(context.Background(), api.Heads{}, api.Page{}); !errors.Is(err, api.ErrUnreachable) {
 		t.Errorf("got %v", err)
 	}
@@ -127,9 +127,9 @@ func TestAnotherKeyThanTheCertificates(t *testing.T) {
 // What a caller sends before it is named is bounded; a chain of some certificates passes.
 func TestHandshakeBytes(t *testing.T) {
 	b := newBench(t)
-	pair := b.pair(b.parties["se"], "se.spoc")
+	pair := b.pair("se.spoc")
 	leaf := pair.Certificate[0]
-	conf := certs.ClientConfig(b.brokerCA, func() (*tls.Certificate, error) { return &pair, nil })
+	conf := b.shows(pair)
 	for range 8 {
 		pair.Certificate = append(pair.Certificate, leaf)
 	}
@@ -150,16 +150,14 @@ func TestWordsForWhoIsTurnedAway(t *testing.T) {
 	b.mu.Lock()
 	b.barred["fi.spoc"] = true
 	b.mu.Unlock()
-	old := newParty(t, "se")
 	for name, c := range map[string]struct {
 		conf *tls.Config
 		code problem.Code
 		says string
 	}{
-		"no certificate": {b.tls(nil, ""), problem.CertificateRefused, "no certificate was shown"},
-		"unknown party":  {b.tls(newParty(t, "no"), "no.spoc"), problem.CertificateRefused, "names no CA in force for the party of no.spoc"},
-		"an older CA":    {b.tls(old, "se.spoc"), problem.CertificateRefused, "the CA that the register names for its party did not issue it"},
-		"barred":         {b.tls(b.parties["fi"], "fi.spoc"), problem.DeskBarred, "the online ring of fi.spoc is revoked"},
+		"no certificate": {b.shows(&tls.Certificate{}), problem.CertificateRefused, "no certificate was shown"},
+		"unknown key":    {b.unknown("no.spoc"), problem.CertificateRefused, "names this TLS key for no desk"},
+		"barred":         {b.tls("fi.spoc"), problem.DeskBarred, "the online ring of fi.spoc is revoked"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := state(b.clientOf(c.conf), []byte("a note"))
@@ -171,7 +169,12 @@ func TestWordsForWhoIsTurnedAway(t *testing.T) {
 	if n := b.metric("samband_desk_connected", "fi.spoc") + b.metric("samband_desk_last_seen_timestamp_seconds", "fi.spoc"); n != 0 {
 		t.Error("a barred desk has a place")
 	}
-	if b.log.String() != "" {
+	for code, want := range map[problem.Code]float64{problem.CertificateRefused: 2, problem.DeskBarred: 1} {
+		if n := b.metric("samband_edge_turned_away_total", string(code)); n != want {
+			t.Errorf("%v were turned away with %s", n, code)
+		}
+	}
+	if strings.Contains(b.log.String(), "no certificate was shown") || !strings.Contains(b.log.String(), "fi.spoc is revoked") {
 		t.Errorf("the log has %s", b.log.String())
 	}
 }
@@ -179,7 +182,7 @@ func TestWordsForWhoIsTurnedAway(t *testing.T) {
 // Who is turned away has few places, one answer and little time, and its body is not read.
 func TestTurnedAwayAreFew(t *testing.T) {
 	b := newBench(t)
-	conf := b.tls(newParty(t, "no"), "no.spoc")
+	conf := b.unknown("no.spoc")
 	conf.ServerName = "127.0.0.1"
 	open := func(from string) *tls.Conn {
 		c := tls.Client(b.stranger(from), conf)
@@ -213,7 +216,7 @@ func TestTurnedAwayAreFew(t *testing.T) {
 func TestSilentAfterTheHandshake(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	conf := b.tls(newParty(t, "no"), "no.spoc")
+	conf := b.unknown("no.spoc")
 	conf.ServerName = "127.0.0.1"
 	c := tls.Client(b.stranger("127.0.0.1"), conf)
 	if err := c.Handshake(); err != nil {
@@ -228,7 +231,7 @@ func TestSilentAfterTheHandshake(t *testing.T) {
 // BenchmarkHandshake is a desk's new connection with one call.
 func BenchmarkHandshake(bench *testing.B) {
 	b := newBench(bench)
-	conf := b.tls(b.parties["se"], "se.spoc")
+	conf := b.tls("se.spoc")
 	for bench.Loop() {
 		c := must(api.New(api.Config{URL: b.url, TLS: conf}))(bench)
 		if _, err := c.Progress(context.Background(), api.Heads{}, api.Page{}); err != nil {

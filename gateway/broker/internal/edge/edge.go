@@ -11,15 +11,15 @@
 // before its end the peer has not proven the key of the certificate that it shows. So
 // the edge makes the handshake itself, bounded in time and bytes. Those whose handshake
 // is not over have few slots of their own, so strangers take none from a desk that is
-// named. Then Identify turns the chain into a desk's address, and the connection gets a
+// named. Then Identify turns the key that was shown into a desk's address, and the connection gets a
 // place (places.go). What comes over it and no call reads is paced (pace.go). One that Identify refuses, or whose desk is barred, gets one
 // answer from a handler of its own (door.go), and ends.
 //
 // Each request then passes, in this order:
 //
-//  1. Has its certificate ended, has its party another CA now, is the desk barred?
-//     This is asked each time, so a revocation, or a CA that replaces a stolen
-//     one, acts at once on connections that are already there.
+//  1. Does the register still name the connection's key for this desk, and is the desk
+//     not barred? This is asked each time, so a revocation, or new keys that replace
+//     stolen ones, act at once on connections that are already there.
 //  2. Does the desk have a slot free? One desk can't take all of the broker, and who
 //     has not shown the locked ring takes none from who has.
 //  3. Are headers, query, media type and body in their form and bounds? What is
@@ -88,9 +88,8 @@ type Config struct {
 	// Certificate is the broker's own, asked at each handshake.
 	Certificate func() (*tls.Certificate, error)
 
-	// Identify turns a chain into the address of a desk that the register has,
-	// or refuses it. It is asked after each handshake, and once more at the first
-	// request after the register has grown.
+	// Identify turns the key of the first certificate into the address of a desk, or
+	// refuses it, in words. It is asked after each handshake and at each request.
 	Identify func(chain []*x509.Certificate) (signed.Address, error)
 
 	// Register tells how many entries the register has.

@@ -27,8 +27,6 @@ import (
 	"samband/schema"
 )
 
-const exchange = "nordic.example"
-
 // A desk that asks a service which keeps its contract in the smallest way: what
 // is submitted to it is accepted, and lies in the caller's own inbox.
 type echo struct {
@@ -187,27 +185,22 @@ func (s *echo) Register(_ context.Context, _ signed.Address, _ api.Heads, from i
 
 // A bench is an edge on loopback, its parties and what it wrote.
 type bench struct {
-	t        testing.TB
-	edge     *Edge
-	service  *echo
-	url      string
-	brokerCA *x509.Certificate
-	parties  map[string]*party
-	metrics  *prometheus.Registry
-	log      *syncBuffer
-	entries  atomic.Int64 // of the register
+	t       testing.TB
+	edge    *Edge
+	service *echo
+	url     string
+	server  signed.Hash // the edge's TLS key
+	metrics *prometheus.Registry
+	log     *syncBuffer
+	entries atomic.Int64 // of the register
 
 	mu      sync.Mutex
+	keys    map[signed.Address]*ecdsa.PrivateKey // that the register names
 	barred  map[signed.Address]bool
 	told    map[signed.Address]signed.Time // what desks said of their clocks
 	summed  map[signed.Address]int64
 	sumFail error
 	quota   *quota.Room
-}
-
-type party struct {
-	ca  *x509.Certificate
-	key *ecdsa.PrivateKey
 }
 
 type syncBuffer struct {
@@ -237,31 +230,19 @@ func must[T any](v T, err error) func(testing.TB) T {
 	}
 }
 
-func newParty(t testing.TB, name string) *party {
-	t.Helper()
-	ca, key, err := certs.NewCA(name, exchange, time.Now())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &party{ca, key}
-}
-
 func newBench(t testing.TB) *bench {
 	t.Helper()
 	b := &bench{t: t, service: newEcho(), quota: quota.New(quota.Defaults, clock()), metrics: prometheus.NewRegistry(), log: &syncBuffer{},
-		parties: map[string]*party{"se": newParty(t, "se"), "fi": newParty(t, "fi")},
-		barred:  map[signed.Address]bool{}, summed: map[signed.Address]int64{}, told: map[signed.Address]signed.Time{}}
-	brokerCA, caKey, err := certs.NewBrokerCA(exchange, time.Now())
-	if err != nil {
-		t.Fatal(err)
+		keys: map[signed.Address]*ecdsa.PrivateKey{}, barred: map[signed.Address]bool{}, summed: map[signed.Address]int64{}, told: map[signed.Address]signed.Time{}}
+	for _, desk := range []signed.Address{"se.spoc", "fi.spoc"} {
+		b.keys[desk] = must(certs.NewKey())(t)
 	}
 	key := must(certs.NewKey())(t)
-	own := must(certs.IssueBroker(brokerCA, caKey, []string{"127.0.0.1"}, &key.PublicKey, time.Now()))(t)
-	b.brokerCA = brokerCA
-	pair := certs.Pair(own, key)
+	own := must(certs.Own(key, "broker", certs.Server))(t)
+	b.server = must(certs.HashOf(&key.PublicKey))(t)
 	b.service.quota = b.quota
 	b.edge = New(Config{
-		Certificate: func() (*tls.Certificate, error) { return &pair, nil },
+		Certificate: func() (*tls.Certificate, error) { return own, nil },
 		Identify:    b.identify, Register: b.entries.Load,
 		Told: b.isTold, Logged: func() signed.Time { return logged },
 		Barred: b.isBarred, Quota: b.quota, Service: b.service, Log: slog.New(slog.NewJSONHandler(b.log, nil)), Metrics: b.metrics,
@@ -286,13 +267,16 @@ func newBench(t testing.TB) *bench {
 func (b *bench) identify(chain []*x509.Certificate) (signed.Address, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	caOf := func(name string) *x509.Certificate {
-		if p := b.parties[name]; p != nil {
-			return p.ca
-		}
-		return nil
+	shown, err := certs.KeyOf(chain)
+	if err != nil {
+		return "", err
 	}
-	return certs.Check(chain, exchange, caOf, time.Now())
+	for desk, key := range b.keys {
+		if named, err := certs.HashOf(&key.PublicKey); err == nil && named == shown {
+			return desk, nil
+		}
+	}
+	return "", problem.New(problem.CertificateRefused, "the register names this TLS key for no desk")
 }
 
 // logged is the log's time on a bench.
@@ -325,22 +309,33 @@ func (b *bench) refusals(_ context.Context, desk signed.Address, count int64) er
 	return nil
 }
 
-// pair issues a certificate for a desk by the CA of a party.
-func (b *bench) pair(p *party, desk signed.Address) tls.Certificate {
+// pair is what a desk shows.
+func (b *bench) pair(desk signed.Address) *tls.Certificate {
 	b.t.Helper()
-	key := must(certs.NewKey())(b.t)
-	return certs.Pair(must(certs.IssueDesk(p.ca, p.key, exchange, desk, &key.PublicKey, time.Now()))(b.t), key)
+	return must(certs.Own(b.keys[desk], string(desk), certs.Client))(b.t)
 }
 
-// tls is a desk's side of a connection; a desk of "" shows no certificate.
-func (b *bench) tls(p *party, desk signed.Address) *tls.Config {
+// tls is a desk's side of a connection.
+func (b *bench) tls(desk signed.Address) *tls.Config {
 	b.t.Helper()
-	pair := &tls.Certificate{}
-	if desk != "" {
-		issued := b.pair(p, desk)
-		pair = &issued
-	}
-	return certs.ClientConfig(b.brokerCA, func() (*tls.Certificate, error) { return pair, nil })
+	return b.shows(b.pair(desk))
+}
+
+// unknown is the side of somebody who says that he is a desk, by a key that the register
+// does not name.
+func (b *bench) unknown(desk signed.Address) *tls.Config {
+	b.t.Helper()
+	return b.shows(must(certs.Own(must(certs.NewKey())(b.t), string(desk), certs.Client))(b.t))
+}
+
+// shows is the side of whoever shows a certificate.
+func (b *bench) shows(pair *tls.Certificate) *tls.Config {
+	return certs.ClientConfig(func(key signed.Hash) error {
+		if key != b.server {
+			return errors.New("another broker")
+		}
+		return nil
+	}, func() (*tls.Certificate, error) { return pair, nil })
 }
 
 func (b *bench) clientOf(conf *tls.Config) *api.Client {
@@ -352,7 +347,7 @@ func (b *bench) clientOf(conf *tls.Config) *api.Client {
 
 func (b *bench) client(desk signed.Address) *api.Client {
 	b.t.Helper()
-	return b.clientOf(b.tls(b.parties[desk.Party()], desk))
+	return b.clientOf(b.tls(desk))
 }
 
 // metric returns the value of a series as it is written, such as
@@ -454,10 +449,9 @@ func TestACallCrossesTheWire(t *testing.T) {
 func TestStrangersDoNotConnect(t *testing.T) {
 	b := newBench(t)
 	for name, conf := range map[string]*tls.Config{
-		"no certificate":     b.tls(nil, ""),
-		"unknown party":      b.tls(newParty(t, "no"), "no.liaison-ankara"),
-		"CA of another":      b.tls(b.parties["fi"], "se.spoc"),
-		"own CA by own name": b.tls(newParty(t, "se"), "se.spoc"),
+		"no certificate":        b.shows(&tls.Certificate{}),
+		"unknown desk":          b.unknown("no.liaison-ankara"),
+		"a desk by another key": b.unknown("se.spoc"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := b.metric("samband_edge_tls_failures_total")
@@ -472,49 +466,51 @@ func TestStrangersDoNotConnect(t *testing.T) {
 			}
 		})
 	}
-	if b.log.String() != "" {
-		t.Errorf("strangers fill the log: %s", b.log.String())
+	// Who showed no key is noise; for the others the log has one line each, with the reason.
+	if n := strings.Count(b.log.String(), "\n"); n != 2*5 || strings.Count(b.log.String(), "names this TLS key for no desk") != n {
+		t.Errorf("the log has %s", b.log.String())
 	}
 }
 
 func TestOldTLSIsTurnedAway(t *testing.T) {
 	b := newBench(t)
-	conf := b.tls(b.parties["se"], "se.spoc")
+	conf := b.tls("se.spoc")
 	conf.MinVersion, conf.MaxVersion = tls.VersionTLS12, tls.VersionTLS12
 	if _, err := tls.Dial("tcp", strings.TrimPrefix(b.url, "https://"), conf); err == nil {
 		t.Fatal("TLS 1.2 was accepted")
 	}
 }
 
-// A party whose CA was stolen names another. Connections that the old one vouched
-// for are worth nothing from then on, and the desk's own comes back by itself.
-func TestAReplacedCAEndsLiveConnections(t *testing.T) {
+// A desk whose online ring was copied gets new keys. Connections of the old ones are worth
+// nothing from then on, and the desk comes back with its new one by itself.
+func TestAReplacedKeyEndsLiveConnections(t *testing.T) {
 	b := newBench(t)
 	ctx := context.Background()
 	thief := b.client("se.spoc")
-	mine := b.pair(b.parties["se"], "se.spoc")
-	desk := b.clientOf(certs.ClientConfig(b.brokerCA, func() (*tls.Certificate, error) { return &mine, nil }))
+	mine := b.pair("se.spoc")
+	conf := b.tls("se.spoc")
+	conf.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return mine, nil }
+	desk := b.clientOf(conf)
 	for _, c := range []*api.Client{thief, desk} {
 		if _, err := c.Progress(ctx, api.Heads{}, api.Page{}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	replaced := newParty(t, "se")
 	b.mu.Lock()
-	b.parties["se"] = replaced
+	b.keys["se.spoc"] = must(certs.NewKey())(t)
 	b.mu.Unlock()
 	b.entries.Add(1)
-	mine = b.pair(replaced, "se.spoc")
+	mine = b.pair("se.spoc")
 	for _, c := range []*api.Client{thief, desk} {
 		if _, err := c.Progress(ctx, api.Heads{}, api.Page{}); codeOf(t, err) != problem.CertificateRefused {
-			t.Errorf("by a certificate of the old CA: %v", err)
+			t.Errorf("by the old key: %v", err)
 		}
 	}
 	if _, err := desk.Progress(ctx, api.Heads{}, api.Page{}); err != nil {
-		t.Errorf("by a certificate of the new CA: %v", err)
+		t.Errorf("by the new key: %v", err)
 	}
 	if _, err := thief.Progress(ctx, api.Heads{}, api.Page{}); codeOf(t, err) != problem.CertificateRefused {
-		t.Errorf("by a new connection with the old certificate: %v", err)
+		t.Errorf("by a new connection with the old key: %v", err)
 	}
 }
 

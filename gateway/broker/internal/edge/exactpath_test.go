@@ -86,7 +86,7 @@ func TestPathsAreExact(t *testing.T) {
 		requests[path] = []string{":method=GET", ":path=" + path}
 	}
 	b := newBench(t)
-	conf := b.tls(b.parties["se"], "se.spoc")
+	conf := b.tls("se.spoc")
 	for _, barred := range []bool{false, true} {
 		want := problem.NotFound
 		if barred {
@@ -119,7 +119,7 @@ func TestPathsAreExact(t *testing.T) {
 func TestHashIsNotUnescaped(t *testing.T) {
 	bundle := schema.BundleHash{}.Hex()
 	b := newBench(t)
-	conf := b.tls(b.parties["se"], "se.spoc")
+	conf := b.tls("se.spoc")
 	for path, want := range map[string]problem.Code{bundle: problem.BundleMissing, "%30" + bundle[1:]: problem.TextMalformed} {
 		var d api.Document
 		body := b.ask(conf, ":method=GET", ":scheme=https", ":authority=broker.example", ":path=/v1/catalogue/"+path)

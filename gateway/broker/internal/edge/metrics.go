@@ -16,6 +16,7 @@ type metrics struct {
 	duration    *prometheus.HistogramVec
 	rejections  *prometheus.CounterVec
 	tlsFailures prometheus.Counter
+	turnedAway  *prometheus.CounterVec
 	faults      *prometheus.CounterVec
 	connected   *prometheus.GaugeVec
 	lastSeen    *prometheus.GaugeVec
@@ -33,6 +34,8 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			"desk", "code"),
 		tlsFailures: monitor.Counter(r, "samband_edge_tls_failures_total",
 			"Connections that did not become one: no finished handshake of TLS 1.3, or turned away after it.").WithLabelValues(),
+		turnedAway: monitor.Counter(r, "samband_edge_turned_away_total",
+			"Connections whose handshake was finished and that got one answer, by its problem's code: a key that the register names for no desk, a desk that is barred, no room.", "code"),
 		faults: monitor.Counter(r, "samband_edge_faults_total",
 			"What the HTTP server reported of a desk's connections, such as a breach of HTTP/2, and pauses of a desk that sends more than its calls read; of no connection where the desk is empty.", "desk"),
 		connected: monitor.Gauge(r, "samband_desk_connected", "Open connections of a desk.", "desk"),

@@ -24,7 +24,7 @@ const (
 // other desks.
 func TestFramesThatAskForNothing(t *testing.T) {
 	b := newBench(t)
-	conf := b.tls(b.parties["se"], "se.spoc")
+	conf := b.tls("se.spoc")
 	conf.NextProtos = []string{"h2"}
 	unlocked := b.client("se.spoc")
 	b.show(unlocked)

@@ -62,14 +62,14 @@ func TestTheNewestTakesThePlaceOfTheOldest(t *testing.T) {
 		}
 	}
 	call(other)
-	conns := b.open(b.tls(b.parties["se"], "se.spoc"), maxOfDesk)
+	conns := b.open(b.tls("se.spoc"), maxOfDesk)
 	call(b.client("se.spoc"))
 	ended(t, conns[0])
 	if n := b.metric("samband_desk_connected", "se.spoc"); n != maxOfDesk {
 		t.Errorf("the desk has %v connections", n)
 	}
 	for range 2 {
-		b.open(b.tls(b.parties["se"], "se.spoc"), 1)
+		b.open(b.tls("se.spoc"), 1)
 	}
 	if b.alarms("se.spoc") != 1 {
 		t.Errorf("%v alarms after three connections too many", b.alarms("se.spoc"))
@@ -88,7 +88,7 @@ func TestAThiefTakesNothingFromWhoHasShownTheRing(t *testing.T) {
 	large := strings.Repeat("x", 6<<20)
 	b.service.deliver("se.spoc", []byte(large))
 	b.service.mu.Unlock()
-	conf := b.tls(b.parties["se"], "se.spoc")
+	conf := b.tls("se.spoc")
 	protocols := new(http.Protocols)
 	protocols.SetHTTP2(true)
 	for i := range maxOfDesk {

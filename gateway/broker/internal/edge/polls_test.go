@@ -174,7 +174,7 @@ func (r *relay) copy(to, from net.Conn) {
 // polls yield: also when that happens again and again within a minute.
 func TestAChangeOfNetworkIsNoAlarm(t *testing.T) {
 	b := newBench(t)
-	conf := b.tls(b.parties["se"], "se.spoc")
+	conf := b.tls("se.spoc")
 	for _, shows := range []bool{false, true} {
 		for range 2 * api.AlarmingYields {
 			r := b.relay()

@@ -61,7 +61,7 @@ func TestBodyBreaksOff(t *testing.T) {
 		w.Write(api.AppendItem(nil, []byte("whole")))
 		w.Close()
 	}()
-	resp := must(b.raw(b.tls(b.parties["se"], "se.spoc")).Do(req))(t)
+	resp := must(b.raw(b.tls("se.spoc")).Do(req))(t)
 	defer resp.Body.Close()
 	if resp.StatusCode != problem.BrokerBusy.Row().Status {
 		t.Errorf("answered with status %d", resp.StatusCode)

@@ -17,7 +17,7 @@ func TestAnswersThatNobodyReads(t *testing.T) {
 	b.service.mu.Lock()
 	b.service.deliver("se.spoc", make([]byte, 6<<20))
 	b.service.mu.Unlock()
-	conf := b.tls(b.parties["se"], "se.spoc")
+	conf := b.tls("se.spoc")
 	conf.NextProtos = []string{"h2"}
 	protocols := new(http.Protocols)
 	protocols.SetHTTP2(true)

@@ -42,7 +42,7 @@ func (b *bench) slowly(client *http.Client) (body *io.PipeWriter, answer chan pr
 func TestABodyGoesByWhatMoves(t *testing.T) {
 	b := newBench(t)
 	b.edge.desks.moving = 200 * time.Millisecond
-	client := b.raw(b.tls(b.parties["se"], "se.spoc"))
+	client := b.raw(b.tls("se.spoc"))
 	item := api.AppendItem(nil, make([]byte, 600<<10))
 	moves, moved := b.slowly(client)
 	must(moves.Write(item[:400<<10]))(t)
@@ -73,7 +73,7 @@ func TestAnAnswerGoesByWhatMoves(t *testing.T) {
 	b.service.mu.Lock()
 	b.service.deliver("se.spoc", make([]byte, 1<<20))
 	b.service.mu.Unlock()
-	conf := b.tls(b.parties["se"], "se.spoc")
+	conf := b.tls("se.spoc")
 	conf.NextProtos = []string{"h2"}
 	protocols := new(http.Protocols)
 	protocols.SetHTTP2(true)

@@ -32,6 +32,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"samband/certs"
 	"samband/gateway/durable"
@@ -53,6 +54,9 @@ var ErrExists = errors.New("the ring exists already")
 type Online struct {
 	Receipts []*signed.PrivateKey // use consignment
 	TLS      *ecdsa.PrivateKey    // the connection's key
+	Made     signed.Time          // zero in a file that does not say
+
+	hash signed.Hash // of TLS
 }
 
 // onlineFile and lockedFile are the rings as they lie on disk; the locked one
@@ -60,6 +64,8 @@ type Online struct {
 type onlineFile struct {
 	Receipts []string `json:"receipts"` // private key lines
 	TLS      string   `json:"tls"`      // PEM
+
+	Made signed.Time `json:"made"`
 }
 
 type lockedFile struct {
@@ -89,7 +95,7 @@ func Create(dir string, address signed.Address, passphrase []byte, factor work.F
 	if err := locked.write(dir, passphrase, factor, durable.Create); err != nil {
 		return nil, nil, err
 	}
-	if err := online.write(dir); err != nil {
+	if err := online.write(dir, OnlineFile); err != nil {
 		return nil, nil, err
 	}
 	return online, locked, nil
@@ -104,24 +110,27 @@ func newOnline(address signed.Address) (*Online, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Online{receipts, key}, nil
+	o := &Online{Receipts: receipts, TLS: key, Made: signed.At(time.Now())}
+	o.hash, err = certs.HashOf(&key.PublicKey)
+	return o, err
 }
 
-func (o *Online) write(dir string) error {
+func (o *Online) write(dir, name string) error {
 	key, err := certs.EncodeKey(o.TLS)
 	if err != nil {
 		return err
 	}
-	b, err := json.Marshal(onlineFile{encode(o.Receipts), string(key)})
+	b, err := json.Marshal(onlineFile{encode(o.Receipts), string(key), o.Made})
 	if err != nil {
 		return err
 	}
-	return durable.Create(filepath.Join(dir, OnlineFile), b, 0o600)
+	return durable.Create(filepath.Join(dir, name), b, 0o600)
 }
 
 // OpenOnline reads the online ring.
-func OpenOnline(dir string) (*Online, error) {
-	path := filepath.Join(dir, OnlineFile)
+func OpenOnline(dir string) (*Online, error) { return openOnline(filepath.Join(dir, OnlineFile)) }
+
+func openOnline(path string) (*Online, error) {
 	b, err := durable.ReadFile(path, durable.MaxSmall)
 	if err != nil {
 		return nil, fmt.Errorf("read the online ring: %w", err)
@@ -130,11 +139,14 @@ func OpenOnline(dir string) (*Online, error) {
 	if err := json.Unmarshal(b, &f); err != nil {
 		return nil, fmt.Errorf("read the online ring %q: not its form", path)
 	}
-	o := &Online{}
-	if o.Receipts, err = decode(f.Receipts); err != nil {
-		return nil, fmt.Errorf("read the online ring %q: %w", path, err)
+	o := &Online{Made: f.Made}
+	if o.Receipts, err = decode(f.Receipts); err == nil {
+		o.TLS, err = certs.DecodeKey([]byte(f.TLS))
 	}
-	if o.TLS, err = certs.DecodeKey([]byte(f.TLS)); err != nil {
+	if err == nil {
+		o.hash, err = certs.HashOf(&o.TLS.PublicKey)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("read the online ring %q: %w", path, err)
 	}
 	return o, nil

@@ -83,7 +83,7 @@ func newHall(t *testing.T) *hall {
 	client := must(desk.Dial(dir))
 	h.room = must(mail.Open(mail.Config{
 		Desk: "fi.spoc", Database: filepath.Join(dir, "desk.db"), Bundles: filepath.Join(dir, "catalogue"), Keys: filepath.Join(dir, "keys"), Federation: h.Federation(), Broker: client,
-		Online: must(keys.OpenOnline(filepath.Join(dir, "keys"))), Ring: h.ring, Log: slog.New(slog.DiscardHandler),
+		Online: must(keys.OpenOnlineKeys(filepath.Join(dir, "keys"))), Ring: h.ring, Log: slog.New(slog.DiscardHandler),
 		Now: time.Now, Retry: time.Millisecond,
 	}))
 	t.Cleanup(func() { client.Close(); must(0, h.room.Close()) })

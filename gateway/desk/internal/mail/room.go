@@ -82,7 +82,7 @@ type Config struct {
 	Keys       string // the folder of the rings
 	Federation []byte // the exchange's federation file
 	Broker     Broker
-	Online     *keys.Online
+	Online     *keys.OnlineKeys
 	Ring       *keys.Ring
 	Log        *slog.Logger
 	Now        func() time.Time

@@ -263,7 +263,19 @@ func (w *statements) signAnew(s *outgoing, old *envelope.Statement) (stored bool
 
 // consignment states that this desk keeps a message durably.
 func (m *Room) consignment(textHash signed.Hash) (store.Statement, error) {
-	return m.sign(envelope.Statement{Event: envelope.Consigned, Message: textHash}, m.Online.Receipts)
+	online, err := m.online()
+	if err != nil {
+		return store.Statement{}, err
+	}
+	return m.sign(envelope.Statement{Event: envelope.Consigned, Message: textHash}, online.Receipts)
+}
+
+// online is the online ring that the register names.
+func (m *Room) online() (*keys.Online, error) {
+	if own, ok := m.logs.Load().Register().Now().Desk(m.Desk); ok {
+		return m.Online.Follow(own.TLS)
+	}
+	return m.Online.Now(), nil
 }
 
 // statement signs what an unlocked desk states of a message.
