@@ -2,6 +2,7 @@ package register
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,17 +18,33 @@ func (x exchange) signAs(e Entry, keys ...*signed.PrivateKey) []byte {
 	return note(x.t, e.Text(), keys...)
 }
 
+// signText signs a text as the signers that it names would.
+func (x exchange) signText(text string) []byte {
+	var keys []*signed.PrivateKey
+	for _, s := range valuesOf(text, "signer") {
+		if len(keys) < signed.MaxSignatures {
+			keys = append(keys, keysOf(s, signed.UseEntry, 0)...)
+		}
+	}
+	return note(x.t, text, keys...)
+}
+
 // with edits an entry before it is signed.
 func with[E Entry](e E, edit func(E)) E {
 	edit(e)
 	return e
 }
 
-func TestAppendRefuses(t *testing.T) {
-	for name, c := range map[string]struct {
-		want problem.Code
-		make func(x exchange) []byte
-	}{
+// An entryCase makes an entry, after those that it enters itself, and says what becomes of
+// it: "" is that it is entered.
+type entryCase struct {
+	want problem.Code
+	make func(x exchange) []byte
+}
+
+// refusedEntries are the cases of TestAppendRefuses, and of the vectors.
+func refusedEntries(t *testing.T) map[string]entryCase {
+	return map[string]entryCase{
 		// Form and exchange.
 		"oversize": {problem.Oversize, func(x exchange) []byte { return bytes.Repeat([]byte("x"), MaxEntry+1) }},
 		"not an entry": {problem.TextMalformed, func(x exchange) []byte {
@@ -335,7 +352,115 @@ func TestAppendRefuses(t *testing.T) {
 			x.enter(x.revoke("root", "fi", ringAll))
 			return x.sign(x.revoke("root", "fi", ringAll))
 		}},
-	} {
+
+		// Spelling.
+		"zero hash as previous": {problem.TextMalformed, func(x exchange) []byte {
+			return x.signText(setLine(x.desk("fi.ncb", 0).Text(), "previous", modelZero))
+		}},
+		"ten signers": {problem.Oversize, func(x exchange) []byte {
+			text := x.agreement("fi", "se").Text()
+			return x.signText(strings.Replace(text, "signer fi\n", strings.Repeat("signer fi\n", 10), 1))
+		}},
+		"signer twice": {problem.TextMalformed, func(x exchange) []byte {
+			return x.sign(with(x.desk("fi.ncb", 0), func(d *Desk) { d.Signers = []string{"fi", "fi"} }))
+		}},
+		"first second of 1970": {problem.TextMalformed, func(x exchange) []byte {
+			return x.signText(setLine(x.agreement("fi", "se").Text(), "from", "1970-01-01T00:00:00Z"))
+		}},
+		"number with a zero before": {problem.TextMalformed, func(x exchange) []byte {
+			return x.signText(setLine(x.servers(1, 2, 3).Text(), "number", "01"))
+		}},
+		"quoted letter escaped without need": {problem.TextMalformed, func(x exchange) []byte {
+			return x.signText(setLine(x.party("dk").Text(), "title", `"\u0041"`))
+		}},
+		"quoted half of a pair": {problem.TextMalformed, func(x exchange) []byte {
+			return x.signText(setLine(x.party("dk").Text(), "title", `"\ud83d"`))
+		}},
+		"quoted control character": {problem.TextMalformed, func(x exchange) []byte {
+			return x.signText(setLine(x.party("dk").Text(), "title", `"\u0085"`))
+		}},
+		"quoted 513 bytes": {problem.TextMalformed, func(x exchange) []byte {
+			return x.sign(with(x.party("dk"), func(p *Party) { p.Title = strings.Repeat("x", 513) }))
+		}},
+		"base64 with unused bits": {problem.TextMalformed, func(x exchange) []byte {
+			text := x.accede("no", signed.Hash{}).Text()
+			return x.signText(setLine(text, "agreement", modelZero[:42]+"B="))
+		}},
+		"line of 16385 bytes": {problem.Oversize, func(x exchange) []byte {
+			text := x.accede("no", signed.Hash{}).Text() + strings.Repeat("x", 16385) + "\n"
+			return []byte(text + "\n" + "\u2014 fi AAAAAAAA\n")
+		}},
+		"line more": {problem.TextMalformed, func(x exchange) []byte {
+			return x.signText(x.accede("no", signed.Hash{}).Text() + "poem x\n")
+		}},
+		"unknown function": {problem.TextMalformed, func(x exchange) []byte {
+			return x.sign(with(x.desk("fi.ncb", 0), func(d *Desk) { d.Functions = []Function{"cafe"} }))
+		}},
+		"function twice": {problem.TextMalformed, func(x exchange) []byte {
+			return x.sign(with(x.desk("fi.ncb", 0), func(d *Desk) { d.Functions = []Function{"ncb", "spoc", "ncb"} }))
+		}},
+		"language in capitals": {problem.TextMalformed, func(x exchange) []byte {
+			return x.sign(with(x.desk("fi.ncb", 0), func(d *Desk) { d.Languages = []string{"FI"} }))
+		}},
+		"type twice in one version": {problem.TextMalformed, func(x exchange) []byte {
+			return x.sign(with(x.catalogue("2.0"), func(c *Catalogue) { c.Types[1].Name = c.Types[0].Name }))
+		}},
+		"copy of a type that is not permitted": {problem.TextMalformed, func(x exchange) []byte {
+			return x.sign(with(x.agreement("fi", "se"), func(a *Agreement) { a.Copies[0].Of = []string{"POEM"} }))
+		}},
+		"pre-signed without a nonce": {problem.TextMalformed, func(x exchange) []byte {
+			text := preSigned(x, "fi", "fi.spoc").Text()
+			return x.signText(strings.Replace(text, "nonce "+signed.ID{42}.String()+"\n", "", 1))
+		}},
+		"nonce in a chain": {problem.TextMalformed, func(x exchange) []byte {
+			text := x.revoke("fi", "fi.spoc", ringAll).Text()
+			return x.signText(strings.Replace(text, "subject ", "nonce "+signed.ID{42}.String()+"\nsubject ", 1))
+		}},
+		"opening key with a space": {problem.TextMalformed, func(x exchange) []byte {
+			r := ringsOf("fi.ncb", 0)
+			text := setLine(x.request("fi.ncb", r).Text(), "opening", "age1 pq1")
+			return x.sign(&Desk{Link: x.link("fi"), Directory: x.desk("fi.spoc", 0).Directory, Card: note(t, text, slices.Concat(r.message, r.consignment)...)})
+		}},
+
+		// Several faults: the first in the order of SPEC counts.
+		"unsigned": {problem.SignatureMissing, func(x exchange) []byte { return []byte(x.desk("fi.ncb", 0).Text() + "\n") }},
+		"nineteen signatures": {problem.SignatureExtra, func(x exchange) []byte {
+			return []byte(x.desk("fi.ncb", 0).Text() + "\n" + strings.Repeat("\u2014 fi AAAAAAAA\n", 19))
+		}},
+		"one signature absent, the other late": {problem.SignatureMissing, func(x exchange) []byte {
+			return x.signAs(x.desk("fi.ncb", 0), partyKeys("se")[0], partyKeys("fi")[0])
+		}},
+		"request without signatures, of another exchange": {problem.SignatureMissing, func(x exchange) []byte {
+			d := x.desk("fi.ncb", 0)
+			text, _, _ := strings.Cut(string(d.Card), "\n\n")
+			d.Card, d.Exchange = []byte(text+"\n\n"), signed.HashOf("training")
+			return x.sign(d)
+		}},
+		"request without signatures, and a line more": {problem.TextMalformed, func(x exchange) []byte {
+			d := x.desk("fi.ncb", 0)
+			text, _, _ := strings.Cut(string(d.Card), "\n\n")
+			d.Card = []byte(text + "\n\n")
+			return x.signText(d.Text() + "poem x\n")
+		}},
+		"request without signatures, and the zero hash as previous": {problem.TextMalformed, func(x exchange) []byte {
+			d := x.desk("fi.ncb", 0)
+			text, _, _ := strings.Cut(string(d.Card), "\n\n")
+			d.Card = []byte(text + "\n\n")
+			return x.signText(setLine(d.Text(), "previous", modelZero))
+		}},
+		"another's desk with keys of the first": {problem.NotEntitled, func(x exchange) []byte {
+			return x.sign(x.deskBy("fi", x.desk("se.spoc", 0).Card))
+		}},
+		"revoked party that may not": {problem.NotEntitled, func(x exchange) []byte {
+			catalogue := with(x.catalogue("2.0"), func(c *Catalogue) { c.Link = x.link("fi") })
+			x.enter(x.revoke("root", "fi", ringAll))
+			return x.sign(catalogue)
+		}},
+	}
+}
+
+func TestAppendRefuses(t *testing.T) {
+	for name, c := range refusedEntries(t) {
 		t.Run(name, func(t *testing.T) {
 			x := settled(t)
 			bad := c.make(x)

@@ -160,6 +160,12 @@ var (
 func settle(t testing.TB) exchange {
 	t.Helper()
 	x := found(t)
+	x.settle()
+	return x
+}
+
+func (x exchange) settle() {
+	x.t.Helper()
 	for _, p := range []string{"fi", "no", "se"} {
 		x.enter(x.party(p))
 		x.enter(x.desk(p+".spoc", 0))
@@ -168,7 +174,6 @@ func settle(t testing.TB) exchange {
 	a := x.agreement("fi", "se")
 	x.enter(a)
 	x.enter(x.accede("se", a.Hash()))
-	return x
 }
 
 func (x exchange) link(signers ...string) Link {

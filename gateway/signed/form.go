@@ -44,11 +44,11 @@ func (f *Form[T]) Parse(text string) (*T, error) {
 	if l.err == nil && l.rest != "" {
 		l.err = malformed("a line follows where the text should end")
 	}
-	if l.err == nil && f.Check != nil {
-		l.err = f.Check(v)
-	}
 	if l.err == nil && string(f.write(v, len(text))) != text {
 		l.err = malformed("the text is not in its canonical form")
+	}
+	if l.err == nil && f.Check != nil {
+		l.err = f.Check(v)
 	}
 	if l.err != nil {
 		return nil, l.err

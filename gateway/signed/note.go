@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"strings"
 
 	"samband/gateway/problem"
@@ -150,18 +151,21 @@ func Verify(n *Note, keys []*PublicKey) error {
 	return nil
 }
 
-// match pairs signature lines with keys one by one.
+// match pairs signature lines with keys one by one. It asks of all lines whether one is
+// absent before it asks whether one is too many: so every program gives the same code.
 func match(sigs []Signature, keys []*PublicKey) error {
+	by := func(k *PublicKey) func(Signature) bool {
+		return func(s Signature) bool { return s.Name == k.Name && s.Hash == k.hash }
+	}
+	for _, k := range keys {
+		if !slices.ContainsFunc(sigs, by(k)) {
+			return problem.New(problem.SignatureMissing, "no signature by the %s key of %s that is in force", k.Algorithm, k.Name)
+		}
+	}
 	for i, k := range keys {
-		if i < len(sigs) && sigs[i].Name == k.Name && sigs[i].Hash == k.hash {
-			continue
+		if i >= len(sigs) || !by(k)(sigs[i]) {
+			return problem.New(problem.SignatureExtra, "a signature stands where that of %s (%s) belongs", k.Name, k.Algorithm)
 		}
-		for _, s := range sigs {
-			if s.Name == k.Name && s.Hash == k.hash {
-				return problem.New(problem.SignatureExtra, "a signature stands where that of %s (%s) belongs", k.Name, k.Algorithm)
-			}
-		}
-		return problem.New(problem.SignatureMissing, "no signature by the %s key of %s that is in force", k.Algorithm, k.Name)
 	}
 	if len(sigs) > len(keys) {
 		return problem.New(problem.SignatureExtra, "a signature line follows those that the signer's keys ask for")

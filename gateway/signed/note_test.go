@@ -105,6 +105,7 @@ func TestNoteTampered(t *testing.T) {
 		"same name, unknown key, after":   {[]string{ed, pq, next}, problem.SignatureExtra},
 		"same name, unknown key, instead": {[]string{next, pq}, problem.SignatureMissing},
 		"of another text":                 {[]string{unverified, pq}, problem.SignatureInvalid},
+		"one absent, the other late":      {[]string{other, ed}, problem.SignatureMissing},
 		"98 more of a known key":          {append([]string{ed, pq}, slices.Repeat([]string{ed}, 98)...), problem.SignatureExtra},
 		"14 more of a known key":          {append([]string{ed, pq}, slices.Repeat([]string{ed}, 14)...), problem.SignatureExtra},
 
