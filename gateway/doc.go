@@ -6,7 +6,7 @@
 //
 // An officer's desk composes a body by the schema of its type, asks the register
 // who may receive it, seals it to one desk, signs the header and puts it into
-// its outbox. The broker checks certificate, form, signatures and law, orders
+// its outbox. The broker checks key, form, signatures and law, orders
 // it, makes it durable together with a leaf of the audit log, and answers with a
 // proof. The receiving desk checks all of that again, opens, validates, keeps
 // the sealed bytes with what it found, and says that the message is handed over:

@@ -12,6 +12,7 @@
 //	samband-desk read ID
 //	samband-desk new ANSWER --reply-to ID --out answer
 //	samband-desk answer ID --body answer
+//	samband-desk enter ENTRY
 //
 // serve alone opens the desk's keys and database; every other command but init,
 // begin-empty, rotate, passwd, broker, hits import and hits status asks it through the socket in the desk's folder. Where nobody serves
@@ -60,7 +61,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		newInit(p), newBeginEmpty(p), newServe(p), newUnlock(p), newLock(p), newStatus(p),
 		newTypes(p), newNew(p), newCheck(p), newSend(p), newOutbox(p), newWithdraw(p),
 		newInbox(p), newConversations(p), newRead(p), newDeclare(p), newAnswer(p), newErase(p), newErased(p), newKeep(p), newLost(p),
-		newVerify(p), newLog(p), newRotate(p), newPasswd(p), newBroker(p), newCatalogue(p), newHits(p),
+		newVerify(p), newLog(p), newRotate(p), newPasswd(p), newEnter(p), newBroker(p), newCatalogue(p), newHits(p),
 	)
 	return p.Run(root, args, stdin, stdout, stderr)
 }

@@ -52,6 +52,7 @@ func (p *program) showStatus(w io.Writer, st *client.Status) {
 	if st.Shared != "" {
 		fmt.Fprintf(w, "ALARM:    %s\n", cli.Clean(st.Shared))
 	}
+	p.showWaiting(w, st.Entries)
 	for _, l := range st.Lacks {
 		fmt.Fprintf(w, "LACKS the catalogue bundle %s: it can't read or write what only that has\n", l.Bundle)
 		cli.ShowProblem(w, "  ", l.Problem)

@@ -133,7 +133,7 @@ func otherWords(t *testing.T, base string) {
 		t.Fatal(err)
 	}
 	program, party := filepath.Join(base, "samband-broker"), filepath.Join(base, "samband-party")
-	create := []string{"init", "--dir", dir, "--name", "nordic.example", "--host", "localhost"}
+	create := []string{"init", "--dir", dir, "--name", "nordic.example"}
 	as(t, stranger, "", program, create...).wants(t, "broker init", 1, "", "sudo -u nobody")
 	if s := as(t, 0, "", program, create...); s.code != 0 {
 		t.Fatalf("root's init: %s", s.errs)
@@ -159,7 +159,7 @@ func otherWords(t *testing.T, base string) {
 		t.Fatalf("root's init: %s", s.errs)
 	}
 	owned(t, home)
-	as(t, stranger, "", party, "ca", "--dir", home).wants(t, "party ca", 1, "permission denied", "sudo -u nobody")
+	as(t, stranger, "", party, "revoke", "se.spoc", "--dir", home).wants(t, "party revoke", 1, "belongs to nobody", "sudo -u nobody")
 }
 
 // owned checks that all in a folder belongs to the folder's owner.

@@ -53,7 +53,7 @@ func (p *program) root(dir string) *cobra.Command {
 	root.PersistentFlags().StringVar(&p.passphraseFile, passphrase.File, "", "file whose first line is the passphrase of the keys; - for standard input; else it is typed")
 	root.AddCommand(
 		newInit(p), newFound(p), newSign(p), newAdmit(p), newBundle(p), newCatalogue(p), newClock(p), newJoin(p),
-		newDesk(p), newAgreement(p), newAccede(p), newRevoke(p), newBroker(p), newFollow(p), newPasswd(p), newShell(p),
+		newDesk(p), newAgreement(p), newProposals(p), newAccede(p), newRevoke(p), newBroker(p), newFollow(p), newPasswd(p), newShell(p),
 	)
 	return root
 }
@@ -100,7 +100,7 @@ func (p *program) say(c *cobra.Command, r result) error {
 func (p *program) entry(c *cobra.Command, what string, m *authority.StoredEntry, notes ...string) error {
 	return p.say(c, result{
 		Made: what, File: m.File, Hash: m.Hash.String(), Note: notes,
-		Next: "bring the file to the broker: samband-broker enter " + m.File,
+		Next: "bring the file to the broker: samband-broker enter " + m.File + ", or hand it in at any desk: samband-desk enter " + m.File,
 	})
 }
 

@@ -77,7 +77,7 @@ func (p *program) draft(c *cobra.Command, what string, d *authority.Draft, path 
 	return p.say(c, result{
 		Made: what, File: path, Hash: d.Stored.Hash.String(),
 		Note: []string{"it is complete; the founders who signed before store it by samband-party sign " + path},
-		Next: "bring the file to the broker: samband-broker enter " + path,
+		Next: "bring the file to the broker: samband-broker enter " + path + ", or hand it in at any desk: samband-desk enter " + path,
 	})
 }
 

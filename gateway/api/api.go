@@ -96,6 +96,7 @@ const (
 	StatementsType = "application/vnd.samband.statements" // a sequence
 	checkpointType = "application/vnd.samband.checkpoint"
 	ringType       = "application/vnd.samband.connection"
+	entryType      = "application/vnd.samband.entry"
 	JSONType       = "application/json"
 	ProblemType    = "application/problem+json"
 )
@@ -142,6 +143,11 @@ type Service interface {
 	// Ring checks a note by which the caller shows its locked ring on the connection
 	// of this exporter (SPEC §11.6). It is asked again when the register has grown.
 	Ring(ctx context.Context, caller signed.Address, exporter signed.Hash, note []byte) error
+
+	// Enter brings a register entry into the register, whoever signed it. One that is there
+	// already gets its place again. A final refusal is logged, from the caller's budget; what
+	// enters counts against the party that signed it.
+	Enter(ctx context.Context, caller signed.Address, heads Heads, entry []byte) (*EnterAnswer, error)
 
 	// Register lists at most limit entries of the register, of at most so many bytes or
 	// one, from an index on.

@@ -87,6 +87,11 @@ func callItems[I any](ctx context.Context, c *Client, route *Route, heads Heads,
 	if err != nil {
 		return nil, err
 	}
+	return inPlace(answer, sent, hashOf)
+}
+
+// inPlace is an answer that has each item that was sent in its place, and nothing else.
+func inPlace[I any](answer *ItemsAnswer[I], sent [][]byte, hashOf func(*I) signed.Hash) (*ItemsAnswer[I], error) {
 	if n := len(answer.Items); n != len(sent) {
 		return nil, noAnswer("an answer has %d items, the call has %d", n, len(sent))
 	}

@@ -18,6 +18,7 @@ func readDocument(t *testing.T) *openapitest.Document {
 	d := openapitest.Read(t, OpenAPI)
 	d.Names[reflect.TypeFor[SubmitAnswer]()] = "SubmitAnswer"
 	d.Names[reflect.TypeFor[StateAnswer]()] = "StateAnswer"
+	d.Names[reflect.TypeFor[EnterAnswer]()] = "EnterAnswer"
 	d.Names[reflect.TypeFor[Document]()] = "Problem"
 	return d
 }

@@ -12,8 +12,8 @@ import (
 )
 
 // A Route is one call of the contract, as it crosses the wire. Its row, the types of
-// its answer and its Client method stand side by side, in items.go, feeds.go, logs.go
-// or catalogue.go; the broker's side of it is a method of the [Service].
+// its answer and its Client method stand side by side, in items.go, enter.go, feeds.go,
+// logs.go or catalogue.go; the broker's side of it is a method of the [Service].
 type Route struct {
 	Operation string
 	Method    string
@@ -86,7 +86,7 @@ func Find(method, path string) (route *Route, hash string) {
 }
 
 // Routes is the whole contract; openapi.json says the same.
-var Routes = []Route{submit, state, inbox, progress, want, show, ring, registerPage, consistency, catalogue, openapi}
+var Routes = []Route{submit, state, inbox, progress, want, show, ring, enter, registerPage, consistency, catalogue, openapi}
 
 var openapi = Route{
 	Operation: "openapi", Method: http.MethodGet, Path: "/v1/openapi.json", Answer: json.RawMessage(nil),

@@ -226,7 +226,7 @@ func (b *Broker) openWriter(ctx context.Context) (err error) {
 		return err
 	}
 	b.reader = reader.New(b.seq, b.index, b.store, b.quota)
-	b.router = router.New(b.seq, b.quota, traffic)
+	b.router = router.New(b.seq, b.quota, traffic, b.grown)
 	cancel, err := b.store.Woken(b.reader.Wake)
 	if err != nil {
 		return err

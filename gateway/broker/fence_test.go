@@ -122,7 +122,7 @@ func TestOneGroup(t *testing.T) {
 			x = other
 		}
 		all.Go(func() {
-			done, err := rival.Do(context.Background(), sequencer.Submission{Envelope: x, Raw: x.Bytes(), DecidedAt: view.Size()})
+			done, err := rival.Do(context.Background(), sequencer.Submission{Envelope: x, Raw: x.Bytes(), Bytes: envelope.HashOfBytes(x.Bytes()), CheckedAt: view.Size(), Signed: true, DecidedAt: view.Size()})
 			if err != nil {
 				results <- string(problem.CodeOf(err))
 				return

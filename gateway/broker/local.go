@@ -85,12 +85,18 @@ func (b *Broker) Enter(ctx context.Context, note []byte) (*Entered, error) {
 	if err != nil {
 		return nil, err
 	}
+	b.grown()
+	proof, err := prover.New(b.seq, api.Heads{}).Proof(ctx, done.Event)
+	return &Entered{Index: done.Event.Leaf, Proof: proof}, err
+}
+
+// grown says that the register has a new entry: there may be a new desk, and whoever polls
+// may hear of it.
+func (b *Broker) grown() {
 	b.expect()
 	for _, desk := range b.view().Desks() {
 		b.reader.Wake(desk.Address)
 	}
-	proof, err := prover.New(b.seq, api.Heads{}).Proof(ctx, done.Event)
-	return &Entered{Index: done.Event.Leaf, Proof: proof}, err
 }
 
 // An enterCall brings one signed entry.

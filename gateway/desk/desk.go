@@ -138,7 +138,7 @@ func (d *Desk) open(kept *os.File, source hit.Source, retry time.Duration) (err 
 		}
 	}
 	d.room, err = mail.Open(mail.Config{
-		Desk: d.settings.Address, Database: d.dir.database(), Reserve: d.settings.Reserve, Bundles: d.dir.bundles(), Keys: d.dir.keys(), Federation: federation, Broker: d.broker,
+		Desk: d.settings.Address, Database: d.dir.database(), Reserve: d.settings.Reserve, Bundles: d.dir.bundles(), Keys: d.dir.keys(), Entries: d.dir.entries(), Federation: federation, Broker: d.broker,
 		Online: d.online, Ring: &d.ring, Log: d.log, Now: d.now, Retry: retry, WarnAt: d.settings.WarnAt,
 	})
 	if err != nil {

@@ -532,6 +532,11 @@ func (e *edge) problemAnew(d *api.Document) {
 	}
 }
 
+// Enter is at no such broker: the tests of register entries have the true one.
+func (l line) Enter(context.Context, api.Heads, []byte) (*api.EnterAnswer, error) {
+	return nil, errors.Join(api.ErrUnreachable, l.up())
+}
+
 func (l line) Consistency(_ context.Context, from, to int64) (*api.ConsistencyAnswer, error) {
 	if err := l.up(); err != nil {
 		return nil, err

@@ -37,6 +37,7 @@ func (f folder) database() string    { return f.path("desk.db") }
 func (f folder) bundles() string     { return f.path("catalogue") }
 func (f folder) hits() string        { return f.path("hits.db") }
 func (f folder) hitsSum() string     { return table.SumFile(f.hits()) }
+func (f folder) entries() string     { return f.path("entries") }
 
 // private sets the modes of the folder and of what is the desk's in it.
 func (f folder) private() error {
@@ -51,7 +52,7 @@ func (f folder) private() error {
 			return err
 		}
 	}
-	for _, tree := range []string{f.keys(), f.bundles()} {
+	for _, tree := range []string{f.keys(), f.bundles(), f.entries()} {
 		if err := durable.PrivateTree(tree); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}

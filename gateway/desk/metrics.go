@@ -101,6 +101,8 @@ var (
 		"Lists of this desk's own erasures in the log that it can't read: what they name is not hidden.", nil, nil)
 	oldestStatement = prometheus.NewDesc("samband_statement_waiting_seconds",
 		"How long the oldest statement of this desk has waited for the log to prove it; 0 when none waits.", nil, nil)
+	entryWaits = prometheus.NewDesc("samband_register_entry_waiting_seconds",
+		"How long the oldest register entry that was handed in at this desk has waited for its place or a proven refusal; 0 when none waits.", nil, nil)
 	diskFree = prometheus.NewDesc("samband_desk_disk_free_bytes",
 		"Bytes that this desk's disk has free, beside the desk's reserve.", nil, nil)
 	diskNeeded = prometheus.NewDesc("samband_desk_disk_needed_bytes",
@@ -115,7 +117,7 @@ var (
 
 // Describe is of prometheus.Collector.
 func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{outboxMessages, inboxMessages, requestsOverdue, requestsWarned, answersTotal, outboxOverdue, evidenceTotal, evidenceLost, wordsElsewhere, damagesTotal, databaseLosses, lostMessages, keyMissing, unreadableMessages, bundlesLacking, hiddenTexts, erasuresUnread, oldestStatement, onlineMade, diskFree, diskNeeded, takingIn, diskReserve} {
+	for _, d := range []*prometheus.Desc{outboxMessages, inboxMessages, requestsOverdue, requestsWarned, answersTotal, outboxOverdue, evidenceTotal, evidenceLost, wordsElsewhere, damagesTotal, databaseLosses, lostMessages, keyMissing, unreadableMessages, bundlesLacking, hiddenTexts, erasuresUnread, oldestStatement, entryWaits, onlineMade, diskFree, diskNeeded, takingIn, diskReserve} {
 		ch <- d
 	}
 }
@@ -169,6 +171,7 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	gauge(hiddenTexts, c.erasures.Hidden)
 	gauge(erasuresUnread, c.erasures.Unreadable+c.erasures.Lost)
 	gauge(bundlesLacking, len(m.desk.room.Lacks()))
+	ch <- prometheus.MustNewConstMetric(entryWaits, prometheus.GaugeValue, m.desk.room.EntryWaits().Seconds())
 	ch <- prometheus.MustNewConstMetric(oldestStatement, prometheus.GaugeValue, c.waiting.Seconds())
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"samband/gateway/desk/client"
 	"samband/gateway/envelope"
+	"samband/gateway/gatewaytest"
 	"samband/gateway/problem"
 	"samband/gateway/register"
 	"samband/gateway/seal"
@@ -18,7 +19,7 @@ import (
 type rogue struct {
 	*stage
 	party []*signed.PrivateKey
-	desk  register.Desk // without its opening key
+	desk  *gatewaytest.KeyedDesk
 }
 
 // admitRogue makes the party "no" with the desk "no.spoc", under an agreement with
@@ -28,11 +29,7 @@ func (s *stage) admitRogue() *rogue {
 	r := &rogue{stage: s, party: must(signed.GenerateKeys("no", signed.UseEntry))}
 	card := &register.PartyCard{Name: "no", Title: "Party no", Keys: signed.PublicKeys(r.party)}
 	s.enterNote(must(s.Founders[0].Sign(must(s.Founders[0].DraftAdmit(card)))).Note)
-	r.desk = register.Desk{Address: "no.spoc", Zone: "Europe/Oslo", Directory: directory, DeskKeys: register.DeskKeys{
-		Message:     signed.PublicKeys(must(signed.GenerateKeys("no.spoc", signed.UseMessage))),
-		Consignment: signed.PublicKeys(must(signed.GenerateKeys("no.spoc", signed.UseConsignment))),
-		TLS:         signed.HashOf("tls"), Versions: []int64{1},
-	}}
+	r.desk = must(gatewaytest.NewKeyedDesk(s.register.Exchange(), "no.spoc"))
 	r.open(trueKey())
 	a := must(s.party("se").Agreement(register.Agreement{
 		Title: "With a rogue", Parties: []string{"no"}, Types: []string{"INFO_REQUEST"},
@@ -63,9 +60,8 @@ func (r *rogue) enter(e register.Entry) {
 // open names the desk's opening key, true or false.
 func (r *rogue) open(key string) {
 	r.t.Helper()
-	d := r.desk
-	d.Link, d.Opening = r.link(), key
-	r.enter(&d)
+	r.desk.Recipient = key
+	r.enter(must(register.NewDesk(r.link(), directory, signed.Time{}, must(r.desk.Request()))))
 }
 
 // A desk whose opening key is none gets nothing, and stops nobody else's mail:

@@ -313,6 +313,9 @@ func (d *Desk) mayFollow(p *plan, to signed.Address) error {
 // asks both halves of the law.
 func (d *Desk) address(l *verify.Logs, p *plan, h envelope.Header) (envelope.Header, error) {
 	err := d.mayFollow(p, h.To)
+	if err == nil {
+		err = d.room.Heeded(h.To)
+	}
 	if err != nil {
 		return h, err
 	}

@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/tls"
 	"encoding/json"
@@ -10,6 +11,7 @@ import (
 	"sync"
 
 	"samband/certs"
+	"samband/gateway/desk/client"
 	"samband/gateway/desk/internal/mail"
 	"samband/gateway/durable"
 	"samband/gateway/problem"
@@ -141,6 +143,11 @@ func TakeBrokerKeys(dir string, entry []byte) (*register.BrokerKeys, error) {
 		return nil, fmt.Errorf("this desk knows the broker's TLS keys by an entry of number %d already, and this one has %d", known.Number, b.Number)
 	}
 	return b, writeServer(f, serverFile{Number: b.Number, InUse: b.InUse, Offline: b.Offline})
+}
+
+// Enter hands in a register entry, whoever signed it.
+func (d *Desk) Enter(ctx context.Context, entry []byte) (*client.Entered, error) {
+	return d.room.Enter(ctx, entry)
 }
 
 // shown is the certificate that the desk shows: where one lies in the folder, what the PKI

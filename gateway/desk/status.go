@@ -83,6 +83,7 @@ func (d *Desk) Status(context.Context) (*client.Status, error) {
 	if alarm := d.room.Shared(); alarm != nil {
 		s.Shared = alarm.Error()
 	}
+	s.Entries = d.room.HandedIn()
 	for _, lack := range d.room.Lacks() {
 		s.Lacks = append(s.Lacks, client.Lack{Bundle: lack.Bundle, Problem: problemIn(lack.Why)})
 	}

@@ -130,6 +130,12 @@ func ParseEntry(text string) (Entry, error) {
 	return p(text)
 }
 
+// ReadEntry reads a whole entry with its signatures, within its bound. It verifies nothing.
+func ReadEntry(note []byte) (Entry, error) {
+	_, e, err := readNote(note, MaxEntry, ParseEntry)
+	return e, err
+}
+
 // keyLines describes the keys of a founder's or party's authority.
 func keyLines(l *signed.Lines, owner string, keys *[]*signed.PublicKey) {
 	l.Keys(keys, signed.UseEntry, func(int) string {

@@ -34,6 +34,7 @@
 package register
 
 import (
+	"bytes"
 	"slices"
 	"sync"
 
@@ -195,6 +196,19 @@ func (r *Register) CheckHead(h signed.Head) error {
 		return problem.New(problem.HeadContradicts, "the register's root at size %d is another", h.Size)
 	}
 	return nil
+}
+
+// Find returns the place of a note that was appended, byte for byte. The federation file,
+// which is no entry of anybody's, is not found.
+func (r *Register) Find(note []byte) (index int64, ok bool) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	for i, n := range r.notes[1:] {
+		if bytes.Equal(n, note) {
+			return int64(i) + 1, true
+		}
+	}
+	return 0, false
 }
 
 // Previous is the hash that the next entry of a signer must name: of the root,

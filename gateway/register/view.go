@@ -183,6 +183,28 @@ func (v View) agreementsThat(are func(*agreement) bool) (out []*Agreement) {
 	return out
 }
 
+// A Proposal is an agreement that awaits a party.
+type Proposal struct {
+	Index     int64 // its entry's place in the register
+	Agreement *Agreement
+	Awaits    []string // all parties that are not bound to it, this one among them
+}
+
+// Proposals returns the agreements that name a party to which it is not bound, whose
+// proposer stands by them, and that have not ended at now.
+func (v View) Proposals(party string, now signed.Time) (out []Proposal) {
+	v.r.mu.RLock()
+	defer v.r.mu.RUnlock()
+	for _, a := range v.agreements() {
+		if !slices.Contains(a.Parties, party) || v.isBound(a, party) || !v.isBound(a, a.proposer()) || !now.Before(a.Until) {
+			continue
+		}
+		awaits := slices.DeleteFunc(slices.Clone(a.Parties), func(p string) bool { return v.isBound(a, p) })
+		out = append(out, Proposal{a.at, a.Agreement, awaits})
+	}
+	return out
+}
+
 // Copies returns the copies that an agreement asks for beside a message of a type,
 // in the agreement's order.
 func (v View) Copies(agreement signed.Hash, typ string) []Copy {

@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"time"
 
@@ -36,7 +37,7 @@ func (k call[In, Out]) ask(ctx context.Context, c *Client, in In) (Out, error) {
 
 // calls is the whole contract; openapi.json says the same.
 var calls = []interface{ serve(local.Calls, Service) }{
-	status, unlock, lock, explain, send, answer, withdraw, outbox, inbox, conversations, read, declare, erase, erased, keep, showAnyway, lost, settleLosses, verify, importing, match, log, wait, types, bundle,
+	status, unlock, lock, explain, send, answer, withdraw, outbox, inbox, conversations, read, declare, erase, erased, keep, showAnyway, lost, settleLosses, verify, importing, enter, match, log, wait, types, bundle,
 }
 
 // Handler answers the calls by a Service.
@@ -240,6 +241,34 @@ var importing = call[importCall, none]{"import", func(s Service, ctx context.Con
 func (c *Client) Import(ctx context.Context, bundle []byte) error {
 	_, err := importing.ask(ctx, c, importCall{bundle})
 	return err
+}
+
+type enterCall struct {
+	Entry []byte   `json:"entry"`
+	For   Duration `json:"for,omitempty"` // how long to wait; at most a minute
+}
+
+var enter = call[enterCall, *Entered]{"enter", func(s Service, ctx context.Context, in enterCall) (*Entered, error) {
+	ctx, cancel := context.WithTimeout(ctx, time.Duration(min(in.For, maxWait)))
+	defer cancel()
+	return s.Enter(ctx, in.Entry)
+}}
+
+// Enter waits until the deadline of ctx, and a minute at most: then it tells how the entry
+// stands. A ctx that is cancelled before is an error; the entry waits on.
+func (c *Client) Enter(ctx context.Context, entry []byte) (*Entered, error) {
+	in := enterCall{entry, maxWait}
+	if end, ok := ctx.Deadline(); ok {
+		in.For = min(maxWait, max(0, Duration(time.Until(end))))
+	}
+	asking, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	defer context.AfterFunc(ctx, func() {
+		if errors.Is(ctx.Err(), context.Canceled) {
+			cancel()
+		}
+	})()
+	return enter.ask(asking, c, in)
 }
 
 type matchCall struct {

@@ -58,6 +58,11 @@ type Service interface {
 	// Import takes a catalogue bundle that the register names, where the broker can't
 	// give it; BUNDLE_INVALID for another.
 	Import(ctx context.Context, bundle []byte) error
+	// Enter hands in a register entry, whoever signed it, durably: the desk hands it in
+	// until the register has it, or the log proves the refusal, which is the error. It
+	// waits for that until ctx ends, and a minute at most: an entry without a place then
+	// waits on.
+	Enter(ctx context.Context, entry []byte) (*Entered, error)
 	// Match tells what the desk found for a query, by the reference that its answer gave.
 	Match(ctx context.Context, reference string) (*Match, error)
 	// Log lists the desk's own log, the newest first.

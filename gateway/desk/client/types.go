@@ -33,11 +33,23 @@ type Status struct {
 	Shared     string         `json:"shared,omitempty"`     // since when another program uses the online ring, and what to do
 	Duties     []Duty         `json:"duties,omitempty"`
 	Lacks      []Lack         `json:"lacks,omitempty"`
+	Entries    []Entered      `json:"entries,omitempty"` // that were handed in, and the register lacks
 	Erasures   Erasures       `json:"erasures"`
 	Disk       Disk           `json:"disk"`
 	Losses     []Loss         `json:"losses,omitempty"` // what was found of the desk's database and nobody has settled, the newest first
 	Lost       int            `json:"lost,omitempty"`   // messages that are lost by it, have not come again, and nobody has settled
 	Keys       []OpeningKey   `json:"keys,omitempty"`   // the ring's opening keys as it was last unlocked, the newest last
+}
+
+// An Entered is what became of a register entry that was handed in at a desk.
+type Entered struct {
+	Hash   signed.Hash `json:"hash"`             // of its bytes
+	Says   string      `json:"says"`             // what it is, and who signed it
+	Index  int64       `json:"index,omitempty"`  // its place in the register; none while it waits
+	Since  signed.Time `json:"since,omitzero"`   // it waits
+	Alarm  bool        `json:"alarm,omitempty"`  // it has waited for a minute: is it held back?
+	Why    string      `json:"why,omitempty"`    // the last attempt brought no answer
+	Heeded bool        `json:"heeded,omitempty"` // a revocation, by which the desk goes already
 }
 
 // A Disk is how much room a desk's disk has for it.

@@ -76,6 +76,8 @@ func TestBoundsAndForms(t *testing.T) {
 		{"want of nothing", "POST", "/v1/want", want, `{}`, problem.TextMalformed},
 		{"a media type in capitals, with a parameter", "POST", "/v1/want", http.Header{"Content-Type": {"Application/JSON; charset=utf-8"}}, `{"message":"KkpIUX1hyFsblz13FK/QIg2r6UbGm3hSZcFnx2mRZ1s="}`, problem.UnknownMessage},
 		{"cursor with two zeros", "GET", "/v1/progress?after=00", nil, "", problem.TextMalformed},
+		{"entry as a statement", "POST", "/v1/entries", http.Header{"Content-Type": {api.StatementsType}}, "x", problem.TextMalformed},
+		{"entry too long", "POST", "/v1/entries", http.Header{"Content-Type": {"application/vnd.samband.entry"}}, strings.Repeat("x", 1<<16), problem.Oversize},
 		{"well formed want", "POST", "/v1/want", want, `{"message":"KkpIUX1hyFsblz13FK/QIg2r6UbGm3hSZcFnx2mRZ1s="}`, problem.UnknownMessage},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -97,7 +99,7 @@ func TestBoundsAndForms(t *testing.T) {
 	if len(b.service.envelopes) != 0 {
 		t.Error("something reached the service")
 	}
-	if err := b.handOn(context.Background()); err != nil || b.summed["se.spoc"] != 38 {
+	if err := b.handOn(context.Background()); err != nil || b.summed["se.spoc"] != 40 {
 		t.Errorf("refusals handed on: %v, %v", b.summed, err)
 	}
 }

@@ -74,9 +74,9 @@ func (s *strangers) count() int {
 // until waits for what other goroutines do.
 func until(t *testing.T, what string, met func() bool) {
 	t.Helper()
-	for end := time.Now().Add(10 * time.Second); !met(); runtime.Gosched() {
+	for end := time.Now().Add(30 * time.Second); !met(); runtime.Gosched() {
 		if time.Now().After(end) {
-			t.Fatalf("not within ten seconds: %s", what)
+			t.Fatalf("not within half a minute: %s", what)
 		}
 	}
 }

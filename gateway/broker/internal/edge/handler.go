@@ -186,6 +186,10 @@ func (e *Edge) countItems(caller signed.Address, answer any) {
 		for i := range a.Items {
 			count(a.Items[i].Problem)
 		}
+	case *api.EnterAnswer:
+		for i := range a.Items {
+			count(a.Items[i].Problem)
+		}
 	}
 }
 

@@ -1,9 +1,10 @@
 // Package router is the way of a submission through the broker: which stages each
 // of its items passes, and in which order. The order is the law of the house, so it
-// stands in two slices that are read at a glance:
+// stands in slices that are read at a glance:
 //
 //	envelope:   parse, certificate, known, room, quota, heads, signatures, law, chain
 //	statement:  parse, certificate, known,              heads, signatures
+//	entry:      known, the register's own checks (register.Append)
 //
 // and then the sequencer orders: what passed, and what was refused for good. Heads
 // come before signatures: when the broker lost entries of its register, a desk's
@@ -14,7 +15,7 @@
 // since: a desk whose answer was lost repeats the same bytes, after its key was
 // revoked if need be, and gets its first acceptance.
 //
-//	r := router.New(seq, quota, metrics)
+//	r := router.New(seq, quota, metrics, grown)
 //	answer, err := r.Submit(ctx, "se.spoc", heads, envelopes)
 //
 // The stages check several items of a call at once, so they know nothing of each
@@ -47,11 +48,12 @@ type Router struct {
 	quota   *quota.Room
 	metrics *Metrics
 	turns   *quota.Turns
+	grown   func()
 }
 
-// New makes a Router.
-func New(seq *sequencer.Sequencer, q *quota.Room, m *Metrics) *Router {
-	return &Router{seq, q, m, quota.NewTurns(runtime.GOMAXPROCS(0))}
+// New makes a Router, which calls grown when it has brought an entry into the register.
+func New(seq *sequencer.Sequencer, q *quota.Room, m *Metrics, grown func()) *Router {
+	return &Router{seq, q, m, quota.NewTurns(runtime.GOMAXPROCS(0)), grown}
 }
 
 // An item of a call on its way.

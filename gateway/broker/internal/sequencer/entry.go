@@ -14,62 +14,68 @@ import (
 
 // An Entry is a signed note for the register. It ends its group, so whatever
 // comes after it is decided by a register that is committed.
-type Entry struct{ Note []byte }
+type Entry struct {
+	Note   []byte
+	Caller signed.Address // the desk that carries it; "" for the broker's own operator
+}
 
 func (a Entry) bytes() int { return len(a.Note) }
 
+// order enters it. What a desk carries and the register has already gets its place again,
+// and its refusal is logged.
 func (a Entry) order(d *groupDraft) (journal.Done, error) {
+	if a.Caller == "" {
+		return a.enter(d)
+	}
+	if index, ok := d.s.cfg.Register.Find(a.Note); ok {
+		return InRegister(index), nil
+	}
+	done, err := a.enter(d)
+	return d.logged(Rejection{Caller: a.Caller, Bytes: envelope.HashOfBytes(a.Note), Ring: quota.Online}, done, err)
+}
+
+// InRegister is what answers an entry that the register has at a place.
+func InRegister(index int64) journal.Done {
+	return journal.Done{Event: &journal.Event{Kind: auditlog.Entered, Leaf: index}, Known: true}
+}
+
+func (a Entry) enter(d *groupDraft) (journal.Done, error) {
 	if err := d.s.cfg.Register.Check(a.Note); err != nil {
 		return journal.Done{}, err
 	}
-	if err := a.pays(d); err != nil {
+	e, err := register.ReadEntry(a.Note)
+	if err != nil {
 		return journal.Done{}, err
 	}
-	if err := a.restarts(d); err != nil {
+	_, revokes := e.(*register.Revocation)
+	if a.Caller != "" && !revokes { // the room that is left is for ends, and for revocations
+		if err := d.s.Room(); err != nil {
+			return journal.Done{}, err
+		}
+	}
+	clock, restarts := e.(*register.Clock)
+	if restarts {
+		if err := d.restarts(clock); err != nil {
+			return journal.Done{}, err
+		}
+	}
+	if err := pays(d, e, revokes); err != nil {
 		return journal.Done{}, err
+	}
+	if restarts { // logged time goes on from an earlier moment
+		d.now, d.restart = clock.Time, clock.Time
 	}
 	d.entry = a.Note
 	return journal.Done{Event: d.add(auditlog.Record{Kind: auditlog.Entered, Entry: a.Note})}, nil
 }
 
-// restarts gives the entry that lets logged time go on from an earlier moment the time
-// that it names.
-func (a Entry) restarts(d *groupDraft) error {
-	note, err := signed.ParseNote(a.Note)
-	if err != nil {
-		return err
-	}
-	e, err := register.ParseEntry(note.Text)
-	if err != nil {
-		return err
-	}
-	c, ok := e.(*register.Clock)
-	if !ok {
-		return nil
-	}
-	if err := d.restarts(c); err != nil {
-		return err
-	}
-	d.now, d.restart = c.Time, c.Time
-	return nil
-}
-
-// pays takes the entry from the quota of the party that signed it. What the founders
+// pays takes an entry from the quota of the party that signed it. What the founders
 // sign together is nobody's alone.
-func (a Entry) pays(d *groupDraft) error {
-	note, err := signed.ParseNote(a.Note)
-	if err != nil {
-		return err
-	}
-	e, err := register.ParseEntry(note.Text)
-	if err != nil {
-		return err
-	}
+func pays(d *groupDraft, e register.Entry, revokes bool) error {
 	signers := register.ChainLink(e).Signers
 	if len(signers) != 1 || strings.Contains(signers[0], "/") {
 		return nil
 	}
-	_, revokes := e.(*register.Revocation)
 	return d.quota.Enter(signers[0], revokes)
 }
 

@@ -26,6 +26,9 @@ func (m *Room) open(e *envelope.Envelope, accepted store.ProvenEvent) *verdict {
 	if !has {
 		return &verdict{stuck: LacksKey}
 	}
+	if m.Heeded(e.From) != nil {
+		return &verdict{stuck: Heeds}
+	}
 	t, ok := m.Type(e.Type.Hash)
 	if !ok {
 		return &verdict{stuck: LacksType}

@@ -201,6 +201,7 @@ func (m *Room) replace(now, joined *verify.Logs, next *verify.Answer) (bool, err
 		return false, nil // another answer was quicker, with longer heads and no entries
 	}
 	m.catchup.forget()
+	m.registerGrew()
 	m.wakeStatements() // one that was refused may be taken now
 	wake(m.workers.erasures)
 	wake(m.workers.keys)

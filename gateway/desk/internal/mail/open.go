@@ -55,6 +55,7 @@ type opening struct {
 	verdict  atomic.Pointer[verdict]
 	consigns bool  // the worker's: it stated so, since the verdict was late
 	loads    int64 // bundles that were loaded before it began
+	from     signed.Address
 }
 
 // A verdict is what this desk found a message to be.
@@ -101,7 +102,7 @@ func (j *opener) begin(seq int64, e *envelope.Envelope, accepted store.ProvenEve
 	if j.running[seq] != nil {
 		return
 	}
-	g := &opening{seq: seq, size: len(e.Sealed), begun: time.Now(), loads: j.room.bundles.loads.Load()}
+	g := &opening{seq: seq, size: len(e.Sealed), begun: time.Now(), loads: j.room.bundles.loads.Load(), from: e.From}
 	j.running[seq] = g
 	j.bytes += g.size
 	go j.run(g, e, accepted)
@@ -292,6 +293,10 @@ func (j *opener) stateAll() error {
 	for _, g := range done {
 		if v := g.verdict.Load(); v != nil && v.stuck == LacksType && g.loads != j.room.bundles.loads.Load() {
 			j.lookAgain() // the bundle came meanwhile
+			break
+		}
+		if v := g.verdict.Load(); v != nil && v.stuck == Heeds && j.room.Heeded(g.from) == nil {
+			j.lookAgain() // the register has the revocation meanwhile
 			break
 		}
 	}

@@ -96,6 +96,9 @@ func (o *outbox) behind(urgent bool, after int64) (group []submission, last int6
 		case err != nil:
 			o.Log.Error("a queued message can't be read", "id", r.ID, "problem", err.Error())
 			steps = append(steps, func(c *change) error { return c.waits(r.Seq, nil, Unreadable) })
+		case o.Heeded(e.To) != nil:
+			p, _ := problem.Of(o.Heeded(e.To))
+			steps = append(steps, func(c *change) error { return c.waits(r.Seq, p, "") })
 		case r.Code.Row().Class == problem.Reseal && r.State == client.Queued && o.moved(e):
 			if err := o.reseal(r, e, nil); err != nil {
 				o.Log.Warn("a message is not sealed anew", "id", r.ID, "problem", err.Error())

@@ -26,6 +26,8 @@
 //	disk.go        watches the disk, and keeps room on it for what must work
 //	mend.go        finds what this desk's own disk damaged, and mends it (mendrows.go), or
 //	               makes anew what is lost (mendlost.go)
+//	entries.go     hands in register entries, until they have their place or a proven refusal;
+//	               heeds revocations among them (heeded.go)
 //	bundles.go     fetches the catalogues that the register names, and reads by them
 //
 // Workers share no lock: each has its own state, the two logs are a value that is
@@ -60,6 +62,7 @@ type Broker interface {
 	Register(ctx context.Context, heads api.Heads, from int64, limit, bytes int) (*api.RegisterAnswer, error)
 	Consistency(ctx context.Context, from, to int64) (*api.ConsistencyAnswer, error)
 	Catalogue(ctx context.Context, hash schema.BundleHash) (*schema.Bundle, error)
+	Enter(ctx context.Context, heads api.Heads, entry []byte) (*api.EnterAnswer, error)
 
 	// Ring shows the locked ring on the connection in use, and Connected sets what is
 	// called when a call goes by one that it was not shown on.
@@ -80,6 +83,7 @@ type Config struct {
 	Reserve    int64  // bytes of the reserve beside it
 	Bundles    string // the folder of catalogue bundles
 	Keys       string // the folder of the rings
+	Entries    string // the folder of the register entries that were handed in
 	Federation []byte // the exchange's federation file
 	Broker     Broker
 	Online     *keys.OnlineKeys
@@ -126,6 +130,7 @@ type Room struct {
 	sharing   sharing
 	opener    opener
 	bundles   *bundles
+	handed    handed
 
 	changes changes
 	ends    ends
@@ -134,7 +139,7 @@ type Room struct {
 
 // Open opens the database; store.ErrNone when there is none.
 func Open(c Config) (*Room, error) {
-	m := &Room{Config: c, Metrics: NewMetrics(), bundles: newBundles(c.Bundles)}
+	m := &Room{Config: c, Metrics: NewMetrics(), bundles: newBundles(c.Bundles), handed: handed{folder: c.Entries}}
 	m.changes.n = time.Now().UnixMicro() // more than any process of this desk counted before
 	m.workers = newWorkers()
 	m.catchup.load = firstPage
@@ -149,7 +154,7 @@ func Open(c Config) (*Room, error) {
 	}
 	if err == nil {
 		m.absence.since = m.logs.Load().Audit().Size
-		err = errors.Join(m.openBundles(), m.resumeAlarm())
+		err = errors.Join(m.openBundles(), m.openEntries(), m.resumeAlarm())
 	}
 	if err != nil {
 		return nil, errors.Join(err, s.Close())

@@ -10,12 +10,13 @@ import (
 )
 
 // Unreadable says, in a message's detail, that this desk can't read what it has of
-// the message. LacksKey and LacksType say why a received one can't be
+// the message. LacksKey, LacksType and Heeds say why a received one can't be
 // opened. The desk never refuses for them: the fault is its own.
 const (
 	Unreadable = "this desk can't read what it has of the message; its program's log says why"
 	LacksKey   = "this desk's ring lacks the opening key that the header names"
 	LacksType  = "this desk lacks the catalogue bundle with the message's type; it opens the message once it has that"
+	Heeds      = "this desk heeds a revocation of the sender's keys that the register lacks; once the register has it, the register decides"
 )
 
 func isUrgent(h *envelope.Header) bool { return h.Urgency == envelope.Urgent }

@@ -22,12 +22,12 @@ const (
 // workers are woken when there may be something for them; a wake-up while they
 // work is not lost.
 type workers struct {
-	urgent, outbox, large, urgentStatements, statements, inbox, open, bundles, erasures, keys, ring, inspection chan struct{}
+	urgent, outbox, large, urgentStatements, statements, inbox, open, bundles, erasures, keys, ring, inspection, entries chan struct{}
 }
 
 func newWorkers() workers {
 	one := func() chan struct{} { return make(chan struct{}, 1) }
-	return workers{one(), one(), one(), one(), one(), one(), one(), one(), one(), one(), one(), one()}
+	return workers{one(), one(), one(), one(), one(), one(), one(), one(), one(), one(), one(), one(), one()}
 }
 
 func wake(worker chan struct{}) {
@@ -74,6 +74,7 @@ func (m *Room) jobs() []job {
 		{"opening keys", m.workers.keys, (&oldKeys{Room: m}).do, false},
 		{"catalogue", m.workers.bundles, m.fetchBundles, false},
 		{"ring", m.workers.ring, m.showRing, false},
+		{"register entries", m.workers.entries, m.handIn, false},
 		{"disk", nil, (&disk{Room: m}).do, false},
 		{"inspection", m.workers.inspection, m.inspect, false},
 		{"inbox", nil, small.do, false},
@@ -214,6 +215,7 @@ func (m *Room) heard(err error) {
 			m.wakeOutboxes()
 			wake(m.workers.inbox)
 			wake(m.workers.bundles)
+			wake(m.workers.entries)
 			wake(m.workers.erasures)
 			m.wakeStatements()
 		} else {
