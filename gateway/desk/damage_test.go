@@ -22,7 +22,7 @@ import (
 )
 
 // damages is how many damages at rest the gate tries, of all kinds and columns in turn.
-const damages = 30
+const damages = 12
 
 // Whatever bends in a desk's database at rest, bit by bit, cell by cell or row by row, is
 // found and named, or mended, or has no effect: nothing is silent, nothing false is called
