@@ -106,7 +106,7 @@ const (
 type Heads struct{ Audit, Register int64 }
 
 // A Service is the broker's side of the contract. Each method takes the caller
-// as its certificate names it and returns an answer, a *Refusal, another error
+// as the key of its connection names it and returns an answer, a *Refusal, another error
 // that wraps a *problem.Problem, or a fault, which callers see as INTERNAL.
 // All methods may be called at once.
 type Service interface {

@@ -22,7 +22,7 @@ import (
 )
 
 // ErrUnreachable is in the chain of each error that tells of no answer: the
-// network, the broker's host, its certificate, a connection cut in between.
+// network, the broker's host, its key, a connection cut in between.
 // Whether the broker took the request in is unknown; repeat the same bytes.
 var ErrUnreachable = errors.New("no answer from the broker")
 
@@ -38,7 +38,7 @@ type Config struct {
 }
 
 // A Client calls a broker as one desk. Its methods are those of a Service
-// without the caller, which the certificate names. Their errors are a *Refusal
+// without the caller, which the key of the connection names. Their errors are a *Refusal
 // or wrap ErrUnreachable.
 //
 // What is large has a connection of its own: envelopes of more than [MaxSmall] bytes, the

@@ -26,7 +26,7 @@ func create(path string, b []byte, mode fs.FileMode) error {
 	return durable.Create(path, b, mode)
 }
 
-// absent checks, before a card or certificate is replaced, that its key isn't made.
+// absent checks, before a card is replaced, that its key isn't made.
 func absent(path string) error {
 	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%q: %w", path, fs.ErrExist)
